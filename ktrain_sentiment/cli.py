@@ -1,0 +1,145 @@
+"""The common frame of every script: flags, logging, progress, errors, exit codes, `--json`.
+
+A script defines a dataclass of flags and a function that takes it, and calls `run`. Exit codes:
+0 done, 1 a fault of ours (with a traceback), 2 the input or the flags are wrong (one line),
+130 interrupted with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tyro
+
+from ktrain_sentiment.config import ScriptFlags, from_flat, read_settings
+from ktrain_sentiment.errors import ConfigError, InputError, SentimentError
+
+Flags = TypeVar("Flags", bound=ScriptFlags)
+Figures = Mapping[str, Any]
+
+
+def run(
+    flags_type: type[Flags],
+    task: Callable[[Flags], Figures | None],
+    description: str | None,
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """Parse the command line, do the task, and exit with the right code.
+
+    Args:
+        flags_type: A dataclass derived from `ScriptFlags`.
+        task: Does the work and returns the figures that `--json` prints.
+        description: The text at the top of `--help`; a script passes its docstring.
+        arguments: Command-line arguments; those of the process when None.
+    """
+    sys.exit(_run(flags_type, task, description, arguments))
+
+
+def _run(
+    flags_type: type[Flags],
+    task: Callable[[Flags], Figures | None],
+    description: str | None,
+    arguments: Sequence[str] | None,
+) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        flags = parse(flags_type, given, description)
+        start_logging(quiet=flags.quiet)
+        figures = task(flags)
+        if flags.json:
+            sys.stdout.write(to_json_line(figures or {}) + "\n")
+        sys.stdout.flush()
+    except InputError as error:
+        return _complain(error, 2)
+    except SentimentError as error:
+        return _complain(error, 1)
+    except KeyboardInterrupt as stop:
+        return _complain(str(stop) or "interrupted", 130)
+    except BrokenPipeError:
+        # The reader (head, less) went away; say nothing, as other tools do.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0
+
+
+def _complain(problem: object, code: int) -> int:
+    line = " ".join(str(problem).split())
+    sys.stderr.write(f"{Path(sys.argv[0]).name}: {line}\n")
+    return code
+
+
+def parse(flags_type: type[Flags], arguments: Sequence[str], description: str | None) -> Flags:
+    """Turn command-line arguments into a configuration; `--config` gives the defaults.
+
+    Raises:
+        ConfigError: The flags are wrong; the message is one line.
+        SystemExit: `--help` was asked for (code 0).
+    """
+    default = _defaults(flags_type, arguments)
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                flags_type, args=list(arguments), description=description, default=default
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise ConfigError(_as_one_line(complaint.getvalue())) from None
+
+
+def _defaults(flags_type: type[Flags], arguments: Sequence[str]) -> Flags | None:
+    path = _config_path(arguments)
+    if path is None:
+        return None
+    return from_flat(flags_type, read_settings(path), str(path))
+
+
+def _config_path(arguments: Sequence[str]) -> Path | None:
+    for position, argument in enumerate(arguments):
+        if argument.startswith("--config="):
+            return Path(argument.removeprefix("--config="))
+        if argument == "--config" and position + 1 < len(arguments):
+            return Path(arguments[position + 1])
+    return None
+
+
+def _as_one_line(box: str) -> str:
+    """The text of the parser's boxed complaint, without the box."""
+    lines = (re.sub(r"[╭╮╰╯│─┌┐└┘]+", " ", line).strip() for line in box.splitlines())
+    return " ".join(" ".join(line for line in lines if line).split())
+
+
+def start_logging(*, quiet: bool) -> None:
+    """Send this package's messages to standard error, one line each."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("ktrain_sentiment")
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+def to_json_line(figures: Figures) -> str:
+    """One line of JSON; paths become strings and numpy numbers plain ones."""
+    return json.dumps(figures, default=_plain, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")

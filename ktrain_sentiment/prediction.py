@@ -1,0 +1,67 @@
+"""What a classifier is, and what it answers: shared by every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Probabilities = NDArray[np.float32]
+"""Class probabilities, shape (texts, classes), rows summing to one."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one text.
+
+    Attributes:
+        label: The most probable label.
+        probability: Its probability, 0 to 1.
+        probabilities: The probability of each label, in the classifier's order.
+        truncated: The text was longer than the model reads, and its end was not seen.
+    """
+
+    label: str
+    probability: float
+    probabilities: Mapping[str, float]
+    truncated: bool = False
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """Anything that turns texts into probabilities."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the columns of `predict_proba`."""
+        ...
+
+    def predict_proba(self, texts: Sequence[str]) -> Probabilities:
+        """Class probabilities, float32 of shape (len(texts), len(labels)), in the texts' order."""
+        ...
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """One `Prediction` a text, in the texts' order."""
+        ...
+
+
+def to_predictions(
+    probabilities: Probabilities,
+    labels: Sequence[str],
+    truncated: Sequence[bool] | None = None,
+) -> list[Prediction]:
+    """Turn a (texts, classes) array of probabilities into `Prediction` objects."""
+    best = probabilities.argmax(axis=1) if len(probabilities) else np.empty(0, dtype=np.int64)
+    cut = truncated if truncated is not None else [False] * len(probabilities)
+    return [
+        Prediction(
+            label=labels[winner],
+            probability=float(row[winner]),
+            probabilities=dict(zip(labels, map(float, row), strict=True)),
+            truncated=bool(was_cut),
+        )
+        for row, winner, was_cut in zip(probabilities, best, cut, strict=True)
+    ]
