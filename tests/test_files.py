@@ -1,0 +1,265 @@
+"""Folders and files appear whole or not at all."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from ktrain_sentiment.errors import InputError, SentimentError
+from ktrain_sentiment.files import clear_leftovers, refuse_existing, staged_file, staged_folder
+
+
+def names(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir()}
+
+
+def fill_and_fail(staged: Path, error: BaseException) -> None:
+    file = staged / "a.txt" if staged.is_dir() else staged
+    file.write_text("half")
+    raise error
+
+
+def write_folder(target: Path, content: str, **options: object) -> None:
+    with staged_folder(target, **options) as staged:
+        (staged / "a.txt").write_text(content)
+
+
+def kill_while_writing(code: str) -> None:
+    """Run code in a process that says when it has written, and kill it there."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+
+
+def test_a_folder_appears_only_at_the_end(tmp_path):
+    target = tmp_path / "new" / "folder"
+    with staged_folder(target) as staged:
+        (staged / "a.txt").write_text("whole")
+        assert not target.exists()
+    assert (target / "a.txt").read_text() == "whole"
+    assert names(target.parent) == {"folder"}
+
+
+def test_an_exception_leaves_no_trace(tmp_path):
+    with pytest.raises(ValueError, match="stop"), staged_folder(tmp_path / "folder") as staged:
+        fill_and_fail(staged, ValueError("stop"))
+    with pytest.raises(ValueError, match="stop"), staged_file(tmp_path / "file.csv") as path:
+        fill_and_fail(path, ValueError("stop"))
+    assert names(tmp_path) == set()
+
+
+def test_an_exception_leaves_the_old_folder_as_it_was(tmp_path):
+    target = tmp_path / "folder"
+    write_folder(target, "old")
+    with pytest.raises(KeyboardInterrupt), staged_folder(target, overwrite=True):
+        raise KeyboardInterrupt
+    assert (target / "a.txt").read_text() == "old"
+
+
+def test_overwriting_replaces_the_folder_as_a_whole(tmp_path):
+    target = tmp_path / "folder"
+    write_folder(target, "old")
+    (target / "left over.txt").touch()
+    write_folder(target, "new", overwrite=True)
+    assert names(target) == {"a.txt"}
+    assert (target / "a.txt").read_text() == "new"
+    assert names(tmp_path) == {"folder"}
+
+
+def test_an_existing_target_is_refused_before_any_work(tmp_path):
+    write_folder(tmp_path / "folder", "old")
+    (tmp_path / "file.csv").touch()
+    with pytest.raises(InputError, match="--overwrite"), staged_folder(tmp_path / "folder"):
+        pytest.fail("the block was entered")
+    with pytest.raises(InputError, match="--overwrite"), staged_file(tmp_path / "file.csv"):
+        pytest.fail("the block was entered")
+
+
+def test_a_target_that_appears_meanwhile_is_not_replaced(tmp_path):
+    target = tmp_path / "folder"
+    with pytest.raises(InputError, match="exists"), staged_folder(target):
+        write_folder(target, "of another process")
+    assert (target / "a.txt").read_text() == "of another process"
+
+
+def test_an_empty_folder_counts_as_absent(tmp_path):
+    (tmp_path / "folder").mkdir()
+    write_folder(tmp_path / "folder", "new")
+    assert names(tmp_path / "folder") == {"a.txt"}
+
+
+def test_a_folder_without_the_marker_is_never_deleted(tmp_path):
+    precious = tmp_path / "photos"
+    precious.mkdir()
+    (precious / "photo.jpg").touch()
+    with pytest.raises(InputError, match=r"holds no manifest\.json"):
+        refuse_existing(precious, overwrite=True, marker="manifest.json")
+    with (
+        pytest.raises(InputError, match="by hand"),
+        staged_folder(precious, overwrite=True, marker="manifest.json"),
+    ):
+        pytest.fail("the block was entered")
+    assert names(precious) == {"photo.jpg"}
+
+
+def test_the_working_folder_is_never_replaced(tmp_path, monkeypatch):
+    inside = tmp_path / "project" / "inside"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    with (
+        pytest.raises(InputError, match="working folder"),
+        staged_folder(Path(".."), overwrite=True),
+    ):
+        pytest.fail("the block was entered")
+
+
+def test_a_file_in_the_place_of_a_folder_and_the_other_way_round(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match="is a file"), staged_folder(tmp_path / "file", True):
+        pytest.fail("the block was entered")
+    with pytest.raises(InputError, match="is a folder"), staged_file(tmp_path / "folder", True):
+        pytest.fail("the block was entered")
+
+
+def test_the_staged_file_keeps_the_suffix_and_the_mode(tmp_path):
+    target = tmp_path / "scores.csv"
+    target.write_text("old")
+    target.chmod(0o640)
+    with staged_file(target, overwrite=True) as path:
+        assert path.suffix == ".csv"
+        path.write_text("new")
+    assert target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_link_is_followed(tmp_path):
+    write_folder(tmp_path / "real", "old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_folder(tmp_path / "link", "new", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "a.txt").read_text() == "new"
+
+
+def test_a_device_is_written_directly():
+    with staged_file(Path("/dev/null")) as path:
+        assert path == Path("/dev/null")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("Can't write data (errno = 28, error message = 'No space left on device')"),
+    ],
+)
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, error):
+    with (
+        pytest.raises(SentimentError, match="disk is full"),
+        staged_folder(tmp_path / "folder") as staged,
+    ):
+        fill_and_fail(staged, error)
+    assert names(tmp_path) == set()
+
+
+def test_a_place_below_a_file_is_refused_in_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InputError, match="cannot be written"),
+        staged_file(tmp_path / "file" / "x.csv"),
+    ):
+        pytest.fail("the block was entered")
+
+
+def test_an_error_about_another_file_stays_what_it_is(tmp_path):
+    with pytest.raises(PermissionError), staged_file(tmp_path / "out.csv") as path:
+        fill_and_fail(path, PermissionError(errno.EACCES, "Permission denied", "/elsewhere/in.csv"))
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+    target = tmp_path / "folder"
+    kill_while_writing(f"""
+        import time
+        from pathlib import Path
+        from ktrain_sentiment.files import staged_folder
+        with staged_folder(Path({str(target)!r})) as staged:
+            (staged / "a.txt").write_text("half")
+            print("written", flush=True)
+            time.sleep(60)
+    """)
+    assert not target.exists()
+    assert len(names(tmp_path)) == 1
+    write_folder(target, "whole")
+    assert names(tmp_path) == {"folder"}
+
+
+def test_a_folder_that_a_killed_process_had_set_aside_is_put_back(tmp_path):
+    target = tmp_path / "folder"
+    write_folder(target, "old")
+    kill_while_writing(f"""
+        import time
+        from pathlib import Path
+        from ktrain_sentiment import files
+        rename = Path.rename
+        def stop_after_setting_aside(self, place):
+            rename(self, place)
+            print("set aside", flush=True)
+            time.sleep(60)
+        Path.rename = stop_after_setting_aside
+        with files.staged_folder(Path({str(target)!r}), overwrite=True):
+            pass
+    """)
+    assert not target.exists()
+    clear_leftovers(target)
+    assert (target / "a.txt").read_text() == "old"
+    clear_leftovers(target)
+    write_folder(target, "new", overwrite=True)
+    assert names(tmp_path) == {"folder"}
+
+
+def test_the_staging_of_a_living_process_is_left_alone(tmp_path):
+    target = tmp_path / "folder"
+    with staged_folder(target) as mine:
+        write_folder(target, "quicker")
+        assert mine.is_dir()
+        (target / "a.txt").unlink()
+    assert names(tmp_path) == {"folder"}
+
+
+def test_a_former_boots_process_with_our_number_counts_as_gone(tmp_path):
+    target = tmp_path / "folder"
+    with staged_folder(target) as staged:
+        leftover = tmp_path / staged.name.replace(staged.name.split("-")[3], "00000000")
+        leftover.mkdir()
+    assert str(os.getpid()) in leftover.name
+    clear_leftovers(target)
+    assert names(tmp_path) == {"folder"}
+
+
+def test_a_name_with_wildcards_removes_nothing_else(tmp_path):
+    with staged_folder(tmp_path / "x") as staged:
+        pass
+    other = tmp_path / staged.name
+    other.mkdir()
+    with staged_folder(tmp_path / "*"):
+        pass
+    assert other.is_dir()
+
+
+def test_writing_many_small_files_stays_quick(tmp_path):
+    begun = time.perf_counter()
+    with staged_folder(tmp_path / "folder") as staged:
+        for number in range(50):
+            (staged / f"{number}.txt").write_text("x")
+    assert time.perf_counter() - begun < 5
