@@ -1,0 +1,54 @@
+"""From an encoder's name to a verified local folder: `resolve`.
+
+A name is `minilm` (an encoder that the package index carries), a local folder, or a model of the
+Hugging Face hub, `org/name` or `org/name@revision`. What comes back is a folder that holds a
+configuration, a tokenizer and weights, whose digests were checked where one is known.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ktrain_sentiment.encoders import folder, hub, minilm
+from ktrain_sentiment.errors import EncoderError
+
+__all__ = ["resolve"]
+
+
+def resolve(name: str) -> Path:
+    """Find, fetch if need be, and verify an encoder.
+
+    Args:
+        name: `minilm`, a local folder, or a hub name with an optional `@revision`.
+
+    Returns:
+        A local folder in the Hugging Face layout: config.json, tokenizer files, weights.
+
+    Raises:
+        EncoderError: The encoder cannot be found, fetched or verified; one line says what to do.
+        MissingExtraError: A hub name was given and huggingface_hub is not installed.
+    """
+    wanted = name.strip()
+    if wanted == minilm.NAME:
+        return minilm.fetch()
+    place = Path(wanted).expanduser()
+    if wanted and place.is_dir():
+        folder.check(place, wanted)
+        return place.resolve()
+    _refuse_what_is_no_hub_name(wanted, place)
+    return hub.fetch(wanted)
+
+
+def _refuse_what_is_no_hub_name(wanted: str, place: Path) -> None:
+    """Tell a mistyped path from a hub name before anything is asked of a network."""
+    if not wanted:
+        raise EncoderError(
+            "encoder: the name is empty; give a Hugging Face name, a local folder or minilm"
+        )
+    if place.is_file():
+        raise EncoderError(f"encoder {wanted}: is a file; give the folder that holds it")
+    if place.is_absolute() or wanted.startswith(("./", "../", "~")) or wanted.count("/") > 1:
+        raise EncoderError(
+            f"encoder {wanted}: there is no such folder; give a folder with config.json, a "
+            "tokenizer and model.safetensors, a Hugging Face name, or minilm"
+        )

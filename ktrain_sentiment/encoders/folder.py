@@ -1,0 +1,142 @@
+"""What a folder must hold to be an encoder, in the layout of Hugging Face transformers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from ktrain_sentiment.errors import EncoderError
+
+TOKENIZERS: tuple[frozenset[str], ...] = (
+    frozenset({"tokenizer.json"}),
+    frozenset({"vocab.txt"}),
+    frozenset({"vocab.json", "merges.txt"}),
+    frozenset({"spiece.model"}),
+    frozenset({"sentencepiece.bpe.model"}),
+    frozenset({"tokenizer.model"}),
+)
+"""Sets of files of which one must be there whole for a tokenizer to load."""
+
+SIDE_FILES = frozenset(
+    {
+        "config.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        # How a sentence encoder pools its token vectors.
+        "modules.json",
+        "1_Pooling/config.json",
+    }
+)
+"""Small files worth having beside the weights, where they exist."""
+
+SAFETENSORS = "model.safetensors"
+SAFETENSORS_INDEX = "model.safetensors.index.json"
+TF_WEIGHTS = "tf_model.h5"
+PICKLED_WEIGHTS = "pytorch_model.bin"
+
+_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
+
+
+def weights_among(names: Collection[str]) -> list[str]:
+    """The weight files to load, best format first; empty when there are none worth loading.
+
+    `pytorch_model.bin` does not count: it is a pickle, which runs code when it is read.
+    """
+    if SAFETENSORS in names:
+        return [SAFETENSORS]
+    if SAFETENSORS_INDEX in names:
+        return [SAFETENSORS_INDEX, *sorted(name for name in names if _SHARD.fullmatch(name))]
+    return [TF_WEIGHTS] if TF_WEIGHTS in names else []
+
+
+def needed(names: Iterable[str]) -> list[str]:
+    """Those of a repository's files that an encoder needs, with one set of weights."""
+    there = set(names)
+    tokenizer = frozenset().union(*TOKENIZERS)
+    return sorted(there & (SIDE_FILES | tokenizer)) + weights_among(there)
+
+
+def missing(names: Collection[str]) -> list[str]:
+    """What an encoder lacks, in words that name the files; empty when nothing does."""
+    lacks = []
+    if "config.json" not in names:
+        lacks.append("config.json")
+    if not any(files.issubset(names) for files in TOKENIZERS):
+        lacks.append("a tokenizer (tokenizer.json or vocab.txt)")
+    if not weights_among(names):
+        lacks.append(f"weights ({SAFETENSORS} or {TF_WEIGHTS})")
+    return lacks
+
+
+def file_names(place: Path) -> set[str]:
+    """Names of the files in a folder; a link whose target is gone does not count."""
+    return {entry.name for entry in place.iterdir() if entry.is_file()}
+
+
+def check(place: Path, shown: str) -> None:
+    """Check that a folder holds a whole encoder.
+
+    Args:
+        place: The folder.
+        shown: What the user called it, for the error message.
+
+    Raises:
+        EncoderError: A part is missing or visibly damaged; the message names it.
+    """
+    names = file_names(place)
+    if missing(names):
+        raise EncoderError(lack_message(shown, names))
+    _check_config(place / "config.json", shown)
+    for name in weights_among(names):
+        if name.endswith(".safetensors"):
+            _check_safetensors(place / name, shown)
+
+
+def lack_message(shown: str, names: Collection[str]) -> str:
+    """One line that says what an encoder with these files lacks, and what to do."""
+    line = f"encoder {shown}: not a whole encoder, it lacks {' and '.join(missing(names))}"
+    if PICKLED_WEIGHTS in names and not weights_among(names):
+        return (
+            f"{line}; its {PICKLED_WEIGHTS} is a pickle, which runs code when it is read: "
+            f"convert it to {SAFETENSORS} where you trust it"
+        )
+    return f"{line}; a model and its tokenizer, each saved with save_pretrained(), make one"
+
+
+def _check_config(path: Path, shown: str) -> None:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EncoderError(f"encoder {shown}: config.json cannot be read: {error}") from error
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise EncoderError(
+            f"encoder {shown}: config.json has no model_type, so it is not a transformers model"
+        )
+
+
+def _check_safetensors(path: Path, shown: str) -> None:
+    """Compare the file's size with what its header promises: finds cut-off files and LFS pointers.
+
+    Layout: eight bytes with the header's length, the header (JSON), then the tensors' bytes;
+    see https://github.com/huggingface/safetensors#format.
+    """
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, size)))
+        tensors = [entry for key, entry in header.items() if key != "__metadata__"]
+        promised = 8 + length + max((entry["data_offsets"][1] for entry in tensors), default=0)
+    except (ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        raise EncoderError(
+            f"encoder {shown}: {path.name} is not a safetensors file ({size:,} bytes); "
+            "if it is a Git LFS pointer, run  git lfs pull"
+        ) from error
+    if promised != size:
+        raise EncoderError(
+            f"encoder {shown}: {path.name} is damaged: its header promises {promised:,} bytes, "
+            f"the file has {size:,}; copy or download it again"
+        )

