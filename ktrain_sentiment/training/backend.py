@@ -1,0 +1,256 @@
+"""The only door to TensorFlow and ktrain.
+
+Both misbehave on current libraries unless the process is prepared before they are imported.
+`open_backend` prepares it, imports them, picks the device and the precision, seeds every source
+of randomness, and says what it runs with. Each mend says why it is there and when it can go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import platform
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ktrain_sentiment.config import ComputeConfig
+from ktrain_sentiment.errors import ConfigError, require
+
+log = logging.getLogger(__name__)
+
+REPORTED_VERSIONS = ("ktrain", "tensorflow", "tf_keras", "transformers", "numpy")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The imported frameworks and how they were set up.
+
+    Attributes:
+        tf: TensorFlow.
+        keras: Keras 2, as TensorFlow sees it.
+        ktrain: ktrain, with its `text` module loaded.
+        transformers: transformers, with its TensorFlow classes.
+        device: `GPU` or `CPU`.
+        precision: `float32`, `bfloat16` (matrix products only) or `mixed_float16`.
+        versions: Name and version of the libraries that decide the result.
+    """
+
+    tf: Any
+    keras: Any
+    ktrain: Any
+    transformers: Any
+    device: str
+    precision: str
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def describe(self) -> str:
+        """One line for people: device, precision, versions."""
+        libraries = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        return f"device {self.device}, precision {self.precision}, {libraries}"
+
+
+_opened: dict[str, Backend] = {}
+
+
+def open_backend(config: ComputeConfig | None = None, seed: int = 0) -> Backend:
+    """Import TensorFlow and ktrain, set up as asked; later calls only seed again.
+
+    Threads, precision and determinism belong to the process: the first call decides them.
+
+    Args:
+        config: Device, precision and thread settings.
+        seed: Seed of Python's, NumPy's and TensorFlow's randomness.
+
+    Raises:
+        ConfigError: A later call asks for another precision, or a GPU is demanded in vain.
+        MissingExtraError: TensorFlow or ktrain is not installed.
+    """
+    config = config or ComputeConfig()
+    if "backend" not in _opened:
+        _opened["backend"] = _open(config)
+        log.info("%s", _opened["backend"].describe())
+    backend = _opened["backend"]
+    seed_everything(backend, seed)
+    return backend
+
+
+def _open(config: ComputeConfig) -> Backend:
+    prepare_environment()
+    tf = require("tensorflow", "train")
+    _check_keras_2(tf)
+    _set_threads(tf, config.threads)
+    device = _choose_device(tf, config.device)
+    precision = _set_precision(tf, device, config.precision)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    ktrain = import_ktrain()
+    transformers = importlib.import_module("transformers")
+    transformers.logging.set_verbosity_error()
+    versions = {name: _version(name) for name in REPORTED_VERSIONS}
+    return Backend(tf, tf.keras, ktrain, transformers, device, precision, versions)
+
+
+def prepare_environment() -> None:
+    """Set what must be set before anything imports TensorFlow."""
+    # ktrain and transformers' TensorFlow classes are written for Keras 2. Can go when both speak
+    # Keras 3, which for transformers 5 means never: it has no TensorFlow classes.
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    # ktrain sets level 3 itself, but only after TensorFlow has printed its banner.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # ktrain switches matplotlib to interactive mode, which opens a window where there is a screen.
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    # transformers would otherwise import PyTorch where it is installed, for nothing.
+    os.environ.setdefault("USE_TORCH", "0")
+    # The tokenizers library warns about forks that data pipelines make.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+
+
+def import_ktrain() -> Any:  # noqa: ANN401
+    """Import ktrain with the mends that it needs on current libraries.
+
+    Raises:
+        MissingExtraError: ktrain is not installed.
+    """
+    numpy = importlib.import_module("numpy")
+    if not hasattr(numpy, "Inf"):
+        # ktrain's lroptimize/triangular.py uses np.Inf, which NumPy 2 removed; fit_onecycle and
+        # autofit crash without it. Can go when ktrain says np.inf.
+        setattr(numpy, "Inf", numpy.inf)  # noqa: B010 - not an attribute that NumPy declares
+    if sys.version_info >= (3, 12):
+        # ktrain imports distutils, which Python 3.12 removed; setuptools carries a copy and puts
+        # it in place on import. Can go when ktrain stops importing it.
+        importlib.import_module("setuptools")
+    with _own_warning_filters():
+        ktrain = require("ktrain", "train")
+        importlib.import_module("ktrain.text")
+    return ktrain
+
+
+@contextlib.contextmanager
+def _own_warning_filters() -> Iterator[None]:
+    """Undo what ktrain does to the process's warning filters; hush its imports meanwhile."""
+    before = warnings.filters[:]
+    try:
+        warnings.simplefilter("ignore")
+        yield
+    finally:
+        warnings.filters[:] = before  # type: ignore[index]
+
+
+def _check_keras_2(tf: Any) -> None:  # noqa: ANN401
+    version = getattr(tf.keras, "__version__", "") or tf.keras.version()
+    if not version.startswith("2."):
+        raise ConfigError(
+            f"TensorFlow was imported with Keras {version} before this package could ask for "
+            "Keras 2: import ktrain_sentiment.training first, or set TF_USE_LEGACY_KERAS=1"
+        )
+
+
+def _set_threads(tf: Any, threads: int | None) -> None:  # noqa: ANN401
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def _choose_device(tf: Any, wanted: str) -> str:  # noqa: ANN401
+    gpus = tf.config.list_physical_devices("GPU")
+    if wanted == "gpu" and not gpus:
+        raise ConfigError("--device gpu: TensorFlow sees no GPU; use --device auto or cpu")
+    if wanted == "cpu" or not gpus:
+        tf.config.set_visible_devices([], "GPU")
+        return "CPU"
+    for gpu in gpus:
+        # Without this TensorFlow takes the whole memory of every GPU at once.
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return "GPU"
+
+
+def _set_precision(tf: Any, device: str, wanted: str) -> str:  # noqa: ANN401
+    precision = choose_precision(device, wanted, cpu_flags())
+    if precision == "bfloat16" and device == "CPU":
+        # A rewrite of the graph that runs matrix products in bfloat16 and leaves the element-wise
+        # work in float32: faster than Keras's mixed_bfloat16 policy, whose element-wise kernels
+        # are slow on CPUs.
+        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
+    if precision == "mixed_float16":
+        tf.keras.mixed_precision.set_global_policy("mixed_float16")
+    return precision
+
+
+def choose_precision(device: str, wanted: str, flags: frozenset[str]) -> str:
+    """The precision to train with: as asked, or the fastest that is safe on this machine.
+
+    Args:
+        device: `GPU` or `CPU`.
+        wanted: `auto`, `float32`, `bfloat16` or `mixed_float16`.
+        flags: The CPU's feature flags.
+
+    Raises:
+        ConfigError: mixed_float16 was asked for on a CPU, where it is slow and overflows.
+    """
+    if wanted == "mixed_float16" and device == "CPU":
+        raise ConfigError("--precision mixed_float16 needs a GPU: use auto, bfloat16 or float32")
+    if wanted != "auto":
+        return wanted
+    if device == "GPU":
+        return "mixed_float16"
+    return "bfloat16" if {"avx512_bf16", "amx_bf16"} & flags else "float32"
+
+
+def cpu_flags() -> frozenset[str]:
+    """Feature flags of this machine's CPU, empty where the system does not tell."""
+    if platform.system() != "Linux":
+        return frozenset()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore").splitlines():
+            if line.startswith("flags"):
+                return frozenset(line.split(":", 1)[1].split())
+    return frozenset()
+
+
+def seed_everything(backend: Backend, seed: int) -> None:
+    """Seed Python's, NumPy's and TensorFlow's randomness, and the language detector's."""
+    backend.keras.utils.set_random_seed(seed)
+    # ktrain guesses the language of the training texts with langdetect, which rolls dice.
+    importlib.import_module("langdetect").DetectorFactory.seed = seed
+
+
+def without_autotune(tf: Any, dataset: Any) -> Any:  # noqa: ANN401
+    """The dataset with tf.data's autotuner switched off.
+
+    At the end of every epoch the iterator waits for the autotuner's thread, whose sleep doubles
+    each time: epochs of 26 s take 41 s, then 82 s, whatever the work (TensorFlow 2.20 and 2.21).
+    Can go when TensorFlow wakes that thread.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def _version(name: str) -> str:
+    module = importlib.import_module(name)
+    return str(getattr(module, "__version__", "unknown"))
+
+
+def is_opened() -> bool:
+    """Whether this process has already imported TensorFlow through `open_backend`."""
+    return "backend" in _opened
+
+
+__all__ = [
+    "Backend",
+    "choose_precision",
+    "cpu_flags",
+    "import_ktrain",
+    "is_opened",
+    "open_backend",
+    "prepare_environment",
+    "seed_everything",
+    "without_autotune",
+]

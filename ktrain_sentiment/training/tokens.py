@@ -1,0 +1,162 @@
+"""Texts to token ids, all at once, kept as one flat array.
+
+ktrain tokenises text by text and keeps a padded row of Python objects for each. Here the Rust
+tokenizer takes the texts in large batches, and the ids of all texts lie one after the other in a
+single int32 array: four bytes a token and nothing else. A corpus larger than memory goes to a
+memory-mapped file instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+CHUNK = 2048
+"""Texts handed to the tokenizer at once: enough to keep all cores busy, little to hold."""
+
+
+@dataclass(frozen=True)
+class TokenTable:
+    """Token ids of many texts.
+
+    Attributes:
+        ids: All ids, text after text; int32 of shape (tokens,).
+        offsets: Where each text starts, and the end; int64 of shape (texts + 1,).
+        truncated: Which texts lost their end to maxlen; bool of shape (texts,).
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    truncated: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        """Number of texts."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each text, special tokens included; int64 of shape (texts,)."""
+        return np.diff(self.offsets)
+
+    def row(self, index: int) -> NDArray[np.int32]:
+        """The ids of one text."""
+        return self.ids[self.offsets[index] : self.offsets[index + 1]]
+
+    def padded(
+        self, rows: NDArray[np.int64], width: int, pad_id: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Ids and attention mask of some texts, both int32 of shape (rows, width)."""
+        starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
+        columns = np.arange(width)
+        mask = columns < lengths[:, None]
+        where = np.where(mask, starts[:, None] + columns, 0)
+        ids = np.where(mask, self.ids[where], np.int32(pad_id)) if len(self.ids) else where
+        return ids.astype(np.int32, copy=False), mask.astype(np.int32)
+
+
+def tokenise(texts: Sequence[str], tokenizer: Any, maxlen: int) -> TokenTable:  # noqa: ANN401
+    """Tokenise texts in memory.
+
+    Args:
+        texts: The texts.
+        tokenizer: A `tokenizers.Tokenizer` with its post-processor (special tokens) in place;
+            its padding and truncation settings are left as they were.
+        maxlen: Longest result in tokens, special tokens included.
+    """
+    ids, lengths, truncated = [], [], []
+    for chunk in _encoded_chunks(texts, tokenizer, maxlen):
+        ids.append(chunk.ids)
+        lengths.append(chunk.lengths)
+        truncated.append(chunk.truncated)
+    return TokenTable(
+        ids=_joined(ids, np.int32),
+        offsets=_offsets(_joined(lengths, np.int64)),
+        truncated=_joined(truncated, np.bool_),
+    )
+
+
+def tokenise_to_disk(
+    texts: Iterable[str],
+    tokenizer: Any,  # noqa: ANN401
+    maxlen: int,
+    folder: Path,
+) -> TokenTable:
+    """Tokenise a stream of texts into files of `folder`, and return them memory-mapped.
+
+    Memory stays at one chunk of texts and eight bytes a text, whatever the size of the corpus.
+
+    Args:
+        texts: Any iterable; it is read once.
+        tokenizer: A `tokenizers.Tokenizer`.
+        maxlen: Longest result in tokens, special tokens included.
+        folder: Where `ids.int32` goes; made if missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lengths, truncated = [], []
+    with (folder / "ids.int32").open("wb") as stream:
+        for chunk in _encoded_chunks(texts, tokenizer, maxlen):
+            stream.write(chunk.ids.tobytes())
+            lengths.append(chunk.lengths)
+            truncated.append(chunk.truncated)
+    offsets = _offsets(_joined(lengths, np.int64))
+    ids = (
+        np.memmap(folder / "ids.int32", dtype=np.int32, mode="r")
+        if offsets[-1]
+        else np.empty(0, np.int32)
+    )
+    return TokenTable(ids=ids, offsets=offsets, truncated=_joined(truncated, np.bool_))
+
+
+def _encoded_chunks(
+    texts: Iterable[str],
+    tokenizer: Any,  # noqa: ANN401
+    maxlen: int,
+) -> Iterator[TokenTable]:
+    before = tokenizer.truncation, tokenizer.padding
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length=maxlen)
+    try:
+        for chunk in _chunks(texts, CHUNK):
+            encodings = tokenizer.encode_batch_fast(chunk)
+            lengths = np.fromiter((len(e.ids) for e in encodings), np.int64, len(encodings))
+            ids = np.empty(int(lengths.sum()), np.int32)
+            offsets = _offsets(lengths)
+            for encoding, start, end in zip(encodings, offsets[:-1], offsets[1:], strict=True):
+                ids[start:end] = encoding.ids
+            cut = np.fromiter((bool(e.overflowing) for e in encodings), np.bool_, len(encodings))
+            yield TokenTable(ids, offsets, cut)
+    finally:
+        _restore(tokenizer, *before)
+
+
+def _restore(tokenizer: Any, truncation: Any, padding: Any) -> None:  # noqa: ANN401
+    if truncation is None:
+        tokenizer.no_truncation()
+    else:
+        tokenizer.enable_truncation(**truncation)
+    if padding is not None:
+        tokenizer.enable_padding(**padding)
+
+
+def _chunks(texts: Iterable[str], size: int) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    for text in texts:
+        chunk.append(text)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
+
+
+def _joined(parts: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:  # noqa: ANN401
+    return np.concatenate(parts) if parts else np.empty(0, dtype)
