@@ -1,0 +1,153 @@
+"""How far a figure would move with other rows: bootstrap intervals that take milliseconds.
+
+The interval is the bias-corrected and accelerated one (BCa; Efron 1987, "Better bootstrap
+confidence intervals"): F1, Matthews correlation and losses are skewed when a model is good, and a
+plain percentile interval then sits too low or too high. Rows are not resampled one by one: a figure
+of the confusion matrix depends on the counts of its cells alone, and those of a resample are one
+multinomial draw. The jackknife that gives the acceleration likewise has one value a cell, not one a
+row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ktrain_sentiment.evaluation.confusion import Floats
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+MOST_BLOCKS = 1000
+
+_NORMAL = NormalDist()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its interval.
+
+    Attributes:
+        value: The figure on the rows at hand.
+        low: Lower end of the 95 % interval.
+        high: Upper end of the 95 % interval.
+        n: Number of rows behind it.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def to_json(self) -> dict[str, float | int]:
+        """Plain numbers, rounded to six digits."""
+        return {
+            "value": round(self.value, 6),
+            "low": round(self.low, 6),
+            "high": round(self.high, 6),
+            "n": self.n,
+        }
+
+
+def bootstrap_cells(
+    counts: ArrayLike,
+    statistic: Callable[[NDArray[np.float64]], Floats],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """Interval of a figure that depends on a table of counts alone.
+
+    Args:
+        counts: Rows in each cell, any shape.
+        statistic: Scores a stack of such tables, shape (tables, *counts.shape) → (tables,).
+        seed: Seed of the resampling.
+        resamples: Number of resamples.
+        confidence: Coverage that is wanted, 0 to 1.
+    """
+    table = np.asarray(counts, dtype=np.float64)
+    n = int(table.sum())
+    draws = resample_cells(table, seed=seed, resamples=resamples)
+    cells = np.flatnonzero(table)
+    without_one = np.repeat(table.reshape(1, -1), len(cells), axis=0)
+    without_one[np.arange(len(cells)), cells] -= 1
+    jackknife = statistic(without_one.reshape(-1, *table.shape))
+    value = float(statistic(table[np.newaxis])[0])
+    acceleration = _acceleration(jackknife, table.reshape(-1)[cells])
+    low, high = _bca(value, statistic(draws), acceleration, confidence)
+    return Estimate(value, low, high, n)
+
+
+def resample_cells(counts: ArrayLike, *, seed: int, resamples: int) -> Floats:
+    """Draw tables of the same total, float64 of shape (resamples, *counts.shape)."""
+    table = np.asarray(counts, dtype=np.float64)
+    total = table.sum()
+    draws = np.random.default_rng(seed).multinomial(
+        int(total), table.reshape(-1) / total, size=resamples
+    )
+    return draws.astype(np.float64).reshape(resamples, *table.shape)
+
+
+def bootstrap_mean(
+    values: ArrayLike,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """Interval of a mean over rows, such as a loss.
+
+    More than a thousand rows are first averaged in random blocks: the mean of independent rows
+    spreads as the mean of their blocks does, and the time no longer grows with the rows.
+
+    Args:
+        values: One value a row, shape (n,).
+        seed: Seed of the resampling.
+        resamples: Number of resamples.
+        confidence: Coverage that is wanted, 0 to 1.
+    """
+    rows = np.asarray(values, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    blocks = _block_means(rows, rng)
+    picked = rng.integers(len(blocks), size=(resamples, len(blocks)))
+    centred = blocks - blocks.mean()
+    cubes, squares = (centred**3).sum(), (centred**2).sum()
+    acceleration = float(cubes / (6 * squares**1.5)) if squares > 0 else 0.0
+    value = float(rows.mean())
+    low, high = _bca(value, blocks[picked].mean(axis=1), acceleration, confidence)
+    return Estimate(value, low, high, len(rows))
+
+
+def _block_means(rows: Floats, rng: np.random.Generator) -> Floats:
+    if len(rows) <= MOST_BLOCKS:
+        return rows
+    starts = np.linspace(0, len(rows), MOST_BLOCKS, endpoint=False).astype(np.int64)
+    sizes = np.diff(np.append(starts, len(rows)))
+    return np.add.reduceat(rng.permutation(rows), starts) / sizes
+
+
+def _acceleration(jackknife: Floats, weights: Floats) -> float:
+    """Skewness of the figure's influence: each jackknife value counts for `weights` rows."""
+    centred = np.average(jackknife, weights=weights) - jackknife
+    cubes, squares = (weights * centred**3).sum(), (weights * centred**2).sum()
+    return float(cubes / (6 * squares**1.5)) if squares > 0 else 0.0
+
+
+def _bca(
+    value: float, resampled: Floats, acceleration: float, confidence: float
+) -> tuple[float, float]:
+    below = np.mean(resampled < value) + np.mean(resampled == value) / 2
+    bias = _NORMAL.inv_cdf(float(np.clip(below, 1e-6, 1 - 1e-6)))
+    tails = ((1 - confidence) / 2, (1 + confidence) / 2)
+    shares = [_bca_share(tail, bias, acceleration) for tail in tails]
+    low, high = np.quantile(resampled, shares)
+    return float(min(low, value)), float(max(high, value))
+
+
+def _bca_share(tail: float, bias: float, acceleration: float) -> float:
+    shifted = bias + _NORMAL.inv_cdf(tail)
+    return _NORMAL.cdf(bias + shifted / (1 - acceleration * shifted))

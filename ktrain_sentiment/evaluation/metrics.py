@@ -1,0 +1,200 @@
+"""All figures of one classifier on one set of rows, each headline with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.evaluation import calibration, confusion, curves
+from ktrain_sentiment.evaluation.confusion import Counts, Floats
+from ktrain_sentiment.evaluation.intervals import (
+    RESAMPLES,
+    Estimate,
+    bootstrap_cells,
+    bootstrap_mean,
+)
+
+CONFUSION_FIGURES: dict[str, Callable[[ArrayLike], Floats]] = {
+    "accuracy": confusion.accuracy,
+    "balanced_accuracy": confusion.balanced_accuracy,
+    "macro_f1": confusion.macro_f1,
+    "weighted_f1": confusion.weighted_f1,
+    "mcc": confusion.matthews,
+}
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One class against the rest.
+
+    Attributes:
+        label: Name of the class.
+        precision: Of the rows predicted as this class, the share that are.
+        recall: Of the rows of this class, the share predicted as such.
+        f1: Harmonic mean of the two.
+        support: Rows of this class.
+        roc_auc: Area under the ROC curve; None when the class has all rows or none.
+        average_precision: Area under the precision-recall curve; None likewise.
+    """
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    roc_auc: float | None
+    average_precision: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of one classifier on one set of rows.
+
+    Attributes:
+        labels: Class names, in the order of the confusion matrix.
+        n: Number of rows.
+        accuracy: Share of rows predicted rightly.
+        balanced_accuracy: Mean recall of the classes.
+        macro_f1: Mean F1 of the classes.
+        weighted_f1: Mean F1, weighted by support.
+        mcc: Matthews correlation, -1 to 1.
+        log_loss: Mean of -log p(true class), in nats.
+        brier: Mean of half the squared distance to the truth, 0 to 1.
+        ece: Expected calibration error, 15 equal-width bins.
+        ece_floor: Calibration error that chance alone stays below 19 times in 20.
+        per_class: Figures of each class, in the order of `labels`.
+        confusion: Counts, rows true and columns predicted, shape (classes, classes).
+        reliability: Stated against observed probability, in bins.
+    """
+
+    labels: tuple[str, ...]
+    n: int
+    accuracy: Estimate
+    balanced_accuracy: Estimate
+    macro_f1: Estimate
+    weighted_f1: Estimate
+    mcc: Estimate
+    log_loss: Estimate
+    brier: Estimate
+    ece: Estimate
+    ece_floor: float
+    per_class: tuple[ClassFigures, ...]
+    confusion: Counts
+    reliability: calibration.Reliability
+
+    @property
+    def headline(self) -> dict[str, Estimate]:
+        """The figures that have an interval, by name."""
+        names = (*CONFUSION_FIGURES, "log_loss", "brier", "ece")
+        return {name: getattr(self, name) for name in names}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers, strings and lists, as `metrics.json` holds them."""
+        return {
+            "labels": list(self.labels),
+            "n": self.n,
+            **{name: figure.to_json() for name, figure in self.headline.items()},
+            "ece_floor": round(self.ece_floor, 6),
+            "per_class": [_rounded(vars(figures)) for figures in self.per_class],
+            "confusion": self.confusion.tolist(),
+        }
+
+
+def evaluate(
+    y_true: ArrayLike,
+    probabilities: ArrayLike,
+    labels: Sequence[str],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Evaluation:
+    """Judge probabilities against the truth.
+
+    Args:
+        y_true: Class indices, int64 of shape (n,).
+        probabilities: Shape (n, classes), rows summing to one.
+        labels: Class names, in the order of the columns.
+        seed: Seed of the bootstrap.
+        resamples: Bootstrap resamples behind each interval.
+
+    Raises:
+        DataError: There are no rows, or shapes, indices or probabilities make no sense.
+    """
+    truth, table = check(y_true, probabilities, labels)
+    matrix = confusion.confusion_matrix(truth, table.argmax(axis=1), len(labels))
+    options = {"seed": seed, "resamples": resamples}
+    bins = calibration.reliability(truth, table)
+    return Evaluation(
+        labels=tuple(labels),
+        n=len(truth),
+        **{name: bootstrap_cells(matrix, f, **options) for name, f in CONFUSION_FIGURES.items()},
+        log_loss=bootstrap_mean(calibration.row_log_loss(truth, table), **options),
+        brier=bootstrap_mean(calibration.row_brier(truth, table), **options),
+        ece=calibration_interval(bins, **options),
+        ece_floor=calibration.noise_floor(bins, seed=seed),
+        per_class=_per_class(truth, table, labels, matrix),
+        confusion=matrix,
+        reliability=bins,
+    )
+
+
+def check(
+    y_true: ArrayLike, probabilities: ArrayLike, labels: Sequence[str]
+) -> tuple[NDArray[np.int64], Floats]:
+    """The truth as int64 (n,) and the probabilities as float64 (n, classes), both made sure of.
+
+    Raises:
+        DataError: There are no rows, or shapes, indices or probabilities make no sense.
+    """
+    truth = np.asarray(y_true, dtype=np.int64)
+    table = np.asarray(probabilities, dtype=np.float64)
+    if table.ndim != 2 or table.shape != (len(truth), len(labels)):
+        raise DataError(
+            f"probabilities have shape {table.shape}: wanted {(len(truth), len(labels))}, "
+            "one row a text and one column a label"
+        )
+    if not len(truth):
+        raise DataError("there are no rows to evaluate: give at least one text with its label")
+    if truth.min() < 0 or truth.max() >= len(labels):
+        raise DataError(f"class indices must be 0 to {len(labels) - 1}, got up to {truth.max()}")
+    if not np.isfinite(table).all() or table.min() < 0 or abs(table.sum(1) - 1).max() > 1e-2:
+        raise DataError("probabilities must be finite, not negative and sum to one in each row")
+    return truth, table
+
+
+def calibration_interval(bins: calibration.Reliability, *, seed: int, resamples: int) -> Estimate:
+    """Interval of the expected calibration error of these bins."""
+    cells = np.stack([bins.count - bins.right, bins.right], axis=-1)
+
+    def error(stack: NDArray[np.float64]) -> Floats:
+        return calibration.cell_calibration_error(stack, bins.confidence)
+
+    return bootstrap_cells(cells, error, seed=seed, resamples=resamples)
+
+
+def _per_class(
+    truth: NDArray[np.int64], table: Floats, labels: Sequence[str], matrix: Counts
+) -> tuple[ClassFigures, ...]:
+    precision, recall = confusion.class_precision(matrix), confusion.class_recall(matrix)
+    f1, support = confusion.class_f1(matrix), matrix.sum(axis=1)
+    return tuple(
+        ClassFigures(
+            label=label,
+            precision=float(precision[k]),
+            recall=float(recall[k]),
+            f1=float(f1[k]),
+            support=int(support[k]),
+            roc_auc=curves.roc_auc(truth == k, table[:, k]),
+            average_precision=curves.average_precision(truth == k, table[:, k]),
+        )
+        for k, label in enumerate(labels)
+    )
+
+
+def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    return {n: round(v, 6) if isinstance(v, float) else v for n, v in figures.items()}

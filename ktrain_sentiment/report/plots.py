@@ -1,0 +1,357 @@
+"""Pictures of a run, drawn without pyplot and its global state.
+
+One drawing serves two ends. `png` writes it on a light card that reads on a light and on a dark
+page alike. `svg` gives a drawing whose colours are CSS variables, so that it follows the colours of
+the page it stands in. The colours are those of Okabe and Ito (2008), which people with any of the
+common kinds of colour blindness can tell apart, and no meaning hangs on colour alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ktrain_sentiment.evaluation.calibration import Reliability
+    from ktrain_sentiment.evaluation.curves import Curve
+
+# Each colour is written to SVG as is and replaced there by the variable of its name, so no two
+# may be equal.
+COLOURS = {
+    "ink": "#1f2328",
+    "muted": "#57606a",
+    "grid": "#d8dee4",
+    "card": "#fdfdfc",
+    "first": "#0072b2",
+    "second": "#d55e00",
+    "third": "#009e73",
+    "fourth": "#a5588a",
+}
+SERIES = ("first", "second", "third", "fourth")
+MARKERS = ("o", "s", "^", "D")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1, 2)))
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 10.0,
+    "text.color": COLOURS["ink"],
+    "axes.labelcolor": COLOURS["ink"],
+    "axes.edgecolor": COLOURS["muted"],
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11.0,
+    "axes.titlelocation": "left",
+    "grid.color": COLOURS["grid"],
+    "grid.linewidth": 0.8,
+    "xtick.color": COLOURS["muted"],
+    "ytick.color": COLOURS["muted"],
+    "xtick.labelcolor": COLOURS["ink"],
+    "ytick.labelcolor": COLOURS["ink"],
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "svg.fonttype": "none",
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.09,
+    "figure.constrained_layout.w_pad": 0.09,
+}
+
+Arguments = ParamSpec("Arguments")
+Floats = NDArray[np.float64]
+
+
+def _in_house_style(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
+    """Draw under this module's style, and leave matplotlib's global one as it was."""
+
+    @functools.wraps(draw)
+    def styled(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
+        import matplotlib
+
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A learning rate worth marking on the curve."""
+
+    name: str
+    rate: float
+    chosen: bool = False
+
+
+@_in_house_style
+def learning_rate_curve(
+    rates: ArrayLike,
+    losses: ArrayLike,
+    smoothed: ArrayLike | None = None,
+    suggestions: Sequence[Suggestion] = (),
+) -> Figure:
+    """Loss against learning rate, with the suggestions marked.
+
+    Args:
+        rates: Learning rate of each step, shape (steps,).
+        losses: Training loss of each step, shape (steps,).
+        smoothed: The same, smoothed; drawn in front when given.
+        suggestions: Learning rates to mark; the chosen one is drawn solid.
+    """
+    figure, axes = _panel(6.4, 3.6)
+    rates, losses = np.asarray(rates, dtype=float), np.asarray(losses, dtype=float)
+    front = losses if smoothed is None else np.asarray(smoothed, dtype=float)
+    if smoothed is not None:
+        axes.plot(rates, losses, color=COLOURS["muted"], alpha=0.45, lw=1, label="each step")
+    axes.plot(
+        rates, front, color=COLOURS["first"], label="smoothed" if smoothed is not None else ""
+    )
+    for number, mark in enumerate(suggestions):
+        _mark_rate(axes, mark, rates, front, number)
+    axes.set_xscale("log")
+    axes.set_ylim(*_useful_range(front))
+    axes.set(xlabel="learning rate (log scale)", ylabel="training loss (nats)")
+    if len(axes.get_legend_handles_labels()[1]):
+        figure.legend(loc="outside upper left", ncols=2, fontsize=9)
+    return figure
+
+
+def _mark_rate(axes: Axes, mark: Suggestion, rates: Floats, front: Floats, number: int) -> None:
+    colour = COLOURS["second"] if mark.chosen else COLOURS[SERIES[2 + number % 2]]
+    name = f"{mark.name}: {mark.rate:.2g}" + (" (taken)" if mark.chosen else "")
+    axes.axvline(mark.rate, color=colour, ls="-" if mark.chosen else DASHES[1], lw=1.2)
+    height = float(np.interp(np.log(mark.rate), np.log(rates), front))
+    axes.plot([mark.rate], [height], MARKERS[number % 4], color=colour, ms=7, label=name)
+
+
+def _useful_range(losses: Floats) -> tuple[float, float]:
+    """Limits that keep the descent large, however far the loss explodes at the end."""
+    finite = losses[np.isfinite(losses)]
+    if not len(finite):
+        return 0.0, 1.0
+    lowest, start = float(finite.min()), float(np.median(finite[: max(3, len(finite) // 10)]))
+    room = max(start - lowest, 0.05 * abs(start), 1e-3)
+    return lowest - 0.15 * room, max(start + 0.8 * room, lowest + 1.5 * room)
+
+
+@_in_house_style
+def history(epochs: Mapping[str, Sequence[float]], best_epoch: int | None = None) -> Figure:
+    """Loss and accuracy of training and validation by epoch.
+
+    Args:
+        epochs: Columns as Keras names them: `loss`, `val_loss`, `accuracy`, `val_accuracy`; those
+            that are missing are left out.
+        best_epoch: The epoch whose weights were kept, counted from 1.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    panels = [
+        ("loss", "loss (nats)"),
+        ("accuracy", "accuracy (share of rows)"),
+    ]
+    shown = [p for p in panels if p[0] in epochs or f"val_{p[0]}" in epochs] or panels[:1]
+    figure, all_axes = _panels(3.6 * len(shown), 3.2, len(shown))
+    for axes, (name, label) in zip(all_axes, shown, strict=True):
+        for k, (column, title) in enumerate([(name, "training"), (f"val_{name}", "validation")]):
+            if column in epochs:
+                _series(axes, epochs[column], k, title)
+        if best_epoch is not None:
+            axes.axvline(best_epoch, color=COLOURS["muted"], ls=DASHES[2], lw=1.2, label="kept")
+        axes.set(xlabel="epoch", ylabel=label)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        axes.legend(fontsize=9)
+    return figure
+
+
+def _series(axes: Axes, values: Sequence[float], number: int, label: str) -> None:
+    axes.plot(
+        np.arange(1, len(values) + 1),
+        values,
+        color=COLOURS[SERIES[number]],
+        marker=MARKERS[number],
+        ls=DASHES[number],
+        ms=5,
+        label=label,
+    )
+
+
+@_in_house_style
+def schedule(learning_rates: ArrayLike, momentum: ArrayLike | None = None) -> Figure:
+    """Learning rate, and momentum where it moves, by training step.
+
+    Args:
+        learning_rates: Shape (steps,).
+        momentum: Adam's first beta by step, shape (steps,).
+    """
+    figure, axes = _panel(6.4, 2.8)
+    rates = np.asarray(learning_rates, dtype=float)
+    axes.plot(np.arange(1, len(rates) + 1), rates, color=COLOURS["first"], label="learning rate")
+    axes.set(xlabel="training step (batches)", ylabel="learning rate")
+    axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=False)
+    if momentum is not None:
+        other = axes.twinx()
+        values = np.asarray(momentum, dtype=float)
+        other.plot(np.arange(1, len(values) + 1), values, color=COLOURS["second"], ls=DASHES[1])
+        other.set_ylabel("momentum (dashed)")
+        other.grid(visible=False)
+        other.spines["right"].set_visible(True)
+    return figure
+
+
+@_in_house_style
+def confusion_matrix(confusion: ArrayLike, labels: Sequence[str]) -> Figure:
+    """Counts and row shares, shaded by the share of the true class.
+
+    Args:
+        confusion: Counts, rows true and columns predicted, shape (classes, classes).
+        labels: Class names.
+    """
+    counts = np.asarray(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = max(3.4, 1.0 + 0.75 * len(labels))
+    figure, axes = _panel(size + 0.6, size)
+    for (true, predicted), count in np.ndenumerate(counts):
+        share = shares[true, predicted]
+        colour = COLOURS["first" if true == predicted else "second"]
+        axes.add_patch(_square(predicted, true, colour, 0.06 + 0.5 * share))
+        text = f"{count}\n{share:.0%}" if len(labels) <= 8 else f"{count}"
+        axes.text(predicted, true, text, ha="center", va="center")
+    last = len(labels) - 0.5
+    axes.set(xlim=(-0.5, last), ylim=(last, -0.5), aspect="equal")
+    axes.set(xlabel="predicted label", ylabel="true label (share of each row)")
+    axes.set_xticks(range(len(labels)), labels)
+    if max(map(len, labels)) * len(labels) > 30:
+        axes.tick_params(axis="x", labelrotation=90)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    return figure
+
+
+def _square(x: int, y: int, colour: str, alpha: float) -> Any:  # noqa: ANN401 - matplotlib patch
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(
+        (x - 0.48, y - 0.48), 0.96, 0.96, facecolor=colour, alpha=alpha, edgecolor="none"
+    )
+
+
+@_in_house_style
+def reliability(bins: Mapping[str, Reliability]) -> Figure:
+    """Observed accuracy against stated probability, a line for each set of bins.
+
+    Args:
+        bins: By name, such as `before` and `after` temperature scaling; at most four.
+    """
+    figure, axes = _panel(4.4, 4.0)
+    axes.plot([0, 1], [0, 1], color=COLOURS["muted"], ls=DASHES[2], lw=1.2, label="perfect")
+    lowest = 1.0
+    for k, (name, one) in enumerate(bins.items()):
+        filled = one.count > 0
+        share = one.count[filled] / max(one.count.sum(), 1)
+        x, y = one.confidence[filled], one.accuracy[filled]
+        label = f"{name} (error {one.error:.3f})"
+        look = {"color": COLOURS[SERIES[k]], "marker": MARKERS[k]}
+        axes.plot(x, y, **look, ls=DASHES[k], lw=1.2, ms=4, label=label)
+        axes.scatter(x, y, s=12 + 220 * share, **look)
+        lowest = min(lowest, float(x.min(initial=1.0)), float(y.min(initial=1.0)))
+    start = max(0.0, np.floor(lowest * 10) / 10 - 0.05)
+    axes.set(xlim=(start, 1.03), ylim=(start, 1.03), aspect="equal")
+    axes.set(xlabel="stated probability", ylabel="observed share right")
+    axes.legend(fontsize=9, loc="upper left")
+    return figure
+
+
+@_in_house_style
+def coverage(covered: ArrayLike, accuracy: ArrayLike, chosen: float | None = None) -> Figure:
+    """Accuracy of what is answered against the share that is answered.
+
+    Args:
+        covered: Shares of rows answered, rising, shape (points,).
+        accuracy: Accuracy among them, shape (points,).
+        chosen: The share that the model in use answers, to be marked.
+    """
+    figure, axes = _panel(4.4, 3.2)
+    axes.plot(covered, accuracy, color=COLOURS["first"])
+    if chosen is not None:
+        axes.axvline(chosen, color=COLOURS["second"], ls=DASHES[1], lw=1.2)
+    axes.set(xlim=(0, 1.02), xlabel="share of texts answered", ylabel="accuracy of the answers")
+    return figure
+
+
+@_in_house_style
+def class_curves(
+    curves: Mapping[str, Curve], x_label: str, y_label: str, *, diagonal: bool = False
+) -> Figure:
+    """ROC or precision-recall curves, a line a class; more than four share four styles."""
+    figure, axes = _panel(4.4, 4.0)
+    if diagonal:
+        axes.plot([0, 1], [0, 1], color=COLOURS["muted"], ls=DASHES[2], lw=1)
+    for k, (label, curve) in enumerate(curves.items()):
+        axes.plot(
+            curve.x, curve.y, color=COLOURS[SERIES[k % 4]], ls=DASHES[k // 4 % 4], label=label
+        )
+    axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel=x_label, ylabel=y_label)
+    if curves:
+        axes.legend(fontsize=9, loc="lower right" if diagonal else "lower left")
+    return figure
+
+
+def png(figure: Figure, path: Path | None = None, dpi: int = 160) -> bytes:
+    """The drawing as PNG on a light card; also written to `path` when given."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor=COLOURS["card"])
+    if path is not None:
+        path.write_bytes(buffer.getvalue())
+    return buffer.getvalue()
+
+
+def svg(figure: Figure, name: str, description: str) -> str:
+    """The drawing as an SVG element for an HTML page, in the page's own colours.
+
+    Args:
+        figure: What a function of this module returned.
+        name: Unique on the page; keeps the identifiers of several drawings apart.
+        description: What a person sees in it, for those who do not.
+    """
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    element = buffer.getvalue().partition("<svg")[2]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    for variable, colour in COLOURS.items():
+        element = element.replace(colour, f"var(--{variable})")
+    element = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font-size: \1px", element)
+    element = re.sub(r' (width|height)="[\d.]+pt"', "", element, count=2)
+    return f'<svg role="img" aria-label="{_attribute(description)}"{element}'
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+
+
+def _panel(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of this size in inches and its axes."""
+    figure, (axes,) = _panels(width, height, 1)
+    return figure, axes
+
+
+def _panels(width: float, height: float, columns: int) -> tuple[Figure, list[Axes]]:
+    """A figure of this size in inches and its axes side by side."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    return figure, list(figure.subplots(1, columns, squeeze=False)[0])
