@@ -1,0 +1,91 @@
+"""What reading gives: texts with labels, and what was decided on the way."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from ktrain_sentiment.config import DataConfig
+
+SPLIT_NAMES = ("train", "validation", "test")
+OWN_COLUMNS = ("text", "label", "row")
+"""The columns that every frame of this package has; others are the source's own."""
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """Texts with labels, in the order of their source.
+
+    Attributes:
+        frame: Columns `text` (str), `label` (str), `row` (int, 1-based: the line of a text file,
+            the row of a sheet, the number of a record), then all other columns of the source.
+        source: What was read, as the user named it.
+        text_column: The source's column that became `text`.
+        label_column: The source's column that became `label`.
+        notes: One-line remarks to show the user: what was chosen, what was left out and why.
+        config: How it was read, so that further files can be read the same way.
+    """
+
+    frame: pd.DataFrame
+    source: str
+    text_column: str
+    label_column: str
+    notes: tuple[str, ...] = ()
+    config: DataConfig = field(default_factory=DataConfig)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that occur, sorted."""
+        return tuple(sorted(self.frame["label"].unique()))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows for each label, most frequent first."""
+        return {str(name): int(n) for name, n in self.frame["label"].value_counts().items()}
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The rows of a data set, divided; each frame has a fresh RangeIndex.
+
+    Attributes:
+        train: Rows to train on.
+        validation: Rows to choose on.
+        test: Rows kept for the final figures; may be empty.
+        labels: The labels that occur anywhere, sorted: the classes' order.
+        notes: One-line remarks to show the user.
+    """
+
+    train: pd.DataFrame
+    validation: pd.DataFrame
+    test: pd.DataFrame
+    labels: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of which text and label lies in which split, in order."""
+        digest = hashlib.sha256()
+        for name in SPLIT_NAMES:
+            digest.update(f"{name}:{fingerprint(getattr(self, name))};".encode())
+        return digest.hexdigest()
+
+    def sizes(self) -> dict[str, int]:
+        """Rows in each split."""
+        return {name: len(getattr(self, name)) for name in SPLIT_NAMES}
+
+
+def fingerprint(frame: pd.DataFrame) -> str:
+    """SHA-256 (hex) of the texts and labels of a frame, in order, whatever its other columns."""
+    digest = hashlib.sha256()
+    for text, label in zip(frame["text"], frame["label"], strict=True):
+        for part in (text, label):
+            encoded = part.encode("utf-8", "surrogatepass")
+            digest.update(len(encoded).to_bytes(8, "little"))
+            digest.update(encoded)
+    return digest.hexdigest()
