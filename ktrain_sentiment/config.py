@@ -56,6 +56,15 @@ class DataConfig:
     neutral: bool = False
     """Keep the middle band of the named corpora as a third class, neutral."""
 
+    duplicates: Literal["drop", "keep"] = "drop"
+    """What to do with rows that repeat the text and label of an earlier row."""
+
+    contradictions: Literal["majority", "drop", "keep"] = "majority"
+    """Equal texts with different labels: keep the commonest label, drop all of them, or keep."""
+
+    min_class_size: int = 0
+    """Leave out classes with fewer rows than this."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig:
