@@ -1,0 +1,75 @@
+"""Fixtures that all tests share, and the walls around them: own home, own caches, no network."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Set before anything is imported that reads them: huggingface_hub, matplotlib and ktrain look
+# when they are imported.
+_HOME = Path(tempfile.mkdtemp(prefix="ktrain-sentiment-tests-"))
+_ROOT = Path(__file__).resolve().parents[1]
+_FENCE = _ROOT / "tests" / "support" / "fence"
+_KEPT = "HF_", "TRANSFORMERS_", "KTRAIN_SENTIMENT_", "XDG_"
+for _name in [name for name in os.environ if name.startswith(_KEPT)]:
+    del os.environ[_name]
+os.environ.update(
+    HOME=str(_HOME),
+    XDG_CACHE_HOME=str(_HOME / "cache"),
+    XDG_CONFIG_HOME=str(_HOME / "config"),
+    HF_HOME=str(_HOME / "huggingface"),
+    KTRAIN_SENTIMENT_CACHE=str(_HOME / "ktrain-sentiment"),
+    MPLBACKEND="Agg",
+    MPLCONFIGDIR=str(Path(tempfile.gettempdir()) / "ktrain-sentiment-tests-matplotlib"),
+    NO_COLOR="1",
+    PIP_NO_INDEX="1",
+    PYTHONPATH=os.pathsep.join([str(_FENCE), str(_ROOT)]),
+    TF_CPP_MIN_LOG_LEVEL="3",
+    TF_USE_LEGACY_KERAS="1",
+)
+
+from support.fence.network_fence import raise_fence  # noqa: E402 - the walls go up first
+from support.hub import Hub  # noqa: E402
+from support.reviews import make_reviews, write_csv  # noqa: E402
+from support.tiny import build_bert, build_distilbert  # noqa: E402
+
+raise_fence()
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny DistilBERT that can learn, as a folder in the hub's layout. Do not write to it."""
+    return build_distilbert(tmp_path_factory.mktemp("encoders") / "tiny-distilbert")
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny BERT that can learn, as a folder in the hub's layout. Do not write to it."""
+    return build_bert(tmp_path_factory.mktemp("encoders") / "tiny-bert")
+
+
+@pytest.fixture(scope="session")
+def reviews() -> list[tuple[str, str]]:
+    """Six hundred made-up (text, label) pairs that a tiny encoder learns in a few epochs."""
+    return make_reviews(600)
+
+
+@pytest.fixture(scope="session")
+def reviews_csv(tmp_path_factory: pytest.TempPathFactory, reviews: list[tuple[str, str]]) -> Path:
+    """The made-up reviews as a CSV with the columns text and label. Do not write to it."""
+    return write_csv(tmp_path_factory.mktemp("reviews") / "reviews.csv", reviews)
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """A model hub on this machine, empty; see `support.hub`."""
+    with Hub() as running:
+        yield running

@@ -1,0 +1,43 @@
+"""Run Python in a process of its own, as a user would."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The repository."""
+
+
+def run_python(
+    *arguments: str | Path,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    stdin: str | None = None,
+    timeout: float = 300,
+) -> subprocess.CompletedProcess[str]:
+    """Run `python *arguments` and return what it said; never raises for its exit code.
+
+    The process has the tests' own empty home and caches, and cannot reach the network.
+
+    Args:
+        arguments: A script and its arguments, or "-c" and code.
+        environment: Variables on top of the tests' own.
+        cwd: Working folder.
+        stdin: Text for standard input.
+        timeout: Seconds until it counts as hung.
+    """
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        env={**os.environ, **(environment or {})},
+        cwd=cwd, input=stdin, capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+
+
+def run_code(
+    code: str, environment: Mapping[str, str] | None = None, timeout: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """Run a piece of Python in a process of its own."""
+    return run_python("-c", textwrap.dedent(code), environment=environment, timeout=timeout)
