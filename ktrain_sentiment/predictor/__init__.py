@@ -1,1 +1,18 @@
-"""TODO"""
+"""The predictor folder: what lies where, how it is saved, exported, compared and checked.
+
+    layout.py        the places of all files
+    manifest.py      what the folder says about itself: read_manifest, update_predictor
+    saving.py        save_predictor: from a trained Keras model to the whole folder
+    ktrain_files.py  the part that ktrain and transformers 4 read
+    weights.py       Keras weights → PyTorch's names and layout, model.safetensors
+    architecture.py  BERT's family as one neutral description of weights
+    onnx_graph.py    that description → an ONNX graph
+    onnx_int8.py     the graph → 8-bit weights
+    engines.py       write both graphs, compare them with the model, keep those that agree
+    parity.py        the comparison: arrays in, a verdict out
+    digests.py       sha256 of the files
+    tokenizing.py    texts → token ids
+    session.py       ONNX Runtime
+
+Neither TensorFlow nor PyTorch is imported by any of them.
+"""

@@ -1,0 +1,143 @@
+"""The part of a predictor folder that ktrain and transformers read, written as they would.
+
+`ktrain.load_predictor` unpickles `tf_model.preproc`, and that must work on another machine,
+without this package and after the folder was moved. ktrain keeps the encoder's path in the
+pickled preprocessor (`model_name`) and in its configuration (`_name_or_path`); the copy that is
+pickled here has a plain name in both. ktrain then takes tokenizer and weights from the folder
+that it was given: `get_model(fpath)` loads the tokenizer from `fpath` before `model_name` could
+matter.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+import pickletools
+from pathlib import Path, PurePath, PureWindowsPath
+from typing import Any
+
+from ktrain_sentiment.errors import PredictorError
+from ktrain_sentiment.predictor.keras_model import KerasModel
+from ktrain_sentiment.predictor.layout import PredictorFolder
+
+_NOT_ELSEWHERE = ("ktrain_sentiment", "__main__", "__mp_main__")
+
+
+def save_for_ktrain(
+    model: KerasModel,
+    preproc: Any,  # noqa: ANN401
+    place: PredictorFolder,
+    labels: tuple[str, ...],
+    encoder: str,
+) -> dict[str, Any]:
+    """Write config.json, tf_model.h5, the tokenizer's files and tf_model.preproc.
+
+    Args:
+        model: The trained model; its configuration gets the label names.
+        preproc: The `ktrain.text.Transformer` it was trained with.
+        place: An empty folder.
+        labels: The labels in the order of the outputs.
+        encoder: The encoder as the user named it.
+
+    Returns:
+        The contents of config.json.
+
+    Raises:
+        PredictorError: There is no fast tokenizer, or plain ktrain could not load the pickle.
+    """
+    model.save_pretrained(str(place.path))
+    preproc.get_tokenizer().save_pretrained(str(place.path))
+    if not place.tokenizer.is_file():
+        raise PredictorError(
+            f"encoder {encoder} has no fast tokenizer (tokenizer.json), and prediction needs one: "
+            "choose an encoder that has"
+        )
+    _mend_tokenizer(place, int(preproc.maxlen))
+    place.ktrain_preproc.write_bytes(pickle_preproc(preproc, portable_name(encoder)))
+    return _mend_config(place.config, labels, model)
+
+
+def _mend_config(path: Path, labels: tuple[str, ...], model: KerasModel) -> dict[str, Any]:
+    """Put in the real label names and the class name that PyTorch knows, take out our paths."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)
+    known = config.get("architectures") or [type(model).__name__.removeprefix("TF")]
+    config |= {
+        "architectures": known,
+        "id2label": {str(index): label for index, label in enumerate(labels)},
+        "label2id": {label: index for index, label in enumerate(labels)},
+        "problem_type": "single_label_classification",
+    }
+    write_json(path, config)
+    return dict(config)
+
+
+def _mend_tokenizer(place: PredictorFolder, maxlen: int) -> None:
+    """Make other tools cut texts where training did, and not pad to what was used last."""
+    config = json.loads(place.tokenizer_config.read_text(encoding="utf-8"))
+    config.pop("name_or_path", None)
+    write_json(place.tokenizer_config, config | {"model_max_length": maxlen})
+    tokenizer = json.loads(place.tokenizer.read_text(encoding="utf-8"))
+    write_json(place.tokenizer, tokenizer | {"truncation": None, "padding": None})
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write indented JSON, as transformers does."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def portable_name(encoder: str) -> str:
+    """An encoder's name without a folder of this machine."""
+    is_path = PurePath(encoder).is_absolute() or PureWindowsPath(encoder).is_absolute()
+    if is_path or Path(encoder).is_dir() or encoder.startswith((".", "~")):
+        return PureWindowsPath(encoder).name or "local"
+    return encoder
+
+
+def pickle_preproc(preproc: Any, encoder: str) -> bytes:  # noqa: ANN401
+    """Pickle a copy of ktrain's preprocessor that names no folder of this machine.
+
+    Raises:
+        PredictorError: It refers to classes that plain ktrain does not have.
+    """
+    portable = copy.copy(preproc)
+    portable.config = copy.deepcopy(preproc.config)
+    portable.config._name_or_path = ""
+    portable.model_name = encoder
+    if os.sep in str(portable.name):
+        portable.name = (
+            "auto"  # ktrain compares it with a few families, else it asks AutoTokenizer.
+        )
+    try:
+        contents = pickle.dumps(portable, protocol=4)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise PredictorError(f"ktrain's preprocessor cannot be pickled: {error}") from error
+    foreign = sorted(m for m in pickled_modules(contents) if m.split(".")[0] in _NOT_ELSEWHERE)
+    if foreign:
+        raise PredictorError(
+            f"ktrain's preprocessor holds objects of {', '.join(foreign)}, which plain ktrain "
+            "could not load"
+        )
+    return contents
+
+
+def pickled_modules(contents: bytes) -> set[str]:
+    """The modules that a pickle would import, read without unpickling."""
+    modules: set[str] = set()
+    recent: list[str] = []
+    memo: dict[int, str] = {}
+    for opcode, argument, _ in pickletools.genops(contents):
+        if opcode.name == "GLOBAL":
+            modules.add(str(argument).split()[0])
+        elif opcode.name == "STACK_GLOBAL" and len(recent) >= 2:
+            modules.add(recent[-2])
+        elif opcode.name == "MEMOIZE":
+            memo[len(memo)] = recent[-1] if recent else ""
+        elif opcode.name in {"BINGET", "LONG_BINGET"} and isinstance(argument, int):
+            recent.append(memo.get(argument, ""))
+        elif isinstance(argument, str):
+            recent.append(argument)
+    return modules

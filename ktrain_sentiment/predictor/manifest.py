@@ -1,0 +1,224 @@
+"""What a predictor folder says about itself (manifest.json): read strictly, written atomically."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ktrain_sentiment.errors import PredictorError
+from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.predictor.digests import FileDigest, digest
+from ktrain_sentiment.predictor.layout import PredictorFolder
+
+FORMAT = "ktrain-sentiment predictor"
+FORMAT_VERSION = 1
+_LARGEST = 16 * 1024 * 1024
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a predictor folder says about itself.
+
+    Attributes:
+        labels: The labels, in the order of the model's outputs.
+        maxlen: Longest text in tokens, special tokens included; the rest is cut off.
+        encoder: The encoder that was fine-tuned, as the user named it.
+        family: The architecture, as config.json's `model_type` (bert, distilbert, ...).
+        temperature: The logits are divided by it before the softmax (Guo et al. 2017,
+            "On Calibration of Modern Neural Networks"); 1 changes nothing.
+        cleaning: Names of the cleaning steps that training applied to texts, in order.
+        data_fingerprint: sha256 of the training data, as `Splits.fingerprint` has it.
+        metrics: The figures of the training run, by name.
+        versions: The versions of Python and the libraries that made the folder.
+        created: When, ISO 8601 with time zone.
+        engines: For each exported engine (fp32, int8) how it compares with the Keras model,
+            and whether it was kept: `EngineReport` as a dictionary.
+        files: The digest of each file, by relative POSIX path.
+        format_version: Version of this format.
+    """
+
+    labels: tuple[str, ...]
+    maxlen: int
+    encoder: str
+    family: str
+    temperature: float = 1.0
+    cleaning: tuple[str, ...] = ()
+    data_fingerprint: str = ""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+    engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    files: Mapping[str, FileDigest] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        """Refuse facts that no predictor can have."""
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise PredictorError(f"labels {list(self.labels)}: wanted two or more, all different")
+        if self.maxlen < 1:
+            raise PredictorError(f"maxlen {self.maxlen}: wanted at least 1 token")
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise PredictorError(f"temperature {self.temperature}: wanted a number above 0")
+        for name in self.files:
+            if not _stays_inside(name):
+                raise PredictorError(f"file name {name!r} leaves the predictor folder")
+
+
+def _stays_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(name) and "\\" not in name and not path.is_absolute() and ".." not in path.parts
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read manifest.json; nothing else in the folder is touched.
+
+    Raises:
+        PredictorError: The folder or the manifest is missing, damaged, or of a newer format.
+    """
+    place = PredictorFolder(folder)
+    if not folder.is_dir():
+        raise PredictorError(f"{folder}: no such folder; wanted a predictor folder")
+    if not place.manifest.is_file():
+        raise PredictorError(
+            f"{folder} has no manifest.json, so it is not a predictor of this package; "
+            "turn a ktrain predictor into one with scripts/export.py"
+        )
+    try:
+        return from_json(_read_json(place.manifest))
+    except PredictorError as error:
+        raise PredictorError(f"{place.manifest}: {error}") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > _LARGEST:
+        raise PredictorError(f"is {path.stat().st_size} bytes, wanted at most {_LARGEST}")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise PredictorError(f"cannot be read as JSON: {reason}") from error
+    if not isinstance(value, dict):
+        raise PredictorError(f"wanted a JSON object, got {type(value).__name__}")
+    return value
+
+
+def from_json(value: Mapping[str, Any]) -> Manifest:
+    """Build a manifest from its JSON object; fields of later releases are ignored.
+
+    Raises:
+        PredictorError: The object is not a manifest, is of a newer format, or lacks a field.
+    """
+    _check_format(value)
+    known = {f.name: value[f.name] for f in dataclasses.fields(Manifest) if f.name in value}
+    for name, kind in _KINDS.items():
+        if name not in known and name not in _REQUIRED:
+            continue
+        if not isinstance(known.get(name), kind) or isinstance(known.get(name), bool):
+            got = repr(known.get(name))[:40]
+            raise PredictorError(f"field {name} is {got}, wanted {_spell(kind)}")
+    known["labels"] = _strings(known, "labels")
+    known["cleaning"] = _strings(known, "cleaning")
+    known["files"] = {n: _file_digest(n, v) for n, v in known.get("files", {}).items()}
+    return Manifest(**known)
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "labels": list,
+    "maxlen": int,
+    "encoder": str,
+    "family": str,
+    "temperature": (int, float),
+    "cleaning": list,
+    "data_fingerprint": str,
+    "metrics": dict,
+    "versions": dict,
+    "created": str,
+    "engines": dict,
+    "files": dict,
+}
+_REQUIRED = {"labels", "maxlen", "encoder", "family", "files"}
+
+
+def _check_format(value: Mapping[str, Any]) -> None:
+    version = value.get("format_version")
+    if value.get("format") != FORMAT or not isinstance(version, int):
+        raise PredictorError(f"is not the manifest of a {FORMAT} (field format)")
+    if version > FORMAT_VERSION:
+        raise PredictorError(
+            f"was written by a newer release (format {version}; this one reads up to "
+            f"{FORMAT_VERSION}): run  pip install -U ktrain-sentiment"
+        )
+
+
+def _spell(kind: type | tuple[type, ...]) -> str:
+    names = {list: "a list", int: "a whole number", float: "a number", str: "a text"}
+    first = kind[-1] if isinstance(kind, tuple) else kind
+    return names.get(first, "an object")
+
+
+def _strings(known: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    values = known.get(name, [])
+    if not all(isinstance(value, str) for value in values):
+        raise PredictorError(f"field {name} holds something else than texts")
+    return tuple(values)
+
+
+def _file_digest(name: str, value: object) -> FileDigest:
+    match value:
+        case {"sha256": str(sha256), "size": int(size)} if _SHA256.fullmatch(sha256):
+            return FileDigest(sha256, size)
+    raise PredictorError(f"file {name!r}: wanted a sha256 (64 hex digits) and a size")
+
+
+def to_json(manifest: Manifest) -> dict[str, Any]:
+    """The JSON object of a manifest."""
+    return {"format": FORMAT, **dataclasses.asdict(manifest)}
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write manifest.json, replacing the one there is.
+
+    Raises:
+        PredictorError: The metrics hold something that JSON cannot (NaN included).
+    """
+    try:
+        text = json.dumps(to_json(manifest), indent=2, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise PredictorError(f"manifest of {folder} cannot be written as JSON: {error}") from error
+    with staged_file(PredictorFolder(folder).manifest, overwrite=True) as path:
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def update_predictor(folder: Path, *, card: str | None = None, **changes: Any) -> Manifest:  # noqa: ANN401
+    """Change facts of a saved predictor, or write its model card, and keep its manifest true.
+
+        update_predictor(folder, temperature=1.4, metrics={"accuracy": 0.91})
+        update_predictor(folder, card=text)
+
+    Args:
+        folder: A predictor folder.
+        card: New contents of README.md.
+        **changes: Fields of `Manifest` and their new values.
+
+    Returns:
+        The manifest as it now stands.
+
+    Raises:
+        PredictorError: The folder is no predictor of ours, or a value is refused.
+    """
+    place = PredictorFolder(folder)
+    manifest = dataclasses.replace(read_manifest(folder), **changes)
+    if card is not None:
+        with staged_file(place.card, overwrite=True) as path:
+            path.write_text(card, encoding="utf-8")
+        files = {**manifest.files, place.card.name: digest(place.card)}
+        manifest = dataclasses.replace(manifest, files=files)
+    write_manifest(folder, manifest)
+    return manifest

@@ -1,0 +1,206 @@
+"""From a trained Keras model to a predictor folder, whole or not at all.
+
+    save_predictor(model, preproc, Path("runs/reviews/predictor"), facts, validation)
+
+Neither TensorFlow nor ktrain is imported: the Keras model is asked for its named arrays, for its
+own `save_pretrained`, and for the probabilities of some validation texts; the preprocessor is
+pickled. Everything else works on arrays.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrain_sentiment.errors import PredictorError
+from ktrain_sentiment.files import staged_folder
+from ktrain_sentiment.predictor import parity
+from ktrain_sentiment.predictor.digests import digest_files
+from ktrain_sentiment.predictor.engines import EngineReport, Reference, TraceOnnx, write_engines
+from ktrain_sentiment.predictor.keras_model import (
+    KerasModel,
+    keras_probabilities,
+    named_arrays,
+)
+from ktrain_sentiment.predictor.ktrain_files import portable_name, save_for_ktrain
+from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.predictor.manifest import Manifest, write_manifest
+from ktrain_sentiment.predictor.tokenizing import TextEncoder
+from ktrain_sentiment.predictor.weights import to_torch_names, write_safetensors
+
+_RECORDED = (
+    "ktrain-sentiment",
+    "ktrain",
+    "tensorflow",
+    "tf_keras",
+    "transformers",
+    "tokenizers",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+)
+_MOST_TEXTS = 1000
+"""Enough to see one changed label in a thousand; more only cost time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFacts:
+    """What training knows and the manifest records.
+
+    Attributes:
+        encoder: The encoder as the user named it (hub name, alias, folder).
+        data_fingerprint: `Splits.fingerprint`.
+        metrics: Figures by name; anything that JSON can hold.
+        temperature: See `Manifest`; it can also be set later with `update_predictor`.
+        cleaning: Names of the cleaning steps that were applied to the training texts.
+    """
+
+    encoder: str
+    data_fingerprint: str = ""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
+    cleaning: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationTexts:
+    """Real texts on which each exported engine is compared with the trained model.
+
+    Attributes:
+        texts: Validation texts as the model saw them; a few hundred are plenty, more are skipped.
+        targets: Their true class indices, or None.
+    """
+
+    texts: Sequence[str]
+    targets: NDArray[np.integer] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an empty set and targets of another length."""
+        if not self.texts:
+            raise PredictorError("no validation texts: wanted at least one to compare engines on")
+        if self.targets is not None and len(self.targets) != len(self.texts):
+            raise PredictorError(
+                f"{len(self.texts)} validation texts but {len(self.targets)} targets"
+            )
+
+
+@dataclass(frozen=True)
+class SavedPredictor:
+    """A predictor that was saved.
+
+    Attributes:
+        folder: Where it stands.
+        manifest: Its manifest.
+        engines: What became of each exported engine.
+    """
+
+    folder: PredictorFolder
+    manifest: Manifest
+    engines: tuple[EngineReport, ...]
+
+
+def save_predictor(
+    model: KerasModel,
+    preproc: Any,  # noqa: ANN401
+    folder: Path,
+    facts: TrainingFacts,
+    validation: ValidationTexts,
+    *,
+    limits: parity.Limits = parity.INT8_LIMITS,
+    trace: TraceOnnx | None = None,
+    overwrite: bool = False,
+) -> SavedPredictor:
+    """Save a trained classifier for ktrain, transformers 4 and 5, ONNX Runtime and this package.
+
+    An engine that disagrees with the model is not kept, with a warning and a note in the
+    manifest; the training is never lost for it.
+
+    Args:
+        model: A transformers `TF…ForSequenceClassification` in 32-bit floats. It is called
+            eagerly, so a bf16 rewrite of graphs does not blur the comparison.
+        preproc: The `ktrain.text.Transformer` it was trained with; gives labels, maxlen and
+            tokenizer. It is not changed: what is pickled is a copy without this machine's paths.
+        folder: Where the predictor will stand.
+        facts: What the manifest records.
+        validation: Real texts to compare engines on.
+        limits: How far the int8 engine may be from the model.
+        trace: Writes `onnx/model.onnx` of an architecture that is not of BERT's family
+            (`ktrain_sentiment.training.tracing.tracer(model, ...)`); None: those have no ONNX.
+        overwrite: Replace a predictor that stands there.
+
+    Raises:
+        InputError: The folder exists and may not be replaced.
+        PredictorError: The preprocessor has no fast tokenizer or no labels, or plain ktrain could
+            not load it.
+    """
+    labels, maxlen = tuple(map(str, preproc.get_classes())), int(preproc.maxlen)
+    with staged_folder(folder, overwrite, marker="manifest.json") as staged:
+        place = PredictorFolder(staged)
+        config = save_for_ktrain(model, preproc, place, labels, facts.encoder)
+        weights = to_torch_names(named_arrays(model), config["model_type"])
+        write_safetensors(place.torch_weights, weights)
+        encoder = TextEncoder.from_folder(place, maxlen)
+        reference = _reference(model, encoder, validation)
+        engines = write_engines(
+            place, weights, config, reference, encoder.padding_id, trace=trace, limits=limits
+        )
+        manifest = make_manifest(place, config, labels, maxlen, facts, engines)
+        write_manifest(staged, manifest)
+    return SavedPredictor(PredictorFolder(folder), manifest, tuple(engines))
+
+
+def _reference(model: KerasModel, encoder: TextEncoder, validation: ValidationTexts) -> Reference:
+    chosen = _spread(len(validation.texts), _MOST_TEXTS)
+    encoded = encoder.encode([validation.texts[i] for i in chosen])
+    targets = None if validation.targets is None else np.asarray(validation.targets)[chosen]
+    return Reference(encoded, keras_probabilities(model, encoded, encoder.padding_id), targets)
+
+
+def _spread(count: int, wanted: int) -> NDArray[np.int64]:
+    """Indices spread over the whole range, shuffled, because files are often sorted by label."""
+    chosen = np.linspace(0, count - 1, min(count, wanted)).astype(np.int64)
+    return np.random.default_rng(0).permutation(chosen)
+
+
+def make_manifest(
+    place: PredictorFolder,
+    config: Mapping[str, Any],
+    labels: tuple[str, ...],
+    maxlen: int,
+    facts: TrainingFacts,
+    engines: Sequence[EngineReport],
+) -> Manifest:
+    """The manifest of a folder whose other files are all written."""
+    return Manifest(
+        labels=labels,
+        maxlen=maxlen,
+        encoder=portable_name(facts.encoder),
+        family=str(config["model_type"]),
+        temperature=facts.temperature,
+        cleaning=facts.cleaning,
+        data_fingerprint=facts.data_fingerprint,
+        metrics=facts.metrics,
+        versions=installed_versions(),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        engines={report.engine: report.to_json() for report in engines},
+        files=digest_files(place),
+    )
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that matter, those that are installed."""
+    found = {"python": platform.python_version()}
+    for name in _RECORDED:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,98 @@
+"""Keras weights → the names and layout that PyTorch has for the same architecture.
+
+Arrays in, arrays out: neither TensorFlow nor PyTorch is needed. The result is what transformers
+(PyTorch) writes for the same model, so that `model.safetensors` loads there without a missing or
+an unexpected tensor.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrain_sentiment.errors import PredictorError, require
+
+Weights = Mapping[str, NDArray[Any]]
+"""Named arrays."""
+
+_LEAVES = {"kernel": "weight", "embeddings": "weight", "gamma": "weight", "beta": "bias"}
+
+_NOT_IN_TORCH = {"mpnet": ("mpnet.pooler.",)}
+"""Weights that only the Keras class creates, and does not use for classification."""
+
+
+def to_torch_names(weights: Weights, family: str) -> dict[str, NDArray[Any]]:
+    """Rename and transpose Keras weights into PyTorch's layout.
+
+    A variable of the Keras model is called like
+    `tf_bert_for_sequence_classification/bert/encoder/layer_._0/attention/self/query/kernel:0`:
+    the model's scope, the path with `_._` before an index, the leaf. Kernels are (in, out) in
+    Keras and (out, in) in PyTorch.
+
+    Args:
+        weights: The model's variables by name, as `variable.name` has it.
+        family: config.json's `model_type`.
+
+    Returns:
+        The arrays by PyTorch name, in the given order.
+
+    Raises:
+        PredictorError: Two variables get the same name, or a kernel is no matrix.
+    """
+    dropped = _NOT_IN_TORCH.get(family, ())
+    renamed: dict[str, NDArray[Any]] = {}
+    for name, array in weights.items():
+        torch_name = _rename(name)
+        if torch_name.startswith(dropped):
+            continue
+        if torch_name in renamed:
+            raise PredictorError(f"two Keras weights are called {torch_name} in PyTorch's layout")
+        renamed[torch_name] = _transpose(name, array)
+    return renamed
+
+
+def _rename(name: str) -> str:
+    path = re.sub(r":\d+$", "", name).replace("_._", "/").split("/")
+    scopes, leaf = path[1:-1], path[-1]
+    return ".".join([*scopes, _LEAVES.get(leaf, leaf)])
+
+
+def _transpose(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    if not name.removesuffix(":0").endswith("/kernel"):
+        return np.asarray(array)
+    if array.ndim != 2:
+        raise PredictorError(f"{name} has shape {array.shape}: only matrices can be converted")
+    return np.ascontiguousarray(array.T)
+
+
+def write_safetensors(path: Path, weights: Weights) -> None:
+    """Write `model.safetensors` with the metadata that transformers asks for."""
+    path.touch()
+    mode = path.stat().st_mode
+    require("safetensors.numpy", "train").save_file(
+        {name: np.ascontiguousarray(array) for name, array in weights.items()},
+        str(path),
+        metadata={"format": "pt"},
+    )
+    path.chmod(mode)  # It writes a file that only its owner may read.
+
+
+def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
+    """Read named arrays; no code in the file can run, it holds a table and numbers.
+
+    Raises:
+        PredictorError: The file is missing or damaged.
+    """
+    require("safetensors.numpy", "train")
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return dict(load_file(str(path)))
+    except (OSError, SafetensorError) as error:
+        raise PredictorError(f"{path} cannot be read as safetensors: {error}") from error
