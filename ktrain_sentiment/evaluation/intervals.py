@@ -17,7 +17,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ktrain_sentiment.evaluation.confusion import Floats
+from ktrain_sentiment.evaluation.confusion import Floats, accuracy
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -80,6 +80,49 @@ def bootstrap_cells(
     acceleration = _acceleration(jackknife, table.reshape(-1)[cells])
     low, high = _bca(value, statistic(draws), acceleration, confidence)
     return Estimate(value, low, high, n)
+
+
+def bootstrap_share(hits: int, rows: int, *, seed: int = 0) -> Estimate:
+    """Interval of a share such as an accuracy: `hits` of `rows`."""
+    return bootstrap_confusion([[hits, rows - hits], [0, 0]], accuracy, seed=seed)
+
+
+def bootstrap_confusion(
+    confusion: ArrayLike,
+    statistic: Callable[[ArrayLike], Floats],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """Interval of a figure of a confusion matrix.
+
+    Resampling rows that are all right gives rows that are all right, and an interval without width
+    that nobody should believe. There the end is taken from the largest share of mistakes under
+    which n rows without one are still not unlikely (Clopper and Pearson 1934), spread evenly.
+
+    Args:
+        confusion: Counts, rows true and columns predicted, shape (classes, classes).
+        statistic: Scores a stack of confusion matrices.
+        seed: Seed of the resampling.
+        resamples: Number of resamples.
+    """
+    counts = np.asarray(confusion, dtype=np.float64)
+    estimate = bootstrap_cells(counts, statistic, seed=seed, resamples=resamples)
+    right = np.trace(counts)
+    if 0 < right < estimate.n or len(counts) < 2:
+        return estimate
+    unseen = 1 - ((1 - CONFIDENCE) / 2) ** (1 / estimate.n)
+    other = float(statistic(_moved(counts, unseen)[np.newaxis])[0])
+    return Estimate(estimate.value, min(estimate.low, other), max(estimate.high, other), estimate.n)
+
+
+def _moved(counts: Floats, share: float) -> Floats:
+    """Move this share of each row across: off the diagonal if all is on it, else onto it."""
+    onto = np.eye(len(counts))
+    off = (1 - onto) / (len(counts) - 1)
+    spread = counts.sum(axis=1, keepdims=True) * (off if np.trace(counts) else onto)
+    moved: Floats = (1 - share) * counts + share * spread
+    return moved
 
 
 def resample_cells(counts: ArrayLike, *, seed: int, resamples: int) -> Floats:

@@ -16,6 +16,7 @@ from ktrain_sentiment.evaluation.intervals import (
     RESAMPLES,
     Estimate,
     bootstrap_cells,
+    bootstrap_confusion,
     bootstrap_mean,
 )
 
@@ -36,7 +37,7 @@ class ClassFigures:
         label: Name of the class.
         precision: Of the rows predicted as this class, the share that are.
         recall: Of the rows of this class, the share predicted as such.
-        f1: Harmonic mean of the two.
+        f1: Harmonic mean of the two, with its interval.
         support: Rows of this class.
         roc_auc: Area under the ROC curve; None when the class has all rows or none.
         average_precision: Area under the precision-recall curve; None likewise.
@@ -45,7 +46,7 @@ class ClassFigures:
     label: str
     precision: float
     recall: float
-    f1: float
+    f1: Estimate
     support: int
     roc_auc: float | None
     average_precision: float | None
@@ -100,7 +101,7 @@ class Evaluation:
             "n": self.n,
             **{name: figure.to_json() for name, figure in self.headline.items()},
             "ece_floor": round(self.ece_floor, 6),
-            "per_class": [_rounded(vars(figures)) for figures in self.per_class],
+            "per_class": [_rounded(figures) for figures in self.per_class],
             "confusion": self.confusion.tolist(),
         }
 
@@ -132,12 +133,12 @@ def evaluate(
     return Evaluation(
         labels=tuple(labels),
         n=len(truth),
-        **{name: bootstrap_cells(matrix, f, **options) for name, f in CONFUSION_FIGURES.items()},
+        **{n: bootstrap_confusion(matrix, f, **options) for n, f in CONFUSION_FIGURES.items()},
         log_loss=bootstrap_mean(calibration.row_log_loss(truth, table), **options),
         brier=bootstrap_mean(calibration.row_brier(truth, table), **options),
         ece=calibration_interval(bins, **options),
         ece_floor=calibration.noise_floor(bins, seed=seed),
-        per_class=_per_class(truth, table, labels, matrix),
+        per_class=_per_class(truth, table, labels, matrix, options),
         confusion=matrix,
         reliability=bins,
     )
@@ -178,16 +179,20 @@ def calibration_interval(bins: calibration.Reliability, *, seed: int, resamples:
 
 
 def _per_class(
-    truth: NDArray[np.int64], table: Floats, labels: Sequence[str], matrix: Counts
+    truth: NDArray[np.int64],
+    table: Floats,
+    labels: Sequence[str],
+    matrix: Counts,
+    options: dict[str, int],
 ) -> tuple[ClassFigures, ...]:
     precision, recall = confusion.class_precision(matrix), confusion.class_recall(matrix)
-    f1, support = confusion.class_f1(matrix), matrix.sum(axis=1)
+    support = matrix.sum(axis=1)
     return tuple(
         ClassFigures(
             label=label,
             precision=float(precision[k]),
             recall=float(recall[k]),
-            f1=float(f1[k]),
+            f1=bootstrap_confusion(matrix, _f1_of(k), **options),
             support=int(support[k]),
             roc_auc=curves.roc_auc(truth == k, table[:, k]),
             average_precision=curves.average_precision(truth == k, table[:, k]),
@@ -196,5 +201,10 @@ def _per_class(
     )
 
 
-def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    return {n: round(v, 6) if isinstance(v, float) else v for n, v in figures.items()}
+def _f1_of(k: int) -> Callable[[ArrayLike], Floats]:
+    return lambda stack: confusion.class_f1(stack)[..., k]
+
+
+def _rounded(figures: ClassFigures) -> dict[str, Any]:
+    plain = {n: round(v, 6) if isinstance(v, float) else v for n, v in vars(figures).items()}
+    return {**plain, "f1": figures.f1.to_json()}

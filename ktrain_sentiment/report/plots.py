@@ -262,9 +262,9 @@ def reliability(bins: Mapping[str, Reliability]) -> Figure:
         share = one.count[filled] / max(one.count.sum(), 1)
         x, y = one.confidence[filled], one.accuracy[filled]
         label = f"{name} (error {one.error:.3f})"
-        look = {"color": COLOURS[SERIES[k]], "marker": MARKERS[k]}
-        axes.plot(x, y, **look, ls=DASHES[k], lw=1.2, ms=4, label=label)
-        axes.scatter(x, y, s=12 + 220 * share, **look)
+        colour, marker = COLOURS[SERIES[k]], MARKERS[k]
+        axes.plot(x, y, color=colour, marker=marker, ls=DASHES[k], lw=1.2, ms=4, label=label)
+        axes.scatter(x, y, s=12 + 220 * share, color=colour, marker=marker)
         lowest = min(lowest, float(x.min(initial=1.0)), float(y.min(initial=1.0)))
     start = max(0.0, np.floor(lowest * 10) / 10 - 0.05)
     axes.set(xlim=(start, 1.03), ylim=(start, 1.03), aspect="equal")

@@ -64,8 +64,9 @@ def per_class(evaluation: Evaluation) -> Table:
     for column in ("precision", "recall", "F1", "rows"):
         table.add_column(column, justify="right")
     for one in evaluation.per_class:
-        shares = [f"{100 * value:.1f} %" for value in (one.precision, one.recall, one.f1)]
-        table.add_row(Text(one.label), *shares, f"{one.support:,}")
+        shares = [f"{100 * value:.1f} %" for value in (one.precision, one.recall)]
+        f1 = figure_text("macro_f1", one.f1)
+        table.add_row(Text(one.label), *shares, f1, f"{one.support:,}")
     return table
 
 

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ktrain_sentiment.evaluation import evaluate
+from ktrain_sentiment.evaluation.abstention import abstain, coverage_curve, threshold_for
+from ktrain_sentiment.evaluation.calibration import noise_floor, reliability, row_log_loss
+from ktrain_sentiment.evaluation.temperature import (
+    apply_temperature,
+    fit_temperature,
+    judge_temperature,
+)
+
+
+def test_the_calibration_error_of_a_known_table_is_what_one_computes_by_hand():
+    # Ten rows stated at 0.9 of which six are right, ten at 0.6 of which six are.
+    table = np.array([[0.9, 0.1]] * 10 + [[0.6, 0.4]] * 10)
+    truth = np.array(([0] * 6 + [1] * 4) * 2)
+    bins = reliability(truth, table)
+    assert bins.error == pytest.approx((10 * 0.3 + 10 * 0.0) / 20)
+    assert bins.count.sum() == 20
+    assert bins.right.sum() == 12
+
+
+def test_a_probability_of_exactly_one_falls_into_the_last_bin():
+    assert reliability([0], [[1.0, 0.0]]).count[-1] == 1
+
+
+def test_a_calibrated_model_stays_below_the_noise_floor_19_times_in_20(draw):
+    below = 0
+    for seed in range(200):
+        one = draw(300, 3, seed=seed)
+        bins = reliability(one.y_true, one.probabilities)
+        below += bins.error <= noise_floor(bins, seed=seed, draws=400)
+    assert below / 200 == pytest.approx(0.95, abs=0.05)
+
+
+@pytest.mark.parametrize("wanted", [0.5, 1.0, 2.5])
+def test_the_temperature_that_spoiled_the_probabilities_is_found_again(draw, wanted):
+    one = draw(20_000, 3, seed=4)
+    spoiled = apply_temperature(one.probabilities, 1 / wanted)
+    assert fit_temperature(one.y_true, spoiled) == pytest.approx(wanted, rel=0.05)
+
+
+def test_newtons_temperature_is_the_one_a_fine_search_finds(draw):
+    one = draw(500, 4, seed=9)
+    spoiled = apply_temperature(one.probabilities, 0.4)
+    grid = np.geomspace(0.5, 10, 2000)
+    losses = [row_log_loss(one.y_true, apply_temperature(spoiled, t)).mean() for t in grid]
+    found = fit_temperature(one.y_true, spoiled)
+    assert found == pytest.approx(grid[int(np.argmin(losses))], rel=0.01)
+
+
+def test_rows_that_are_all_right_do_not_drive_the_temperature_to_nothing():
+    table = np.array([[0.9, 0.1], [0.2, 0.8]] * 50)
+    assert 0.05 < fit_temperature([0, 1] * 50, table) < 1
+
+
+def test_a_temperature_changes_no_decision_and_can_be_undone(draw):
+    one = draw(300, 4, seed=5)
+    cooled = apply_temperature(one.probabilities, 1.7)
+    assert (cooled.argmax(axis=1) == one.probabilities.argmax(axis=1)).all()
+    assert apply_temperature(cooled, 1 / 1.7) == pytest.approx(one.probabilities)
+
+
+def test_certainty_survives_a_temperature_without_warnings():
+    cooled = apply_temperature([[1.0, 0.0]], 2.0)
+    assert np.isfinite(cooled).all()
+    assert cooled.sum() == pytest.approx(1.0)
+
+
+def test_the_report_says_whether_a_temperature_helped(draw):
+    one = draw(2000, 2, seed=6)
+    spoiled = apply_temperature(one.probabilities, 0.4)
+    good = judge_temperature(one.y_true, spoiled, one.labels, 2.5)
+    bad = judge_temperature(one.y_true, one.probabilities, one.labels, 3.0)
+    assert good.helped
+    assert "lowered the calibration error" in good.sentence
+    assert not bad.helped
+    assert "did not lower the calibration error" in bad.sentence
+
+
+def test_an_error_that_chance_explains_is_called_so(draw):
+    one = draw(200, 2, seed=8)
+    sentence = judge_temperature(one.y_true, one.probabilities, one.labels, 1.02).sentence
+    assert "by chance alone" in sentence
+
+
+def test_answering_fewer_texts_makes_the_answers_better(draw):
+    one = draw(3000, 2, seed=3)
+    curve = coverage_curve(one.y_true, one.probabilities)
+    assert curve.covered[-1] == 1.0
+    accuracy = evaluate(one.y_true, one.probabilities, one.labels).accuracy.value
+    assert curve.accuracy[-1] == pytest.approx(accuracy)
+    assert np.interp(0.3, curve.covered, curve.accuracy) > accuracy + 0.1
+
+
+def test_a_threshold_is_judged_by_what_it_still_answers():
+    table = np.array([[0.9, 0.1], [0.8, 0.2], [0.55, 0.45], [0.4, 0.6]])
+    found = abstain([0, 1, 0, 0], table, below=0.7)
+    assert found.covered.value == 0.5
+    assert found.accuracy is not None
+    assert found.accuracy.value == 0.5
+
+
+def test_a_threshold_above_everything_answers_nothing_and_says_no_accuracy():
+    found = abstain([0, 1], [[0.6, 0.4], [0.5, 0.5]], below=0.99)
+    assert found.covered.value == 0.0
+    assert found.accuracy is None
+    assert found.to_json()["accuracy"] is None
+
+
+def test_the_threshold_for_an_accuracy_reaches_it(draw):
+    one = draw(2000, 2, seed=11)
+    below = threshold_for(coverage_curve(one.y_true, one.probabilities), 0.9)
+    assert below is not None
+    kept = abstain(one.y_true, one.probabilities, below).accuracy
+    assert kept is not None
+    assert kept.value >= 0.9
+    assert threshold_for(coverage_curve([1, 1], [[0.6, 0.4]] * 2), 0.5) is None

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from ktrain_sentiment.evaluation import confusion, evaluate
+from ktrain_sentiment.evaluation.intervals import (
+    bootstrap_cells,
+    bootstrap_confusion,
+    bootstrap_mean,
+    bootstrap_share,
+)
+
+# 400 simulated data sets: the standard error of a coverage near 95 % is 1.1 points.
+SIMULATIONS = 400
+AROUND_95 = pytest.approx(0.95, abs=0.035)
+
+
+@pytest.mark.parametrize(
+    ("figure", "classes", "right", "rows"),
+    [
+        (confusion.accuracy, 2, 0.9, 200),
+        (confusion.balanced_accuracy, 2, 0.85, 120),
+        (confusion.macro_f1, 3, 0.8, 200),
+        (confusion.matthews, 2, 0.9, 200),
+        (confusion.weighted_f1, 4, 0.7, 300),
+    ],
+)
+def test_intervals_of_confusion_figures_cover_the_truth_19_times_in_20(
+    figure, classes, right, rows
+):
+    shares = np.full((classes, classes), (1 - right) / (classes - 1))
+    np.fill_diagonal(shares, right)
+    shares = shares * (np.arange(classes, 0, -1) / np.arange(classes, 0, -1).sum())[:, None]
+    truth = float(figure(shares))
+    rng = np.random.default_rng(7)
+    covered = 0
+    for seed in range(SIMULATIONS):
+        counts = rng.multinomial(rows, shares.ravel()).reshape(classes, classes)
+        found = bootstrap_confusion(counts, figure, seed=seed, resamples=1000)
+        covered += found.low <= truth <= found.high
+    assert covered / SIMULATIONS == AROUND_95
+
+
+def test_intervals_of_a_skewed_loss_cover_the_truth_19_times_in_20():
+    rng = np.random.default_rng(3)
+    covered = 0
+    for seed in range(SIMULATIONS):
+        found = bootstrap_mean(rng.exponential(size=150), seed=seed, resamples=1000)
+        covered += found.low <= 1.0 <= found.high
+    assert covered / SIMULATIONS == AROUND_95
+
+
+def test_averaging_in_blocks_changes_no_interval_noticeably():
+    rows = np.random.default_rng(0).exponential(size=5000)
+    blocked = bootstrap_mean(rows)
+    width = 2 * 1.96 * rows.std() / np.sqrt(len(rows))
+    assert blocked.value == pytest.approx(rows.mean())
+    assert blocked.high - blocked.low == pytest.approx(width, rel=0.1)
+
+
+def test_a_share_agrees_with_resampling_rows_one_by_one():
+    rng = np.random.default_rng(0)
+    rows = np.r_[np.ones(170), np.zeros(30)]
+    plain = np.quantile(rows[rng.integers(200, size=(4000, 200))].mean(axis=1), [0.025, 0.975])
+    found = bootstrap_share(170, 200)
+    assert [found.low, found.high] == pytest.approx(plain, abs=0.012)
+
+
+@pytest.mark.parametrize(("hits", "value"), [(30, 1.0), (0, 0.0)])
+def test_without_a_single_mistake_the_interval_still_has_width(hits, value):
+    found = bootstrap_share(hits, 30)
+    assert found.value == value
+    # Clopper and Pearson: thirty of thirty is still compatible with 88.4 %.
+    assert max(found.high - value, value - found.low) == pytest.approx(1 - 0.025 ** (1 / 30))
+
+
+def test_a_perfect_classifier_is_not_taken_to_be_perfect_for_sure():
+    table = np.eye(3)[[0, 1, 2] * 10]
+    found = evaluate([0, 1, 2] * 10, table, ("a", "b", "c"))
+    for name in ("accuracy", "macro_f1", "mcc"):
+        assert found.headline[name].value == pytest.approx(1.0)
+        assert 0.7 < found.headline[name].low < 0.95
+
+
+def test_the_same_seed_gives_the_same_interval_and_the_value_lies_inside():
+    counts = np.array([[40, 5], [8, 30]])
+    once = bootstrap_cells(counts, confusion.macro_f1, seed=5)
+    assert once == bootstrap_cells(counts, confusion.macro_f1, seed=5)
+    assert once != bootstrap_cells(counts, confusion.macro_f1, seed=6)
+    assert once.low < once.value < once.high
+
+
+def test_all_intervals_of_a_large_test_set_take_a_moment_only():
+    rng = np.random.default_rng(0)
+    table = rng.dirichlet([1, 1, 1], size=25_000)
+    truth = rng.integers(3, size=25_000)
+    start = time.perf_counter()
+    evaluate(truth, table, ("a", "b", "c"))
+    assert time.perf_counter() - start < 2.0
