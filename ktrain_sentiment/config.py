@@ -10,9 +10,9 @@ import dataclasses
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 import yaml
 from tyro.conf import OmitArgPrefixes, Positional
@@ -24,6 +24,7 @@ Group = OmitArgPrefixes  # type: ignore[type-arg]
 
 Policy = Literal["onecycle", "triangular", "sgdr", "constant", "linear"]
 Split = Literal["train", "validation", "test"]
+CleaningStep = Literal["html", "urls", "mentions", "unicode", "spaces"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,12 @@ class DataConfig:
     """Which texts and labels to read."""
 
     data: Positional[str] = ""
-    """A file (CSV, TSV, JSONL, Parquet), a named corpus such as movie-reviews, or hub:<dataset>."""
+    """A file (CSV, TSV, JSON, JSONL, Parquet, Excel), a quoted pattern such as "exports/*.csv", a
+    folder with a subfolder of text files for each class, a folder that prepare_data.py made,
+    a named corpus such as movie-reviews, or hub:<dataset>[:<split>]."""
+
+    train: str = ""
+    """Another way to name the data, beside --validation FILE and --test FILE."""
 
     text_column: str | None = None
     """Column that holds the texts; found by itself when there is one sensible choice."""
@@ -53,11 +59,45 @@ class DataConfig:
     label_column: str | None = None
     """Column that holds the labels; found by itself when there is one sensible choice."""
 
+    columns: tuple[str, ...] = ()
+    """Names for the columns of a text file that has no header line, in order."""
+
+    delimiter: str | None = None
+    """What stands between two values: a character, or tab; found by itself."""
+
+    quoting: Literal["auto", "yes", "no"] = "auto"
+    """Whether values may stand in double quotes (yes), or quotes are plain text (no)."""
+
+    encoding: str | None = None
+    """Encoding of text files, such as utf-8 or cp1252; found by itself."""
+
+    sheet: str | None = None
+    """Sheet of an Excel workbook; found by itself when one sheet has texts and labels."""
+
+    hub_config: str | None = None
+    """Configuration of a hub dataset that has several, such as sst2 of hub:nyu-mll/glue."""
+
+    map: str = ""
+    """New names for labels: "1,2=negative 3=neutral 4,5=positive" (or with ; between)."""
+
+    fold_labels: bool = False
+    """Treat labels that differ only in case or spacing as one, in lower case."""
+
+    drop_labels: tuple[str, ...] = ()
+    """Leave out the rows with these labels (as they are called after --map)."""
+
+    multi_label: Literal["keep", "drop", "split"] = "keep"
+    """Rows with several labels (happy|sad): keep as a class of its own, drop, or one row each."""
+
     neutral: bool = False
     """Keep the middle band of the named corpora as a third class, neutral."""
 
-    duplicates: Literal["drop", "keep"] = "drop"
-    """What to do with rows that repeat the text and label of an earlier row."""
+    cleaning: tuple[CleaningStep, ...] = ()
+    """Steps that change each text, in this order; the predictor records and repeats them."""
+
+    duplicates: Literal["drop", "drop-near", "keep"] = "drop"
+    """Rows that repeat an earlier row's text and label: drop, drop also where only case, spacing,
+    links or mentions differ, or keep."""
 
     contradictions: Literal["majority", "drop", "keep"] = "majority"
     """Equal texts with different labels: keep the commonest label, drop all of them, or keep."""
@@ -65,31 +105,80 @@ class DataConfig:
     min_class_size: int = 0
     """Leave out classes with fewer rows than this."""
 
+    def __post_init__(self) -> None:
+        """Refuse data named twice; make tuples of the lists that a YAML file holds."""
+        if self.train and self.data not in ("", self.train):
+            raise ConfigError(f"--train {self.train}: the data is named already: {self.data}")
+        object.__setattr__(self, "data", self.data or self.train)
+        for name in ("columns", "drop_labels", "cleaning"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+        _refuse_unknown_cleaning(self.cleaning)
+        if self.min_class_size < 0:
+            raise ConfigError(f"--min-class-size {self.min_class_size}: must not be negative")
+
+
+def _refuse_unknown_cleaning(steps: tuple[str, ...]) -> None:
+    for step in steps:
+        if step not in get_args(CleaningStep):
+            known = ", ".join(get_args(CleaningStep))
+            raise ConfigError(f"--cleaning {step}: unknown step; wanted some of {known}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig:
     """How rows are divided into train, validation and test."""
 
-    validation: float = 0.1
-    """Share of the rows (below 1) or number of rows to validate on."""
+    validation: float | str = 0.1
+    """Share of the rows (below 1), number of rows, or file to validate on."""
 
-    test: float = 0.1
-    """Share of the rows (below 1) or number of rows kept untouched for the final figures."""
+    test: float | str = 0.1
+    """Share of the rows (below 1), number of rows, or file kept untouched for the final figures."""
 
     split_seed: int = 0
     """Seed of the split, apart from the seed of training so that seeds can be compared."""
 
+    group: str | None = None
+    """Column whose equal values (a user, a document) must not lie in two splits."""
+
+    time: str | None = None
+    """Column of dates: train on the earliest rows, validate on later ones, test on the latest."""
+
+    split_column: str | None = None
+    """Column that says which split each row belongs to: train, validation or test."""
+
+    folds: int = 0
+    """Cross-validation: divide what is not test into this many folds."""
+
+    fold: int = 1
+    """Which of the folds to validate on, from 1."""
+
     def __post_init__(self) -> None:
-        """Refuse shares that leave nothing to train on."""
-        for name in ("validation", "test"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"--{name} {getattr(self, name)}: must not be negative")
-        shares = [share for share in (self.validation, self.test) if share < 1]
-        if sum(shares) >= 1:
+        """Refuse what contradicts itself or leaves nothing to train on."""
+        shares = [share for share in (self.validation, self.test) if isinstance(share, float | int)]
+        if any(share < 0 for share in shares):
+            raise ConfigError(
+                f"--validation {self.validation} --test {self.test}: must not be negative"
+            )
+        self._refuse_two_ways()
+        if self.folds and not (self.folds >= 2 and 1 <= self.fold <= self.folds):
+            raise ConfigError(
+                f"--folds {self.folds} --fold {self.fold}: wanted at least 2 folds, and one of them"
+            )
+        if sum(share for share in shares if share < 1) >= 1:
             raise ConfigError(
                 f"--validation {self.validation} and --test {self.test} leave nothing to train "
                 "on: their sum must stay below 1"
             )
+
+    def _refuse_two_ways(self) -> None:
+        named = [name for name in ("group", "time", "split_column") if getattr(self, name)]
+        if len(named) > 1:
+            flags = " and ".join(f"--{name.replace('_', '-')}" for name in named)
+            raise ConfigError(f"{flags} each decide the split: choose one of them")
+        if self.folds and (self.time or isinstance(self.validation, str)):
+            raise ConfigError("--folds chooses the validation rows itself: leave out --time and "
+                              "a file for --validation")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +289,70 @@ class TrainConfig:
             raise ConfigError(
                 f"--freeze {self.freeze}: wanted none, embeddings or a number of layers"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """How a learning rate is searched."""
+
+    start: float = 1e-6
+    """First learning rate of the search."""
+
+    end: float = 1e-1
+    """Last learning rate of the search."""
+
+    steps: int = 100
+    """Batches to train on while the learning rate grows."""
+
+    stop_factor: float = 2.0
+    """Stop the search when the smoothed loss exceeds its best by this factor."""
+
+    search_minutes: float = 30.0
+    """Stop the search after this time, whatever it has seen."""
+
+    def __post_init__(self) -> None:
+        """Refuse a range that does not grow."""
+        if not 0 < self.start < self.end:
+            raise ConfigError(f"--start {self.start} --end {self.end}: start must be below end")
+        if self.steps < 2:
+            raise ConfigError(f"--steps {self.steps}: must be at least 2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputConfig:
+    """Where a run's files go."""
+
+    run: Path | None = None
+    """Folder of the run; runs/<name of the data> when not given."""
+
+    overwrite: bool = False
+    """Replace a run folder that exists."""
+
+    resume: bool = False
+    """Go on with a run that was stopped; give the same flags as then."""
+
+    checkpoint_every: int = 500
+    """Steps between checkpoints inside an epoch; each epoch's end has one too."""
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions."""
+        if self.overwrite and self.resume:
+            raise ConfigError("--overwrite and --resume contradict each other: choose one")
+        if self.checkpoint_every < 1:
+            raise ConfigError(f"--checkpoint-every {self.checkpoint_every}: must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """Everything that a training run needs to know."""
+
+    source: Group[DataConfig] = field(default_factory=DataConfig)
+    division: Group[SplitConfig] = field(default_factory=SplitConfig)
+    text: Group[EncoderConfig] = field(default_factory=EncoderConfig)
+    training: Group[TrainConfig] = field(default_factory=TrainConfig)
+    search: Group[SearchConfig] = field(default_factory=SearchConfig)
+    compute: Group[ComputeConfig] = field(default_factory=ComputeConfig)
+    output: Group[OutputConfig] = field(default_factory=OutputConfig)
 
 
 def _wrap_fields(config_type: type) -> dict[str, type | None]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ktrain_sentiment.data.corpora import CORPORA, corpus_path, data_folder
-from ktrain_sentiment.data.labelled import SPLIT_NAMES, LabelledTexts, Splits, fingerprint
-from ktrain_sentiment.data.reading import read_labelled
+from ktrain_sentiment.data.labelled import LabelledTexts, Splits, fingerprint
+from ktrain_sentiment.data.reading import keep_rows, read_labelled, read_rows, read_texts
+from ktrain_sentiment.data.splitnames import SPLIT_NAMES
 from ktrain_sentiment.data.splitting import split
 
 __all__ = [
@@ -15,6 +16,9 @@ __all__ = [
     "corpus_path",
     "data_folder",
     "fingerprint",
+    "keep_rows",
     "read_labelled",
+    "read_rows",
+    "read_texts",
     "split",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,16 +13,19 @@ from ktrain_sentiment.data.table import Table
 from ktrain_sentiment.errors import DataError
 
 TEXT_NAMES = (
-    "text", "texts", "review", "reviews", "sentence", "tweet", "comment", "content", "message",
-    "body", "review_text", "reviewtext", "review_body", "document", "post", "description",
-    "summary", "headline", "phrase", "utterance", "feedback", "opinion", "snippet",
+    "text", "texts", "review", "reviews", "review_text", "reviewtext", "review_body", "sentence",
+    "sentences", "tweet", "tweets", "tweet_text", "full_text", "comment", "comments", "content",
+    "message", "body", "document", "post", "headline", "phrase", "utterance", "feedback",
+    "opinion", "snippet", "description",
 )  # fmt: skip
 LABEL_NAMES = (
-    "label", "labels", "sentiment", "class", "target", "category", "polarity", "emotion",
-    "airline_sentiment", "stars", "rating", "ratings", "score", "overall", "star_rating", "y",
+    "label", "labels", "sentiment", "sentiments", "class", "target", "category", "polarity",
+    "emotion", "emotions", "airline_sentiment", "label_text", "stars", "star_rating", "rating",
+    "ratings", "score", "overall",
 )  # fmt: skip
-_MOST_LABELS = 50
+MOST_LABELS = 50
 _SAMPLE = 5000
+_MOST_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,11 @@ class Columns:
     text: str
     label: str
     note: str = ""
+
+
+def simple_name(name: str) -> str:
+    """A column name without regard to case, spaces and hyphens."""
+    return re.sub(r"[\s\-]+", "_", str(name).strip().casefold())
 
 
 def choose_columns(table: Table, text: str | None, label: str | None) -> Columns:
@@ -47,12 +57,12 @@ def choose_columns(table: Table, text: str | None, label: str | None) -> Columns
     chosen_label = _given(table, label, "label") if label else _find_label(table, chosen_text)
     if chosen_text == chosen_label:
         raise DataError(
-            f"{table.source}: --text-column and --label-column both name {chosen_text!r}; "
+            f"{table.source}: {chosen_text!r} is named as the column of texts and of labels; "
             f"columns: {_listed(table)}"
         )
-    found = [f"{what} column {name!r}" for what, name, given in (
-        ("text", chosen_text, text), ("label", chosen_label, label)) if not given]  # fmt: skip
-    return Columns(chosen_text, chosen_label, " and ".join(found) and f"took {' and '.join(found)}")
+    found = [] if text else [f"texts from column {chosen_text!r}"]
+    found += [] if label else [f"labels from column {chosen_label!r}"]
+    return Columns(chosen_text, chosen_label, " and ".join(found))
 
 
 def choose_text_column(table: Table, text: str | None) -> str:
@@ -69,81 +79,101 @@ def choose_text_column(table: Table, text: str | None) -> str:
 def _given(table: Table, name: str, what: str) -> str:
     if name in table.repeated:
         raise DataError(
-            f"{table.source}: several columns are called {name!r}; rename all but the one "
-            f"that holds the {what}s"
+            f"{table.source}: several columns are called {name!r}; rename all but the one that "
+            f"holds the {what}s"
         )
     if name in table.frame.columns:
         return name
-    lower = {str(column).casefold(): str(column) for column in table.frame.columns}
-    near = difflib.get_close_matches(name.casefold(), lower, n=1, cutoff=0.5)
-    hint = f"; did you mean {lower[near[0]]!r}?" if near else ""
+    by_simple = {simple_name(column): str(column) for column in table.frame.columns}
+    near = difflib.get_close_matches(simple_name(name), by_simple, n=1, cutoff=0.5)
+    hint = f"; did you mean {by_simple[near[0]]!r}?" if near else ""
     raise DataError(
-        f"{table.source}: no column {name!r} for --{what}-column; columns: {_listed(table)}{hint}"
+        f"{table.source}: there is no column {name!r} (--{what}-column); "
+        f"columns: {_listed(table)}{hint}"
     )
 
 
 def _listed(table: Table) -> str:
     names = [repr(str(column)) for column in table.frame.columns]
-    return ", ".join(names[:30]) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
+    more = len(names) - _MOST_LISTED
+    return ", ".join(names[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _by_name(table: Table, known: tuple[str, ...], exclude: str | None) -> list[str]:
-    """Columns with a known name, best known first; other spellings of one name count once each."""
-    simple = {c: str(c).casefold().replace(" ", "_").replace("-", "_") for c in table.frame.columns}
-    return [c for wanted in known for c, name in simple.items() if name == wanted and c != exclude]
+def _named(table: Table, known: Sequence[str], exclude: str | None) -> list[str]:
+    """Columns with a known name, in the order in which the names are known."""
+    columns = [str(column) for column in table.frame.columns if column != exclude]
+    return [column for name in known for column in columns if simple_name(column) == name]
+
+
+def _only(table: Table, candidates: list[str], best: str, what: str) -> str | None:
+    """The one candidate, or the one with the plainest name; None when there is none."""
+    if not candidates:
+        return None
+    if len(candidates) == 1 or simple_name(candidates[0]) == best != simple_name(candidates[1]):
+        return _given(table, candidates[0], what)
+    raise _ambiguous(table, what, candidates)
 
 
 def _find_text(table: Table, label: str | None) -> str:
-    named = _by_name(table, TEXT_NAMES, label)
-    if len(named) > 1 and str(named[0]).casefold() != "text":
-        raise _ambiguous(table, "text", named)
+    frame = table.frame
+    named = _only(table, _named(table, TEXT_NAMES, label), "text", "text")
     if named:
-        return _given(table, named[0], "text")
-    wordy = [c for c in table.frame.columns if c != label and _is_prose(table.frame[c])]
-    if len(wordy) == 1:
-        return str(wordy[0])
-    raise _ambiguous(table, "text", wordy)
+        return named
+    prose = [str(c) for c in frame.columns if c != label and _is_prose(frame[c])]
+    found = _only(table, prose, "", "text")
+    if found:
+        return found
+    raise _none_found(table, "text")
 
 
-def _is_prose(column: pd.Series[str]) -> bool:
+def _is_prose(column: pd.Series) -> bool:
     """Mostly different strings of several words."""
-    sample = column.head(_SAMPLE).dropna()
-    strings = sample[sample.map(lambda value: isinstance(value, str))]
-    if len(strings) == 0 or len(strings) < len(sample) / 2:
+    values = column.dropna().head(_SAMPLE)
+    strings = [value for value in values if isinstance(value, str) and value.strip()]
+    if not strings or len(strings) < len(values) / 2:
         return False
-    return float(strings.str.count(" ").mean()) >= 2 and strings.nunique() > len(strings) / 2
+    gaps = sum(value.strip().count(" ") for value in strings)
+    return gaps >= 2 * len(strings) and len(set(strings)) > len(strings) / 2
 
 
 def _find_label(table: Table, text: str) -> str:
-    named = _by_name(table, LABEL_NAMES, text)
-    if len(named) > 1 and str(named[0]).casefold() != "label":
-        raise _ambiguous(table, "label", named)
+    frame = table.frame
+    candidates = _named(table, LABEL_NAMES, text)
+    fitting = [c for c in candidates if has_few_values(frame[c])]
+    named = _only(table, fitting or candidates, "label", "label")
     if named:
-        return _given(table, named[0], "label")
-    few = [c for c in table.frame.columns if c != text and _is_categorical(table.frame[c])]
-    if len(few) == 1:
-        return str(few[0])
-    raise _ambiguous(table, "label", few)
+        return named
+    few = [
+        str(c)
+        for c in frame.columns
+        if c not in {text, "file", "split"} and has_few_values(frame[c], repeated=2)
+    ]
+    found = _only(table, few, "", "label")
+    if found:
+        return found
+    raise _none_found(table, "label")
 
 
-def _is_categorical(column: pd.Series[str]) -> bool:
-    """Between two and fifty values, each of them occurring several times on average."""
-    sample = column.dropna().head(_SAMPLE).map(str)
-    kinds = sample.nunique()
-    return 2 <= kinds <= _MOST_LABELS and kinds * 2 <= len(sample)
+def has_few_values(column: pd.Series, repeated: int = 1) -> bool:
+    """At most fifty values, which occur so many times each on average."""
+    values = column.dropna().head(_SAMPLE).map(str)
+    kinds = values.nunique()
+    return 1 <= kinds <= MOST_LABELS and kinds * repeated <= len(values)
 
 
 def _ambiguous(table: Table, what: str, candidates: list[str]) -> DataError:
+    listed = " or ".join(repr(name) for name in candidates[:_MOST_LISTED])
+    return DataError(
+        f"{table.source}: more than one column could hold the {what}s: {listed}; "
+        f"choose one with --{what}-column"
+    )
+
+
+def _none_found(table: Table, what: str) -> DataError:
     if table.frame.shape[1] == 1:
         return DataError(
-            f"{table.source}: one column only ({_listed(table)}); wanted a column of texts and "
-            "a column of labels (is the --delimiter right?)"
-        )
-    if candidates:
-        listed = " or ".join(repr(str(name)) for name in candidates)
-        return DataError(
-            f"{table.source}: more than one column could hold the {what}s ({listed}); "
-            f"choose one with --{what}-column"
+            f"{table.source}: there is one column only, {_listed(table)}; wanted one of texts and "
+            "one of labels (if the columns are there, name the --delimiter)"
         )
     return DataError(
         f"{table.source}: no column looks like {what}s; columns: {_listed(table)}; "

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data.splitnames import SPLIT_NAMES
 
-SPLIT_NAMES = ("train", "validation", "test")
 OWN_COLUMNS = ("text", "label", "row")
 """The columns that every frame of this package has; others are the source's own."""
 
@@ -25,7 +25,10 @@ class LabelledTexts:
         text_column: The source's column that became `text`.
         label_column: The source's column that became `label`.
         notes: One-line remarks to show the user: what was chosen, what was left out and why.
-        config: How it was read, so that further files can be read the same way.
+        config: How it was read, so that further files can be read the same way; its `cleaning`
+            is what was done to the texts.
+        is_split: The source is divided already: column `split` says where each row belongs.
+        is_final: The rows were selected when the source was prepared, and stay as they are.
     """
 
     frame: pd.DataFrame
@@ -34,11 +37,13 @@ class LabelledTexts:
     label_column: str
     notes: tuple[str, ...] = ()
     config: DataConfig = field(default_factory=DataConfig)
+    is_split: bool = False
+    is_final: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that occur, sorted."""
-        return tuple(sorted(self.frame["label"].unique()))
+        return tuple(sorted(self.frame["label"].dropna().unique()))
 
     @property
     def counts(self) -> dict[str, int]:

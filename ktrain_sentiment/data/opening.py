@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import difflib
 import gzip
-from collections.abc import Iterator
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -28,54 +32,58 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     Raises:
         DataError: It does not exist, is a folder, may not be read, or is damaged.
     """
-    check_exists(path)
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder, wanted a file")
+    check_file(path)
     try:
         with _open(path) as stream:
             yield stream
     except PermissionError as error:
         raise DataError(f"{path}: no permission to read it; check its access rights") from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = " ".join(str(error).split())
-        raise DataError(f"{path}: cannot be read, the file may be damaged: {reason}") from error
+        raise DataError(
+            f"{path}: cannot be read, it may be damaged or cut off: {reason}"
+        ) from error
 
 
 def _open(path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
-    suffix = path.suffix.lower()
-    if suffix == ".gz":
-        return cast("contextlib.AbstractContextManager[BinaryIO]", gzip.open(path, "rb"))
-    if suffix in COMPRESSED:
-        return _open_other(path, suffix)
-    return path.open("rb")
+    opener = _OPENERS.get(path.suffix.lower())
+    return cast("BinaryIO", opener(path)) if opener else path.open("rb")
 
 
-def _open_other(path: Path, suffix: str) -> contextlib.AbstractContextManager[BinaryIO]:
-    import bz2
-    import io
-    import lzma
-
-    if suffix == ".bz2":
-        return cast("contextlib.AbstractContextManager[BinaryIO]", bz2.open(path, "rb"))
-    if suffix == ".xz":
-        return cast("contextlib.AbstractContextManager[BinaryIO]", lzma.open(path, "rb"))
+def _open_zst(path: Path) -> BinaryIO:
     import pyarrow as pa
 
     # Python has no zstd before 3.14; pyarrow, which is needed for Parquet anyway, does.
     return io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))
 
 
-def check_exists(path: Path) -> None:
-    """Refuse a missing path, with the name that was perhaps meant.
+_OPENERS: dict[str, Callable[[Path], object]] = {
+    ".gz": gzip.GzipFile,
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
+    ".zst": _open_zst,
+}
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no file, with the name that was perhaps meant.
 
     Raises:
-        DataError: Nothing is there.
+        DataError: Nothing is there, or a folder.
     """
-    if path.exists():
+    if path.is_file():
         return
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, wanted a file")
+    if path.exists():
+        raise DataError(f"{path}: is neither a file nor a folder; save the data to a file first")
+    raise DataError(f"{path}: no such file{near_name(path)}")
+
+
+def near_name(path: Path) -> str:
+    """What was perhaps meant by a path where nothing is, as the end of a message."""
     folder = path.parent
-    names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-    near = difflib.get_close_matches(path.name, names, n=1)
-    hint = f"; did you mean {folder / near[0]}?" if near else ""
-    place = "" if folder.is_dir() else f" (there is no folder {folder})"
-    raise DataError(f"{path}: no such file{place}{hint}")
+    if not folder.is_dir():
+        return f" (there is no folder {folder})"
+    near = difflib.get_close_matches(path.name, [entry.name for entry in folder.iterdir()], n=1)
+    return f"; did you mean {folder / near[0]}?" if near else ""

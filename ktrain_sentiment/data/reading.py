@@ -1,85 +1,128 @@
-"""From what the user named to texts with labels: `read_labelled`, step by step."""
+"""From what the user named to texts with labels, step by step."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import pandas as pd
 
+from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.data.columns import Columns, choose_columns
-from ktrain_sentiment.data.corpora import CORPORA, corpus_path
-from ktrain_sentiment.data.formats import read_file
+from ktrain_sentiment.data.columns import MOST_LABELS, Columns, choose_columns, choose_text_column
+from ktrain_sentiment.data.corpora import CORPORA
 from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts
-from ktrain_sentiment.data.rows import drop_rows
-from ktrain_sentiment.data.table import Table
+from ktrain_sentiment.data.labels import relabel
+from ktrain_sentiment.data.rows import select_rows
+from ktrain_sentiment.data.sources import read_source
+from ktrain_sentiment.data.table import Table, plain_column
 from ktrain_sentiment.data.values import to_strings
 from ktrain_sentiment.errors import DataError
 
 
 def read_labelled(config: DataConfig) -> LabelledTexts:
-    """Read texts and labels, whatever they are kept in.
-
-    Rows without text or without label are left out, and counted in the notes.
+    """Read texts and labels, whatever they are kept in, and keep the rows that can be used.
 
     Args:
-        config: What to read and how.
+        config: What to read, what the labels mean, what to leave out.
 
     Raises:
-        DataError: It cannot be read, or does not hold texts with labels.
+        DataError: It cannot be read, or does not hold texts with labels of two classes.
+        ConfigError: The configuration contradicts itself.
+    """
+    return keep_rows(read_rows(config))
+
+
+def read_rows(config: DataConfig) -> LabelledTexts:
+    """Read all rows, also those without text or label, with labels renamed and texts cleaned.
+
+    Raises:
+        DataError: It cannot be read, or there is no telling which columns hold what.
+        ConfigError: The configuration contradicts itself.
     """
     table = read_source(config)
     columns = choose_columns(table, config.text_column, config.label_column)
-    frame = _own_columns(table, columns)
-    notes = (*table.notes, columns.note)
+    texts, text_note = to_strings(table, columns.text, "text")
+    labels, label_note = to_strings(table, columns.label, "label")
+    relabelled = relabel(labels, config, table.source)
+    own = {"text": _clean(texts, config), "label": relabelled.labels, "row": table.rows}
+    frame = _with_other_columns(pd.DataFrame(own), table, {columns.text, columns.label})
+    notes = (*table.notes, columns.note, text_note, label_note, *relabelled.notes)
+    return LabelledTexts(
+        frame=frame,
+        source=table.source,
+        text_column=columns.text,
+        label_column=columns.label,
+        notes=tuple(note for note in notes if note),
+        config=config,
+        is_split=table.is_split,
+    )
+
+
+def keep_rows(texts: LabelledTexts) -> LabelledTexts:
+    """Leave out the rows that cannot be used or are not wanted, and say which.
+
+    Raises:
+        DataError: Too little is left to learn from.
+    """
+    config, frame, notes = texts.config, texts.frame, texts.notes
     if config.data in CORPORA and not config.neutral:
         neutral = frame["label"] == "neutral"
         frame = frame[~neutral]
         notes = (*notes, f"left out {neutral.sum():,} neutral rows (--neutral keeps them)")
-    frame, dropped = drop_rows(frame, config, table.source)
-    _check_classes(frame, columns, table.source)
-    return LabelledTexts(
-        frame=frame.reset_index(drop=True),
-        source=table.source,
-        text_column=columns.text,
-        label_column=columns.label,
-        notes=tuple(note for note in (*notes, *dropped) if note),
-        config=config,
+    selection = select_rows(frame, config, texts.source)
+    _check_classes(selection.frame, texts)
+    return replace(
+        texts,
+        frame=selection.frame.reset_index(drop=True),
+        notes=(*notes, *selection.notes),
     )
 
 
-def read_source(config: DataConfig) -> Table:
-    """Read the table that the user named: a corpus or a file.
+def read_texts(config: DataConfig) -> pd.DataFrame:
+    """Read texts to classify: column `text` (empty where missing) and `row`, then the others.
 
     Raises:
-        DataError: Nothing is named, or it cannot be read.
+        DataError: It cannot be read, or there is no telling which column holds the texts.
     """
-    if not config.data:
-        known = ", ".join(CORPORA)
-        raise DataError(f"no data given; wanted a file or one of the named corpora ({known})")
-    if config.data in CORPORA and not Path(config.data).exists():
-        return read_file(corpus_path(config.data), config)
-    return read_file(Path(config.data).expanduser(), config)
+    table = read_source(config)
+    column = choose_text_column(table, config.text_column)
+    texts, _ = to_strings(table, column, "text")
+    frame = pd.DataFrame({"text": texts.fillna(""), "row": table.rows})
+    return _with_other_columns(frame, table, {column})
 
 
-def _own_columns(table: Table, columns: Columns) -> pd.DataFrame:
-    """Text, label and row first, then what else the source has, renamed where it would clash."""
-    texts = to_strings(table.frame[columns.text], table, "text")
-    labels = to_strings(table.frame[columns.label], table, "label")
-    frame = pd.DataFrame({"text": texts, "label": labels, "row": table.rows})
-    for name in table.frame.columns:
-        if name not in {columns.text, columns.label}:
-            kept = f"source_{name}" if name in OWN_COLUMNS else str(name)
-            frame[kept] = table.frame[name]
-    return frame
+def _clean(texts: pd.Series[str], config: DataConfig) -> pd.Series[str]:
+    if not config.cleaning:
+        return texts
+    cleaned = apply_cleaning(texts.fillna("").tolist(), config.cleaning)
+    return pd.Series(cleaned, index=texts.index, dtype="str").where(texts.notna())
 
 
-def _check_classes(frame: pd.DataFrame, columns: Columns, source: str) -> None:
+def _with_other_columns(frame: pd.DataFrame, table: Table, used: set[str]) -> pd.DataFrame:
+    """The source's other columns too, renamed where they would clash with this package's own."""
+    others = {
+        f"source_{name}" if name in OWN_COLUMNS else str(name): plain_column(table.frame[name])
+        for name in table.frame.columns
+        if name not in used
+    }
+    return frame.assign(**others)
+
+
+def _check_classes(frame: pd.DataFrame, texts: LabelledTexts) -> None:
+    where = f"{texts.source} (column {texts.label_column!r})"
     if len(frame) == 0:
-        raise DataError(f"{source}: no row has both a text and a label; nothing is left to use")
-    labels = frame["label"].unique()
-    if len(labels) == 1:
+        raise DataError(f"{texts.source}: no row with a text and a label is left to use")
+    kinds = frame["label"].nunique()
+    if kinds == 1:
         raise DataError(
-            f"{source}: every row has the label {labels[0]!r} (column {columns.label!r}); "
-            "wanted at least two classes"
+            f"{where}: all {len(frame):,} rows have the label {frame['label'].iloc[0]!r}; "
+            "wanted two classes or more"
         )
+    if kinds > MOST_LABELS and kinds > len(frame) / 2:
+        raise DataError(
+            f"{where}: {kinds:,} different labels in {len(frame):,} rows; wanted a few classes "
+            "(choose another --label-column, or join them with --map)"
+        )
+
+
+__all__ = ["Columns", "keep_rows", "read_labelled", "read_rows", "read_texts"]

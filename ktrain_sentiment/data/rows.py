@@ -1,52 +1,71 @@
-"""Which rows are left out: without text, without label, said twice, said against each other."""
+"""Which rows are used: not those without text or label, said twice, or said against each other."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
+import numpy as np
 import pandas as pd
 
 from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data.labels import absent, listed, several_labels, split_labels
+from ktrain_sentiment.data.textkeys import near_codes
+from ktrain_sentiment.errors import DataError
 
 _NAMED_ROWS = 5
 
 
-def drop_rows(
-    frame: pd.DataFrame, config: DataConfig, source: str
-) -> tuple[pd.DataFrame, list[str]]:
+@dataclass
+class Selection:
+    """Rows on their way from all to those that are used, with a note for each that left.
+
+    Attributes:
+        frame: Columns `text`, `label` and `row`.
+        notes: What was left out, how many, why, and which.
+    """
+
+    frame: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+
+    def leave_out(self, unwanted: pd.Series[bool], reason: str) -> None:
+        """Leave out rows and say so."""
+        count = int(unwanted.sum())
+        if count:
+            rows = name_rows(self.frame[unwanted])
+            self.notes.append(f"left out {count:,} {plural(count)} {reason}: {rows}")
+            self.frame = self.frame[~unwanted]
+
+
+def select_rows(frame: pd.DataFrame, config: DataConfig, source: str) -> Selection:
     """Leave out the rows that cannot be used or that the configuration does not want.
 
     Args:
-        frame: Columns `text`, `label` and `row`; missing values allowed.
-        config: What to do with duplicates, contradictions and rare classes.
-        source: What was read, for the notes.
+        frame: Columns `text`, `label` and `row`; missing texts and labels allowed.
+        config: Which labels, duplicates, contradictions and rare classes to leave out.
+        source: What was read, for messages.
 
-    Returns:
-        The rows that stay, and one note for each reason that left rows out.
+    Raises:
+        DataError: `--drop-labels` names a label that no row has.
     """
-    notes: list[str] = []
-    frame = _without(frame, _blank(frame["text"]), "without text", notes)
-    frame = _without(frame, _blank(frame["label"]), "without label", notes)
-    if config.contradictions != "keep":
-        outvoted = _outvoted(frame, majority=config.contradictions == "majority")
-        _without_note = "whose text also stands under another label (--contradictions)"
-        frame = _without(frame, outvoted, _without_note, notes)
-    if config.duplicates == "drop":
-        repeated = frame.duplicated(["text", "label"])
-        frame = _without(frame, repeated, "that repeat an earlier row (--duplicates)", notes)
-    return _without_rare(frame, config.min_class_size, notes), notes
+    selection = Selection(frame)
+    selection.leave_out(is_blank(frame["text"]), "without text")
+    selection.leave_out(is_blank(selection.frame["label"]), "without label")
+    _drop_labels(selection, config, source)
+    separators = several_labels(selection.frame["label"])
+    if config.multi_label == "drop":
+        selection.leave_out(separators != "", "with several labels (--multi-label drop)")
+    _drop_contradictions(selection, config.contradictions)
+    _drop_duplicates(selection, config.duplicates)
+    if config.multi_label == "split":
+        selection.frame = split_labels(selection.frame, separators.loc[selection.frame.index])
+    _note_several(selection, separators, config.multi_label)
+    _drop_rare(selection, config.min_class_size)
+    return selection
 
 
-def _blank(column: pd.Series[str]) -> pd.Series[bool]:
+def is_blank(column: pd.Series[str]) -> pd.Series[bool]:
+    """Missing, empty, or white space only."""
     return column.isna() | (column.str.strip() == "")
-
-
-def _without(
-    frame: pd.DataFrame, unwanted: pd.Series[bool], reason: str, notes: list[str]
-) -> pd.DataFrame:
-    count = int(unwanted.sum())
-    if count == 0:
-        return frame
-    notes.append(f"left out {count:,} {plural(count)} {reason}: {name_rows(frame[unwanted])}")
-    return frame[~unwanted]
 
 
 def plural(count: int) -> str:
@@ -56,32 +75,79 @@ def plural(count: int) -> str:
 
 def name_rows(frame: pd.DataFrame) -> str:
     """The first row numbers of a frame, for a message."""
-    rows = [f"{row:,}" for row in frame["row"].head(_NAMED_ROWS)]
+    rows = [str(row) for row in frame["row"].head(_NAMED_ROWS)]
     more = len(frame) - len(rows)
     return f"{plural(len(frame))} {', '.join(rows)}" + (f" and {more:,} more" if more else "")
 
 
-def _outvoted(frame: pd.DataFrame, *, majority: bool) -> pd.Series[bool]:
-    """Rows whose text has several labels, except (with `majority`) those of the commonest one."""
-    in_question = frame["text"].duplicated(keep=False)
-    kinds = frame[in_question].groupby("text")["label"].nunique()
-    contradicted = frame["text"].isin(kinds.index[kinds > 1])
-    if not majority or not contradicted.any():
-        return contradicted
-    votes = frame[contradicted].groupby(["text", "label"]).size().rename("votes").reset_index()
-    votes["best"] = votes.groupby("text")["votes"].transform("max")
-    winners = votes[votes["votes"] == votes["best"]].drop_duplicates("text", keep=False)
-    won = set(zip(winners["text"], winners["label"], strict=True))
-    pairs = zip(frame["text"], frame["label"], strict=True)
-    keeps = pd.Series([pair in won for pair in pairs], index=frame.index)
-    return contradicted & ~keeps
+def _drop_labels(selection: Selection, config: DataConfig, source: str) -> None:
+    labels = selection.frame["label"]
+    occurring = set(labels)
+    for label in config.drop_labels:
+        if label not in occurring:
+            raise DataError(f"{source}: --drop-labels names {label!r}, {absent(label, occurring)}")
+    unwanted = labels.isin(config.drop_labels)
+    selection.leave_out(unwanted, f"labelled {listed(config.drop_labels)} (--drop-labels)")
 
 
-def _without_rare(frame: pd.DataFrame, least: int, notes: list[str]) -> pd.DataFrame:
-    counts = frame["label"].value_counts()
+def _drop_contradictions(selection: Selection, choice: str) -> None:
+    if choice == "keep":
+        return
+    outvoted = contradicting(selection.frame, spare_majority=choice == "majority")
+    ways = {"majority": "whose text stands more often under another label, or equally often",
+            "drop": "whose text stands under another label too"}  # fmt: skip
+    selection.leave_out(outvoted, f"{ways[choice]} (--contradictions {choice})")
+
+
+def contradicting(frame: pd.DataFrame, *, spare_majority: bool) -> pd.Series[bool]:
+    """Rows whose text stands under several labels.
+
+    Args:
+        frame: Columns `text` and `label`.
+        spare_majority: Leave alone the rows with the one commonest label of their text.
+    """
+    none = pd.Series(False, index=frame.index)
+    repeated = frame.loc[frame["text"].duplicated(keep=False), ["text", "label"]]
+    if len(repeated) == 0:
+        return none
+    votes = repeated.groupby(["text", "label"]).size().rename("votes").reset_index()
+    by_text = votes.groupby("text")["votes"]
+    votes["contradicted"] = by_text.transform("size") > 1
+    votes["won"] = votes["votes"] == by_text.transform("max")
+    votes["won"] &= votes.groupby("text")["won"].transform("sum") == 1
+    votes["out"] = votes["contradicted"] & ~(votes["won"] & spare_majority)
+    out = repeated.merge(votes[["text", "label", "out"]], on=["text", "label"], how="left")["out"]
+    return none.where(~none.index.isin(repeated.index[out.to_numpy()]), True)
+
+
+def _drop_duplicates(selection: Selection, choice: str) -> None:
+    frame = selection.frame
+    if choice == "keep":
+        return
+    if choice == "drop":
+        repeated = frame.duplicated(["text", "label"])
+        selection.leave_out(repeated, "that repeat an earlier row (--duplicates keep keeps them)")
+        return
+    keys = pd.DataFrame({"key": near_codes(frame["text"]), "label": frame["label"].to_numpy()})
+    near = pd.Series(keys.duplicated().to_numpy(), index=frame.index)
+    selection.leave_out(near, "that repeat an earlier row but for case, spacing, links or mentions")
+
+
+def _note_several(selection: Selection, separators: pd.Series[str], choice: str) -> None:
+    count = int(np.sum(separators != ""))
+    if count == 0 or choice == "drop":
+        return
+    done = "kept as classes of their own" if choice == "keep" else "made one row for each label"
+    selection.notes.append(
+        f"{count:,} {plural(count)} with several labels, {done} (--multi-label keep, drop, split)"
+    )
+
+
+def _drop_rare(selection: Selection, least: int) -> None:
+    counts = selection.frame["label"].value_counts()
     rare = counts[counts < least]
-    if len(rare) == 0:
-        return frame
-    listed = ", ".join(f"{name} ({count})" for name, count in rare.items())
-    notes.append(f"left out classes with fewer than {least} rows: {listed} (--min-class-size)")
-    return frame[~frame["label"].isin(rare.index)]
+    if len(rare):
+        named = ", ".join(f"{name} ({count})" for name, count in rare.items())
+        unwanted = selection.frame["label"].isin(rare.index)
+        reason = f"of classes with fewer than {least} rows, {named} (--min-class-size)"
+        selection.leave_out(unwanted, reason)

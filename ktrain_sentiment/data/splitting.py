@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.config import SplitConfig
-from ktrain_sentiment.data.labelled import SPLIT_NAMES, LabelledTexts, Splits
+from ktrain_sentiment.data.labelled import LabelledTexts, Splits
 from ktrain_sentiment.errors import DataError
 
 Parts = NDArray[np.int8]
@@ -23,7 +23,9 @@ def split(texts: LabelledTexts, config: SplitConfig) -> Splits:
         DataError: There are too few rows of a class, or too few rows at all.
     """
     counts = texts.counts
-    wanted = [_share(getattr(config, name), len(texts), name) for name in ("validation", "test")]
+    wanted = [
+        _share(float(getattr(config, name)), len(texts), name) for name in ("validation", "test")
+    ]
     _check_enough(counts, 1 + sum(share > 0 for share in wanted), texts.source)
     codes = pd.Categorical(texts.frame["label"], categories=list(texts.labels)).codes
     units = pd.factorize(texts.frame["text"])[0]
@@ -83,6 +85,3 @@ def _sizes(rows: int, shares: Sequence[float]) -> list[int]:
     while sum(sizes) >= rows and any(sizes):
         sizes[int(np.argmax(sizes))] -= 1
     return sizes
-
-
-__all__ = ["SPLIT_NAMES", "split", "stratified"]

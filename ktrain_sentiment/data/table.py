@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ class Table:
         source: What was read, for messages.
         notes: One-line remarks to show the user.
         repeated: Names that several columns of the source share; the second became `name (2)`.
-        has_header: The source itself names its columns.
+        is_split: The column `split` was made by the reader: files or folders for each split.
     """
 
     frame: pd.DataFrame
@@ -31,6 +32,7 @@ class Table:
     source: str
     notes: tuple[str, ...] = ()
     repeated: frozenset[str] = frozenset()
+    is_split: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a table without rows."""
@@ -38,21 +40,34 @@ class Table:
             raise DataError(f"{self.source}: there are no rows; wanted texts with labels")
 
     @classmethod
-    def from_records(
+    def from_columns(
         cls,
-        header: Sequence[str],
-        records: Sequence[Sequence[object]],
+        header: Sequence[object],
+        columns: Sequence[Sequence[object]],
         rows: Sequence[int],
         source: str,
         notes: tuple[str, ...] = (),
     ) -> Table:
-        """Make a table of records that all have as many values as the header."""
+        """Make a table of equally long columns; a value keeps its type, text stays text."""
         names, repeated = unique_names(header)
-        columns = list(zip(*records, strict=True)) or [()] * len(names)
         frame = pd.DataFrame(
-            {name: pd.Series(list(column)) for name, column in zip(names, columns, strict=True)}
+            {
+                name: pd.Series(list(values), dtype=object).infer_objects()
+                for name, values in zip(names, columns, strict=True)
+            }
         )
         return cls(frame, np.asarray(rows, dtype=np.int64), source, notes, repeated)
+
+    def with_notes(self, *notes: str) -> Table:
+        """The same table with further notes; empty ones are left out."""
+        return replace(self, notes=(*self.notes, *(note for note in notes if note)))
+
+    def place(self, position: int) -> str:
+        """Where a row stands, for a message: the file, where there are several, and the row."""
+        if "file" in self.frame.columns and "file_row" in self.frame.columns:
+            row = self.frame.iloc[position]
+            return f"{row['file']}: row {row['file_row']}"
+        return f"{self.source}: row {self.rows[position]}"
 
 
 def unique_names(header: Sequence[object]) -> tuple[list[str], frozenset[str]]:
@@ -60,11 +75,32 @@ def unique_names(header: Sequence[object]) -> tuple[list[str], frozenset[str]]:
 
     A column without a name is called by its position.
     """
+    plain = ["" if raw is None else str(raw).strip() for raw in header]
+    times = Counter(name for name in plain if name)
+    taken = set(plain)
     names: list[str] = []
-    seen: Counter[str] = Counter()
-    for position, raw in enumerate(header, start=1):
-        name = str(raw).strip() if raw is not None else ""
-        name = name or f"column {position}"
-        seen[name] += 1
-        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return names, frozenset(name for name, times in seen.items() if times > 1)
+    for position, name in enumerate(plain, start=1):
+        wanted = name or f"column {position}"
+        number = 2
+        while wanted in names or (wanted != name and wanted in taken):
+            wanted, number = f"{name or f'column {position}'} ({number})", number + 1
+        names.append(wanted)
+    return names, frozenset(name for name, count in times.items() if count > 1)
+
+
+def plain_column(column: pd.Series) -> pd.Series:
+    """A column that any file format can hold: mixed and nested values become text."""
+    if column.dtype != object:
+        return column
+    kinds = {type(value) for value in column.dropna()}
+    if kinds <= {str}:
+        return column.astype("str")
+    return column.map(_as_text, na_action="ignore").astype("str")
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return json.dumps(value, ensure_ascii=False, default=str)

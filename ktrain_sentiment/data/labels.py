@@ -1,0 +1,170 @@
+"""Labels as the user wants them: renamed, folded, left out, taken apart; typing errors caught."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.errors import ConfigError, DataError
+
+_SEPARATORS = ("|", ";", ",", "/", "+")
+_MOST_LISTED = 8
+
+
+def parse_map(text: str) -> dict[str, str]:
+    """Read `"1,2=negative 3=neutral 4,5=positive"`.
+
+    Names with spaces take semicolons between the assignments: `"very good=good; so so=neutral"`.
+
+    Returns:
+        The new name of each old one.
+
+    Raises:
+        ConfigError: It is not of that form, or gives a label two names.
+    """
+    renamed: dict[str, str] = {}
+    parts = text.split(";") if ";" in text or text.count("=") == 1 else text.split()
+    for part in filter(None, map(str.strip, parts)):
+        old, sign, new = part.partition("=")
+        names = [name.strip() for name in old.split(",")]
+        if not sign or not new.strip() or not all(names):
+            raise ConfigError(
+                f'--map {text!r}: cannot read {part!r}; wanted old,old=new, as in "1,2=negative '
+                '3=neutral 4,5=positive" (or with ; between)'
+            )
+        for name in names:
+            if renamed.get(name, new.strip()) != new.strip():
+                raise ConfigError(f"--map {text!r}: gives {name!r} two names; give it one")
+            renamed[name] = new.strip()
+    return renamed
+
+
+@dataclass(frozen=True)
+class Relabelled:
+    """Labels after renaming, and what to tell the user."""
+
+    labels: pd.Series[str]
+    notes: tuple[str, ...] = ()
+
+
+def relabel(labels: pd.Series[str], config: DataConfig, source: str) -> Relabelled:
+    """Fold and rename labels; missing ones stay missing.
+
+    Raises:
+        DataError: `--map` names labels that do not occur.
+    """
+    if config.fold_labels:
+        labels = labels.map(fold, na_action="ignore").astype("str")
+    notes = [_differ_in_case(labels), _split_by_punctuation(labels)]
+    mapping = parse_map(config.map)
+    if config.fold_labels:
+        mapping = {fold(old): new for old, new in mapping.items()}
+    if mapping:
+        occurring = set(labels.dropna())
+        mapping = _found(mapping, occurring, source)
+        notes.append(_not_mapped(occurring, mapping))
+        labels = labels.replace(mapping)
+    return Relabelled(labels, tuple(note for note in notes if note))
+
+
+def fold(label: str) -> str:
+    """A label without regard to case and spacing."""
+    return " ".join(label.split()).casefold()
+
+
+def _found(mapping: Mapping[str, str], occurring: set[str], source: str) -> dict[str, str]:
+    """The mapping in the labels' own spelling: `1` also names 1.0."""
+    by_number = {_as_number(label): label for label in occurring}
+    found: dict[str, str] = {}
+    for old, new in mapping.items():
+        label = old if old in occurring else by_number.get(_as_number(old))
+        if label is None:
+            raise DataError(f"{source}: --map names {old!r}, {absent(old, occurring)}")
+        found[label] = new
+    return found
+
+
+def _as_number(label: str) -> float | str:
+    try:
+        return float(label)
+    except ValueError:
+        return label
+
+
+def absent(label: str, occurring: Iterable[str]) -> str:
+    """The end of a message about a label that does not occur."""
+    names = sorted(occurring)
+    near = difflib.get_close_matches(label, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"which no row has; labels: {listed(names)}{hint}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Some names for a message, and how many more there are."""
+    quoted = [repr(name) for name in names]
+    more = len(quoted) - _MOST_LISTED
+    return ", ".join(quoted[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _not_mapped(occurring: set[str], mapping: Mapping[str, str]) -> str:
+    rest = sorted(occurring - set(mapping) - set(mapping.values()))
+    return f"labels that --map does not name stay as they are: {listed(rest)}" if rest else ""
+
+
+def _differ_in_case(labels: pd.Series[str]) -> str:
+    kinds = pd.Series(labels.dropna().unique(), dtype="str")
+    alike = kinds[kinds.map(fold).duplicated(keep=False)]
+    if len(alike) == 0:
+        return ""
+    return f"labels that differ only in case or spacing: {listed(alike)}; --fold-labels joins them"
+
+
+def _split_by_punctuation(labels: pd.Series[str]) -> str:
+    kinds = set(labels.dropna().unique())
+    if kinds and kinds <= {"0", "1"}:
+        return 'labels are 0 and 1; --map "0=negative 1=positive" gives them names'
+    if kinds and kinds <= set("12345") and len(kinds) > 2:
+        return (
+            "labels look like stars, each a class of its own; "
+            '--map "1,2=negative 3=neutral 4,5=positive" makes fewer'
+        )
+    return ""
+
+
+def several_labels(labels: pd.Series[str]) -> pd.Series[str]:
+    """The separator of each label that is several labels in one; empty for plain ones.
+
+    A label is several in one when its parts, between | ; , / or +, all occur as labels too, alone
+    or as parts of others.
+    """
+    kinds = [str(kind) for kind in labels.dropna().unique()]
+    separators = dict.fromkeys(kinds, "")
+    for separator in _SEPARATORS:
+        compound = {kind: _parts(kind, separator) for kind in kinds if separator in kind}
+        single = set(kinds) - set(compound)
+        if separator == "|":
+            single |= {part for parts in compound.values() for part in parts}
+        for kind, parts in compound.items():
+            if len(parts) > 1 and not separators[kind] and set(parts) <= single:
+                separators[kind] = separator
+    return labels.map(separators).fillna("").astype("str")
+
+
+def _parts(label: str, separator: str) -> list[str]:
+    return [part.strip() for part in re.split(re.escape(separator), label) if part.strip()]
+
+
+def split_labels(frame: pd.DataFrame, separators: pd.Series[str]) -> pd.DataFrame:
+    """One row for each label of a row that has several."""
+    labels = [
+        list(dict.fromkeys(_parts(label, separator))) if separator else [label]
+        for label, separator in zip(frame["label"], separators, strict=True)
+    ]
+    exploded = frame.assign(label=pd.Series(labels, index=frame.index, dtype=object))
+    exploded = exploded.explode("label", ignore_index=True)
+    return exploded.assign(label=exploded["label"].astype("str"))
