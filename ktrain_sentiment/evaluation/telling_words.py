@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 WORD = re.compile(r"[^\W_](?:[\w'\u2019]*[^\W_])?")
-PRIOR_WORDS = 500.0
+PRIOR_WORDS = 100.0
 """Words' worth of prior: how much text of a group it takes to outweigh the background."""
 
 
@@ -97,14 +97,14 @@ def telling(
         background: Word counts of all texts, the prior.
     """
     scale = PRIOR_WORDS / max(background.total(), 1)
-    size = PRIOR_WORDS
-    n_inside, n_outside = inside.total(), outside.total()
+    n_inside, n_outside = inside.total() + PRIOR_WORDS, outside.total() + PRIOR_WORDS
     scores = []
     for word, count in inside.items():
         prior = scale * background[word]
         here, there = count + prior, outside[word] + prior
-        odds_here = math.log(here / (n_inside + size - here))
-        odds_there = math.log(there / (n_outside + size - there))
+        # The small number keeps texts of one and the same word from dividing by nothing.
+        odds_here = math.log(here / (n_inside - here + 1e-6))
+        odds_there = math.log(there / (n_outside - there + 1e-6))
         scores.append((word, (odds_here - odds_there) / math.sqrt(1 / here + 1 / there)))
     return sorted((s for s in scores if s[1] > 1), key=lambda s: (-s[1], s[0]))
 
