@@ -21,8 +21,9 @@ from typing import Any, TypeVar
 
 import tyro
 
-from ktrain_sentiment.config import ScriptFlags, from_flat, read_settings
+from ktrain_sentiment.config import ScriptFlags
 from ktrain_sentiment.errors import ConfigError, InputError, SentimentError
+from ktrain_sentiment.settings import from_flat, read_settings
 
 Flags = TypeVar("Flags", bound=ScriptFlags)
 Figures = Mapping[str, Any]
@@ -89,6 +90,8 @@ def parse(flags_type: type[Flags], arguments: Sequence[str], description: str | 
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
+            if default is None:
+                return tyro.cli(flags_type, args=list(arguments), description=description)
             return tyro.cli(
                 flags_type, args=list(arguments), description=description, default=default
             )
@@ -115,9 +118,13 @@ def _config_path(arguments: Sequence[str]) -> Path | None:
 
 
 def _as_one_line(box: str) -> str:
-    """The text of the parser's boxed complaint, without the box."""
-    lines = (re.sub(r"[╭╮╰╯│─┌┐└┘]+", " ", line).strip() for line in box.splitlines())
-    return " ".join(" ".join(line for line in lines if line).split())
+    """The parser's complaint without its box, its title and the help text it repeats."""
+    complaint, *rest = re.split(r"│\s*─{3,}\s*│", box)
+    lines = [line.strip(" │") for line in complaint.splitlines() if line.startswith("│")]
+    meant = [part for part in rest if "Perhaps you meant" in part]
+    flags = list(dict.fromkeys(re.findall(r"--[\w-]+", "".join(meant))))
+    hint = f" Did you mean {' or '.join(flags)}?" if flags else ""
+    return f"{' '.join(lines).rstrip('.')}.{hint} See --help."
 
 
 def start_logging(*, quiet: bool) -> None:

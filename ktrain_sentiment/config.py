@@ -1,25 +1,25 @@
 """What can be configured: frozen dataclasses, one doc line a field, contradictions refused.
 
-Command lines are made from these (see `cli.py`), `--config` reads them from YAML or JSON, and a
-run writes the resolved configuration back, flat, so that it can be run again.
+Command lines are made from these (see `cli.py`). `settings.py` reads them from YAML or JSON and
+writes them back, flat, so that a run can be run again.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
 
-import yaml
 from tyro.conf import OmitArgPrefixes, Positional
 
 from ktrain_sentiment.errors import ConfigError
 
-Group = OmitArgPrefixes  # type: ignore[type-arg]
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+    Group = Annotated[T, None]
+else:
+    Group = OmitArgPrefixes
 """Marks a field that is itself a configuration, whose flags take no prefix."""
 
 Policy = Literal["onecycle", "triangular", "sgdr", "constant", "linear"]
@@ -146,6 +146,10 @@ class SplitConfig:
 
     split_column: str | None = None
     """Column that says which split each row belongs to: train, validation or test."""
+
+    leaks: Literal["report", "drop"] = "report"
+    """Texts that stand in two splits, where files, columns, groups or time divide: say how many,
+    or leave them out of the split that is learned from."""
 
     folds: int = 0
     """Cross-validation: divide what is not test into this many folds."""
@@ -295,16 +299,16 @@ class TrainConfig:
 class SearchConfig:
     """How a learning rate is searched."""
 
-    start: float = 1e-6
+    search_start: float = 1e-6
     """First learning rate of the search."""
 
-    end: float = 1e-1
+    search_end: float = 1e-1
     """Last learning rate of the search."""
 
-    steps: int = 100
+    search_steps: int = 100
     """Batches to train on while the learning rate grows."""
 
-    stop_factor: float = 2.0
+    search_stop_factor: float = 2.0
     """Stop the search when the smoothed loss exceeds its best by this factor."""
 
     search_minutes: float = 30.0
@@ -312,10 +316,13 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         """Refuse a range that does not grow."""
-        if not 0 < self.start < self.end:
-            raise ConfigError(f"--start {self.start} --end {self.end}: start must be below end")
-        if self.steps < 2:
-            raise ConfigError(f"--steps {self.steps}: must be at least 2")
+        if not 0 < self.search_start < self.search_end:
+            raise ConfigError(
+                f"--search-start {self.search_start} --search-end {self.search_end}: "
+                "wanted two numbers above 0, the first one smaller"
+            )
+        if self.search_steps < 2:
+            raise ConfigError(f"--search-steps {self.search_steps}: must be at least 2")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -353,77 +360,3 @@ class TrainingSettings:
     search: Group[SearchConfig] = field(default_factory=SearchConfig)
     compute: Group[ComputeConfig] = field(default_factory=ComputeConfig)
     output: Group[OutputConfig] = field(default_factory=OutputConfig)
-
-
-def _wrap_fields(config_type: type) -> dict[str, type | None]:
-    """Map each flat field name to the group that holds it (None: the configuration itself)."""
-    homes: dict[str, type | None] = {}
-    hints = get_type_hints(config_type)
-    for field in dataclasses.fields(config_type):
-        if dataclasses.is_dataclass(hints[field.name]):
-            homes.update({f.name: hints[field.name] for f in dataclasses.fields(hints[field.name])})
-        else:
-            homes[field.name] = None
-    return homes
-
-
-T = TypeVar("T")
-
-
-def from_flat(config_type: type[T], values: Mapping[str, Any], source: str) -> T:
-    """Build a configuration from flat names and values, as a YAML file holds them.
-
-    Args:
-        config_type: A configuration dataclass; fields that are dataclasses are its groups.
-        values: Field names (hyphens allowed) and their values.
-        source: Where the values come from, for the error message.
-
-    Raises:
-        ConfigError: A name is unknown, or the values contradict each other.
-    """
-    homes = _wrap_fields(config_type)
-    clean = {name.replace("-", "_"): value for name, value in values.items()}
-    for name in clean:
-        if name not in homes:
-            near = difflib.get_close_matches(name, homes, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(sorted(homes))}"
-            raise ConfigError(f"{source}: unknown setting {name}{hint}")
-    hints = get_type_hints(config_type)
-    arguments: dict[str, Any] = {n: v for n, v in clean.items() if homes[n] is None}
-    for field in dataclasses.fields(config_type):  # type: ignore[arg-type]
-        group = hints[field.name]
-        if dataclasses.is_dataclass(group):
-            inside = {n: v for n, v in clean.items() if homes[n] is group}
-            arguments[field.name] = from_flat(group, inside, source)  # type: ignore[arg-type]
-    return config_type(**arguments)
-
-
-def to_flat(config: object) -> dict[str, Any]:
-    """The fields of a configuration and of its groups under flat names, ready for YAML."""
-    flat: dict[str, Any] = {}
-    for field in dataclasses.fields(config):  # type: ignore[arg-type]
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            flat.update(to_flat(value))
-        else:
-            flat[field.name] = str(value) if isinstance(value, Path) else value
-    return flat
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """Read a flat YAML or JSON file of settings.
-
-    Raises:
-        ConfigError: The file cannot be read or is not a mapping.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"--config {path}: cannot be read as YAML or JSON: {reason}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(
-            f"--config {path}: wanted 'name: value' lines, got {type(values).__name__}"
-        )
-    return values

@@ -13,6 +13,7 @@ import logging
 import os
 import platform
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ from ktrain_sentiment.config import ComputeConfig
 from ktrain_sentiment.errors import ConfigError, require
 
 log = logging.getLogger(__name__)
+
+Untyped = Any
+"""A module, model, layer, tensor or tokenizer of a library that publishes no types."""
 
 REPORTED_VERSIONS = ("ktrain", "tensorflow", "tf_keras", "transformers", "numpy")
 
@@ -41,10 +45,10 @@ class Backend:
         versions: Name and version of the libraries that decide the result.
     """
 
-    tf: Any
-    keras: Any
-    ktrain: Any
-    transformers: Any
+    tf: Untyped
+    keras: Untyped
+    ktrain: Untyped
+    transformers: Untyped
     device: str
     precision: str
     versions: dict[str, str] = field(default_factory=dict)
@@ -82,7 +86,9 @@ def open_backend(config: ComputeConfig | None = None, seed: int = 0) -> Backend:
 
 def _open(config: ComputeConfig) -> Backend:
     prepare_environment()
-    tf = require("tensorflow", "train")
+    with hushed_native_log():
+        tf = require("tensorflow", "train")
+        tf.config.list_physical_devices()
     _check_keras_2(tf)
     _set_threads(tf, config.threads)
     device = _choose_device(tf, config.device)
@@ -111,7 +117,7 @@ def prepare_environment() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 
 
-def import_ktrain() -> Any:  # noqa: ANN401
+def import_ktrain() -> Untyped:
     """Import ktrain with the mends that it needs on current libraries.
 
     Raises:
@@ -143,22 +149,42 @@ def _own_warning_filters() -> Iterator[None]:
         warnings.filters[:] = before  # type: ignore[index]
 
 
-def _check_keras_2(tf: Any) -> None:  # noqa: ANN401
-    version = getattr(tf.keras, "__version__", "") or tf.keras.version()
-    if not version.startswith("2."):
+@contextlib.contextmanager
+def hushed_native_log() -> Iterator[None]:
+    """Hold back what native libraries write to standard error, unless what they did fails.
+
+    TensorFlow's C++ side greets the user with several lines before its own log level applies.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            sink.seek(0)
+            os.write(kept, sink.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _check_keras_2(tf: Untyped) -> None:
+    if not tf.keras.Model.__module__.startswith("tf_keras"):
         raise ConfigError(
-            f"TensorFlow was imported with Keras {version} before this package could ask for "
-            "Keras 2: import ktrain_sentiment.training first, or set TF_USE_LEGACY_KERAS=1"
+            "TensorFlow was imported with Keras 3 before this package could ask for Keras 2: "
+            "open the backend before importing TensorFlow, or set TF_USE_LEGACY_KERAS=1"
         )
 
 
-def _set_threads(tf: Any, threads: int | None) -> None:  # noqa: ANN401
+def _set_threads(tf: Untyped, threads: int | None) -> None:
     if threads is not None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
-def _choose_device(tf: Any, wanted: str) -> str:  # noqa: ANN401
+def _choose_device(tf: Untyped, wanted: str) -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if wanted == "gpu" and not gpus:
         raise ConfigError("--device gpu: TensorFlow sees no GPU; use --device auto or cpu")
@@ -171,7 +197,7 @@ def _choose_device(tf: Any, wanted: str) -> str:  # noqa: ANN401
     return "GPU"
 
 
-def _set_precision(tf: Any, device: str, wanted: str) -> str:  # noqa: ANN401
+def _set_precision(tf: Untyped, device: str, wanted: str) -> str:
     precision = choose_precision(device, wanted, cpu_flags())
     if precision == "bfloat16" and device == "CPU":
         # A rewrite of the graph that runs matrix products in bfloat16 and leaves the element-wise
@@ -221,7 +247,7 @@ def seed_everything(backend: Backend, seed: int) -> None:
     importlib.import_module("langdetect").DetectorFactory.seed = seed
 
 
-def without_autotune(tf: Any, dataset: Any) -> Any:  # noqa: ANN401
+def without_autotune(tf: Untyped, dataset: Untyped) -> Untyped:
     """The dataset with tf.data's autotuner switched off.
 
     At the end of every epoch the iterator waits for the autotuner's thread, whose sleep doubles
@@ -245,8 +271,10 @@ def is_opened() -> bool:
 
 __all__ = [
     "Backend",
+    "Untyped",
     "choose_precision",
     "cpu_flags",
+    "hushed_native_log",
     "import_ktrain",
     "is_opened",
     "open_backend",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.training import batches
-from ktrain_sentiment.training.backend import Backend, without_autotune
+from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
 from ktrain_sentiment.training.tokens import TokenTable
 
 Batch = tuple[dict[str, NDArray[np.int32]], NDArray[np.float32]]
@@ -104,7 +104,7 @@ class BucketedRows:
         """Results of an evaluation, put back into the order of the rows as they were given."""
         return results[batches.inverse(self.order)]
 
-    def to_tfdataset(self, train: bool = True) -> Any:  # noqa: ANN401
+    def to_tfdataset(self, train: bool = True) -> Untyped:
         """The stream of batches for `fit` (train) or for `predict` and `evaluate`."""
         source = self._training_stream if train else self._evaluation_stream
         return _as_tfdataset(self.backend, source, self.nclasses())
@@ -132,13 +132,13 @@ class BucketedRows:
 
 def ktrain_dataset(
     backend: Backend, rows: EncodedRows, batch_size: int, seed: int, *, stratified: bool = False
-) -> Any:  # noqa: ANN401
-    """`BucketedRows` as a subclass of `ktrain.Dataset`, which the Learner checks for."""
-    kind = type("BucketedDataset", (BucketedRows, backend.ktrain.Dataset), {})
+) -> Untyped:
+    """`BucketedRows` as a subclass of ktrain's own, which the Learner checks for."""
+    kind = type("BucketedDataset", (BucketedRows, backend.ktrain.dataset.Dataset), {})
     return kind(backend, rows, batch_size, seed, stratified=stratified)
 
 
-def _as_tfdataset(backend: Backend, source: Callable[[], Iterator[Batch]], classes: int) -> Any:  # noqa: ANN401
+def _as_tfdataset(backend: Backend, source: Callable[[], Iterator[Batch]], classes: int) -> Untyped:
     tf = backend.tf
     ids = tf.TensorSpec([None, None], tf.int32)
     signature = (

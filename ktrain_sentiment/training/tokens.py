@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrain_sentiment.training.backend import Untyped
+
 CHUNK = 2048
 """Texts handed to the tokenizer at once: enough to keep all cores busy, little to hold."""
 
@@ -59,7 +61,7 @@ class TokenTable:
         return ids.astype(np.int32, copy=False), mask.astype(np.int32)
 
 
-def tokenise(texts: Sequence[str], tokenizer: Any, maxlen: int) -> TokenTable:  # noqa: ANN401
+def tokenise(texts: Sequence[str], tokenizer: Untyped, maxlen: int) -> TokenTable:
     """Tokenise texts in memory.
 
     Args:
@@ -82,7 +84,7 @@ def tokenise(texts: Sequence[str], tokenizer: Any, maxlen: int) -> TokenTable:  
 
 def tokenise_to_disk(
     texts: Iterable[str],
-    tokenizer: Any,  # noqa: ANN401
+    tokenizer: Untyped,
     maxlen: int,
     folder: Path,
 ) -> TokenTable:
@@ -91,7 +93,7 @@ def tokenise_to_disk(
     Memory stays at one chunk of texts and eight bytes a text, whatever the size of the corpus.
 
     Args:
-        texts: Any iterable; it is read once.
+        texts: Untyped iterable; it is read once.
         tokenizer: A `tokenizers.Tokenizer`.
         maxlen: Longest result in tokens, special tokens included.
         folder: Where `ids.int32` goes; made if missing.
@@ -114,7 +116,7 @@ def tokenise_to_disk(
 
 def _encoded_chunks(
     texts: Iterable[str],
-    tokenizer: Any,  # noqa: ANN401
+    tokenizer: Untyped,
     maxlen: int,
 ) -> Iterator[TokenTable]:
     before = tokenizer.truncation, tokenizer.padding
@@ -134,7 +136,7 @@ def _encoded_chunks(
         _restore(tokenizer, *before)
 
 
-def _restore(tokenizer: Any, truncation: Any, padding: Any) -> None:  # noqa: ANN401
+def _restore(tokenizer: Untyped, truncation: Untyped, padding: Untyped) -> None:
     if truncation is None:
         tokenizer.no_truncation()
     else:
@@ -158,5 +160,5 @@ def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
-def _joined(parts: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:  # noqa: ANN401
+def _joined(parts: list[NDArray[Any]], dtype: Untyped) -> NDArray[Any]:
     return np.concatenate(parts) if parts else np.empty(0, dtype)

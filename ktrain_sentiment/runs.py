@@ -1,0 +1,74 @@
+"""Where a training run keeps its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run, `runs/<name>/`; nothing is made or read here."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration, flat YAML; `--config` takes it."""
+        return self.path / "config.yaml"
+
+    @property
+    def history(self) -> Path:
+        """One row an epoch."""
+        return self.path / "history.csv"
+
+    @property
+    def schedule(self) -> Path:
+        """Learning rate and momentum of every step."""
+        return self.path / "schedule.csv"
+
+    @property
+    def metrics(self) -> Path:
+        """All figures."""
+        return self.path / "metrics.json"
+
+    @property
+    def top_losses(self) -> Path:
+        """The most wrongly classified validation rows."""
+        return self.path / "top_losses.csv"
+
+    @property
+    def report(self) -> Path:
+        """The page that shows the run."""
+        return self.path / "report.html"
+
+    @property
+    def predictor(self) -> Path:
+        """The predictor folder."""
+        return self.path / "predictor"
+
+    @property
+    def checkpoints(self) -> Path:
+        """State of a run that is not finished."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Logs for TensorBoard."""
+        return self.path / "tensorboard"
+
+    def split(self, name: str) -> Path:
+        """The rows of `train`, `validation` or `test`."""
+        return self.path / "splits" / f"{name}.parquet"
+
+    def predictions(self, name: str) -> Path:
+        """Probabilities of the rows of `validation` or `test`."""
+        return self.path / f"predictions_{name}.parquet"
+
+    def lr_find(self, kind: str) -> Path:
+        """The learning-rate search as `csv`, `json` or `png`."""
+        return self.path / f"lr_find.{kind}"
+
+    def plot(self, name: str) -> Path:
+        """A picture: `history`, `schedule` or `confusion`."""
+        return self.path / f"{name}.png"

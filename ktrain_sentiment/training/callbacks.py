@@ -1,0 +1,124 @@
+"""What happens between the steps of training: the best epoch is kept, progress is shown.
+
+Callbacks are plain classes with Keras's method names; `as_callback` makes Keras accept them.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ktrain_sentiment.errors import TrainingError
+from ktrain_sentiment.training.backend import Backend, Untyped
+
+Logs = Mapping[str, float] | None
+
+MONITORED = {"macro_f1": "val_macro_f1", "accuracy": "val_accuracy", "loss": "val_loss"}
+"""The figure that decides the best epoch, and Keras's name for it."""
+
+
+def as_callback(backend: Backend, plain: type, *arguments: Any, **named: Any) -> Untyped:  # noqa: ANN401
+    """An instance of a plain callback class that is also a `keras.callbacks.Callback`."""
+    kind = type(plain.__name__, (plain, backend.keras.callbacks.Callback), {})
+    return kind(*arguments, **named)
+
+
+class BestEpoch:
+    """Keeps the weights of the best epoch, and stops when nothing has improved for long enough.
+
+    Ties keep the earlier epoch. `state` and `weights` go into checkpoints.
+    """
+
+    model: Untyped
+
+    def __init__(self, monitor: str, patience: int | None) -> None:
+        """Start with nothing kept.
+
+        Args:
+            monitor: `macro_f1`, `accuracy` or `loss`, on validation data.
+            patience: Epochs without improvement before training stops; None: never.
+        """
+        super().__init__()
+        self.figure = MONITORED[monitor]
+        self.sign = -1.0 if monitor == "loss" else 1.0
+        self.patience = patience
+        self.state: dict[str, Any] = {"epoch": None, "value": None, "waited": 0}
+        self.weights: list[NDArray[Any]] = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Compare this epoch with the best one so far."""
+        value = float((logs or {})[self.figure])
+        best = self.state["value"]
+        if math.isfinite(value) and (best is None or self.sign * value > self.sign * best):
+            self.state = {"epoch": epoch, "value": value, "waited": 0}
+            self.weights = [np.array(w, copy=True) for w in self.model.get_weights()]
+            return
+        self.state = {**self.state, "waited": self.state["waited"] + 1}
+        if self.patience is not None and self.state["waited"] >= self.patience:
+            self.model.stop_training = True
+
+    def load_best(self) -> None:
+        """Put the best epoch's weights into the model."""
+        if self.weights:
+            self.model.set_weights(self.weights)
+
+
+class StopOnNan:
+    """Ends training with a clear word when the loss is not a number any more."""
+
+    model: Untyped
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Look at the loss of every step."""
+        if not math.isfinite(float((logs or {}).get("loss", 0.0))):
+            raise TrainingError(
+                f"the loss was not a number any more at step {batch + 1}: lower --learning-rate, "
+                "or try --precision float32"
+            )
+
+
+class Progress:
+    """One progress bar an epoch on standard error, and a line with its figures."""
+
+    params: dict[str, Any]
+
+    def __init__(self, epochs: int, *, quiet: bool) -> None:
+        """Show bars unless quiet; off a terminal only the line at each epoch's end."""
+        super().__init__()
+        self.epochs = epochs
+        self.quiet = quiet
+        self.bar: Any = None
+        self.first_step = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Open a bar."""
+        del logs
+        self.bar = tqdm(
+            total=self.params["steps"],
+            initial=self.first_step,
+            desc=f"epoch {epoch + 1}/{self.epochs}",
+            unit="step",
+            file=sys.stderr,
+            disable=self.quiet or not sys.stderr.isatty(),
+            leave=False,
+        )
+        self.first_step = 0
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Advance the bar."""
+        del batch
+        self.bar.update(1)
+        self.bar.set_postfix(loss=f"{(logs or {}).get('loss', math.nan):.3f}", refresh=False)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Close the bar and leave a line."""
+        self.bar.close()
+        if not self.quiet:
+            figures = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+            tqdm.write(f"epoch {epoch + 1}/{self.epochs}  {figures}", file=sys.stderr)

@@ -1,0 +1,184 @@
+"""Restart: the state of a run on disk, small, whole, and enough to go on byte for byte.
+
+Two files: `last.safetensors` holds the state of training before some step, and
+`best-<epoch>.safetensors` the weights of the best epoch that it refers to. Each is written beside
+its place and moved in, so a process killed at any moment leaves a complete older one.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ktrain_sentiment.training.backend import Untyped
+from ktrain_sentiment.training.callbacks import BestEpoch, Logs
+from ktrain_sentiment.training.state import (
+    TrainingState,
+    capture,
+    load_state,
+    restore,
+    save_state,
+)
+
+log = logging.getLogger(__name__)
+
+LAST = "last.safetensors"
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where training stands: the epoch and the step inside it that come next, both from 0."""
+
+    epoch: int = 0
+    step: int = 0
+
+    def maybe_load_initial_counters_from_ckpt(
+        self, steps_per_epoch: int, initial_epoch: int, mode: object = None
+    ) -> tuple[int, int]:
+        """Tell Keras's `fit` where to begin; it asks for this by this name."""
+        del steps_per_epoch, initial_epoch, mode
+        return self.epoch, self.step
+
+
+class Checkpoints:
+    """A folder of checkpoints of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use this folder; it is made at the first save."""
+        self.folder = folder
+
+    def exists(self) -> bool:
+        """Whether there is something to go on from."""
+        return (self.folder / LAST).is_file()
+
+    def save(self, state: TrainingState, best: BestEpoch) -> None:
+        """Write the state, and the best weights when they are new."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        name = self._best_name(best.state)
+        if name and not (self.folder / name).is_file():
+            weights = {f"weights/{i:05d}": w for i, w in enumerate(best.weights)}
+            save_state(TrainingState(weights), self.folder / name)
+        save_state(state, self.folder / LAST)
+        for old in self.folder.glob("best-*.safetensors"):
+            if old.name != name:
+                old.unlink()
+
+    def load(self, best: BestEpoch) -> TrainingState:
+        """Read the last state, and give the best epoch back its weights."""
+        state = load_state(self.folder / LAST)
+        best.state = state.notes["best"]
+        name = self._best_name(best.state)
+        if name:
+            arrays = load_state(self.folder / name).arrays
+            best.weights = [arrays[key] for key in sorted(arrays)]
+        return state
+
+    @staticmethod
+    def _best_name(state: Mapping[str, Any]) -> str | None:
+        return None if state["epoch"] is None else f"best-{state['epoch']:05d}.safetensors"
+
+
+class Checkpointer:
+    """Saves at the start of each epoch, every so many steps, and when asked to stop.
+
+    It comes first among the callbacks and saves before a step, when all callbacks are through
+    with the step before: then the state is one that training really passes through.
+    """
+
+    model: Untyped
+
+    def __init__(
+        self, checkpoints: Checkpoints, every: int, best: BestEpoch, learner: Untyped
+    ) -> None:
+        """Prepare.
+
+        Args:
+            checkpoints: Where to save.
+            every: Steps between saves inside an epoch.
+            best: Keeper of the best epoch, whose state belongs to the run's.
+            learner: The learner, which knows its schedule.
+        """
+        super().__init__()
+        self.checkpoints = checkpoints
+        self.every = every
+        self.best = best
+        self.learner = learner
+        self.history: list[dict[str, float]] = []
+        self.resumed: TrainingState | None = None
+        self.saved: Position | None = None
+        self.stop_asked = threading.Event()
+        self.epoch = 0
+
+    def resume(self, model: Untyped) -> Position:
+        """Load the last checkpoint into the model; the rest follows when training begins."""
+        self.resumed = self.checkpoints.load(self.best)
+        restore(model, self.resumed)
+        self.history = list(self.resumed.notes["history"])
+        self.saved = Position(**self.resumed.notes["position"])
+        return self.saved
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Finish what `resume` began, or save the finished epochs."""
+        del logs
+        self.epoch = epoch
+        if self.resumed is not None:
+            # Keras has reset the metrics, and ktrain's schedule has set the learning rate.
+            restore(self.model, self.resumed)
+            self.learner.restore_schedule(self.resumed.notes["schedule"])
+            self.resumed = None
+        elif epoch > 0:
+            self.save(Position(epoch, 0))
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Save before every `every`-th step, or when a stop was asked for."""
+        del logs
+        here = Position(self.epoch, batch)
+        due = batch > 0 and batch % self.every == 0 and here != self.saved
+        if due or self.stop_asked.is_set():
+            self.save(here)
+        if self.stop_asked.is_set():
+            raise KeyboardInterrupt(
+                f"stopped and saved at epoch {here.epoch + 1}, step {batch}: "
+                "run the same command with --resume to go on"
+            )
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Note the epoch's figures."""
+        self.history.append({"epoch": epoch + 1, **{k: float(v) for k, v in (logs or {}).items()}})
+
+    def save(self, position: Position) -> None:
+        """Write a checkpoint that goes on at this position."""
+        notes = {
+            "position": {"epoch": position.epoch, "step": position.step},
+            "schedule": self.learner.schedule_state(),
+            "history": self.history,
+            "best": self.best.state,
+        }
+        self.checkpoints.save(capture(self.model, notes), self.best)
+        self.saved = position
+
+    @contextmanager
+    def stopping_gently(self) -> Iterator[None]:
+        """Turn the first Ctrl-C into a save at the next step; the second one interrupts at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def on_interrupt(number: int, frame: FrameType | None) -> None:
+            if self.stop_asked.is_set():
+                signal.default_int_handler(number, frame)
+            self.stop_asked.set()
+            log.warning("stopping after this step; Ctrl-C again stops at once and saves nothing")
+
+        before = signal.signal(signal.SIGINT, on_interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)

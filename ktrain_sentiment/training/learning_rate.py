@@ -1,0 +1,220 @@
+"""The arithmetic of learning-rate exploration: pure functions of two arrays.
+
+A search trains for some steps while the learning rate grows, and yields a curve of losses over
+rates (Smith 2017, arXiv:1506.01186). Three rules read a rate off such a curve; a verdict says
+whether the curve can be trusted at all, and if not, what to change.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+SMOOTHING = 0.85
+"""Weight of the past in each direction of the smoothing."""
+
+FEWEST_POINTS = 30
+"""Curves shorter than this are not read."""
+
+LEAST_FALL = 3.0
+"""The loss must fall by this many standard deviations of its noise to count as falling."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A learning rate read off a curve.
+
+    Attributes:
+        rule: `valley`, `steepest` or `minimum/10`.
+        learning_rate: The rate.
+        loss: The smoothed loss at that point of the curve (for minimum/10: at the minimum).
+        why: How it was derived, in words.
+    """
+
+    rule: str
+    learning_rate: float
+    loss: float
+    why: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a curve says.
+
+    Attributes:
+        smoothed: The smoothed losses, float64 of shape (steps,).
+        suggestions: The rates the rules give; empty when the curve cannot be read.
+        chosen: The one to take, None when the curve cannot be read.
+        problem: Why the curve cannot be read and what to change; empty when it can.
+    """
+
+    smoothed: FloatArray
+    suggestions: tuple[Suggestion, ...]
+    chosen: Suggestion | None
+    problem: str = ""
+
+
+def growing_rates(start: float, end: float, steps: int) -> FloatArray:
+    """Rates of a search: `steps` values from start to end, each a constant multiple of the last."""
+    return np.geomspace(start, end, steps)
+
+
+def batch_losses(running_means: FloatArray, epoch_starts: NDArray[np.int64]) -> FloatArray:
+    """The loss of each batch, from Keras's running mean since the start of its epoch.
+
+    Keras reports the mean over the epoch so far after each batch, not the batch's own loss; read
+    as a curve over learning rates, that lags far behind. The k-th loss of an epoch is
+    k * mean_k - (k - 1) * mean_(k-1).
+
+    Args:
+        running_means: Running mean after each step, shape (steps,).
+        epoch_starts: First step of each epoch, ascending, beginning with 0.
+    """
+    steps = np.arange(len(running_means))
+    starts = epoch_starts[np.searchsorted(epoch_starts, steps, side="right") - 1]
+    count = steps - starts + 1
+    totals = running_means * count
+    before = np.concatenate([[0.0], totals[:-1]])
+    return totals - np.where(count == 1, 0.0, before)
+
+
+def smooth(losses: FloatArray, weight: float = SMOOTHING) -> FloatArray:
+    """Exponential smoothing forwards and backwards, so that nothing is shifted along the curve.
+
+    Each direction is corrected for its start (Kingma and Ba 2015, arXiv:1412.6980, section 3).
+    One direction alone, as is usual, puts every feature to the right of where it is.
+    """
+    return (_smooth_forwards(losses, weight) + _smooth_forwards(losses[::-1], weight)[::-1]) / 2
+
+
+def _smooth_forwards(losses: FloatArray, weight: float) -> FloatArray:
+    smoothed = np.empty_like(losses)
+    average = 0.0
+    for step, loss in enumerate(losses):
+        average = weight * average + (1 - weight) * loss
+        smoothed[step] = average / (1 - weight ** (step + 1))
+    return smoothed
+
+
+def noise_of(losses: FloatArray, smoothed: FloatArray) -> float:
+    """Standard deviation of the losses around the smoothed curve, robust to divergence.
+
+    From the median absolute deviation, of the part up to the minimum of the smoothed curve.
+    """
+    last = max(int(np.argmin(smoothed)) + 1, 10)
+    return float(1.4826 * np.median(np.abs(losses[:last] - smoothed[:last])))
+
+
+def read_curve(rates: FloatArray, losses: FloatArray) -> Reading:
+    """Smooth a curve, judge whether it can be trusted, and read the suggestions off it.
+
+    Args:
+        rates: Learning rates, ascending, shape (steps,).
+        losses: Loss of each batch, shape (steps,).
+    """
+    finite = int(np.argmin(np.isfinite(losses))) if not np.isfinite(losses).all() else len(losses)
+    rates, losses = np.asarray(rates[:finite], float), np.asarray(losses[:finite], float)
+    if len(losses) < FEWEST_POINTS:
+        return Reading(losses, (), None, _too_short(len(losses)))
+    smoothed = smooth(losses)
+    problem = find_problem(rates, losses, smoothed)
+    if problem:
+        return Reading(smoothed, (), None, problem)
+    suggestions = (
+        suggest_valley(rates, smoothed),
+        suggest_steepest(rates, smoothed),
+        suggest_minimum(rates, smoothed),
+    )
+    return Reading(smoothed, suggestions, choose(suggestions))
+
+
+def _too_short(points: int) -> str:
+    return (
+        f"the curve has {points} points and {FEWEST_POINTS} are needed: raise --search-steps, "
+        "or lower --search-start if the loss diverged at once"
+    )
+
+
+def find_problem(rates: FloatArray, losses: FloatArray, smoothed: FloatArray) -> str:
+    """Why a curve should not be read, and what to change; empty when it may be."""
+    lowest = int(np.argmin(smoothed))
+    fall = float(smoothed[: lowest + 1].max() - smoothed[lowest])
+    # The average of n losses is as uncertain as one loss over the root of n.
+    window = (1 + SMOOTHING) / (1 - SMOOTHING)
+    noise = noise_of(losses, smoothed) / math.sqrt(window)
+    if fall < LEAST_FALL * noise or fall < 0.01 * abs(float(smoothed[0])):
+        return (
+            f"the loss never fell clearly (by {fall:.3f}, with noise of {noise:.3f}): raise "
+            "--search-end or --batch-size, or look at the labels"
+        )
+    if lowest >= len(smoothed) - 3:
+        return (
+            f"the loss was still falling at the last rate, {rates[-1]:.1e}: raise --search-end so "
+            "that the curve shows where training breaks down"
+        )
+    if rates[lowest] < rates[0] * 3:
+        return f"the loss was lowest at the first rates: lower --search-start from {rates[0]:.1e}"
+    return ""
+
+
+def suggest_valley(rates: FloatArray, smoothed: FloatArray) -> Suggestion:
+    """Two thirds into the longest stretch of falling losses (fastai's `valley`, pull 3377)."""
+    start, end = longest_fall(smoothed)
+    index = start + int((end - start) * 2 / 3)
+    return Suggestion(
+        "valley",
+        float(rates[index]),
+        float(smoothed[index]),
+        f"two thirds into the longest fall, which runs from {rates[start]:.1e} to {rates[end]:.1e}",
+    )
+
+
+def longest_fall(losses: FloatArray) -> tuple[int, int]:
+    """First and last position of the longest strictly falling subsequence.
+
+    Among equally long ones, the one that ends first.
+    """
+    length = np.ones(len(losses), np.int64)
+    origin = np.arange(len(losses))
+    for end in range(1, len(losses)):
+        higher = np.flatnonzero(losses[:end] > losses[end])
+        if len(higher):
+            best = higher[np.argmax(length[higher])]
+            length[end], origin[end] = length[best] + 1, origin[best]
+    last = int(np.argmax(length))
+    return int(origin[last]), last
+
+
+def suggest_steepest(rates: FloatArray, smoothed: FloatArray) -> Suggestion:
+    """Where the loss falls fastest per factor of learning rate, before its minimum."""
+    end = max(int(np.argmin(smoothed)) + 1, 3)
+    slope = np.gradient(smoothed[:end], np.log(rates[:end]))
+    index = int(np.argmin(slope))
+    return Suggestion(
+        "steepest",
+        float(rates[index]),
+        float(smoothed[index]),
+        f"where the loss falls fastest, {-slope[index] * math.log(10):.2f} per factor of ten",
+    )
+
+
+def suggest_minimum(rates: FloatArray, smoothed: FloatArray) -> Suggestion:
+    """A tenth of the rate at which the loss is lowest."""
+    index = int(np.argmin(smoothed))
+    return Suggestion(
+        "minimum/10",
+        float(rates[index] / 10),
+        float(smoothed[index]),
+        f"a tenth of {rates[index]:.1e}, where the loss is lowest",
+    )
+
+
+def choose(suggestions: tuple[Suggestion, ...]) -> Suggestion:
+    """The median of the suggestions: one rule that is misled does not decide."""
+    ordered = sorted(suggestions, key=lambda suggestion: suggestion.learning_rate)
+    return ordered[len(ordered) // 2]

@@ -1,0 +1,195 @@
+"""From a verified encoder folder to a ktrain preprocessor and a compiled Keras classifier."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ktrain_sentiment.errors import ConfigError, EncoderError
+from ktrain_sentiment.training.backend import Backend, Untyped
+from ktrain_sentiment.training.dataset import EncodedRows, one_hot
+from ktrain_sentiment.training.tokens import tokenise
+
+SAMPLE_PER_CLASS = 8
+"""Training texts a class that ktrain's own preprocessing sees, to set up its state."""
+
+
+@dataclass(frozen=True)
+class TextPipeline:
+    """ktrain's preprocessor together with what the fast path needs of it.
+
+    Attributes:
+        preprocessor: A `ktrain.text.Transformer`, ready to be saved in a predictor.
+        tokenizer: The Rust tokenizer inside the preprocessor's.
+        labels: The classes, in the order of the model's outputs.
+        maxlen: Longest text in tokens.
+        pad_id: Id of the padding token.
+    """
+
+    preprocessor: Untyped
+    tokenizer: Untyped
+    labels: tuple[str, ...]
+    maxlen: int
+    pad_id: int
+
+    def encode(
+        self, frame: pd.DataFrame, targets: NDArray[np.float32] | None = None
+    ) -> EncodedRows:
+        """Tokenise the `text` column; targets are one-hot `label`s unless given."""
+        if targets is None:
+            targets = one_hot(class_indices(frame["label"], self.labels), len(self.labels))
+        tokens = tokenise(frame["text"].tolist(), self.tokenizer, self.maxlen)
+        return EncodedRows(tokens, targets, self.pad_id, self.maxlen)
+
+
+def class_indices(labels: pd.Series, known: Sequence[str]) -> NDArray[np.int64]:
+    """Position of each label among the known ones, int64 of shape (rows,).
+
+    Raises:
+        ConfigError: A label is not among the known ones.
+    """
+    codes = pd.Categorical(labels, categories=list(known)).codes.astype(np.int64)
+    if (codes < 0).any():
+        strangers = sorted(set(labels[codes < 0].astype(str)))[:5]
+        raise ConfigError(
+            f"labels {', '.join(strangers)} do not occur in the training rows, "
+            f"which have: {', '.join(known)}"
+        )
+    return codes
+
+
+def make_pipeline(
+    backend: Backend, encoder: Path, train: pd.DataFrame, labels: Sequence[str], maxlen: int
+) -> TextPipeline:
+    """Make ktrain's Transformer preprocessor for an encoder, set up on some training rows.
+
+    Args:
+        backend: The opened frameworks.
+        encoder: A folder with config, tokenizer and weights.
+        train: Training rows with `text` and `label`.
+        labels: All classes, sorted.
+        maxlen: Longest text in tokens.
+
+    Raises:
+        EncoderError: The encoder cannot be used for classification with TensorFlow.
+    """
+    with _model_class_instead_of_model(backend):
+        preprocessor = backend.ktrain.text.Transformer(str(encoder), maxlen=maxlen)
+    sample = train.groupby("label", sort=True).head(SAMPLE_PER_CLASS)
+    # ktrain sets up its label encoder, language and flags on the training data it preprocesses;
+    # a few rows of each class are enough for that, the rest takes the fast path.
+    preprocessor.preprocess_train(sample["text"].tolist(), sample["label"].tolist(), verbose=0)
+    if tuple(preprocessor.get_classes()) != tuple(labels):
+        raise ConfigError(f"ktrain sees the classes {preprocessor.get_classes()}, not {labels}")
+    tokenizer = preprocessor.get_tokenizer()
+    if not tokenizer.is_fast:
+        raise EncoderError(f"{encoder}: has no fast tokenizer (tokenizer.json), and one is needed")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return TextPipeline(
+        preprocessor, tokenizer.backend_tokenizer, tuple(labels), maxlen, tokenizer.pad_token_id
+    )
+
+
+@contextlib.contextmanager
+def _model_class_instead_of_model(backend: Backend) -> Iterator[None]:
+    """Let ktrain's Transformer look at the model's class, not load the model to look at it.
+
+    `Transformer(...)` loads the whole model only to read the signature of its `call`, and
+    `get_classifier` loads it again. Can go when ktrain reads the class.
+    """
+    module = backend.ktrain.text.preprocessor
+    auto = module.TFAutoModelForSequenceClassification
+
+    class ClassOnly:
+        @staticmethod
+        def from_pretrained(name: str, **_: Untyped) -> Untyped:
+            config = backend.transformers.AutoConfig.from_pretrained(name)
+            return _classifier_class(backend, config)
+
+    module.TFAutoModelForSequenceClassification = ClassOnly
+    transformer_init = module.TransformersPreprocessor.__init__
+
+    def init_then_restore(self: Untyped, *args: Untyped, **kwargs: Untyped) -> None:
+        transformer_init(self, *args, **kwargs)
+        self.model_type = auto
+
+    module.TransformersPreprocessor.__init__ = init_then_restore
+    try:
+        yield
+    finally:
+        module.TFAutoModelForSequenceClassification = auto
+        module.TransformersPreprocessor.__init__ = transformer_init
+
+
+def _classifier_class(backend: Backend, config: Untyped) -> Untyped:
+    mapping = backend.transformers.TF_MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+    try:
+        return mapping[type(config)]
+    except KeyError as error:
+        raise EncoderError(
+            f"an encoder of type {config.model_type} has no TensorFlow classifier in "
+            "transformers: choose a BERT, DistilBERT, RoBERTa, ALBERT, ELECTRA or MPNet encoder"
+        ) from error
+
+
+def make_classifier(
+    backend: Backend, pipeline: TextPipeline, optimizer: Untyped, freeze: str = "none"
+) -> Untyped:
+    """The encoder with a classification head, compiled; `config.id2label` has the real labels."""
+    with _quiet_loading():
+        model = pipeline.preprocessor.get_classifier()
+    model.config.id2label = dict(enumerate(pipeline.labels))
+    model.config.label2id = {label: index for index, label in enumerate(pipeline.labels)}
+    freeze_parts(model, freeze)
+    loss = backend.keras.losses.CategoricalCrossentropy(from_logits=True)
+    macro_f1 = backend.keras.metrics.F1Score(average="macro", name="macro_f1")
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy", macro_f1])
+    return model
+
+
+@contextlib.contextmanager
+def _quiet_loading() -> Iterator[None]:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def freeze_parts(model: Untyped, freeze: str) -> None:
+    """Stop training the embeddings, or the embeddings and the first N layers.
+
+    Args:
+        model: A transformers classifier.
+        freeze: `none`, `embeddings` or a number of layers.
+
+    Raises:
+        ConfigError: The model has fewer layers than that.
+    """
+    if freeze == "none":
+        return
+    encoder = getattr(model, model.base_model_prefix)
+    encoder.embeddings.trainable = False
+    if freeze == "embeddings":
+        return
+    layers = encoder_layers(model)
+    if int(freeze) > len(layers):
+        raise ConfigError(f"--freeze {freeze}: the encoder has {len(layers)} layers")
+    for layer in layers[: int(freeze)]:
+        layer.trainable = False
+
+
+def encoder_layers(model: Untyped) -> list[Any]:
+    """The blocks of a transformers encoder, first to last."""
+    pattern = re.compile(r"^layer_(\._)?\d+$")
+    found = [m for m in model.submodules if pattern.match(getattr(m, "name", ""))]
+    return sorted(found, key=lambda m: int(re.sub(r"\D", "", m.name)))

@@ -1,0 +1,200 @@
+"""The learning-rate policies, and a ktrain Learner whose schedule can be saved and restored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ktrain_sentiment.config import TrainConfig
+from ktrain_sentiment.training.backend import Backend, Untyped
+from ktrain_sentiment.training.callbacks import Logs, as_callback
+
+SCHEDULES = frozenset({"CyclicLR", "SGDRScheduler", "LinearSchedule"})
+"""Callbacks that change the learning rate: ktrain's two, and ours."""
+
+PLATEAU_PATIENCE = 2
+"""Epochs without improvement after which ktrain's triangular policy halves the rate."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate, and with cyclical momentum beta_1, of every step that was taken."""
+
+    learning_rates: list[float]
+    momenta: list[float]
+
+
+def linear_rate(step: int, total: int, warmup: int, maximum: float) -> float:
+    """Linear warm-up from 0 to the maximum, then linear decay to 0 at `total`."""
+    if step < warmup:
+        return maximum * (step + 1) / warmup
+    return maximum * max(0.0, (total - step) / max(1, total - warmup))
+
+
+class LinearSchedule:
+    """Linear warm-up and decay, the default of the Hugging Face Trainer."""
+
+    model: Untyped
+
+    def __init__(
+        self, set_rate: Callable[[Untyped, float], None], total: int, warmup: int, maximum: float
+    ) -> None:
+        """Start before the first of `total` steps."""
+        super().__init__()
+        self._set_rate = set_rate
+        self.total, self.warmup, self.maximum = total, warmup, maximum
+        self.step = 0
+        self.history: dict[str, list[float]] = {"lr": []}
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Set the rate of this step."""
+        del batch, logs
+        rate = linear_rate(self.step, self.total, self.warmup, self.maximum)
+        self._set_rate(self.model.optimizer.lr, rate)
+        self.history["lr"].append(rate)
+        self.step += 1
+
+
+class ScheduleKeeper:
+    """Mixed into ktrain's Learner: knows the schedule that is in use, and its state."""
+
+    schedule: Untyped = None
+
+    def fit(self, *arguments: Any, **named: Any) -> Untyped:  # noqa: ANN401
+        """Train as ktrain does, and remember the schedule among the callbacks."""
+        self._remember(named.get("callbacks"))
+        return super().fit(*arguments, **named)  # type: ignore[misc]
+
+    def _cb_sgdr(self, *arguments: Any, **named: Any) -> Untyped:  # noqa: ANN401
+        callbacks = super()._cb_sgdr(*arguments, **named)  # type: ignore[misc]
+        self._remember(callbacks)
+        return callbacks
+
+    def _remember(self, callbacks: list[Untyped] | None) -> None:
+        for callback in callbacks or []:
+            if type(callback).__name__ in SCHEDULES:
+                self.schedule = callback
+
+    def schedule_state(self) -> dict[str, Any]:
+        """What the schedule has counted and recorded, as plain JSON."""
+        return {} if self.schedule is None else plain_attributes(self.schedule)
+
+    def restore_schedule(self, state: Mapping[str, Any]) -> None:
+        """Put a saved state back into the schedule."""
+        if self.schedule is not None:
+            self.schedule.__dict__.update(state)
+
+    def used_schedule(self) -> Schedule:
+        """The learning rates and momenta of all steps, from the first epoch on."""
+        history = {} if self.schedule is None else self.schedule.history
+        return Schedule(
+            [float(rate) for rate in history.get("lr", [])],
+            [float(momentum) for momentum in history.get("momentum", [])],
+        )
+
+
+PLAIN = (bool, int, float, str, type(None))
+
+
+def plain_attributes(callback: Untyped) -> dict[str, Any]:
+    """A callback's own numbers, texts and histories; its functions and its model stay out."""
+    kept: dict[str, Any] = {}
+    for name, value in vars(callback).items():
+        if name in {"params", "validation_data"}:
+            continue
+        if hasattr(value, "item") and getattr(value, "shape", None) == ():
+            kept[name] = value.item()
+        elif isinstance(value, PLAIN):
+            kept[name] = value
+        elif name == "history":
+            kept[name] = {key: [float(v) for v in values] for key, values in value.items()}
+    return kept
+
+
+def make_learner(
+    backend: Backend, model: Untyped, train: Untyped, validation: Untyped, batch_size: int
+) -> Untyped:
+    """Make a ktrain Learner over bucketed data sets, of ktrain's own class for transformers."""
+    base = backend.ktrain.text.learner.TransformerTextClassLearner
+    kind = type("RestartableLearner", (ScheduleKeeper, base), {})
+    return kind(
+        model,
+        train_data=train,
+        val_data=validation,
+        batch_size=batch_size,
+        eval_batch_size=batch_size,
+    )
+
+
+def fit_with_policy(
+    backend: Backend,
+    learner: Untyped,
+    config: TrainConfig,
+    learning_rate: float,
+    callbacks: list[Untyped],
+    class_weight: dict[int, float] | None,
+) -> None:
+    """Train with the configured policy, through ktrain's own method for it.
+
+    Args:
+        backend: The opened frameworks.
+        learner: From `make_learner`.
+        config: Policy, epochs and cycles.
+        learning_rate: The maximum learning rate.
+        callbacks: Callbacks of ours, in order; ktrain adds its schedule behind them.
+        class_weight: Weight of each class in the loss.
+    """
+    shared = {"class_weight": class_weight, "verbose": 0}
+    if config.policy == "onecycle":
+        learner.fit_onecycle(learning_rate, config.epochs, callbacks=callbacks, **shared)
+    elif config.policy == "triangular":
+        learner.autofit(
+            learning_rate,
+            config.epochs,
+            reduce_on_plateau=PLATEAU_PATIENCE,
+            callbacks=callbacks,
+            **shared,
+        )
+    elif config.policy == "sgdr":
+        learner.fit(
+            learning_rate,
+            cycles_within(config.epochs, config.cycle_length, config.cycle_multiplier),
+            cycle_len=config.cycle_length,
+            cycle_mult=config.cycle_multiplier,
+            callbacks=callbacks,
+            **shared,
+        )
+    else:
+        if config.policy == "linear":
+            callbacks = [*callbacks, _linear(backend, learner, config, learning_rate)]
+        learner.fit(learning_rate, config.epochs, callbacks=callbacks, **shared)
+
+
+def _linear(
+    backend: Backend, learner: Untyped, config: TrainConfig, learning_rate: float
+) -> Untyped:
+    steps = math.ceil(learner.train_data.nsamples() / config.batch_size) * config.epochs
+    warmup = math.ceil(steps * config.warmup)
+    set_value = backend.keras.backend.set_value
+    return as_callback(backend, LinearSchedule, set_value, steps, warmup, learning_rate)
+
+
+def cycles_within(epochs: int, length: int, multiplier: int) -> int:
+    """Whole cycles that fit into `epochs`, at least one.
+
+    The n-th cycle takes length * multiplier**n epochs.
+    """
+    cycles, used, current = 0, 0, length
+    while used + current <= epochs:
+        cycles, used, current = cycles + 1, used + current, current * multiplier
+    return max(cycles, 1)
+
+
+def planned_epochs(config: TrainConfig) -> int:
+    """Epochs that the policy will really take: sgdr trains whole cycles only."""
+    if config.policy != "sgdr":
+        return config.epochs
+    cycles = cycles_within(config.epochs, config.cycle_length, config.cycle_multiplier)
+    return sum(config.cycle_length * config.cycle_multiplier**n for n in range(cycles))

@@ -1,0 +1,118 @@
+"""A learning-rate search on disk: curve as CSV, suggestions as JSON, picture as PNG."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from ktrain_sentiment.config import SearchConfig
+from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.report import plots
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.training.finder import LearningRateCurve, SearchBounds
+from ktrain_sentiment.training.session import Session, find_learning_rate
+
+log = logging.getLogger(__name__)
+
+
+def run_search(session: Session, config: SearchConfig, *, quiet: bool = False) -> LearningRateCurve:
+    """Search with a progress bar on standard error."""
+    bounds = SearchBounds(
+        config.search_start,
+        config.search_end,
+        config.search_steps,
+        config.search_stop_factor,
+        60 * config.search_minutes,
+    )
+    hidden = quiet or not sys.stderr.isatty()
+    log.info("searching the learning rate over up to %d steps", bounds.steps)
+    with tqdm(
+        total=bounds.steps, desc="learning rate", unit="step", file=sys.stderr, disable=hidden
+    ) as bar:
+        return find_learning_rate(session, bounds, bar.update)
+
+
+def search_figures(curve: LearningRateCurve) -> dict[str, Any]:
+    """What a search found, ready for JSON."""
+    reading = curve.reading
+    return {
+        "chosen": None if reading.chosen is None else reading.chosen.learning_rate,
+        "rule": None if reading.chosen is None else reading.chosen.rule,
+        "problem": reading.problem,
+        "suggestions": [
+            {
+                "rule": suggestion.rule,
+                "learning_rate": suggestion.learning_rate,
+                "loss": suggestion.loss,
+                "why": suggestion.why,
+            }
+            for suggestion in reading.suggestions
+        ],
+        "stopped": curve.stopped,
+        "steps": len(curve.rates),
+        "seconds": curve.seconds,
+    }
+
+
+def save_search(curve: LearningRateCurve, folder: RunFolder) -> None:
+    """Write `lr_find.csv`, `lr_find.json` and `lr_find.png`, each whole or not at all."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    smoothed = np.full(len(curve.losses), np.nan)
+    smoothed[: len(curve.reading.smoothed)] = curve.reading.smoothed
+    table = pd.DataFrame({"learning_rate": curve.rates, "loss": curve.losses, "smoothed": smoothed})
+    with staged_file(folder.lr_find("csv"), overwrite=True) as path:
+        table.to_csv(path, index=False)
+    with staged_file(folder.lr_find("png"), overwrite=True) as path:
+        plots.png(draw_search(curve), path)
+    with staged_file(folder.lr_find("json"), overwrite=True) as path:
+        path.write_text(json.dumps(search_figures(curve), indent=2) + "\n", encoding="utf-8")
+
+
+def draw_search(curve: LearningRateCurve) -> Any:  # noqa: ANN401 - matplotlib publishes no types
+    """Draw the curve with its suggestions, the chosen one marked."""
+    reading = curve.reading
+    marks = [
+        plots.Suggestion(s.rule, s.learning_rate, chosen=s is reading.chosen)
+        for s in reading.suggestions
+    ]
+    return plots.learning_rate_curve(
+        curve.rates[: len(reading.smoothed)],
+        curve.losses[: len(reading.smoothed)],
+        reading.smoothed,
+        marks,
+    )
+
+
+def read_found_rate(path: Path) -> float:
+    """The learning rate that an earlier search chose.
+
+    Raises:
+        ConfigError: That search could not choose one.
+    """
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if found["chosen"] is None:
+        raise ConfigError(f"{path}: no learning rate was found: {found['problem']}")
+    return float(found["chosen"])
+
+
+def explain_choice(figures: dict[str, Any]) -> str:
+    """One sentence: which rate is taken and why."""
+    if figures["chosen"] is None:
+        return f"no learning rate can be read off this curve: {figures['problem']}"
+    others = ", ".join(
+        f"{s['rule']} {s['learning_rate']:.1e}"
+        for s in figures["suggestions"]
+        if s["rule"] != figures["rule"]
+    )
+    return (
+        f"taking {figures['chosen']:.2e} ({figures['rule']}), the middle one of the suggestions; "
+        f"the others are {others}"
+    )

@@ -1,0 +1,323 @@
+"""A whole training run: from a data file to a run folder with a predictor in it.
+
+Each step leaves its files in the run folder as soon as it is done, so a run that is stopped loses
+nothing that was computed, and `resume` goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from ktrain_sentiment.config import TrainingSettings
+from ktrain_sentiment.data import SPLIT_NAMES, LabelledTexts, Splits, read_labelled, split
+from ktrain_sentiment.encoders import resolve
+from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.files import refuse_existing, staged_file
+from ktrain_sentiment.predictor.saving import (
+    SavedPredictor,
+    TrainingFacts,
+    ValidationTexts,
+    save_predictor,
+)
+from ktrain_sentiment.report import plots
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.settings import from_flat, to_flat
+from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.training.model import class_indices
+from ktrain_sentiment.training.session import Fitted, Session, fit, open_session
+from ktrain_sentiment.workflow.judging import Judged, judge
+from ktrain_sentiment.workflow.searching import (
+    explain_choice,
+    read_found_rate,
+    run_search,
+    save_search,
+    search_figures,
+)
+
+log = logging.getLogger(__name__)
+
+NOT_COMPARED = frozenset({"overwrite", "resume", "checkpoint_every", "config", "json", "quiet"})
+"""Settings that may differ between a run and its resumption."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    Attributes:
+        folder: Where its files are.
+        figures: What `metrics.json` holds.
+        judged: Figures and predictions; None when the run was found finished.
+    """
+
+    folder: RunFolder
+    figures: Mapping[str, Any]
+    judged: Judged | None
+
+
+def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = False) -> RunResult:
+    """Train, judge and save a classifier as configured.
+
+    Args:
+        settings: Data, encoder, policy, output.
+        reuse: Take a finished run with the same settings as the result.
+        quiet: Show no progress.
+
+    Raises:
+        InputError: The data, the encoder, the settings or the run folder cannot be used.
+        TrainingError: The loss diverged, or the disk is full.
+        KeyboardInterrupt: Ctrl-C; the message says how to go on.
+    """
+    folder = run_folder(settings)
+    if reuse and is_finished(folder, settings):
+        log.info("%s is finished with these settings: nothing to train", folder.path)
+        return RunResult(folder, json.loads(folder.metrics.read_text("utf-8")), None)
+    _check_place(folder, settings)
+    texts = read_labelled(settings.source)
+    splits = split(texts, settings.division)
+    _say(texts, splits)
+    encoder = resolve(settings.text.encoder)
+    _begin(folder, settings, splits)
+    session = open_session(encoder, splits, settings.text, settings.training, settings.compute)
+    rate = _learning_rate(session, settings, folder, quiet=quiet)
+    fitted = fit(
+        session,
+        rate,
+        Checkpoints(folder.checkpoints),
+        settings.output.checkpoint_every,
+        resume=settings.output.resume,
+        quiet=quiet,
+    )
+    _save_history(fitted, folder)
+    judged = judge(session, splits)
+    _save_judgement(judged, folder)
+    figures = _figures(settings, splits, session, fitted, judged, rate)
+    saved = _save_predictor(session, settings, splits, judged, folder, figures)
+    figures["engines"] = {engine.engine: engine.to_json() for engine in saved.engines}
+    _write_text(folder.metrics, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+    shutil.rmtree(folder.checkpoints, ignore_errors=True)
+    return RunResult(folder, figures, judged)
+
+
+def run_folder(settings: TrainingSettings) -> RunFolder:
+    """The configured run folder, or one named after the data."""
+    if settings.output.run is not None:
+        return RunFolder(settings.output.run)
+    name = Path(settings.source.data.replace(":", "/")).stem or "run"
+    return RunFolder(Path("runs") / name)
+
+
+def is_finished(folder: RunFolder, settings: TrainingSettings) -> bool:
+    """Whether the folder holds a finished run with these settings."""
+    return (
+        folder.metrics.is_file()
+        and (folder.predictor / "manifest.json").is_file()
+        and folder.config.is_file()
+        and not _differences(folder, settings)
+    )
+
+
+def _differences(folder: RunFolder, settings: TrainingSettings) -> list[str]:
+    stored = yaml.safe_load(folder.config.read_text("utf-8"))
+    try:
+        before = to_flat(from_flat(TrainingSettings, stored, str(folder.config)))
+    except ConfigError:
+        return ["settings of another version"]
+    now = to_flat(_settings_alone(settings))
+    return [
+        f"--{name.replace('_', '-')} {before[name]} (now {now[name]})"
+        for name in now
+        if name not in NOT_COMPARED and before[name] != now[name]
+    ]
+
+
+def _settings_alone(settings: TrainingSettings) -> TrainingSettings:
+    """The settings without the flags that a script adds to them."""
+    groups = TrainingSettings.__dataclass_fields__
+    return TrainingSettings(**{name: getattr(settings, name) for name in groups})
+
+
+def _check_place(folder: RunFolder, settings: TrainingSettings) -> None:
+    if not settings.output.resume:
+        refuse_existing(folder.path, overwrite=settings.output.overwrite, marker=folder.config.name)
+        return
+    if not folder.config.is_file():
+        raise ConfigError(
+            f"--resume: {folder.path} holds no run to go on with; leave --resume out to begin one"
+        )
+    different = _differences(folder, settings)
+    if different:
+        raise ConfigError(
+            f"--resume: {folder.path} was begun with {', '.join(different)}; give the same flags, "
+            "or another --run"
+        )
+    if folder.metrics.is_file():
+        raise ConfigError(f"--resume: {folder.path} is finished; its figures are in metrics.json")
+
+
+def _say(texts: LabelledTexts, splits: Splits) -> None:
+    for note in (*texts.notes, *splits.notes):
+        log.info("%s", note)
+    sizes = ", ".join(f"{name} {size:,}" for name, size in splits.sizes().items())
+    log.info("%s: %s rows: %s", texts.source, f"{sum(splits.sizes().values()):,}", sizes)
+
+
+def _begin(folder: RunFolder, settings: TrainingSettings, splits: Splits) -> None:
+    """Make the run folder, or check that the rows are those that it was begun with."""
+    stamp = folder.path / "splits" / "fingerprint.txt"
+    if settings.output.resume:
+        if stamp.read_text("ascii").strip() != splits.fingerprint:
+            raise ConfigError(
+                f"--resume: the rows of {settings.source.data} are not those that {folder.path} "
+                "was begun with; use another --run"
+            )
+        return
+    shutil.rmtree(folder.path, ignore_errors=True)
+    folder.split("train").parent.mkdir(parents=True)
+    for name in SPLIT_NAMES:
+        _write_table(folder.split(name), getattr(splits, name))
+    _write_text(stamp, splits.fingerprint + "\n")
+    _write_text(folder.config, yaml.safe_dump(to_flat(_settings_alone(settings)), sort_keys=False))
+
+
+def _learning_rate(
+    session: Session, settings: TrainingSettings, folder: RunFolder, *, quiet: bool
+) -> float:
+    if settings.training.learning_rate is not None:
+        return settings.training.learning_rate
+    if settings.output.resume and folder.lr_find("json").is_file():
+        return read_found_rate(folder.lr_find("json"))
+    curve = run_search(session, settings.search, quiet=quiet)
+    save_search(curve, folder)
+    log.info("%s", explain_choice(search_figures(curve)))
+    if curve.reading.chosen is None:
+        raise ConfigError(
+            f"no learning rate could be found: {curve.reading.problem}; "
+            "or give one with --learning-rate (often 5e-5)"
+        )
+    return curve.reading.chosen.learning_rate
+
+
+def _save_history(fitted: Fitted, folder: RunFolder) -> None:
+    _write_table(folder.history, fitted.history)
+    schedule = pd.DataFrame({"learning_rate": fitted.schedule.learning_rates})
+    if fitted.schedule.momenta:
+        schedule["momentum"] = pd.Series(fitted.schedule.momenta)
+    _write_table(folder.schedule, schedule)
+    columns = {str(n): fitted.history[n].tolist() for n in fitted.history if n != "epoch"}
+    with staged_file(folder.plot("history"), overwrite=True) as path:
+        plots.png(plots.history(columns, fitted.best_epoch), path)
+    if fitted.schedule.learning_rates:
+        with staged_file(folder.plot("schedule"), overwrite=True) as path:
+            drawn = plots.schedule(fitted.schedule.learning_rates, fitted.schedule.momenta or None)
+            plots.png(drawn, path)
+
+
+def _save_judgement(judged: Judged, folder: RunFolder) -> None:
+    for name, frame in judged.predictions.items():
+        _write_table(folder.predictions(name), frame)
+    _write_table(folder.top_losses, judged.losses)
+    with staged_file(folder.plot("confusion"), overwrite=True) as path:
+        plots.png(plots.confusion_matrix(judged.main.confusion, judged.main.labels), path)
+
+
+def _figures(
+    settings: TrainingSettings,
+    splits: Splits,
+    session: Session,
+    fitted: Fitted,
+    judged: Judged,
+    rate: float,
+) -> dict[str, Any]:
+    trained = fitted.steps * settings.training.batch_size
+    return {
+        **judged.to_json(),
+        "data": {
+            "source": settings.source.data,
+            "fingerprint": splits.fingerprint,
+            "rows": splits.sizes(),
+            "labels": list(splits.labels),
+        },
+        "encoder": settings.text.encoder,
+        "policy": settings.training.policy,
+        "learning_rate": rate,
+        "best_epoch": fitted.best_epoch,
+        "epochs": len(fitted.history),
+        "train_seconds": round(fitted.seconds, 2),
+        "texts_per_second": round(trained / fitted.seconds, 1) if fitted.seconds else None,
+        "device": session.backend.device,
+        "precision": session.backend.precision,
+        "versions": session.backend.versions,
+    }
+
+
+def _save_predictor(
+    session: Session,
+    settings: TrainingSettings,
+    splits: Splits,
+    judged: Judged,
+    folder: RunFolder,
+    figures: Mapping[str, Any],
+) -> SavedPredictor:
+    facts = TrainingFacts(
+        encoder=settings.text.encoder,
+        data_fingerprint=splits.fingerprint,
+        metrics={name: figures[name] for name in ("headline", judged.headline, "learning_rate")},
+        temperature=judged.temperature,
+        cleaning=settings.source.cleaning,
+    )
+    validation = ValidationTexts(
+        texts=splits.validation["text"].tolist(),
+        targets=class_indices(splits.validation["label"], splits.labels),
+    )
+    return save_predictor(
+        session.model,
+        session.pipeline.preprocessor,
+        folder.predictor,
+        facts,
+        validation,
+        overwrite=True,
+    )
+
+
+def _write_table(path: Path, frame: pd.DataFrame) -> None:
+    with staged_file(path, overwrite=True) as target:
+        if path.suffix == ".csv":
+            frame.to_csv(target, index=False)
+        else:
+            frame.to_parquet(target, index=False)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with staged_file(path, overwrite=True) as target:
+        target.write_text(text, encoding="utf-8")
+
+
+def summary_figures(result: RunResult) -> dict[str, Any]:
+    """The figures of a run that fit on one line."""
+    figures = result.figures
+    headline = figures[figures["headline"]]
+    baseline = figures["baselines"].get("tfidf") or figures["baselines"]["majority"]
+    return {
+        "accuracy": headline["accuracy"]["value"],
+        "accuracy_interval": [headline["accuracy"]["low"], headline["accuracy"]["high"]],
+        "macro_f1": headline["macro_f1"]["value"],
+        "rows": headline["n"],
+        "split": figures["headline"],
+        "baseline_accuracy": baseline["accuracy"]["value"],
+        "majority_accuracy": figures["baselines"]["majority"]["accuracy"]["value"],
+        "learning_rate": figures["learning_rate"],
+        "train_seconds": figures["train_seconds"],
+        "texts_per_second": figures["texts_per_second"],
+        "predictor": str(result.folder.predictor),
+        "run": str(result.folder.path),
+    }
