@@ -128,13 +128,13 @@ def _as_one_of(kinds: tuple[Any, ...], value: object) -> object:
 def _as_plain_type(declared: type, value: Any) -> object:  # noqa: ANN401
     if declared is bool or isinstance(value, bool) or declared is types.NoneType:
         # YAML's yes and no are true and false; as a number or a text they would be a surprise.
-        if isinstance(value, declared):
+        if type(value) is declared:
             return value
         raise ValueError(value)
-    if declared is int:
-        if int(value) != float(value):
+    if declared is int and not isinstance(value, int):
+        if not float(value).is_integer():
             raise ValueError(value)
-        return int(value)
+        return int(float(value))
     if declared is str and not isinstance(value, str | int | float):
         raise ValueError(value)
     return declared(value)

@@ -1,0 +1,247 @@
+"""Every script answers alike: exit codes, one line for a mistake, one JSON line at the end."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.process import ROOT, run_code, run_python
+
+SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
+
+HEAVY = [
+    "ktrain", "keras", "matplotlib", "numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "sklearn",
+    "tensorflow", "tf_keras", "tokenizers", "torch", "transformers",
+]  # fmt: skip
+
+EXAMPLE = '''
+"""Try the frame.
+
+    python example.py reviews.csv
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ktrain_sentiment.cli import run
+from ktrain_sentiment.config import DataConfig, Group, ScriptFlags, TrainConfig
+from ktrain_sentiment.errors import DataError, TrainingError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags(ScriptFlags):
+    """Flags."""
+
+    source: Group[DataConfig] = DataConfig()
+    training: Group[TrainConfig] = TrainConfig()
+    out: Path | None = None
+    """Somewhere."""
+
+
+def task(flags):
+    if flags.source.data == "bad.csv":
+        raise DataError("bad.csv: line 3 has\\n  two values")
+    if flags.source.data == "diverged":
+        raise TrainingError("the loss diverged")
+    if flags.source.data == "bug":
+        raise ZeroDivisionError("ours")
+    if flags.source.data == "stop":
+        raise KeyboardInterrupt("stopped; go on with --resume")
+    if flags.source.data == "much":
+        for number in range(100_000):
+            print(number)
+    if flags.source.data == "wait":
+        import time
+        print("waiting", flush=True)
+        time.sleep(60)
+    import logging
+    logging.getLogger("ktrain_sentiment.x").info("working")
+    logging.getLogger("ktrain_sentiment.x").warning("careful")
+    print("data", flags.source.data, "epochs", flags.training.epochs)
+    import numpy as np
+    return {"accuracy": np.float32(0.5), "rows": np.int64(3), "p": np.arange(2), "out": flags.out,
+            "word": "déjà", "flags": flags.training if flags.out else None}
+
+
+if __name__ == "__main__":
+    run(Flags, task, __doc__)
+'''
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scripts") / "example.py"
+    path.write_text(EXAMPLE, encoding="utf-8")
+    return path
+
+
+def complaint(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
+    """The one line on standard error, without the script's name."""
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    name, _, rest = line.partition(": ")
+    assert name == "example.py"
+    return rest
+
+
+def test_a_task_that_ends_well_exits_with_0(script: Path) -> None:
+    done = run_python(script, "reviews.csv", "--epochs", "5")
+    assert (done.returncode, done.stdout) == (0, "data reviews.csv epochs 5\n")
+    assert done.stderr.splitlines() == ["working", "careful"]
+
+
+def test_quiet_leaves_warnings(script: Path) -> None:
+    assert run_python(script, "--quiet").stderr.splitlines() == ["careful"]
+
+
+def test_the_last_line_is_json_when_asked_for(script: Path) -> None:
+    done = run_python(script, "a.csv", "--json", "--out", "runs/x")
+    assert done.returncode == 0, done.stderr
+    first, last = done.stdout.splitlines()
+    assert first.startswith("data a.csv")
+    figures = json.loads(last)
+    assert figures.pop("flags")["epochs"] == 3
+    assert figures == {"accuracy": 0.5, "rows": 3, "p": [0, 1], "out": "runs/x", "word": "déjà"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--epoch", "3"], "Unrecognized options: --epoch, 3. Did you mean --epochs? See --help."),
+        (["--zzz"], "Unrecognized options: --zzz. See --help."),
+        (
+            ["--epochs", "two"],
+            "Error parsing --epochs: invalid literal for int() with base 10: 'two'. See --help.",
+        ),
+        (["--epochs"], "Missing value for argument '--epochs'. Expected 1 values. See --help."),
+        (["--epochs", "0"], "--epochs 0: must be at least 1"),
+        (["a.csv", "../b.csv"], "Unrecognized options: ../b.csv. See --help."),
+    ],
+)
+def test_wrong_flags_get_one_line_and_exit_with_2(
+    script: Path, arguments: list[str], line: str
+) -> None:
+    assert complaint(run_python(script, *arguments)) == line
+
+
+def test_a_wrong_choice_names_the_right_ones(script: Path) -> None:
+    line = complaint(run_python(script, "--policy", "onecycel"))
+    assert line.startswith("invalid choice 'onecycel' for argument '--policy'")
+    assert "'triangular'" in line
+
+
+def test_bad_input_gets_one_line_and_exits_with_2(script: Path) -> None:
+    assert complaint(run_python(script, "bad.csv")) == "bad.csv: line 3 has two values"
+
+
+def test_a_fault_of_training_gets_one_line_and_exits_with_1(script: Path) -> None:
+    assert complaint(run_python(script, "diverged"), code=1) == "the loss diverged"
+
+
+def test_a_fault_of_ours_exits_with_1_and_a_traceback(script: Path) -> None:
+    done = run_python(script, "bug")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "ZeroDivisionError: ours" in done.stderr
+
+
+def test_an_interruption_exits_with_130_and_says_how_to_go_on(script: Path) -> None:
+    assert complaint(run_python(script, "stop"), code=130) == "stopped; go on with --resume"
+
+
+def test_ctrl_c_exits_with_130_and_no_traceback(script: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, script, "wait"], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=30)
+    assert (child.returncode, said) == (130, "example.py: interrupted\n")
+
+
+def test_a_reader_that_goes_away_is_no_fault(script: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, script, "much"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.stdout.close()
+    assert child.stderr is not None
+    assert b"Traceback" not in child.stderr.read()
+    child.stderr.close()
+    assert child.wait(timeout=30) == 141
+
+
+# Settings from a file
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    path = tmp_path / "settings.yaml"
+    path.write_text("data: file.csv\nepochs: 7\nlearning-rate: 5e-5\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_file_gives_the_defaults(script: Path, settings: Path, joined: bool) -> None:
+    given = [f"--config={settings}"] if joined else ["--config", settings]
+    assert run_python(script, *given).stdout == "data file.csv epochs 7\n"
+
+
+def test_flags_on_the_command_line_win_over_the_file(script: Path, settings: Path) -> None:
+    done = run_python(script, "other.csv", "--epochs", "2", "--config", settings)
+    assert done.stdout == "data other.csv epochs 2\n"
+
+
+def test_a_mistyped_setting_gets_a_suggestion(script: Path, settings: Path) -> None:
+    settings.write_text("epoch: 3")
+    line = complaint(run_python(script, "--config", settings))
+    assert line == f"{settings}: unknown setting epoch; did you mean epochs?"
+
+
+def test_a_file_that_is_not_there_is_said(script: Path) -> None:
+    line = complaint(run_python(script, "--config", "none.yaml"))
+    assert line == "--config none.yaml: cannot be read: No such file or directory"
+
+
+# The help of every script
+
+
+def test_help_opens_with_the_purpose_and_documents_each_flag(script: Path) -> None:
+    done = run_python(script, "--help")
+    assert done.returncode == 0
+    assert "Try the frame." in done.stdout
+    assert "python example.py reviews.csv" in done.stdout
+    assert "Passes over the training rows." in done.stdout
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_help_answers_without_loading_anything_heavy(path: Path) -> None:
+    done = run_code(
+        f"""
+        import runpy, sys
+        sys.argv = [{str(path)!r}, "--help"]
+        try:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+        except SystemExit as stop:
+            loaded = [name for name in {HEAVY!r} if name in sys.modules]
+            print("stopped with", stop.code, "and", loaded, file=sys.stderr)
+        """
+    )
+    assert done.stderr.strip() == "stopped with 0 and []"
+    assert "python scripts/" in done.stdout
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_every_script_refuses_an_unknown_flag_in_one_line(path: Path) -> None:
+    done = run_python(path, "--surely-not-a-flag")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"{path.name}: ")
