@@ -30,7 +30,6 @@ _ENTITY = re.compile(
 _MOST_LAYERS = 20
 _URL = re.compile(r"""\b(?:https?://|www\.)[^\s<>"]*[^\s<>"'.,;:!?)\]}…]""", re.IGNORECASE)
 _MENTION = re.compile(r"(?<![\w@.])@(?!user\b)\w{1,50}\b")
-_SPACES = re.compile(r"\s+")
 
 
 def strip_html(text: str) -> str:
@@ -63,12 +62,14 @@ def _stands_for(entity: re.Match[str]) -> str:
 
 def mask_urls(text: str) -> str:
     """Put the word `http` in place of each link."""
+    if "://" not in text and "www." not in text.lower():
+        return text
     return _URL.sub(URL_MASK, text)
 
 
 def mask_mentions(text: str) -> str:
     """Put `@user` in place of each mention of an account; addresses of mail stay."""
-    return _MENTION.sub(MENTION_MASK, text)
+    return _MENTION.sub(MENTION_MASK, text) if "@" in text else text
 
 
 def compose_unicode(text: str) -> str:
@@ -78,7 +79,7 @@ def compose_unicode(text: str) -> str:
 
 def collapse_spaces(text: str) -> str:
     """One space for each run of white space, none at the ends."""
-    return _SPACES.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 STEPS: Mapping[str, Callable[[str], str]] = MappingProxyType(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 
@@ -62,7 +64,9 @@ class Splits:
         train: Rows to train on.
         validation: Rows to choose on.
         test: Rows kept for the final figures; may be empty.
-        labels: The labels that occur anywhere, sorted: the classes' order.
+        labels: The labels of train, sorted: the classes' order.
+        source: What was divided, as the user named it.
+        cleaning: The steps that were applied to the texts, for the predictor's manifest.
         notes: One-line remarks to show the user.
     """
 
@@ -70,19 +74,30 @@ class Splits:
     validation: pd.DataFrame
     test: pd.DataFrame
     labels: tuple[str, ...]
+    source: str = ""
+    cleaning: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of which text and label lies in which split, in order."""
-        digest = hashlib.sha256()
-        for name in SPLIT_NAMES:
-            digest.update(f"{name}:{fingerprint(getattr(self, name))};".encode())
-        return digest.hexdigest()
+        """SHA-256 (hex) of which text and label lies in which split, in order."""
+        return splits_fingerprint(self.frames())
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The splits by name."""
+        return {name: getattr(self, name) for name in SPLIT_NAMES}
 
     def sizes(self) -> dict[str, int]:
         """Rows in each split."""
-        return {name: len(getattr(self, name)) for name in SPLIT_NAMES}
+        return {name: len(frame) for name, frame in self.frames().items()}
+
+
+def splits_fingerprint(frames: Mapping[str, pd.DataFrame]) -> str:
+    """SHA-256 (hex) of the texts and labels of each split, under its name."""
+    digest = hashlib.sha256()
+    for name, frame in frames.items():
+        digest.update(f"{name}:{fingerprint(frame)};".encode())
+    return digest.hexdigest()
 
 
 def fingerprint(frame: pd.DataFrame) -> str:

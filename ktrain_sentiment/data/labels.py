@@ -52,8 +52,16 @@ class Relabelled:
     notes: tuple[str, ...] = ()
 
 
-def relabel(labels: pd.Series[str], config: DataConfig, source: str) -> Relabelled:
+def relabel(
+    labels: pd.Series[str], config: DataConfig, source: str, *, lenient: bool = False
+) -> Relabelled:
     """Fold and rename labels; missing ones stay missing.
+
+    Args:
+        labels: As they are in the source.
+        config: How to fold and rename.
+        source: For messages.
+        lenient: Labels that `--map` names need not occur.
 
     Raises:
         DataError: `--map` names labels that do not occur.
@@ -66,7 +74,7 @@ def relabel(labels: pd.Series[str], config: DataConfig, source: str) -> Relabell
         mapping = {fold(old): new for old, new in mapping.items()}
     if mapping:
         occurring = set(labels.dropna())
-        mapping = _found(mapping, occurring, source)
+        mapping = _found(mapping, occurring, source, lenient=lenient)
         notes.append(_not_mapped(occurring, mapping))
         labels = labels.replace(mapping)
     return Relabelled(labels, tuple(note for note in notes if note))
@@ -77,12 +85,16 @@ def fold(label: str) -> str:
     return " ".join(label.split()).casefold()
 
 
-def _found(mapping: Mapping[str, str], occurring: set[str], source: str) -> dict[str, str]:
+def _found(
+    mapping: Mapping[str, str], occurring: set[str], source: str, *, lenient: bool
+) -> dict[str, str]:
     """The mapping in the labels' own spelling: `1` also names 1.0."""
     by_number = {_as_number(label): label for label in occurring}
     found: dict[str, str] = {}
     for old, new in mapping.items():
         label = old if old in occurring else by_number.get(_as_number(old))
+        if label is None and lenient:
+            continue
         if label is None:
             raise DataError(f"{source}: --map names {old!r}, {absent(old, occurring)}")
         found[label] = new

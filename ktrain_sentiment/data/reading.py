@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
@@ -14,6 +15,7 @@ from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts
 from ktrain_sentiment.data.labels import relabel
 from ktrain_sentiment.data.rows import select_rows
 from ktrain_sentiment.data.sources import read_source
+from ktrain_sentiment.data.splitfiles import is_prepared, read_prepared
 from ktrain_sentiment.data.table import Table, plain_column
 from ktrain_sentiment.data.values import to_strings
 from ktrain_sentiment.errors import DataError
@@ -32,18 +34,25 @@ def read_labelled(config: DataConfig) -> LabelledTexts:
     return keep_rows(read_rows(config))
 
 
-def read_rows(config: DataConfig) -> LabelledTexts:
+def read_rows(config: DataConfig, *, lenient: bool = False) -> LabelledTexts:
     """Read all rows, also those without text or label, with labels renamed and texts cleaned.
+
+    Args:
+        config: What to read, and what the labels mean.
+        lenient: Labels that the configuration names need not occur: this is one file of several.
 
     Raises:
         DataError: It cannot be read, or there is no telling which columns hold what.
         ConfigError: The configuration contradicts itself.
     """
+    folder = Path(config.data).expanduser()
+    if config.data and is_prepared(folder):
+        return read_prepared(folder, config)
     table = read_source(config)
     columns = choose_columns(table, config.text_column, config.label_column)
     texts, text_note = to_strings(table, columns.text, "text")
     labels, label_note = to_strings(table, columns.label, "label")
-    relabelled = relabel(labels, config, table.source)
+    relabelled = relabel(labels, config, table.source, lenient=lenient)
     own = {"text": _clean(texts, config), "label": relabelled.labels, "row": table.rows}
     frame = _with_other_columns(pd.DataFrame(own), table, {columns.text, columns.label})
     notes = (*table.notes, columns.note, text_note, label_note, *relabelled.notes)
@@ -58,18 +67,24 @@ def read_rows(config: DataConfig) -> LabelledTexts:
     )
 
 
-def keep_rows(texts: LabelledTexts) -> LabelledTexts:
+def keep_rows(texts: LabelledTexts, *, lenient: bool = False) -> LabelledTexts:
     """Leave out the rows that cannot be used or are not wanted, and say which.
+
+    Args:
+        texts: All rows.
+        lenient: As for `read_rows`.
 
     Raises:
         DataError: Too little is left to learn from.
     """
+    if texts.is_final:
+        return texts
     config, frame, notes = texts.config, texts.frame, texts.notes
     if config.data in CORPORA and not config.neutral:
         neutral = frame["label"] == "neutral"
         frame = frame[~neutral]
         notes = (*notes, f"left out {neutral.sum():,} neutral rows (--neutral keeps them)")
-    selection = select_rows(frame, config, texts.source)
+    selection = select_rows(texts, frame, lenient=lenient)
     _check_classes(selection.frame, texts)
     return replace(
         texts,

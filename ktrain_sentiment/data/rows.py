@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import absent, listed, several_labels, split_labels
 from ktrain_sentiment.data.textkeys import near_codes
 from ktrain_sentiment.errors import DataError
@@ -21,10 +23,13 @@ class Selection:
 
     Attributes:
         frame: Columns `text`, `label` and `row`.
+        by: Columns within whose equal values rows are compared: a text that stands in two splits
+            is a leak, which is for the split to report, not a repeat.
         notes: What was left out, how many, why, and which.
     """
 
     frame: pd.DataFrame
+    by: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def leave_out(self, unwanted: pd.Series[bool], reason: str) -> None:
@@ -36,21 +41,22 @@ class Selection:
             self.frame = self.frame[~unwanted]
 
 
-def select_rows(frame: pd.DataFrame, config: DataConfig, source: str) -> Selection:
+def select_rows(texts: LabelledTexts, frame: pd.DataFrame, *, lenient: bool = False) -> Selection:
     """Leave out the rows that cannot be used or that the configuration does not want.
 
     Args:
-        frame: Columns `text`, `label` and `row`; missing texts and labels allowed.
-        config: Which labels, duplicates, contradictions and rare classes to leave out.
-        source: What was read, for messages.
+        texts: What was read: its configuration says what to leave out.
+        frame: Its rows, or those of them that are in question; missing values allowed.
+        lenient: Labels that `--drop-labels` names need not occur.
 
     Raises:
         DataError: `--drop-labels` names a label that no row has.
     """
-    selection = Selection(frame)
+    config = texts.config
+    selection = Selection(frame, by=["split"] if texts.is_split else [])
     selection.leave_out(is_blank(frame["text"]), "without text")
     selection.leave_out(is_blank(selection.frame["label"]), "without label")
-    _drop_labels(selection, config, source)
+    _drop_labels(selection, config, None if lenient else texts.source)
     separators = several_labels(selection.frame["label"])
     if config.multi_label == "drop":
         selection.leave_out(separators != "", "with several labels (--multi-label drop)")
@@ -80,11 +86,11 @@ def name_rows(frame: pd.DataFrame) -> str:
     return f"{plural(len(frame))} {', '.join(rows)}" + (f" and {more:,} more" if more else "")
 
 
-def _drop_labels(selection: Selection, config: DataConfig, source: str) -> None:
+def _drop_labels(selection: Selection, config: DataConfig, source: str | None) -> None:
     labels = selection.frame["label"]
     occurring = set(labels)
     for label in config.drop_labels:
-        if label not in occurring:
+        if source is not None and label not in occurring:
             raise DataError(f"{source}: --drop-labels names {label!r}, {absent(label, occurring)}")
     unwanted = labels.isin(config.drop_labels)
     selection.leave_out(unwanted, f"labelled {listed(config.drop_labels)} (--drop-labels)")
@@ -93,30 +99,35 @@ def _drop_labels(selection: Selection, config: DataConfig, source: str) -> None:
 def _drop_contradictions(selection: Selection, choice: str) -> None:
     if choice == "keep":
         return
-    outvoted = contradicting(selection.frame, spare_majority=choice == "majority")
+    spare = choice == "majority"
+    outvoted = contradicting(selection.frame, by=selection.by, spare_majority=spare)
     ways = {"majority": "whose text stands more often under another label, or equally often",
             "drop": "whose text stands under another label too"}  # fmt: skip
     selection.leave_out(outvoted, f"{ways[choice]} (--contradictions {choice})")
 
 
-def contradicting(frame: pd.DataFrame, *, spare_majority: bool) -> pd.Series[bool]:
+def contradicting(
+    frame: pd.DataFrame, *, by: Sequence[str] = (), spare_majority: bool
+) -> pd.Series[bool]:
     """Rows whose text stands under several labels.
 
     Args:
         frame: Columns `text` and `label`.
+        by: Further columns that must be equal for two texts to be compared.
         spare_majority: Leave alone the rows with the one commonest label of their text.
     """
     none = pd.Series(False, index=frame.index)
-    repeated = frame.loc[frame["text"].duplicated(keep=False), ["text", "label"]]
+    same = ["text", *by]
+    repeated = frame.loc[frame.duplicated(same, keep=False), [*same, "label"]]
     if len(repeated) == 0:
         return none
-    votes = repeated.groupby(["text", "label"]).size().rename("votes").reset_index()
-    by_text = votes.groupby("text")["votes"]
+    votes = repeated.groupby([*same, "label"]).size().rename("votes").reset_index()
+    by_text = votes.groupby(same)["votes"]
     votes["contradicted"] = by_text.transform("size") > 1
     votes["won"] = votes["votes"] == by_text.transform("max")
-    votes["won"] &= votes.groupby("text")["won"].transform("sum") == 1
+    votes["won"] &= votes.groupby(same)["won"].transform("sum") == 1
     votes["out"] = votes["contradicted"] & ~(votes["won"] & spare_majority)
-    out = repeated.merge(votes[["text", "label", "out"]], on=["text", "label"], how="left")["out"]
+    out = repeated.merge(votes[[*same, "label", "out"]], on=[*same, "label"], how="left")["out"]
     return none.where(~none.index.isin(repeated.index[out.to_numpy()]), True)
 
 
@@ -125,11 +136,11 @@ def _drop_duplicates(selection: Selection, choice: str) -> None:
     if choice == "keep":
         return
     if choice == "drop":
-        repeated = frame.duplicated(["text", "label"])
+        repeated = frame.duplicated(["text", "label", *selection.by])
         selection.leave_out(repeated, "that repeat an earlier row (--duplicates keep keeps them)")
         return
-    keys = pd.DataFrame({"key": near_codes(frame["text"]), "label": frame["label"].to_numpy()})
-    near = pd.Series(keys.duplicated().to_numpy(), index=frame.index)
+    keys = frame[["label", *selection.by]].assign(text=near_codes(frame["text"]))
+    near = keys.duplicated()
     selection.leave_out(near, "that repeat an earlier row but for case, spacing, links or mentions")
 
 

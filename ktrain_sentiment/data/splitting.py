@@ -1,87 +1,245 @@
-"""Train, validation and test: stratified, seeded, and no text in two of them."""
+"""Train, validation and test: stratified or by group, time, file or column, and no text in two."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ktrain_sentiment.config import SplitConfig
+from ktrain_sentiment.data import allocation
+from ktrain_sentiment.data.allocation import Integers
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits
-from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.data.labels import listed
+from ktrain_sentiment.data.leaks import drop_leaks, leaks
+from ktrain_sentiment.data.moments import moments_of
+from ktrain_sentiment.data.reading import keep_rows, read_rows
+from ktrain_sentiment.data.rows import name_rows
+from ktrain_sentiment.data.splitnames import SPLIT_NAMES, split_name
+from ktrain_sentiment.data.textkeys import near_codes
+from ktrain_sentiment.errors import ConfigError, DataError
 
-Parts = NDArray[np.int8]
-"""For each row 0 (train), 1 (validation) or 2 (test)."""
+_HELD_OUT = SPLIT_NAMES[1:]
 
 
 def split(texts: LabelledTexts, config: SplitConfig) -> Splits:
     """Divide labelled texts, the same way each time for the same rows and seed.
 
+    Near-duplicate texts stay in one split, except where a column, files, groups or time decide;
+    there they are counted in the notes, and `leaks="drop"` leaves them out of train.
+
     Raises:
-        DataError: There are too few rows of a class, or too few rows at all.
+        DataError: There are too few rows of a class, a column is missing or cannot be used, or a
+            file given for a split cannot be read.
+        ConfigError: The source is divided already and the configuration says otherwise.
     """
-    counts = texts.counts
-    wanted = [
-        _share(float(getattr(config, name)), len(texts), name) for name in ("validation", "test")
-    ]
-    _check_enough(counts, 1 + sum(share > 0 for share in wanted), texts.source)
-    codes = pd.Categorical(texts.frame["label"], categories=list(texts.labels)).codes
-    units = pd.factorize(texts.frame["text"])[0]
-    parts = stratified(np.asarray(codes), units, wanted, config.split_seed)
-    frames = [texts.frame[parts == part].reset_index(drop=True) for part in range(3)]
-    return Splits(frames[0], frames[1], frames[2], labels=texts.labels)
+    frames, notes = _frames(texts, config)
+    named = dict(zip(SPLIT_NAMES, frames, strict=True))
+    if config.leaks == "drop" and not _is_leakproof(config, texts):
+        named, dropped = drop_leaks(named)
+        notes += dropped
+    elif not _is_leakproof(config, texts):
+        notes += [str(leak) for leak in leaks(named)]
+    labels = _checked_labels(named, texts.source)
+    notes += _missing_classes(named, labels)
+    return Splits(
+        **{name: frame.reset_index(drop=True) for name, frame in named.items()},
+        labels=labels,
+        source=texts.source,
+        cleaning=texts.config.cleaning,
+        notes=tuple(notes),
+    )
 
 
-def _share(given: float, rows: int, name: str) -> float:
-    """A share or a number of rows as a share."""
-    share = given if given < 1 else given / rows
-    if share >= 1:
-        raise DataError(f"--{name} {given:g}: only {rows:,} rows in all; name fewer")
-    return share
+def _is_leakproof(config: SplitConfig, texts: LabelledTexts) -> bool:
+    """Rows were divided here, by text: what is nearly equal stayed together."""
+    others = (config.group, config.time, config.split_column, texts.is_split)
+    return not any(others) and not any(isinstance(getattr(config, n), str) for n in _HELD_OUT)
 
 
-def _check_enough(counts: dict[str, int], least: int, source: str) -> None:
-    rare = {name: count for name, count in counts.items() if count < least}
-    if rare:
-        listed = ", ".join(f"{name} ({count})" for name, count in rare.items())
+def k_fold(texts: LabelledTexts, config: SplitConfig) -> Iterator[Splits]:
+    """One `Splits` for each fold: the fold is its validation, the other folds are its train.
+
+    The test split is the same in all of them.
+
+    Raises:
+        ConfigError: `config.folds` is not set.
+        DataError: As `split`.
+    """
+    if not config.folds:
+        raise ConfigError("--folds is not given; wanted the number of folds, such as 5")
+    for fold in range(1, config.folds + 1):
+        yield split(texts, replace(config, fold=fold))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What dividing works on: a frame, its classes and its units, and where it came from."""
+
+    frame: pd.DataFrame
+    source: str
+
+    def codes(self) -> Integers:
+        """The class of each row, in the order of the sorted labels."""
+        return np.asarray(pd.factorize(self.frame["label"], sort=True)[0], dtype=np.int64)
+
+    def units(self, group: str | None) -> Integers:
+        """Rows that stay together: of one group, or of nearly the same text."""
+        if group is None:
+            return near_codes(self.frame["text"])
+        _require_column(self.frame, group, "group", self.source)
+        if self.frame[group].isna().any():
+            rows = name_rows(self.frame[self.frame[group].isna()])
+            raise DataError(f"{self.source}: --group {group}: no value in {rows}; fill it in")
+        return np.asarray(pd.factorize(self.frame[group])[0], dtype=np.int64)
+
+
+def _frames(texts: LabelledTexts, config: SplitConfig) -> tuple[list[pd.DataFrame], list[str]]:
+    """The frames of train, validation and test, by whichever way decides."""
+    given = {name: _from_file(texts, config, name) for name in _HELD_OUT}
+    shares = [0.0 if given[name] is not None else getattr(config, name) for name in _HELD_OUT]
+    rows = _Rows(texts.frame, texts.source)
+    parts = _parts(rows, texts, config, shares)
+    if config.folds:
+        parts = _with_fold(rows, parts, config)
+    frames = [texts.frame[parts == part] for part in range(len(SPLIT_NAMES))]
+    for position, name in enumerate(_HELD_OUT, start=1):
+        own = given[name]
+        frames[position] = frames[position] if own is None else own
+    if texts.is_split:
+        frames = [frame.drop(columns="split", errors="ignore") for frame in frames]
+    return frames, []
+
+
+def _from_file(texts: LabelledTexts, config: SplitConfig, name: str) -> pd.DataFrame | None:
+    """The rows of a file given for a split, read like the others."""
+    given = getattr(config, name)
+    if not isinstance(given, str):
+        return None
+    wanted = replace(texts.config, data=given, train="", min_class_size=0)
+    return keep_rows(read_rows(wanted, lenient=True), lenient=True).frame
+
+
+def _parts(rows: _Rows, texts: LabelledTexts, config: SplitConfig, shares: list[float]) -> Integers:
+    column = config.split_column or ("split" if texts.is_split else None)
+    if column is not None:
+        return _by_column(rows, column, config, shares)
+    wanted = _sizes(shares, len(texts))
+    if config.time is not None:
+        return allocation.by_time(moments_of(rows.frame, config.time, rows.source), wanted)
+    units = rows.units(config.group)
+    if config.group is not None:
+        _check_groups(units, wanted, config.group, rows.source)
+        portions = [size / len(texts) for size in wanted]
+        return allocation.grouped(rows.codes(), units, portions, config.split_seed)
+    return _stratified(rows, units, wanted, config)
+
+
+def _stratified(rows: _Rows, units: Integers, wanted: list[int], config: SplitConfig) -> Integers:
+    _check_enough(rows, units, 1 + sum(size > 0 for size in wanted) + max(config.folds - 1, 0))
+    return allocation.stratified(rows.codes(), units, wanted, config.split_seed)
+
+
+def _sizes(shares: list[float], rows: int) -> list[int]:
+    """Rows for validation and test, from shares or numbers."""
+    sizes = [round(share * rows) if share < 1 else round(share) for share in shares]
+    if sum(sizes) >= rows:
         raise DataError(
-            f"{source}: too few rows to have each class in {least} splits: {listed}; leave such "
-            f"classes out with --min-class-size {max(rare.values()) + 1}, or merge them with --map"
+            f"{sum(sizes):,} of {rows:,} rows are wanted for validation and test: none are left "
+            "to train on; name fewer"
+        )
+    return [max(size, int(share > 0)) for size, share in zip(sizes, shares, strict=True)]
+
+
+def _check_enough(rows: _Rows, units: Integers, least: int) -> None:
+    first = np.unique(units, return_index=True)[1]
+    counts = rows.frame["label"].iloc[first].value_counts()
+    rare = counts[counts < least]
+    if len(rare):
+        named = ", ".join(f"{name} ({count})" for name, count in rare.head(8).items())
+        more = f" and {len(rare) - 8} more" if len(rare) > 8 else ""
+        raise DataError(
+            f"{rows.source}: too few different texts to have each class in each of {least} parts: "
+            f"{named}{more}; leave such classes out with --min-class-size {rare.max() + 1} or "
+            "--drop-labels, or join them with --map"
         )
 
 
-def stratified(
-    codes: NDArray[np.integer], units: NDArray[np.integer], shares: Sequence[float], seed: int
-) -> Parts:
-    """Assign rows to parts so that each part has each class in its proportion.
-
-    Args:
-        codes: The class of each row, from 0.
-        units: Rows of the same unit stay together (equal texts, say).
-        shares: The share of the rows for part 1, part 2, ...; part 0 takes the rest.
-        seed: Of the shuffle.
-
-    Returns:
-        The part of each row. Each part gets at least one row of each class where it can.
-    """
-    rng = np.random.default_rng(seed)
-    first = np.unique(units, return_index=True)[1]
-    unit_codes = codes[first]
-    part_of_unit = np.zeros(len(first), dtype=np.int8)
-    for code in np.unique(unit_codes):
-        members = rng.permutation(np.flatnonzero(unit_codes == code))
-        start = 0
-        for part, count in enumerate(_sizes(len(members), shares), start=1):
-            part_of_unit[members[start : start + count]] = part
-            start += count
-    return part_of_unit[np.unique(units, return_inverse=True)[1]]
+def _check_groups(units: Integers, wanted: list[int], group: str, source: str) -> None:
+    least = 1 + sum(size > 0 for size in wanted)
+    if len(np.unique(units)) < least:
+        raise DataError(
+            f"{source}: --group {group} has {len(np.unique(units))} different values, and "
+            f"{least} splits want at least one each"
+        )
 
 
-def _sizes(rows: int, shares: Sequence[float]) -> list[int]:
-    """Rows for each share, at least one each while one is left for part 0."""
-    sizes = [max(int(share * rows + 0.5), int(share > 0)) for share in shares]
-    while sum(sizes) >= rows and any(sizes):
-        sizes[int(np.argmax(sizes))] -= 1
-    return sizes
+def _by_column(rows: _Rows, column: str, config: SplitConfig, shares: list[float]) -> Integers:
+    """Parts as a column says; a split that it does not name is cut from train."""
+    if config.group or config.time:
+        raise ConfigError(
+            f"{rows.source}: is divided into splits already; leave out --group and --time"
+        )
+    _require_column(rows.frame, column, "split-column", rows.source)
+    names = rows.frame[column].map(lambda value: split_name(str(value)))
+    if names.isna().any():
+        odd = rows.frame.loc[names.isna(), column].iloc[0]
+        raise DataError(
+            f"{rows.source}: column {column!r} holds {str(odd)!r}, wanted train, validation or test"
+        )
+    parts: Integers = np.array([SPLIT_NAMES.index(name) for name in names], dtype=np.int64)
+    missing = [0.0 if (parts == part).any() else shares[part - 1] for part in (1, 2)]
+    if any(missing):
+        train = np.flatnonzero(parts == 0)
+        pool = _Rows(rows.frame.iloc[train], rows.source)
+        wanted = _sizes(missing, len(train))
+        parts[train] = _stratified(pool, pool.units(None), wanted, config)
+    return parts
+
+
+def _with_fold(rows: _Rows, parts: Integers, config: SplitConfig) -> Integers:
+    """Pool train and validation and make the chosen fold the validation split."""
+    pool = np.flatnonzero(parts != 2)
+    pooled = _Rows(rows.frame.iloc[pool], rows.source)
+    units = pooled.units(config.group)
+    if config.group is None:
+        own = allocation.folds(pooled.codes(), units, config.folds, config.split_seed)
+    else:
+        _check_groups(units, [1] * (config.folds - 1), config.group, rows.source)
+        shares = [1 / config.folds] * (config.folds - 1)
+        own = allocation.grouped(pooled.codes(), units, shares, config.split_seed)
+    parts = parts.copy()
+    parts[pool] = own == config.fold - 1
+    return parts
+
+
+def _require_column(frame: pd.DataFrame, name: str, flag: str, source: str) -> None:
+    if name not in frame.columns:
+        raise DataError(
+            f"{source}: there is no column {name!r} (--{flag}); columns: {listed(frame.columns)}"
+        )
+
+
+def _checked_labels(named: dict[str, pd.DataFrame], source: str) -> tuple[str, ...]:
+    trained = set(named["train"]["label"])
+    for name in _HELD_OUT:
+        unseen = sorted(set(named[name]["label"]) - trained)
+        if unseen:
+            raise DataError(
+                f"{source}: {name} has labels that train has no row of: {listed(unseen)}; "
+                "rename them with --map or leave them out with --drop-labels"
+            )
+    if len(trained) < 2:
+        raise DataError(f"{source}: train has rows of one class only; wanted two or more")
+    return tuple(sorted(trained))
+
+
+def _missing_classes(named: dict[str, pd.DataFrame], labels: tuple[str, ...]) -> list[str]:
+    notes = []
+    for name in _HELD_OUT:
+        absent = sorted(set(labels) - set(named[name]["label"]))
+        if absent and len(named[name]):
+            notes.append(f"{name} has no row of {listed(absent)}")
+    return notes

@@ -22,15 +22,11 @@ def near_key(text: str) -> str:
     leading `RT @someone:` and full stops at the end do not count. Other punctuation does: in
     tweets, `:)` and `:(` are all the difference.
     """
-    key = mask_mentions(mask_urls(strip_html(text))) if _has_marks(text) else text
+    key = mask_mentions(mask_urls(strip_html(text)))
     if not key.isascii():
         key = unicodedata.normalize("NFKC", key)
     key = collapse_spaces(key.casefold())
     return _RETWEET.sub("", key).rstrip(_END) or key
-
-
-def _has_marks(text: str) -> bool:
-    return any(mark in text for mark in ("<", "&", "@", "http", "HTTP", "www."))
 
 
 def near_codes(texts: Iterable[str]) -> NDArray[np.int64]:
