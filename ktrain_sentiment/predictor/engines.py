@@ -7,22 +7,28 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError, require
 from ktrain_sentiment.predictor import parity
-from ktrain_sentiment.predictor.architecture import describe
+from ktrain_sentiment.predictor.architecture import UnknownArchitectureError, describe
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.onnx_graph import build_graph
-from ktrain_sentiment.predictor.onnx_int8 import quantise
+from ktrain_sentiment.predictor.onnx_writer import GraphWriter, Int8Writer
 from ktrain_sentiment.predictor.session import open_session, predict_probabilities
 from ktrain_sentiment.predictor.tokenizing import EncodedTexts
 from ktrain_sentiment.predictor.weights import Weights
 
+if TYPE_CHECKING:
+    from onnx import ModelProto
+    from onnxruntime import InferenceSession
+
 logger = logging.getLogger(__name__)
+
+_LARGEST = 2_000_000_000
 
 TraceOnnx = Callable[[Path], None]
 """Writes the ONNX file of a model that cannot be built from weights, the slow general way."""
@@ -55,18 +61,32 @@ class EngineReport:
 
 @dataclass(frozen=True)
 class Reference:
-    """Real texts, and what the trained model says about the first of them.
+    """Real texts, and what an engine must say about them.
 
     Attributes:
         encoded: The texts' token ids.
-        probabilities: Of the model, float32 (first texts, classes); may cover fewer texts, since
-            the Keras model is slow. The rest are compared between fp32 and int8.
+        padding_id: The id that fills short rows.
+        probabilities: What the reference says, float32 (first texts, classes); may cover only the
+            first texts, since the Keras model is slow.
         targets: True class indices of all texts, or None.
+        source: Who says so: keras or fp32.
     """
 
     encoded: EncodedTexts
+    padding_id: int
     probabilities: NDArray[np.float32]
     targets: NDArray[np.integer] | None = None
+    source: str = "keras"
+
+    def ask(self, session: InferenceSession) -> NDArray[np.float32]:
+        """What an engine says about all texts."""
+        return predict_probabilities(session, self.encoded, self.padding_id)
+
+    def compare(self, probabilities: NDArray[np.float32]) -> parity.Parity:
+        """Compare with the texts that the reference covers."""
+        count = len(self.probabilities)
+        targets = None if self.targets is None else self.targets[:count]
+        return parity.compare(self.probabilities, probabilities[:count], targets)
 
 
 def write_engines(
@@ -74,7 +94,6 @@ def write_engines(
     weights: Weights,
     config: Mapping[str, Any],
     reference: Reference,
-    padding_id: int,
     *,
     trace: TraceOnnx | None = None,
     limits: parity.Limits = parity.INT8_LIMITS,
@@ -86,7 +105,6 @@ def write_engines(
         weights: Arrays by PyTorch name.
         config: The contents of config.json.
         reference: What to compare with.
-        padding_id: The id that fills short rows.
         trace: Writes the graph of an unknown architecture.
         limits: How far int8 may be from fp32.
 
@@ -94,21 +112,24 @@ def write_engines(
         One report an engine; nothing is raised for an engine that is not kept.
     """
     folder.onnx.parent.mkdir(exist_ok=True)
-    try:
-        write_onnx(folder.onnx, weights, config, trace)
-        plain = _probabilities(folder.onnx, reference.encoded, padding_id)
-    except PredictorError as error:
-        folder.onnx.unlink(missing_ok=True)
-        return [EngineReport("fp32", kept=False, compared_with="keras", reason=str(error))]
-    count = len(reference.probabilities)
-    targets = reference.targets[:count] if reference.targets is not None else None
-    measured = parity.compare(reference.probabilities, plain[:count], targets)
-    first = _judge("fp32", "keras", folder.onnx, measured, parity.FP32_LIMITS)
-    return (
-        [first, _write_int8(folder, reference, padding_id, plain, limits)]
-        if first.kept
-        else [first]
+    plain, first = _export(
+        folder.onnx,
+        "fp32",
+        lambda: write_onnx(folder.onnx, weights, config, trace),
+        reference,
+        parity.FP32_LIMITS,
     )
+    against = reference
+    if plain is not None:
+        against = dataclasses.replace(reference, probabilities=plain, source="fp32")
+    _, second = _export(
+        folder.onnx_int8,
+        "int8",
+        lambda: write_int8(folder, weights, config),
+        against,
+        limits,
+    )
+    return [first, second]
 
 
 def write_onnx(
@@ -117,42 +138,74 @@ def write_onnx(
     """Write the fp32 graph: from the weights where the family is known, else by tracing.
 
     Raises:
-        PredictorError: The architecture is unknown and there is nothing to trace with.
+        PredictorError: The architecture is unknown and there is nothing to trace with, or the
+            weights are more than an ONNX file can hold.
     """
-    from ktrain_sentiment.predictor.architecture import UnknownArchitectureError
-
     try:
-        graph = build_graph(describe(weights, config))
+        _write(path, build_graph(describe(weights, config), GraphWriter()))
     except UnknownArchitectureError:
         if trace is None:
             raise
         trace(path)
-        return
-    require("onnx", "train").save(graph, str(path))
 
 
-def _write_int8(
-    folder: PredictorFolder,
+def write_int8(folder: PredictorFolder, weights: Weights, config: Mapping[str, Any]) -> None:
+    """Write the int8 graph: from the weights, or from the fp32 graph of an unknown family.
+
+    Raises:
+        PredictorError: The architecture is unknown and there is no fp32 graph.
+    """
+    try:
+        _write(folder.onnx_int8, build_graph(describe(weights, config), Int8Writer()))
+    except UnknownArchitectureError:
+        if not folder.onnx.is_file():
+            raise
+        quantise_traced(folder.onnx, folder.onnx_int8)
+
+
+def quantise_traced(source: Path, target: Path) -> None:
+    """Quantise the matrix products of any ONNX file, one scale a column, signed."""
+    quantisation = require("onnxruntime.quantization", "train")
+    quantisation.quantize_dynamic(
+        source,
+        target,
+        op_types_to_quantize=["MatMul"],
+        per_channel=True,
+        weight_type=quantisation.QuantType.QInt8,
+    )
+
+
+def _write(path: Path, graph: ModelProto) -> None:
+    size = graph.ByteSize()
+    if size > _LARGEST:
+        raise PredictorError(f"the graph has {size / 1e9:.1f} GB, and an ONNX file holds 2")
+    path.write_bytes(graph.SerializeToString())
+
+
+def _export(
+    path: Path,
+    engine: str,
+    write: Callable[[], None],
     reference: Reference,
-    padding_id: int,
-    plain: NDArray[np.float32],
     limits: parity.Limits,
-) -> EngineReport:
-    quantise(folder.onnx, folder.onnx_int8)
-    probabilities = _probabilities(folder.onnx_int8, reference.encoded, padding_id)
-    measured = parity.compare(plain, probabilities, reference.targets)
-    return _judge("int8", "fp32", folder.onnx_int8, measured, limits)
+) -> tuple[NDArray[np.float32] | None, EngineReport]:
+    """Write one engine, compare it, and keep or remove it.
 
-
-def _probabilities(path: Path, encoded: EncodedTexts, padding_id: int) -> NDArray[np.float32]:
-    return predict_probabilities(open_session(path.read_bytes()), encoded, padding_id)
-
-
-def _judge(
-    engine: str, against: str, path: Path, measured: parity.Parity, limits: parity.Limits
-) -> EngineReport:
+    Returns:
+        Its probabilities for all texts (None when it is not kept), and the report.
+    """
+    try:
+        write()
+        probabilities = reference.ask(open_session(path.read_bytes()))
+    except PredictorError as error:
+        return None, _refuse(path, EngineReport(engine, False, reference.source, str(error)))
+    measured = reference.compare(probabilities)
     reason = parity.complaint(measured, limits)
-    if reason:
-        path.unlink()
-        logger.warning("onnx %s is not kept, compared with %s: %s", engine, against, reason)
-    return EngineReport(engine, not reason, against, reason, measured)
+    report = EngineReport(engine, not reason, reference.source, reason, measured)
+    return (None, _refuse(path, report)) if reason else (probabilities, report)
+
+
+def _refuse(path: Path, report: EngineReport) -> EngineReport:
+    path.unlink(missing_ok=True)
+    logger.warning("the onnx %s engine is not kept: %s", report.engine, report.reason)
+    return report

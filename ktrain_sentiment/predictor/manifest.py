@@ -29,6 +29,7 @@ class Manifest:
     Attributes:
         labels: The labels, in the order of the model's outputs.
         maxlen: Longest text in tokens, special tokens included; the rest is cut off.
+        padding_id: The token id that fills short rows of a batch.
         encoder: The encoder that was fine-tuned, as the user named it.
         family: The architecture, as config.json's `model_type` (bert, distilbert, ...).
         temperature: The logits are divided by it before the softmax (Guo et al. 2017,
@@ -48,6 +49,7 @@ class Manifest:
     maxlen: int
     encoder: str
     family: str
+    padding_id: int = 0
     temperature: float = 1.0
     cleaning: tuple[str, ...] = ()
     data_fingerprint: str = ""
@@ -134,6 +136,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "maxlen": int,
     "encoder": str,
     "family": str,
+    "padding_id": int,
     "temperature": (int, float),
     "cleaning": list,
     "data_fingerprint": str,

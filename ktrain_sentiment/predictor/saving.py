@@ -149,10 +149,8 @@ def save_predictor(
         write_safetensors(place.torch_weights, weights)
         encoder = TextEncoder.from_folder(place, maxlen)
         reference = _reference(model, encoder, validation)
-        engines = write_engines(
-            place, weights, config, reference, encoder.padding_id, trace=trace, limits=limits
-        )
-        manifest = make_manifest(place, config, labels, maxlen, facts, engines)
+        engines = write_engines(place, weights, config, reference, trace=trace, limits=limits)
+        manifest = make_manifest(place, config, labels, encoder, facts, engines)
         write_manifest(staged, manifest)
     return SavedPredictor(PredictorFolder(folder), manifest, tuple(engines))
 
@@ -161,7 +159,8 @@ def _reference(model: KerasModel, encoder: TextEncoder, validation: ValidationTe
     chosen = _spread(len(validation.texts), _MOST_TEXTS)
     encoded = encoder.encode([validation.texts[i] for i in chosen])
     targets = None if validation.targets is None else np.asarray(validation.targets)[chosen]
-    return Reference(encoded, keras_probabilities(model, encoded, encoder.padding_id), targets)
+    probabilities = keras_probabilities(model, encoded, encoder.padding_id)
+    return Reference(encoded, encoder.padding_id, probabilities, targets)
 
 
 def _spread(count: int, wanted: int) -> NDArray[np.int64]:
@@ -174,14 +173,15 @@ def make_manifest(
     place: PredictorFolder,
     config: Mapping[str, Any],
     labels: tuple[str, ...],
-    maxlen: int,
+    encoder: TextEncoder,
     facts: TrainingFacts,
     engines: Sequence[EngineReport],
 ) -> Manifest:
     """The manifest of a folder whose other files are all written."""
     return Manifest(
         labels=labels,
-        maxlen=maxlen,
+        maxlen=encoder.maxlen,
+        padding_id=encoder.padding_id,
         encoder=portable_name(facts.encoder),
         family=str(config["model_type"]),
         temperature=facts.temperature,
