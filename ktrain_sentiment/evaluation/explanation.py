@@ -148,9 +148,9 @@ class Faithfulness:
     def sentence(self) -> str:
         """The outcome in plain words."""
         return (
-            f"Without its {self.words} most important words the probability of the label falls by "
-            f"{100 * self.top:.1f} points, without {self.words} random words by "
-            f"{100 * self.random:.1f} ({self.n:,} texts; more in {100 * self.won:.0f} % of them)."
+            f"without its {self.words} most important words the probability of a label changes by "
+            f"{-100 * self.top:+.1f} points, without {self.words} random words by "
+            f"{-100 * self.random:+.1f} ({self.n:,} texts; more in {100 * self.won:.0f} % of them)."
         )
 
 

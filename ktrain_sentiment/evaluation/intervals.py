@@ -17,7 +17,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ktrain_sentiment.evaluation.confusion import Floats, accuracy
+from ktrain_sentiment.evaluation.confusion import Floats, accuracy, class_f1
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000

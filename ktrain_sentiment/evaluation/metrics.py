@@ -17,6 +17,7 @@ from ktrain_sentiment.evaluation.intervals import (
     Estimate,
     bootstrap_cells,
     bootstrap_confusion,
+    bootstrap_f1,
     bootstrap_mean,
 )
 
@@ -192,17 +193,13 @@ def _per_class(
             label=label,
             precision=float(precision[k]),
             recall=float(recall[k]),
-            f1=bootstrap_confusion(matrix, _f1_of(k), **options),
+            f1=bootstrap_f1(matrix, k, **options),
             support=int(support[k]),
             roc_auc=curves.roc_auc(truth == k, table[:, k]),
             average_precision=curves.average_precision(truth == k, table[:, k]),
         )
         for k, label in enumerate(labels)
     )
-
-
-def _f1_of(k: int) -> Callable[[ArrayLike], Floats]:
-    return lambda stack: confusion.class_f1(stack)[..., k]
 
 
 def _rounded(figures: ClassFigures) -> dict[str, Any]:

@@ -70,6 +70,7 @@ STYLE = {
 
 Arguments = ParamSpec("Arguments")
 Floats = NDArray[np.float64]
+Size = tuple[float, float]
 
 
 def _in_house_style(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
@@ -100,6 +101,8 @@ def learning_rate_curve(
     losses: ArrayLike,
     smoothed: ArrayLike | None = None,
     suggestions: Sequence[Suggestion] = (),
+    *,
+    size: Size = (6.4, 3.6),
 ) -> Figure:
     """Loss against learning rate, with the suggestions marked.
 
@@ -108,8 +111,9 @@ def learning_rate_curve(
         losses: Training loss of each step, shape (steps,).
         smoothed: The same, smoothed; drawn in front when given.
         suggestions: Learning rates to mark; the chosen one is drawn solid.
+        size: Width and height in inches.
     """
-    figure, axes = _panel(6.4, 3.6)
+    figure, axes = _panel(*size)
     rates, losses = np.asarray(rates, dtype=float), np.asarray(losses, dtype=float)
     front = losses if smoothed is None else np.asarray(smoothed, dtype=float)
     if smoothed is not None:
@@ -146,13 +150,19 @@ def _useful_range(losses: Floats) -> tuple[float, float]:
 
 
 @_in_house_style
-def history(epochs: Mapping[str, Sequence[float]], best_epoch: int | None = None) -> Figure:
+def history(
+    epochs: Mapping[str, Sequence[float]],
+    best_epoch: int | None = None,
+    *,
+    size: Size = (3.6, 3.2),
+) -> Figure:
     """Loss and accuracy of training and validation by epoch.
 
     Args:
         epochs: Columns as Keras names them: `loss`, `val_loss`, `accuracy`, `val_accuracy`; those
             that are missing are left out.
         best_epoch: The epoch whose weights were kept, counted from 1.
+        size: Width and height of each panel in inches.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -161,7 +171,7 @@ def history(epochs: Mapping[str, Sequence[float]], best_epoch: int | None = None
         ("accuracy", "accuracy (share of rows)"),
     ]
     shown = [p for p in panels if p[0] in epochs or f"val_{p[0]}" in epochs] or panels[:1]
-    figure, all_axes = _panels(3.6 * len(shown), 3.2, len(shown))
+    figure, all_axes = _panels(size[0] * len(shown), size[1], len(shown))
     for axes, (name, label) in zip(all_axes, shown, strict=True):
         for k, (column, title) in enumerate([(name, "training"), (f"val_{name}", "validation")]):
             if column in epochs:
@@ -187,14 +197,17 @@ def _series(axes: Axes, values: Sequence[float], number: int, label: str) -> Non
 
 
 @_in_house_style
-def schedule(learning_rates: ArrayLike, momentum: ArrayLike | None = None) -> Figure:
+def schedule(
+    learning_rates: ArrayLike, momentum: ArrayLike | None = None, *, size: Size = (6.4, 2.8)
+) -> Figure:
     """Learning rate, and momentum where it moves, by training step.
 
     Args:
         learning_rates: Shape (steps,).
         momentum: Adam's first beta by step, shape (steps,).
+        size: Width and height in inches.
     """
-    figure, axes = _panel(6.4, 2.8)
+    figure, axes = _panel(*size)
     rates = np.asarray(learning_rates, dtype=float)
     axes.plot(np.arange(1, len(rates) + 1), rates, color=COLOURS["first"], label="learning rate")
     axes.set(xlabel="training step (batches)", ylabel="learning rate")
@@ -254,7 +267,7 @@ def reliability(bins: Mapping[str, Reliability]) -> Figure:
     Args:
         bins: By name, such as `before` and `after` temperature scaling; at most four.
     """
-    figure, axes = _panel(4.4, 4.0)
+    figure, axes = _panel(4.4, 3.8)
     axes.plot([0, 1], [0, 1], color=COLOURS["muted"], ls=DASHES[2], lw=1.2, label="perfect")
     lowest = 1.0
     for k, (name, one) in enumerate(bins.items()):
@@ -295,7 +308,7 @@ def class_curves(
     curves: Mapping[str, Curve], x_label: str, y_label: str, *, diagonal: bool = False
 ) -> Figure:
     """ROC or precision-recall curves, a line a class; more than four share four styles."""
-    figure, axes = _panel(4.4, 4.0)
+    figure, axes = _panel(4.4, 3.8)
     if diagonal:
         axes.plot([0, 1], [0, 1], color=COLOURS["muted"], ls=DASHES[2], lw=1)
     for k, (label, curve) in enumerate(curves.items()):

@@ -8,31 +8,12 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from ktrain_sentiment.report.wording import NAMES, full, plain, share
+
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ktrain_sentiment.evaluation import Baseline, Estimate, Evaluation
-
-NAMES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-    "weighted_f1": "weighted F1",
-    "mcc": "Matthews correlation",
-    "log_loss": "log loss (nats)",
-    "brier": "Brier score",
-    "ece": "calibration error",
-}
-SHARES = {"accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "ece"}
-
-
-def figure_text(name: str, figure: Estimate) -> str:
-    """A figure with its interval: '90.1 % (88.4 to 91.6)'."""
-    if name in SHARES:
-        return f"{figure.value:.1%} ({100 * figure.low:.1f} to {100 * figure.high:.1f})".replace(
-            "%", " %"
-        )
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+    from ktrain_sentiment.evaluation import Baseline, Evaluation
 
 
 def headline(
@@ -48,13 +29,9 @@ def headline(
     for baseline in others:
         table.add_column(baseline.name, justify="right")
     for key, figure in evaluation.headline.items():
-        values = [_plain(key, b.evaluation.headline[key].value) for b in others]
-        table.add_row(NAMES[key], figure_text(key, figure), *values)
+        values = [plain(key, b.evaluation.headline[key].value) for b in others]
+        table.add_row(NAMES[key], full(key, figure), *values)
     return table
-
-
-def _plain(name: str, value: float) -> str:
-    return f"{100 * value:.1f} %" if name in SHARES else f"{value:.3f}"
 
 
 def per_class(evaluation: Evaluation) -> Table:
@@ -64,8 +41,8 @@ def per_class(evaluation: Evaluation) -> Table:
     for column in ("precision", "recall", "F1", "rows"):
         table.add_column(column, justify="right")
     for one in evaluation.per_class:
-        shares = [f"{100 * value:.1f} %" for value in (one.precision, one.recall)]
-        f1 = figure_text("macro_f1", one.f1)
+        shares = [share(one.precision), share(one.recall)]
+        f1 = full("macro_f1", one.f1)
         table.add_row(Text(one.label), *shares, f1, f"{one.support:,}")
     return table
 

@@ -9,6 +9,7 @@ from ktrain_sentiment.evaluation import confusion, evaluate
 from ktrain_sentiment.evaluation.intervals import (
     bootstrap_cells,
     bootstrap_confusion,
+    bootstrap_f1,
     bootstrap_mean,
     bootstrap_share,
 )
@@ -83,6 +84,28 @@ def test_a_perfect_classifier_is_not_taken_to_be_perfect_for_sure():
     for name in ("accuracy", "macro_f1", "mcc"):
         assert found.headline[name].value == pytest.approx(1.0)
         assert 0.7 < found.headline[name].low < 0.95
+
+
+def test_a_class_never_found_among_six_rows_may_still_be_one_that_is_sometimes_found():
+    counts = np.array([[0, 6], [0, 90]])
+    found = bootstrap_f1(counts, 0)
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert 0.5 < found.high < 0.7
+    assert bootstrap_f1(counts[::-1, ::-1], 1).high == pytest.approx(found.high)
+
+
+def test_a_class_always_found_among_six_rows_may_still_be_missed():
+    found = bootstrap_f1(np.array([[6, 0], [0, 90]]), 0)
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert 0.6 < found.low < 0.8
+
+
+def test_the_interval_of_an_f1_is_that_of_resampling_the_whole_matrix():
+    counts = np.array([[40, 5, 3], [8, 30, 1], [4, 4, 20]])
+    whole = bootstrap_cells(counts, lambda stack: confusion.class_f1(stack)[..., 1])
+    found = bootstrap_f1(counts, 1)
+    assert found.value == pytest.approx(whole.value)
+    assert (found.low, found.high) == pytest.approx((whole.low, whole.high), abs=0.02)
 
 
 def test_the_same_seed_gives_the_same_interval_and_the_value_lies_inside():

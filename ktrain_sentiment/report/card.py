@@ -1,0 +1,174 @@
+"""The model card of a predictor: README.md with the header that the Hugging Face hub reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+import yaml
+
+from ktrain_sentiment.encoders.minilm import HUB_NAME
+from ktrain_sentiment.report import wording
+from ktrain_sentiment.report.facts import ReportFacts
+
+HUB_NAMES = {"minilm": HUB_NAME}
+LICENCES = {
+    HUB_NAME: "apache-2.0",
+    "distilbert-base-uncased": "apache-2.0",
+    "distilbert/distilbert-base-uncased": "apache-2.0",
+}
+"""Licences of encoders that are known; what is fine-tuned from another one says `other`."""
+
+CARD_METRICS = {"accuracy": "Accuracy", "macro_f1": "Macro F1", "mcc": "Matthews correlation"}
+METRIC_TYPES = {"accuracy": "accuracy", "macro_f1": "f1", "mcc": "matthews_correlation"}
+
+
+def model_card(facts: ReportFacts) -> str:
+    """The card: YAML header, figures, use, limits, training."""
+    header = yaml.safe_dump(card_header(facts), sort_keys=False, allow_unicode=True)
+    parts = [
+        f"---\n{header}---",
+        f"# {facts.title}",
+        wording.verdict(facts),
+        _figures(facts),
+        _use(facts),
+        _limits(facts),
+        _training(facts),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def card_header(facts: ReportFacts) -> dict[str, Any]:
+    """What the hub reads: language, licence, base model, data, metrics as `model-index`."""
+    base = base_model(facts)
+    header: dict[str, Any] = {
+        "language": "multilingual" if base and "multilingual" in base.lower() else "en",
+        "license": LICENCES.get(base or "", "other"),
+        "library_name": "transformers",
+        "pipeline_tag": "text-classification",
+        "tags": ["sentiment-analysis", "text-classification", "ktrain", "keras", "onnx"],
+    }
+    if base:
+        header["base_model"] = base
+    if facts.data.source.startswith("hub:"):
+        header["datasets"] = [_dataset(facts)["type"]]
+    header["metrics"] = [METRIC_TYPES[name] for name in CARD_METRICS]
+    header["model-index"] = [{"name": facts.title, "results": [_result(facts)]}]
+    return header
+
+
+def base_model(facts: ReportFacts) -> str | None:
+    """The encoder's name on the hub; None when it came from a folder."""
+    if facts.learning is None:
+        return None
+    name = HUB_NAMES.get(facts.learning.encoder, facts.learning.encoder)
+    folder = name.count("/") > 1 or name.startswith((".", "/", "~")) or "\\" in name
+    return None if folder or Path(name).is_dir() else name
+
+
+def _result(facts: ReportFacts) -> dict[str, Any]:
+    metrics = [
+        {
+            "type": METRIC_TYPES[name],
+            "name": title,
+            "value": round(facts.evaluation.headline[name].value, 4),
+        }
+        for name, title in CARD_METRICS.items()
+    ]
+    task = {"type": "text-classification", "name": "Sentiment classification"}
+    return {"task": task, "dataset": _dataset(facts), "metrics": metrics}
+
+
+def _dataset(facts: ReportFacts) -> Mapping[str, str]:
+    source = facts.data.source
+    name = source.removeprefix("hub:").split(":")[0] if source.startswith("hub:") else source
+    name = PurePath(name).name if "hub:" not in source else name
+    return {"name": name, "type": name, "split": facts.split}
+
+
+def _figures(facts: ReportFacts) -> str:
+    others = list(facts.baselines.values())
+    titles = ["", "this model", "95 % interval", *(other.name for other in others)]
+    lines = [_row(titles), _row(["---"] + ["---:"] * (len(titles) - 1))]
+    for name, one in facts.evaluation.headline.items():
+        value, spread = wording.plain(name, one.value), wording.interval(name, one)
+        cells = [wording.plain(name, other.figures[name]) for other in others]
+        lines.append(_row([wording.NAMES[name], value, spread, *cells]))
+    classes = [_row(["label", "precision", "recall", "F1", "rows"]), _row(["---"] + ["---:"] * 4)]
+    for each in facts.evaluation.per_class:
+        shares = [wording.share(v) for v in (each.precision, each.recall, each.f1.value)]
+        classes.append(_row([each.label, *shares, f"{each.support:,}"]))
+    rows = f"On {facts.evaluation.n:,} {facts.split} rows of {_dataset(facts)['name']}:"
+    return "\n".join(["## Figures", "", rows, "", *lines, "", *classes])
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _use(facts: ReportFacts) -> str:
+    labels = ", ".join(f"`{label}`" for label in facts.judged.labels)
+    return f"""## Use
+
+Labels: {labels}.
+
+```python
+import ktrain_sentiment
+
+classifier = ktrain_sentiment.load("path/to/this/folder")
+classifier.predict(["your text"])
+```
+
+```python
+from transformers import pipeline
+
+pipeline("text-classification", model="path/to/this/folder")("your text")
+```
+
+`ktrain.load_predictor` opens the folder too; that unpickles `tf_model.preproc`, so do it with
+folders that you trust."""
+
+
+def _limits(facts: ReportFacts) -> str:
+    data = facts.data
+    sentences = [
+        f"It learned from {data.training_rows:,} texts of {_dataset(facts)['name']}, half of them at most "
+        f"{data.words[0]} words long. On other kinds of text it may do worse; measure it with "
+        "`scripts/evaluate.py` before relying on it.",
+        _probabilities(facts),
+        *wording.cautions(facts),
+        "It judges wording, not facts, and carries the biases of its encoder and its data.",
+    ]
+    maxlen = facts.settings.get("maxlen")
+    if maxlen:
+        sentences.insert(1, f"It reads the first {maxlen} tokens of a text and no more.")
+    return "\n".join(["## Limits", "", *(f"- {sentence}" for sentence in sentences)])
+
+
+def _probabilities(facts: ReportFacts) -> str:
+    error, floor = facts.evaluation.ece.value, facts.evaluation.ece_floor
+    judged = "no more than chance explains" if error <= floor else "more than chance explains"
+    return (
+        f"Its probabilities are off by {wording.share(error)} on average, {judged} on "
+        f"{facts.evaluation.n:,} rows (up to {wording.share(floor)})."
+    )
+
+
+def _training(facts: ReportFacts) -> str:
+    learning = facts.learning
+    if learning is None:
+        return ""
+    versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
+    return "\n".join(
+        [
+            "## Training",
+            "",
+            f"Encoder `{learning.encoder}`, policy {learning.policy} up to a learning rate of "
+            f"{learning.learning_rate:.2g}, {len(learning.history)} epochs of which the weights of "
+            f"epoch {learning.best_epoch} were kept, {wording.duration(learning.seconds)} on "
+            f"{learning.device}.",
+            "",
+            f"Made with {versions}." if versions else "",
+        ]
+    ).rstrip()

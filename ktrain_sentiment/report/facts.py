@@ -1,0 +1,177 @@
+"""Everything that the report of a run and its model card say, gathered before a word is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from ktrain_sentiment.evaluation.abstention import CoverageCurve
+from ktrain_sentiment.evaluation.comparison import Comparison
+from ktrain_sentiment.evaluation.judged import JudgedRows
+from ktrain_sentiment.evaluation.metrics import Evaluation
+from ktrain_sentiment.evaluation.review import Review
+from ktrain_sentiment.evaluation.slices import Slice
+from ktrain_sentiment.evaluation.temperature import Calibration
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFacts:
+    """What the model was trained and judged on.
+
+    Attributes:
+        source: The data as the user named it.
+        counts: Rows by label (index) and split (columns).
+        words: Median, 90th and 99th percentile, and most words of a text.
+        repeated: Texts that occur more than once.
+        warnings: What a reader of the figures should know about the data, one line each.
+    """
+
+    source: str
+    counts: pd.DataFrame
+    words: tuple[int, int, int, int]
+    repeated: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Number of rows in all splits."""
+        return int(self.counts.to_numpy().sum())
+
+    @property
+    def training_rows(self) -> int:
+        """Number of rows trained on; 0 when it is not known."""
+        return int(self.counts["train"].sum()) if "train" in self.counts else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchFacts:
+    """A learning-rate search.
+
+    Attributes:
+        curve: Columns `learning_rate`, `loss` and `smoothed`, one row a step.
+        suggestions: Rules and their rates.
+        rule: The rule whose rate was taken; None when none could be.
+        problem: Why the curve could not be read; empty when it could.
+    """
+
+    curve: pd.DataFrame
+    suggestions: tuple[tuple[str, float], ...]
+    rule: str | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningFacts:
+    """How it was trained.
+
+    Attributes:
+        encoder: The pre-trained encoder, as the user named it.
+        policy: The learning-rate policy.
+        learning_rate: The maximum learning rate.
+        best_epoch: The epoch whose weights were kept, from 1.
+        seconds: Time in training.
+        texts_per_second: Speed of training; None when it took no time.
+        device: Where it ran.
+        precision: In which precision.
+        history: One row an epoch, columns as Keras names them.
+        schedule: One row a step, `learning_rate` and perhaps `momentum`; None when not kept.
+        search: The search for the learning rate; None when it was given.
+    """
+
+    encoder: str
+    policy: str
+    learning_rate: float
+    best_epoch: int
+    seconds: float
+    texts_per_second: float | None
+    device: str
+    precision: str
+    history: pd.DataFrame
+    schedule: pd.DataFrame | None = None
+    search: SearchFacts | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineFacts:
+    """A baseline beside the model.
+
+    Attributes:
+        name: What it is, in words.
+        figures: Its headline figures by name.
+    """
+
+    name: str
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedFacts:
+    """How fast and how large the predictor is, measured where the report was written.
+
+    Attributes:
+        engine: What answered.
+        texts_per_second: On many texts at once.
+        milliseconds: Median time of one text alone.
+        files: Size in bytes by file of the predictor folder.
+    """
+
+    engine: str
+    texts_per_second: float
+    milliseconds: float
+    files: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFacts:
+    """Everything that the report and the model card say.
+
+    Attributes:
+        title: Name of the run.
+        split: Name of the split that the figures are on: `test`, or `validation` without one.
+        judged: Its rows and what the model said of them.
+        evaluation: The model's figures on it.
+        baselines: Baselines on the same rows, by key.
+        data: What it was trained and judged on.
+        learning: How it was trained; None when only a predictor is known.
+        comparison: The model against the TF-IDF baseline; None without that.
+        calibration: What temperature scaling did on these rows; None when it is not known.
+        coverage: Accuracy of the answers by share of texts answered.
+        slices: Accuracy by length, repetition and columns of the data.
+        errors: Mistakes on validation rows; None without such rows.
+        speed: Speed and size; None when the predictor was not run.
+        settings: The run's configuration, by name.
+        versions: Versions of the libraries that made it.
+        created: When the figures were made, ISO 8601.
+        predictor: The predictor folder as commands should name it.
+    """
+
+    title: str
+    split: str
+    judged: JudgedRows
+    evaluation: Evaluation
+    baselines: Mapping[str, BaselineFacts]
+    data: DataFacts
+    learning: LearningFacts | None = None
+    comparison: Comparison | None = None
+    calibration: Calibration | None = None
+    coverage: CoverageCurve | None = None
+    slices: Sequence[Slice] = ()
+    errors: Review | None = None
+    speed: SpeedFacts | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+    predictor: str = "predictor"
+
+    @property
+    def held_out(self) -> bool:
+        """Whether no choice was made on the rows that the figures are on."""
+        return self.split == "test"
+
+    @property
+    def best_baseline(self) -> BaselineFacts | None:
+        """The baseline with the highest accuracy."""
+        return max(self.baselines.values(), key=lambda b: b.figures["accuracy"], default=None)

@@ -1,0 +1,259 @@
+"""From the files of a run to the facts of its report. No model is needed, but one can be given."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.evaluation.abstention import coverage_curve
+from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines
+from ktrain_sentiment.evaluation.comparison import Comparison, compare
+from ktrain_sentiment.evaluation.judged import JudgedRows, encode, from_frame
+from ktrain_sentiment.evaluation.metrics import evaluate
+from ktrain_sentiment.evaluation.review import review, usual_slices
+from ktrain_sentiment.evaluation.slices import by_length, by_repetition
+from ktrain_sentiment.evaluation.temperature import (
+    Calibration,
+    apply_temperature,
+    judge_temperature,
+)
+from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.report.facts import (
+    BaselineFacts,
+    DataFacts,
+    LearningFacts,
+    ReportFacts,
+    SearchFacts,
+    SpeedFacts,
+)
+from ktrain_sentiment.runs import RunFolder
+
+SPLITS = ("train", "validation", "test")
+FEW_ROWS = 25
+TIMED_TEXTS = 256
+TIMED_CALLS = 20
+
+
+def read_run(
+    folder: Path,
+    classifier: Classifier | None = None,
+    baselines: Mapping[str, Baseline] | None = None,
+) -> ReportFacts:
+    """Gather what the report of a run says.
+
+    Args:
+        folder: A finished run.
+        classifier: The run's predictor, which then explains its mistakes and is timed.
+        baselines: Baselines on the run's headline split; fitted again when not given.
+
+    Raises:
+        DataError: The folder is not that of a finished run.
+    """
+    run = RunFolder(folder)
+    figures = _read_metrics(run)
+    split = str(figures["headline"])
+    judged, frames = read_judged(run, split), _read_splits(run)
+    if baselines is None:
+        baselines = _fit_baselines(frames["train"], judged)
+    validation = read_judged(run, "validation") if run.predictions("validation").is_file() else None
+    return ReportFacts(
+        title=folder.resolve().name,
+        split=split,
+        judged=judged,
+        evaluation=evaluate(judged.y_true, judged.probabilities, judged.labels),
+        baselines={key: _baseline(baseline) for key, baseline in baselines.items()},
+        data=describe(str(figures["data"]["source"]), frames, judged.labels),
+        learning=_read_learning(run, figures),
+        comparison=_against_tfidf(judged, baselines),
+        calibration=_read_calibration(judged, figures) if split == "test" else None,
+        coverage=coverage_curve(judged.y_true, judged.probabilities),
+        slices=usual_slices(judged),
+        errors=review(validation, classifier) if validation is not None else None,
+        speed=measure(classifier, judged.texts, run.predictor) if classifier is not None else None,
+        settings=yaml.safe_load(run.config.read_text("utf-8")),
+        versions=figures.get("versions", {}),
+        created=_modified(run.metrics),
+        predictor=str(run.predictor),
+    )
+
+
+def read_judged(run: RunFolder, split: str) -> JudgedRows:
+    """The rows of a split with their predictions.
+
+    Raises:
+        DataError: The run has no predictions of that split.
+    """
+    path = run.predictions(split)
+    if not path.is_file():
+        raise DataError(
+            f"{run.path} has no predictions of its {split} rows ({path.name}): train it"
+        )
+    source = run.split(split)
+    frame = pd.read_parquet(source) if source.is_file() else None
+    return from_frame(pd.read_parquet(path), frame)
+
+
+def _read_metrics(run: RunFolder) -> dict[str, Any]:
+    if not run.metrics.is_file():
+        raise DataError(
+            f"{run.path} holds no {run.metrics.name}: wanted the folder of a finished run; "
+            "train one with scripts/train.py"
+        )
+    figures: dict[str, Any] = json.loads(run.metrics.read_text("utf-8"))
+    return figures
+
+
+def _read_splits(run: RunFolder) -> dict[str, pd.DataFrame]:
+    return {name: pd.read_parquet(run.split(name)) for name in SPLITS if run.split(name).is_file()}
+
+
+def _modified(path: Path) -> str:
+    stamp = datetime.datetime.fromtimestamp(path.stat().st_mtime, tz=datetime.UTC)
+    return stamp.isoformat(timespec="minutes")
+
+
+def _fit_baselines(train: pd.DataFrame, judged: JudgedRows) -> dict[str, Baseline]:
+    train_y = encode(train["label"], judged.labels)
+    return run_baselines(
+        train["text"].tolist(), train_y, judged.texts, judged.y_true, judged.labels
+    )
+
+
+def _baseline(baseline: Baseline) -> BaselineFacts:
+    figures = {name: one.value for name, one in baseline.evaluation.headline.items()}
+    return BaselineFacts(name=baseline.name, figures=figures)
+
+
+def _against_tfidf(judged: JudgedRows, baselines: Mapping[str, Baseline]) -> Comparison | None:
+    if "tfidf" not in baselines:
+        return None
+    other = baselines["tfidf"]
+    names = (other.name, "the model")
+    tables = (other.probabilities, judged.probabilities)
+    return compare(judged.y_true, *tables, judged.labels, names)
+
+
+def _read_calibration(judged: JudgedRows, figures: Mapping[str, Any]) -> Calibration | None:
+    """What the temperature did on rows that it was not fitted on."""
+    temperature = figures.get("temperature")
+    if not temperature:
+        return None
+    raw = apply_temperature(judged.probabilities, 1 / temperature)
+    return judge_temperature(judged.y_true, raw, judged.labels, temperature)
+
+
+def describe(source: str, frames: Mapping[str, pd.DataFrame], labels: tuple[str, ...]) -> DataFacts:
+    """Count labels, lengths and repetitions, and warn of what makes figures hard to trust."""
+    present = {name: frame for name, frame in frames.items() if len(frame)}
+    counts = pd.DataFrame(
+        {
+            name: frame["label"].value_counts().reindex(list(labels), fill_value=0)
+            for name, frame in present.items()
+        }
+    )
+    texts = [str(text) for frame in present.values() for text in frame["text"]]
+    lengths = np.quantile(by_length(texts), [0.5, 0.9, 0.99, 1.0]).astype(int).tolist()
+    repeated = by_repetition(texts).count("repeated")
+    return DataFacts(
+        source=source,
+        counts=counts,
+        words=(lengths[0], lengths[1], lengths[2], lengths[3]),
+        repeated=repeated,
+        warnings=tuple(_warnings(counts, repeated, len(texts))),
+    )
+
+
+def _warnings(counts: pd.DataFrame, repeated: int, rows: int) -> list[str]:
+    found = []
+    totals = counts.sum(axis=1)
+    if totals.max() >= 5 * max(totals.min(), 1):
+        found.append(
+            f"The classes are uneven: {totals.idxmax()} has {totals.max():,} rows and "
+            f"{totals.idxmin()} {totals.min():,}; read macro F1 rather than accuracy."
+        )
+    held_out = counts.drop(columns="train", errors="ignore")
+    few = counts.index[(held_out < FEW_ROWS).any(axis=1)].tolist()
+    if few:
+        found.append(
+            f"Fewer than {FEW_ROWS} validation or test rows are {', '.join(map(str, few))}: figures "
+            "of such classes are rough."
+        )
+    if repeated > rows / 100:
+        found.append(f"{repeated:,} of {rows:,} texts occur more than once.")
+    return found
+
+
+def _read_learning(run: RunFolder, figures: Mapping[str, Any]) -> LearningFacts:
+    return LearningFacts(
+        encoder=str(figures["encoder"]),
+        policy=str(figures["policy"]),
+        learning_rate=float(figures["learning_rate"]),
+        best_epoch=int(figures["best_epoch"]),
+        seconds=float(figures["train_seconds"]),
+        texts_per_second=figures.get("texts_per_second"),
+        device=str(figures.get("device", "")),
+        precision=str(figures.get("precision", "")),
+        history=pd.read_csv(run.history),
+        schedule=pd.read_csv(run.schedule) if run.schedule.is_file() else None,
+        search=_read_search(run),
+    )
+
+
+def _read_search(run: RunFolder) -> SearchFacts | None:
+    if not run.lr_find("json").is_file():
+        return None
+    found = json.loads(run.lr_find("json").read_text("utf-8"))
+    return SearchFacts(
+        curve=pd.read_csv(run.lr_find("csv")),
+        suggestions=tuple((s["rule"], float(s["learning_rate"])) for s in found["suggestions"]),
+        rule=found["rule"],
+        problem=found["problem"],
+    )
+
+
+def measure(classifier: Classifier, texts: list[str], folder: Path) -> SpeedFacts:
+    """Time a predictor on many texts at once and on one alone, and weigh its files.
+
+    Args:
+        classifier: The predictor.
+        texts: Real texts; at most 256 are used.
+        folder: Its folder.
+    """
+    many = texts[:TIMED_TEXTS]
+    classifier.predict_proba(many[:8])
+    start = time.perf_counter()
+    classifier.predict_proba(many)
+    rate = len(many) / (time.perf_counter() - start)
+    calls = []
+    for text in (many * TIMED_CALLS)[:TIMED_CALLS]:
+        start = time.perf_counter()
+        classifier.predict_proba([text])
+        calls.append(time.perf_counter() - start)
+    files = {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    return SpeedFacts(
+        engine=_engine(classifier),
+        texts_per_second=rate,
+        milliseconds=1000 * float(np.median(calls)),
+        files=files,
+    )
+
+
+def _engine(classifier: Classifier) -> str:
+    named = getattr(classifier, "engine", None)
+    if isinstance(named, str):
+        return named
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(classifier).__name__).lower()

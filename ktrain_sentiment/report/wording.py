@@ -1,0 +1,94 @@
+"""Figures and verdicts in words, the same on the screen, in the report and in the model card."""
+
+from __future__ import annotations
+
+from ktrain_sentiment.evaluation.intervals import Estimate
+from ktrain_sentiment.report.facts import ReportFacts
+
+NAMES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
+    "mcc": "Matthews correlation",
+    "log_loss": "log loss (nats)",
+    "brier": "Brier score",
+    "ece": "calibration error",
+}
+SHARES = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "ece"})
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
+
+
+def share(value: float, digits: int = 1) -> str:
+    """A share as per cent, with a no-break space that keeps number and sign together."""
+    return f"{100 * value:.{digits}f}\u00a0%"
+
+
+def plain(name: str, value: float) -> str:
+    """A figure without its interval."""
+    return share(value) if name in SHARES else f"{value:.3f}"
+
+
+def interval(name: str, figure: Estimate) -> str:
+    """The interval of a figure alone: '88.4 to 91.6'."""
+    if name in SHARES:
+        return f"{100 * figure.low:.1f} to {100 * figure.high:.1f}"
+    return f"{figure.low:.3f} to {figure.high:.3f}"
+
+
+def full(name: str, figure: Estimate) -> str:
+    """A figure with its interval: '90.1 % (88.4 to 91.6)'."""
+    return f"{plain(name, figure.value)} ({interval(name, figure)})"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that fits."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def size(count: int) -> str:
+    """A number of bytes as MB."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def verdict(facts: ReportFacts) -> str:
+    """The outcome in one or two sentences."""
+    accuracy = facts.evaluation.accuracy
+    rows = "that training never saw" if facts.held_out else "of the validation split"
+    first = (
+        f"Of {accuracy.n:,} texts {rows}, the model labels {share(accuracy.value)} rightly "
+        f"(95 % interval {interval('accuracy', accuracy)})."
+    )
+    best = facts.best_baseline
+    if best is None:
+        return first
+    gap = 100 * (accuracy.value - best.figures["accuracy"])
+    if abs(gap) < 0.05:
+        return f"{first} {best.name} gets as many right."
+    word = "more" if gap > 0 else "fewer"
+    return f"{first} That is {abs(gap):.1f} points {word} than {best.name} gets on the same texts."
+
+
+def cautions(facts: ReportFacts) -> list[str]:
+    """What a critical reader should be told before the figures, a sentence each."""
+    found = list(facts.data.warnings)
+    if not facts.held_out:
+        found.append(
+            "No rows were kept for a test. The best epoch and the temperature were chosen on the "
+            "rows that these figures are on, so they are somewhat too good."
+        )
+    if facts.comparison is not None and facts.comparison.better != "the model":
+        found.append(f"Against TF-IDF: {facts.comparison.sentence}")
+    if facts.calibration is not None and not facts.calibration.helped:
+        found.append(facts.calibration.sentence)
+    found += [
+        f"Weak where {one.column} is {one.value}: {share(one.accuracy.value)} of {one.n:,} rows "
+        f"are labelled rightly, {share(one.rest)} of the others."
+        for one in facts.slices
+        if one.weak and one.rest is not None
+    ]
+    return found
