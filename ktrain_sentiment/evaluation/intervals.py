@@ -111,9 +111,44 @@ def bootstrap_confusion(
     right = np.trace(counts)
     if 0 < right < estimate.n or len(counts) < 2:
         return estimate
-    unseen = 1 - ((1 - CONFIDENCE) / 2) ** (1 / estimate.n)
-    other = float(statistic(_moved(counts, unseen)[np.newaxis])[0])
-    return Estimate(estimate.value, min(estimate.low, other), max(estimate.high, other), estimate.n)
+    other = float(statistic(_moved(counts, unseen_share(estimate.n))[np.newaxis])[0])
+    return _widened(estimate, other)
+
+
+def unseen_share(rows: int) -> float:
+    """The largest share of something that it is not yet unlikely never to see in so many rows."""
+    return 1 - float(((1 - CONFIDENCE) / 2) ** (1 / rows))
+
+
+def _widened(estimate: Estimate, to: float) -> Estimate:
+    return Estimate(estimate.value, min(estimate.low, to), max(estimate.high, to), estimate.n)
+
+
+def bootstrap_f1(
+    confusion: ArrayLike, k: int, *, seed: int = 0, resamples: int = RESAMPLES
+) -> Estimate:
+    """Interval of the F1 of class k; wide where no row of it, or every row, is predicted rightly.
+
+    Args:
+        confusion: Counts, rows true and columns predicted, shape (classes, classes).
+        k: The class.
+        seed: Seed of the resampling.
+        resamples: Number of resamples.
+    """
+    counts = np.asarray(confusion, dtype=np.float64)
+    hits, rows, claimed = counts[k, k], counts[k].sum(), counts[:, k].sum()
+    rest = counts.sum() - rows - claimed + hits
+    table = np.array([[hits, rows - hits], [claimed - hits, rest]])
+
+    def f1(stack: Floats) -> Floats:
+        return np.asarray(class_f1(stack)[..., 0])
+
+    estimate = bootstrap_cells(table, f1, seed=seed, resamples=resamples)
+    if not rows or 0 < hits < max(rows, claimed):
+        return estimate
+    moved = (1 if hits == 0 else -1) * unseen_share(int(rows)) * rows
+    table[0] += moved, -moved
+    return _widened(estimate, float(f1(table[np.newaxis])[0]))
 
 
 def _moved(counts: Floats, share: float) -> Floats:

@@ -132,8 +132,9 @@ folders that you trust."""
 
 def _limits(facts: ReportFacts) -> str:
     data = facts.data
+    name = _dataset(facts)["name"]
     sentences = [
-        f"It learned from {data.training_rows:,} texts of {_dataset(facts)['name']}, half of them at most "
+        f"It learned from {data.training_rows:,} texts of {name}, half of them at most "
         f"{data.words[0]} words long. On other kinds of text it may do worse; measure it with "
         "`scripts/evaluate.py` before relying on it.",
         _probabilities(facts),

@@ -185,8 +185,8 @@ def _warnings(counts: pd.DataFrame, repeated: int, rows: int) -> list[str]:
     few = counts.index[(held_out < FEW_ROWS).any(axis=1)].tolist()
     if few:
         found.append(
-            f"Fewer than {FEW_ROWS} validation or test rows are {', '.join(map(str, few))}: figures "
-            "of such classes are rough."
+            f"Fewer than {FEW_ROWS} validation or test rows are {', '.join(map(str, few))}: "
+            "figures of such classes are rough."
         )
     if repeated > rows / 100:
         found.append(f"{repeated:,} of {rows:,} texts occur more than once.")
