@@ -138,8 +138,9 @@ def start_logging(*, quiet: bool) -> None:
 
 
 def to_json_line(figures: Figures) -> str:
-    """One line of JSON; paths become strings and numpy numbers plain ones."""
-    return json.dumps(figures, default=_plain, ensure_ascii=False, allow_nan=False)
+    """One line of JSON; paths become strings, numpy numbers plain ones, NaN and infinity null."""
+    plain = json.loads(json.dumps(figures, default=_plain), parse_constant=lambda _: None)
+    return json.dumps(plain, ensure_ascii=False)
 
 
 def _plain(value: object) -> object:

@@ -64,7 +64,8 @@ def task(flags):
     print("data", flags.source.data, "epochs", flags.training.epochs)
     import numpy as np
     return {"accuracy": np.float32(0.5), "rows": np.int64(3), "p": np.arange(2), "out": flags.out,
-            "word": "déjà", "flags": flags.training if flags.out else None}
+            "word": "déjà", "flags": flags.training if flags.out else None,
+            "none": [float("nan"), np.float32("inf")]}
 
 
 if __name__ == "__main__":
@@ -106,7 +107,14 @@ def test_the_last_line_is_json_when_asked_for(script: Path) -> None:
     assert first.startswith("data a.csv")
     figures = json.loads(last)
     assert figures.pop("flags")["epochs"] == 3
-    assert figures == {"accuracy": 0.5, "rows": 3, "p": [0, 1], "out": "runs/x", "word": "déjà"}
+    assert figures == {
+        "accuracy": 0.5,
+        "rows": 3,
+        "p": [0, 1],
+        "out": "runs/x",
+        "word": "déjà",
+        "none": [None, None],
+    }
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,9 @@ class Outer:
     share: float | str = 0.1
     """A share or a file."""
 
+    threshold: str | float = 0.5
+    """A number, or auto."""
+
     inner: Group[Inner] = field(default_factory=Inner)
 
 
@@ -69,6 +72,8 @@ def test_hyphens_and_underscores_are_the_same() -> None:
         ("share: 0.2", Outer(share=0.2)),
         ("share: 1e-1", Outer(share=0.1)),
         ("share: dev.csv", Outer(share="dev.csv")),
+        ("threshold: 5e-1", Outer(threshold=0.5)),
+        ("threshold: auto", Outer(threshold="auto")),
         ("names: alone", Outer(inner=Inner(names=("alone",)))),
         ("names: [1, two]", Outer(inner=Inner(names=("1", "two")))),
         ("names: []", Outer()),
@@ -109,7 +114,9 @@ def test_a_mistyped_name_gets_a_suggestion() -> None:
 def test_a_name_like_no_other_gets_the_list() -> None:
     with pytest.raises(ConfigError) as caught:
         from_flat(Outer, {"zzz": 3}, "c")
-    assert str(caught.value).endswith("; known: count, exact, kind, names, place, rate, share")
+    assert str(caught.value).endswith(
+        "; known: count, exact, kind, names, place, rate, share, threshold"
+    )
 
 
 def test_the_name_of_a_group_is_no_setting() -> None:
@@ -138,8 +145,8 @@ def test_a_configuration_survives_a_file(suffix: str, tmp_path: Path) -> None:
 def test_flat_values_are_what_yaml_can_write() -> None:
     flat = to_flat(Outer(place=Path("a/b"), inner=Inner(names=("x",))))
     assert flat == {
-        "count": 1, "exact": False, "kind": "fast", "place": "a/b", "share": 0.1, "rate": None,
-        "names": ["x"],
+        "count": 1, "exact": False, "kind": "fast", "place": "a/b", "share": 0.1,
+        "threshold": 0.5, "rate": None, "names": ["x"],
     }  # fmt: skip
 
 
