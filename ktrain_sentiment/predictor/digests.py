@@ -38,30 +38,60 @@ def digest_files(folder: PredictorFolder) -> dict[str, FileDigest]:
     return {name: digest(folder.path / name) for name in folder.files()}
 
 
-def check_files(
-    folder: PredictorFolder, expected: Mapping[str, FileDigest], names: Iterable[str]
-) -> None:
-    """Compare files with the manifest's digests.
+def read_checked(folder: PredictorFolder, expected: Mapping[str, FileDigest], name: str) -> bytes:
+    """Read a file whole and compare what was read with the manifest's digest.
+
+    What is returned is what was checked: nobody can exchange the file in between.
 
     Args:
         folder: The predictor folder.
         expected: The manifest's digests, by relative path.
-        names: The relative paths to check: those that are about to be used.
+        name: The file's relative path.
+
+    Raises:
+        PredictorError: The file is missing, changed, or not in the manifest; the message names it.
+    """
+    path = folder.path / name
+    _check_presence(folder, expected, name)
+    if path.stat().st_size == expected[name].size:
+        contents = path.read_bytes()
+        if hashlib.sha256(contents).hexdigest() == expected[name].sha256:
+            return contents
+    raise PredictorError(_changed(folder, name))
+
+
+def check_files(
+    folder: PredictorFolder, expected: Mapping[str, FileDigest], names: Iterable[str]
+) -> None:
+    """Compare files with the manifest's digests without keeping them.
+
+    Args:
+        folder: The predictor folder.
+        expected: The manifest's digests, by relative path.
+        names: The relative paths to check.
 
     Raises:
         PredictorError: A file is missing, changed, or not in the manifest; the message names it.
     """
     for name in names:
+        _check_presence(folder, expected, name)
         path = folder.path / name
-        if not path.is_file():
-            raise PredictorError(f"{folder.path}: {name} is missing; {_EXPORT}")
-        if name not in expected:
-            raise PredictorError(
-                f"{folder.path}: {name} is not in manifest.json, so it was added later and "
-                f"is not trusted; {_EXPORT}"
-            )
         if path.stat().st_size != expected[name].size or digest(path) != expected[name]:
-            raise PredictorError(
-                f"{folder.path}: {name} is not the file that was saved (its sha256 differs from "
-                f"manifest.json); {_EXPORT}"
-            )
+            raise PredictorError(_changed(folder, name))
+
+
+def _check_presence(folder: PredictorFolder, expected: Mapping[str, FileDigest], name: str) -> None:
+    if not (folder.path / name).is_file():
+        raise PredictorError(f"{folder.path}: {name} is missing; {_EXPORT}")
+    if name not in expected:
+        raise PredictorError(
+            f"{folder.path}: {name} is not in manifest.json, so it was added later and is not "
+            f"trusted; {_EXPORT}"
+        )
+
+
+def _changed(folder: PredictorFolder, name: str) -> str:
+    return (
+        f"{folder.path}: {name} is not the file that was saved (it differs from the sha256 in "
+        f"manifest.json); {_EXPORT}"
+    )
