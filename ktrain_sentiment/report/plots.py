@@ -1,23 +1,27 @@
-"""Pictures of a run, drawn without pyplot and its global state.
-
-One drawing serves two ends. `png` writes it on a light card that reads on a light and on a dark
-page alike. `svg` gives a drawing whose colours are CSS variables, so that it follows the colours of
-the page it stands in. The colours are those of Okabe and Ito (2008), which people with any of the
-common kinds of colour blindness can tell apart, and no meaning hangs on colour alone.
-"""
+"""Pictures of a run: what each shows. `drawing.py` has their style and writes them."""
 
 from __future__ import annotations
 
-import functools
-import io
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from ktrain_sentiment.report.drawing import (
+    COLOURS,
+    DASHES,
+    MARKERS,
+    SERIES,
+    Floats,
+    Size,
+    in_house_style,
+    panel,
+    panels,
+    png,
+    svg,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,64 +30,18 @@ if TYPE_CHECKING:
     from ktrain_sentiment.evaluation.calibration import Reliability
     from ktrain_sentiment.evaluation.curves import Curve
 
-# Each colour is written to SVG as is and replaced there by the variable of its name, so no two
-# may be equal.
-COLOURS = {
-    "ink": "#1f2328",
-    "muted": "#57606a",
-    "grid": "#d8dee4",
-    "card": "#fdfdfc",
-    "first": "#0072b2",
-    "second": "#d55e00",
-    "third": "#009e73",
-    "fourth": "#a5588a",
-}
-SERIES = ("first", "second", "third", "fourth")
-MARKERS = ("o", "s", "^", "D")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1, 2)))
-STYLE = {
-    "font.family": "sans-serif",
-    "font.size": 10.0,
-    "text.color": COLOURS["ink"],
-    "axes.labelcolor": COLOURS["ink"],
-    "axes.edgecolor": COLOURS["muted"],
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 11.0,
-    "axes.titlelocation": "left",
-    "grid.color": COLOURS["grid"],
-    "grid.linewidth": 0.8,
-    "xtick.color": COLOURS["muted"],
-    "ytick.color": COLOURS["muted"],
-    "xtick.labelcolor": COLOURS["ink"],
-    "ytick.labelcolor": COLOURS["ink"],
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "svg.fonttype": "none",
-    "figure.constrained_layout.use": True,
-    "figure.constrained_layout.h_pad": 0.09,
-    "figure.constrained_layout.w_pad": 0.09,
-}
-
-Arguments = ParamSpec("Arguments")
-Floats = NDArray[np.float64]
-Size = tuple[float, float]
-
-
-def _in_house_style(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
-    """Draw under this module's style, and leave matplotlib's global one as it was."""
-
-    @functools.wraps(draw)
-    def styled(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
-        import matplotlib
-
-        with matplotlib.rc_context(STYLE):
-            return draw(*args, **kwargs)
-
-    return styled
+__all__ = [
+    "Suggestion",
+    "class_curves",
+    "confusion_matrix",
+    "coverage",
+    "history",
+    "learning_rate_curve",
+    "png",
+    "reliability",
+    "schedule",
+    "svg",
+]
 
 
 @dataclass(frozen=True)
@@ -95,7 +53,7 @@ class Suggestion:
     chosen: bool = False
 
 
-@_in_house_style
+@in_house_style
 def learning_rate_curve(
     rates: ArrayLike,
     losses: ArrayLike,
@@ -113,7 +71,7 @@ def learning_rate_curve(
         suggestions: Learning rates to mark; the chosen one is drawn solid.
         size: Width and height in inches.
     """
-    figure, axes = _panel(*size)
+    figure, axes = panel(*size)
     rates, losses = np.asarray(rates, dtype=float), np.asarray(losses, dtype=float)
     front = losses if smoothed is None else np.asarray(smoothed, dtype=float)
     if smoothed is not None:
@@ -149,7 +107,7 @@ def _useful_range(losses: Floats) -> tuple[float, float]:
     return lowest - 0.15 * room, max(start + 0.8 * room, lowest + 1.5 * room)
 
 
-@_in_house_style
+@in_house_style
 def history(
     epochs: Mapping[str, Sequence[float]],
     best_epoch: int | None = None,
@@ -166,12 +124,9 @@ def history(
     """
     from matplotlib.ticker import MaxNLocator
 
-    panels = [
-        ("loss", "loss (nats)"),
-        ("accuracy", "accuracy (share of rows)"),
-    ]
-    shown = [p for p in panels if p[0] in epochs or f"val_{p[0]}" in epochs] or panels[:1]
-    figure, all_axes = _panels(size[0] * len(shown), size[1], len(shown))
+    known = [("loss", "loss (nats)"), ("accuracy", "accuracy (share of rows)")]
+    shown = [p for p in known if p[0] in epochs or f"val_{p[0]}" in epochs] or known[:1]
+    figure, all_axes = panels(size[0] * len(shown), size[1], len(shown))
     for axes, (name, label) in zip(all_axes, shown, strict=True):
         for k, (column, title) in enumerate([(name, "training"), (f"val_{name}", "validation")]):
             if column in epochs:
@@ -196,7 +151,7 @@ def _series(axes: Axes, values: Sequence[float], number: int, label: str) -> Non
     )
 
 
-@_in_house_style
+@in_house_style
 def schedule(
     learning_rates: ArrayLike, momentum: ArrayLike | None = None, *, size: Size = (6.4, 2.8)
 ) -> Figure:
@@ -207,7 +162,7 @@ def schedule(
         momentum: Adam's first beta by step, shape (steps,).
         size: Width and height in inches.
     """
-    figure, axes = _panel(*size)
+    figure, axes = panel(*size)
     rates = np.asarray(learning_rates, dtype=float)
     axes.plot(np.arange(1, len(rates) + 1), rates, color=COLOURS["first"], label="learning rate")
     axes.set(xlabel="training step (batches)", ylabel="learning rate")
@@ -222,7 +177,7 @@ def schedule(
     return figure
 
 
-@_in_house_style
+@in_house_style
 def confusion_matrix(confusion: ArrayLike, labels: Sequence[str]) -> Figure:
     """Counts and row shares, shaded by the share of the true class.
 
@@ -233,7 +188,7 @@ def confusion_matrix(confusion: ArrayLike, labels: Sequence[str]) -> Figure:
     counts = np.asarray(confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = max(3.4, 1.0 + 0.75 * len(labels))
-    figure, axes = _panel(size + 0.6, size)
+    figure, axes = panel(size + 0.6, size)
     for (true, predicted), count in np.ndenumerate(counts):
         share = shares[true, predicted]
         colour = COLOURS["first" if true == predicted else "second"]
@@ -260,14 +215,14 @@ def _square(x: int, y: int, colour: str, alpha: float) -> Any:  # noqa: ANN401 -
     )
 
 
-@_in_house_style
+@in_house_style
 def reliability(bins: Mapping[str, Reliability]) -> Figure:
     """Observed accuracy against stated probability, a line for each set of bins.
 
     Args:
         bins: By name, such as `before` and `after` temperature scaling; at most four.
     """
-    figure, axes = _panel(4.4, 3.8)
+    figure, axes = panel(4.4, 3.8)
     axes.plot([0, 1], [0, 1], color=COLOURS["muted"], ls=DASHES[2], lw=1.2, label="perfect")
     lowest = 1.0
     for k, (name, one) in enumerate(bins.items()):
@@ -286,7 +241,7 @@ def reliability(bins: Mapping[str, Reliability]) -> Figure:
     return figure
 
 
-@_in_house_style
+@in_house_style
 def coverage(covered: ArrayLike, accuracy: ArrayLike, chosen: float | None = None) -> Figure:
     """Accuracy of what is answered against the share that is answered.
 
@@ -295,7 +250,7 @@ def coverage(covered: ArrayLike, accuracy: ArrayLike, chosen: float | None = Non
         accuracy: Accuracy among them, shape (points,).
         chosen: The share that the model in use answers, to be marked.
     """
-    figure, axes = _panel(4.4, 3.2)
+    figure, axes = panel(4.4, 3.2)
     axes.plot(covered, accuracy, color=COLOURS["first"])
     if chosen is not None:
         axes.axvline(chosen, color=COLOURS["second"], ls=DASHES[1], lw=1.2)
@@ -303,12 +258,12 @@ def coverage(covered: ArrayLike, accuracy: ArrayLike, chosen: float | None = Non
     return figure
 
 
-@_in_house_style
+@in_house_style
 def class_curves(
     curves: Mapping[str, Curve], x_label: str, y_label: str, *, diagonal: bool = False
 ) -> Figure:
     """ROC or precision-recall curves, a line a class; more than four share four styles."""
-    figure, axes = _panel(4.4, 3.8)
+    figure, axes = panel(4.4, 3.8)
     if diagonal:
         axes.plot([0, 1], [0, 1], color=COLOURS["muted"], ls=DASHES[2], lw=1)
     for k, (label, curve) in enumerate(curves.items()):
@@ -319,52 +274,3 @@ def class_curves(
     if curves:
         axes.legend(fontsize=9, loc="lower right" if diagonal else "lower left")
     return figure
-
-
-def png(figure: Figure, path: Path | None = None, dpi: int = 160) -> bytes:
-    """The drawing as PNG on a light card; also written to `path` when given."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor=COLOURS["card"])
-    if path is not None:
-        path.write_bytes(buffer.getvalue())
-    return buffer.getvalue()
-
-
-def svg(figure: Figure, name: str, description: str) -> str:
-    """The drawing as an SVG element for an HTML page, in the page's own colours.
-
-    Args:
-        figure: What a function of this module returned.
-        name: Unique on the page; keeps the identifiers of several drawings apart.
-        description: What a person sees in it, for those who do not.
-    """
-    import matplotlib
-
-    buffer = io.StringIO()
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    element = buffer.getvalue().partition("<svg")[2]
-    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    for variable, colour in COLOURS.items():
-        element = element.replace(colour, f"var(--{variable})")
-    element = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font-size: \1px", element)
-    element = re.sub(r' (width|height)="[\d.]+pt"', "", element, count=2)
-    return f'<svg role="img" aria-label="{_attribute(description)}"{element}'
-
-
-def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-
-
-def _panel(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure of this size in inches and its axes."""
-    figure, (axes,) = _panels(width, height, 1)
-    return figure, axes
-
-
-def _panels(width: float, height: float, columns: int) -> tuple[Figure, list[Axes]]:
-    """A figure of this size in inches and its axes side by side."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height))
-    return figure, list(figure.subplots(1, columns, squeeze=False)[0])

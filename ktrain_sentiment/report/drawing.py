@@ -1,0 +1,133 @@
+"""The style of all pictures, and how one becomes PNG or SVG, without pyplot's global state.
+
+One drawing serves two ends. `png` writes it on a light card that reads on a light and on a dark
+page alike. `svg` gives a drawing whose colours are CSS variables, so that it follows the colours of
+the page it stands in. The colours are those of Okabe and Ito (2008), which people with any of the
+common kinds of colour blindness can tell apart, and no meaning hangs on colour alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Each colour is written to SVG as is and replaced there by the variable of its name, so no two
+# may be equal.
+COLOURS = {
+    "ink": "#1f2328",
+    "muted": "#57606a",
+    "grid": "#d8dee4",
+    "card": "#fdfdfc",
+    "first": "#0072b2",
+    "second": "#d55e00",
+    "third": "#009e73",
+    "fourth": "#a5588a",
+}
+SERIES = ("first", "second", "third", "fourth")
+MARKERS = ("o", "s", "^", "D")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1, 2)))
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 10.0,
+    "text.color": COLOURS["ink"],
+    "axes.labelcolor": COLOURS["ink"],
+    "axes.edgecolor": COLOURS["muted"],
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11.0,
+    "axes.titlelocation": "left",
+    "grid.color": COLOURS["grid"],
+    "grid.linewidth": 0.8,
+    "xtick.color": COLOURS["muted"],
+    "ytick.color": COLOURS["muted"],
+    "xtick.labelcolor": COLOURS["ink"],
+    "ytick.labelcolor": COLOURS["ink"],
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "svg.fonttype": "none",
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.09,
+    "figure.constrained_layout.w_pad": 0.09,
+}
+
+Arguments = ParamSpec("Arguments")
+Floats = NDArray[np.float64]
+Size = tuple[float, float]
+
+
+def in_house_style(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
+    """Draw under this module's style, and leave matplotlib's global one as it was."""
+
+    @functools.wraps(draw)
+    def styled(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
+        import matplotlib
+
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+def panel(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of this size in inches and its axes."""
+    figure, (axes,) = panels(width, height, 1)
+    return figure, axes
+
+
+def panels(width: float, height: float, columns: int) -> tuple[Figure, list[Axes]]:
+    """A figure of this size in inches and its axes side by side."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    return figure, list(figure.subplots(1, columns, squeeze=False)[0])
+
+
+def png(figure: Figure, path: Path | None = None, dpi: int = 160) -> bytes:
+    """The drawing as PNG on a light card; also written to `path` when given."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor=COLOURS["card"])
+    if path is not None:
+        path.write_bytes(buffer.getvalue())
+    return buffer.getvalue()
+
+
+def svg(figure: Figure, name: str, description: str) -> str:
+    """The drawing as an SVG element for an HTML page, in the page's own colours.
+
+    Args:
+        figure: What a function of this module returned.
+        name: Unique on the page; keeps the identifiers of several drawings apart.
+        description: What a person sees in it, for those who do not.
+    """
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    element = buffer.getvalue().partition("<svg")[2]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    # Every drawing calls its parts alike, and an identifier may stand on a page once only.
+    element = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", element)
+    for variable, colour in COLOURS.items():
+        element = element.replace(colour, f"var(--{variable})")
+    element = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font-size: \1px", element)
+    element = re.sub(r' (width|height)="[\d.]+pt"', "", element, count=2)
+    return f'<svg role="img" aria-label="{_attribute(description)}"{element}'
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import yaml
+
+from ktrain_sentiment.report.card import base_model, card_header, model_card
+
+
+def test_the_header_is_what_the_hub_reads(facts):
+    card = model_card(facts)
+    assert card.startswith("---\n")
+    header = yaml.safe_load(card.split("---\n")[1])
+    assert header["pipeline_tag"] == "text-classification"
+    assert header["base_model"] == "sentence-transformers/all-MiniLM-L6-v2"
+    assert header["license"] == "apache-2.0"
+    (result,) = header["model-index"][0]["results"]
+    assert result["dataset"] == {"name": "reviews.csv", "type": "reviews.csv", "split": "test"}
+    values = {metric["name"]: metric["value"] for metric in result["metrics"]}
+    assert values["Accuracy"] == pytest.approx(facts.evaluation.accuracy.value, abs=1e-4)
+
+
+def test_the_hubs_own_library_reads_the_header(facts):
+    cards = pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
+    data = cards.ModelCard(model_card(facts)).data
+    assert data.model_name == "reviews"
+    assert {result.metric_type for result in data.eval_results} >= {"accuracy", "f1"}
+
+
+def test_the_limits_are_those_of_this_run(facts):
+    card = model_card(facts)
+    assert "It learned from 120 texts of reviews.csv" in card
+    assert "first 64 tokens" in card
+    assert f"{facts.evaluation.n} test rows" in card
+
+
+def test_a_local_encoder_is_not_named_as_a_model_of_the_hub(facts):
+    learning = dataclasses.replace(facts.learning, encoder="./models/mine")
+    local = dataclasses.replace(facts, learning=learning)
+    assert base_model(local) is None
+    assert "base_model" not in card_header(local)
+    assert card_header(local)["license"] == "other"
+
+
+def test_data_of_the_hub_is_named_as_such(facts):
+    data = dataclasses.replace(facts.data, source="hub:stanfordnlp/sst2:train")
+    header = card_header(dataclasses.replace(facts, data=data))
+    assert header["datasets"] == ["stanfordnlp/sst2"]
+    assert header["model-index"][0]["results"][0]["dataset"]["name"] == "stanfordnlp/sst2"
+
+
+def test_labels_with_bars_do_not_break_the_tables(facts):
+    first, second = facts.evaluation.per_class
+    renamed = dataclasses.replace(first, label="happy|sad")
+    evaluation = dataclasses.replace(facts.evaluation, per_class=(renamed, second))
+    assert "| happy\\|sad |" in model_card(dataclasses.replace(facts, evaluation=evaluation))

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+
+from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.report.page import render, write_report
+from ktrain_sentiment.report.reading import read_run
+
+VOID = {"meta", "br", "col", "link", "img", "input"}
+
+
+class Outline(HTMLParser):
+    """Every element with its attributes, and whether the tags close as they opened."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.elements, self.words = [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def outline(page):
+    return Outline(page)
+
+
+def test_the_page_is_well_formed_and_no_identifier_stands_twice(outline):
+    assert outline.open == []
+    ids = Counter(a["id"] for _, a in outline.elements if "id" in a)
+    assert [name for name, times in ids.items() if times > 1] == []
+
+
+def test_the_page_asks_for_nothing_from_outside_and_runs_no_script(page, outline):
+    assert outline.all("script") == []
+    assert outline.all("link") == []
+    assert outline.all("img") == []
+    addresses = [v for _, a in outline.elements for k, v in a.items() if k in {"src", "href"}]
+    addresses += [v for _, a in outline.elements for k, v in a.items() if k == "xlink:href"]
+    assert [address for address in addresses if not address.startswith("#")] == []
+    assert [url for url in re.findall(r"url\(([^)]*)\)", page) if not url.startswith("#")] == []
+    assert "@import" not in page
+
+
+def test_every_link_and_reference_leads_somewhere_on_the_page(page, outline):
+    ids = {a["id"] for _, a in outline.elements if "id" in a}
+    targets = re.findall(r'href="#([^"]+)"', page) + re.findall(r"url\(#([^)]+)\)", page)
+    targets += [a["aria-labelledby"] for _, a in outline.elements if "aria-labelledby" in a]
+    assert set(targets) <= ids
+
+
+def test_the_page_has_landmarks_a_title_a_language_and_one_main_heading(outline):
+    assert outline.all("html")[0]["lang"] == "en"
+    for tag in ("title", "h1", "main", "header", "nav", "footer"):
+        assert len(outline.all(tag)) == 1, tag
+    assert all("aria-labelledby" in attributes for attributes in outline.all("section"))
+
+
+def test_every_drawing_says_what_it_shows_and_every_table_names_its_cells(outline):
+    drawings = outline.all("svg")
+    assert len(drawings) >= 7
+    assert all(a["role"] == "img" and len(a["aria-label"]) > 20 for a in drawings)
+    tables = len(outline.all("table"))
+    assert tables >= 6
+    assert len(outline.all("caption")) == tables
+    assert all(a.get("scope") in {"row", "col"} for a in outline.all("th"))
+
+
+def test_whatever_scrolls_can_be_scrolled_by_keyboard(outline):
+    regions = [a for tag, a in outline.elements if tag == "div" and a.get("class") == "scroll"]
+    assert regions
+    for tag, attributes in outline.elements:
+        if attributes.get("role") == "region":
+            assert attributes["tabindex"] == "0", tag
+            assert attributes["aria-label"], tag
+
+
+def test_texts_of_the_data_cannot_bring_markup_in(page):
+    assert "<script>" not in page
+    assert "</li> grand" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_the_figures_on_the_page_are_those_of_the_run(page, facts):
+    accuracy = facts.evaluation.accuracy
+    for value in (accuracy.value, accuracy.low, accuracy.high):
+        assert f"{100 * value:.1f}" in page
+    assert f"Of {accuracy.n} texts that training never saw" in page
+    assert facts.calibration.sentence.split(":")[0] in page
+    assert "TF-IDF + logistic regression" in page
+
+
+def test_mistakes_stand_there_with_their_words_marked(page, facts):
+    first = facts.errors.losses.iloc[0]
+    assert f"Row {first['row']}: " in page
+    assert '<mark class="for"' in page
+    assert '<mark class="against"' in page
+    assert facts.errors.faithfulness.sentence.split("(")[0].strip() in page.replace("&#x27;", "'")
+
+
+def test_without_test_rows_the_page_says_that_its_figures_are_too_good(run_without_test):
+    page = render(read_run(run_without_test.path))
+    assert "No rows were kept for a test" in page
+    assert "texts of the validation split" in page
+    Outline(page)
+
+
+def test_without_a_predictor_the_page_leaves_speed_and_marked_words_out(run_folder):
+    page = render(read_run(run_folder.path))
+    assert 'id="speed"' not in page
+    assert "<mark" not in page
+
+
+def test_a_model_that_is_no_better_than_the_baseline_is_said_to_be_so(facts):
+    names = ("TF-IDF + logistic regression", "the model")
+    worse = dataclasses.replace(facts.comparison, names=names, p_value=0.5)
+    page = render(dataclasses.replace(facts, comparison=worse))
+    assert "Read this first" in page
+    assert "Against TF-IDF: No difference can be shown" in page
+
+
+def test_a_slice_that_is_weak_is_named_at_the_top(facts):
+    weak = dataclasses.replace(facts.slices[0], p_value=0.001, rest=1.0)
+    top = render(dataclasses.replace(facts, slices=[weak])).split("<nav")[0]
+    assert f"Weak where {weak.column} is {weak.value}" in top
+
+
+def test_the_page_is_written_whole_over_an_earlier_one(facts, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    write_report(facts, path)
+    assert path.read_text("utf-8").startswith("<!doctype html>")
+    assert path.read_text("utf-8").endswith("</html>\n")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_folder_that_holds_no_finished_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match="finished run"):
+        read_run(tmp_path)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from ktrain_sentiment.report import plots
+from ktrain_sentiment.report.drawing import COLOURS
+
+pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+RATES = np.geomspace(1e-6, 1e-1, 60)
+LOSSES = 0.7 - 0.3 / (1 + np.exp(-3 * (np.log10(RATES) + 4))) + 1e6 * RATES**5
+
+
+def drawings():
+    marks = [plots.Suggestion("valley", 1e-4, chosen=True), plots.Suggestion("steepest", 3e-5)]
+    yield plots.learning_rate_curve(RATES, LOSSES, LOSSES, marks)
+    yield plots.history({"loss": [0.5, 0.3], "val_loss": [0.4, 0.35], "accuracy": [0.8, 0.9]}, 2)
+    yield plots.schedule([1e-5, 8e-5, 1e-6], [0.95, 0.85, 0.95])
+    yield plots.confusion_matrix(np.arange(9).reshape(3, 3), ["a", "b", "c"])
+    yield plots.coverage([0.1, 0.5, 1.0], [1.0, 0.9, 0.8], 0.5)
+
+
+def test_every_axis_says_what_it_measures():
+    for figure in drawings():
+        assert all(axes.get_ylabel() for axes in figure.axes)
+        assert any(axes.get_xlabel() for axes in figure.axes)
+
+
+def test_a_drawing_becomes_a_png_on_a_light_card(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    figure = plots.confusion_matrix([[5, 1], [2, 9]], ["no", "yes"])
+    data = plots.png(figure, tmp_path / "confusion.png")
+    assert (tmp_path / "confusion.png").read_bytes() == data
+    corner = image.open(io.BytesIO(data)).convert("RGB").getpixel((1, 1))
+    assert "#{:02x}{:02x}{:02x}".format(*corner) == COLOURS["card"]
+
+
+def test_a_drawing_for_the_page_takes_the_colours_of_the_page():
+    element = plots.svg(plots.coverage([0.1, 1.0], [1.0, 0.8]), "cover", 'More "text" & less')
+    assert element.startswith('<svg role="img" aria-label="More &quot;text&quot; &amp; less"')
+    assert "var(--first)" in element
+    assert "var(--ink)" in element
+    assert not [colour for colour in COLOURS.values() if colour in element]
+    assert 'id="cover-' in element
+
+
+def test_drawing_leaves_the_global_style_alone():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    list(drawings())
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_a_loss_that_explodes_does_not_flatten_the_curve():
+    (axes,) = plots.learning_rate_curve(RATES, np.where(RATES > 0.02, 1e9, LOSSES)).axes
+    assert axes.get_ylim()[1] < 2
+
+
+def test_a_search_of_losses_that_are_no_numbers_is_drawn_all_the_same():
+    plots.png(plots.learning_rate_curve(RATES[:3], [np.nan] * 3))
