@@ -29,7 +29,7 @@ _ENTITY = re.compile(
 )
 _MOST_LAYERS = 20
 _URL = re.compile(r"""\b(?:https?://|www\.)[^\s<>"]*[^\s<>"'.,;:!?)\]}…]""", re.IGNORECASE)
-_MENTION = re.compile(r"(?<![\w@.])@(?!user\b)\w{1,50}\b")
+_MENTION = re.compile(r"(?<![\w@])(?<!\w\.)@(?!user\b)\w{1,50}\b")
 
 
 def strip_html(text: str) -> str:

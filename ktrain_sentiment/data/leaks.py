@@ -36,7 +36,7 @@ class Leak:
     def __str__(self) -> str:
         return (
             f"{self.rows:,} of {self.total:,} {self.later} rows stand in {self.earlier} too, "
-            "exactly or nearly (--leaks drop leaves them out there)"
+            f"exactly or nearly (--leaks drop leaves them out of {self.earlier})"
         )
 
 

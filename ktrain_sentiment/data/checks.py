@@ -1,0 +1,254 @@
+"""What is wrong with a data set, found before it is trained on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pandas as pd
+
+from ktrain_sentiment.cleaning import strip_html
+from ktrain_sentiment.data.findings import Finding, count, examples, percent, shorten
+from ktrain_sentiment.data.labelled import LabelledTexts
+from ktrain_sentiment.data.labels import several_labels
+from ktrain_sentiment.data.language import languages
+from ktrain_sentiment.data.repeats import check_repeats
+from ktrain_sentiment.data.rows import is_blank
+from ktrain_sentiment.data.wordcheck import check_words
+
+LONG = 10_000
+"""Characters: far more than any common encoder reads."""
+LANGUAGE_SAMPLE = 10_000
+RARE = 20
+"""Rows: with fewer, a class can be neither learned nor judged."""
+DOMINANT = 0.7
+"""Share of the rows from which one class makes accuracy a poor figure."""
+_TAG_NAMES = "br|p|div|span|a|b|i|u|em|strong|small|li|ul|ol|h[1-6]|img|table|td|tr|blockquote"
+_TAG = re.compile(rf"</?(?:{_TAG_NAMES})\b[^<>]*>", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-f]+|[a-z]+\d?);", re.IGNORECASE)
+_MOJIBAKE = re.compile(
+    "\u00c3[\u0080-\u00bf]|\u00c2[\u0080-\u00bf]|\u00e2\u20ac|\ufffd|\u00f0\u0178"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+Check = Callable[[pd.DataFrame], list[Finding]]
+
+
+def check_rows(texts: LabelledTexts) -> tuple[Finding, ...]:
+    """Run all checks on the rows as they were read, before any is left out.
+
+    Args:
+        texts: As `read_rows` gives them.
+
+    Returns:
+        What was found; a check that finds nothing gives nothing.
+    """
+    frame = texts.frame
+    found = _check_blank(frame)
+    used = frame[~is_blank(frame["text"]) & ~is_blank(frame["label"])]
+    for check in _CHECKS:
+        found += check(used)
+    return tuple(found)
+
+
+def _check_blank(frame: pd.DataFrame) -> list[Finding]:
+    found = []
+    for column in ("text", "label"):
+        missing = frame[column].isna() | (frame[column] == "")
+        blank = is_blank(frame[column])
+        if blank.any():
+            spaces = int((blank & ~missing).sum())
+            only = f", {spaces:,} of them white space only" if spaces else ""
+            found.append(
+                Finding(
+                    check=f"no {column}",
+                    summary=f"{count(int(blank.sum()), 'row')} without {column}{only}",
+                    rows=int(blank.sum()),
+                    of=len(frame),
+                    weight="note",
+                    advice="these rows are left out; fill them in at the source if they matter",
+                    examples=examples(frame[blank]),
+                )
+            )
+    return found
+
+
+def _check_long(frame: pd.DataFrame) -> list[Finding]:
+    lengths = frame["text"].str.len()
+    long = lengths > LONG
+    if not long.any():
+        return []
+    return [
+        Finding(
+            check="very long texts",
+            summary=f"{count(int(long.sum()), 'text')} of more than {LONG:,} characters, the "
+            f"longest of {int(lengths.max()):,}",
+            rows=int(long.sum()),
+            of=len(frame),
+            weight="doubt",
+            advice="only their beginning will be read (--maxlen); are these single texts?",
+            examples=examples(frame[long], (f"{n:,} characters" for n in lengths[long])),
+        )
+    ]
+
+
+def _check_html(frame: pd.DataFrame) -> list[Finding]:
+    text = frame["text"]
+    tags = text.str.contains(_TAG)
+    entities = text.str.contains(_ENTITY)
+    entities &= text.where(entities, "").map(strip_html) != text
+    either = tags | entities
+    if not either.any():
+        return []
+    kinds = [count(int(tags.sum()), "text") + " with tags"] if tags.any() else []
+    kinds += [count(int(entities.sum()), "text") + " with entities"] if entities.any() else []
+    shown = frame[either]
+    seen = (", ".join(_html_in(text)) for text in shown["text"].head(5))
+    return [
+        Finding(
+            check="HTML remains",
+            summary=" and ".join(kinds),
+            rows=int(either.sum()),
+            of=len(frame),
+            weight="doubt",
+            advice="--cleaning html removes tags and resolves entities; the predictor then does "
+            "the same",
+            examples=examples(shown, seen),
+        )
+    ]
+
+
+def _html_in(text: str) -> list[str]:
+    marks = [match[0] for match in (*_TAG.finditer(text), *_ENTITY.finditer(text))]
+    return list(dict.fromkeys(shorten(mark, 30) for mark in marks))[:4]
+
+
+def _check_characters(frame: pd.DataFrame) -> list[Finding]:
+    found = []
+    kinds = {
+        "broken characters": (_MOJIBAKE, "were read or saved in the wrong encoding (such as Ã©)",
+                              "export them again as UTF-8, or name the file's --encoding"),
+        "control characters": (_CONTROL, "hold characters that no one can see",
+                               "look where they come from; most tokenizers drop them"),
+    }  # fmt: skip
+    for name, (pattern, what, advice) in kinds.items():
+        hit = frame["text"].str.contains(pattern)
+        if hit.any():
+            remarks = (repr(_first(pattern, text)) for text in frame["text"][hit].head(5))
+            found.append(
+                Finding(
+                    check=name,
+                    summary=f"{count(int(hit.sum()), 'text')} that {what}",
+                    rows=int(hit.sum()),
+                    of=len(frame),
+                    weight="doubt",
+                    advice=advice,
+                    examples=examples(frame[hit], remarks),
+                )
+            )
+    return found
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    return match[0] if match else ""
+
+
+def _check_language(frame: pd.DataFrame) -> list[Finding]:
+    step = max(1, -(-len(frame) // LANGUAGE_SAMPLE))
+    sample = frame.iloc[::step]
+    codes = pd.Series(languages(sample["text"]), index=sample.index)
+    certain = codes[codes != ""]
+    if len(certain) == 0:
+        return []
+    main = str(certain.mode().iloc[0])
+    other = certain[certain != main]
+    if len(other) == 0:
+        return []
+    listed = ", ".join(f"{code} {n:,}" for code, n in other.value_counts().head(6).items())
+    where = f"a sample of {len(sample):,} rows" if step > 1 else "all rows"
+    return [
+        Finding(
+            check="other languages",
+            summary=f"most texts are in {main}, {count(len(other), 'text')} of {where} surely "
+            f"not: {listed}",
+            rows=len(other),
+            of=len(sample),
+            weight="doubt",
+            advice="an encoder of one language makes little of others: leave these rows out, or "
+            "take a multilingual --encoder",
+            examples=examples(sample.loc[other.index], other),
+        )
+    ]
+
+
+def _check_rare(frame: pd.DataFrame) -> list[Finding]:
+    counts = frame["label"].value_counts()
+    rare = counts[counts < RARE]
+    if len(rare) == 0:
+        return []
+    named = ", ".join(f"{label} ({n})" for label, n in rare.head(12).items())
+    rows = frame[frame["label"].isin(rare.index)]
+    return [
+        Finding(
+            check="rare classes",
+            summary=f"{count(len(rare), 'class', 'classes')} with fewer than {RARE} rows: {named}",
+            rows=len(rows),
+            of=len(frame),
+            weight="doubt",
+            advice=f"--min-class-size {RARE} leaves them out, --drop-labels chooses, --map "
+            '"old,old=new" joins them; or collect more',
+            examples=examples(rows, rows["label"]),
+        )
+    ]
+
+
+def _check_balance(frame: pd.DataFrame) -> list[Finding]:
+    counts = frame["label"].value_counts()
+    if len(counts) < 2 or counts.iloc[0] <= DOMINANT * len(frame):
+        return []
+    return [
+        Finding(
+            check="imbalance",
+            summary=f"{percent(counts.iloc[0] / len(frame))} of the rows are {counts.index[0]!r}: "
+            "who always says so is that accurate",
+            rows=int(counts.iloc[0]),
+            of=len(frame),
+            weight="doubt",
+            advice="judge by macro-F1, not by accuracy; --class-weight balanced may help",
+        )
+    ]
+
+
+def _check_several(frame: pd.DataFrame) -> list[Finding]:
+    separators = several_labels(frame["label"])
+    several = separators != ""
+    if not several.any():
+        return []
+    kinds = frame["label"][several].value_counts()
+    named = ", ".join(f"{label} ({n})" for label, n in kinds.head(6).items())
+    return [
+        Finding(
+            check="several labels",
+            summary=f"{count(int(several.sum()), 'row')} with several labels in one: {named}",
+            rows=int(several.sum()),
+            of=len(frame),
+            weight="doubt",
+            advice="--multi-label keep makes classes of their own, drop leaves them out, split "
+            "gives each label a row",
+            examples=examples(frame[several], frame["label"][several]),
+        )
+    ]
+
+
+_CHECKS: tuple[Check, ...] = (
+    _check_long,
+    _check_html,
+    _check_characters,
+    check_repeats,
+    _check_language,
+    _check_several,
+    _check_rare,
+    _check_balance,
+    check_words,
+)
