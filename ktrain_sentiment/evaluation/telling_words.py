@@ -1,15 +1,11 @@
 """Which pairs of classes are confused, and the words that mark the confused texts.
 
-Words are ranked by their log-odds in the confused texts against the texts of the same true class
-that were predicted rightly, with an informative Dirichlet prior from all texts, as z-scores
-(Monroe, Colaresi and Quinn 2008, "Fightin' Words"). Rare words do not win by accident, and stop
-words need no list.
+Words are ranked by how much more frequent they are in the confused texts than in the texts of the
+same true class that were predicted rightly (see `words.telling`).
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,9 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-WORD = re.compile(r"[^\W_](?:[\w'\u2019]*[^\W_])?")
-PRIOR_WORDS = 100.0
-"""Words' worth of prior: how much text of a group it takes to outweigh the background."""
+from ktrain_sentiment.words import count_words, telling
 
 
 @dataclass(frozen=True)
@@ -79,34 +73,6 @@ def confusions(
         )
         found.append(pair)
     return tuple(sorted(found, key=lambda pair: (-pair.count, pair.true, pair.predicted)))
-
-
-def count_words(texts: Iterable[str]) -> Counter[str]:
-    """How often each word occurs, letter case aside."""
-    return Counter(word for text in texts for word in WORD.findall(text.lower()))
-
-
-def telling(
-    inside: Counter[str], outside: Counter[str], background: Counter[str]
-) -> list[tuple[str, float]]:
-    """Words that are more frequent inside than outside, by falling z-score, those above 1 only.
-
-    Args:
-        inside: Word counts of the texts to describe.
-        outside: Word counts of the texts to tell them from.
-        background: Word counts of all texts, the prior.
-    """
-    scale = PRIOR_WORDS / max(background.total(), 1)
-    n_inside, n_outside = inside.total() + PRIOR_WORDS, outside.total() + PRIOR_WORDS
-    scores = []
-    for word, count in inside.items():
-        prior = scale * background[word]
-        here, there = count + prior, outside[word] + prior
-        # The small number keeps texts of one and the same word from dividing by nothing.
-        odds_here = math.log(here / (n_inside - here + 1e-6))
-        odds_there = math.log(there / (n_outside - there + 1e-6))
-        scores.append((word, (odds_here - odds_there) / math.sqrt(1 / here + 1 / there)))
-    return sorted((s for s in scores if s[1] > 1), key=lambda s: (-s[1], s[0]))
 
 
 def _pick(bags: Sequence[Counter[str]], rows: NDArray[np.int64]) -> Counter[str]:

@@ -12,7 +12,8 @@ from ktrain_sentiment.evaluation.label_noise import (
     label_error_table,
 )
 from ktrain_sentiment.evaluation.neighbours import nearest
-from ktrain_sentiment.evaluation.telling_words import confusions, telling
+from ktrain_sentiment.evaluation.telling_words import confusions
+from ktrain_sentiment.words import telling
 
 TEXTS = ["fine", "poor", "odd", "grand"]
 TABLE = np.array([[0.9, 0.1], [0.3, 0.7], [0.95, 0.05], [0.2, 0.8]])
