@@ -1,0 +1,195 @@
+"""A data set at a glance: classes, lengths, telling words, findings, samples."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ktrain_sentiment.data import lengths as measuring
+from ktrain_sentiment.data.checks import check_rows
+from ktrain_sentiment.data.findings import Example, Finding, count, examples, percent, shorten
+from ktrain_sentiment.data.labelled import LabelledTexts, Splits
+from ktrain_sentiment.data.lengths import LengthSummary
+from ktrain_sentiment.data.repeats import check_splits
+from ktrain_sentiment.data.splitnames import SPLIT_NAMES
+from ktrain_sentiment.words import count_words, telling
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+TELLING_WORDS = 10
+SAMPLE_ROWS = 3
+_SAMPLE = 100_000
+_LEAST_OCCURRENCES = 3
+
+
+@dataclass(frozen=True)
+class ClassProfile:
+    """One class of a data set.
+
+    Attributes:
+        label: Its name.
+        rows: How many rows have it.
+        share: Their share of all rows.
+        by_split: How many in train, validation and test.
+        words: Its most telling words with their z-scores, the strongest first.
+        samples: Some of its rows.
+    """
+
+    label: str
+    rows: int
+    share: float
+    by_split: Mapping[str, int]
+    words: tuple[tuple[str, float], ...]
+    samples: tuple[Example, ...]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What there is to know about a data set before training on it.
+
+    Attributes:
+        source: What was read.
+        rows_read: Rows in the source.
+        rows_used: Rows after those that cannot be used or are not wanted.
+        sizes: Rows in train, validation and test.
+        classes: The classes, largest first.
+        lengths: How long the texts are.
+        findings: What the checks found, the worst first.
+        notes: What was chosen and left out on the way.
+        cleaning: Steps that were applied to the texts.
+        fingerprint: SHA-256 of the splits.
+    """
+
+    source: str
+    rows_read: int
+    rows_used: int
+    sizes: Mapping[str, int]
+    classes: tuple[ClassProfile, ...]
+    lengths: LengthSummary
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    cleaning: tuple[str, ...]
+    fingerprint: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+def profile(
+    read: LabelledTexts,
+    kept: LabelledTexts,
+    splits: Splits,
+    tokenizer: Tokenizer | None = None,
+    maxlen: int | None = None,
+) -> Profile:
+    """Look at a data set from all sides.
+
+    Args:
+        read: All rows, as `read_rows` gives them.
+        kept: Those that are used, as `keep_rows` gives them.
+        splits: Those rows, divided.
+        tokenizer: Of the encoder that will read the texts; words are counted without one.
+        maxlen: If given, texts that it would cut are a finding.
+    """
+    texts = kept.frame["text"]
+    sample = texts.iloc[:: max(1, -(-len(texts) // measuring.SAMPLE))].tolist()
+    if tokenizer is None:
+        own_lengths, unit = measuring.word_lengths(sample), "words"
+    else:
+        own_lengths, unit = measuring.token_lengths(sample, tokenizer), "tokens"
+    findings = [*check_rows(read), *check_splits(splits)]
+    if maxlen is not None and tokenizer is not None:
+        findings += _cut(kept.frame, own_lengths, maxlen)
+    return Profile(
+        source=kept.source,
+        rows_read=len(read),
+        rows_used=len(kept),
+        sizes=splits.sizes(),
+        classes=_classes(kept.frame, splits),
+        lengths=measuring.summarise(own_lengths, unit),
+        findings=tuple(sorted(findings, key=_badness)),
+        notes=(*kept.notes, *splits.notes),
+        cleaning=tuple(splits.cleaning),
+        fingerprint=splits.fingerprint,
+    )
+
+
+def _badness(finding: Finding) -> int:
+    return ("harm", "doubt", "note").index(finding.weight)
+
+
+def _cut(frame: pd.DataFrame, own_lengths: measuring.Lengths, maxlen: int) -> list[Finding]:
+    cut = own_lengths > maxlen
+    if not cut.any():
+        return []
+    sample = frame.iloc[:: max(1, -(-len(frame) // measuring.SAMPLE))]
+    lost = (own_lengths[cut] - maxlen).sum() / own_lengths.sum()
+    half = int((own_lengths > 2 * maxlen).sum())
+    return [
+        Finding(
+            check="cut texts",
+            summary=f"--maxlen {maxlen} cuts {count(int(cut.sum()), 'text')} "
+            f"({percent(cut.mean())}), {half:,} of them by more than half; "
+            f"{percent(float(lost))} of all tokens are not read",
+            rows=int(cut.sum()),
+            of=len(own_lengths),
+            weight="doubt" if cut.mean() > 1 - measuring.COVERED else "note",
+            advice="a greater --maxlen reads more and takes longer, see the lengths",
+            examples=examples(sample[cut], (f"{n:,} tokens" for n in own_lengths[cut])),
+        )
+    ]
+
+
+def _classes(frame: pd.DataFrame, splits: Splits) -> tuple[ClassProfile, ...]:
+    counts = frame["label"].value_counts()
+    by_split = {
+        name: getattr(splits, name)["label"].value_counts().to_dict() for name in SPLIT_NAMES
+    }
+    words = telling_words(frame)
+    return tuple(
+        ClassProfile(
+            label=str(label),
+            rows=int(rows),
+            share=float(rows / len(frame)),
+            by_split={name: int(own.get(label, 0)) for name, own in by_split.items()},
+            words=words[str(label)],
+            samples=_samples(frame[frame["label"] == label]),
+        )
+        for label, rows in counts.items()
+    )
+
+
+def _samples(rows: pd.DataFrame) -> tuple[Example, ...]:
+    """Rows from the whole length of the source, the same each time."""
+    picked = rows.iloc[:: max(1, -(-len(rows) // SAMPLE_ROWS))].head(SAMPLE_ROWS)
+    return tuple(
+        Example(int(row), shorten(text, 240))
+        for row, text in zip(picked["row"], picked["text"], strict=True)
+    )
+
+
+def telling_words(frame: pd.DataFrame) -> dict[str, tuple[tuple[str, float], ...]]:
+    """The words that tell each class from the others, with z-scores, the strongest first.
+
+    Args:
+        frame: Columns `text` and `label`; every n-th row of a very large one is taken.
+    """
+    sample = frame.iloc[:: max(1, -(-len(frame) // _SAMPLE))]
+    bags = {str(label): count_words(rows["text"]) for label, rows in sample.groupby("label")}
+    everything = sum(bags.values(), Counter[str]())
+    found = {str(label): () for label in frame["label"].unique()}
+    return found | {
+        label: tuple(
+            (word, score)
+            for word, score in telling(bag, everything - bag, everything)
+            if bag[word] >= _LEAST_OCCURRENCES
+        )[:TELLING_WORDS]
+        for label, bag in bags.items()
+    }
