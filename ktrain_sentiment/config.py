@@ -22,6 +22,9 @@ else:
     Group = OmitArgPrefixes
 """Marks a field that is itself a configuration, whose flags take no prefix."""
 
+VARIED = ("encoder", "batch_size", "freeze", "maxlen", "weight_decay")
+"""Settings that find_lr.py can vary."""
+
 Policy = Literal["onecycle", "triangular", "sgdr", "constant", "linear"]
 Split = Literal["train", "validation", "test"]
 CleaningStep = Literal["html", "urls", "mentions", "unicode", "spaces"]
@@ -202,6 +205,45 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassicConfig:
+    """Which of ktrain's own text classifiers, and what it sees of a text."""
+
+    classic: Literal["nbsvm", "fasttext", "logreg", "bigru", "standard_gru"] = "nbsvm"
+    """The model, by ktrain's name."""
+
+    words: int = 20_000
+    """How many of the commonest words are kept."""
+
+    ngrams: int | None = None
+    """Longest sequence of words that is a feature of its own; nbsvm 3, the others 1."""
+
+    features: int = 2_000
+    """Features of a text that are used; of longer texts the last ones."""
+
+    vectors: Path | None = None
+    """Word vectors for bigru: a text file in word2vec's or GloVe's format, gzipped or not."""
+
+    def __post_init__(self) -> None:
+        """Refuse what the models cannot take, and say which file bigru needs."""
+        for name in ("words", "features"):
+            if getattr(self, name) < 2:
+                raise ConfigError(f"--{name} {getattr(self, name)}: must be at least 2")
+        if self.ngrams is not None and self.ngrams < 1:
+            raise ConfigError(f"--ngrams {self.ngrams}: must be at least 1")
+        if self.classic == "bigru":
+            self._check_bigru()
+
+    def _check_bigru(self) -> None:
+        if self.vectors is None:
+            raise ConfigError(
+                "--classic bigru needs --vectors FILE (word vectors as GloVe or fastText publish "
+                "them); standard_gru learns its own"
+            )
+        if self.ngrams not in (None, 1):
+            raise ConfigError(f"--ngrams {self.ngrams}: bigru reads single words, leave it out")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ComputeConfig:
     """What to compute on, and how exactly."""
 
@@ -323,6 +365,35 @@ class SearchConfig:
             )
         if self.search_steps < 2:
             raise ConfigError(f"--search-steps {self.search_steps}: must be at least 2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExploreConfig:
+    """What to compare when exploring learning rates."""
+
+    vary: str = ""
+    """Search once for each value of a setting and overlay the curves: "batch_size=16,32,64";
+    encoder, batch_size, freeze, maxlen and weight_decay can be varied."""
+
+    verify: bool = False
+    """Train shortly at each suggestion and at a grid around it; show which won on validation."""
+
+    verify_rows: int = 2000
+    """Training rows of each short training."""
+
+    verify_epochs: int = 1
+    """Epochs of each short training, with the chosen policy."""
+
+    def __post_init__(self) -> None:
+        """Refuse a setting that cannot be varied."""
+        name, equals, values = self.vary.partition("=")
+        if self.vary and (name.replace("-", "_") not in VARIED or not equals or not values):
+            raise ConfigError(
+                f"--vary {self.vary}: wanted one of {', '.join(VARIED)} with its values, "
+                "such as batch_size=16,32"
+            )
+        if self.verify_rows < 1 or self.verify_epochs < 1:
+            raise ConfigError("--verify-rows and --verify-epochs: must be at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)

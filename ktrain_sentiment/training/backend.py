@@ -95,6 +95,8 @@ def _open(config: ComputeConfig) -> Backend:
     precision = _set_precision(tf, device, config.precision)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
+    # Dropout draws from generators whose state can be saved, so that a run can be resumed.
+    tf.keras.backend.experimental.enable_tf_random_generator()
     ktrain = import_ktrain()
     transformers = importlib.import_module("transformers")
     transformers.logging.set_verbosity_error()

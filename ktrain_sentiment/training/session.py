@@ -44,7 +44,7 @@ from ktrain_sentiment.training.policies import (
     make_learner,
     planned_epochs,
 )
-from ktrain_sentiment.training.state import build_slots
+from ktrain_sentiment.training.state import build_state
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def open_session(
     )
     with scratch_folder():
         learner = make_learner(backend, model, train, validation, config.batch_size)
-    build_slots(model)
+    build_state(backend, model, len(splits.labels))
     return Session(backend, pipeline, model, learner, config, weights)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import require
 from ktrain_sentiment.files import staged_file
-from ktrain_sentiment.training.backend import Untyped
+from ktrain_sentiment.training.backend import Backend, Untyped
 
 HYPERPARAMETERS = ("lr", "beta_1")
 """What ktrain's policies change in the optimiser while training."""
@@ -76,21 +76,33 @@ def _optimizer_variables(optimizer: Untyped) -> list[Untyped]:
 
 def random_states(model: Untyped) -> list[Untyped]:
     """State variables of the generators of the model's dropout layers, in a fixed order."""
-    states = []
-    for module in model.submodules:
-        generator = getattr(getattr(module, "_random_generator", None), "_generator", None)
-        if generator is not None:
-            states.append(generator.state)
-    return states
+    inner = (getattr(generator, "_generator", None) for generator in _generators(model))
+    return [generator.state for generator in inner if generator is not None]
 
 
-def build_slots(model: Untyped) -> None:
-    """Make the optimiser's variables, which it would otherwise make at its first step."""
+def _generators(model: Untyped) -> list[Untyped]:
+    found = (getattr(module, "_random_generator", None) for module in model.submodules)
+    return [generator for generator in found if generator is not None]
+
+
+def build_state(backend: Backend, model: Untyped, classes: int) -> None:
+    """Make every variable that training has: slots, metrics and random generators.
+
+    Keras makes them at the first step, which is too late to put saved values into them.
+    """
     optimizer = model.optimizer
     if hasattr(optimizer, "_create_all_weights"):
         optimizer._create_all_weights(model.trainable_variables)
     else:
         optimizer.build(model.trainable_variables)
+    example = backend.tf.zeros([1, classes])
+    model.compiled_loss.build(example)
+    model.compiled_metrics.build(example, example)
+    for metric in model.metrics:
+        metric.update_state(example, example)
+        metric.reset_state()
+    for generator in _generators(model):
+        generator._maybe_init()
 
 
 def _hyperparameter(model: Untyped, name: str) -> float | None:

@@ -1,13 +1,14 @@
 """Whole tasks from end to end: what the scripts call, and what a notebook can call."""
 
-from ktrain_sentiment.workflow.searching import read_found_rate, save_search, search_figures
-from ktrain_sentiment.workflow.training import RunResult, summary_figures, train
+from ktrain_sentiment.workflow.exploring import Exploration, exploration_tables, explore
+from ktrain_sentiment.workflow.training import RunResult, describe, summary_figures, train
 
 __all__ = [
+    "Exploration",
     "RunResult",
-    "read_found_rate",
-    "save_search",
-    "search_figures",
+    "describe",
+    "exploration_tables",
+    "explore",
     "summary_figures",
     "train",
 ]

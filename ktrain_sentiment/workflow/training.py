@@ -321,3 +321,17 @@ def summary_figures(result: RunResult) -> dict[str, Any]:
         "predictor": str(result.folder.predictor),
         "run": str(result.folder.path),
     }
+
+
+def describe(result: RunResult) -> str:
+    """What a run came to, in two sentences."""
+    line = summary_figures(result)
+    low, high = line["accuracy_interval"]
+    gain = 100 * (line["accuracy"] - line["baseline_accuracy"])
+    return (
+        f"Of {line['rows']:,} {line['split']} rows, {100 * line['accuracy']:.1f} % are classified "
+        f"rightly (95 % interval {100 * low:.1f} to {100 * high:.1f}); TF-IDF with logistic "
+        f"regression manages {100 * line['baseline_accuracy']:.1f} %, {gain:.1f} points less. "
+        f"Trained in {line['train_seconds']:.0f} s at a maximum learning rate of "
+        f"{line['learning_rate']:.1e}."
+    )

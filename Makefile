@@ -1,0 +1,61 @@
+# Everything a newcomer needs: `make demo` and `make test`. Both need Python 3.11 or 3.12 and a
+# package index, nothing else; the environment is made once and kept in .venv.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+UV_VERSION := 0.11.31
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format lock docs bench bench-training bench-inference clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+install: $(STAMP) ## Make the environment in .venv from requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@echo "==> making the environment in $(VENV) with $(PYTHON) (once, about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
+		|| { echo "wanted Python 3.11 or 3.12, got $$($(PYTHON) --version); set PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: $(STAMP) ## Prepare real reviews, train, judge, save, predict; quick when run again
+	@echo "==> demo: movie-review sentences, small encoder, about five minutes on two cores"
+	@$(BIN)/python scripts/demo.py
+
+test: check ## Check the style and run all tests
+	@echo "==> tests"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+check: $(STAMP) ## Check style (ruff) and types (mypy)
+	@echo "==> style and types"
+	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+
+format: $(STAMP) ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix --quiet .
+
+lock: ## Resolve requirements again into requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--no-header --no-emit-index-url --no-emit-find-links \
+		requirements.txt requirements/dev.txt requirements/build.txt -o requirements.lock
+
+bench: bench-training bench-inference ## Run all benchmarks (hours)
+
+bench-training: $(STAMP) ## Training speed beside plain ktrain and the Hugging Face Trainer
+	@$(BIN)/python benchmarks/training.py
+
+bench-inference: $(STAMP) ## Prediction speed beside ktrain, the pipeline and OpenVINO
+	@$(BIN)/python benchmarks/inference.py
+
+clean: ## Remove the environment, runs and caches (corpora and encoders stay)
+	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,252 @@
+"""Learning-rate exploration: several searches side by side, and what short trainings say."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import math
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ktrain_sentiment.config import ExploreConfig, TrainingSettings
+from ktrain_sentiment.data import Splits, read_labelled, split
+from ktrain_sentiment.encoders import resolve
+from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.report import plots
+from ktrain_sentiment.report.overlay import (
+    Line,
+    learning_rate_overlay,
+    suggestions_table,
+    trials_table,
+)
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.settings import from_flat, to_flat
+from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.training.finder import LearningRateCurve
+from ktrain_sentiment.training.session import fit, open_session
+from ktrain_sentiment.workflow.searching import (
+    explain_choice,
+    run_search,
+    save_search,
+    search_figures,
+)
+
+log = logging.getLogger(__name__)
+
+GRID = (1 / 3, 3.0)
+"""Factors around the chosen rate at which `verify` trains besides the suggestions."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A short training at one learning rate.
+
+    Attributes:
+        learning_rate: The maximum learning rate.
+        origin: The rule that suggested it, or its place in the grid.
+        loss: Loss on validation rows, at the best epoch.
+        macro_f1: Macro F1 on validation rows, at the best epoch.
+        seconds: Time of the training.
+    """
+
+    learning_rate: float
+    origin: str
+    loss: float
+    macro_f1: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """What an exploration found.
+
+    Attributes:
+        folder: Where it was written.
+        curves: Curves by name; the first one is that of the settings as given.
+        trials: Short trainings, best first; empty without `verify`.
+        conclusion: What to take, in a sentence.
+        figures: All of it, ready for JSON.
+    """
+
+    folder: RunFolder
+    curves: dict[str, LearningRateCurve]
+    trials: tuple[Trial, ...]
+    conclusion: str
+    figures: dict[str, Any]
+
+
+def explore(
+    settings: TrainingSettings, exploring: ExploreConfig, *, quiet: bool = False
+) -> Exploration:
+    """Search a learning rate for each variant, and verify the suggestions when asked.
+
+    Raises:
+        InputError: The data, the encoder or the settings cannot be used.
+        TrainingError: The loss was not a number from the start.
+    """
+    folder = _folder(settings)
+    if folder.lr_find("json").exists() and not settings.output.overwrite:
+        raise InputError(
+            f"{folder.lr_find('json')} exists: choose another --run, or add --overwrite"
+        )
+    texts = read_labelled(settings.source)
+    splits = split(texts, settings.division)
+    for note in (*texts.notes, *splits.notes):
+        log.info("%s", note)
+    curves = {}
+    for name, variant in variants(settings, exploring.vary):
+        log.info("%s", name)
+        session = open_session(
+            resolve(variant.text.encoder), splits, variant.text, variant.training, variant.compute
+        )
+        curves[name] = run_search(session, variant.search, quiet=quiet)
+    trials: tuple[Trial, ...] = ()
+    if exploring.verify:
+        trials = verify(settings, exploring, splits, next(iter(curves.values())))
+    return _write(folder, curves, trials, len(splits.validation))
+
+
+def _folder(settings: TrainingSettings) -> RunFolder:
+    if settings.output.run is not None:
+        return RunFolder(settings.output.run)
+    name = Path(settings.source.data.replace(":", "/")).stem or "run"
+    return RunFolder(Path("runs") / f"{name}-lr")
+
+
+def variants(settings: TrainingSettings, vary: str) -> Iterator[tuple[str, TrainingSettings]]:
+    """The settings for each value of the varied setting; the settings themselves without one.
+
+    Args:
+        settings: The settings as given.
+        vary: `name=value,value`, or empty.
+    """
+    name, _, values = vary.partition("=")
+    key = name.replace("-", "_")
+    if not vary:
+        yield settings.text.encoder, settings
+        return
+    flat = to_flat(TrainingSettings(**vars(_only(settings))))
+    for value in values.split(","):
+        typed = value if isinstance(flat[key], str) else type(flat[key])(value)
+        yield f"{name} {value}", from_flat(TrainingSettings, {**flat, key: typed}, "--vary")
+
+
+def _only(settings: TrainingSettings) -> TrainingSettings:
+    names = [entry.name for entry in dataclasses.fields(TrainingSettings)]
+    return TrainingSettings(**{name: getattr(settings, name) for name in names})
+
+
+def verify(
+    settings: TrainingSettings, exploring: ExploreConfig, splits: Splits, curve: LearningRateCurve
+) -> tuple[Trial, ...]:
+    """Train shortly at each candidate rate on the same rows with the same seed; best first."""
+    small = dataclasses.replace(splits, train=splits.train.head(exploring.verify_rows))
+    training = dataclasses.replace(
+        settings.training, epochs=exploring.verify_epochs, keep_best="loss"
+    )
+    trials = []
+    for origin, rate in candidates(curve):
+        log.info("training shortly at %.1e (%s)", rate, origin)
+        session = open_session(
+            resolve(settings.text.encoder), small, settings.text, training, settings.compute
+        )
+        with tempfile.TemporaryDirectory() as scratch:
+            fitted = fit(session, rate, Checkpoints(Path(scratch)), checkpoint_every=10**9)
+        best = fitted.history.loc[fitted.best_epoch - 1]
+        trials.append(
+            Trial(
+                rate, origin, float(best["val_loss"]), float(best["val_macro_f1"]), fitted.seconds
+            )
+        )
+    return tuple(sorted(trials, key=lambda trial: trial.loss))
+
+
+def candidates(curve: LearningRateCurve) -> list[tuple[str, float]]:
+    """Rates to try: each suggestion, and a grid around the chosen one; near-equal ones once."""
+    reading = curve.reading
+    if reading.chosen is None:
+        return []
+    found = [(s.rule, s.learning_rate) for s in reading.suggestions]
+    chosen = reading.chosen.learning_rate
+    found += [(f"{factor:.2g} x {reading.chosen.rule}", chosen * factor) for factor in GRID]
+    kept: list[tuple[str, float]] = []
+    for origin, rate in found:
+        if all(abs(math.log(rate / other)) > math.log(1.2) for _, other in kept):
+            kept.append((origin, rate))
+    return kept
+
+
+def conclude(curves: dict[str, LearningRateCurve], trials: tuple[Trial, ...], rows: int) -> str:
+    """What to take and why, in words."""
+    if not trials:
+        return "; ".join(
+            f"{name}: {explain_choice(search_figures(curve))}" for name, curve in curves.items()
+        )
+    best = trials[0]
+    # One standard error of a share near the best one, with this many rows.
+    error = math.sqrt(max(best.macro_f1 * (1 - best.macro_f1), 1e-9) / max(rows, 1))
+    equals = [t for t in trials[1:] if abs(t.macro_f1 - best.macro_f1) < 2 * error]
+    tail = (
+        f"; with {rows} rows it cannot be told from "
+        + ", ".join(f"{t.learning_rate:.1e}" for t in equals)
+        if equals
+        else ""
+    )
+    return (
+        f"{best.learning_rate:.2e} ({best.origin}) won the short trainings, with a validation "
+        f"loss of {best.loss:.3f} and a macro F1 of {100 * best.macro_f1:.1f} %{tail}"
+    )
+
+
+def _write(
+    folder: RunFolder, curves: dict[str, LearningRateCurve], trials: tuple[Trial, ...], rows: int
+) -> Exploration:
+    save_search(next(iter(curves.values())), folder)
+    conclusion = conclude(curves, trials, rows)
+    figures = {
+        **search_figures(next(iter(curves.values()))),
+        "curves": {name: search_figures(curve) for name, curve in curves.items()},
+        "trials": [dataclasses.asdict(trial) for trial in trials],
+        "conclusion": conclusion,
+        "run": str(folder.path),
+    }
+    with staged_file(folder.lr_find("json"), overwrite=True) as path:
+        path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if len(curves) > 1:
+        with staged_file(folder.lr_find("png"), overwrite=True) as path:
+            plots.png(learning_rate_overlay(_lines(curves)), path)
+    return Exploration(folder, curves, trials, conclusion, figures)
+
+
+def _lines(curves: dict[str, LearningRateCurve]) -> dict[str, Line]:
+    return {
+        name: Line(
+            curve.rates[: len(curve.reading.smoothed)],
+            curve.reading.smoothed,
+            None if curve.reading.chosen is None else curve.reading.chosen.learning_rate,
+        )
+        for name, curve in curves.items()
+    }
+
+
+def exploration_tables(found: Exploration) -> list[Any]:
+    """Tables for the screen: the suggestions of each search, and the short trainings."""
+    tables = [
+        suggestions_table(
+            name,
+            [
+                (s.rule, s.learning_rate, s.why, s is curve.reading.chosen)
+                for s in curve.reading.suggestions
+            ],
+        )
+        for name, curve in found.curves.items()
+        if curve.reading.suggestions
+    ]
+    if found.trials:
+        tables.append(trials_table([dataclasses.astuple(trial) for trial in found.trials]))
+    return tables

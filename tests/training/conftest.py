@@ -1,0 +1,34 @@
+"""Sessions on a tiny encoder, quick enough to train in a test."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
+from ktrain_sentiment.data.labelled import Splits
+
+
+def frame_of(pairs: list[tuple[str, str]]) -> pd.DataFrame:
+    frame = pd.DataFrame(pairs, columns=["text", "label"])
+    return frame.assign(row=range(1, len(frame) + 1))
+
+
+@pytest.fixture(scope="session")
+def splits(reviews: list[tuple[str, str]]) -> Splits:
+    labels = tuple(sorted({label for _, label in reviews}))
+    return Splits(
+        frame_of(reviews[:300]), frame_of(reviews[300:400]), frame_of(reviews[400:600]), labels
+    )
+
+
+@pytest.fixture
+def open_tiny(tiny_bert: Path, splits: Splits) -> Callable[..., Any]:
+    from ktrain_sentiment.training.session import open_session
+
+    def make(**settings: Any) -> Any:
+        config = TrainConfig(**{"epochs": 2, "batch_size": 16, **settings})
+        return open_session(tiny_bert, splits, EncoderConfig(maxlen=32), config, ComputeConfig())
+
+    return make

@@ -1,0 +1,71 @@
+"""A run that was stopped and resumed ends exactly as one that never was."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ktrain_sentiment.training.backend import open_backend
+from ktrain_sentiment.training.callbacks import as_callback
+from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.training.session import fit
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing of ours catches it."""
+
+
+class KillAt:
+    """Ends training just before a step."""
+
+    def __init__(self, epoch: int, step: int) -> None:
+        super().__init__()
+        self.when = (epoch, step)
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if (self.epoch, batch) == self.when:
+            raise Killed
+
+
+POLICIES = ["onecycle", "triangular", "sgdr", "linear"]
+
+
+def outcome(session: Any, fitted: Any) -> tuple[list[np.ndarray], list[dict[str, float]], Any]:
+    history = fitted.history.to_dict("records")
+    return session.model.get_weights(), history, fitted.schedule
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_run_killed_twice_ends_like_the_unbroken_one(
+    open_tiny: Callable[..., Any], tmp_path: Path, policy: str
+) -> None:
+    settings = {"policy": policy, "epochs": 3, "cycle_length": 1, "early_stopping": 3}
+    session = open_tiny(**settings)
+    unbroken = outcome(session, fit(session, 1e-3, Checkpoints(tmp_path / "a"), 4, quiet=True))
+    backend = open_backend()
+    for moment in [(0, 7), (1, 2)]:
+        session = open_tiny(**settings)
+        kill = as_callback(backend, KillAt, *moment)
+        with pytest.raises(Killed):
+            fit(
+                session,
+                1e-3,
+                Checkpoints(tmp_path / "b"),
+                4,
+                resume=True,
+                quiet=True,
+                extra_callbacks=(kill,),
+            )
+    session = open_tiny(**settings)
+    resumed = outcome(
+        session, fit(session, 1e-3, Checkpoints(tmp_path / "b"), 4, resume=True, quiet=True)
+    )
+    assert resumed[1] == unbroken[1]
+    assert resumed[2] == unbroken[2]
+    for mine, theirs in zip(resumed[0], unbroken[0], strict=True):
+        np.testing.assert_array_equal(mine, theirs)
