@@ -13,7 +13,7 @@ from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import several_labels
 from ktrain_sentiment.data.language import languages
 from ktrain_sentiment.data.repeats import check_repeats
-from ktrain_sentiment.data.rows import is_blank
+from ktrain_sentiment.data.rows import is_blank, wanted_labels
 from ktrain_sentiment.data.wordcheck import check_words
 
 LONG = 10_000
@@ -35,7 +35,9 @@ Check = Callable[[pd.DataFrame], list[Finding]]
 
 
 def check_rows(texts: LabelledTexts) -> tuple[Finding, ...]:
-    """Run all checks on the rows as they were read, before any is left out.
+    """Run all checks on the rows as they were read, repeats and contradictions included.
+
+    Rows whose label the configuration leaves out are not looked at.
 
     Args:
         texts: As `read_rows` gives them.
@@ -43,7 +45,7 @@ def check_rows(texts: LabelledTexts) -> tuple[Finding, ...]:
     Returns:
         What was found; a check that finds nothing gives nothing.
     """
-    frame = texts.frame
+    frame = texts.frame[wanted_labels(texts)]
     found = _check_blank(frame)
     used = frame[~is_blank(frame["text"]) & ~is_blank(frame["label"])]
     for check in _CHECKS:
@@ -170,8 +172,8 @@ def _check_language(frame: pd.DataFrame) -> list[Finding]:
     return [
         Finding(
             check="other languages",
-            summary=f"most texts are in {main}, {count(len(other), 'text')} of {where} surely "
-            f"not: {listed}",
+            summary=f"most texts are in {main}, {count(len(other), 'text')} of {where} surely in "
+            f"another language: {listed}",
             rows=len(other),
             of=len(sample),
             weight="doubt",
@@ -211,7 +213,7 @@ def _check_balance(frame: pd.DataFrame) -> list[Finding]:
         Finding(
             check="imbalance",
             summary=f"{percent(counts.iloc[0] / len(frame))} of the rows are {counts.index[0]!r}: "
-            "who always says so is that accurate",
+            "always saying so is right that often",
             rows=int(counts.iloc[0]),
             of=len(frame),
             weight="doubt",

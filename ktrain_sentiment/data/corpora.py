@@ -27,6 +27,7 @@ PACKAGE = "vaderSentiment"
 VERSION = "3.3.2"
 SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
 _INNER = "additional_resources/hutto_ICWSM_2014.tar.gz"
+NEUTRAL = "neutral"
 _NEUTRAL_BAND = 0.5
 _ENVIRONMENT = "KTRAIN_SENTIMENT_DATA"
 _logger = logging.getLogger(__name__)
@@ -185,7 +186,7 @@ def parse(corpus: Corpus, content: bytes) -> pd.DataFrame:
 
 def label_of(rating: pd.Series[float]) -> pd.Series[str]:
     """Negative below -0.5, positive above 0.5, neutral between."""
-    label = pd.Series("neutral", index=rating.index)
+    label = pd.Series(NEUTRAL, index=rating.index)
     label[rating < -_NEUTRAL_BAND] = "negative"
     label[rating > _NEUTRAL_BAND] = "positive"
     return label

@@ -10,7 +10,7 @@ import pandas as pd
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.columns import MOST_LABELS, Columns, choose_columns, choose_text_column
-from ktrain_sentiment.data.corpora import CORPORA
+from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL
 from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts
 from ktrain_sentiment.data.labels import relabel
 from ktrain_sentiment.data.rows import select_rows
@@ -81,7 +81,7 @@ def keep_rows(texts: LabelledTexts, *, lenient: bool = False) -> LabelledTexts:
         return texts
     config, frame, notes = texts.config, texts.frame, texts.notes
     if config.data in CORPORA and not config.neutral:
-        neutral = frame["label"] == "neutral"
+        neutral = frame["label"] == NEUTRAL
         frame = frame[~neutral]
         notes = (*notes, f"left out {neutral.sum():,} neutral rows (--neutral keeps them)")
     selection = select_rows(texts, frame, lenient=lenient)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL
 from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import absent, listed, several_labels, split_labels
 from ktrain_sentiment.data.textkeys import near_codes
@@ -67,6 +68,18 @@ def select_rows(texts: LabelledTexts, frame: pd.DataFrame, *, lenient: bool = Fa
     _note_several(selection, separators, config.multi_label)
     _drop_rare(selection, config.min_class_size)
     return selection
+
+
+def wanted_labels(texts: LabelledTexts) -> pd.Series[bool]:
+    """Rows whose label the configuration does not leave out; those without label among them."""
+    config, labels = texts.config, texts.frame["label"]
+    wanted = ~labels.isin(config.drop_labels)
+    if config.data in CORPORA and not config.neutral:
+        wanted &= labels != NEUTRAL
+    if config.multi_label == "drop":
+        wanted &= several_labels(labels) == ""
+    counts = labels[wanted].value_counts()
+    return wanted & ~labels.isin(counts.index[counts < config.min_class_size])
 
 
 def is_blank(column: pd.Series[str]) -> pd.Series[bool]:
@@ -137,7 +150,7 @@ def _drop_duplicates(selection: Selection, choice: str) -> None:
         return
     if choice == "drop":
         repeated = frame.duplicated(["text", "label", *selection.by])
-        selection.leave_out(repeated, "that repeat an earlier row (--duplicates keep keeps them)")
+        selection.leave_out(repeated, "that repeat an earlier row (unless --duplicates keep)")
         return
     keys = frame[["label", *selection.by]].assign(text=near_codes(frame["text"]))
     near = keys.duplicated()
