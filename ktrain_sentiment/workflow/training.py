@@ -273,7 +273,7 @@ def _save_predictor(
         data_fingerprint=splits.fingerprint,
         metrics={name: figures[name] for name in ("headline", judged.headline, "learning_rate")},
         temperature=judged.temperature,
-        cleaning=settings.source.cleaning,
+        cleaning=splits.cleaning,
     )
     validation = ValidationTexts(
         texts=splits.validation["text"].tolist(),
