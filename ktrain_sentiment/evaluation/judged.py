@@ -78,6 +78,26 @@ def encode(values: Sequence[str] | pd.Series[str], labels: Sequence[str]) -> NDA
     return np.asarray([index[str(value)] for value in values], dtype=np.int64)
 
 
+def fit_labels(values: Sequence[str], labels: Sequence[str]) -> tuple[list[str], str]:
+    """Labels of data in a classifier's spelling, where they differ in letter case alone.
+
+    Args:
+        values: The labels of the rows.
+        labels: The labels that the classifier knows.
+
+    Returns:
+        The labels to compare with, and a remark when any was respelled; values that still are
+        unknown are left as they are.
+    """
+    known = set(labels)
+    spelled = {label.casefold(): label for label in labels}
+    if len(spelled) < len(labels):
+        return list(values), ""
+    changed = {v: spelled[v.casefold()] for v in {*values} - known if v.casefold() in spelled}
+    shown = ", ".join(f"{old} as {new}" for old, new in sorted(changed.items()))
+    return [changed.get(v, v) for v in values], f"labels taken as: {shown}" if changed else ""
+
+
 def to_frame(judged: JudgedRows) -> pd.DataFrame:
     """Columns `row`, `text`, `label`, `predicted` and one `p_<label>` a class."""
     winner = judged.probabilities.argmax(axis=1)

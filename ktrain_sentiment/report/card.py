@@ -84,7 +84,7 @@ def _dataset(facts: ReportFacts) -> Mapping[str, str]:
     source = facts.data.source
     name = source.removeprefix("hub:").split(":")[0] if source.startswith("hub:") else source
     name = PurePath(name).name if "hub:" not in source else name
-    return {"name": name, "type": name, "split": facts.split}
+    return {"name": name, "type": name, **({"split": facts.split} if facts.split else {})}
 
 
 def _figures(facts: ReportFacts) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ktrain_sentiment.data.findings import Finding
 from ktrain_sentiment.evaluation.abstention import CoverageCurve
 from ktrain_sentiment.evaluation.comparison import Comparison
 from ktrain_sentiment.evaluation.judged import JudgedRows
@@ -25,14 +26,16 @@ class DataFacts:
         source: The data as the user named it.
         counts: Rows by label (index) and split (columns).
         words: Median, 90th and 99th percentile, and most words of a text.
-        repeated: Texts that occur more than once.
+        findings: What the checks of the data found.
+        telling: Words that tell each label's texts from the others, strongest first.
         warnings: What a reader of the figures should know about the data, one line each.
     """
 
     source: str
     counts: pd.DataFrame
     words: tuple[int, int, int, int]
-    repeated: int
+    findings: tuple[Finding, ...] = ()
+    telling: Mapping[str, Sequence[str]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -130,17 +133,18 @@ class ReportFacts:
 
     Attributes:
         title: Name of the run.
-        split: Name of the split that the figures are on: `test`, or `validation` without one.
+        split: Name of the split that the figures are on: `test`, or `validation` without one;
+            empty for rows from elsewhere.
         judged: Its rows and what the model said of them.
         evaluation: The model's figures on it.
         baselines: Baselines on the same rows, by key.
         data: What it was trained and judged on.
         learning: How it was trained; None when only a predictor is known.
-        comparison: The model against the TF-IDF baseline; None without that.
+        comparison: The model against the TF-IDF baseline, or whatever it was compared with.
         calibration: What temperature scaling did on these rows; None when it is not known.
         coverage: Accuracy of the answers by share of texts answered.
         slices: Accuracy by length, repetition and columns of the data.
-        errors: Mistakes on validation rows; None without such rows.
+        errors: Mistakes on validation rows, or on the rows from elsewhere; None without such.
         speed: Speed and size; None when the predictor was not run.
         settings: The run's configuration, by name.
         versions: Versions of the libraries that made it.
@@ -169,7 +173,7 @@ class ReportFacts:
     @property
     def held_out(self) -> bool:
         """Whether no choice was made on the rows that the figures are on."""
-        return self.split == "test"
+        return self.split != "validation"
 
     @property
     def best_baseline(self) -> BaselineFacts | None:

@@ -37,7 +37,9 @@ def figures_section(facts: ReportFacts) -> Markup:
         "figures",
         "How good it is",
         table(
-            f"Figures on {facts.evaluation.n:,} {facts.split} rows; ↓ lower is better", head, rows
+            f"Figures on {facts.evaluation.n:,} {facts.split or 'given'} rows; ↓ lower is better",
+            head,
+            rows,
         ),
         _compared(facts),
     )

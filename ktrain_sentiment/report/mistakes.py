@@ -26,12 +26,19 @@ FAINTEST = 0.2
 """Words below this share of a text's strongest word are not marked."""
 
 
-def mistakes_section(found: Review) -> Markup:
-    """Top losses, doubtful labels, confusions with telling words."""
+def mistakes_section(found: Review, *, of_run: bool = True) -> Markup:
+    """Top losses, doubtful labels, confusions with telling words.
+
+    Args:
+        found: The mistakes.
+        of_run: Whether the rows are a run's validation rows.
+    """
     return section(
         "mistakes",
         "What it gets wrong",
-        paragraph("All of these are validation rows; the test rows stay unread.", class_="note"),
+        paragraph("All of these are validation rows; the test rows stay unread.", class_="note")
+        if of_run
+        else None,
         _legend(found),
         *_losses(found),
         *_doubtful(found),

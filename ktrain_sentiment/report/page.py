@@ -39,11 +39,16 @@ def write_report(facts: ReportFacts, path: Path) -> None:
 
 def _sections(facts: ReportFacts) -> list[tuple[str, str, Markup]]:
     """Anchor, short title for the navigation, and content of each section there is."""
+    errors, of_run = facts.errors, bool(facts.split)
     found: list[tuple[str, str, Markup | None]] = [
         ("figures", "Figures", judgement.figures_section(facts)),
         ("classes", "Where it errs", judgement.classes_section(facts)),
         ("trust", "Trust", judgement.trust_section(facts)),
-        ("mistakes", "Mistakes", mistakes.mistakes_section(facts.errors) if facts.errors else None),
+        (
+            "mistakes",
+            "Mistakes",
+            mistakes.mistakes_section(errors, of_run=of_run) if errors else None,
+        ),
         ("data", "Data", summary.data_section(facts.data)),
         (
             "training",

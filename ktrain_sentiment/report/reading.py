@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from ktrain_sentiment.data import SPLIT_NAMES
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.abstention import coverage_curve
 from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines
@@ -21,16 +22,15 @@ from ktrain_sentiment.evaluation.comparison import Comparison, compare
 from ktrain_sentiment.evaluation.judged import JudgedRows, encode, from_frame
 from ktrain_sentiment.evaluation.metrics import evaluate
 from ktrain_sentiment.evaluation.review import review, usual_slices
-from ktrain_sentiment.evaluation.slices import by_length, by_repetition
 from ktrain_sentiment.evaluation.temperature import (
     Calibration,
     apply_temperature,
     judge_temperature,
 )
 from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.report.describing import describe
 from ktrain_sentiment.report.facts import (
     BaselineFacts,
-    DataFacts,
     LearningFacts,
     ReportFacts,
     SearchFacts,
@@ -38,8 +38,6 @@ from ktrain_sentiment.report.facts import (
 )
 from ktrain_sentiment.runs import RunFolder
 
-SPLITS = ("train", "validation", "test")
-FEW_ROWS = 25
 TIMED_TEXTS = 256
 TIMED_CALLS = 20
 
@@ -71,7 +69,7 @@ def read_run(
         split=split,
         judged=judged,
         evaluation=evaluate(judged.y_true, judged.probabilities, judged.labels),
-        baselines={key: _baseline(baseline) for key, baseline in baselines.items()},
+        baselines={key: baseline_facts(baseline) for key, baseline in baselines.items()},
         data=describe(str(figures["data"]["source"]), frames, judged.labels),
         learning=_read_learning(run, figures),
         comparison=_against_tfidf(judged, baselines),
@@ -114,7 +112,9 @@ def _read_metrics(run: RunFolder) -> dict[str, Any]:
 
 
 def _read_splits(run: RunFolder) -> dict[str, pd.DataFrame]:
-    return {name: pd.read_parquet(run.split(name)) for name in SPLITS if run.split(name).is_file()}
+    return {
+        name: pd.read_parquet(run.split(name)) for name in SPLIT_NAMES if run.split(name).is_file()
+    }
 
 
 def _modified(path: Path) -> str:
@@ -129,7 +129,8 @@ def _fit_baselines(train: pd.DataFrame, judged: JudgedRows) -> dict[str, Baselin
     )
 
 
-def _baseline(baseline: Baseline) -> BaselineFacts:
+def baseline_facts(baseline: Baseline) -> BaselineFacts:
+    """What the report says of a baseline."""
     figures = {name: one.value for name, one in baseline.evaluation.headline.items()}
     return BaselineFacts(name=baseline.name, figures=figures)
 
@@ -150,47 +151,6 @@ def _read_calibration(judged: JudgedRows, figures: Mapping[str, Any]) -> Calibra
         return None
     raw = apply_temperature(judged.probabilities, 1 / temperature)
     return judge_temperature(judged.y_true, raw, judged.labels, temperature)
-
-
-def describe(source: str, frames: Mapping[str, pd.DataFrame], labels: tuple[str, ...]) -> DataFacts:
-    """Count labels, lengths and repetitions, and warn of what makes figures hard to trust."""
-    present = {name: frame for name, frame in frames.items() if len(frame)}
-    counts = pd.DataFrame(
-        {
-            name: frame["label"].value_counts().reindex(list(labels), fill_value=0)
-            for name, frame in present.items()
-        }
-    )
-    texts = [str(text) for frame in present.values() for text in frame["text"]]
-    lengths = np.quantile(by_length(texts), [0.5, 0.9, 0.99, 1.0]).astype(int).tolist()
-    repeated = by_repetition(texts).count("repeated")
-    return DataFacts(
-        source=source,
-        counts=counts,
-        words=(lengths[0], lengths[1], lengths[2], lengths[3]),
-        repeated=repeated,
-        warnings=tuple(_warnings(counts, repeated, len(texts))),
-    )
-
-
-def _warnings(counts: pd.DataFrame, repeated: int, rows: int) -> list[str]:
-    found = []
-    totals = counts.sum(axis=1)
-    if totals.max() >= 5 * max(totals.min(), 1):
-        found.append(
-            f"The classes are uneven: {totals.idxmax()} has {totals.max():,} rows and "
-            f"{totals.idxmin()} {totals.min():,}; read macro F1 rather than accuracy."
-        )
-    held_out = counts.drop(columns="train", errors="ignore")
-    few = counts.index[(held_out < FEW_ROWS).any(axis=1)].tolist()
-    if few:
-        found.append(
-            f"Fewer than {FEW_ROWS} validation or test rows are {', '.join(map(str, few))}: "
-            "figures of such classes are rough."
-        )
-    if repeated > rows / 100:
-        found.append(f"{repeated:,} of {rows:,} texts occur more than once.")
-    return found
 
 
 def _read_learning(run: RunFolder, figures: Mapping[str, Any]) -> LearningFacts:

@@ -14,6 +14,7 @@ from ktrain_sentiment.report.markup import (
     Markup,
     element,
     figure,
+    join,
     listing,
     pairs,
     paragraph,
@@ -86,10 +87,16 @@ def data_section(data: DataFacts) -> Markup:
     """What it was trained and judged on."""
     totals = data.counts.sum()
     rows = [
-        [str(label), *(f"{count:,}" for count in row), wording.share(sum(row) / data.rows)]
+        [
+            str(label),
+            *(f"{count:,}" for count in row),
+            wording.share(sum(row) / data.rows),
+            ", ".join(data.telling.get(str(label), ())) or "none",
+        ]
         for label, row in zip(data.counts.index, data.counts.to_numpy().tolist(), strict=True)
     ]
-    rows.append(["all", *(f"{int(total):,}" for total in totals), wording.share(1, 0)])
+    rows.append(["all", *(f"{int(total):,}" for total in totals), wording.share(1, 0), ""])
+    columns = [str(name) for name in data.counts.columns]
     median, most, nearly_all, longest = data.words
     return section(
         "data",
@@ -97,16 +104,27 @@ def data_section(data: DataFacts) -> Markup:
         paragraph(
             element("code", data.source),
             f": {data.rows:,} labelled texts. Half have at most {median} words, nine in ten at "
-            f"most {most}, 99 of a hundred at most {nearly_all}; the longest has {longest:,}. ",
-            f"{data.repeated:,} texts occur more than once; equal texts never stand on both sides "
-            "of a split.",
+            f"most {most}, 99 of a hundred at most {nearly_all}; the longest has {longest:,}.",
         ),
         table(
-            "Texts by label and split",
-            ["label", *(str(name) for name in data.counts.columns), "share"],
+            "Texts by label and split, with the words that tell each label from the others",
+            ["label", *columns, "share", "telling words"],
             rows,
+            words=frozenset({len(columns) + 2}),
         ),
+        _findings(data),
     )
+
+
+def _findings(data: DataFacts) -> Markup | None:
+    if not data.findings:
+        return None
+    items = [
+        join([element("strong", f"{one.weight}: "), f"{one.summary}; {one.advice}."])
+        for one in data.findings
+    ]
+    title = element("h3", "What the checks found")
+    return element("div", title, listing(items))
 
 
 def training_section(learning: LearningFacts) -> Markup:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from ktrain_sentiment.report.wording import NAMES, full, plain, share
+from ktrain_sentiment.report.wording import NAMES, abstention_sentence, full, plain, share
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ktrain_sentiment.evaluation import Baseline, Evaluation
+    from ktrain_sentiment.evaluation.slices import Slice
+    from ktrain_sentiment.evaluation.telling_words import Confusion
+    from ktrain_sentiment.report.assessment import Assessment
 
 
 def headline(
@@ -75,6 +78,65 @@ def top_losses(frame: pd.DataFrame, limit: int = 10) -> Table:
         words = Text(str(row["text"])), Text(str(row["label"])), predicted
         table.add_row(str(row["row"]), *words, f"{row['loss']:.2f}")
     return table
+
+
+def slices(found: Sequence[Slice]) -> Table:
+    """Accuracy on parts of the rows, the weak ones marked."""
+    table = Table(title="By kind of text", title_style="bold")
+    table.add_column("rows where")
+    for column in ("rows", "accuracy", "the others", ""):
+        table.add_column(column, justify="right")
+    for one in found:
+        rest = "" if one.rest is None else share(one.rest)
+        cells = (f"{one.n:,}", full("accuracy", one.accuracy), rest, "weak" if one.weak else "")
+        name = Text(f"{one.column}: {one.value}")
+        table.add_row(name, *cells, style="bold" if one.weak else "")
+    return table
+
+
+def doubtful_labels(frame: pd.DataFrame, limit: int = 10) -> Table:
+    """Rows whose label is probably wrong, with their whole texts."""
+    table = Table(title="Labels to check first", title_style="bold", show_lines=True)
+    table.add_column("row", justify="right", style="dim")
+    table.add_column("text", ratio=1)
+    table.add_column("label")
+    table.add_column("more likely")
+    for row in frame.head(limit).to_dict("records"):
+        likely = Text(f"{row['suggested']}\n{share(row['p_suggested'])}")
+        table.add_row(str(row["row"]), Text(str(row["text"])), Text(str(row["label"])), likely)
+    return table
+
+
+def confusions(found: Sequence[Confusion], limit: int = 6) -> Table:
+    """Mistakes by pair of labels, with their telling words."""
+    table = Table(title="What is taken for what", title_style="bold")
+    table.add_column("")
+    table.add_column("rows", justify="right")
+    table.add_column("of the label", justify="right")
+    table.add_column("telling words", ratio=1)
+    for pair in found[:limit]:
+        words = Text(", ".join(word for word, _ in pair.words))
+        name = Text(f"{pair.true} taken for {pair.predicted}")
+        table.add_row(name, f"{pair.count:,}", share(pair.share), words)
+    return table
+
+
+def assessment(found: Assessment) -> list[Table | Text]:
+    """Everything that `scripts/evaluate.py` shows."""
+    subject = found.subject
+    parts: list[Table | Text] = [Text(f"{subject.name} on {subject.source}", style="bold")]
+    parts += [Text(note, style="yellow") for note in subject.notes]
+    parts += [
+        headline(found.evaluation, found.baselines, subject.name),
+        per_class(found.evaluation),
+        confusion(found.evaluation),
+        slices(found.slices),
+    ]
+    if found.abstention is not None:
+        parts.append(Text(abstention_sentence(found.abstention)))
+    if found.comparison is not None:
+        parts.append(Text(found.comparison.sentence, style="bold"))
+    return parts
 
 
 def pairs(title: str, rows: Sequence[tuple[str, str]]) -> Table:

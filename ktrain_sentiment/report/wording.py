@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ktrain_sentiment.evaluation.abstention import Abstention
 from ktrain_sentiment.evaluation.intervals import Estimate
 from ktrain_sentiment.report.facts import ReportFacts
 
@@ -55,10 +56,23 @@ def size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
+def abstention_sentence(found: Abstention) -> str:
+    """What a threshold does, in words."""
+    start = f"Leaving texts below {found.below:g} to a person"
+    if found.accuracy is None:
+        return f"{start} leaves all of them."
+    return (
+        f"{start}, {full('accuracy', found.covered)} are answered, and of the answers "
+        f"{full('accuracy', found.accuracy)} are right."
+    )
+
+
 def verdict(facts: ReportFacts) -> str:
     """The outcome in one or two sentences."""
     accuracy = facts.evaluation.accuracy
-    rows = "that training never saw" if facts.held_out else "of the validation split"
+    rows = {"test": "that training never saw", "validation": "of the validation split"}.get(
+        facts.split, f"of {facts.data.source}"
+    )
     first = (
         f"Of {accuracy.n:,} texts {rows}, the model labels {share(accuracy.value)} rightly "
         f"(95 % interval {interval('accuracy', accuracy)})."
@@ -81,7 +95,7 @@ def cautions(facts: ReportFacts) -> list[str]:
             "No rows were kept for a test. The best epoch and the temperature were chosen on the "
             "rows that these figures are on, so they are somewhat too good."
         )
-    if facts.comparison is not None and facts.comparison.better != "the model":
+    if facts.learning and facts.comparison and facts.comparison.better != "the model":
         found.append(f"Against TF-IDF: {facts.comparison.sentence}")
     if facts.calibration is not None and not facts.calibration.helped:
         found.append(facts.calibration.sentence)

@@ -1,0 +1,199 @@
+"""A subject judged: figures, baselines, slices, a comparison, abstention, ready to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data import read_labelled
+from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.evaluation.abstention import Abstention, abstain, coverage_curve
+from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines
+from ktrain_sentiment.evaluation.comparison import Comparison, compare
+from ktrain_sentiment.evaluation.judged import encode
+from ktrain_sentiment.evaluation.metrics import Evaluation, evaluate
+from ktrain_sentiment.evaluation.review import review, usual_slices
+from ktrain_sentiment.evaluation.slices import Slice, judge_slices
+from ktrain_sentiment.report.describing import describe
+from ktrain_sentiment.report.facts import ReportFacts
+from ktrain_sentiment.report.opening import AS_USUAL, Opening
+from ktrain_sentiment.report.reading import baseline_facts, measure, read_run
+from ktrain_sentiment.report.subject import (
+    Subject,
+    from_predictor,
+    from_run,
+    is_run,
+    judge_same_rows,
+)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """How good a classifier is on some rows.
+
+    Attributes:
+        subject: What was judged.
+        evaluation: Its figures.
+        baselines: Baselines on the same rows, by key.
+        slices: Accuracy on parts of the rows.
+        comparison: Against another classifier; None when none was named.
+        abstention: What a threshold does; None when none was named.
+    """
+
+    subject: Subject
+    evaluation: Evaluation
+    baselines: Mapping[str, Baseline]
+    slices: tuple[Slice, ...]
+    comparison: Comparison | None = None
+    abstention: Abstention | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and strings."""
+        return {
+            "name": self.subject.name,
+            "source": self.subject.source,
+            **self.evaluation.to_json(),
+            "baselines": {k: b.evaluation.to_json() for k, b in self.baselines.items()},
+            "slices": [one.to_json() for one in self.slices],
+            "comparison": None if self.comparison is None else self.comparison.to_json(),
+            "abstention": None if self.abstention is None else self.abstention.to_json(),
+            "notes": list(self.subject.notes),
+        }
+
+    def to_facts(self) -> ReportFacts:
+        """The facts of a report on these rows; those of the whole run for a run's own rows."""
+        subject = self.subject
+        if subject.split == "test" and subject.predictor is not None:
+            return read_run(subject.predictor.parent, baselines=self.baselines)
+        judged, classifier, folder = subject.judged, subject.classifier, subject.predictor
+        speed = measure(classifier, judged.texts, folder) if classifier and folder else None
+        return ReportFacts(
+            title=subject.name,
+            split=subject.split,
+            judged=judged,
+            evaluation=self.evaluation,
+            baselines={key: baseline_facts(one) for key, one in self.baselines.items()},
+            data=describe(subject.source, {subject.split or "rows": judged.frame}, judged.labels),
+            comparison=self.comparison,
+            coverage=coverage_curve(judged.y_true, judged.probabilities),
+            slices=self.slices,
+            errors=review(judged, classifier),
+            speed=speed,
+            predictor=str(folder),
+        )
+
+
+def find_subject(
+    source: DataConfig,
+    *,
+    predictor: Path | None,
+    compare: Sequence[Path],
+    split: str = "",
+    opening: Opening = AS_USUAL,
+) -> tuple[Subject, Subject | None]:
+    """What is to be judged, and what it is to be compared with.
+
+    Args:
+        source: Data, or a run folder in its place, or nothing when two runs are compared.
+        predictor: A predictor folder for the data.
+        compare: One run or predictor more, or two.
+        split: Which rows of a run; empty for its test rows.
+        opening: How predictor folders are opened.
+
+    Raises:
+        ConfigError: What was named does not say what to judge on which rows.
+        InputError: A folder or the data cannot be used.
+    """
+    if len(compare) > 2:
+        raise ConfigError(f"--compare: {len(compare)} folders named, wanted one or two")
+    first = compare[0] if len(compare) == 2 else predictor
+    subject = _main_subject(source, first, split, opening)
+    if not compare:
+        return subject, None
+    return subject, judge_same_rows(compare[-1], subject, opening)
+
+
+def _main_subject(source: DataConfig, place: Path | None, split: str, opening: Opening) -> Subject:
+    run = source.data if is_run(source.data) else place
+    if run is not None and is_run(run) and (not source.data or run == source.data):
+        if place is not None and run != place:
+            raise ConfigError(f"{run} is a run with a predictor: leave --predictor {place} out")
+        return from_run(Path(run), split)
+    if place is None:
+        raise ConfigError(
+            "nothing to judge: name a run folder, or data and --predictor with a predictor folder"
+        )
+    if not source.data:
+        raise ConfigError(f"{place}: name the labelled data to judge it on, such as reviews.csv")
+    texts = read_labelled(source)
+    return from_predictor(place, texts, opening)
+
+
+def assess(
+    subject: Subject,
+    other: Subject | None = None,
+    *,
+    slice_by: Sequence[str] = (),
+    abstain_below: float | None = None,
+) -> Assessment:
+    """Judge a subject.
+
+    Args:
+        subject: The rows with their predictions.
+        other: The same rows with another classifier's.
+        slice_by: Columns of the data to judge by, beside the usual ones.
+        abstain_below: A threshold to judge.
+
+    Raises:
+        ConfigError: A column is not there, or the threshold is no probability.
+        DataError: A column has too many different values.
+    """
+    judged = subject.judged
+    if abstain_below is not None and not 0 <= abstain_below <= 1:
+        raise ConfigError(f"--abstain-below {abstain_below}: wanted a probability, 0 to 1")
+    return Assessment(
+        subject=subject,
+        evaluation=evaluate(judged.y_true, judged.probabilities, judged.labels),
+        baselines=_baselines(subject),
+        slices=_slices(subject, slice_by),
+        comparison=_compared(subject, other),
+        abstention=None
+        if abstain_below is None
+        else abstain(judged.y_true, judged.probabilities, abstain_below),
+    )
+
+
+def _baselines(subject: Subject) -> dict[str, Baseline]:
+    judged, train = subject.judged, subject.train
+    if train is None:
+        return run_baselines([], [], judged.texts, judged.y_true, judged.labels)
+    train_y = encode(train["label"], judged.labels)
+    return run_baselines(
+        train["text"].tolist(), train_y, judged.texts, judged.y_true, judged.labels
+    )
+
+
+def _slices(subject: Subject, slice_by: Sequence[str]) -> tuple[Slice, ...]:
+    judged = subject.judged
+    for name in slice_by:
+        if name not in judged.frame:
+            listed = ", ".join(map(str, judged.frame.columns))
+            raise ConfigError(f"--slice-by {name}: no such column; the data has {listed}")
+    if not slice_by:
+        return usual_slices(judged)
+    chosen = {name: judged.frame[name].tolist() for name in slice_by}
+    return judge_slices(chosen, judged.y_true, judged.probabilities)
+
+
+def _compared(subject: Subject, other: Subject | None) -> Comparison | None:
+    if other is None:
+        return None
+    judged = subject.judged
+    names = (subject.name, other.name)
+    if names[0] == names[1]:
+        names = (f"{names[0]} (A)", f"{names[1]} (B)")
+    tables = (judged.probabilities, other.judged.probabilities)
+    return compare(judged.y_true, *tables, judged.labels, names)
