@@ -1,0 +1,209 @@
+"""ktrain's own text classifiers, from before the transformers, trained like those.
+
+NBSVM (Wang and Manning 2012, https://aclanthology.org/P12-2018), a fastText-like network (Joulin et
+al. 2016, arXiv:1607.01759), logistic regression on word embeddings, a bidirectional GRU on
+pre-trained word vectors, and a plain GRU.
+
+    session = open_classic(splits, ClassicConfig(classic="nbsvm"), TrainConfig(), ComputeConfig())
+    fitted = fit(session, learning_rate=1e-3, checkpoints=Checkpoints(folder))
+    probabilities = predict_proba(session, splits.test)
+
+The session is that of `session.py`: its learning-rate search and its `fit` take it as they take a
+transformer's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ktrain_sentiment.config import ClassicConfig, ComputeConfig, TrainConfig
+from ktrain_sentiment.data import Splits
+from ktrain_sentiment.training.backend import (
+    Backend,
+    Untyped,
+    is_opened,
+    open_backend,
+    seed_everything,
+)
+from ktrain_sentiment.training.class_weights import class_weights
+from ktrain_sentiment.training.features import (
+    ClassicPipeline,
+    FeatureRows,
+    ShuffledRows,
+    hushed,
+    make_classic_pipeline,
+)
+from ktrain_sentiment.training.finder import scratch_folder
+from ktrain_sentiment.training.optimizer import make_optimizer
+from ktrain_sentiment.training.policies import ScheduleKeeper
+from ktrain_sentiment.training.session import Session
+from ktrain_sentiment.training.state import build_state
+from ktrain_sentiment.training.word_vectors import embedding_table, read_word_vectors
+
+GRU_DROPOUT = 0.2
+"""Share of a GRU's inputs dropped in training; see `_mended_standard_gru`."""
+
+
+def open_classic(
+    splits: Splits, classic: ClassicConfig, config: TrainConfig, compute: ComputeConfig
+) -> Session:
+    """Count words and n-grams, build ktrain's model, and compile it.
+
+    Args:
+        splits: Training and validation rows.
+        classic: Which model, and what it sees.
+        config: How to train.
+        compute: Device, precision, threads.
+
+    Raises:
+        ConfigError: Settings contradict each other or the data.
+        DataError: The word vectors cannot be used.
+    """
+    backend = open_backend(_exact(compute), config.seed)
+    pipeline, train = make_classic_pipeline(backend, splits.train, splits.labels, classic)
+    weights = class_weights(config.class_weight, splits.train["label"], splits.labels)
+    seed_everything(backend, config.seed)
+    model = _build(backend, pipeline, train, classic)
+    _compile(backend, model, config)
+    validation = pipeline.encode(splits.validation)
+    with scratch_folder():
+        learner = _make_learner(backend, model, train, validation, config)
+    build_state(backend, model, len(splits.labels))
+    return Session(backend, pipeline, model, learner, config, weights)  # type: ignore[arg-type]
+
+
+def _exact(compute: ComputeConfig) -> ComputeConfig:
+    """Leave bfloat16 to those who ask: these models gain no speed from it.
+
+    Their outputs are probabilities, whose sums it would leave up to 0.002 away from one.
+    """
+    if compute.precision != "auto" or is_opened():
+        return compute
+    return dataclasses.replace(compute, precision="float32")
+
+
+def _build(
+    backend: Backend, pipeline: ClassicPipeline, train: FeatureRows, classic: ClassicConfig
+) -> Untyped:
+    if classic.classic == "bigru":
+        return _bigru(backend, pipeline, train, classic)
+    with hushed(), _wide_enough_nbsvm(backend):
+        model = backend.ktrain.text.text_classifier(
+            classic.classic,
+            (train.ids, train.targets),
+            preproc=pipeline.preprocessor,
+            multilabel=False,
+            verbose=0,
+        )
+    return _mended_standard_gru(model) if classic.classic == "standard_gru" else model
+
+
+@contextlib.contextmanager
+def _wide_enough_nbsvm(backend: Backend) -> Iterator[None]:
+    """Give NBSVM a weight for every feature that its preprocessor can produce.
+
+    ktrain counts the features that are left in the training rows after they were cut to length.
+    A later text can have one that was cut off everywhere, and an embedding without that row fails
+    ("indices[...] is not in [0, n)"). Can go when ktrain takes the preprocessor's own number.
+    """
+    models = backend.ktrain.text.models
+    original = models._build_nbsvm
+
+    def build(classes: int, maxlen: int, top: int, features: set[int], **named: Any) -> Untyped:  # noqa: ANN401
+        return original(classes, maxlen, top, features | {int(top) - 1}, **named)
+
+    models._build_nbsvm = build
+    try:
+        yield
+    finally:
+        models._build_nbsvm = original
+
+
+def _mended_standard_gru(model: Untyped) -> Untyped:
+    """Drop a fifth of the GRUs' inputs instead of nine tenths.
+
+    ktrain gives 0.9, which Keras reads as the share to drop, not to keep: hardly anything is
+    learnt. Can go when ktrain gives a share that trains.
+    """
+    for layer in model.layers:
+        if hasattr(layer, "cell"):
+            layer.cell.dropout = GRU_DROPOUT
+    return model
+
+
+def _bigru(
+    backend: Backend, pipeline: ClassicPipeline, train: FeatureRows, classic: ClassicConfig
+) -> Untyped:
+    """The network of ktrain's `bigru`, on the user's word vectors of whatever width.
+
+    ktrain's own builder downloads 1.3 GB of fastText vectors unasked and takes no others; its
+    network is repeated here. Can go when ktrain takes a file.
+    """
+    assert classic.vectors is not None, "ClassicConfig refuses it"
+    words = pipeline.preprocessor.get_tokenizer().word_index
+    vectors = read_word_vectors(classic.vectors, words.keys())
+    table = embedding_table(vectors, words, pipeline.preprocessor.max_features)
+    layers = backend.keras.layers
+    inputs = layers.Input(shape=(train.ids.shape[1],))
+    embedded = layers.Embedding(*table.shape, weights=[table])(inputs)
+    dropped = layers.SpatialDropout1D(0.2)(embedded)
+    states = layers.Bidirectional(layers.GRU(80, return_sequences=True))(dropped)
+    pooled = [layers.GlobalAveragePooling1D()(states), layers.GlobalMaxPool1D()(states)]
+    outputs = layers.Dense(len(pipeline.labels), activation="softmax")(layers.concatenate(pooled))
+    return backend.keras.Model(inputs=inputs, outputs=outputs)
+
+
+def _compile(backend: Backend, model: Untyped, config: TrainConfig) -> None:
+    macro_f1 = backend.keras.metrics.F1Score(average="macro", name="macro_f1")
+    model.compile(
+        optimizer=make_optimizer(backend, config),
+        loss="categorical_crossentropy",
+        metrics=["accuracy", macro_f1],
+    )
+
+
+def _make_learner(
+    backend: Backend,
+    model: Untyped,
+    train: FeatureRows,
+    validation: FeatureRows,
+    config: TrainConfig,
+) -> Untyped:
+    rows = type("ShuffledDataset", (ShuffledRows, backend.ktrain.dataset.Dataset), {})
+    kind = type("RestartableLearner", (ScheduleKeeper, backend.ktrain.core.GenLearner), {})
+    return kind(
+        model,
+        train_data=rows(backend, train, config.batch_size, config.seed),
+        val_data=rows(backend, validation, config.batch_size, config.seed),
+        batch_size=config.batch_size,
+        eval_batch_size=config.batch_size,
+    )
+
+
+def predict_proba(session: Session, frame: pd.DataFrame) -> NDArray[np.float32]:
+    """Class probabilities of the `text` column, float32 of shape (rows, classes)."""
+    classes = len(session.pipeline.labels)
+    rows = session.pipeline.encode(frame, targets=np.zeros((len(frame), classes), np.float32))
+    data = type(session.learner.val_data)(session.backend, rows, session.config.batch_size, 0)
+    output = session.model.predict(data.to_tfdataset(train=False), verbose=0)
+    return np.asarray(output, np.float32)
+
+
+def save_for_ktrain(session: Session, folder: Path) -> None:
+    """Write the two files that plain `ktrain.load_predictor` reads, into an existing folder."""
+    keras = session.backend.keras
+    # A copy with an optimiser of Keras's own: a file that names ours loads only beside us.
+    portable = keras.models.clone_model(session.model)
+    portable.set_weights(session.model.get_weights())
+    portable.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    with hushed():
+        predictor = session.backend.ktrain.get_predictor(portable, session.pipeline.preprocessor)
+        predictor.save(str(folder))
