@@ -21,8 +21,15 @@ SMOOTHING = 0.85
 FEWEST_POINTS = 30
 """Curves shorter than this are not read."""
 
-LEAST_FALL = 3.0
-"""The loss must fall by this many standard deviations of its noise to count as falling."""
+LEAST_SIGNIFICANCE = 3.1
+"""Standard scores by which the losses before the minimum must rank below those at the start.
+
+The minimum is the lowest of some ten independent stretches, so pure noise reaches this about
+once in a hundred curves.
+"""
+
+LEAST_FALL = 0.01
+"""The loss must fall by this share of its first value, however little noise there is."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +108,24 @@ def _smooth_forwards(losses: FloatArray, weight: float) -> FloatArray:
     return smoothed
 
 
-def noise_of(losses: FloatArray, smoothed: FloatArray) -> float:
-    """Standard deviation of the losses around the smoothed curve, robust to divergence.
+def significance_of_fall(losses: FloatArray, smoothed: FloatArray) -> float:
+    """Standard score of a rank-sum test: the tenth that ends at the minimum against the start.
 
-    From the median absolute deviation, of the part up to the minimum of the smoothed curve.
+    The start is the first third of the curve. Ranks, because losses become noisier as they fall
+    (Mann and Whitney 1947, doi:10.1214/aoms/1177730491; normal approximation).
     """
-    last = max(int(np.argmin(smoothed)) + 1, 10)
-    return float(1.4826 * np.median(np.abs(losses[:last] - smoothed[:last])))
+    width = max(5, len(losses) // 10)
+    end = max(int(np.argmin(smoothed)) + 1, 2 * width)
+    first, lowest = losses[: min(len(losses) // 3, end - width)], losses[end - width : end]
+    wins = float((first[:, None] > lowest[None, :]).sum())
+    pairs = len(first) * len(lowest)
+    return (wins - pairs / 2) / math.sqrt(pairs * (len(first) + len(lowest) + 1) / 12)
+
+
+def fall_of(smoothed: FloatArray) -> float:
+    """How far the loss comes down to its minimum from the highest point before it."""
+    lowest = int(np.argmin(smoothed))
+    return float(smoothed[: lowest + 1].max() - smoothed[lowest])
 
 
 def read_curve(rates: FloatArray, losses: FloatArray) -> Reading:
@@ -142,15 +160,12 @@ def _too_short(points: int) -> str:
 
 def find_problem(rates: FloatArray, losses: FloatArray, smoothed: FloatArray) -> str:
     """Why a curve should not be read, and what to change; empty when it may be."""
-    lowest = int(np.argmin(smoothed))
-    fall = float(smoothed[: lowest + 1].max() - smoothed[lowest])
-    # The average of n losses is as uncertain as one loss over the root of n.
-    window = (1 + SMOOTHING) / (1 - SMOOTHING)
-    noise = noise_of(losses, smoothed) / math.sqrt(window)
-    if fall < LEAST_FALL * noise or fall < 0.01 * abs(float(smoothed[0])):
+    lowest, fall = int(np.argmin(smoothed)), fall_of(smoothed)
+    doubtful = significance_of_fall(losses, smoothed) < LEAST_SIGNIFICANCE
+    if fall < LEAST_FALL * abs(float(smoothed[0])) or doubtful:
         return (
-            f"the loss never fell clearly (by {fall:.3f}, with noise of {noise:.3f}): raise "
-            "--search-end or --batch-size, or look at the labels"
+            f"the loss never fell clearly (by {fall:.3f}, which noise alone can do): raise "
+            "--search-end, --search-steps or --batch-size, or look at the labels"
         )
     if lowest >= len(smoothed) - 3:
         return (

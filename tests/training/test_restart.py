@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from ktrain_sentiment.training.backend import open_backend
 from ktrain_sentiment.training.callbacks import as_callback
 from ktrain_sentiment.training.checkpoints import Checkpoints

@@ -1,0 +1,286 @@
+"""The fast kernels compute what transformers' own layers compute, forward and backward."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ktrain_sentiment.config import ComputeConfig
+from ktrain_sentiment.training.backend import Backend, open_backend
+from ktrain_sentiment.training.fast.elementwise import Elementwise
+from ktrain_sentiment.training.kernels import accelerate
+
+WIDTH, HEADS, TEXTS = 32, 4, 3
+BERT = {
+    "hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": HEADS,
+    "intermediate_size": 64,
+}  # fmt: skip
+DISTILBERT = {"dim": WIDTH, "n_layers": 2, "n_heads": HEADS, "hidden_dim": 64}
+FAMILIES = {
+    "Bert": BERT, "Roberta": BERT, "XLMRoberta": BERT, "Camembert": BERT,
+    "Electra": {**BERT, "embedding_size": WIDTH}, "DistilBert": DISTILBERT,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def backend() -> Backend:
+    return open_backend(ComputeConfig())
+
+
+def make_model(backend: Backend, family: str, dropout: float = 0.0, **changes: Any) -> Any:
+    rates = (
+        {"dropout": dropout, "attention_dropout": dropout, "seq_classif_dropout": 0.0}
+        if family == "DistilBert"
+        else {
+            "hidden_dropout_prob": dropout,
+            "attention_probs_dropout_prob": dropout,
+            "classifier_dropout": 0.0,
+        }
+    )
+    backend.keras.utils.set_random_seed(1)
+    settings = {**FAMILIES[family], **rates, "vocab_size": 50, "num_labels": 3, **changes}
+    config = getattr(backend.transformers, f"{family}Config")(**settings)
+    model = getattr(backend.transformers, f"TF{family}ForSequenceClassification")(config)
+    model({"input_ids": np.ones((1, 4), np.int32)})
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        # Fresh layers have biases of zero and norms of one, which would hide a forgotten one.
+        weight.assign_add(rng.normal(0, 0.1, weight.shape).astype(np.float32))
+    return model
+
+
+def make_batch(length: int = 11) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(length)
+    ids = rng.integers(2, 50, (TEXTS, length)).astype(np.int32)
+    kept = rng.integers(1, length + 1, TEXTS)
+    kept[0] = length
+    mask = (np.arange(length) < kept[:, None]).astype(np.int32)
+    # RoBERTa counts positions by ids: what is masked must be its padding, 1.
+    return {"input_ids": np.where(mask == 1, ids, 1), "attention_mask": mask}
+
+
+def logits_and_gradients(backend: Backend, model: Any, batch: Any) -> tuple[Any, list[Any]]:
+    tf = backend.tf
+    with tf.GradientTape() as tape:
+        logits = model(batch, training=True).logits
+        loss = tf.reduce_mean(tf.square(logits - [0.5, -1.0, 2.0]))
+    gradients = tape.gradient(loss, model.trainable_variables)
+    dense = [None if g is None else tf.convert_to_tensor(g).numpy() for g in gradients]
+    return logits.numpy(), dense
+
+
+def assert_same_step(backend: Backend, model: Any, batch: Any, **how: Any) -> None:
+    logits, gradients = logits_and_gradients(backend, model, batch)
+    changed = accelerate(backend, model, bfloat16=False, **how)
+    assert changed.active, changed.reason
+    fast_logits, fast_gradients = logits_and_gradients(backend, model, batch)
+    changed.restore()
+    np.testing.assert_allclose(fast_logits, logits, atol=1e-5)
+    for variable, fast, plain in zip(
+        model.trainable_variables, fast_gradients, gradients, strict=True
+    ):
+        assert (fast is None) == (plain is None), variable.name
+        if plain is not None:
+            np.testing.assert_allclose(fast, plain, atol=1e-5, rtol=1e-3, err_msg=variable.name)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits_and_all_gradients_are_those_of_the_untouched_model(
+    backend: Backend, family: str
+) -> None:
+    assert_same_step(backend, make_model(backend, family), make_batch())
+
+
+@pytest.mark.parametrize("family", ["Bert", "DistilBert"])
+def test_without_xla_the_result_is_the_same(backend: Backend, family: str) -> None:
+    assert_same_step(backend, make_model(backend, family), make_batch(), fuse=False)
+
+
+def test_every_length_from_2_to_64_agrees(backend: Backend) -> None:
+    model = make_model(backend, "Bert")
+    batches = [make_batch(length) for length in range(2, 65)]
+    plain = [model(batch, training=True).logits.numpy() for batch in batches]
+    accelerate(backend, model, bfloat16=False, fuse=False)
+    for batch, expected in zip(batches, plain, strict=True):
+        fast = model(batch, training=True).logits.numpy()
+        np.testing.assert_allclose(fast, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["Bert", "DistilBert"])
+def test_what_the_mask_hides_has_no_influence(backend: Backend, family: str) -> None:
+    model = make_model(backend, family)
+    assert accelerate(backend, model, bfloat16=False).active
+    batch = make_batch()
+    before = model(batch, training=True).logits.numpy()
+    hidden = np.where(batch["attention_mask"] == 0, 7, batch["input_ids"])
+    assert (hidden != batch["input_ids"]).any()
+    after = model({**batch, "input_ids": hidden}, training=True).logits.numpy()
+    np.testing.assert_allclose(after, before, atol=1e-6)
+
+
+def test_bfloat16_stays_near_float32(backend: Backend) -> None:
+    model = make_model(backend, "Bert")
+    exact, gradients = logits_and_gradients(backend, model, make_batch())
+    accelerate(backend, model, bfloat16=True)
+    rounded, rounded_gradients = logits_and_gradients(backend, model, make_batch())
+    assert 0 < np.abs(rounded - exact).max() < 0.05
+    whole, near = (
+        np.concatenate([g.ravel() for g in some if g is not None])
+        for some in (gradients, rounded_gradients)
+    )
+    assert whole @ near / np.linalg.norm(whole) / np.linalg.norm(near) > 0.999
+
+
+def train_twice(backend: Backend, seed: int, **how: Any) -> list[np.ndarray]:
+    model = make_model(backend, "Bert", dropout=0.1)
+    backend.keras.utils.set_random_seed(seed)
+    accelerate(backend, model, **how)
+    for module in model.submodules:
+        if getattr(module, "_random_generator", None) is not None:
+            module._random_generator._generator.reset_from_seed(seed)
+    model.compile("adam", backend.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    for _ in range(2):
+        model.train_on_batch(make_batch(), np.array([0, 1, 2]))
+    return list(model.get_weights())
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_the_same_seed_gives_the_same_weights_byte_for_byte(
+    backend: Backend, bfloat16: bool
+) -> None:
+    first, second = (train_twice(backend, 3, bfloat16=bfloat16) for _ in range(2))
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True))
+    other = train_twice(backend, 4, bfloat16=bfloat16)
+    assert any(a.tobytes() != b.tobytes() for a, b in zip(first, other, strict=True))
+
+
+def test_frozen_layers_stay_frozen(backend: Backend) -> None:
+    model = make_model(backend, "Bert", dropout=0.1)
+    model.bert.embeddings.trainable = False
+    model.bert.encoder.layer[0].trainable = False
+    frozen = [w.numpy() for w in model.non_trainable_weights]
+    free = [w.numpy() for w in model.trainable_weights]
+    accelerate(backend, model)
+    model.compile("adam", backend.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.train_on_batch(make_batch(), np.array([0, 1, 2]))
+    for before, weight in zip(frozen, model.non_trainable_weights, strict=True):
+        assert np.array_equal(before, weight.numpy()), weight.name
+    assert all(
+        not np.array_equal(before, weight.numpy())
+        for before, weight in zip(free, model.trainable_weights, strict=True)
+    )
+
+
+def test_prediction_is_byte_for_byte_what_it_was(backend: Backend) -> None:
+    model = make_model(backend, "Bert")
+    before = model(make_batch(), training=False).logits.numpy()
+    accelerate(backend, model)
+    assert np.array_equal(model(make_batch(), training=False).logits.numpy(), before)
+
+
+def test_hidden_states_and_attentions_can_still_be_asked_for(backend: Backend) -> None:
+    model = make_model(backend, "Bert")
+    accelerate(backend, model)
+    answer = model(make_batch(), training=True, output_hidden_states=True, output_attentions=True)
+    assert [len(answer.hidden_states), len(answer.attentions)] == [3, 2]
+
+
+def test_restore_gives_the_model_its_own_method_back(backend: Backend) -> None:
+    model = make_model(backend, "Bert")
+    before = model.bert.encoder.call.__func__
+    changed = accelerate(backend, model)
+    assert getattr(model.bert.encoder.call, "__func__", None) is not before
+    changed.restore()
+    assert model.bert.encoder.call.__func__ is before
+    assert not changed.active
+
+
+def test_an_unknown_architecture_is_left_alone_and_said_so(backend: Backend) -> None:
+    config = backend.transformers.MPNetConfig(
+        vocab_size=50, hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=HEADS,
+        intermediate_size=64,
+    )  # fmt: skip
+    changed = accelerate(backend, backend.transformers.TFMPNetForSequenceClassification(config))
+    assert not changed.active
+    assert "TFMPNetForSequenceClassification is not among Bert" in changed.reason
+
+
+def test_another_activation_is_left_alone_and_said_so(backend: Backend) -> None:
+    changed = accelerate(backend, make_model(backend, "Bert", hidden_act="relu"))
+    assert changed.reason == "its activation is relu, and only the exact gelu is known"
+
+
+# Dropout
+
+
+@pytest.fixture(scope="module")
+def chains(backend: Backend) -> Elementwise:
+    return Elementwise(backend.tf, backend.tf.float32)
+
+
+def masks(backend: Backend, chains: Elementwise, rate: float, *seeds: tuple[int, int]) -> Any:
+    ones = backend.tf.ones((400, 384))
+    drop = backend.tf.function(
+        lambda seed: chains.dropped(ones, seed, rate), jit_compile=True, autograph=False
+    )
+    seeds = seeds or ((11, 12),)
+    return [drop(backend.tf.constant(seed, backend.tf.uint32)).numpy() for seed in seeds]
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_dropout_keeps_the_share_it_should_and_rescales(
+    backend: Backend, chains: Elementwise, rate: float
+) -> None:
+    (mask,) = masks(backend, chains, rate)
+    assert set(np.unique(mask)) == {np.float32(0), np.float32(1 / (1 - rate))}
+    deviation = np.sqrt(rate * (1 - rate) / mask.size)
+    assert abs((mask == 0).mean() - rate) < 4 * deviation
+    assert abs((mask == 0).mean(axis=0) - rate).max() < 6 * np.sqrt(rate * (1 - rate) / 400)
+    assert abs((mask == 0).mean(axis=1) - rate).max() < 6 * np.sqrt(rate * (1 - rate) / 384)
+
+
+def test_neighbouring_elements_and_seeds_are_dropped_independently(
+    backend: Backend, chains: Elementwise
+) -> None:
+    first, *others = masks(backend, chains, 0.5, (5, 6), (6, 6), (5, 7), (6, 5))
+    signs = first.ravel() - 1.0
+    pairs = [signs[1:] * signs[:-1], signs[384:] * signs[:-384], signs[2:] * signs[:-2]]
+    pairs += [signs * (other.ravel() - 1.0) for other in others]
+    limit = 5 / np.sqrt(first.size)
+    assert all(abs(pair.mean()) < limit for pair in pairs)
+
+
+def test_dropout_is_on_in_training_and_new_at_each_step(backend: Backend) -> None:
+    model = make_model(backend, "Bert", dropout=0.5)
+    accelerate(backend, model, bfloat16=False)
+    batch = make_batch()
+    first, second = (model(batch, training=True).logits.numpy() for _ in range(2))
+    assert np.abs(first - second).max() > 1e-3
+
+
+def test_gradients_go_through_the_same_mask_as_the_values(backend: Backend) -> None:
+    tf = backend.tf
+    from ktrain_sentiment.training.fast.operations import Operations
+
+    steps = Operations(Elementwise(tf, tf.float32))
+    rng = np.random.default_rng(0)
+    product = tf.constant(rng.normal(size=(6, 8)).astype(np.float32))
+    direction = tf.constant(rng.normal(size=(6, 8)).astype(np.float32))
+    residual, upstream = (
+        tf.ones((6, 8)) * tf.range(8.0),
+        tf.constant(rng.normal(size=(6, 8)).astype(np.float32)),
+    )
+    seed = tf.constant((1, 2), tf.uint32)
+
+    def value(moved: Any) -> Any:
+        norm = (tf.ones(8), tf.zeros(8), 1e-6)
+        wide, _ = steps.add_and_normalise(residual, moved, tf.zeros(8), norm, (seed, 0.5))
+        return tf.reduce_sum(wide * upstream)
+
+    with tf.GradientTape() as tape:
+        tape.watch(product)
+        result = value(product)
+    slope = tf.reduce_sum(tape.gradient(result, product) * direction)
+    step = 1e-2
+    ahead, behind = value(product + step * direction), value(product - step * direction)
+    np.testing.assert_allclose(slope, (ahead - behind) / (2 * step), rtol=1e-2)

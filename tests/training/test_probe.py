@@ -1,0 +1,77 @@
+"""A probe on frozen embeddings is a plain logistic regression, whatever the number of classes."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.training.probe import FOLDS, fit_probe, mean_pooled, normalised
+
+
+def clouds(classes: int, rows: int, seed: int = 0, apart: float = 1.0):
+    """Embeddings around one centre a class, the classes in turn."""
+    chance = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(classes, 16)) * apart
+    targets = np.arange(rows) % classes
+    return (centres[targets] + chance.normal(size=(rows, 16))).astype(np.float32), targets
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_a_probe_learns_from_eight_examples_a_class(classes: int) -> None:
+    probe = fit_probe(*clouds(classes, 8 * classes), classes)
+    embeddings, targets = clouds(classes, 200, seed=1)
+    probabilities = probe.predict_proba(embeddings)
+    assert probabilities.shape == (200, classes)
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    assert (probabilities.argmax(axis=1) == targets).mean() > 0.9
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_its_probabilities_are_those_of_scikit_learn(classes: int) -> None:
+    embeddings, targets = clouds(classes, 60)
+    probe = fit_probe(embeddings, targets, classes)
+    reference = LogisticRegression(C=probe.strength, max_iter=1000)
+    reference.fit(normalised(embeddings), targets)
+    wanted = reference.predict_proba(normalised(embeddings))
+    assert np.allclose(probe.predict_proba(embeddings), wanted, atol=1e-5)
+
+
+def test_noise_gets_more_regularisation_than_clean_clusters() -> None:
+    clean = fit_probe(*clouds(2, 100, apart=3.0), 2)
+    noise = fit_probe(*clouds(2, 100, apart=0.0), 2)
+    assert noise.strength < clean.strength
+
+
+def test_too_few_rows_for_folds_still_fit() -> None:
+    embeddings, targets = clouds(2, 2 * (FOLDS - 1))
+    assert fit_probe(embeddings, targets, 2).strength == 1.0
+
+
+def test_a_class_without_rows_is_never_the_answer() -> None:
+    embeddings, targets = clouds(2, 40)
+    probabilities = fit_probe(embeddings, targets * 2, 3).predict_proba(embeddings)
+    assert probabilities[:, 1].max() < 1e-6
+    assert set(probabilities.argmax(axis=1)) == {0, 2}
+
+
+def test_one_class_alone_is_refused() -> None:
+    embeddings, _ = clouds(2, 10)
+    with pytest.raises(DataError, match="at least two classes, got 1"):
+        fit_probe(embeddings, np.zeros(10), 2)
+
+
+def test_the_length_of_an_embedding_does_not_matter() -> None:
+    embeddings, targets = clouds(2, 40)
+    probe = fit_probe(embeddings, targets, 2)
+    assert np.allclose(probe.predict_proba(embeddings), probe.predict_proba(embeddings * 7))
+
+
+def test_padding_has_no_part_in_the_mean() -> None:
+    states = np.array([[[1.0, 2.0], [3.0, 4.0], [99.0, 99.0]], [[5.0, 6.0], [9.0, 9.0], [9, 9]]])
+    assert mean_pooled(states, [[1, 1, 0], [1, 0, 0]]).tolist() == [[2, 3], [5, 6]]
+
+
+def test_a_text_without_tokens_is_zero_and_not_a_fault() -> None:
+    pooled = mean_pooled(np.ones((1, 2, 3)), [[0, 0]])
+    assert pooled.tolist() == [[0, 0, 0]]
+    assert normalised(pooled).tolist() == [[0, 0, 0]]
