@@ -137,18 +137,13 @@ def _is_prose(column: pd.Series) -> bool:
 
 
 def _find_label(table: Table, text: str) -> str:
+    """A column with a known name and few values, or the only one with few values."""
     frame = table.frame
-    candidates = _named(table, LABEL_NAMES, text)
-    fitting = [c for c in candidates if has_few_values(frame[c])]
-    named = _only(table, fitting or candidates, "label", "label")
-    if named:
-        return named
-    few = [
-        str(c)
-        for c in frame.columns
-        if c not in {text, "file", "split"} and has_few_values(frame[c], repeated=2)
-    ]
-    found = _only(table, few, "", "label")
+    named = _named(table, LABEL_NAMES, text)
+    fitting = [c for c in named if has_few_values(frame[c])]
+    others = [str(c) for c in frame.columns if c not in {text, *named, "file", "split"}]
+    few = [c for c in others if has_few_values(frame[c], repeated=2)]
+    found = _only(table, fitting or few or named, "label", "label")
     if found:
         return found
     raise _none_found(table, "label")

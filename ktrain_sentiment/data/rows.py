@@ -84,7 +84,7 @@ def wanted_labels(texts: LabelledTexts) -> pd.Series[bool]:
 
 def is_blank(column: pd.Series[str]) -> pd.Series[bool]:
     """Missing, empty, or white space only."""
-    return column.isna() | (column.str.strip() == "")
+    return column.isna() | ~column.map(lambda text: bool(text.strip()), na_action="ignore").eq(True)
 
 
 def plural(count: int) -> str:

@@ -48,6 +48,8 @@ def read_json(path: Path, encoding: str | None = None) -> Table:
         if error.msg.startswith("Extra data") and error.lineno > 1:
             return read_json_lines(path, encoding)
         raise DataError(f"{path}: not JSON: {_one_line(error)}") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: nested too deeply to read") from error
     except ValueError as error:
         raise DataError(f"{path}: {_one_line(error)}") from error
     records = list(_records(content, path))

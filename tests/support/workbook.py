@@ -1,0 +1,65 @@
+"""Excel files, written with the standard library alone."""
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+Cell = str | int | float | bool | None
+_TYPES = (
+    '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/'
+    'content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.'
+    'relationships+xml"/><Default Extension="xml" ContentType="application/vnd.openxmlformats-'
+    'officedocument.spreadsheetml.worksheet+xml"/><Override PartName="/xl/workbook.xml" ContentType'
+    '="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>'
+)
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+
+def write_workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[Cell]]]) -> Path:
+    """Write an .xlsx file with the given sheets of rows."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", _TYPES)
+        archive.writestr("_rels/.rels", _relations({"rId1": ("officeDocument", "xl/workbook.xml")}))
+        names = {f"rId{k}": name for k, name in enumerate(sheets, start=1)}
+        targets = {key: ("worksheet", f"worksheets/{key}.xml") for key in names}
+        archive.writestr("xl/_rels/workbook.xml.rels", _relations(targets))
+        listed = "".join(
+            f'<sheet name="{escape(name)}" sheetId="{key[3:]}" r:id="{key}"/>'
+            for key, name in names.items()
+        )
+        book = f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{listed}</sheets></workbook>'
+        archive.writestr("xl/workbook.xml", book)
+        for key, name in names.items():
+            archive.writestr(f"xl/worksheets/{key}.xml", _sheet(sheets[name]))
+    return path
+
+
+def _relations(targets: Mapping[str, tuple[str, str]]) -> str:
+    inside = "".join(
+        f'<Relationship Id="{key}" Type="{_OFFICE}/{kind}" Target="{target}"/>'
+        for key, (kind, target) in targets.items()
+    )
+    return f'<Relationships xmlns="{_PACKAGE}">{inside}</Relationships>'
+
+
+def _sheet(rows: Sequence[Sequence[Cell]]) -> str:
+    lines = "".join(
+        f'<row r="{n}">{"".join(_cell(value, n, k) for k, value in enumerate(row))}</row>'
+        for n, row in enumerate(rows, start=1)
+    )
+    return f'<worksheet xmlns="{_MAIN}"><sheetData>{lines}</sheetData></worksheet>'
+
+
+def _cell(value: Cell, row: int, column: int) -> str:
+    place = f"{chr(ord('A') + column)}{row}"
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return f'<c r="{place}" t="b"><v>{int(value)}</v></c>'
+    if isinstance(value, str):
+        text = f'<is><t xml:space="preserve">{escape(value)}</t></is>'
+        return f'<c r="{place}" t="inlineStr">{text}</c>'
+    return f'<c r="{place}"><v>{value}</v></c>'
