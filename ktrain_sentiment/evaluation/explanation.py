@@ -57,6 +57,12 @@ class Explanation:
             parts.append((self.text[end:], 0.0))
         return tuple(parts)
 
+    @property
+    def shares(self) -> tuple[tuple[str, float], ...]:
+        """The same with each weight as a share of the strongest one's size, -1 to 1."""
+        strongest = max((abs(weight) for weight in self.importance), default=0.0) or 1.0
+        return tuple((piece, weight / strongest) for piece, weight in self.pieces)
+
     def top(self, k: int) -> tuple[str, ...]:
         """The k pieces that speak most for the label."""
         order = np.argsort(-np.asarray(self.importance), kind="stable")[:k]

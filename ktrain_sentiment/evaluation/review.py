@@ -18,6 +18,7 @@ from ktrain_sentiment.evaluation.explanation import (
 )
 from ktrain_sentiment.evaluation.judged import JudgedRows
 from ktrain_sentiment.evaluation.label_noise import (
+    USUAL_SHARE,
     LabelNoise,
     find_label_errors,
     label_error_table,
@@ -36,8 +37,10 @@ class Review:
     """What a model gets wrong.
 
     Attributes:
-        losses: Wrongly predicted rows whose label is not in doubt, as `top_losses` gives them.
-        doubtful: Rows whose label is probably wrong, as `label_error_table` gives them.
+        losses: The model's mistakes, as `top_losses` gives them: wrongly predicted rows but for
+            those whose label is more likely wrong.
+        doubtful: Rows whose label is doubted, as `label_error_table` gives them; first those whose
+            label is more likely wrong than the model.
         noise: The estimate behind it, for all rows.
         confusions: Mistakes by pair of classes, with telling words.
         explanations: By text, the words that its prediction hangs on.
@@ -53,7 +56,11 @@ class Review:
 
 
 def review(
-    judged: JudgedRows, classifier: Classifier | None = None, *, explained: int = 10
+    judged: JudgedRows,
+    classifier: Classifier | None = None,
+    *,
+    explained: int = 10,
+    share: float = USUAL_SHARE,
 ) -> Review:
     """Sort the mistakes on rows that the model was not trained on.
 
@@ -61,12 +68,13 @@ def review(
         judged: The rows, held out or out of fold.
         classifier: Explains its predictions; None leaves explanations out.
         explained: How many rows of each of the two lists are explained.
+        share: Share of wrong labels that is believed in, 0 to 1.
     """
-    noise = find_label_errors(judged.y_true, judged.probabilities, judged.labels)
+    noise = find_label_errors(judged.y_true, judged.probabilities, judged.labels, share=share)
     everything = label_error_table(
         noise, judged.texts, judged.y_true, judged.probabilities, rows=judged.rows
     )
-    doubtful = everything[everything["likely"]].reset_index(drop=True)
+    doubtful = everything[everything["doubted"]].reset_index(drop=True)
     losses = model_errors(judged, noise)
     found = Review(
         losses=losses,
@@ -84,7 +92,7 @@ def review(
 
 
 def model_errors(judged: JudgedRows, noise: LabelNoise) -> pd.DataFrame:
-    """Top losses among the wrongly predicted rows whose label is not counted as wrong."""
+    """Top losses among the wrongly predicted rows whose label is not more likely wrong."""
     winner = judged.probabilities.argmax(axis=1)
     wrong = np.flatnonzero((winner != judged.y_true) & ~noise.likely)
     if not len(wrong):
@@ -109,13 +117,11 @@ def _faithfulness(judged: JudgedRows, classifier: Classifier) -> Faithfulness | 
 
 def usual_slices(judged: JudgedRows) -> tuple[Slice, ...]:
     """Slices by length, by repetition and by each column of the data that divides it sensibly."""
-    columns: dict[str, list[object]] = {
-        "words": list(by_length(judged.texts)),
-        "repetition": list(by_repetition(judged.texts)),
-    }
-    for name in judged.frame.columns:
-        if name not in OWN_COLUMNS and _divides(judged.frame[name]):
-            columns[str(name)] = judged.frame[name].tolist()
+    frame = judged.frame.assign(
+        words=by_length(judged.texts), repetition=by_repetition(judged.texts)
+    )
+    names = ["words", "repetition", *(n for n in judged.frame if n not in OWN_COLUMNS)]
+    columns = {str(name): frame[name].tolist() for name in names if _divides(frame[name])}
     return judge_slices(columns, judged.y_true, judged.probabilities)
 
 

@@ -137,7 +137,7 @@ def _limits(facts: ReportFacts) -> str:
         f"It learned from {data.training_rows:,} texts of {name}, half of them at most "
         f"{data.words[0]} words long. On other kinds of text it may do worse; measure it with "
         "`scripts/evaluate.py` before relying on it.",
-        _probabilities(facts),
+        wording.calibration_sentence(facts.evaluation),
         *wording.cautions(facts),
         "It judges wording, not facts, and carries the biases of its encoder and its data.",
     ]
@@ -145,15 +145,6 @@ def _limits(facts: ReportFacts) -> str:
     if maxlen:
         sentences.insert(1, f"It reads the first {maxlen} tokens of a text and no more.")
     return "\n".join(["## Limits", "", *(f"- {sentence}" for sentence in sentences)])
-
-
-def _probabilities(facts: ReportFacts) -> str:
-    error, floor = facts.evaluation.ece.value, facts.evaluation.ece_floor
-    judged = "no more than chance explains" if error <= floor else "more than chance explains"
-    return (
-        f"Its probabilities are off by {wording.share(error)} on average, {judged} on "
-        f"{facts.evaluation.n:,} rows (up to {wording.share(floor)})."
-    )
 
 
 def _training(facts: ReportFacts) -> str:

@@ -19,11 +19,10 @@ from ktrain_sentiment.report.markup import (
     section,
     table,
 )
+from ktrain_sentiment.report.tables import FAINTEST
 
 SHOWN = 8
 LONGEST = 700
-FAINTEST = 0.2
-"""Words below this share of a text's strongest word are not marked."""
 
 
 def mistakes_section(found: Review, *, of_run: bool = True) -> Markup:
@@ -81,10 +80,20 @@ def _losses(found: Review) -> list[Content]:
 
 
 def _doubtful(found: Review) -> list[Content]:
-    frame = found.doubtful
-    title = element("h3", f"Labels to check first ({min(SHOWN, len(frame))} of {len(frame):,})")
-    if frame.empty:
-        return [title, paragraph("None on these rows.")]
+    likely = found.doubtful[found.doubtful["p_wrong"] >= 0.5]
+    rest = len(found.doubtful) - len(likely)
+    more = (
+        f" In {rest:,} more rows label and model disagree, and the model is not sure enough to "
+        "say; label_errors.csv ranks them all."
+        if rest
+        else ""
+    )
+    title = element(
+        "h3",
+        f"Labels more likely wrong than the model ({min(SHOWN, len(likely))} of {len(likely):,})",
+    )
+    if likely.empty:
+        return [title, paragraph(f"None on these rows.{more}")]
     items = [
         _item(
             f"Row {row['row']}: ",
@@ -94,18 +103,14 @@ def _doubtful(found: Review) -> list[Content]:
             text=str(row["text"]),
             explanations=found.explanations,
         )
-        for row in _head(frame)
+        for row in _head(likely)
     ]
-    return [
-        title,
-        paragraph(
-            f"Confident learning doubts {wording.share(len(frame) / len(found.noise.likely))} of "
-            "these labels. That is an upper bound: where the model is sure and wrong it looks the "
-            "same. A person must look: inspect_errors.py writes the list as a CSV to correct, and "
-            "takes it back.",
-        ),
-        element("ol", *items, class_="texts"),
-    ]
+    said = (
+        "Found by confident learning, where the model that never saw the row is all but certain of "
+        "another label. It cannot know: a person must look. inspect_errors.py writes the list as a "
+        f"CSV to correct, and takes it back.{more}"
+    )
+    return [title, paragraph(said), element("ol", *items, class_="texts")]
 
 
 def _head(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -135,20 +140,18 @@ def _item(
 
 def marked_text(explanation: Explanation) -> Markup:
     """A text with the words marked that its prediction hangs on."""
-    strongest = max((abs(weight) for weight in explanation.importance), default=0.0)
     pieces: list[Content] = []
     length = 0
-    for piece, weight in explanation.pieces:
+    for piece, part in explanation.shares:
         if length > LONGEST:
             pieces.append(" …")
             break
         length += len(piece)
-        part = abs(weight) / strongest if strongest else 0.0
-        if part < FAINTEST:
+        if abs(part) < FAINTEST:
             pieces.append(piece)
             continue
-        kind = "for" if weight > 0 else "against"
-        pieces.append(element("mark", piece, class_=kind, style=f"--w:{part:.2f}"))
+        kind = "for" if part > 0 else "against"
+        pieces.append(element("mark", piece, class_=kind, style=f"--w:{abs(part):.2f}"))
     return join(pieces)
 
 

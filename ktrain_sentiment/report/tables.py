@@ -8,32 +8,47 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from ktrain_sentiment.report.wording import NAMES, abstention_sentence, full, plain, share
+from ktrain_sentiment.report.wording import (
+    NAMES,
+    SHORT,
+    abstention_sentence,
+    calibration_sentence,
+    full,
+    interval,
+    plain,
+    share,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ktrain_sentiment.evaluation import Baseline, Evaluation
+    from ktrain_sentiment.evaluation.explanation import Explanation
+    from ktrain_sentiment.evaluation.review import Review
     from ktrain_sentiment.evaluation.slices import Slice
     from ktrain_sentiment.evaluation.telling_words import Confusion
     from ktrain_sentiment.report.assessment import Assessment
+    from ktrain_sentiment.report.inspection import Inspection
+
+
+FAINTEST = 0.2
+"""Words below this share of a text's strongest word are not marked."""
 
 
 def headline(
     evaluation: Evaluation, baselines: Mapping[str, Baseline] | None = None, name: str = "model"
 ) -> Table:
     """The headline figures with their intervals, beside the baselines'."""
-    table = Table(
-        title=f"Figures on {evaluation.n:,} rows, with 95 % intervals", title_style="bold"
-    )
+    table = Table(title=f"Figures on {evaluation.n:,} rows", title_style="bold")
     table.add_column("")
     table.add_column(name, justify="right", style="bold")
-    others = list((baselines or {}).values())
-    for baseline in others:
-        table.add_column(baseline.name, justify="right")
+    table.add_column("95 % interval", justify="right")
+    others = baselines or {}
+    for key, baseline in others.items():
+        table.add_column(SHORT.get(key, baseline.name), justify="right")
     for key, figure in evaluation.headline.items():
-        values = [plain(key, b.evaluation.headline[key].value) for b in others]
-        table.add_row(NAMES[key], full(key, figure), *values)
+        values = [plain(key, b.evaluation.headline[key].value) for b in others.values()]
+        table.add_row(NAMES[key], plain(key, figure.value), interval(key, figure), *values)
     return table
 
 
@@ -65,7 +80,9 @@ def confusion(evaluation: Evaluation) -> Table:
     return table
 
 
-def top_losses(frame: pd.DataFrame, limit: int = 10) -> Table:
+def top_losses(
+    frame: pd.DataFrame, limit: int = 10, explanations: Mapping[str, Explanation] | None = None
+) -> Table:
     """Top losses with their whole texts, wrapped to the terminal."""
     table = Table(title="What it gets most wrong", title_style="bold", show_lines=True)
     table.add_column("row", justify="right", style="dim")
@@ -75,7 +92,7 @@ def top_losses(frame: pd.DataFrame, limit: int = 10) -> Table:
     table.add_column("loss", justify="right")
     for row in frame.head(limit).to_dict("records"):
         predicted = Text(f"{row['predicted']}\n{100 * row['probability']:.1f} %")
-        words = Text(str(row["text"])), Text(str(row["label"])), predicted
+        words = marked(str(row["text"]), explanations or {}), Text(str(row["label"])), predicted
         table.add_row(str(row["row"]), *words, f"{row['loss']:.2f}")
     return table
 
@@ -94,16 +111,23 @@ def slices(found: Sequence[Slice]) -> Table:
     return table
 
 
-def doubtful_labels(frame: pd.DataFrame, limit: int = 10) -> Table:
-    """Rows whose label is probably wrong, with their whole texts."""
-    table = Table(title="Labels to check first", title_style="bold", show_lines=True)
+def doubtful_labels(
+    frame: pd.DataFrame, limit: int = 10, explanations: Mapping[str, Explanation] | None = None
+) -> Table:
+    """Rows whose label is more likely wrong than the model, with their whole texts."""
+    table = Table(
+        title="Labels that are more likely wrong than the model",
+        title_style="bold",
+        show_lines=True,
+    )
     table.add_column("row", justify="right", style="dim")
     table.add_column("text", ratio=1)
     table.add_column("label")
     table.add_column("more likely")
     for row in frame.head(limit).to_dict("records"):
         likely = Text(f"{row['suggested']}\n{share(row['p_suggested'])}")
-        table.add_row(str(row["row"]), Text(str(row["text"])), Text(str(row["label"])), likely)
+        words = marked(str(row["text"]), explanations or {}), Text(str(row["label"])), likely
+        table.add_row(str(row["row"]), *words)
     return table
 
 
@@ -132,11 +156,51 @@ def assessment(found: Assessment) -> list[Table | Text]:
         confusion(found.evaluation),
         slices(found.slices),
     ]
+    parts.append(Text(calibration_sentence(found.evaluation)))
     if found.abstention is not None:
         parts.append(Text(abstention_sentence(found.abstention)))
     if found.comparison is not None:
         parts.append(Text(found.comparison.sentence, style="bold"))
     return parts
+
+
+def inspection(found: Inspection, limit: int) -> list[Table | Text]:
+    """Everything that `scripts/inspect_errors.py` shows."""
+    subject = found.subject
+    rows = f"{len(subject.judged):,} rows of {subject.source}, judged by {subject.name}"
+    likely = found.label_errors[found.label_errors["p_wrong"] >= 0.5]
+    counts = (
+        f"{len(found.top_losses):,} mistakes of the model, {len(likely):,} labels more likely "
+        f"wrong, {len(found.label_errors) - len(likely):,} more to doubt"
+    )
+    parts: list[Table | Text] = [Text(f"{rows}: {counts}", style="bold")]
+    parts += [Text(note, style="yellow") for note in subject.notes]
+    explained = found.review.explanations
+    if len(found.top_losses):
+        parts.append(top_losses(found.top_losses, limit, explained))
+    if len(likely):
+        parts.append(doubtful_labels(likely, limit, explained))
+    if found.review.confusions:
+        parts.append(confusions(found.review.confusions))
+    if explained:
+        parts.append(Text(f"Marked words, {_checked(found.review)}", style="dim"))
+    return parts
+
+
+def _checked(found: Review) -> str:
+    start = "blue for the prediction and red against it"
+    return start if found.faithfulness is None else f"{start}: {found.faithfulness.sentence}"
+
+
+def marked(text: str, explanations: Mapping[str, Explanation]) -> Text:
+    """A text with the words in colour that its prediction hangs on."""
+    if text not in explanations:
+        return Text(text)
+    line = Text()
+    for piece, part in explanations[text].shares:
+        strong = abs(part) >= FAINTEST
+        line.append(piece, style=("bold blue" if part > 0 else "red underline") if strong else "")
+    return line
 
 
 def pairs(title: str, rows: Sequence[tuple[str, str]]) -> Table:

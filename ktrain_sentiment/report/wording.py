@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ktrain_sentiment.evaluation.abstention import Abstention
 from ktrain_sentiment.evaluation.intervals import Estimate
+from ktrain_sentiment.evaluation.metrics import Evaluation
 from ktrain_sentiment.report.facts import ReportFacts
 
 NAMES = {
@@ -16,6 +17,8 @@ NAMES = {
     "brier": "Brier score",
     "ece": "calibration error",
 }
+SHORT = {"majority": "majority", "tfidf": "TF-IDF", "vader": "VADER"}
+"""Names of baselines for the heads of narrow tables."""
 SHARES = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "ece"})
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 
@@ -54,6 +57,16 @@ def duration(seconds: float) -> str:
 def size(count: int) -> str:
     """A number of bytes as MB."""
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def calibration_sentence(evaluation: Evaluation) -> str:
+    """Whether the probabilities are what they say, in words."""
+    error, floor = evaluation.ece.value, evaluation.ece_floor
+    judged = "no more than chance explains" if error <= floor else "more than chance explains"
+    return (
+        f"Its probabilities are off by {share(error)} on average, {judged} on "
+        f"{evaluation.n:,} rows (up to {share(floor)})."
+    )
 
 
 def abstention_sentence(found: Abstention) -> str:

@@ -51,7 +51,7 @@ def test_flipped_labels_come_first(draw, classes):
     table = label_error_table(noise, [str(k) for k in range(3000)], given, one.probabilities)
     first = table.head(240)["text"].astype(int)
     assert flips[first].sum() > 0.75 * flips.sum()
-    caught = flips & noise.likely
+    caught = flips & noise.doubted
     assert (noise.suggested == one.y_true)[caught].mean() > 0.95
 
 
@@ -63,7 +63,7 @@ def test_the_share_of_wrong_labels_is_estimated():
     noise = find_label_errors(given, np.eye(2)[truth] * 0.9 + 0.05, LABELS)
     assert noise.rate == pytest.approx((given != truth).mean(), abs=0.001)
     assert noise.joint.sum(axis=1).tolist() == np.bincount(given).tolist()
-    assert noise.likely.tolist() == (given != truth).tolist()
+    assert noise.doubted.tolist() == (given != truth).tolist()
 
 
 def test_a_model_that_is_unsure_of_a_class_does_not_doubt_each_label_of_it():
@@ -71,12 +71,33 @@ def test_a_model_that_is_unsure_of_a_class_does_not_doubt_each_label_of_it():
     table = np.array([[0.9, 0.1]] * 50 + [[0.55, 0.45]] * 50)
     noise = find_label_errors([0] * 50 + [1] * 50, table, LABELS)
     assert class_thresholds(np.array([0] * 50 + [1] * 50), table) == pytest.approx([0.9, 0.45])
+    assert not noise.doubted.any()
+
+
+def test_a_sure_model_blames_the_label_and_an_unsure_one_itself():
+    sure = np.array([[0.99, 0.01]] * 50 + [[0.01, 0.99]] * 50)
+    given = [0] * 49 + [1] + [1] * 50
+    assert find_label_errors(given, sure, LABELS).likely.tolist() == [k == 49 for k in range(100)]
+    unsure = np.array([[0.85, 0.15]] * 50 + [[0.15, 0.85]] * 50)
+    noise = find_label_errors(given, unsure, LABELS)
+    assert noise.doubted[49]
     assert not noise.likely.any()
+    assert find_label_errors(given, unsure, LABELS, share=0.2).likely[49]
+
+
+def test_the_chance_that_a_label_is_wrong_follows_bayes_rule(draw):
+    # Labels flipped at a known rate, probabilities calibrated to the flipped labels.
+    one, given, flips = flipped(draw, 0.1, rows=20_000)
+    seen = 0.9 * one.probabilities + 0.1 * (1 - one.probabilities)
+    noise = find_label_errors(given, seen, one.labels, share=0.1)
+    for low, high in ((0.2, 0.4), (0.4, 0.6), (0.6, 0.8)):
+        band = (noise.p_wrong > low) & (noise.p_wrong < high)
+        assert flips[band].mean() == pytest.approx(noise.p_wrong[band].mean(), abs=0.07)
 
 
 def test_a_class_without_rows_is_never_suggested_as_certain():
     noise = find_label_errors([0, 0, 1], [[0.5, 0.2, 0.3]] * 2 + [[0.1, 0.5, 0.4]], ("a", "b", "c"))
-    assert not noise.likely.any()
+    assert not noise.doubted.any()
     assert noise.rate == 0.0
 
 

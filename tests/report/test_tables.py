@@ -18,7 +18,7 @@ def test_the_headline_table_has_intervals_and_baselines(facts):
     text = shown(tables.headline(facts.evaluation, {}, "mine"))
     accuracy = facts.evaluation.accuracy
     assert f"{100 * accuracy.value:.1f}" in text
-    assert f"({100 * accuracy.low:.1f} to {100 * accuracy.high:.1f})" in text
+    assert f"{100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}" in text
 
 
 def test_texts_are_wrapped_and_not_taken_for_markup():

@@ -1,0 +1,243 @@
+"""The mistakes of a subject, shown and written as lists that a person can correct."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data import read_labelled
+from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.evaluation.corrections import COLUMN, Corrected, apply_corrections
+from ktrain_sentiment.evaluation.label_noise import USUAL_SHARE
+from ktrain_sentiment.evaluation.neighbours import nearest
+from ktrain_sentiment.evaluation.review import Review, review
+from ktrain_sentiment.files import refuse_existing, staged_file
+from ktrain_sentiment.report.embedding import open_embedder
+from ktrain_sentiment.report.opening import AS_USUAL, Opening, open_classifier
+from ktrain_sentiment.report.subject import Subject, from_predictor, from_run, is_run, out_of_fold
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.settings import from_flat, read_settings
+
+LISTS = ("top_losses", "label_errors")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a classifier gets wrong, in lists.
+
+    Attributes:
+        subject: What was inspected.
+        review: The mistakes.
+        top_losses: The model's mistakes, the surest first.
+        label_errors: Doubted labels with an empty column to correct them in; first those that are
+            more likely wrong than the model.
+    """
+
+    subject: Subject
+    review: Review
+    top_losses: pd.DataFrame
+    label_errors: pd.DataFrame
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts, and the pairs that are confused."""
+        return {
+            "name": self.subject.name,
+            "source": self.subject.source,
+            "rows": len(self.subject.judged),
+            "model_errors": len(self.top_losses),
+            "label_errors": self.review.noise.to_json(),
+            "confusions": [
+                {"true": c.true, "predicted": c.predicted, "rows": c.count, "words": dict(c.words)}
+                for c in self.review.confusions
+            ],
+            "notes": list(self.subject.notes),
+        }
+
+
+def find_rows(
+    source: DataConfig, predictor: Path | None = None, opening: Opening = AS_USUAL
+) -> Subject:
+    """What is to be inspected.
+
+    Args:
+        source: A run folder (its validation rows are taken), or data.
+        predictor: Who judges the data; without one, a linear model on folds.
+        opening: How predictor folders are opened.
+
+    Raises:
+        ConfigError: Nothing was named, or a predictor beside a run.
+        InputError: The run, the data or the predictor cannot be used.
+    """
+    if is_run(source.data):
+        if predictor is not None:
+            raise ConfigError(
+                f"{source.data} is a run with a predictor of its own: leave --predictor out"
+            )
+        return from_run(Path(source.data), "validation")
+    if not source.data:
+        raise ConfigError("nothing to inspect: name a run folder, or labelled data")
+    texts = read_labelled(source)
+    if predictor is None:
+        return out_of_fold(texts)
+    return from_predictor(predictor, texts, opening)
+
+
+def inspect(
+    subject: Subject,
+    *,
+    explained: int = 0,
+    neighbours: int = 0,
+    share: float = USUAL_SHARE,
+    opening: Opening = AS_USUAL,
+) -> Inspection:
+    """Find the mistakes of a subject.
+
+    Args:
+        subject: Rows with their predictions.
+        explained: How many rows of each list have their words weighed.
+        neighbours: How many training examples to name for each of the first mistakes.
+        share: Share of wrong labels that is believed in.
+        opening: How the predictor is opened where it is needed.
+
+    Raises:
+        ConfigError: The share is no share, or the training rows that are wanted are not known.
+        PredictorError: The predictor cannot be opened.
+    """
+    if not 0 < share < 1:
+        raise ConfigError(f"--wrong-labels {share:g}: wanted a share between 0 and 1, such as 0.05")
+    classifier = subject.classifier
+    if explained and classifier is None and subject.predictor is not None:
+        classifier = open_classifier(subject.predictor, opening)
+    asked = classifier if explained else None
+    found = review(subject.judged, asked, explained=explained, share=share)
+    losses, doubtful = found.losses, found.doubtful.drop(columns="doubted").assign(**{COLUMN: ""})
+    if neighbours:
+        losses = _with_neighbours(losses, subject, neighbours)
+    return Inspection(subject, found, losses, doubtful)
+
+
+NAMED = 50
+"""So many of the first mistakes get their nearest training examples."""
+
+
+def _with_neighbours(losses: pd.DataFrame, subject: Subject, k: int) -> pd.DataFrame:
+    """The first mistakes with the texts and labels of the nearest training examples."""
+    train, folder = subject.train, subject.predictor
+    if train is None or folder is None or not len(losses):
+        raise ConfigError(
+            "--nearest: the training examples are not known; name a run folder, whose splits hold "
+            "them"
+        )
+    embed = open_embedder(folder)
+    first = losses.head(NAMED)
+    found = nearest(embed(first["text"].tolist()), embed(train["text"].tolist()), k)
+    columns: dict[str, list[object]] = {}
+    for rank in range(found.index.shape[1]):
+        rows = train.iloc[found.index[:, rank]]
+        padding = [""] * (len(losses) - len(first))
+        columns[f"nearest_{rank + 1}"] = [*rows["text"], *padding]
+        columns[f"nearest_{rank + 1}_label"] = [*rows["label"], *padding]
+        columns[f"nearest_{rank + 1}_similarity"] = [
+            *found.similarity[:, rank].round(4).tolist(),
+            *([None] * len(padding)),
+        ]
+    return losses.join(pd.DataFrame(columns, index=losses.index))
+
+
+def folder_for_lists(source: DataConfig, out: Path | None, *, overwrite: bool) -> Path:
+    """Where the lists go: where the user says, else the run folder, else the working folder.
+
+    Raises:
+        InputError: A list is there already and may not be replaced.
+    """
+    if out is None and is_run(source.data):
+        return Path(source.data)
+    folder = out or Path()
+    for name in LISTS:
+        refuse_existing(folder / f"{name}.csv", overwrite=overwrite)
+    return folder
+
+
+def write_lists(found: Inspection, folder: Path) -> Mapping[str, Path]:
+    """Write `top_losses.csv` and `label_errors.csv`, each whole or not at all."""
+    paths = {name: folder / f"{name}.csv" for name in LISTS}
+    for name, path in paths.items():
+        with staged_file(path, overwrite=True) as target:
+            getattr(found, name).to_csv(target, index=False, float_format="%.6g")
+    return paths
+
+
+def correct(source: DataConfig, corrections: Path) -> Corrected:
+    """Put a corrected list into the data it was made from.
+
+    Args:
+        source: The data, or the run folder whose data it is.
+        corrections: The list, with its column `corrected` filled in.
+
+    Raises:
+        InputError: The list or the data cannot be read, or do not fit each other.
+    """
+    texts = read_labelled(_source_of(source))
+    return apply_corrections(texts.frame, read_corrections(corrections), texts.labels)
+
+
+def _source_of(source: DataConfig) -> DataConfig:
+    """How a run's data were read, for a run folder; else what is given."""
+    if not is_run(source.data):
+        return source
+    path = RunFolder(Path(source.data)).config
+    stored = read_settings(path)
+    fields = {field.name for field in dataclasses.fields(DataConfig)}
+    known = {name: value for name, value in stored.items() if name in fields}
+    return from_flat(DataConfig, known, str(path))
+
+
+def write_corrected(done: Corrected, path: Path, *, overwrite: bool) -> Path:
+    """Write the next training set, and beside it the record of what was changed.
+
+    Args:
+        done: What `correct` returned.
+        path: A CSV or Parquet file.
+        overwrite: Replace what is there.
+
+    Returns:
+        The path of the record.
+
+    Raises:
+        InputError: A file exists and may not be replaced.
+    """
+    record = path.with_suffix(".changes.json")
+    for place in (path, record):
+        refuse_existing(place, overwrite=overwrite)
+    frame = done.frame.drop(columns="row")
+    with staged_file(path, overwrite=overwrite) as target:
+        if path.suffix == ".parquet":
+            frame.to_parquet(target, index=False)
+        else:
+            frame.to_csv(target, index=False)
+    with staged_file(record, overwrite=overwrite) as target:
+        text = json.dumps(done.to_json(), indent=2, ensure_ascii=False)
+        target.write_text(text + "\n", encoding="utf-8")
+    return record
+
+
+def read_corrections(path: Path) -> pd.DataFrame:
+    """Read a list as a spreadsheet program leaves it.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        return pd.read_csv(
+            path, dtype={"text": str, COLUMN: str}, keep_default_na=False, sep=None, engine="python"
+        )
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read as a list of corrections: {reason}") from error
