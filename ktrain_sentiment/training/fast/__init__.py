@@ -1,0 +1,1 @@
+"""Faster training of transformers' TensorFlow encoders on CPUs, on the same weights."""

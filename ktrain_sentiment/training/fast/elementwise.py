@@ -1,0 +1,201 @@
+"""The element-wise work of a transformer layer, each chain as one function over its rows.
+
+Every function here is plain TensorFlow. `Elementwise` hands each to XLA on its own, so that a
+chain of small operations becomes one pass over memory, while the matrix products between them
+stay with oneDNN, whose kernels XLA does not have on CPUs. Shapes are flat, `[tokens, width]`, so
+that one compilation serves every batch with the same number of tokens.
+
+Statistics, sums and transcendental functions are computed in float32 whatever the products use.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from ktrain_sentiment.training.backend import Untyped
+
+_WORD = 2.0**32
+
+
+class Elementwise:
+    """Compiled chains of element-wise operations, forward and backward.
+
+    Attributes:
+        tf: TensorFlow.
+        dtype: Number format of the inputs of matrix products, bfloat16 or float32.
+    """
+
+    def __init__(self, tf: Untyped, dtype: Untyped, fuse: bool = True) -> None:
+        """Prepare; nothing is compiled before its first use.
+
+        Args:
+            tf: TensorFlow.
+            dtype: Number format of the inputs of matrix products.
+            fuse: Let XLA compile each chain (once a shape); otherwise TensorFlow's own kernels.
+        """
+        self.tf = tf
+        self.dtype = dtype
+        compiled: Callable[[Untyped], Untyped] = (
+            (
+                lambda chain: tf.function(
+                    chain, jit_compile=True, autograph=False, reduce_retracing=True
+                )
+            )
+            if fuse
+            else (lambda chain: chain)
+        )
+        self.add_bias_gelu = compiled(self._add_bias_gelu)
+        self.add_bias_gelu_gradient = compiled(self._add_bias_gelu_gradient)
+        self.add_dropped = compiled(self._add_dropped)
+        self.add_dropped_gradient = compiled(self._add_dropped_gradient)
+        self.normalise = compiled(self._normalise)
+        self.normalise_gradient = compiled(self._normalise_gradient)
+        self.split_heads = compiled(self._split_heads)
+        self.attend = compiled(self._attend)
+        self.attend_gradient = compiled(self._attend_gradient)
+
+    def _wide(self, values: Untyped) -> Untyped:
+        return self.tf.cast(values, self.tf.float32)
+
+    def _narrow(self, values: Untyped) -> Untyped:
+        return self.tf.cast(values, self.dtype)
+
+    def dropped(self, values: Untyped, seed: Untyped, rate: float) -> Untyped:
+        """Inverted dropout whose mask is a function of position and seed, and is never stored.
+
+        An element is kept when a 32-bit hash of its position is at least `rate * 2**32`, hence
+        with probability `1 - rate` to within 2**-32, and is then divided by that probability. The
+        backward pass calls this again with the same seed instead of remembering the mask. The
+        hash is a keyed variant of the two-round multiply-xorshift finalisers of Wellons' "Hash
+        Function Prospector" (bias 0.17 of 1000): a few integer instructions an element.
+
+        Args:
+            values: float32 of any shape.
+            seed: uint32 of shape (2,), random words: masks of seeds that differ in one or two bits
+                resemble each other.
+            rate: Share that becomes zero, a Python number below 1.
+        """
+        if rate == 0.0:
+            return values
+        tf = self.tf
+
+        def word(value: int) -> Untyped:
+            return tf.constant(value, tf.uint32)
+
+        shape = tf.shape(values)
+        position = tf.reshape(tf.cast(tf.range(tf.size(values)), tf.uint32), shape)
+        bits = (position + seed[0]) * word(0x7FEB352D)
+        bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, word(15)))
+        bits = tf.bitwise.bitwise_xor(bits, seed[1]) * word(0x846CA68B)
+        bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, word(16)))
+        kept = bits >= word(round(rate * _WORD))
+        return tf.where(kept, values * (1.0 / (1.0 - rate)), tf.zeros_like(values))
+
+    def _add_bias_gelu(self, product: Untyped, bias: Untyped) -> Untyped:
+        """`gelu(u) = u * Phi(u)` of `u = product + bias`, exact, with the error function."""
+        u = self._wide(product) + bias
+        return self._narrow(u * self._phi(u))
+
+    def _add_bias_gelu_gradient(
+        self, product: Untyped, bias: Untyped, gradient: Untyped
+    ) -> Untyped:
+        """`dL/du = dL/dy * (Phi(u) + u * phi(u))`, `u` recomputed, `phi` the normal density."""
+        u = self._wide(product) + bias
+        density = self.tf.exp(-0.5 * u * u) * (1.0 / math.sqrt(2.0 * math.pi))
+        return self._narrow(self._wide(gradient) * (self._phi(u) + u * density))
+
+    def _phi(self, u: Untyped) -> Untyped:
+        return 0.5 * (1.0 + self.tf.math.erf(u * math.sqrt(0.5)))
+
+    def _add_dropped(
+        self, residual: Untyped, product: Untyped, bias: Untyped, seed: Untyped, rate: float
+    ) -> Untyped:
+        """`residual + dropout(product + bias)`, float32."""
+        return residual + self.dropped(self._wide(product) + bias, seed, rate)
+
+    def _add_dropped_gradient(self, gradient: Untyped, seed: Untyped, rate: float) -> Untyped:
+        """The gradient through the dropout, in the products' format."""
+        return self._narrow(self.dropped(gradient, seed, rate))
+
+    def _normalise(
+        self, rows: Untyped, gamma: Untyped, beta: Untyped, epsilon: float
+    ) -> tuple[Untyped, Untyped]:
+        """Layer normalisation of each row (Ba et al. 2016): float32, and in products' format."""
+        normal, _ = self._standardised(rows, epsilon)
+        result = normal * gamma + beta
+        return result, self._narrow(result)
+
+    def _standardised(self, rows: Untyped, epsilon: float) -> tuple[Untyped, Untyped]:
+        tf = self.tf
+        centred = rows - tf.reduce_mean(rows, axis=-1, keepdims=True)
+        variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
+        scale = tf.math.rsqrt(variance + epsilon)
+        return centred * scale, scale
+
+    def _normalise_gradient(
+        self, rows: Untyped, gamma: Untyped, wide: Untyped, narrow: Untyped, epsilon: float
+    ) -> tuple[Untyped, Untyped, Untyped]:
+        """Gradients to rows, gamma and beta; those of both outputs of `normalise` come in.
+
+        With `n` the normalised row, `g = dL/dy * gamma` and means over the row:
+        `dL/dx = scale * (g - mean(g) - n * mean(g * n))`.
+        """
+        tf = self.tf
+        normal, scale = self._standardised(rows, epsilon)
+        dy = wide + self._wide(narrow)
+        g = dy * gamma
+        mean_g = tf.reduce_mean(g, axis=-1, keepdims=True)
+        mean_gn = tf.reduce_mean(g * normal, axis=-1, keepdims=True)
+        d_rows = scale * (g - mean_g - normal * mean_gn)
+        return d_rows, tf.reduce_sum(dy * normal, axis=0), tf.reduce_sum(dy, axis=0)
+
+    def _split_heads(
+        self, flat: Untyped, bias: Untyped, like: Untyped, parts: int, heads: int
+    ) -> tuple[Untyped, ...]:
+        """Add the bias, bring heads forward, cut into queries, keys or values.
+
+        Args:
+            flat: `[texts * length, parts * width]` in the products' format.
+            bias: float32 `[parts * width]`.
+            like: Any tensor `[texts, length]`, for its shape.
+            parts: How many of queries, keys and values lie beside each other.
+            heads: Number of attention heads.
+
+        Returns:
+            `parts` tensors `[texts, heads, length, width / heads]`.
+        """
+        tf = self.tf
+        texts, length = tf.unstack(tf.shape(like))
+        size = flat.shape[-1] // (parts * heads)
+        grouped = tf.reshape(self._wide(flat) + bias, (texts, length, parts, heads, size))
+        forward = tf.transpose(grouped, (2, 0, 3, 1, 4))
+        return tuple(self._narrow(part) for part in tf.unstack(forward, num=parts))
+
+    def _attend(
+        self, scores: Untyped, hidden: Untyped, seed: Untyped, scale: float, rate: float
+    ) -> tuple[Untyped, Untyped]:
+        """Softmax over keys of `scale * scores + hidden`, before and after dropout.
+
+        Args:
+            scores: `[texts, heads, queries, keys]`.
+            hidden: float32 `[texts, keys]`: 0, or very negative where there is padding.
+            seed: uint32 of shape (2,).
+            scale: Factor of the scores.
+            rate: Share of probabilities that becomes zero.
+        """
+        tf = self.tf
+        shifted = self._wide(scores) * scale + hidden[:, tf.newaxis, tf.newaxis, :]
+        powers = tf.exp(shifted - tf.reduce_max(shifted, axis=-1, keepdims=True))
+        probabilities = powers / tf.reduce_sum(powers, axis=-1, keepdims=True)
+        kept = self.dropped(probabilities, seed, rate)
+        return self._narrow(probabilities), self._narrow(kept)
+
+    def _attend_gradient(
+        self, probabilities: Untyped, gradient: Untyped, seed: Untyped, scale: float, rate: float
+    ) -> Untyped:
+        """`dL/ds = scale * p * (g - sum(g * p))`, `g` the gradient through the dropout."""
+        p = self._wide(probabilities)
+        g = self.dropped(self._wide(gradient), seed, rate)
+        total = self.tf.reduce_sum(g * p, axis=-1, keepdims=True)
+        return self._narrow(scale * p * (g - total))

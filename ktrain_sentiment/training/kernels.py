@@ -1,0 +1,241 @@
+"""Train transformers' TensorFlow encoders faster, on the same model object and the same weights.
+
+`accelerate(backend, model)` replaces, on this one object, the method that runs the stack of layers
+while training; prediction, saving, loading and everything else stay what transformers made them.
+What the replacement does otherwise is in `fast/`: element-wise chains in one pass each, gradients
+by hand, dropout without stored masks, matrix products in bfloat16 where the CPU has it, and in
+the last layer only the token that the classifier reads. The mathematics is the same.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ktrain_sentiment.training.backend import Backend, Untyped
+from ktrain_sentiment.training.fast.elementwise import Elementwise
+from ktrain_sentiment.training.fast.encoder import SEEDS_A_LAYER, LayerParts, run_layers
+from ktrain_sentiment.training.fast.operations import Operations
+
+log = logging.getLogger(__name__)
+
+BERT_LIKE = ("Bert", "Roberta", "XLMRoberta", "Camembert", "Electra")
+"""Families whose layers are built and named like BERT's."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The part of a model that runs its layers.
+
+    Attributes:
+        owner: The Keras layer whose `call` runs them.
+        layers: The layers' weights, first to last.
+        mask_of: From the owner's mask argument to float32 `[texts, length]` to add to scores.
+        result_of: From hidden states to what the owner returns.
+    """
+
+    owner: Untyped
+    layers: tuple[LayerParts, ...]
+    mask_of: Callable[[Untyped], Untyped]
+    result_of: Callable[[Untyped], Untyped]
+
+
+@dataclass
+class Acceleration:
+    """What `accelerate` did to a model.
+
+    Attributes:
+        model: The model.
+        family: Its family, or empty when the model was left alone.
+        reason: Why it was left alone, else empty.
+    """
+
+    model: Untyped
+    family: str = ""
+    reason: str = ""
+    _undo: list[Callable[[], None]] = field(default_factory=list, repr=False)
+
+    @property
+    def active(self) -> bool:
+        """Whether the model trains with the fast kernels."""
+        return bool(self._undo)
+
+    def restore(self) -> None:
+        """Give the model its own methods back; recompile it if it was trained already."""
+        while self._undo:
+            self._undo.pop()()
+
+
+def accelerate(
+    backend: Backend, model: Untyped, *, bfloat16: bool | None = None, fuse: bool = True
+) -> Acceleration:
+    """Let a transformers sequence classifier train with the fast kernels.
+
+    Call it before `compile`: Keras keeps what it has traced. Dropout draws its seeds from the
+    generator of the model's own first dropout layer, whose state restarts and seeds know.
+
+    Args:
+        backend: The opened frameworks.
+        model: A transformers TensorFlow model; unknown ones are left alone, and the result says so.
+        bfloat16: Multiply matrices in bfloat16; by default when that is the backend's precision.
+        fuse: Let XLA compile the element-wise chains, a few seconds for each new batch shape.
+    """
+    family, reason = _family(backend, model)
+    done = Acceleration(model, family, reason)
+    if reason:
+        log.info("training with transformers' own kernels: %s", reason)
+        return done
+    if bfloat16 is None:
+        bfloat16 = backend.precision == "bfloat16"
+    tf = backend.tf
+    steps = _steps(tf, tf.bfloat16 if bfloat16 else tf.float32, fuse)
+    stack = (_distilbert_stack if family == "DistilBert" else _bert_stack)(backend, model)
+    _replace_call(tf, stack, steps, _generator(tf, model), done)
+    return done
+
+
+@functools.cache
+def _steps(tf: Untyped, dtype: Untyped, fuse: bool) -> Operations:
+    """One set of steps for all models of a process, so that XLA compiles a shape once."""
+    return Operations(Elementwise(tf, dtype, fuse))
+
+
+def _family(backend: Backend, model: Untyped) -> tuple[str, str]:
+    """The model's family, and why it cannot be accelerated (empty when it can)."""
+    if backend.device != "CPU":
+        return "", f"they are made for CPUs, and this is a {backend.device}"
+    name, config = type(model).__name__, model.config
+    family = name.removeprefix("TF").removesuffix("ForSequenceClassification")
+    if family not in (*BERT_LIKE, "DistilBert") or f"TF{family}ForSequenceClassification" != name:
+        return "", f"{name} is not among {', '.join((*BERT_LIKE, 'DistilBert'))} classifiers"
+    activation = getattr(config, "activation", None) or getattr(config, "hidden_act", None)
+    if activation != "gelu":
+        return "", f"its activation is {activation}, and only the exact gelu is known"
+    if getattr(config, "is_decoder", False):
+        return "", "it is a decoder"
+    if getattr(config, "position_embedding_type", "absolute") != "absolute":
+        return "", f"its positions are {config.position_embedding_type}, not absolute"
+    if _policy(model) != "float32":
+        return "", f"its Keras policy is {_policy(model)}, not float32"
+    return family, ""
+
+
+def _policy(model: Untyped) -> str:
+    return str(model.dtype_policy.name)
+
+
+def _bert_stack(backend: Backend, model: Untyped) -> Stack:
+    tf = backend.tf
+    owner = getattr(model, model.base_model_prefix).encoder
+    outputs = backend.transformers.modeling_tf_outputs
+    result = outputs.TFBaseModelOutputWithPastAndCrossAttentions
+    return Stack(
+        owner,
+        tuple(_bert_layer(layer) for layer in owner.layer),
+        lambda mask: tf.cast(mask[:, 0, 0, :], tf.float32),
+        lambda states: result(last_hidden_state=states),
+    )
+
+
+def _bert_layer(layer: Untyped) -> LayerParts:
+    attention, behind = layer.attention.self_attention, layer.attention.dense_output
+    return LayerParts(
+        query=attention.query,
+        key=attention.key,
+        value=attention.value,
+        context=behind.dense,
+        context_norm=behind.LayerNorm,
+        wide=layer.intermediate.dense,
+        narrow=layer.bert_output.dense,
+        output_norm=layer.bert_output.LayerNorm,
+        heads=attention.num_attention_heads,
+        attention_rate=attention.dropout.rate,
+        context_rate=behind.dropout.rate,
+        output_rate=layer.bert_output.dropout.rate,
+    )
+
+
+def _distilbert_stack(backend: Backend, model: Untyped) -> Stack:
+    tf = backend.tf
+    owner = model.distilbert.transformer
+    result = backend.transformers.modeling_tf_outputs.TFBaseModelOutput
+    return Stack(
+        owner,
+        tuple(_distilbert_layer(layer) for layer in owner.layer),
+        lambda mask: (tf.cast(mask, tf.float32) - 1.0) * 1e30,
+        lambda states: result(last_hidden_state=states),
+    )
+
+
+def _distilbert_layer(layer: Untyped) -> LayerParts:
+    attention, feed_forward = layer.attention, layer.ffn
+    return LayerParts(
+        query=attention.q_lin,
+        key=attention.k_lin,
+        value=attention.v_lin,
+        context=attention.out_lin,
+        context_norm=layer.sa_layer_norm,
+        wide=feed_forward.lin1,
+        narrow=feed_forward.lin2,
+        output_norm=layer.output_layer_norm,
+        heads=attention.n_heads,
+        attention_rate=attention.dropout.rate,
+        context_rate=0.0,
+        output_rate=feed_forward.dropout.rate,
+    )
+
+
+def _generator(tf: Untyped, model: Untyped) -> Untyped:
+    """The generator of the model's first dropout layer, whose state checkpoints keep, or a new one.
+
+    Keras's dropout layers have generators when `enable_tf_random_generator` was called before the
+    model was made; the backend does.
+    """
+    for module in model.submodules:
+        random = getattr(module, "_random_generator", None)
+        if random is not None:
+            random._maybe_init()
+            if random._generator is not None:
+                return random._generator
+    return tf.random.Generator.from_seed(0)
+
+
+def _replace_call(
+    tf: Untyped, stack: Stack, steps: Operations, generator: Untyped, done: Acceleration
+) -> None:
+    """Put the fast stack in the place of the owner's `call`, while training only."""
+    owner, original = stack.owner, stack.owner.call
+    signature = inspect.signature(original)
+
+    def call(*args: Untyped, **kwargs: Untyped) -> Untyped:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        asked = given.arguments
+        if not asked["training"] or _wants_more(asked):
+            return original(*args, **kwargs)
+        states, mask, *_ = asked.values()
+        seeds = generator.uniform_full_int((len(stack.layers) * SEEDS_A_LAYER, 2), dtype=tf.uint32)
+        hidden = stack.mask_of(mask)
+        return stack.result_of(
+            run_layers(steps, stack.layers, states, hidden, seeds, training=True, first_only=True)
+        )
+
+    call.__signature__ = signature  # type: ignore[attr-defined]
+    owner.call = tf.autograph.experimental.do_not_convert(call)
+    done._undo.append(lambda: owner.__dict__.pop("call", None))
+
+
+def _wants_more(asked: dict[str, Untyped]) -> bool:
+    """Whether the caller wants what only the whole stack can give."""
+    wishes = (
+        "output_attentions",
+        "output_hidden_states",
+        "use_cache",
+        "encoder_hidden_states",
+    )
+    return any(asked.get(wish) is not None and asked[wish] is not False for wish in wishes) or (
+        asked.get("return_dict") is False
+    )
