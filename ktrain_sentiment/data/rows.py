@@ -150,11 +150,11 @@ def _drop_duplicates(selection: Selection, choice: str) -> None:
         return
     if choice == "drop":
         repeated = frame.duplicated(["text", "label", *selection.by])
-        selection.leave_out(repeated, "that repeat an earlier row (unless --duplicates keep)")
+        selection.leave_out(repeated, "repeating an earlier row (unless --duplicates keep)")
         return
     keys = frame[["label", *selection.by]].assign(text=near_codes(frame["text"]))
     near = keys.duplicated()
-    selection.leave_out(near, "that repeat an earlier row but for case, spacing, links or mentions")
+    selection.leave_out(near, "repeating an earlier row but for case, spacing, links or mentions")
 
 
 def _note_several(selection: Selection, separators: pd.Series[str], choice: str) -> None:

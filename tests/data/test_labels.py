@@ -1,0 +1,147 @@
+"""Labels: renamed, folded, left out, taken apart; typing errors caught."""
+
+import pytest
+
+from ktrain_sentiment.data.labels import parse_map
+from ktrain_sentiment.errors import ConfigError, DataError
+
+
+def labelled(*labels):
+    return "text,label\n" + "".join(f"text number {k},{label}\n" for k, label in enumerate(labels))
+
+
+def test_a_map_joins_stars(write, read):
+    path = write("a.csv", labelled("1", "2", "3", "4", "5"))
+    found = read(path, map="1,2=negative 3=neutral 4,5=positive")
+    assert found.frame["label"].tolist() == [
+        "negative", "negative", "neutral", "positive", "positive",
+    ]  # fmt: skip
+
+
+def test_stars_and_zero_one_labels_are_answered_with_the_flag_that_names_them(write, read):
+    stars = read(write("a.csv", labelled("1", "2", "5")))
+    assert any('--map "1,2=negative 3=neutral 4,5=positive"' in note for note in stars.notes)
+    binary = read(write("b.csv", labelled("1", "0")))
+    assert any('--map "0=negative 1=positive"' in note for note in binary.notes)
+
+
+def test_a_map_finds_numbers_whatever_their_spelling(write, read):
+    found = read(write("a.csv", labelled("1.0", "2.0", "1.0")), map="1=bad 2=good")
+    assert found.frame["label"].tolist() == ["bad", "good", "bad"]
+
+
+def test_labels_that_the_map_does_not_name_stay_and_are_said(write, read):
+    found = read(write("a.csv", labelled("happy", "sad", "angry")), map="sad,angry=bad")
+    assert found.labels == ("bad", "happy")
+    assert "labels that --map does not name stay as they are: 'happy'" in found.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "renamed"),
+    [
+        ("a=b", {"a": "b"}),
+        ("very good=good", {"very good": "good"}),
+        ("very good, fine=good; so so=neutral", {"very good": "good", "fine": "good",
+                                                 "so so": "neutral"}),
+        ("", {}),
+    ],
+)  # fmt: skip
+def test_a_map_is_read_with_spaces_or_semicolons(text, renamed):
+    assert parse_map(text) == renamed
+
+
+@pytest.mark.parametrize("text", ["a", "a= b=c", "=a b=c", "a,,b=c d=e"])
+def test_a_map_that_cannot_be_read_shows_the_form(text):
+    with pytest.raises(ConfigError, match=r'wanted old,old=new, as in "1,2=negative'):
+        parse_map(text)
+
+
+def test_a_label_with_two_new_names_is_refused():
+    with pytest.raises(ConfigError, match="gives '1' two names; give it one"):
+        parse_map("1=a 1,2=b")
+
+
+def test_a_mapped_label_that_no_row_has_is_answered_with_the_near_one(write, read):
+    path = write("a.csv", labelled("happy", "sad"))
+    with pytest.raises(DataError) as refused:
+        read(path, map="hapy=good sad=bad")
+    assert str(refused.value) == (
+        f"{path}: --map names 'hapy', which no row has; labels: 'happy', 'sad'; "
+        "did you mean 'happy'?"
+    )
+
+
+def test_labels_that_differ_in_case_are_said_and_joined_on_request(write, read):
+    path = write("a.csv", labelled("Good", "good ", "bad"))
+    found = read(path)
+    assert any("labels that differ only in case or spacing: 'Good', 'good '; --fold-labels" in note
+               for note in found.notes)  # fmt: skip
+    assert read(path, fold_labels=True).labels == ("bad", "good")
+
+
+def test_folding_and_mapping_go_together(write, read):
+    found = read(write("a.csv", labelled("POS", " neg")), fold_labels=True, map="Pos=good Neg=bad")
+    assert found.frame["label"].tolist() == ["good", "bad"]
+
+
+def test_dropped_labels_are_counted_and_misspelt_ones_refused(write, read):
+    path = write("a.csv", labelled("nocode", "happy", "sad", "nocode"))
+    found = read(path, drop_labels=("nocode",))
+    assert found.labels == ("happy", "sad")
+    assert "left out 2 rows labelled 'nocode' (--drop-labels): rows 2, 5" in found.notes
+    with pytest.raises(DataError, match=r"--drop-labels names 'nocod', .*did you mean 'nocode'"):
+        read(path, drop_labels=("nocod",))
+
+
+SEVERAL = ["happy", "sad", "happy|sad", "not-relevant", "sad|angry", "and/or"]
+
+
+def test_rows_with_several_labels_are_kept_whole_and_said(write, read):
+    found = read(write("a.csv", labelled(*SEVERAL)))
+    assert found.frame["label"].tolist() == SEVERAL
+    said = "2 rows with several labels, kept as classes of their own"
+    assert any(note.startswith(said) for note in found.notes)
+
+
+def test_rows_with_several_labels_are_dropped_on_request(write, read):
+    found = read(write("a.csv", labelled(*SEVERAL)), multi_label="drop")
+    assert found.frame["label"].tolist() == ["happy", "sad", "not-relevant", "and/or"]
+    assert any("left out 2 rows with several labels" in note for note in found.notes)
+
+
+def test_rows_with_several_labels_are_split_on_request(write, read):
+    found = read(write("a.csv", labelled(*SEVERAL)), multi_label="split")
+    rows = list(zip(found.frame["row"], found.frame["label"], strict=True))
+    assert rows == [(2, "happy"), (3, "sad"), (4, "happy"), (4, "sad"), (5, "not-relevant"),
+                    (6, "sad"), (6, "angry"), (7, "and/or")]  # fmt: skip
+    assert found.frame["text"].nunique() == 6
+
+
+@pytest.mark.parametrize("separator", [";", ",", "/", "+"])
+def test_other_separators_count_where_all_parts_are_labels_too(write, read, separator):
+    labels = ["happy", "sad", f"happy{separator} sad", f"not{separator}x"]
+    content = "text\tlabel\n" + "".join(f"text {k}\t{label}\n" for k, label in enumerate(labels))
+    found = read(write("a.tsv", content), multi_label="split")
+    assert found.frame["label"].tolist() == ["happy", "sad", "happy", "sad", f"not{separator}x"]
+
+
+def test_rare_classes_are_left_out_by_size_and_named(write, read):
+    path = write("a.csv", labelled(*["good"] * 5, *["bad"] * 4, "odd", "rare", "rare"))
+    found = read(path, min_class_size=3)
+    assert found.labels == ("bad", "good")
+    assert any("left out 3 rows of classes with fewer than 3 rows, rare (2), odd (1)" in note
+               for note in found.notes)  # fmt: skip
+
+
+def test_one_class_only_is_refused(write, read):
+    path = write("a.csv", labelled("good", "good"))
+    with pytest.raises(DataError) as refused:
+        read(path)
+    assert str(refused.value) == (
+        f"{path} (column 'label'): all 2 rows have the label 'good'; wanted two classes or more"
+    )
+
+
+def test_a_label_for_each_row_is_refused(write, read):
+    with pytest.raises(DataError, match="80 different labels in 80 rows; wanted a few classes"):
+        read(write("a.csv", labelled(*(f"id{k}" for k in range(80)))), label_column="label")
