@@ -2,7 +2,7 @@
 # package index, nothing else; the environment is made once and kept in .venv.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
-UV_VERSION := 0.11.31
+UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
@@ -48,6 +48,9 @@ lock: ## Resolve requirements again into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--no-header --no-emit-index-url --no-emit-find-links \
 		requirements.txt requirements/dev.txt requirements/build.txt -o requirements.lock
+
+docs: $(STAMP) ## Write docs/commands.md and the README's tree again from the code
+	@$(BIN)/python docs/generate.py
 
 bench: bench-training bench-inference ## Run all benchmarks (hours)
 

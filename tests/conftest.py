@@ -33,6 +33,7 @@ os.environ.update(
 
 from support.fence.network_fence import raise_fence  # noqa: E402 - the walls go up first
 from support.hub import Hub  # noqa: E402
+from support.process import run_python  # noqa: E402
 from support.reviews import make_reviews, write_csv  # noqa: E402
 from support.tiny import build_bert, build_distilbert  # noqa: E402
 
@@ -73,3 +74,17 @@ def hub() -> Iterator[Hub]:
     """A model hub on this machine, empty; see `support.hub`."""
     with Hub() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def trained_run(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, reviews_csv: Path
+) -> Path:
+    """The folder of a finished run of train.py on the made-up reviews. Do not write to it."""
+    folder = tmp_path_factory.mktemp("runs") / "reviews"
+    done = run_python(
+        "scripts/train.py", reviews_csv, "--encoder", tiny_bert, "--run", folder,
+        *"--maxlen 32 --epochs 5 --batch-size 16 --test 0.25 --learning-rate 2e-3".split(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,3 +123,42 @@ class Progress:
         if not self.quiet:
             figures = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
             tqdm.write(f"epoch {epoch + 1}/{self.epochs}  {figures}", file=sys.stderr)
+
+
+class TensorBoardLog:
+    """Writes each epoch's figures where TensorBoard reads them.
+
+    Keras's own callback and `tf.summary.scalar` need the tensorboard package, which training can
+    do without; `tf.summary.write` with the scalar plugin's metadata gives the same events.
+    """
+
+    model: Untyped
+
+    def __init__(self, tf: Untyped, folder: str) -> None:
+        """Log into this folder, which is made at the first epoch's end."""
+        super().__init__()
+        self.tf, self.folder = tf, folder
+        self.writer: Untyped = None
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Write one point of every figure."""
+        if self.writer is None:
+            self.writer = self.tf.summary.create_file_writer(self.folder)
+        with self.writer.as_default():
+            for name, value in (logs or {}).items():
+                tensor = self.tf.constant(value, self.tf.float32)
+                self.tf.summary.write(f"epoch/{name}", tensor, epoch + 1, _scalar(self.tf))
+        self.writer.flush()
+
+
+def _scalar(tf: Untyped) -> Untyped:
+    """Make the metadata that marks an event as one of TensorBoard's scalars."""
+    metadata = tf.compat.v1.SummaryMetadata()
+    metadata.plugin_data.plugin_name = "scalars"
+    metadata.data_class = 1
+    return metadata
+
+
+def tensorboard_log(backend: Backend, folder: Path) -> Untyped:
+    """Make the callback that logs for TensorBoard into a run's folder."""
+    return as_callback(backend, TensorBoardLog, backend.tf, str(folder))

@@ -146,6 +146,9 @@ class _Bounded:
         if self.on_step is not None:
             self.on_step()
 
+    def _compute_stats(self) -> None:
+        """Leave the reading of the curve to learning_rate.py: ktrain's warns on short ones."""
+
     def _reason_to_stop(self, rate: float, loss: float) -> str:
         if self.model.stop_training:
             return f"the loss diverged at {rate:.1e}"

@@ -11,7 +11,7 @@ from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.training.backend import Backend, Untyped
 from ktrain_sentiment.training.callbacks import Logs, as_callback
 
-SCHEDULES = frozenset({"CyclicLR", "SGDRScheduler", "LinearSchedule"})
+SCHEDULES = frozenset({"CyclicLR", "SGDRScheduler", "StepSchedule"})
 """Callbacks that change the learning rate: ktrain's two, and ours."""
 
 PLATEAU_PATIENCE = 2
@@ -33,25 +33,29 @@ def linear_rate(step: int, total: int, warmup: int, maximum: float) -> float:
     return maximum * max(0.0, (total - step) / max(1, total - warmup))
 
 
-class LinearSchedule:
-    """Linear warm-up and decay, the default of the Hugging Face Trainer."""
+class StepSchedule:
+    """A learning rate that is a function of the step alone."""
 
     model: Untyped
 
     def __init__(
-        self, set_rate: Callable[[Untyped, float], None], total: int, warmup: int, maximum: float
+        self, set_rate: Callable[[Untyped, float], None], rate_at: Callable[[int], float]
     ) -> None:
-        """Start before the first of `total` steps."""
+        """Start before the first step.
+
+        Args:
+            set_rate: Keras's way to set a hyperparameter.
+            rate_at: The learning rate of each step, counted from 0.
+        """
         super().__init__()
-        self._set_rate = set_rate
-        self.total, self.warmup, self.maximum = total, warmup, maximum
+        self._set_rate, self._rate_at = set_rate, rate_at
         self.step = 0
         self.history: dict[str, list[float]] = {"lr": []}
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Set the rate of this step."""
         del batch, logs
-        rate = linear_rate(self.step, self.total, self.warmup, self.maximum)
+        rate = self._rate_at(self.step)
         self._set_rate(self.model.optimizer.lr, rate)
         self.history["lr"].append(rate)
         self.step += 1
@@ -167,18 +171,22 @@ def fit_with_policy(
             **shared,
         )
     else:
-        if config.policy == "linear":
-            callbacks = [*callbacks, _linear(backend, learner, config, learning_rate)]
-        learner.fit(learning_rate, config.epochs, callbacks=callbacks, **shared)
+        schedule = _own_schedule(backend, learner, config, learning_rate)
+        learner.fit(learning_rate, config.epochs, callbacks=[*callbacks, schedule], **shared)
 
 
-def _linear(
-    backend: Backend, learner: Untyped, config: TrainConfig, learning_rate: float
+def _own_schedule(
+    backend: Backend, learner: Untyped, config: TrainConfig, maximum: float
 ) -> Untyped:
     steps = math.ceil(learner.train_data.nsamples() / config.batch_size) * config.epochs
     warmup = math.ceil(steps * config.warmup)
-    set_value = backend.keras.backend.set_value
-    return as_callback(backend, LinearSchedule, set_value, steps, warmup, learning_rate)
+
+    def rate_at(step: int) -> float:
+        if config.policy == "constant":
+            return maximum
+        return linear_rate(step, steps, warmup, maximum)
+
+    return as_callback(backend, StepSchedule, backend.keras.backend.set_value, rate_at)
 
 
 def cycles_within(epochs: int, length: int, multiplier: int) -> int:

@@ -157,7 +157,7 @@ def verify(
         )
         with tempfile.TemporaryDirectory() as scratch:
             fitted = fit(session, rate, Checkpoints(Path(scratch)), checkpoint_every=10**9)
-        best = fitted.history.loc[fitted.best_epoch - 1]
+        best = fitted.history.to_dict("records")[fitted.best_epoch - 1]
         trials.append(
             Trial(
                 rate, origin, float(best["val_loss"]), float(best["val_macro_f1"]), fitted.seconds

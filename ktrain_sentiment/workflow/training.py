@@ -22,6 +22,8 @@ from ktrain_sentiment.data import SPLIT_NAMES, LabelledTexts, Splits, read_label
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.files import refuse_existing, staged_file
+from ktrain_sentiment.inference import load
+from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.predictor.saving import (
     SavedPredictor,
     TrainingFacts,
@@ -29,8 +31,12 @@ from ktrain_sentiment.predictor.saving import (
     save_predictor,
 )
 from ktrain_sentiment.report import plots
+from ktrain_sentiment.report.card import model_card
+from ktrain_sentiment.report.page import write_report
+from ktrain_sentiment.report.reading import read_run
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.settings import from_flat, to_flat
+from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.model import class_indices
 from ktrain_sentiment.training.session import Fitted, Session, fit, open_session
@@ -96,6 +102,7 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
         settings.output.checkpoint_every,
         resume=settings.output.resume,
         quiet=quiet,
+        extra_callbacks=(tensorboard_log(session.backend, folder.tensorboard),),
     )
     _save_history(fitted, folder)
     judged = judge(session, splits)
@@ -104,6 +111,7 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
     saved = _save_predictor(session, settings, splits, judged, folder, figures)
     figures["engines"] = {engine.engine: engine.to_json() for engine in saved.engines}
     _write_text(folder.metrics, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+    _report(folder, judged)
     shutil.rmtree(folder.checkpoints, ignore_errors=True)
     return RunResult(folder, figures, judged)
 
@@ -287,6 +295,13 @@ def _save_predictor(
         validation,
         overwrite=True,
     )
+
+
+def _report(folder: RunFolder, judged: Judged) -> None:
+    """Write the page about the run and the model card, with the saved predictor at hand."""
+    facts = read_run(folder.path, load(folder.predictor), judged.baselines)
+    write_report(facts, folder.report)
+    update_predictor(folder.predictor, card=model_card(facts))
 
 
 def _write_table(path: Path, frame: pd.DataFrame) -> None:

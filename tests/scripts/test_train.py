@@ -1,0 +1,171 @@
+"""train.py as a user runs it: whole runs, killed runs, and input that cannot be used."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from support.process import ROOT, run_python
+
+FLAGS = ["--maxlen", "32", "--epochs", "2", "--batch-size", "16", "--quiet"]
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_run_leaves_everything_that_it_promises(trained_run: Path) -> None:
+    promised = [
+        "config.yaml", "history.csv", "schedule.csv", "metrics.json", "top_losses.csv",
+        "history.png", "schedule.png", "confusion.png", "report.html", "splits/train.parquet", "splits/test.parquet",
+        "predictions_validation.parquet", "predictions_test.parquet",
+        "predictor/manifest.json", "predictor/tf_model.h5", "predictor/tf_model.preproc",
+        "predictor/model.safetensors", "predictor/onnx/model.onnx", "predictor/README.md",
+    ]  # fmt: skip
+    assert [name for name in promised if not (trained_run / name).is_file()] == []
+    assert list((trained_run / "tensorboard").glob("events*"))
+    assert not (trained_run / "checkpoints").exists()
+
+
+def test_its_figures_beat_the_majority(trained_run: Path) -> None:
+    figures = json.loads((trained_run / "metrics.json").read_text())
+    model, majority = figures["test"], figures["baselines"]["majority"]
+    assert model["accuracy"]["value"] > majority["accuracy"]["value"] + 0.1
+    assert model["n"] == sum(map(sum, model["confusion"]))
+    assert model["accuracy"]["low"] < model["accuracy"]["value"] < model["accuracy"]["high"]
+
+
+def test_config_labels_are_the_real_ones(trained_run: Path) -> None:
+    config = json.loads((trained_run / "predictor" / "config.json").read_text())
+    assert set(config["id2label"].values()) == {"negative", "positive"}
+
+
+def test_plain_ktrain_loads_the_predictor_and_agrees(trained_run: Path, tmp_path: Path) -> None:
+    frame = pd.read_parquet(trained_run / "predictions_test.parquet")
+    frame[["text"]].to_json(tmp_path / "texts.json")
+    code = f"""
+import os, json, sys, builtins
+os.environ.update(TF_USE_LEGACY_KERAS="1", TF_CPP_MIN_LOG_LEVEL="3")
+sys.path = [p for p in sys.path if p != {str(ROOT)!r}]
+sys.modules["ktrain_sentiment"] = None
+import numpy; numpy.Inf = numpy.inf
+import pandas, ktrain
+predictor = ktrain.load_predictor({str(trained_run / "predictor")!r})
+texts = pandas.read_json({str(tmp_path / "texts.json")!r})["text"].tolist()
+table = predictor.predict_proba(texts)
+json.dump([predictor.get_classes(), table.tolist()], open({str(tmp_path / "out.json")!r}, "w"))
+"""
+    done = run_python("-c", code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    classes, theirs = json.loads((tmp_path / "out.json").read_text())
+    assert classes == ["negative", "positive"]
+    temperature = json.loads((trained_run / "metrics.json").read_text())["temperature"]
+    for (_, row), raw in zip(frame.iterrows(), theirs, strict=True):
+        scaled = [p ** (1 / temperature) for p in raw]
+        assert row["p_positive"] == pytest.approx(scaled[1] / sum(scaled), abs=2e-2)
+
+
+def start(run: Path, encoder: Path, data: Path, *more: str) -> "subprocess.Popen[bytes]":
+    flags = ["--encoder", str(encoder), "--run", str(run), "--learning-rate", "1e-3"]
+    command = [sys.executable, "scripts/train.py", str(data), *flags, *FLAGS, *more]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ
+    )
+
+
+def wait_for(path: Path, process: "subprocess.Popen[bytes]", seconds: float = 240) -> None:
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < deadline, f"{path} never appeared"
+        time.sleep(0.05)
+
+
+def test_a_process_killed_in_training_and_resumed_ends_with_the_same_weights(
+    tiny_bert: Path, reviews_csv: Path, tmp_path: Path
+) -> None:
+    every = ("--checkpoint-every", "3")
+    unbroken = start(tmp_path / "unbroken", tiny_bert, reviews_csv, *every)
+    broken = start(tmp_path / "broken", tiny_bert, reviews_csv, *every)
+    wait_for(tmp_path / "broken" / "checkpoints" / "last.safetensors", broken)
+    broken.send_signal(signal.SIGKILL)
+    broken.wait()
+    assert not (tmp_path / "broken" / "predictor").exists()
+    resumed = start(tmp_path / "broken", tiny_bert, reviews_csv, *every, "--resume")
+    for process in (resumed, unbroken):
+        _, complaint = process.communicate(timeout=400)
+        assert process.returncode == 0, complaint
+    weights = [tmp_path / name / "predictor/model.safetensors" for name in ("unbroken", "broken")]
+    assert sha256(weights[0]) == sha256(weights[1])
+    histories = [(tmp_path / n / "history.csv").read_text() for n in ("unbroken", "broken")]
+    assert histories[0] == histories[1]
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(
+    tiny_bert: Path, reviews_csv: Path, tmp_path: Path
+) -> None:
+    process = start(tmp_path / "run", tiny_bert, reviews_csv, "--checkpoint-every", "2")
+    wait_for(tmp_path / "run" / "checkpoints" / "last.safetensors", process)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert b"--resume" in complaint.splitlines()[-1]
+    assert (tmp_path / "run" / "checkpoints" / "last.safetensors").is_file()
+
+
+def refused(*arguments: str | Path) -> str:
+    done = run_python("scripts/train.py", *arguments)
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert "Traceback" not in done.stderr
+    return lines[-1]
+
+
+def test_no_data_is_refused_in_one_line() -> None:
+    assert "data" in refused("--encoder", "minilm")
+
+
+def test_a_missing_file_is_named() -> None:
+    assert "nowhere.csv" in refused("nowhere.csv")
+
+
+def test_a_missing_column_is_named_with_those_there_are(reviews_csv: Path) -> None:
+    line = refused(reviews_csv, "--text-column", "review")
+    assert "review" in line
+    assert "text" in line
+
+
+def test_one_class_only_is_refused(tmp_path: Path) -> None:
+    table = pd.DataFrame({"text": [f"text number {i}" for i in range(40)], "label": "good"})
+    table.to_csv(tmp_path / "one.csv", index=False)
+    assert "good" in refused(tmp_path / "one.csv")
+
+
+def test_an_encoder_that_is_no_encoder_is_refused(reviews_csv: Path, tmp_path: Path) -> None:
+    line = refused(reviews_csv, "--encoder", tmp_path, "--run", tmp_path / "run")
+    assert str(tmp_path) in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_folder_that_exists_is_not_touched(reviews_csv: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    assert "--overwrite" in refused(reviews_csv, "--run", tmp_path / "run")
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+
+
+def test_resuming_what_was_never_begun_is_refused(reviews_csv: Path, tmp_path: Path) -> None:
+    line = refused(reviews_csv, "--run", tmp_path / "run", "--resume")
+    assert "--resume" in line
+
+
+def test_resuming_with_other_flags_names_them(trained_run: Path, reviews_csv: Path) -> None:
+    line = refused(reviews_csv, "--run", trained_run, "--resume", "--epochs", "9")
+    assert "--epochs" in line

@@ -1,0 +1,68 @@
+"""The schedules are those that the policies promise."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ktrain_sentiment.config import TrainConfig
+from ktrain_sentiment.training import policies
+from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.training.session import fit
+
+
+def test_linear_rates_warm_up_and_fall_to_zero() -> None:
+    rates = [policies.linear_rate(step, 100, 10, 1.0) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == pytest.approx(1.0)
+    assert (np.diff(rates[10:]) < 0).all()
+    assert rates[100] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("epochs", "length", "multiplier", "cycles"),
+    [(1, 1, 2, 1), (3, 1, 2, 2), (6, 1, 2, 2), (7, 1, 2, 3), (4, 2, 1, 2), (1, 3, 2, 1)],
+)
+def test_sgdr_trains_whole_cycles_that_fit(
+    epochs: int, length: int, multiplier: int, cycles: int
+) -> None:
+    assert policies.cycles_within(epochs, length, multiplier) == cycles
+
+
+def test_planned_epochs_of_sgdr_are_those_of_its_cycles() -> None:
+    config = TrainConfig(policy="sgdr", epochs=6, cycle_length=1, cycle_multiplier=2)
+    assert policies.planned_epochs(config) == 3
+    assert policies.planned_epochs(TrainConfig(epochs=6)) == 6
+
+
+def rates_of(open_tiny: Callable[..., Any], folder: Path, **settings: Any) -> np.ndarray:
+    session = open_tiny(**settings)
+    return np.array(fit(session, 1e-3, Checkpoints(folder), quiet=True).schedule.learning_rates)
+
+
+def test_onecycle_rises_to_the_maximum_and_falls(
+    open_tiny: Callable[..., Any], tmp_path: Path
+) -> None:
+    rates = rates_of(open_tiny, tmp_path, policy="onecycle", epochs=2)
+    assert rates.max() == pytest.approx(1e-3, rel=0.01)
+    assert abs(int(rates.argmax()) - len(rates) // 2) <= 1
+    assert rates[0] == pytest.approx(1e-4, rel=0.01)
+    assert rates[-1] < 1e-4
+
+
+def test_sgdr_restarts_at_the_maximum(open_tiny: Callable[..., Any], tmp_path: Path) -> None:
+    rates = rates_of(open_tiny, tmp_path, policy="sgdr", epochs=3)
+    steps = len(rates) // 3
+    assert rates[0] == pytest.approx(1e-3)
+    # ktrain sets a rate after each step, so a cycle's first step still has the last one's rate.
+    assert rates[steps + 1] == pytest.approx(1e-3, rel=0.02)
+    assert rates[steps - 1] < 1e-4
+    assert rates[-1] < 1e-4
+
+
+def test_a_constant_rate_stays(open_tiny: Callable[..., Any], tmp_path: Path) -> None:
+    rates = rates_of(open_tiny, tmp_path, policy="constant", epochs=1)
+    assert len(rates) == 19
+    assert set(rates) == {1e-3}
