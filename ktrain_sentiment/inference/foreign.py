@@ -1,7 +1,8 @@
-"""Folders from elsewhere: a Hugging Face model with an ONNX file, without our manifest.
+"""Folders from elsewhere: a Hugging Face model without our manifest.
 
-Such folders are what optimum and the hub hand out. Labels, length limit and padding come from the
-files that transformers reads. Nothing vouches for the files, and a warning says so.
+Such folders are what optimum and the hub hand out, with an ONNX file or with PyTorch-layout
+weights, from which the graph is then written in memory. Labels, length limit and padding come from
+the files that transformers reads. Nothing vouches for the files, and a warning says so.
 """
 
 from __future__ import annotations
@@ -39,17 +40,43 @@ def load_foreign(place: PredictorFolder, engine: Engine, threads: int = 0) -> Te
     Raises:
         PredictorError: A needed file is missing or cannot be used; the message lists all missing.
     """
-    chosen, graph = _find(place, engine)
-    config = _read_json(place.config)
+    config = _read_json(place.config) if place.config.is_file() else {}
+    chosen, graph = _open_graph(place, engine, config)
     tokenizer = _read(place.tokenizer, _LARGEST_JSON)
     logger.warning("%s has no manifest.json: its files are used unchecked", place.path)
     limit = _length_limit(place, config)
     return TextClassifier(
         labels=_labels(place, config),
         encoder=TextEncoder(tokenizer, limit, padding_id(tokenizer, config)),
-        runner=make_runner(chosen, _read(graph, _LARGEST), threads),
+        runner=make_runner(chosen, graph, threads),
         engine=chosen,
     )
+
+
+def _open_graph(
+    place: PredictorFolder, engine: Engine, config: Mapping[str, Any]
+) -> tuple[str, bytes]:
+    """The engine and the bytes of its graph, written from the PyTorch weights if there is none."""
+    named = (*_INT8, *_FP32)
+    if any((place.path / name).is_file() for name in named) or not _has_weights(place):
+        chosen, path = _find(place, engine)
+        return chosen, _read(path, _LARGEST)
+    logger.info("%s has no ONNX file: writing its graph from model.safetensors", place.path)
+    # Imported here: writing a graph needs libraries that predicting does not.
+    from ktrain_sentiment.predictor.architecture import describe
+    from ktrain_sentiment.predictor.onnx_graph import build_graph
+    from ktrain_sentiment.predictor.onnx_writer import GraphWriter, Int8Writer
+    from ktrain_sentiment.predictor.weights import read_safetensors
+
+    # Without the model's own word on how much 8 bits may cost, auto means exact here.
+    writer = Int8Writer() if engine == "int8" else GraphWriter()
+    graph = build_graph(describe(read_safetensors(place.torch_weights), config), writer)
+    return "fp32" if engine == "auto" else engine, graph.SerializeToString()
+
+
+def _has_weights(place: PredictorFolder) -> bool:
+    needed = (place.config, place.tokenizer, place.torch_weights)
+    return all(path.is_file() for path in needed)
 
 
 def _find(place: PredictorFolder, engine: Engine) -> tuple[str, Path]:

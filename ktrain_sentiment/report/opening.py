@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.inference import Engine, load
-from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.prediction import Classifier, Prediction, Probabilities, to_predictions
+from ktrain_sentiment.predictor.layout import PredictorFolder
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -25,14 +34,59 @@ class Opening:
 AS_USUAL = Opening()
 
 
+@dataclass(frozen=True)
+class KtrainClassifier:
+    """A predictor that only ktrain can run, whatever kind of model it holds.
+
+    Attributes:
+        predictor: What `ktrain.load_predictor` returned.
+        labels: Its classes.
+    """
+
+    predictor: Any
+    labels: tuple[str, ...]
+    engine: str = "ktrain"
+
+    def predict_proba(self, texts: Sequence[str]) -> Probabilities:
+        """Class probabilities, float32 of shape (len(texts), len(labels)), in the texts' order."""
+        if not texts:
+            return np.empty((0, len(self.labels)), dtype=np.float32)
+        return np.asarray(self.predictor.predict_proba(list(texts)), dtype=np.float32)
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """One `Prediction` a text, in the texts' order."""
+        return to_predictions(self.predict_proba(texts), self.labels)
+
+
 def open_classifier(folder: Path, opening: Opening = AS_USUAL) -> Classifier:
     """Open a predictor folder.
 
     Args:
-        folder: A predictor folder.
+        folder: A predictor folder: of this package, with an ONNX file or PyTorch-layout weights,
+            or saved by ktrain.
         opening: How to open it.
 
     Raises:
-        PredictorError: The folder cannot be used.
+        PredictorError: The folder cannot be used, or would have to be trusted.
+        MissingExtraError: What it needs is not installed.
     """
+    place = PredictorFolder(folder)
+    theirs = (place.torch_weights, place.onnx, folder / "model.onnx")
+    if place.manifest.is_file() or any(path.is_file() for path in theirs):
+        return load(folder, opening.engine)
+    if place.ktrain_preproc.is_file():
+        return _open_with_ktrain(folder, opening)
     return load(folder, opening.engine)
+
+
+def _open_with_ktrain(folder: Path, opening: Opening) -> Classifier:
+    if not opening.trust_pickle:
+        raise PredictorError(
+            f"{folder} was saved by ktrain and holds a pickle, which can run any code when opened: "
+            "add --trust-pickle if you trust whoever made it"
+        )
+    from ktrain_sentiment.training.backend import open_backend
+
+    predictor = open_backend().ktrain.load_predictor(str(folder))
+    log.info("%s is run by ktrain itself, which is slow", folder)
+    return KtrainClassifier(predictor, tuple(str(name) for name in predictor.get_classes()))
