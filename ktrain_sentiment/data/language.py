@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -26,6 +27,7 @@ def languages(texts: Iterable[str]) -> list[str]:
     return [_language(text, identifier) for text in texts]
 
 
+@functools.cache
 def _identifier() -> Any:  # noqa: ANN401
     langid = require("py3langid.langid", "data")
     return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
