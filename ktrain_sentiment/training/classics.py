@@ -42,7 +42,7 @@ from ktrain_sentiment.training.features import (
     make_classic_pipeline,
 )
 from ktrain_sentiment.training.finder import scratch_folder
-from ktrain_sentiment.training.optimizer import make_optimizer
+from ktrain_sentiment.training.optimizers import configured_adam
 from ktrain_sentiment.training.policies import ScheduleKeeper
 from ktrain_sentiment.training.session import Session
 from ktrain_sentiment.training.state import build_state
@@ -165,7 +165,7 @@ def _bigru(
 def _compile(backend: Backend, model: Untyped, config: TrainConfig) -> None:
     macro_f1 = backend.keras.metrics.F1Score(average="macro", name="macro_f1")
     model.compile(
-        optimizer=make_optimizer(backend, config),
+        optimizer=configured_adam(backend.tf, config),
         loss="categorical_crossentropy",
         metrics=["accuracy", macro_f1],
     )

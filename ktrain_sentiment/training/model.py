@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.errors import ConfigError, EncoderError
 from ktrain_sentiment.training.backend import Backend, Untyped
 from ktrain_sentiment.training.dataset import EncodedRows, one_hot
+from ktrain_sentiment.training.kernels import accelerate
 from ktrain_sentiment.training.tokens import tokenise
 
 SAMPLE_PER_CLASS = 8
@@ -142,14 +143,29 @@ def _classifier_class(backend: Backend, config: Untyped) -> Untyped:
 
 
 def make_classifier(
-    backend: Backend, pipeline: TextPipeline, optimizer: Untyped, freeze: str = "none"
+    backend: Backend,
+    pipeline: TextPipeline,
+    optimizer: Untyped,
+    freeze: str = "none",
+    *,
+    fast: bool = True,
 ) -> Untyped:
-    """The encoder with a classification head, compiled; `config.id2label` has the real labels."""
+    """The encoder with a classification head, compiled; `config.id2label` has the real labels.
+
+    Args:
+        backend: The opened frameworks.
+        pipeline: From `make_pipeline`.
+        optimizer: A Keras optimiser.
+        freeze: Parts that are not trained, see `freeze_parts`.
+        fast: Train with the kernels of `kernels.py` where they know the encoder.
+    """
     with _quiet_loading():
         model = pipeline.preprocessor.get_classifier()
     model.config.id2label = dict(enumerate(pipeline.labels))
     model.config.label2id = {label: index for index, label in enumerate(pipeline.labels)}
     freeze_parts(model, freeze)
+    if fast:
+        accelerate(backend, model)
     loss = backend.keras.losses.CategoricalCrossentropy(from_logits=True)
     macro_f1 = backend.keras.metrics.F1Score(average="macro", name="macro_f1")
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy", macro_f1])

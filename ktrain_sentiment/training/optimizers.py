@@ -9,11 +9,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training.backend import Untyped
 
 UNDECAYED = ("bias", "beta", "gamma", "layernorm", "layer_norm")
 """Weights whose lower-case name ends or whose layer is named so are not decayed."""
+
+
+PLACEHOLDER_RATE = 1e-5
+"""Learning rate of a fresh optimiser; every policy and search sets its own."""
 
 
 def make_adam(
@@ -45,6 +50,17 @@ def make_adam(
         raise ConfigError(f"{accumulate} batches a step: must be at least 1")
     return _adam_class(tf)(
         learning_rate, weight_decay=weight_decay, clip_norm=clip_norm, accumulate=accumulate
+    )
+
+
+def configured_adam(tf: Untyped, config: TrainConfig) -> Untyped:
+    """Make the optimiser that a configuration asks for."""
+    return make_adam(
+        tf,
+        PLACEHOLDER_RATE,
+        weight_decay=config.weight_decay,
+        clip_norm=config.clip_norm,
+        accumulate=config.accumulate,
     )
 
 

@@ -37,7 +37,7 @@ from ktrain_sentiment.training.finder import (
     search,
 )
 from ktrain_sentiment.training.model import TextPipeline, make_classifier, make_pipeline
-from ktrain_sentiment.training.optimizer import make_optimizer
+from ktrain_sentiment.training.optimizers import configured_adam
 from ktrain_sentiment.training.policies import (
     Schedule,
     fit_with_policy,
@@ -114,8 +114,8 @@ def open_session(
     weights = class_weights(config.class_weight, splits.train["label"], splits.labels)
     # Seeded here, so that the new head and the dropout depend on nothing that came before.
     seed_everything(backend, config.seed)
-    optimizer = make_optimizer(backend, config)
-    model = make_classifier(backend, pipeline, optimizer, config.freeze)
+    optimizer = configured_adam(backend.tf, config)
+    model = make_classifier(backend, pipeline, optimizer, config.freeze, fast=compute.accelerate)
     train = ktrain_dataset(
         backend,
         pipeline.encode(splits.train),

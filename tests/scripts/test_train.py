@@ -14,7 +14,7 @@ import pytest
 
 from support.process import ROOT, run_python
 
-FLAGS = ["--maxlen", "32", "--epochs", "2", "--batch-size", "16", "--quiet"]
+FLAGS = ["--maxlen", "32", "--epochs", "2", "--batch-size", "16", "--no-accelerate", "--quiet"]
 
 
 def sha256(path: Path) -> str:
@@ -24,7 +24,8 @@ def sha256(path: Path) -> str:
 def test_a_run_leaves_everything_that_it_promises(trained_run: Path) -> None:
     promised = [
         "config.yaml", "history.csv", "schedule.csv", "metrics.json", "top_losses.csv",
-        "history.png", "schedule.png", "confusion.png", "report.html", "splits/train.parquet", "splits/test.parquet",
+        "history.png", "schedule.png", "confusion.png", "report.html",
+        "splits/train.parquet", "splits/test.parquet",
         "predictions_validation.parquet", "predictions_test.parquet",
         "predictor/manifest.json", "predictor/tf_model.h5", "predictor/tf_model.preproc",
         "predictor/model.safetensors", "predictor/onnx/model.onnx", "predictor/README.md",
@@ -96,7 +97,7 @@ def test_a_process_killed_in_training_and_resumed_ends_with_the_same_weights(
     broken = start(tmp_path / "broken", tiny_bert, reviews_csv, *every)
     wait_for(tmp_path / "broken" / "checkpoints" / "last.safetensors", broken)
     broken.send_signal(signal.SIGKILL)
-    broken.wait()
+    broken.communicate()
     assert not (tmp_path / "broken" / "predictor").exists()
     resumed = start(tmp_path / "broken", tiny_bert, reviews_csv, *every, "--resume")
     for process in (resumed, unbroken):

@@ -70,3 +70,21 @@ def test_a_run_killed_twice_ends_like_the_unbroken_one(
     assert resumed[2] == unbroken[2]
     for mine, theirs in zip(resumed[0], unbroken[0], strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_run_with_the_fused_kernels_resumes_exactly_too(
+    open_tiny: Callable[..., Any], tmp_path: Path
+) -> None:
+    settings = {"accelerate": True, "epochs": 1, "batch_size": 30}
+    session = open_tiny(**settings)
+    unbroken = outcome(session, fit(session, 1e-3, Checkpoints(tmp_path / "a"), 4, quiet=True))
+    session = open_tiny(**settings)
+    kill = as_callback(open_backend(), KillAt, 0, 6)
+    checkpoints = Checkpoints(tmp_path / "b")
+    with pytest.raises(Killed):
+        fit(session, 1e-3, checkpoints, 4, quiet=True, extra_callbacks=(kill,))
+    session = open_tiny(**settings)
+    resumed = outcome(session, fit(session, 1e-3, checkpoints, 4, resume=True, quiet=True))
+    assert resumed[1] == unbroken[1]
+    for mine, theirs in zip(resumed[0], unbroken[0], strict=True):
+        np.testing.assert_array_equal(mine, theirs)
