@@ -1,0 +1,149 @@
+"""evaluate.py as a user runs it: runs, predictors of all kinds, comparisons, wrong input."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from support.process import run_python
+from support.reviews import make_reviews
+
+SCRIPT = "scripts/evaluate.py"
+
+
+@pytest.fixture(scope="module")
+def fresh_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows that no training saw, with a column to slice by."""
+    frame = pd.DataFrame(make_reviews(160, seed=5), columns=["text", "label"])
+    frame["shop"] = ["north" if k % 3 else "south" for k in range(len(frame))]
+    path = tmp_path_factory.mktemp("fresh") / "fresh.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def figures_of(*arguments: str | Path) -> dict:
+    done = run_python(SCRIPT, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def complaint_of(*arguments: str | Path) -> str:
+    done = run_python(SCRIPT, *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_a_run_is_judged_on_its_saved_test_rows(trained_run: Path) -> None:
+    found = figures_of(trained_run)
+    metrics = json.loads((trained_run / "metrics.json").read_text())["test"]
+    assert found["accuracy"] == metrics["accuracy"]
+    assert found["confusion"] == metrics["confusion"]
+    assert set(found["baselines"]) >= {"majority", "tfidf"}
+
+
+def test_a_predictor_is_judged_on_other_data_by_a_column_and_with_a_threshold(
+    trained_run: Path, fresh_csv: Path
+) -> None:
+    flags = ("--slice-by", "shop", "--abstain-below", "0.9")
+    found = figures_of(fresh_csv, "--predictor", trained_run / "predictor", *flags)
+    assert {one["value"] for one in found["slices"]} == {"north", "south"}
+    assert sum(one["n"] for one in found["slices"]) == found["n"]
+    assert 0 < found["abstention"]["covered"]["value"] < 1
+    assert found["abstention"]["accuracy"]["value"] >= found["accuracy"]["value"]
+
+
+def test_people_see_tables_with_intervals_and_a_page(
+    trained_run: Path, fresh_csv: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    done = run_python(SCRIPT, fresh_csv, "--predictor", trained_run / "predictor", "--report", page)
+    assert done.returncode == 0, done.stderr
+    for words in ("95 % interval", "By class", "Its probabilities are off by"):
+        assert words in done.stdout
+    assert "fresh.csv" in page.read_text("utf-8")
+
+
+def test_rows_that_were_trained_on_are_pointed_out(trained_run: Path, reviews_csv: Path) -> None:
+    notes = figures_of(reviews_csv, "--predictor", trained_run / "predictor")["notes"]
+    assert any("were trained on: figures on them are too good" in note for note in notes)
+
+
+def test_a_hugging_face_folder_without_onnx_gives_the_same_figures(
+    trained_run: Path, fresh_csv: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"):
+        shutil.copy(trained_run / "predictor" / name, folder)
+    theirs = figures_of(fresh_csv, "--predictor", folder)
+    ours = figures_of(fresh_csv, "--predictor", trained_run / "predictor", "--engine", "fp32")
+    assert theirs["confusion"] == ours["confusion"]
+
+
+def test_a_ktrain_predictor_is_opened_with_leave_only(
+    trained_run: Path, fresh_csv: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "ktrain-predictor"
+    folder.mkdir()
+    theirs = ("*.json", "tf_model.*", "vocab.txt")
+    for pattern in theirs:
+        for path in (trained_run / "predictor").glob(pattern):
+            shutil.copy(path, folder)
+    (folder / "manifest.json").unlink()
+    refusal = complaint_of(fresh_csv, "--predictor", folder)
+    assert "add --trust-pickle if you trust whoever made it" in refusal
+    theirs = figures_of(fresh_csv, "--predictor", folder, "--trust-pickle")
+    ours = figures_of(fresh_csv, "--predictor", trained_run / "predictor", "--engine", "fp32")
+    assert theirs["confusion"] == ours["confusion"]
+
+
+def test_two_runs_are_compared_in_a_plain_sentence(trained_run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "worse"
+    shutil.copytree(trained_run, other)
+    saved = other / "predictions_test.parquet"
+    frame = pd.read_parquet(saved)
+    turned = frame.index < len(frame) // 3
+    columns = ["p_negative", "p_positive"]
+    frame.loc[turned, columns] = frame.loc[turned, columns[::-1]].to_numpy()
+    frame.to_parquet(saved)
+    done = run_python(SCRIPT, "--compare", trained_run, other, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])["comparison"]
+    assert found["better"] == trained_run.name
+    assert found["accuracy_difference"]["high"] < 0
+    assert f"{trained_run.name} is better: right in" in " ".join(done.stdout.split())
+
+
+def test_a_run_and_itself_do_not_differ(trained_run: Path) -> None:
+    found = figures_of("--compare", trained_run, trained_run)["comparison"]
+    assert found["p_value"] == 1.0
+    assert "No difference" in found["sentence"]
+
+
+def test_labels_that_differ_in_case_alone_are_taken_as_the_same(
+    trained_run: Path, fresh_csv: Path, tmp_path: Path
+) -> None:
+    frame = pd.read_csv(fresh_csv)
+    frame["label"] = frame["label"].str.upper()
+    frame.to_csv(tmp_path / "loud.csv", index=False)
+    found = figures_of(tmp_path / "loud.csv", "--predictor", trained_run / "predictor")
+    assert found["notes"] == ["labels taken as: NEGATIVE as negative, POSITIVE as positive"]
+
+
+def test_what_cannot_be_judged_gets_one_line(
+    trained_run: Path, fresh_csv: Path, tmp_path: Path
+) -> None:
+    pd.DataFrame({"text": ["a", "b"], "label": ["good", "bad"]}).to_csv(
+        tmp_path / "other.csv", index=False
+    )
+    predictor = trained_run / "predictor"
+    assert "nothing to judge" in complaint_of()
+    assert "name the labelled data" in complaint_of("--predictor", predictor)
+    assert "no such column" in complaint_of(trained_run, "--slice-by", "shoe")
+    assert "wanted a probability" in complaint_of(trained_run, "--abstain-below", "70")
+    unknown = complaint_of(tmp_path / "other.csv", "--predictor", predictor)
+    assert "the classifier knows negative, positive" in unknown
+    assert "is no predictor" in complaint_of(fresh_csv, "--predictor", tmp_path)
