@@ -44,6 +44,7 @@ class LabelNoise:
         p_wrong: For each row the probability that its label is wrong, under the belief, shape (n,).
         suggested: For each row the class it most likely is, other than its label, shape (n,).
         joint: Estimated number of rows by given class (rows) and real class (columns).
+        share: Share of wrong labels that was believed in.
     """
 
     labels: tuple[str, ...]
@@ -52,6 +53,7 @@ class LabelNoise:
     p_wrong: Floats
     suggested: NDArray[np.int64]
     joint: Floats
+    share: float
 
     @property
     def rate(self) -> float:
@@ -70,6 +72,7 @@ class LabelNoise:
             "likely": int(self.likely.sum()),
             "doubted": int(self.doubted.sum()),
             "rate": round(self.rate, 6),
+            "believed": self.share,
             "joint": np.round(self.joint, 2).tolist(),
         }
 
@@ -108,6 +111,7 @@ def find_label_errors(
         p_wrong=_chance_wrong(own, share, len(labels)),
         suggested=suggested,
         joint=joint,
+        share=share,
     )
 
 

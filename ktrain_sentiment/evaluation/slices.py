@@ -137,7 +137,7 @@ def _by_quartile(values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _span(low: float, high: float) -> str:
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
 def by_length(texts: Sequence[str]) -> list[int]:

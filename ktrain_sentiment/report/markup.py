@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -13,6 +14,8 @@ class Markup(str):
 
 
 Content = str | Markup | int | float
+# A number and its sign stay on one line.
+_PER_CENT = re.compile(r"(?<=\d) %")
 VOID = frozenset({"meta", "br", "col"})
 
 
@@ -42,7 +45,7 @@ def join(content: Iterable[Content | None]) -> Markup:
     """Several pieces one after the other, text escaped."""
     return Markup(
         "".join(
-            piece if isinstance(piece, Markup) else escape(str(piece))
+            piece if isinstance(piece, Markup) else _PER_CENT.sub("\u00a0%", escape(str(piece)))
             for piece in content
             if piece is not None
         )

@@ -82,16 +82,8 @@ def _losses(found: Review) -> list[Content]:
 def _doubtful(found: Review) -> list[Content]:
     likely = found.doubtful[found.doubtful["p_wrong"] >= 0.5]
     rest = len(found.doubtful) - len(likely)
-    more = (
-        f" In {rest:,} more rows label and model disagree, and the model is not sure enough to "
-        "say; label_errors.csv ranks them all."
-        if rest
-        else ""
-    )
-    title = element(
-        "h3",
-        f"Labels more likely wrong than the model ({min(SHOWN, len(likely))} of {len(likely):,})",
-    )
+    more = f" In {rest:,} more rows it disagrees with the label but is less sure." if rest else ""
+    title = element("h3", f"Labels to check ({min(SHOWN, len(likely))} of {len(likely):,})")
     if likely.empty:
         return [title, paragraph(f"None on these rows.{more}")]
     items = [
@@ -106,9 +98,10 @@ def _doubtful(found: Review) -> list[Content]:
         for row in _head(likely)
     ]
     said = (
-        "Found by confident learning, where the model that never saw the row is all but certain of "
-        "another label. It cannot know: a person must look. inspect_errors.py writes the list as a "
-        f"CSV to correct, and takes it back.{more}"
+        f"If {wording.share(found.noise.share)} of all labels are wrong, each of these is more "
+        "likely a wrong label than a mistake of the model, which never saw the row and is all but "
+        "certain of another one (confident learning). Only a person can tell: inspect_errors.py "
+        f"writes the list as a CSV to correct, and takes it back.{more}"
     )
     return [title, paragraph(said), element("ol", *items, class_="texts")]
 

@@ -35,13 +35,19 @@ def header(facts: ReportFacts, anchors: Sequence[tuple[str, str]]) -> Markup:
     links = [element("a", title, href=f"#{anchor}") for anchor, title in anchors]
     return element(
         "header",
-        paragraph("Sentiment classifier: report of a training run", class_="kicker"),
+        paragraph(_kicker(facts), class_="kicker"),
         element("h1", facts.title),
         paragraph(wording.verdict(facts), class_="lead"),
         _key_figures(facts),
         _cautions(wording.cautions(facts)),
         element("nav", listing(links), aria_label="Sections"),
     )
+
+
+def _kicker(facts: ReportFacts) -> str:
+    if facts.learning is None:
+        return f"Sentiment classifier, judged on {facts.data.source}"
+    return f"Sentiment classifier, {facts.learning.encoder} trained on {facts.data.source}"
 
 
 def _key_figures(facts: ReportFacts) -> Markup:

@@ -116,7 +116,7 @@ def doubtful_labels(
 ) -> Table:
     """Rows whose label is more likely wrong than the model, with their whole texts."""
     table = Table(
-        title="Labels that are more likely wrong than the model",
+        title="Labels to check",
         title_style="bold",
         show_lines=True,
     )
@@ -169,10 +169,7 @@ def inspection(found: Inspection, limit: int) -> list[Table | Text]:
     subject = found.subject
     rows = f"{len(subject.judged):,} rows of {subject.source}, judged by {subject.name}"
     likely = found.label_errors[found.label_errors["p_wrong"] >= 0.5]
-    counts = (
-        f"{len(found.top_losses):,} mistakes of the model, {len(likely):,} labels more likely "
-        f"wrong, {len(found.label_errors) - len(likely):,} more to doubt"
-    )
+    counts = f"{len(found.top_losses):,} mistakes of the model, {len(likely):,} labels to check"
     parts: list[Table | Text] = [Text(f"{rows}: {counts}", style="bold")]
     parts += [Text(note, style="yellow") for note in subject.notes]
     explained = found.review.explanations
@@ -180,6 +177,14 @@ def inspection(found: Inspection, limit: int) -> list[Table | Text]:
         parts.append(top_losses(found.top_losses, limit, explained))
     if len(likely):
         parts.append(doubtful_labels(likely, limit, explained))
+        believed = share(found.review.noise.share)
+        parts.append(
+            Text(
+                f"If {believed} of all labels are wrong, each of these is more likely a wrong "
+                "label than a mistake of the model.",
+                style="dim",
+            )
+        )
     if found.review.confusions:
         parts.append(confusions(found.review.confusions))
     if explained:

@@ -24,8 +24,8 @@ LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 
 
 def share(value: float, digits: int = 1) -> str:
-    """A share as per cent, with a no-break space that keeps number and sign together."""
-    return f"{100 * value:.{digits}f}\u00a0%"
+    """A share as per cent."""
+    return f"{100 * value:.{digits}f} %"
 
 
 def plain(name: str, value: float) -> str:
