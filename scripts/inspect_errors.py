@@ -4,6 +4,7 @@
     python scripts/inspect_errors.py runs/reviews --explain --nearest 2
     python scripts/inspect_errors.py reviews.csv --predictor runs/reviews/predictor
     python scripts/inspect_errors.py reviews.csv
+    python scripts/inspect_errors.py runs/reviews --text "Not as bad as people say."
     python scripts/inspect_errors.py reviews.csv --corrections label_errors.csv --out next.csv
 
 A run is inspected on its validation rows. Data without a predictor are judged by a linear model on
@@ -31,6 +32,9 @@ class Flags(ScriptFlags):
 
     predictor: Path | None = None
     """Predictor that judges the data; without one, a linear model on folds does."""
+
+    text: str | None = None
+    """Mark the words of this one text that its prediction hangs on, and nothing else."""
 
     top: int = 10
     """How many rows of each list to show."""
@@ -61,8 +65,26 @@ class Flags(ScriptFlags):
 
 
 def task(flags: Flags) -> dict[str, Any]:
-    """Inspect or correct, and return the figures."""
-    return _inspect(flags) if flags.corrections is None else _correct(flags, flags.corrections)
+    """Inspect, explain or correct, and return the figures."""
+    if flags.corrections is not None:
+        return _correct(flags, flags.corrections)
+    return _inspect(flags) if flags.text is None else _explain(flags, flags.text)
+
+
+def _explain(flags: Flags, text: str) -> dict[str, Any]:
+    from rich.console import Console
+
+    from ktrain_sentiment.evaluation.explanation import explain
+    from ktrain_sentiment.report import inspection, tables
+    from ktrain_sentiment.report.opening import Opening, open_classifier
+
+    folder = inspection.find_predictor_of(flags.source, flags.predictor)
+    classifier = open_classifier(folder, Opening(flags.engine, flags.trust_pickle))
+    (found,) = explain(classifier, [text])
+    console = Console()
+    for part in tables.explanation(found):
+        console.print(part)
+    return found.to_json()
 
 
 def _inspect(flags: Flags) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -62,6 +63,19 @@ class Explanation:
         """The same with each weight as a share of the strongest one's size, -1 to 1."""
         strongest = max((abs(weight) for weight in self.importance), default=0.0) or 1.0
         return tuple((piece, weight / strongest) for piece, weight in self.pieces)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain strings and numbers."""
+        words = [
+            {"word": self.text[slice(*span)], "importance": round(weight, 4)}
+            for span, weight in zip(self.spans, self.importance, strict=True)
+        ]
+        return {
+            "text": self.text,
+            "label": self.label,
+            "probability": round(self.probability, 6),
+            "words": words,
+        }
 
     def top(self, k: int) -> tuple[str, ...]:
         """The k pieces that speak most for the label."""

@@ -19,12 +19,14 @@ from ktrain_sentiment.evaluation.label_noise import USUAL_SHARE
 from ktrain_sentiment.evaluation.neighbours import nearest
 from ktrain_sentiment.evaluation.review import Review, review
 from ktrain_sentiment.files import refuse_existing, staged_file
+from ktrain_sentiment.inference.finding import find_predictor
 from ktrain_sentiment.report.embedding import open_embedder
 from ktrain_sentiment.report.opening import AS_USUAL, Opening, open_classifier
 from ktrain_sentiment.report.subject import Subject, from_predictor, from_run, is_run, out_of_fold
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.settings import from_flat, read_settings
 
+OUT_OF_FOLD = "out_of_fold"
 LISTS = ("top_losses", "label_errors")
 
 
@@ -67,7 +69,8 @@ def find_rows(
     """What is to be inspected.
 
     Args:
-        source: A run folder (its validation rows are taken), or data.
+        source: A run folder (its out-of-fold predictions are taken, or else those of its
+            validation rows), or data.
         predictor: Who judges the data; without one, a linear model on folds.
         opening: How predictor folders are opened.
 
@@ -80,13 +83,21 @@ def find_rows(
             raise ConfigError(
                 f"{source.data} is a run with a predictor of its own: leave --predictor out"
             )
-        return from_run(Path(source.data), "validation")
+        whole = RunFolder(Path(source.data)).predictions(OUT_OF_FOLD).is_file()
+        return from_run(Path(source.data), OUT_OF_FOLD if whole else "validation")
     if not source.data:
         raise ConfigError("nothing to inspect: name a run folder, or labelled data")
     texts = read_labelled(source)
     if predictor is None:
         return out_of_fold(texts)
     return from_predictor(predictor, texts, opening)
+
+
+def find_predictor_of(source: DataConfig, predictor: Path | None) -> Path:
+    """The predictor that explains a text: the one named, the run's, or the newest run's."""
+    if predictor is None and is_run(source.data):
+        return find_predictor(Path(source.data))
+    return find_predictor(predictor)
 
 
 def inspect(

@@ -192,6 +192,20 @@ def inspection(found: Inspection, limit: int) -> list[Table | Text]:
     return parts
 
 
+def explanation(found: Explanation) -> list[Table | Text]:
+    """One text with its words marked, and the words that weigh most."""
+    table = Table(title="What it hangs on", title_style="bold", title_justify="left")
+    table.add_column("left out")
+    table.add_column("log-odds fall by (nats)", justify="right")
+    words = [
+        (found.text[slice(*span)], w) for span, w in zip(found.spans, found.importance, strict=True)
+    ]
+    for word, weight in sorted(words, key=lambda one: -abs(one[1]))[:10]:
+        table.add_row(Text(word), f"{weight:+.2f}")
+    said = Text(f"{found.label} {share(found.probability)}", style="bold")
+    return [said, marked(found.text, {found.text: found}), table]
+
+
 def _checked(found: Review) -> str:
     start = "blue for the prediction and red against it"
     return start if found.faithfulness is None else f"{start}: {found.faithfulness.sentence}"

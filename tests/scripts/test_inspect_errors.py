@@ -70,6 +70,15 @@ def test_words_are_weighed_and_the_nearest_training_examples_named(run_copy: Pat
     assert losses["nearest_1_similarity"].between(-1, 1.0001).all()
 
 
+def test_one_text_is_explained(trained_run: Path) -> None:
+    text = "the plot was wonderful"
+    found, shown = inspect(trained_run, "--text", text)
+    assert [word["word"] for word in found["words"]] == text.split()
+    assert found["label"] in shown.splitlines()[0]
+    strongest = max(found["words"], key=lambda word: abs(word["importance"]))
+    assert strongest["word"] == "wonderful"
+
+
 def test_data_alone_are_judged_by_a_linear_model_that_did_not_see_the_row(tmp_path: Path) -> None:
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     frame = pd.DataFrame(plain_reviews(400), columns=["review", "sentiment"])
