@@ -60,16 +60,16 @@ def _stands_for(entity: re.Match[str]) -> str:
     return html.unescape(f"&{name};") if known else entity[0]
 
 
-def mask_urls(text: str) -> str:
-    """Put the word `http` in place of each link."""
+def mask_urls(text: str, mask: str = URL_MASK) -> str:
+    """Put the word `http`, or another mask, in place of each link."""
     if "://" not in text and "www." not in text.lower():
         return text
-    return _URL.sub(URL_MASK, text)
+    return _URL.sub(mask, text)
 
 
-def mask_mentions(text: str) -> str:
-    """Put `@user` in place of each mention of an account; addresses of mail stay."""
-    return _MENTION.sub(MENTION_MASK, text) if "@" in text else text
+def mask_mentions(text: str, mask: str = MENTION_MASK) -> str:
+    """Put `@user`, or another mask, in place of each mention; addresses of mail stay."""
+    return _MENTION.sub(mask, text) if "@" in text else text
 
 
 def compose_unicode(text: str) -> str:

@@ -17,8 +17,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.cleaning import MENTION_MASK, URL_MASK
-
 LEAST_SHARED = 0.8
 LEAST_WORDS = 6
 """Shorter texts are similar by accident: only their keys are compared."""
@@ -26,7 +24,6 @@ _BANDS, _IN_BAND = 12, 5
 _CHUNK = 10_000
 _MOST_WORDS = 1_000
 _WORD = re.compile(r"\w+")
-_MASKS = {URL_MASK, MENTION_MASK.removeprefix("@")}
 _EMPTY = np.uint32(0xFFFFFFFF)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -66,7 +63,7 @@ def shared(one: str, other: str) -> float:
 
 
 def _words(key: str) -> list[str]:
-    return [word for word in _WORD.findall(key) if word not in _MASKS][:_MOST_WORDS]
+    return _WORD.findall(key)[:_MOST_WORDS]
 
 
 def _features(text: str) -> set[object]:

@@ -16,6 +16,7 @@ from ktrain_sentiment.data.textkeys import near_codes, near_key
         "Loved the film...",
         "<b>Loved</b> the film",
         "RT @someone: Loved the film",
+        "@one @two Loved the film http://t.co/x",
         "\uff2coved the film",
     ],
 )
@@ -25,7 +26,13 @@ def test_what_does_not_make_another_text_is_forgiven(other):
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Great :)", "Great :("), ("Great!", "Great?"), ("good 😀", "good 😡"), ("...", "!!!")],
+    [
+        ("Great :)", "Great :("),
+        ("Great!", "Great?"),
+        ("good 😀", "good 😡"),
+        ("...", "!!!"),
+        ("@bob", "@al"),
+    ],
 )
 def test_what_may_change_the_meaning_is_not_forgiven(one, other):
     assert near_key(one) != near_key(other)
