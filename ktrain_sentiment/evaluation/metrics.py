@@ -170,7 +170,11 @@ def check(
 
 
 def calibration_interval(bins: calibration.Reliability, *, seed: int, resamples: int) -> Estimate:
-    """Interval of the expected calibration error of these bins."""
+    """Interval of the expected calibration error of these bins.
+
+    It says how the estimate varies. The estimate itself is too high on few rows, where chance alone
+    gives an error: see `calibration.noise_floor`.
+    """
     cells = np.stack([bins.count - bins.right, bins.right], axis=-1)
 
     def error(stack: NDArray[np.float64]) -> Floats:

@@ -271,6 +271,8 @@ def class_curves(
             curve.x, curve.y, color=COLOURS[SERIES[k % 4]], ls=DASHES[k // 4 % 4], label=label
         )
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel=x_label, ylabel=y_label)
-    if curves:
+    if len(curves) > 2:
+        figure.legend(fontsize=9, loc="outside upper left", ncols=4)
+    elif curves:
         axes.legend(fontsize=9, loc="lower right" if diagonal else "lower left")
     return figure
