@@ -9,7 +9,7 @@ STAMP := $(VENV)/installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lock docs bench bench-training bench-inference clean
+.PHONY: help install demo test check format lock docs bench clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,11 +51,6 @@ lock: ## Resolve requirements again into requirements.lock
 
 docs: $(STAMP) ## Write docs/commands.md and the README's tree again from the code
 	@$(BIN)/python docs/generate.py
-
-bench: bench-training bench-inference ## Run all benchmarks (hours)
-
-bench-training: $(STAMP) ## Training speed beside plain ktrain and the Hugging Face Trainer
-	@$(BIN)/python benchmarks/training.py
 
 bench-inference: $(STAMP) ## Prediction speed beside ktrain, the pipeline and OpenVINO
 	@$(BIN)/python benchmarks/inference.py

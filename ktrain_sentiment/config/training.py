@@ -1,0 +1,184 @@
+"""What to train, how, on what, and where its files go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ktrain_sentiment.errors import ConfigError
+
+Policy = Literal["onecycle", "triangular", "sgdr", "constant", "linear"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderConfig:
+    """Which pre-trained encoder, and how much of a text it reads."""
+
+    encoder: str = "distilbert-base-uncased"
+    """A Hugging Face hub name, a local folder, or minilm (no hub needed)."""
+
+    maxlen: int = 128
+    """Longest text in tokens, special tokens included; the rest is cut off."""
+
+    def __post_init__(self) -> None:
+        """Refuse a length that leaves no room for text."""
+        if self.maxlen < 4:
+            raise ConfigError(f"--maxlen {self.maxlen}: must be at least 4 tokens")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassicConfig:
+    """Which of ktrain's own text classifiers, and what it sees of a text."""
+
+    classic: Literal["nbsvm", "fasttext", "logreg", "bigru", "standard_gru"] = "nbsvm"
+    """The model, by ktrain's name."""
+
+    words: int = 20_000
+    """How many of the commonest words are kept."""
+
+    ngrams: int | None = None
+    """Longest sequence of words that is a feature of its own; nbsvm 3, the others 1."""
+
+    features: int = 2_000
+    """Features of a text that are used; of longer texts the last ones."""
+
+    vectors: Path | None = None
+    """Word vectors for bigru: a text file in word2vec's or GloVe's format, gzipped or not."""
+
+    def __post_init__(self) -> None:
+        """Refuse what the models cannot take, and say which file bigru needs."""
+        for name in ("words", "features"):
+            if getattr(self, name) < 2:
+                raise ConfigError(f"--{name} {getattr(self, name)}: must be at least 2")
+        if self.ngrams is not None and self.ngrams < 1:
+            raise ConfigError(f"--ngrams {self.ngrams}: must be at least 1")
+        if self.classic == "bigru":
+            self._check_bigru()
+
+    def _check_bigru(self) -> None:
+        if self.vectors is None:
+            raise ConfigError(
+                "--classic bigru needs --vectors FILE (word vectors as GloVe or fastText publish "
+                "them); standard_gru learns its own"
+            )
+        if self.ngrams not in (None, 1):
+            raise ConfigError(f"--ngrams {self.ngrams}: bigru reads single words, leave it out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeConfig:
+    """What to compute on, and how exactly."""
+
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to train; auto takes a GPU when TensorFlow sees one."""
+
+    precision: Literal["auto", "float32", "bfloat16", "mixed_float16"] = "auto"
+    """Number format of matrix products; auto takes the fastest that is safe on this machine."""
+
+    threads: int | None = None
+    """Threads TensorFlow may use; all cores when not given."""
+
+    deterministic: bool = True
+    """Make the same seed give the same weights, byte for byte."""
+
+    accelerate: bool = True
+    """Train with this package's faster kernels where the encoder's family has them."""
+
+    def __post_init__(self) -> None:
+        """Refuse a number of threads that cannot be."""
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError(f"--threads {self.threads}: must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How to train."""
+
+    policy: Policy = "onecycle"
+    """Learning-rate policy: ktrain's onecycle, triangular or sgdr, or constant or linear."""
+
+    learning_rate: float | None = None
+    """Maximum learning rate; found by a short search when not given."""
+
+    epochs: int = 3
+    """Passes over the training rows."""
+
+    batch_size: int = 32
+    """Texts a step."""
+
+    seed: int = 0
+    """Seed of everything random in training."""
+
+    class_weight: str = "none"
+    """none, balanced, or a weight a class: "negative=1,positive=3"."""
+
+    keep_best: Literal["macro_f1", "accuracy", "loss"] = "macro_f1"
+    """Which figure on validation data decides the epoch whose weights are kept."""
+
+    early_stopping: int | None = None
+    """Stop after this many epochs in which the kept figure did not improve."""
+
+    cycle_length: int = 1
+    """Epochs of the first cycle of sgdr."""
+
+    cycle_multiplier: int = 2
+    """How much longer each further cycle of sgdr is."""
+
+    warmup: float = 0.1
+    """Share of the steps over which the linear policy warms up."""
+
+    weight_decay: float = 0.01
+    """Decoupled weight decay (AdamW) of all weights but biases and normalisation."""
+
+    clip_norm: float | None = 1.0
+    """Largest global norm of a step's gradient; longer ones are scaled down."""
+
+    accumulate: int = 1
+    """Batches whose gradients are added up before the weights change."""
+
+    freeze: str = "none"
+    """Parts not trained: none, embeddings, or a number of first layers (and embeddings)."""
+
+    stratified_batches: bool = False
+    """Give every batch the classes in the proportions of the training rows."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot train."""
+        for name in ("epochs", "batch_size", "cycle_length", "cycle_multiplier", "accumulate"):
+            if getattr(self, name) < 1:
+                flag = name.replace("_", "-")
+                raise ConfigError(f"--{flag} {getattr(self, name)}: must be at least 1")
+        if self.learning_rate is not None and not 0 < self.learning_rate < 10:
+            raise ConfigError(
+                f"--learning-rate {self.learning_rate}: must lie between 0 and 10, "
+                "usually between 1e-6 and 1e-3"
+            )
+        if self.freeze not in {"none", "embeddings"} and not self.freeze.isdigit():
+            raise ConfigError(
+                f"--freeze {self.freeze}: wanted none, embeddings or a number of layers"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputConfig:
+    """Where a run's files go."""
+
+    run: Path | None = None
+    """Folder of the run; runs/<name of the data> when not given."""
+
+    overwrite: bool = False
+    """Replace a run folder that exists."""
+
+    resume: bool = False
+    """Go on with a run that was stopped; give the same flags as then."""
+
+    checkpoint_every: int = 500
+    """Steps between checkpoints inside an epoch; each epoch's end has one too."""
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions."""
+        if self.overwrite and self.resume:
+            raise ConfigError("--overwrite and --resume contradict each other: choose one")
+        if self.checkpoint_every < 1:
+            raise ConfigError(f"--checkpoint-every {self.checkpoint_every}: must be at least 1")
