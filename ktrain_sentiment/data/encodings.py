@@ -121,8 +121,11 @@ def _looks_western(sample: bytes) -> bool:
 
 
 def _guess(sample: bytes) -> str:
-    from charset_normalizer import from_bytes
-
+    """What it may be, where the library that guesses is installed."""
+    try:
+        from charset_normalizer import from_bytes
+    except ModuleNotFoundError:
+        return ""
     best = from_bytes(sample).best()
     if best is None:
         return ""
