@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ktrain_sentiment.evaluation.review import review, usual_slices
 from ktrain_sentiment.evaluation.slices import Slice, judge_slices
 from ktrain_sentiment.report.describing import describe
 from ktrain_sentiment.report.facts import ReportFacts
-from ktrain_sentiment.report.opening import AS_USUAL, Opening
+from ktrain_sentiment.report.opening import AS_USUAL, Opening, open_classifier
 from ktrain_sentiment.report.reading import baseline_facts, measure, read_run
 from ktrain_sentiment.report.subject import (
     Subject,
@@ -67,7 +67,9 @@ class Assessment:
         """The facts of a report on these rows; those of the whole run for a run's own rows."""
         subject = self.subject
         if subject.split == "test" and subject.predictor is not None:
-            return read_run(subject.predictor.parent, baselines=self.baselines)
+            whole = open_classifier(subject.predictor)
+            facts = read_run(subject.predictor.parent, whole, self.baselines)
+            return replace(facts, slices=self.slices)
         judged, classifier, folder = subject.judged, subject.classifier, subject.predictor
         speed = measure(classifier, judged.texts, folder) if classifier and folder else None
         return ReportFacts(
