@@ -7,7 +7,9 @@
     weights.py       Keras weights → PyTorch's names and layout, model.safetensors
     architecture.py  BERT's family as one neutral description of weights
     onnx_graph.py    that description → an ONNX graph
-    onnx_writer.py   the graph's nodes and constants, in 32-bit floats or 8-bit integers
+    onnx_writer.py   the graph's nodes and constants, in 32-bit floats
+    onnx_int8.py     the same in 8-bit integers
+    calibration.py   what values go into each product, which sets the 8-bit scales
     engines.py       write both graphs, compare them with the model, keep those that agree
     parity.py        the comparison: arrays in, a verdict out
     digests.py       sha256 of the files

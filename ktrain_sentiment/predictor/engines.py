@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from ktrain_sentiment.errors import PredictorError, require
 from ktrain_sentiment.predictor import parity
 from ktrain_sentiment.predictor.architecture import UnknownArchitectureError, describe
+from ktrain_sentiment.predictor.calibration import observe
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.onnx_graph import build_graph
-from ktrain_sentiment.predictor.onnx_writer import GraphWriter, Int8Writer
+from ktrain_sentiment.predictor.onnx_int8 import Int8Writer
+from ktrain_sentiment.predictor.onnx_writer import GraphWriter
 from ktrain_sentiment.predictor.session import open_session, predict_probabilities
 from ktrain_sentiment.predictor.tokenizing import EncodedTexts
 from ktrain_sentiment.predictor.weights import Weights
@@ -125,7 +127,7 @@ def write_engines(
     _, second = _export(
         folder.onnx_int8,
         "int8",
-        lambda: write_int8(folder, weights, config),
+        lambda: write_int8(folder, weights, config, reference.encoded),
         against,
         limits,
     )
@@ -149,14 +151,23 @@ def write_onnx(
         trace(path)
 
 
-def write_int8(folder: PredictorFolder, weights: Weights, config: Mapping[str, Any]) -> None:
+def write_int8(
+    folder: PredictorFolder, weights: Weights, config: Mapping[str, Any], encoded: EncodedTexts
+) -> None:
     """Write the int8 graph: from the weights, or from the fp32 graph of an unknown family.
+
+    Args:
+        folder: The predictor folder.
+        weights: Arrays by PyTorch name.
+        config: The contents of config.json.
+        encoded: Real texts, whose first few thousand tokens set the scales.
 
     Raises:
         PredictorError: The architecture is unknown and there is no fp32 graph.
     """
     try:
-        _write(folder.onnx_int8, build_graph(describe(weights, config), Int8Writer()))
+        encoder = describe(weights, config)
+        _write(folder.onnx_int8, build_graph(encoder, Int8Writer(observe(encoder, encoded))))
     except UnknownArchitectureError:
         if not folder.onnx.is_file():
             raise

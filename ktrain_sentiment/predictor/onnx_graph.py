@@ -6,7 +6,7 @@ of at every prediction, all exact:
 
 - Only the first token's state reaches the head, so the last layer computes queries, attention
   output and feed-forward for that token alone (14 % of six layers).
-- Queries, keys and values are one product; the scale 1/sqrt(d) lies in the query's weights.
+- The scale 1/sqrt(d) of the scores lies in the query's weights.
 - MPNet's relative attention bias is a table by distance.
 
 Standard operators alone, in patterns that ONNX Runtime fuses by itself; its contributed attention
@@ -154,14 +154,12 @@ def _attention(
 ) -> str:
     """Multi-head attention, (batch, queries, width), before its output map."""
     size = layer.query.weight.shape[1] // heads
-    scaled = _scale(layer.query, 1 / math.sqrt(size))
+    scaled = graph.once(layer, lambda: _scale(layer.query, 1 / math.sqrt(size)))
     if queries == hidden:
-        joined = graph.once(layer, lambda: _join(scaled, layer.key, layer.value))
-        query, key, value = graph.nodes("Split", graph.dense(hidden, joined), outputs=3, axis=-1)
+        query, key, value = graph.project(hidden, [scaled, layer.key, layer.value])
     else:
         query = graph.dense(queries, scaled)
-        joined = _join(layer.key, layer.value)
-        key, value = graph.nodes("Split", graph.dense(hidden, joined), outputs=2, axis=-1)
+        key, value = graph.project(hidden, [layer.key, layer.value])
     shape = graph.ints(0, 0, heads, size)
     query = graph.node("Transpose", graph.node("Reshape", query, shape), perm=[0, 2, 1, 3])
     key = graph.node("Transpose", graph.node("Reshape", key, shape), perm=[0, 2, 3, 1])
@@ -174,13 +172,6 @@ def _attention(
 
 def _scale(dense: Dense, factor: float) -> Dense:
     return Dense(dense.weight * np.float32(factor), dense.bias * np.float32(factor))
-
-
-def _join(*maps: Dense) -> Dense:
-    return Dense(
-        np.concatenate([dense.weight for dense in maps], axis=1),
-        np.concatenate([dense.bias for dense in maps]),
-    )
 
 
 def _normalise(graph: GraphWriter, encoder: Encoder, tensor: str, norm: Norm) -> str:

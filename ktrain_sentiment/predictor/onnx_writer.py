@@ -1,8 +1,8 @@
-"""Collects the nodes and constants of an ONNX graph, in 32-bit floats or with 8-bit weights."""
+"""Collects the nodes and constants of an ONNX graph, in 32-bit floats."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -71,13 +71,21 @@ class GraphWriter:
         return found
 
     def exact_dense(self, tensor: str, dense: Dense) -> str:
-        """`tensor @ weight + bias` in 32-bit floats."""
+        """`tensor @ weight + bias` in 32-bit floats.
+
+        The bias is a `Sum` and not an `Add` because ONNX Runtime fuses `Add` and GELU into a
+        kernel that is slower than the two (CPU, 1.31).
+        """
         product = self.node("MatMul", tensor, self.array(dense.weight))
-        return self.node("Add", product, self.array(dense.bias))
+        return self.node("Sum", product, self.array(dense.bias))
+
+    def project(self, tensor: str, maps: Sequence[Dense]) -> list[str]:
+        """Several maps of one tensor, in the writer's precision."""
+        return [self.exact_dense(tensor, dense) for dense in maps]
 
     def dense(self, tensor: str, dense: Dense) -> str:
-        """`tensor @ weight + bias` in the writer's precision."""
-        return self.exact_dense(tensor, dense)
+        """One map of a tensor, in the writer's precision."""
+        return self.project(tensor, [dense])[0]
 
     def lookup(self, table: Array, indices: str) -> str:
         """Rows of a large table in the writer's precision."""
@@ -91,55 +99,19 @@ class GraphWriter:
             nodes,
             "classifier",
             [make(name, INT64, ["batch_size", "sequence_length"]) for name in inputs],
-            [make("logits", FLOAT32, ["batch_size", "labels"])],
+            [make("logits", FLOAT32, ["batch_size", "labels"]), *self._further_outputs()],
             [
                 self._to_proto(np.ascontiguousarray(array) if array.ndim else array, name)
                 for name, array in self._constants.values()
             ],
         )
+        domains = sorted({node.domain for node in self._nodes} | {""})
         return self._helper.make_model(
             graph,
-            opset_imports=[self._helper.make_opsetid("", OPSET)],
+            opset_imports=[self._helper.make_opsetid(d, 1 if d else OPSET) for d in domains],
             ir_version=_IR_VERSION,
             producer_name="ktrain-sentiment",
         )
 
-
-class Int8Writer(GraphWriter):
-    """Stores large weights in 8 bits and multiplies in integers, with standard ONNX nodes alone.
-
-    Weights are signed with one scale a column, as Dettmers et al. 2022 (arXiv:2208.07339) call
-    vector-wise. Activations are quantised when they appear (`DynamicQuantizeLinear`), so no
-    calibration texts are needed. ONNX Runtime fuses the nodes into one kernel.
-    """
-
-    def dense(self, tensor: str, dense: Dense) -> str:
-        """`tensor @ weight + bias`, the product in 8-bit integers."""
-        weight, scales = self.once(dense.weight, lambda: quantise(dense.weight, 0))
-        values, scale, zero = self.once(
-            tensor, lambda: self.nodes("DynamicQuantizeLinear", tensor, outputs=3)
-        )
-        product = self.node("MatMulInteger", values, self.array(weight), zero)
-        factor = self.node("Mul", scale, self.array(scales))
-        product = self.node("Mul", self.node("Cast", product, to=FLOAT32), factor)
-        return self.node("Add", product, self.array(dense.bias))
-
-    def lookup(self, table: Array, indices: str) -> str:
-        """Rows of a table that is stored in 8 bits, one scale a row."""
-        rows, scales = self.once(table, lambda: quantise(table, 1))
-        row = self.node("Cast", self.node("Gather", self.array(rows), indices), to=FLOAT32)
-        return self.node("Mul", row, self.node("Gather", self.array(scales), indices))
-
-
-def quantise(weight: Array, axis: int) -> tuple[NDArray[np.int8], Array]:
-    """Symmetric 8-bit integers and the scale of each line along `axis`.
-
-    `weight ≈ integers * scales`, off by at most half a scale.
-
-    Args:
-        weight: A matrix.
-        axis: 0 gives one scale a column (scales of shape (columns,)), 1 one a row ((rows, 1)).
-    """
-    largest = np.abs(weight).max(axis=axis, keepdims=axis == 1)
-    scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
-    return np.rint(weight / scales).astype(np.int8), scales
+    def _further_outputs(self) -> list[Any]:
+        return []

@@ -1,0 +1,143 @@
+"""The graph with 8-bit weights and 8-bit activations in its large products.
+
+Weights are signed with one scale a column. Activations are unsigned with one fixed scale a
+product, found on real texts (`calibration.py`), so that a text's prediction does not depend on
+which texts share its batch, as it does when scales are taken from the batch. Three things keep
+the loss small; all are computed here, and cost the graph nothing but one product a channel:
+
+- Channels with outliers are scaled down, and their weights up (Xiao et al. 2023, "SmoothQuant",
+  arXiv:2211.10438): a few channels of BERT's family are ten times larger than the others.
+- The mean error that rounding leaves in each output goes into the bias (Nagel et al. 2019,
+  "Data-Free Quantization", arXiv:1906.04721).
+- Weights use 100 of 127 steps: on CPUs without VNNI, ONNX Runtime adds pairs of products in 16
+  bits, which saturate now and then when all steps are used.
+
+`MatMulIntegerToFloat` is ONNX Runtime's own operator, the one that it fuses standard quantised
+products into; written directly, the bias is part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrain_sentiment.predictor.architecture import Array, Dense
+from ktrain_sentiment.predictor.calibration import Activations
+from ktrain_sentiment.predictor.onnx_writer import FLOAT32, GraphWriter
+
+_STEPS = 100
+_SMOOTHING = 0.8
+"""How much of an outlier moves from the activations (0) into the weights (1)."""
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """How the inputs of a product are rounded: `uint8(x * factors / scale + zero)`.
+
+    Attributes:
+        factors: One a channel; its inverse is in the weights.
+        scale: One step.
+        zero: The integer that stands for zero.
+    """
+
+    factors: Array
+    scale: float
+    zero: int
+
+
+class Int8Writer(GraphWriter):
+    """Writes large products and tables in 8 bits.
+
+    Args:
+        activations: The inputs of each product, as `calibration.observe` gives them.
+    """
+
+    def __init__(self, activations: Sequence[Activations]) -> None:
+        super().__init__()
+        self._activations: Iterator[Activations] = iter(activations)
+
+    def project(self, tensor: str, maps: Sequence[Dense]) -> list[str]:
+        """Several maps of one tensor, which is rounded once."""
+        seen = next(self._activations)
+        joint = np.concatenate([dense.weight for dense in maps], axis=1)
+        rounding = self.once(seen, lambda: choose_rounding(seen, joint))
+        scale, zero = self.number(rounding.scale), self._zero(rounding.zero)
+        smooth = self.node("Mul", tensor, self.array(rounding.factors))
+        rounded = self.node("QuantizeLinear", smooth, scale, zero)
+        return [self._product(rounded, scale, zero, seen, rounding, dense) for dense in maps]
+
+    def _zero(self, value: int) -> str:
+        return self._constant(("zero", value), np.array(value, dtype=np.uint8))
+
+    def _product(
+        self,
+        rounded: str,
+        scale: str,
+        zero: str,
+        seen: Activations,
+        rounding: Rounding,
+        dense: Dense,
+    ) -> str:
+        weight, scales, bias = self.once(dense, lambda: quantise_map(dense, seen, rounding))
+        inputs = (rounded, self.array(weight), scale, self.array(scales), zero, "")
+        return self.node("MatMulIntegerToFloat", *inputs, self.array(bias), domain="com.microsoft")
+
+    def lookup(self, table: Array, indices: str) -> str:
+        """Rows of a table that is stored in 8 bits, one scale a row."""
+        rows, scales = self.once(table, lambda: quantise(table, 1, 127))
+        row = self.node("Cast", self.node("Gather", self.array(rows), indices), to=FLOAT32)
+        return self.node("Mul", row, self.node("Gather", self.array(scales), indices))
+
+
+def choose_rounding(seen: Activations, weight: Array) -> Rounding:
+    """Spread outliers over activations and weights, then cover the range that was seen.
+
+    Args:
+        seen: The inputs of the product.
+        weight: Its weights, (channels, outputs).
+    """
+    largest = np.maximum(np.maximum(np.abs(seen.low), np.abs(seen.high)), 1e-3)
+    heaviest = np.maximum(np.abs(weight).max(axis=1), 1e-5)
+    spread = largest**_SMOOTHING / heaviest ** (1 - _SMOOTHING)
+    factors = (np.exp(np.log(spread).mean()) / spread).astype(np.float32)
+    low = min(float((seen.low * factors).min()), 0.0)
+    high = max(float((seen.high * factors).max()), 0.0)
+    scale = float(np.float32((high - low) / 255))
+    return Rounding(factors, scale, int(np.clip(np.rint(-low / scale), 0, 255)))
+
+
+def quantise_map(
+    dense: Dense, seen: Activations, rounding: Rounding
+) -> tuple[NDArray[np.int8], Array, Array]:
+    """A map's 8-bit weights, their scales (one a column), and the bias that mends the mean error.
+
+    Args:
+        dense: The map.
+        seen: Its inputs.
+        rounding: How they are rounded.
+    """
+    weight = dense.weight / rounding.factors[:, None]
+    integers, scales = quantise(weight, 0, _STEPS)
+    inputs = seen.sample * rounding.factors
+    steps = np.clip(np.rint(inputs / rounding.scale) + rounding.zero, 0, 255) - rounding.zero
+    rounded = steps.mean(axis=0) * rounding.scale
+    error = inputs.mean(axis=0) @ weight - rounded @ (integers * scales)
+    return integers, scales, (dense.bias + error).astype(np.float32)
+
+
+def quantise(weight: Array, axis: int, steps: int) -> tuple[NDArray[np.int8], Array]:
+    """Symmetric integers and the scale of each line along `axis`.
+
+    `weight ≈ integers * scales`, off by at most half a scale.
+
+    Args:
+        weight: A matrix.
+        axis: 0 gives one scale a column (scales of shape (columns,)), 1 one a row ((rows, 1)).
+        steps: The largest integer.
+    """
+    largest = np.abs(weight).max(axis=axis, keepdims=axis == 1)
+    scales = np.where(largest > 0, largest / steps, 1).astype(np.float32)
+    return np.rint(weight / scales).astype(np.int8), scales
