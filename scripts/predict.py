@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from tyro.conf import Positional
 
@@ -25,8 +25,10 @@ from ktrain_sentiment.config import ScriptFlags
 from ktrain_sentiment.errors import ConfigError
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from ktrain_sentiment.inference.scoring.outputs import Output
-    from ktrain_sentiment.inference.scoring.scoring import ScoreReport
+    from ktrain_sentiment.inference.scoring.scoring import ScoreOptions, ScoreReport
     from ktrain_sentiment.inference.scoring.sources import Source
     from ktrain_sentiment.prediction import Classifier
 
@@ -189,8 +191,8 @@ def _score(
     source: Source,
     classifier: Classifier,
     output: Output,
-    options: Any,
-    flags: Flags,  # noqa: ANN401
+    options: ScoreOptions,
+    flags: Flags,
 ) -> ScoreReport:
     from tqdm import tqdm
 
@@ -199,10 +201,14 @@ def _score(
     shown = None if flags.file and not flags.quiet else True
     with tqdm(total=source.lines, unit=" lines", initial=output.done, disable=shown) as bar:
         try:
-            return score(source, classifier, output, options, lambda line: bar.update(line - bar.n))
+            return score(source, classifier, output, options, lambda line: _move(bar, line))
         except KeyboardInterrupt:
             again = "; add --resume to go on from there" if flags.file and flags.output else ""
             raise KeyboardInterrupt(f"stopped after line {bar.n}{again}") from None
+
+
+def _move(bar: tqdm[NoReturn], line: int) -> None:
+    bar.update(line - bar.n)
 
 
 def _say(report: ScoreReport, flags: Flags) -> None:

@@ -65,11 +65,12 @@ def _open_graph(
     # Imported here: writing a graph needs libraries that predicting does not.
     from ktrain_sentiment.predictor.architecture import describe
     from ktrain_sentiment.predictor.onnx_graph import build_graph
-    from ktrain_sentiment.predictor.onnx_writer import GraphWriter, Int8Writer
+    from ktrain_sentiment.predictor.onnx_int8 import DynamicInt8Writer
+    from ktrain_sentiment.predictor.onnx_writer import GraphWriter
     from ktrain_sentiment.predictor.weights import read_safetensors
 
     # Without the model's own word on how much 8 bits may cost, auto means exact here.
-    writer = Int8Writer() if engine == "int8" else GraphWriter()
+    writer = DynamicInt8Writer() if engine == "int8" else GraphWriter()
     graph = build_graph(describe(read_safetensors(place.torch_weights), config), writer)
     return "fp32" if engine == "auto" else engine, graph.SerializeToString()
 

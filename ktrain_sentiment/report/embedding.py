@@ -21,7 +21,7 @@ from ktrain_sentiment.predictor.architecture import describe
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.predictor.onnx_graph import build_graph
-from ktrain_sentiment.predictor.onnx_writer import Int8Writer
+from ktrain_sentiment.predictor.onnx_int8 import DynamicInt8Writer
 from ktrain_sentiment.predictor.session import open_session, run
 from ktrain_sentiment.predictor.tokenizing import TextEncoder, pad
 from ktrain_sentiment.predictor.weights import read_safetensors
@@ -45,7 +45,7 @@ def open_embedder(folder: Path) -> Embed:
     manifest = read_manifest(folder)
     config = json.loads(place.config.read_text("utf-8"))
     whole = describe(read_safetensors(place.torch_weights), config)
-    graph = build_graph(dataclasses.replace(whole, head=()), Int8Writer())
+    graph = build_graph(dataclasses.replace(whole, head=()), DynamicInt8Writer())
     session = open_session(graph.SerializeToString())
     encoder = TextEncoder.from_folder(place, manifest.maxlen)
 
