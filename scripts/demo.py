@@ -51,6 +51,9 @@ class Flags(ScriptFlags):
     epochs: int = 2
     """Passes over the training rows."""
 
+    learning_rate: float | None = None
+    """Maximum learning rate; searched when not given."""
+
     fresh: bool = False
     """Train again even if a finished run is there."""
 
@@ -61,7 +64,7 @@ def settings_of(flags: Flags) -> TrainingSettings:
         source=DataConfig(data=flags.data),
         division=SplitConfig(validation=0.1, test=0.15),
         text=EncoderConfig(encoder=flags.encoder, maxlen=64),
-        training=TrainConfig(epochs=flags.epochs),
+        training=TrainConfig(epochs=flags.epochs, learning_rate=flags.learning_rate),
         output=OutputConfig(run=flags.run, overwrite=True),
     )
 

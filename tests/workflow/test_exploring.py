@@ -1,0 +1,49 @@
+"""Exploration: which searches and trials are made, and what is concluded from them."""
+
+import numpy as np
+import pytest
+
+from ktrain_sentiment.config import EncoderConfig, TrainConfig, TrainingSettings
+from ktrain_sentiment.training.finder import LearningRateCurve
+from ktrain_sentiment.training.learning_rate import Reading, Suggestion
+from ktrain_sentiment.workflow import exploring
+
+
+def curve_with(*rates: float) -> LearningRateCurve:
+    suggestions = tuple(Suggestion(f"rule {i}", rate, 0.5, "") for i, rate in enumerate(rates))
+    reading = Reading(np.array([0.5]), suggestions, suggestions[1] if suggestions else None, "p")
+    return LearningRateCurve(np.array([1e-5]), np.array([0.5]), reading, "", 1.0)
+
+
+def trial(rate: float, loss: float, macro_f1: float) -> exploring.Trial:
+    return exploring.Trial(rate, "valley", loss, macro_f1, 10.0)
+
+
+def test_without_a_varied_setting_there_is_one_search() -> None:
+    settings = TrainingSettings(text=EncoderConfig(encoder="minilm"))
+    assert list(exploring.variants(settings, "")) == [("minilm", settings)]
+
+
+def test_each_value_of_a_varied_setting_keeps_its_type_and_all_else() -> None:
+    settings = TrainingSettings(training=TrainConfig(epochs=7, class_weight="balanced"))
+    made = dict(exploring.variants(settings, "batch-size=16,64"))
+    assert [variant.training.batch_size for variant in made.values()] == [16, 64]
+    assert {variant.training.epochs for variant in made.values()} == {7}
+    assert {variant.training.class_weight for variant in made.values()} == {"balanced"}
+
+
+def test_trials_are_the_suggestions_and_a_grid_without_near_repeats() -> None:
+    rates = [rate for _, rate in exploring.candidates(curve_with(1e-5, 3e-5, 3.1e-5))]
+    assert rates == pytest.approx([1e-5, 3e-5, 9e-5])
+
+
+def test_an_unreadable_curve_has_no_trials() -> None:
+    assert exploring.candidates(curve_with()) == []
+
+
+def test_the_conclusion_names_rates_that_the_rows_cannot_tell_apart() -> None:
+    trials = (trial(5e-5, 0.4, 0.84), trial(1e-4, 0.41, 0.83), trial(1e-3, 0.7, 0.5))
+    said = exploring.conclude({}, trials, rows=200)
+    assert said.startswith("5.00e-05 (valley) won")
+    assert "1.0e-04" in said
+    assert "1.0e-03" not in said
