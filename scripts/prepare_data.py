@@ -53,7 +53,7 @@ class Flags(ScriptFlags):
 
 def task(flags: Flags) -> dict[str, Any]:
     """Read, check, divide, show and write; return what `--json` prints."""
-    from ktrain_sentiment.data import keep_rows, read_rows, split
+    from ktrain_sentiment.data import keep_rows, read_rows
     from ktrain_sentiment.data.profile import profile
     from ktrain_sentiment.data.splitfiles import MARKER
     from ktrain_sentiment.files import refuse_existing
@@ -64,15 +64,29 @@ def task(flags: Flags) -> dict[str, Any]:
     tokenizer = load(flags)
     read = read_rows(flags.source)
     kept = keep_rows(read)
-    splits = split(kept, flags.division)
+    splits = divide(flags, kept)
     found = profile(read, kept, splits, tokenizer, flags.maxlen)
     show(found)
-    if not flags.profile_only:
+    if splits is not None and not flags.profile_only:
         write(flags, output, kept, splits, found)
         print(f"\nwritten to {output}: splits, profile.json, profile.html")
         first = output / "fold-1" if flags.division.folds else output
         print(f"train on it with: python scripts/train.py {first}")
     return figures(found, None if flags.profile_only else output)
+
+
+def divide(flags: Flags, kept: LabelledTexts) -> Splits | None:
+    """The splits; None, said on screen, where a profile is wanted of what cannot be divided."""
+    from ktrain_sentiment.data import split
+    from ktrain_sentiment.errors import DataError
+
+    try:
+        return split(kept, flags.division)
+    except DataError as error:
+        if not flags.profile_only:
+            raise
+        print(f"cannot be divided as it is: {error}")
+        return None
 
 
 def name_of(data: str) -> str:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ktrain_sentiment.cleaning import mask_urls
 from ktrain_sentiment.data import lengths as measuring
 from ktrain_sentiment.data.checks import check_rows
 from ktrain_sentiment.data.findings import Example, Finding, count, examples, percent, shorten
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits
 from ktrain_sentiment.data.lengths import LengthSummary
 from ktrain_sentiment.data.repeats import check_splits
-from ktrain_sentiment.data.splitnames import SPLIT_NAMES
 from ktrain_sentiment.words import count_words, telling
 
 if TYPE_CHECKING:
@@ -57,13 +57,13 @@ class Profile:
         source: What was read.
         rows_read: Rows in the source.
         rows_used: Rows after those that cannot be used or are not wanted.
-        sizes: Rows in train, validation and test.
+        sizes: Rows in train, validation and test; empty where they are not divided.
         classes: The classes, largest first.
         lengths: How long the texts are.
         findings: What the checks found, the worst first.
         notes: What was chosen and left out on the way.
         cleaning: Steps that were applied to the texts.
-        fingerprint: SHA-256 of the splits.
+        fingerprint: SHA-256 of the splits; empty where there are none.
     """
 
     source: str
@@ -85,7 +85,7 @@ class Profile:
 def profile(
     read: LabelledTexts,
     kept: LabelledTexts,
-    splits: Splits,
+    splits: Splits | None = None,
     tokenizer: Tokenizer | None = None,
     maxlen: int | None = None,
 ) -> Profile:
@@ -94,7 +94,7 @@ def profile(
     Args:
         read: All rows, as `read_rows` gives them.
         kept: Those that are used, as `keep_rows` gives them.
-        splits: Those rows, divided.
+        splits: Those rows, divided, if they can be.
         tokenizer: Of the encoder that will read the texts; words are counted without one.
         maxlen: If given, texts that it would cut are a finding.
     """
@@ -104,20 +104,20 @@ def profile(
         own_lengths, unit = measuring.word_lengths(sample), "words"
     else:
         own_lengths, unit = measuring.token_lengths(sample, tokenizer), "tokens"
-    findings = [*check_rows(read), *check_splits(splits)]
+    findings = [*check_rows(read), *(check_splits(splits) if splits else ())]
     if maxlen is not None and tokenizer is not None:
         findings += _cut(kept.frame, own_lengths, maxlen)
     return Profile(
         source=kept.source,
         rows_read=len(read),
         rows_used=len(kept),
-        sizes=splits.sizes(),
+        sizes=splits.sizes() if splits else {},
         classes=_classes(kept.frame, splits),
         lengths=measuring.summarise(own_lengths, unit),
         findings=tuple(sorted(findings, key=_badness)),
-        notes=(*kept.notes, *splits.notes),
-        cleaning=tuple(splits.cleaning),
-        fingerprint=splits.fingerprint,
+        notes=(*kept.notes, *(splits.notes if splits else ())),
+        cleaning=tuple(kept.config.cleaning),
+        fingerprint=splits.fingerprint if splits else "",
     )
 
 
@@ -147,11 +147,10 @@ def _cut(frame: pd.DataFrame, own_lengths: measuring.Lengths, maxlen: int) -> li
     ]
 
 
-def _classes(frame: pd.DataFrame, splits: Splits) -> tuple[ClassProfile, ...]:
+def _classes(frame: pd.DataFrame, splits: Splits | None) -> tuple[ClassProfile, ...]:
     counts = frame["label"].value_counts()
-    by_split = {
-        name: getattr(splits, name)["label"].value_counts().to_dict() for name in SPLIT_NAMES
-    }
+    frames = splits.frames() if splits else {}
+    by_split = {name: own["label"].value_counts().to_dict() for name, own in frames.items()}
     words = telling_words(frame)
     return tuple(
         ClassProfile(
@@ -178,10 +177,13 @@ def _samples(rows: pd.DataFrame) -> tuple[Example, ...]:
 def telling_words(frame: pd.DataFrame) -> dict[str, tuple[tuple[str, float], ...]]:
     """The words that tell each class from the others, with z-scores, the strongest first.
 
+    Links are not looked at.
+
     Args:
         frame: Columns `text` and `label`; every n-th row of a very large one is taken.
     """
     sample = frame.iloc[:: max(1, -(-len(frame) // _SAMPLE))]
+    sample = sample.assign(text=[mask_urls(text, "") for text in sample["text"]])
     bags = {str(label): count_words(rows["text"]) for label, rows in sample.groupby("label")}
     everything = sum(bags.values(), Counter[str]())
     found = {str(label): () for label in frame["label"].unique()}

@@ -45,7 +45,7 @@ def read_source(config: DataConfig) -> Table:
         return read_class_folders(path, config.encoding)
     if not path.exists() and glob.has_magic(name):
         return read_pattern(str(path), config)
-    if not path.exists() and not near_name(path) and not path.suffix:
+    if not path.exists() and path.name == name and not path.suffix and not near_name(path):
         raise DataError(f"{name}: no such file, and no corpus; corpora: {', '.join(CORPORA)}")
     return read_file(path, config)
 

@@ -7,7 +7,6 @@ from importlib.resources import files
 from ktrain_sentiment.data.findings import Example, Finding
 from ktrain_sentiment.data.lengths import LengthSummary
 from ktrain_sentiment.data.profile import ClassProfile, Profile
-from ktrain_sentiment.data.splitnames import SPLIT_NAMES
 from ktrain_sentiment.report.markup import (
     Content,
     Markup,
@@ -65,11 +64,12 @@ def profile_sections(profile: Profile) -> Markup:
 
 
 def _lead(profile: Profile) -> str:
-    sizes = ", ".join(f"{profile.sizes[name]:,} {name}" for name in SPLIT_NAMES)
+    sizes = ", ".join(f"{size:,} {name}" for name, size in profile.sizes.items())
     left = profile.rows_read - profile.rows_used
     dropped = f" of {profile.rows_read:,} read" if left > 0 else ""
     return (
-        f"{profile.rows_used:,} labelled texts{dropped} in {len(profile.classes)} classes: {sizes}."
+        f"{profile.rows_used:,} labelled texts{dropped} in {len(profile.classes)} classes"
+        f"{': ' + sizes if sizes else ''}."
     )
 
 
@@ -105,12 +105,7 @@ def _remark(remark: str) -> Markup | str:
 
 def _classes_section(profile: Profile) -> Markup:
     rows: list[list[Content]] = [
-        [
-            one.label,
-            f"{one.rows:,}",
-            share(one.share),
-            *(f"{one.by_split[n]:,}" for n in SPLIT_NAMES),
-        ]
+        [one.label, f"{one.rows:,}", share(one.share), *_split_sizes(one)]
         for one in profile.classes
     ]
     drawing = figure(_bars(profile.classes), "Rows of each class")
@@ -118,12 +113,12 @@ def _classes_section(profile: Profile) -> Markup:
         "classes",
         "Classes",
         drawing,
-        table("Rows by class and split", ["label", "rows", "share", *SPLIT_NAMES], rows),
+        table("Rows by class and split", ["label", "rows", "share", *profile.sizes], rows),
     )
 
 
 def _split_sizes(one: ClassProfile) -> list[str]:
-    return [f"{one.by_split[name]:,}" for name in SPLIT_NAMES]
+    return [f"{rows:,}" for rows in one.by_split.values()]
 
 
 def _bars(classes: tuple[ClassProfile, ...]) -> Markup:
@@ -217,7 +212,7 @@ def _making_section(profile: Profile) -> Markup:
     facts: list[tuple[str, Content]] = [
         ("Source", profile.source),
         ("Cleaning", ", ".join(profile.cleaning) or "none"),
-        ("Fingerprint", element("code", profile.fingerprint)),
+        ("Fingerprint", element("code", profile.fingerprint or "not divided")),
     ]
     notes = listing(profile.notes) if profile.notes else None
     return section("making", "How it was made", pairs(facts), notes)

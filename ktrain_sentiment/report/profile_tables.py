@@ -10,7 +10,6 @@ from rich.text import Text
 from ktrain_sentiment.data.findings import Finding
 from ktrain_sentiment.data.lengths import LengthSummary
 from ktrain_sentiment.data.profile import Profile
-from ktrain_sentiment.data.splitnames import SPLIT_NAMES
 from ktrain_sentiment.report.wording import share
 
 _STYLES = {"harm": "bold red", "doubt": "yellow", "note": "dim"}
@@ -27,12 +26,12 @@ def profile_tables(profile: Profile) -> list[Table]:
 def _classes(profile: Profile) -> Table:
     table = Table(title=f"{profile.rows_used:,} rows by class", title_style="bold")
     table.add_column("label")
-    for name in ("rows", "share", *SPLIT_NAMES):
+    for name in ("rows", "share", *profile.sizes):
         table.add_column(name, justify="right")
     table.add_column("telling words")
     for one in profile.classes:
         words = ", ".join(word for word, _ in one.words[:_SHOWN_WORDS])
-        sizes = (f"{one.by_split[name]:,}" for name in SPLIT_NAMES)
+        sizes = (f"{rows:,}" for rows in one.by_split.values())
         table.add_row(Text(one.label), f"{one.rows:,}", share(one.share), *sizes, Text(words))
     return table
 

@@ -41,6 +41,17 @@ def test_a_profile_is_shown_and_nothing_written(tweets, tmp_path):
     assert list(tmp_path.iterdir()) == [tweets]
 
 
+def test_what_cannot_be_divided_still_has_a_profile(tweets, tmp_path):
+    flags = FLAGS[: FLAGS.index("--multi-label")]
+    done = run_python(SCRIPT, tweets, *flags, "--profile-only", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "cannot be divided as it is: " in done.stdout
+    assert "61 rows by class" in done.stdout
+    refused = run_python(SCRIPT, tweets, *flags, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "too few different texts to have each class in each of 3 parts" in refused.stderr
+
+
 def test_the_splits_and_the_profile_are_written_and_read_again(tweets, tmp_path):
     output = tmp_path / "out"
     cleaned = [*FLAGS, "--cleaning", "html"]
