@@ -3,6 +3,7 @@
     layout.py        the places of all files
     manifest.py      what the folder says about itself: read_manifest, update_predictor
     saving.py        save_predictor: from a trained Keras model to the whole folder
+    reexport.py      make the engines of a saved predictor again, check its files
     ktrain_files.py  the part that ktrain and transformers 4 read
     weights.py       Keras weights → PyTorch's names and layout, model.safetensors
     architecture.py  BERT's family as one neutral description of weights

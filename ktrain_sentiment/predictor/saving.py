@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.files import staged_folder
 from ktrain_sentiment.predictor import parity
@@ -75,7 +76,7 @@ class ValidationTexts:
     """Real texts on which each exported engine is compared with the trained model.
 
     Attributes:
-        texts: Validation texts as the model saw them; a few hundred are plenty, more are skipped.
+        texts: Validation texts, cleaned or not; a thousand are used.
         targets: Their true class indices, or None.
     """
 
@@ -148,16 +149,22 @@ def save_predictor(
         weights = to_torch_names(named_arrays(model), config["model_type"])
         write_safetensors(place.torch_weights, weights)
         encoder = TextEncoder.from_folder(place, maxlen)
-        reference = _reference(model, encoder, validation)
+        reference = make_reference(model, encoder, validation, facts.cleaning)
         engines = write_engines(place, weights, config, reference, trace=trace, limits=limits)
         manifest = make_manifest(place, config, labels, encoder, facts, engines)
         write_manifest(staged, manifest)
     return SavedPredictor(PredictorFolder(folder), manifest, tuple(engines))
 
 
-def _reference(model: KerasModel, encoder: TextEncoder, validation: ValidationTexts) -> Reference:
+def make_reference(
+    model: KerasModel,
+    encoder: TextEncoder,
+    validation: ValidationTexts,
+    cleaning: tuple[str, ...] = (),
+) -> Reference:
+    """What the model says about a thousand validation texts or fewer."""
     chosen = _spread(len(validation.texts), _MOST_TEXTS)
-    encoded = encoder.encode([validation.texts[i] for i in chosen])
+    encoded = encoder.encode(apply_cleaning([validation.texts[i] for i in chosen], cleaning))
     targets = None if validation.targets is None else np.asarray(validation.targets)[chosen]
     probabilities = keras_probabilities(model, encoded, encoder.padding_id)
     return Reference(encoded, encoder.padding_id, probabilities, targets)

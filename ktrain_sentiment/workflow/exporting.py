@@ -1,0 +1,123 @@
+"""Export again, or turn a plain ktrain predictor into one of this package."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ktrain_sentiment.errors import ConfigError, PredictorError
+from ktrain_sentiment.inference.scoring.formats import input_format
+from ktrain_sentiment.inference.scoring.sources import ReadOptions, open_file
+from ktrain_sentiment.predictor.reexport import export_again
+from ktrain_sentiment.predictor.saving import (
+    SavedPredictor,
+    TrainingFacts,
+    ValidationTexts,
+    save_predictor,
+)
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.training.backend import open_backend
+from ktrain_sentiment.training.keras_classifier import load_keras_model
+from ktrain_sentiment.training.tracing import tracer
+
+logger = logging.getLogger(__name__)
+
+_MOST_TEXTS = 1000
+
+
+def export_own(
+    folder: Path, output: Path, texts: Path | None, text_column: str | None, *, overwrite: bool
+) -> SavedPredictor:
+    """Make the ONNX engines of a predictor again.
+
+    Args:
+        folder: A predictor folder of this package.
+        output: Where the result goes; may be `folder`.
+        texts: A file with real texts to compare on; None: the validation rows of its run.
+        text_column: The column of the texts.
+        overwrite: Replace what stands in `output`.
+
+    Raises:
+        PredictorError: The folder is damaged.
+        ConfigError: There are no texts to compare on.
+    """
+    place = texts or _texts_of_run(folder)
+    model = load_keras_model(folder)
+    labels = tuple(model.config.id2label[index] for index in range(model.config.num_labels))
+    validation = read_texts(place, text_column, labels)
+    return export_again(folder, output, model, validation, trace=tracer(model), overwrite=overwrite)
+
+
+def convert_ktrain(
+    folder: Path, output: Path, texts: Path, text_column: str | None, *, overwrite: bool
+) -> SavedPredictor:
+    """Turn a predictor that plain ktrain saved into one of this package.
+
+    This unpickles `tf_model.preproc`, which runs whatever code its maker put there: the caller
+    must have asked whether it is trusted.
+
+    Args:
+        folder: A predictor folder of ktrain.
+        output: Where the result goes.
+        texts: A file with real texts to compare on.
+        text_column: The column of the texts.
+        overwrite: Replace a predictor that stands in `output`.
+
+    Raises:
+        PredictorError: ktrain cannot load it, or it is no text classifier with transformers.
+    """
+    ktrain = open_backend().ktrain
+    try:
+        predictor = ktrain.load_predictor(str(folder))
+    except Exception as error:  # ktrain raises the bare class.
+        reason = " ".join(str(error).split())[:200]
+        raise PredictorError(f"{folder}: ktrain cannot load it: {reason}") from error
+    model, preproc = predictor.model, predictor.preproc
+    if not hasattr(model, "save_pretrained") or not preproc.get_classes():
+        raise PredictorError(f"{folder} is no text classifier made with ktrain's Transformer")
+    labels = tuple(map(str, preproc.get_classes()))
+    return save_predictor(
+        model,
+        preproc,
+        output,
+        TrainingFacts(encoder=str(preproc.model_name)),
+        read_texts(texts, text_column, labels),
+        trace=tracer(model),
+        overwrite=overwrite,
+    )
+
+
+def _texts_of_run(folder: Path) -> Path:
+    path = RunFolder(folder.resolve().parent).split("validation")
+    if not path.is_file():
+        raise ConfigError(
+            f"{folder} does not lie in a run with validation rows: name a file with a few hundred "
+            "real texts with --texts, to compare the engines on"
+        )
+    return path
+
+
+def read_texts(path: Path, text_column: str | None, labels: Sequence[str]) -> ValidationTexts:
+    """The first thousand texts of a file, and their true labels where it has a column `label`.
+
+    Raises:
+        DataError: The file cannot be read, or has no texts.
+    """
+    source = open_file(path, input_format(path, None), ReadOptions(text_column=text_column))
+    chunk = next(source.chunks(_MOST_TEXTS), None)
+    if chunk is None:
+        raise ConfigError(f"--texts {path}: has no rows")
+    rows = [
+        (text, record.get("label"))
+        for text, record in zip(chunk.texts, chunk.records(), strict=True)
+        if text is not None
+    ]
+    known = {label: index for index, label in enumerate(labels)}
+    if not all(label in known for _, label in rows):
+        logger.info("%s has no column label with the model's labels: no accuracy", path)
+        return ValidationTexts(texts=[text for text, _ in rows])
+    targets = np.array([known[str(label)] for _, label in rows], dtype=np.int64)
+    return ValidationTexts(texts=[text for text, _ in rows], targets=targets)
