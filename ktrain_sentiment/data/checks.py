@@ -8,13 +8,14 @@ from collections.abc import Callable
 import pandas as pd
 
 from ktrain_sentiment.cleaning import strip_html
-from ktrain_sentiment.data.findings import Finding, count, examples, percent, shorten
+from ktrain_sentiment.data.findings import Finding, examples
 from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import several_labels
 from ktrain_sentiment.data.language import languages
 from ktrain_sentiment.data.repeats import check_repeats
 from ktrain_sentiment.data.rows import is_blank, wanted_labels
 from ktrain_sentiment.data.wordcheck import check_words
+from ktrain_sentiment.data.wording import count, counted, percent, shorten
 
 LONG = 10_000
 """Characters: far more than any common encoder reads."""
@@ -167,7 +168,7 @@ def _check_language(frame: pd.DataFrame) -> list[Finding]:
     other = certain[certain != main]
     if len(other) == 0:
         return []
-    listed = ", ".join(f"{code} {n:,}" for code, n in other.value_counts().head(6).items())
+    listed = counted(other.value_counts().items())
     where = f"a sample of {len(sample):,} rows" if step > 1 else "all rows"
     return [
         Finding(
@@ -189,7 +190,7 @@ def _check_rare(frame: pd.DataFrame) -> list[Finding]:
     rare = counts[counts < RARE]
     if len(rare) == 0:
         return []
-    named = ", ".join(f"{label} ({n})" for label, n in rare.head(12).items())
+    named = counted(rare.items())
     rows = frame[frame["label"].isin(rare.index)]
     return [
         Finding(
@@ -228,7 +229,7 @@ def _check_several(frame: pd.DataFrame) -> list[Finding]:
     if not several.any():
         return []
     kinds = frame["label"][several].value_counts()
-    named = ", ".join(f"{label} ({n})" for label, n in kinds.head(6).items())
+    named = counted(kinds.items())
     return [
         Finding(
             check="several labels",

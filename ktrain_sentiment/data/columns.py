@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ktrain_sentiment.data.table import Table
+from ktrain_sentiment.data.wording import quoted
 from ktrain_sentiment.errors import DataError
 
 TEXT_NAMES = (
@@ -25,7 +26,6 @@ LABEL_NAMES = (
 )  # fmt: skip
 MOST_LABELS = 50
 _SAMPLE = 5000
-_MOST_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,7 @@ def _given(table: Table, name: str, what: str) -> str:
 
 
 def _listed(table: Table) -> str:
-    names = [repr(str(column)) for column in table.frame.columns]
-    more = len(names) - _MOST_LISTED
-    return ", ".join(names[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+    return quoted(table.frame.columns)
 
 
 def _named(table: Table, known: Sequence[str], exclude: str | None) -> list[str]:
@@ -157,7 +155,7 @@ def has_few_values(column: pd.Series, repeated: int = 1) -> bool:
 
 
 def _ambiguous(table: Table, what: str, candidates: list[str]) -> DataError:
-    listed = " or ".join(repr(name) for name in candidates[:_MOST_LISTED])
+    listed = " or ".join(repr(name) for name in candidates)
     return DataError(
         f"{table.source}: more than one column could hold the {what}s: {listed}; "
         f"choose one with --{what}-column"

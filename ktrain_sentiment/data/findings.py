@@ -8,8 +8,9 @@ from typing import Literal
 
 import pandas as pd
 
+from ktrain_sentiment.data.wording import shorten
+
 EXAMPLES = 5
-_SHOWN = 160
 
 Weight = Literal["note", "doubt", "harm"]
 """note: good to know; doubt: look at it; harm: figures or the model will be wrong."""
@@ -66,23 +67,3 @@ def examples(frame: pd.DataFrame, remarks: Iterable[str] | None = None) -> tuple
         Example(int(row), shorten(text), remark)
         for row, text, remark in zip(first["row"], first["text"], said, strict=True)
     )
-
-
-def shorten(text: object, limit: int = _SHOWN) -> str:
-    """A text on one line, short enough to show; what is missing is empty."""
-    if not isinstance(text, str):
-        return ""
-    line = " ".join(text[: 4 * limit].split())
-    return line if len(line) <= limit else f"{line[: limit - 3]}..."
-
-
-def count(number: int, one: str, many: str | None = None) -> str:
-    """A number and its noun: `1 row`, `2,000 rows`."""
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
-
-
-def percent(share: float) -> str:
-    """A share for reading, never rounded to nothing."""
-    if 0 < share < 0.001:
-        return "under 0.1 %"
-    return f"{100 * share:.1f} %"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ktrain_sentiment.data.columns import LABEL_NAMES, TEXT_NAMES, simple_name
+from ktrain_sentiment.data.wording import count, rows_listed
 from ktrain_sentiment.errors import DataError
 
 _LONG_NAME = 8
@@ -20,9 +21,12 @@ def without_repeated_headers(
     if not repeated:
         return records, lines, ""
     kept = [(r, n) for r, n in zip(records, lines, strict=True) if r != header]
-    shown = ", ".join(map(str, repeated[:5])) + (" ..." if len(repeated) > 5 else "")
-    times = "a line that repeats" if len(repeated) == 1 else f"{len(repeated)} lines that repeat"
-    return [r for r, _ in kept], [n for _, n in kept], f"left out {times} the header: {shown}"
+    left_out = f"left out {count(len(repeated), 'line')} repeating the header"
+    return (
+        [r for r, _ in kept],
+        [n for _, n in kept],
+        f"{left_out}: {rows_listed(repeated, 'line')}",
+    )
 
 
 def refuse_doubtful_header(

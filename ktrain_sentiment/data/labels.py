@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data.wording import quoted
 from ktrain_sentiment.errors import ConfigError, DataError
 
 _SEPARATORS = ("|", ";", ",", "/", "+")
-_MOST_LISTED = 8
 
 
 def parse_map(text: str) -> dict[str, str]:
@@ -113,19 +113,12 @@ def absent(label: str, occurring: Iterable[str]) -> str:
     names = sorted(occurring)
     near = difflib.get_close_matches(label, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"which no row has; labels: {listed(names)}{hint}"
-
-
-def listed(names: Iterable[str]) -> str:
-    """Some names for a message, and how many more there are."""
-    quoted = [repr(name) for name in names]
-    more = len(quoted) - _MOST_LISTED
-    return ", ".join(quoted[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+    return f"which no row has; labels: {quoted(names)}{hint}"
 
 
 def _not_mapped(occurring: set[str], mapping: Mapping[str, str]) -> str:
     rest = sorted(occurring - set(mapping) - set(mapping.values()))
-    return f"labels that --map does not name stay as they are: {listed(rest)}" if rest else ""
+    return f"labels that --map does not name stay as they are: {quoted(rest)}" if rest else ""
 
 
 def _differ_in_case(labels: pd.Series[str]) -> str:
@@ -133,7 +126,7 @@ def _differ_in_case(labels: pd.Series[str]) -> str:
     alike = kinds[kinds.map(fold).duplicated(keep=False)]
     if len(alike) == 0:
         return ""
-    return f"labels that differ only in case or spacing: {listed(alike)}; --fold-labels joins them"
+    return f"labels that differ only in case or spacing: {quoted(alike)}; --fold-labels joins them"
 
 
 def _split_by_punctuation(labels: pd.Series[str]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.data.labels import listed
+from ktrain_sentiment.data.wording import quoted
 from ktrain_sentiment.errors import DataError
 
 _DAY_OR_MONTH_FIRST = re.compile(r"^\s*\d{1,2}([/.-])\d{1,2}\1(\d{4}|\d{2})\b")
@@ -23,7 +23,7 @@ def moments_of(frame: pd.DataFrame, column: str, source: str) -> NDArray[np.int6
     """
     if column not in frame.columns:
         raise DataError(
-            f"{source}: there is no column {column!r} (--time); columns: {listed(frame.columns)}"
+            f"{source}: there is no column {column!r} (--time); columns: {quoted(frame.columns)}"
         )
     values = frame[column]
     moments = values if _is_ordered(values) else _dates(values, frame, source)

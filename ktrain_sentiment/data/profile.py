@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ktrain_sentiment.cleaning import mask_urls
+from ktrain_sentiment.cleaning import MENTION_MASK, URL_MASK, mask_urls
 from ktrain_sentiment.data import lengths as measuring
 from ktrain_sentiment.data.checks import check_rows
-from ktrain_sentiment.data.findings import Example, Finding, count, examples, percent, shorten
+from ktrain_sentiment.data.findings import Example, Finding, examples
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits
 from ktrain_sentiment.data.lengths import LengthSummary
 from ktrain_sentiment.data.repeats import check_splits
+from ktrain_sentiment.data.wording import count, percent, shorten
 from ktrain_sentiment.words import count_words, telling
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ TELLING_WORDS = 10
 SAMPLE_ROWS = 3
 _SAMPLE = 100_000
 _LEAST_OCCURRENCES = 3
+_MASKS = frozenset(count_words([URL_MASK, MENTION_MASK]))
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def profile(
         rows_read=len(read),
         rows_used=len(kept),
         sizes=splits.sizes() if splits else {},
-        classes=_classes(kept.frame, splits),
+        classes=_classes(kept, splits),
         lengths=measuring.summarise(own_lengths, unit),
         findings=tuple(sorted(findings, key=_badness)),
         notes=(*kept.notes, *(splits.notes if splits else ())),
@@ -136,7 +138,7 @@ def _cut(frame: pd.DataFrame, own_lengths: measuring.Lengths, maxlen: int) -> li
         Finding(
             check="cut texts",
             summary=f"--maxlen {maxlen} cuts {count(int(cut.sum()), 'text')} "
-            f"({percent(cut.mean())}), {half:,} of them by more than half; "
+            f"({percent(cut.mean())}){f', {half:,} of them by more than half' if half else ''}; "
             f"{percent(float(lost))} of all tokens are not read",
             rows=int(cut.sum()),
             of=len(own_lengths),
@@ -147,11 +149,13 @@ def _cut(frame: pd.DataFrame, own_lengths: measuring.Lengths, maxlen: int) -> li
     ]
 
 
-def _classes(frame: pd.DataFrame, splits: Splits | None) -> tuple[ClassProfile, ...]:
+def _classes(kept: LabelledTexts, splits: Splits | None) -> tuple[ClassProfile, ...]:
+    frame = kept.frame
     counts = frame["label"].value_counts()
     frames = splits.frames() if splits else {}
     by_split = {name: own["label"].value_counts().to_dict() for name, own in frames.items()}
-    words = telling_words(frame)
+    masked = bool({"urls", "mentions"} & set(kept.config.cleaning))
+    words = telling_words(frame, _MASKS if masked else frozenset())
     return tuple(
         ClassProfile(
             label=str(label),
@@ -174,13 +178,16 @@ def _samples(rows: pd.DataFrame) -> tuple[Example, ...]:
     )
 
 
-def telling_words(frame: pd.DataFrame) -> dict[str, tuple[tuple[str, float], ...]]:
+def telling_words(
+    frame: pd.DataFrame, ignored: frozenset[str] = frozenset()
+) -> dict[str, tuple[tuple[str, float], ...]]:
     """The words that tell each class from the others, with z-scores, the strongest first.
 
     Links are not looked at.
 
     Args:
         frame: Columns `text` and `label`; every n-th row of a very large one is taken.
+        ignored: Words not to show, such as what links were replaced by.
     """
     sample = frame.iloc[:: max(1, -(-len(frame) // _SAMPLE))]
     sample = sample.assign(text=[mask_urls(text, "") for text in sample["text"]])
@@ -191,7 +198,7 @@ def telling_words(frame: pd.DataFrame) -> dict[str, tuple[tuple[str, float], ...
         label: tuple(
             (word, score)
             for word, score in telling(bag, everything - bag, everything)
-            if bag[word] >= _LEAST_OCCURRENCES
+            if bag[word] >= _LEAST_OCCURRENCES and word not in ignored
         )[:TELLING_WORDS]
         for label, bag in bags.items()
     }

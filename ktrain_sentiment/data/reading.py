@@ -18,6 +18,7 @@ from ktrain_sentiment.data.sources import read_source
 from ktrain_sentiment.data.splitfiles import is_prepared, read_prepared
 from ktrain_sentiment.data.table import Table, plain_column
 from ktrain_sentiment.data.values import to_strings
+from ktrain_sentiment.data.wording import count
 from ktrain_sentiment.errors import DataError
 
 
@@ -83,7 +84,10 @@ def keep_rows(texts: LabelledTexts, *, lenient: bool = False) -> LabelledTexts:
     if config.data in CORPORA and not config.neutral:
         neutral = frame["label"] == NEUTRAL
         frame = frame[~neutral]
-        notes = (*notes, f"left out {neutral.sum():,} neutral rows (--neutral keeps them)")
+        notes = (
+            *notes,
+            f"left out {count(int(neutral.sum()), 'neutral row')} (--neutral keeps them)",
+        )
     selection = select_rows(texts, frame, lenient=lenient)
     _check_classes(selection.frame, texts)
     return replace(

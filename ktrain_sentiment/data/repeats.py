@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.data.findings import Example, Finding, count, examples, shorten
+from ktrain_sentiment.data.findings import Example, Finding, examples
 from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.data.leaks import Leak, leaks
 from ktrain_sentiment.data.similar import LEAST_SHARED, similar_groups
 from ktrain_sentiment.data.textkeys import near_key
+from ktrain_sentiment.data.wording import count, shorten
 
 Codes = NDArray[np.int64]
 

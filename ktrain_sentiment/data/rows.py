@@ -11,11 +11,10 @@ import pandas as pd
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL
 from ktrain_sentiment.data.labelled import LabelledTexts
-from ktrain_sentiment.data.labels import absent, listed, several_labels, split_labels
+from ktrain_sentiment.data.labels import absent, several_labels, split_labels
 from ktrain_sentiment.data.textkeys import near_codes
+from ktrain_sentiment.data.wording import count, counted, quoted, rows_listed
 from ktrain_sentiment.errors import DataError
-
-_NAMED_ROWS = 5
 
 
 @dataclass
@@ -35,10 +34,10 @@ class Selection:
 
     def leave_out(self, unwanted: pd.Series[bool], reason: str) -> None:
         """Leave out rows and say so."""
-        count = int(unwanted.sum())
-        if count:
-            rows = name_rows(self.frame[unwanted])
-            self.notes.append(f"left out {count:,} {plural(count)} {reason}: {rows}")
+        rows = self.frame.loc[unwanted, "row"].tolist()
+        if rows:
+            said = f"left out {count(len(rows), 'row')} {reason}: {rows_listed(rows)}"
+            self.notes.append(said)
             self.frame = self.frame[~unwanted]
 
 
@@ -87,18 +86,6 @@ def is_blank(column: pd.Series[str]) -> pd.Series[bool]:
     return column.isna() | ~column.map(lambda text: bool(text.strip()), na_action="ignore").eq(True)
 
 
-def plural(count: int) -> str:
-    """The word row in the right number."""
-    return "row" if count == 1 else "rows"
-
-
-def name_rows(frame: pd.DataFrame) -> str:
-    """The first row numbers of a frame, for a message."""
-    rows = [str(row) for row in frame["row"].head(_NAMED_ROWS)]
-    more = len(frame) - len(rows)
-    return f"{plural(len(frame))} {', '.join(rows)}" + (f" and {more:,} more" if more else "")
-
-
 def _drop_labels(selection: Selection, config: DataConfig, source: str | None) -> None:
     labels = selection.frame["label"]
     occurring = set(labels)
@@ -106,7 +93,7 @@ def _drop_labels(selection: Selection, config: DataConfig, source: str | None) -
         if source is not None and label not in occurring:
             raise DataError(f"{source}: --drop-labels names {label!r}, {absent(label, occurring)}")
     unwanted = labels.isin(config.drop_labels)
-    selection.leave_out(unwanted, f"labelled {listed(config.drop_labels)} (--drop-labels)")
+    selection.leave_out(unwanted, f"labelled {quoted(config.drop_labels)} (--drop-labels)")
 
 
 def _drop_contradictions(selection: Selection, choice: str) -> None:
@@ -158,12 +145,12 @@ def _drop_duplicates(selection: Selection, choice: str) -> None:
 
 
 def _note_several(selection: Selection, separators: pd.Series[str], choice: str) -> None:
-    count = int(np.sum(separators != ""))
-    if count == 0 or choice == "drop":
+    several = int(np.sum(separators != ""))
+    if several == 0 or choice == "drop":
         return
     done = "kept as classes of their own" if choice == "keep" else "made one row for each label"
     selection.notes.append(
-        f"{count:,} {plural(count)} with several labels, {done} (--multi-label keep, drop, split)"
+        f"{count(several, 'row')} with several labels, {done} (--multi-label keep, drop, split)"
     )
 
 
@@ -171,7 +158,8 @@ def _drop_rare(selection: Selection, least: int) -> None:
     counts = selection.frame["label"].value_counts()
     rare = counts[counts < least]
     if len(rare):
-        named = ", ".join(f"{name} ({count})" for name, count in rare.items())
         unwanted = selection.frame["label"].isin(rare.index)
-        reason = f"of classes with fewer than {least} rows, {named} (--min-class-size)"
+        reason = (
+            f"of classes with fewer than {least} rows, {counted(rare.items())} (--min-class-size)"
+        )
         selection.leave_out(unwanted, reason)

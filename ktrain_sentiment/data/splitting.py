@@ -12,13 +12,12 @@ from ktrain_sentiment.config import SplitConfig
 from ktrain_sentiment.data import allocation
 from ktrain_sentiment.data.allocation import Integers
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits
-from ktrain_sentiment.data.labels import listed
 from ktrain_sentiment.data.leaks import drop_leaks, leaks
 from ktrain_sentiment.data.moments import moments_of
 from ktrain_sentiment.data.reading import keep_rows, read_rows
-from ktrain_sentiment.data.rows import name_rows
 from ktrain_sentiment.data.splitnames import SPLIT_NAMES, split_name
 from ktrain_sentiment.data.textkeys import near_codes
+from ktrain_sentiment.data.wording import counted, quoted, rows_listed
 from ktrain_sentiment.errors import ConfigError, DataError
 
 _HELD_OUT = SPLIT_NAMES[1:]
@@ -91,7 +90,7 @@ class _Rows:
             return near_codes(self.frame["text"])
         _require_column(self.frame, group, "group", self.source)
         if self.frame[group].isna().any():
-            rows = name_rows(self.frame[self.frame[group].isna()])
+            rows = rows_listed(self.frame.loc[self.frame[group].isna(), "row"].tolist())
             raise DataError(f"{self.source}: --group {group}: no value in {rows}; fill it in")
         return np.asarray(pd.factorize(self.frame[group])[0], dtype=np.int64)
 
@@ -158,12 +157,10 @@ def _check_enough(rows: _Rows, units: Integers, least: int) -> None:
     counts = rows.frame["label"].iloc[first].value_counts()
     rare = counts[counts < least]
     if len(rare):
-        named = ", ".join(f"{name} ({count})" for name, count in rare.head(8).items())
-        more = f" and {len(rare) - 8} more" if len(rare) > 8 else ""
         raise DataError(
             f"{rows.source}: too few different texts to have each class in each of {least} parts: "
-            f"{named}{more}; leave such classes out with --min-class-size {rare.max() + 1} or "
-            "--drop-labels, or join them with --map"
+            f"{counted(rare.items())}; leave such classes out with --min-class-size "
+            f"{rare.max() + 1} or --drop-labels, or join them with --map"
         )
 
 
@@ -218,7 +215,7 @@ def _with_fold(rows: _Rows, parts: Integers, config: SplitConfig) -> Integers:
 def _require_column(frame: pd.DataFrame, name: str, flag: str, source: str) -> None:
     if name not in frame.columns:
         raise DataError(
-            f"{source}: there is no column {name!r} (--{flag}); columns: {listed(frame.columns)}"
+            f"{source}: there is no column {name!r} (--{flag}); columns: {quoted(frame.columns)}"
         )
 
 
@@ -228,7 +225,7 @@ def _checked_labels(named: dict[str, pd.DataFrame], source: str) -> tuple[str, .
         unseen = sorted(set(named[name]["label"]) - trained)
         if unseen:
             raise DataError(
-                f"{source}: {name} has labels that train has no row of: {listed(unseen)}; "
+                f"{source}: {name} has labels that train has no row of: {quoted(unseen)}; "
                 "rename them with --map or leave them out with --drop-labels"
             )
     if len(trained) < 2:
@@ -241,5 +238,5 @@ def _missing_classes(named: dict[str, pd.DataFrame], labels: tuple[str, ...]) ->
     for name in _HELD_OUT:
         absent = sorted(set(labels) - set(named[name]["label"]))
         if absent and len(named[name]):
-            notes.append(f"{name} has no row of {listed(absent)}")
+            notes.append(f"{name} has no row of {quoted(absent)}")
     return notes

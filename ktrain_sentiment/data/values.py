@@ -10,6 +10,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from ktrain_sentiment.data.table import Table
+from ktrain_sentiment.data.wording import count, rows_listed
 from ktrain_sentiment.errors import DataError
 
 LABEL_SEPARATOR = "|"
@@ -48,9 +49,9 @@ def to_strings(table: Table, name: str, what: str) -> tuple[pd.Series[str], str]
 def _note(table: Table, converted: list[int], what: str) -> str:
     if not converted or what != "text":
         return ""
-    rows = ", ".join(str(table.rows[position]) for position in converted[:5])
-    more = f" and {len(converted) - 5:,} more" if len(converted) > 5 else ""
-    return f"{len(converted):,} texts are numbers or dates, taken as written: rows {rows}{more}"
+    rows = rows_listed([int(table.rows[position]) for position in converted])
+    are = "is a number or date" if len(converted) == 1 else "are numbers or dates"
+    return f"{count(len(converted), 'text')} {are}, taken as written: {rows}"
 
 
 def _is_missing(value: object) -> bool:

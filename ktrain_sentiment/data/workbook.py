@@ -9,6 +9,7 @@ from typing import Any
 from ktrain_sentiment.data.columns import choose_columns
 from ktrain_sentiment.data.opening import check_file
 from ktrain_sentiment.data.table import Table
+from ktrain_sentiment.data.wording import count, quoted, rows_listed
 from ktrain_sentiment.errors import DataError, require
 
 EXCEL_LIMIT = 32767
@@ -35,7 +36,7 @@ def read_workbook(
     names = list(book.sheet_names)
     if sheet is not None:
         if sheet not in names:
-            raise DataError(f"{path}: there is no sheet {sheet!r}; sheets: {', '.join(names)}")
+            raise DataError(f"{path}: there is no sheet {sheet!r}; sheets: {quoted(names)}")
         return _sheet(book, sheet, path, named=True)
     if len(names) == 1:
         return _sheet(book, names[0], path, named=False)
@@ -69,8 +70,8 @@ def _only_fitting(
         names.append(name)
     if len(fitting) == 1:
         return fitting[0].with_notes(f"sheet {names[0]!r}")
-    listed = ", ".join(repr(name) for name in names or book.sheet_names)
     what = "several sheets have" if names else "none of the sheets has"
+    listed = quoted(names or book.sheet_names)
     raise DataError(f"{path}: {what} texts and labels: {listed}; choose one with --sheet")
 
 
@@ -111,5 +112,5 @@ def _cut_by_excel(columns: Sequence[Sequence[object]], rows: Sequence[int]) -> s
     )
     if not full:
         return ""
-    listed = ", ".join(map(str, full[:5])) + (" ..." if len(full) > 5 else "")
-    return f"Excel cut {len(full)} texts at {EXCEL_LIMIT:,} characters: rows {listed}"
+    cut = f"Excel cut {count(len(full), 'text')} at {EXCEL_LIMIT:,} characters"
+    return f"{cut}: {rows_listed(full)}"

@@ -7,6 +7,7 @@ from importlib.resources import files
 from ktrain_sentiment.data.findings import Example, Finding
 from ktrain_sentiment.data.lengths import LengthSummary
 from ktrain_sentiment.data.profile import ClassProfile, Profile
+from ktrain_sentiment.data.wording import percent
 from ktrain_sentiment.report.markup import (
     Content,
     Markup,
@@ -85,7 +86,7 @@ def _finding(finding: Finding) -> Markup:
         "li",
         paragraph(
             element("strong", f"{_WEIGHTS[finding.weight]}: {finding.check}"),
-            f" · {finding.rows:,} of {finding.of:,} rows, {share(finding.share)}",
+            f" · {finding.rows:,} of {finding.of:,} rows, {percent(finding.share)}",
             class_="what",
         ),
         paragraph(finding.summary),

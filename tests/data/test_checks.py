@@ -113,7 +113,7 @@ def test_texts_in_another_language_are_named_with_it():
     japanese = "とても素晴らしい映画でした、また見たいと思います、ありがとう"
     finding = found(make([(4, german), (5, japanese)]), "other languages")
     assert finding.summary == (
-        "most texts are in en, 2 texts of all rows surely in another language: de 1, ja 1"
+        "most texts are in en, 2 texts of all rows surely in another language: de (1), ja (1)"
     )
 
 

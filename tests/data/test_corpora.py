@@ -79,7 +79,7 @@ def test_the_neutral_band_is_left_out_unless_it_is_wanted(archive, small_corpora
     found = read_labelled(DataConfig(data="tweets"))
     assert found.labels == ("negative", "positive")
     assert found.source == "tweets"
-    assert "left out 1 neutral rows (--neutral keeps them)" in found.notes
+    assert "left out 1 neutral row (--neutral keeps them)" in found.notes
     assert read_labelled(DataConfig(data="tweets", neutral=True)).labels == (
         "negative", "neutral", "positive",
     )  # fmt: skip

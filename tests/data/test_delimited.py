@@ -165,7 +165,7 @@ def test_header_lines_in_the_middle_are_left_out_and_said(write, read):
     path = write("both.csv", "text,label\na,positive\nb,negative\ntext,label\nc,positive\n")
     found = read(path)
     assert texts_of(found) == ["a", "b", "c"]
-    assert "left out a line that repeats the header: 4" in found.notes
+    assert "left out 1 line repeating the header: line 4" in found.notes
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "   \n"])

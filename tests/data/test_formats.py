@@ -180,14 +180,14 @@ def test_two_fitting_sheets_are_refused_until_one_is_named(tmp_path, read):
     with pytest.raises(DataError, match="several sheets have texts and labels: 'Old', 'New'"):
         read(path)
     assert len(read(path, sheet="New")) == 3
-    with pytest.raises(DataError, match="there is no sheet 'Newer'; sheets: Old, New"):
+    with pytest.raises(DataError, match="there is no sheet 'Newer'; sheets: 'Old', 'New'"):
         read(path, sheet="Newer")
 
 
 def test_a_text_that_excel_cut_is_named(tmp_path, read):
     rows = [["text", "label"], ["x" * 32767, "positive"], ["ok", "negative"]]
     found = read(write_workbook(tmp_path / "reviews.xlsx", {"Sheet1": rows}))
-    assert "Excel cut 1 texts at 32,767 characters: rows 2" in found.notes
+    assert "Excel cut 1 text at 32,767 characters: row 2" in found.notes
 
 
 def test_a_damaged_workbook_says_so(write, read):

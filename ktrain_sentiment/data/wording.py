@@ -1,0 +1,55 @@
+"""How counts, names, rows and texts are written in messages: the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Sized
+
+_NAMES, _ROWS, _LETTERS = 20, 5, 160
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """A number and its noun: `1 row`, `2,000 rows`."""
+    return f"{number:,} {noun(number, one, many)}"
+
+
+def noun(number: int, one: str, many: str | None = None) -> str:
+    """A noun in the number that goes with a count."""
+    return one if number == 1 else many or f"{one}s"
+
+
+def percent(share: float) -> str:
+    """A share for reading, never rounded to nothing."""
+    if 0 < share < 0.001:
+        return "under 0.1 %"
+    return f"{100 * share:.1f} %"
+
+
+def quoted(names: Iterable[object], most: int = _NAMES) -> str:
+    """Names in quotes, and how many more there are."""
+    marked = [repr(str(name)) for name in names]
+    return ", ".join(marked[:most]) + and_more(marked, most)
+
+
+def counted(pairs: Iterable[tuple[object, int]], most: int = 8) -> str:
+    """Names with their counts, `odd (2), rare (1)`, and how many more there are."""
+    marked = [f"{name} ({number:,})" for name, number in pairs]
+    return ", ".join(marked[:most]) + and_more(marked, most)
+
+
+def rows_listed(rows: Sequence[int], one: str = "row") -> str:
+    """The first row numbers, `rows 3, 4, 5`, and how many more there are."""
+    shown = ", ".join(str(row) for row in rows[:_ROWS])
+    return f"{noun(len(rows), one)} {shown}{and_more(rows, _ROWS)}"
+
+
+def and_more(items: Sized, shown: int) -> str:
+    """How many were not shown; empty when all were."""
+    return f" and {len(items) - shown:,} more" if len(items) > shown else ""
+
+
+def shorten(text: object, limit: int = _LETTERS) -> str:
+    """A text on one line, short enough to show; what is missing is empty."""
+    if not isinstance(text, str):
+        return ""
+    line = " ".join(text[: 4 * limit].split())
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."
