@@ -1,8 +1,9 @@
 """The arithmetic of learning-rate exploration: pure functions of two arrays.
 
 A search trains for some steps while the learning rate grows, and yields a curve of losses over
-rates (Smith 2017, arXiv:1506.01186). Three rules read a rate off such a curve; a verdict says
-whether the curve can be trusted at all, and if not, what to change.
+rates (Smith 2017, arXiv:1506.01186). Three rules read a rate off such a curve, and the one to take
+lies between two of them; a verdict says whether the curve can be trusted at all, and if not, what
+to change.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Suggestion:
     """A learning rate read off a curve.
 
     Attributes:
-        rule: `valley`, `steepest` or `minimum/10`.
+        rule: `valley`, `steepest`, `minimum/10` or `between`.
         learning_rate: The rate.
         loss: The smoothed loss at that point of the curve (for minimum/10: at the minimum).
         why: How it was derived, in words.
@@ -143,12 +144,10 @@ def read_curve(rates: FloatArray, losses: FloatArray) -> Reading:
     problem = find_problem(rates, losses, smoothed)
     if problem:
         return Reading(smoothed, (), None, problem)
-    suggestions = (
-        suggest_valley(rates, smoothed),
-        suggest_steepest(rates, smoothed),
-        suggest_minimum(rates, smoothed),
-    )
-    return Reading(smoothed, suggestions, choose(suggestions))
+    valley, steepest = suggest_valley(rates, smoothed), suggest_steepest(rates, smoothed)
+    chosen = suggest_between(valley, steepest)
+    lowest = suggest_minimum(rates, smoothed)
+    return Reading(smoothed, (valley, steepest, lowest, chosen), chosen)
 
 
 def _too_short(points: int) -> str:
@@ -229,7 +228,16 @@ def suggest_minimum(rates: FloatArray, smoothed: FloatArray) -> Suggestion:
     )
 
 
-def choose(suggestions: tuple[Suggestion, ...]) -> Suggestion:
-    """The median of the suggestions: one rule that is misled does not decide."""
-    ordered = sorted(suggestions, key=lambda suggestion: suggestion.learning_rate)
-    return ordered[len(ordered) // 2]
+def suggest_between(valley: Suggestion, steepest: Suggestion) -> Suggestion:
+    """Halfway, on the logarithmic scale, between a careful rule and a bold one.
+
+    The valley tends to be too low for a policy that spends few steps at its maximum, the
+    steepest point lies close to where training breaks down.
+    """
+    return Suggestion(
+        "between",
+        math.sqrt(valley.learning_rate * steepest.learning_rate),
+        (valley.loss + steepest.loss) / 2,
+        f"halfway, in powers of ten, between valley ({valley.learning_rate:.1e}) "
+        f"and steepest ({steepest.learning_rate:.1e})",
+    )

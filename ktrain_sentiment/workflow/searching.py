@@ -113,6 +113,6 @@ def explain_choice(figures: dict[str, Any]) -> str:
         if s["rule"] != figures["rule"]
     )
     return (
-        f"taking {figures['chosen']:.2e} ({figures['rule']}), the middle one of the suggestions; "
-        f"the others are {others}"
+        f"taking {figures['chosen']:.2e}, halfway between valley and steepest; "
+        f"the rules say {others}"
     )
