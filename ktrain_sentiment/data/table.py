@@ -99,8 +99,8 @@ def plain_column(column: pd.Series) -> pd.Series:
 
 
 def _as_text(value: object) -> str:
-    if isinstance(value, str):
-        return value
     if hasattr(value, "tolist"):
         value = value.tolist()
-    return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)

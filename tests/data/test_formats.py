@@ -1,6 +1,7 @@
 """All the formats: the same rows come out of each."""
 
 import bz2
+import datetime
 import gzip
 import json
 import lzma
@@ -9,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from ktrain_sentiment.data.table import plain_column
 from ktrain_sentiment.errors import DataError
 from support.workbook import write_workbook
 
@@ -182,6 +184,11 @@ def test_two_fitting_sheets_are_refused_until_one_is_named(tmp_path, read):
     assert len(read(path, sheet="New")) == 3
     with pytest.raises(DataError, match="there is no sheet 'Newer'; sheets: 'Old', 'New'"):
         read(path, sheet="Newer")
+
+
+def test_dates_in_a_sheet_are_written_as_dates():
+    days = pd.Series([datetime.date(2024, 1, 2), None, datetime.date(2024, 2, 3)], dtype=object)
+    assert plain_column(days).tolist()[::2] == ["2024-01-02", "2024-02-03"]
 
 
 def test_a_text_that_excel_cut_is_named(tmp_path, read):
