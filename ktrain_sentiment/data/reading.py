@@ -89,7 +89,7 @@ def keep_rows(texts: LabelledTexts, *, lenient: bool = False) -> LabelledTexts:
             f"left out {count(int(neutral.sum()), 'neutral row')} (--neutral keeps them)",
         )
     selection = select_rows(texts, frame, lenient=lenient)
-    _check_classes(selection.frame, texts)
+    _check_classes(selection.frame, texts, selection.notes)
     return replace(
         texts,
         frame=selection.frame.reset_index(drop=True),
@@ -127,15 +127,17 @@ def _with_other_columns(frame: pd.DataFrame, table: Table, used: set[str]) -> pd
     return frame.assign(**others)
 
 
-def _check_classes(frame: pd.DataFrame, texts: LabelledTexts) -> None:
+def _check_classes(frame: pd.DataFrame, texts: LabelledTexts, left_out: list[str]) -> None:
     where = f"{texts.source} (column {texts.label_column!r})"
     if len(frame) == 0:
-        raise DataError(f"{texts.source}: no row with a text and a label is left to use")
+        raise DataError(f"{texts.source}: no row is left to use: {'; '.join(left_out)}")
     kinds = frame["label"].nunique()
     if kinds == 1:
+        every = "the only row has" if len(frame) == 1 else f"all {len(frame):,} rows have"
+        reasons = f" ({'; '.join(left_out)})" if left_out else ""
         raise DataError(
-            f"{where}: all {len(frame):,} rows have the label {frame['label'].iloc[0]!r}; "
-            "wanted two classes or more"
+            f"{where}: {every} the label {frame['label'].iloc[0]!r}; wanted two classes or more"
+            f"{reasons}"
         )
     if kinds > MOST_LABELS and kinds > len(frame) / 2:
         raise DataError(

@@ -110,8 +110,11 @@ def _parse(line: str, place: str) -> object:
         return _loads(line)
     except RecursionError as error:
         raise DataError(f"{place}: nested too deeply to read") from error
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg} (character {error.colno})"
+        raise DataError(f"{place}: not a JSON object: {reason}") from error
     except ValueError as error:
-        raise DataError(f"{place}: not a JSON object: {_one_line(error)}") from error
+        raise DataError(f"{place}: {_one_line(error)}") from error
 
 
 def _checked(record: object, place: str) -> Record:

@@ -28,7 +28,7 @@ def test_rows_without_text_or_label_are_counted_and_named(write, read):
 
 
 def test_nothing_left_says_so(write, read):
-    with pytest.raises(DataError, match="no row with a text and a label is left to use"):
+    with pytest.raises(DataError, match="no row is left to use: left out 2 rows without text"):
         read(write("a.csv", "text,label\n ,positive\n,negative\n"))
 
 
