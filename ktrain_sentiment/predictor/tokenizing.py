@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 Ids = NDArray[np.int64]
+
+_CHARACTERS_A_TOKEN = 1000
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,30 @@ class TextEncoder:
         return cls(contents, maxlen, padding_id(contents, config))
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Tokenise texts; uses all cores when there are many."""
-        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        """Tokenise texts; uses all cores when there are many.
+
+        A text of more than a thousand characters a token that fits is cut before it is tokenised:
+        its end could not matter, and would only take time.
+        """
+        longest = self.maxlen * _CHARACTERS_A_TOKEN
+        cut = [text[:longest] for text in texts]
+        encodings = self._encode(cut)
+        truncated = (
+            bool(encoding.overflowing) or len(text) > longest
+            for encoding, text in zip(encodings, texts, strict=True)
+        )
         return EncodedTexts(
             ids=[np.array(encoding.ids, dtype=np.int64) for encoding in encodings],
-            truncated=np.array([bool(encoding.overflowing) for encoding in encodings], dtype=bool),
+            truncated=np.fromiter(truncated, dtype=bool, count=len(encodings)),
         )
+
+    def _encode(self, texts: list[str]) -> list[Any]:
+        try:
+            return list(self._tokenizer.encode_batch_fast(texts))
+        except (TypeError, UnicodeEncodeError):
+            # Half a surrogate pair is no character; the tokenizer refuses the whole batch for it.
+            whole = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+            return list(self._tokenizer.encode_batch_fast(whole))
 
 
 def _load(contents: bytes) -> Tokenizer:

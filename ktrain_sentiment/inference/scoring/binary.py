@@ -88,7 +88,7 @@ def open_workbook(path: Path, options: ReadOptions) -> Source:
         DataError: It is no workbook, the sheet is not there or empty.
         MissingExtraError: The library that reads workbooks is not installed.
     """
-    calamine = require("python_calamine", "excel")
+    calamine = require("python_calamine", "data")
     try:
         book = calamine.CalamineWorkbook.from_path(str(path))
         sheet = options.sheet or book.sheet_names[0]

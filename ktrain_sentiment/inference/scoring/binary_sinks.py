@@ -83,7 +83,7 @@ class Workbook:
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        library = require("xlsxwriter", "excel")
+        library = require("xlsxwriter", "data")
         harmless = {
             "constant_memory": True,
             "strings_to_formulas": False,

@@ -1,0 +1,137 @@
+"""Every family of BERT's kind: Keras weights become PyTorch's and ONNX's, and say the same."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ktrain_sentiment.errors import PredictorError
+from ktrain_sentiment.predictor.architecture import (
+    FAMILIES,
+    UnknownArchitectureError,
+    describe,
+)
+from ktrain_sentiment.predictor.calibration import observe
+from ktrain_sentiment.predictor.keras_model import named_arrays
+from ktrain_sentiment.predictor.onnx_graph import build_graph, distance_buckets
+from ktrain_sentiment.predictor.onnx_int8 import DynamicInt8Writer, Int8Writer
+from ktrain_sentiment.predictor.onnx_writer import GraphWriter
+from ktrain_sentiment.predictor.session import open_session, run
+from ktrain_sentiment.predictor.tokenizing import EncodedTexts
+from ktrain_sentiment.predictor.weights import to_torch_names
+
+TORCH_NAMES = json.loads((Path(__file__).parent / "torch_names.json").read_text())
+"""Names and shapes of the tensors that transformers 5 with PyTorch has for each tiny model."""
+
+LENGTHS = (20, 11, 3, 16)
+
+
+def batch(padding_id: int) -> tuple[np.ndarray, np.ndarray]:
+    ids = np.random.default_rng(1).integers(5, 120, (len(LENGTHS), max(LENGTHS)))
+    mask = (np.arange(max(LENGTHS)) < np.array(LENGTHS)[:, None]).astype(np.int64)
+    return np.where(mask == 1, ids, padding_id), mask
+
+
+def graph_bytes(keras, writer: GraphWriter) -> bytes:
+    weights = to_torch_names(named_arrays(keras.model), keras.config["model_type"])
+    return build_graph(describe(weights, keras.config), writer).SerializeToString()
+
+
+def keras_logits(keras, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    feeds = {"input_ids": ids.astype(np.int32), "attention_mask": mask.astype(np.int32)}
+    return keras.model(feeds, training=False).logits.numpy()
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_familys_graph_says_what_its_keras_model_says(family, keras_family):
+    keras = keras_family(family)
+    ids, mask = batch(keras.config.get("pad_token_id", 0))
+    session = open_session(graph_bytes(keras, GraphWriter()))
+    np.testing.assert_allclose(run(session, ids, mask), keras_logits(keras, ids, mask), atol=5e-6)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_familys_int8_graph_is_close_and_smaller(family, keras_family):
+    keras = keras_family(family)
+    ids, mask = batch(keras.config.get("pad_token_id", 0))
+    encoder = describe(
+        to_torch_names(named_arrays(keras.model), keras.config["model_type"]), keras.config
+    )
+    texts = EncodedTexts(
+        [row[: m.sum()] for row, m in zip(ids, mask, strict=True)], np.zeros(4, bool)
+    )
+    exact = graph_bytes(keras, GraphWriter())
+    small = graph_bytes(keras, Int8Writer(observe(encoder, texts)))
+    wanted = run(open_session(exact), ids, mask)
+    np.testing.assert_allclose(run(open_session(small), ids, mask), wanted, atol=0.08)
+    dynamic = open_session(graph_bytes(keras, DynamicInt8Writer()))
+    np.testing.assert_allclose(run(dynamic, ids, mask), wanted, atol=0.15)
+    assert len(small) < 0.6 * len(exact)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_familys_weights_get_pytorchs_names_and_shapes(family, keras_family):
+    keras = keras_family(family)
+    weights = to_torch_names(named_arrays(keras.model), family)
+    assert {name: list(a.shape) for name, a in weights.items()} == TORCH_NAMES[family]
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "mpnet"])
+def test_padding_and_company_do_not_change_a_text(family, keras_family):
+    keras = keras_family(family)
+    ids, mask = batch(keras.config.get("pad_token_id", 0))
+    session = open_session(graph_bytes(keras, GraphWriter()))
+    together = run(session, ids, mask)
+    for row, length in enumerate(LENGTHS):
+        alone = run(session, ids[row : row + 1, :length], mask[row : row + 1, :length])
+        np.testing.assert_allclose(alone[0], together[row], atol=5e-6)
+
+
+def test_token_types_are_read_where_the_family_has_them(keras_family):
+    keras = keras_family("bert")
+    ids, mask = batch(0)
+    session = open_session(graph_bytes(keras, GraphWriter()))
+    feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": mask}
+    wanted = keras.model({k: v.astype(np.int32) for k, v in feeds.items()}, training=False).logits
+    np.testing.assert_allclose(session.run(["logits"], feeds)[0], wanted, atol=5e-6)
+
+
+def test_albert_stores_its_shared_layer_once(keras_family):
+    keras = keras_family("albert")
+    size = len(graph_bytes(keras, GraphWriter()))
+    weights = sum(array.nbytes for array in named_arrays(keras.model).values())
+    # The last layer's scaled query is a copy of its own.
+    assert size < weights + 40_000
+
+
+def test_buckets_of_distances_follow_the_keras_model(backend):
+    layer = backend.transformers.models.mpnet.modeling_tf_mpnet.TFMPNetEncoder
+    steps = backend.tf.range(-39, 40)
+    theirs = layer._relative_position_bucket(steps, num_buckets=32).numpy()
+    np.testing.assert_array_equal(distance_buckets(40, 32), theirs)
+
+
+def test_an_unknown_family_is_named():
+    with pytest.raises(UnknownArchitectureError, match="'gpt2' is not one of albert, bert"):
+        describe({}, {"model_type": "gpt2"})
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("position_embedding_type", "relative_key"), ("hidden_act", "mish")]
+)
+def test_an_unknown_option_of_a_family_is_not_computed_wrongly(option, value):
+    with pytest.raises(UnknownArchitectureError, match="not known"):
+        describe({}, {"model_type": "bert", "hidden_act": "gelu", option: value})
+
+
+def test_a_missing_weight_is_named():
+    config = {"model_type": "bert", "hidden_act": "gelu", "num_hidden_layers": 1}
+    with pytest.raises(PredictorError, match=r"lack bert\.embeddings\.word_embeddings\.weight"):
+        describe({}, config)
+
+
+def test_two_weights_of_one_name_are_refused():
+    arrays = {"a/b/kernel:0": np.ones((2, 2)), "c/b/kernel:0": np.ones((2, 2))}
+    with pytest.raises(PredictorError, match=r"two Keras weights are called b\.weight"):
+        to_torch_names(arrays, "bert")

@@ -1,0 +1,77 @@
+"""8-bit numbers: how far off, and what they must not do."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ktrain_sentiment.predictor.architecture import Dense
+from ktrain_sentiment.predictor.calibration import Activations
+from ktrain_sentiment.predictor.onnx_int8 import choose_rounding, quantise, quantise_map
+from ktrain_sentiment.predictor.session import open_session, run
+from ktrain_sentiment.predictor.tokenizing import TextEncoder, pad
+from support.reviews import make_reviews
+
+numbers = st.floats(-100, 100, width=32)
+
+
+def activations(sample: np.ndarray) -> Activations:
+    return Activations(sample.min(axis=0), sample.max(axis=0), sample)
+
+
+def with_outlier(tokens: int = 200, channels: int = 16) -> np.ndarray:
+    sample = np.random.default_rng(0).normal(size=(tokens, channels)).astype(np.float32)
+    sample[:, 3] *= 30
+    return sample
+
+
+@given(arrays(np.float32, (5, 7), elements=numbers))
+def test_a_weight_is_off_by_half_a_step_at_most(weight):
+    integers, scales = quantise(weight, 0, 100)
+    assert np.abs(integers.astype(int)).max() <= 100
+    assert (np.abs(integers * scales - weight) <= 0.51 * scales + 1e-6).all()
+
+
+def test_a_table_has_a_scale_for_each_row():
+    table = np.array([[1.0, -2.0], [0.0, 0.0], [0.001, 0.0]], np.float32)
+    integers, scales = quantise(table, 1, 127)
+    assert scales.shape == (3, 1)
+    np.testing.assert_allclose(integers * scales, table, atol=0.01)
+
+
+def test_rounding_covers_what_was_seen():
+    sample = with_outlier()
+    rounding = choose_rounding(activations(sample), np.ones((16, 4), np.float32))
+    steps = sample * rounding.factors / rounding.scale + rounding.zero
+    assert steps.min() > -0.51
+    assert steps.max() < 255.51
+
+
+def test_an_outlier_channel_does_not_drown_the_others():
+    sample, chance = with_outlier(), np.random.default_rng(1)
+    dense = Dense(chance.normal(size=(16, 4)).astype(np.float32), np.zeros(4, np.float32))
+    smooth = choose_rounding(activations(sample), dense.weight)
+    plain_step = (sample.max() - sample.min()) / 255
+    other = np.delete(np.arange(16), 3)
+    assert (smooth.scale / smooth.factors[other]).max() < 0.5 * plain_step
+
+
+def test_the_mean_error_of_a_product_is_mended():
+    sample, chance = with_outlier(), np.random.default_rng(2)
+    dense = Dense(chance.normal(size=(16, 4)).astype(np.float32), np.ones(4, np.float32))
+    seen = activations(sample)
+    rounding = choose_rounding(seen, dense.weight)
+    integers, scales, bias = quantise_map(dense, seen, rounding)
+    steps = np.clip(np.rint(sample * rounding.factors / rounding.scale) + rounding.zero, 0, 255)
+    got = (steps - rounding.zero) * rounding.scale @ (integers * scales) + bias
+    wanted = sample @ dense.weight + dense.bias
+    np.testing.assert_allclose(got.mean(axis=0), wanted.mean(axis=0), atol=1e-3)
+
+
+def test_the_int8_engine_gives_a_text_the_same_answer_in_any_company(predictor):
+    session = open_session((predictor / "onnx" / "model_quantized.onnx").read_bytes())
+    encoder = TextEncoder((predictor / "tokenizer.json").read_bytes(), 24, 0)
+    encoded = encoder.encode([text for text, _ in make_reviews(20, seed=4)])
+    together = run(session, *pad(encoded.ids, 0))
+    alone = np.concatenate([run(session, *pad([ids], 0)) for ids in encoded.ids])
+    np.testing.assert_allclose(alone, together, atol=1e-5)

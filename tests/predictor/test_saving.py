@@ -1,0 +1,237 @@
+"""From a ktrain model to a folder that ktrain, transformers and ONNX Runtime all understand."""
+
+import json
+import pickle
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+import ktrain_sentiment
+from ktrain_sentiment.errors import InputError, PredictorError
+from ktrain_sentiment.predictor.ktrain_files import (
+    pickle_preproc,
+    pickled_modules,
+    portable_name,
+)
+from ktrain_sentiment.predictor.manifest import read_manifest
+from ktrain_sentiment.predictor.parity import Limits
+from ktrain_sentiment.predictor.reexport import check_folder, export_again
+from ktrain_sentiment.predictor.saving import (
+    SavedPredictor,
+    TrainingFacts,
+    ValidationTexts,
+    save_predictor,
+)
+from support.process import run_code
+from support.reviews import make_reviews
+
+REVIEWS = make_reviews(60, seed=8)
+TEXTS = [text for text, _ in REVIEWS]
+FACTS = TrainingFacts(encoder="minilm", data_fingerprint="f" * 64, metrics={"accuracy": 0.9})
+
+PLAIN_KTRAIN = """
+    import sys, json, warnings
+    warnings.simplefilter("ignore")
+    class Wall:
+        def find_spec(self, name, path=None, target=None):
+            if name.split(".")[0] == "ktrain_sentiment":
+                raise ImportError("this package is not here")
+    sys.meta_path.insert(0, Wall())
+    import numpy
+    numpy.Inf = numpy.inf
+    import ktrain
+    predictor = ktrain.load_predictor({folder!r})
+    texts = {texts!r}
+    print(json.dumps([predictor.get_classes(), predictor.predict_proba(texts).tolist()]))
+"""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A Keras classifier and ktrain's preprocessor."""
+
+    model: Any
+    preproc: Any
+
+    def save(self, folder: Path, **options: Any) -> SavedPredictor:
+        labels = list(self.preproc.get_classes())
+        targets = np.array([labels.index(label) for _, label in REVIEWS])
+        validation = ValidationTexts(texts=TEXTS, targets=targets)
+        facts = options.pop("facts", FACTS)
+        return save_predictor(self.model, self.preproc, folder, facts, validation, **options)
+
+
+@pytest.fixture(scope="module")
+def trained(backend, tiny_bert) -> Trained:
+    """ktrain's own preprocessor and a model that was never trained, with decided opinions."""
+    preproc = backend.ktrain.text.Transformer(str(tiny_bert), maxlen=16)
+    preproc.preprocess_train(TEXTS[:20], [label for _, label in REVIEWS[:20]], verbose=0)
+    model = preproc.get_classifier()
+    kernel = model.classifier.kernel
+    kernel.assign(np.random.default_rng(0).normal(0, 1, kernel.shape))
+    return Trained(model, preproc)
+
+
+@pytest.fixture(scope="module")
+def saved(trained, tmp_path_factory) -> SavedPredictor:
+    """Do not write to its folder."""
+    return trained.save(tmp_path_factory.mktemp("saved") / "predictor")
+
+
+def keras_probabilities(trained: Trained) -> np.ndarray:
+    from ktrain_sentiment.predictor.session import softmax
+
+    tokens = trained.preproc.get_tokenizer()(
+        TEXTS, truncation=True, max_length=16, padding=True, return_tensors="np"
+    )
+    return softmax(trained.model(dict(tokens), training=False).logits.numpy())
+
+
+def test_every_file_lies_where_its_tool_looks(saved):
+    found = set(saved.folder.files())
+    assert found >= {
+        "config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "tf_model.h5",
+        "tf_model.preproc", "model.safetensors", "onnx/model.onnx", "onnx/model_quantized.onnx",
+    }  # fmt: skip
+    assert saved.folder.manifest.is_file()
+    check_folder(saved.folder.path)
+
+
+@pytest.mark.parametrize(("engine", "tolerance"), [("fp32", 1e-5), ("int8", 0.1)])
+def test_both_engines_say_what_keras_says(saved, trained, engine, tolerance):
+    classifier = ktrain_sentiment.load(saved.folder.path, engine)
+    assert classifier.labels == ("negative", "positive")
+    np.testing.assert_allclose(
+        classifier.predict_proba(TEXTS), keras_probabilities(trained), atol=tolerance
+    )
+
+
+def test_plain_ktrain_loads_it_elsewhere_without_this_package(saved, trained, tmp_path):
+    moved = shutil.copytree(saved.folder.path, tmp_path / "moved" / "predictor")
+    done = run_code(PLAIN_KTRAIN.format(folder=str(moved), texts=TEXTS[:8]))
+    assert done.returncode == 0, done.stderr[-2000:]
+    labels, probabilities = json.loads(done.stdout.splitlines()[-1])
+    assert labels == ["negative", "positive"]
+    np.testing.assert_allclose(probabilities, keras_probabilities(trained)[:8], atol=1e-5)
+
+
+def test_the_keras_engine_says_the_same(saved, trained):
+    from ktrain_sentiment.training.keras_classifier import load_keras
+
+    classifier = load_keras(saved.folder.path)
+    np.testing.assert_allclose(
+        classifier.predict_proba(TEXTS), keras_probabilities(trained), atol=1e-5
+    )
+    assert classifier.predict(TEXTS[:1])[0].label in classifier.labels
+
+
+def test_the_manifest_says_what_was_trained_and_how_the_engines_did(saved):
+    manifest = read_manifest(saved.folder.path)
+    assert (manifest.encoder, manifest.family, manifest.maxlen) == ("minilm", "bert", 16)
+    assert manifest.metrics == {"accuracy": 0.9}
+    assert {"python", "ktrain", "tensorflow", "transformers"} <= manifest.versions.keys()
+    assert manifest.engines["fp32"]["compared_with"] == "keras"
+    assert manifest.engines["fp32"]["largest_difference"] < 1e-4
+    assert manifest.engines["int8"]["texts"] == len(TEXTS)
+
+
+def test_other_tools_find_labels_class_and_length(saved):
+    config = json.loads(saved.folder.config.read_text())
+    assert config["id2label"] == {"0": "negative", "1": "positive"}
+    assert config["architectures"] == ["BertForSequenceClassification"]
+    assert json.loads(saved.folder.tokenizer_config.read_text())["model_max_length"] == 16
+    with safe_open(saved.folder.torch_weights, "np") as weights:
+        assert weights.metadata() == {"format": "pt"}
+
+
+def test_no_folder_of_this_machine_is_written_down(saved, tiny_bert):
+    for name in saved.folder.files():
+        contents = (saved.folder.path / name).read_bytes()
+        assert str(tiny_bert).encode() not in contents, name
+        assert str(Path.home()).encode() not in contents, name
+
+
+def test_every_file_may_be_read_by_others(saved):
+    modes = {(saved.folder.path / name).stat().st_mode & 0o777 for name in saved.folder.files()}
+    assert len(modes) == 1
+
+
+def test_the_trainers_objects_are_not_changed(saved, trained, tiny_bert):
+    assert trained.preproc.model_name == str(tiny_bert)
+
+
+def test_an_existing_predictor_is_only_replaced_on_demand(trained, saved, tmp_path):
+    folder = shutil.copytree(saved.folder.path, tmp_path / "predictor")
+    with pytest.raises(InputError, match="--overwrite"):
+        trained.save(folder)
+    before = read_manifest(folder).metrics
+    trained.save(folder, overwrite=True, facts=TrainingFacts(encoder="other"))
+    assert read_manifest(folder).encoder == "other"
+    assert before == {"accuracy": 0.9}
+
+
+def test_an_engine_that_disagrees_is_not_kept_but_the_training_is(trained, tmp_path, caplog):
+    nothing_allowed = Limits(difference=0.0)
+    saved = trained.save(tmp_path / "predictor", limits=nothing_allowed)
+    assert not saved.folder.onnx_int8.exists()
+    assert "int8 engine is not kept: a probability differs" in caplog.text
+    assert not saved.manifest.engines["int8"]["kept"]
+    assert ktrain_sentiment.load(saved.folder.path).engine == "fp32"
+    with pytest.raises(PredictorError, match="no int8 engine: a probability differs"):
+        ktrain_sentiment.load(saved.folder.path, "int8")
+
+
+def test_a_failure_leaves_nothing_behind(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(trained.model, "save_pretrained", lambda folder: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trained.save(tmp_path / "predictor")
+    assert not list(tmp_path.iterdir())
+
+
+def test_exporting_again_restores_a_lost_engine(trained, saved, tmp_path):
+    lacking = trained.save(tmp_path / "lacking", limits=Limits(difference=0.0))
+    validation = ValidationTexts(texts=TEXTS)
+    again = export_again(lacking.folder.path, tmp_path / "whole", trained.model, validation)
+    assert again.folder.onnx_int8.read_bytes() == saved.folder.onnx_int8.read_bytes()
+    assert read_manifest(again.folder.path).metrics == {"accuracy": 0.9}
+    check_folder(again.folder.path)
+
+
+def test_validation_texts_must_fit():
+    with pytest.raises(PredictorError, match="at least one"):
+        ValidationTexts(texts=[])
+    with pytest.raises(PredictorError, match="2 validation texts but 1 targets"):
+        ValidationTexts(texts=["a", "b"], targets=np.array([0]))
+
+
+def test_a_preprocessor_that_plain_ktrain_could_not_load_is_refused(trained):
+    preproc = pickle.loads(pickle_preproc(trained.preproc, "x"))
+    preproc.extra = TrainingFacts(encoder="x")
+    with pytest.raises(PredictorError, match=r"ktrain_sentiment\.predictor\.saving"):
+        pickle_preproc(preproc, "x")
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_the_modules_of_a_pickle_are_found_without_opening_it(protocol):
+    value = [TrainingFacts(encoder="a"), Path("b"), TrainingFacts(encoder="c")]
+    assert "ktrain_sentiment.predictor.saving" in pickled_modules(pickle.dumps(value, protocol))
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("distilbert-base-uncased", "distilbert-base-uncased"),
+        ("sentence-transformers/all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"),
+        ("/home/ann/encoders/mine", "mine"),
+        ("./mine", "mine"),
+        ("~/mine", "mine"),
+        (r"C:\models\mine", "mine"),
+    ],
+)
+def test_an_encoders_name_loses_its_folder(given, wanted):
+    assert portable_name(given) == wanted

@@ -1,0 +1,80 @@
+"""Tokens as in training, from the `tokenizers` library alone."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ktrain_sentiment.errors import PredictorError
+from ktrain_sentiment.predictor.tokenizing import TextEncoder, pad, padding_id
+from support.reviews import make_reviews
+
+TEXTS = [*(text for text, _ in make_reviews(20)), "x " * 100, "", "ünïcödé 🙂\n\ttabs", "a" * 300]
+
+
+@pytest.fixture
+def contents(tiny_bert) -> bytes:
+    return (tiny_bert / "tokenizer.json").read_bytes()
+
+
+@pytest.mark.parametrize("maxlen", [3, 16, 128])
+def test_ids_are_those_of_transformers(tiny_bert, contents, maxlen, backend):
+    theirs = backend.transformers.AutoTokenizer.from_pretrained(tiny_bert)
+    wanted = theirs(TEXTS, truncation=True, max_length=maxlen)["input_ids"]
+    ours = TextEncoder(contents, maxlen, 0).encode(TEXTS)
+    assert [ids.tolist() for ids in ours.ids] == wanted
+
+
+def test_what_the_file_says_about_padding_and_truncation_does_not_matter(contents):
+    stale = json.loads(contents)
+    stale["truncation"] = {
+        "direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0,
+    }  # fmt: skip
+    stale["padding"] = {
+        "strategy": {"Fixed": 50}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
+        "pad_type_id": 0, "pad_token": "[PAD]",
+    }  # fmt: skip
+    encoded = TextEncoder(json.dumps(stale).encode(), 10, 0).encode(["a b c d e", "a"])
+    assert encoded.lengths.tolist() == [7, 3]
+
+
+def test_truncation_is_told(contents):
+    encoded = TextEncoder(contents, 5, 0).encode(["a b c", "a b c d"])
+    assert encoded.truncated.tolist() == [False, True]
+    assert encoded.lengths.tolist() == [5, 5]
+
+
+def test_an_endless_text_is_cut_before_it_is_tokenised(contents):
+    encoded = TextEncoder(contents, 5, 0).encode(["a " * 50_000_000])
+    assert encoded.truncated.tolist() == [True]
+    assert encoded.lengths.tolist() == [5]
+
+
+def test_half_a_surrogate_pair_spoils_nothing(contents):
+    encoder = TextEncoder(contents, 8, 0)
+    encoded = encoder.encode(["a b", "broken \ud83d emoji"])
+    assert encoded.ids[0].tolist() == encoder.encode(["a b"]).ids[0].tolist()
+
+
+@pytest.mark.parametrize("maxlen", [0, 1, 2])
+def test_no_room_for_a_token_is_refused(contents, maxlen):
+    with pytest.raises(PredictorError, match="leaves no room"):
+        TextEncoder(contents, maxlen, 0)
+
+
+@pytest.mark.parametrize("damaged", [b"", b"{}", b"\xff\xfe", b'{"model": {"type": "Evil"}}'])
+def test_a_damaged_tokenizer_is_one_line(damaged):
+    with pytest.raises(PredictorError, match=r"tokenizer\.json cannot be read"):
+        TextEncoder(damaged, 8, 0)
+
+
+def test_padding_fills_short_rows_and_masks_them():
+    ids, mask = pad([np.array([5, 6, 7]), np.array([8])], padding_id=1)
+    assert ids.tolist() == [[5, 6, 7], [8, 1, 1]]
+    assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+
+
+def test_the_padding_id_comes_from_the_config_first():
+    assert padding_id(b'{"padding": {"pad_id": 7}}', {"pad_token_id": 1}) == 1
+    assert padding_id(b'{"padding": {"pad_id": 7}}', {"pad_token_id": None}) == 7
+    assert padding_id(b"{}", {}) == 0
