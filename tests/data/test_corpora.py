@@ -99,7 +99,7 @@ def test_pip_fetches_the_archive_once(archive, small_corpora, tmp_path, monkeypa
     (index / "vaderSentiment-3.3.2.tar.gz").write_bytes(archive)
     monkeypatch.setattr(corpora, "SHA256", hashlib.sha256(archive).hexdigest())
     monkeypatch.setenv("PIP_FIND_LINKS", index.as_uri())
-    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "1")
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip reads it the other way round
     path = corpora.corpus_path("tweets")
     assert pd.read_parquet(path)["text"].tolist() == ["Yay", "No", "Ok"]
     monkeypatch.setattr(corpora, "_fetch", lambda: pytest.fail("fetched again"))
