@@ -9,8 +9,7 @@ import pandas as pd
 
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.data.columns import MOST_LABELS, Columns, choose_columns, choose_text_column
-from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL
+from ktrain_sentiment.data.columns import MOST_LABELS, choose_columns, choose_text_column
 from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts
 from ktrain_sentiment.data.labels import relabel
 from ktrain_sentiment.data.rows import select_rows
@@ -18,7 +17,6 @@ from ktrain_sentiment.data.sources import read_source
 from ktrain_sentiment.data.splitfiles import is_prepared, read_prepared
 from ktrain_sentiment.data.table import Table, plain_column
 from ktrain_sentiment.data.values import to_strings
-from ktrain_sentiment.data.wording import count
 from ktrain_sentiment.errors import DataError
 
 
@@ -80,21 +78,10 @@ def keep_rows(texts: LabelledTexts, *, lenient: bool = False) -> LabelledTexts:
     """
     if texts.is_final:
         return texts
-    config, frame, notes = texts.config, texts.frame, texts.notes
-    if config.data in CORPORA and not config.neutral:
-        neutral = frame["label"] == NEUTRAL
-        frame = frame[~neutral]
-        notes = (
-            *notes,
-            f"left out {count(int(neutral.sum()), 'neutral row')} (--neutral keeps them)",
-        )
-    selection = select_rows(texts, frame, lenient=lenient)
+    selection = select_rows(texts, lenient=lenient)
     _check_classes(selection.frame, texts, selection.notes)
-    return replace(
-        texts,
-        frame=selection.frame.reset_index(drop=True),
-        notes=(*notes, *selection.notes),
-    )
+    frame = selection.frame.reset_index(drop=True)
+    return replace(texts, frame=frame, notes=(*texts.notes, *selection.notes))
 
 
 def read_texts(config: DataConfig) -> pd.DataFrame:
@@ -144,6 +131,3 @@ def _check_classes(frame: pd.DataFrame, texts: LabelledTexts, left_out: list[str
             f"{where}: {kinds:,} different labels in {len(frame):,} rows; wanted a few classes "
             "(choose another --label-column, or join them with --map)"
         )
-
-
-__all__ = ["Columns", "keep_rows", "read_labelled", "read_rows", "read_texts"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.data.findings import Example, Finding, examples
+from ktrain_sentiment.data.findings import EXAMPLES, Example, Finding, examples
 from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.data.leaks import Leak, leaks
 from ktrain_sentiment.data.similar import LEAST_SHARED, similar_groups
@@ -22,97 +24,79 @@ def check_repeats(frame: pd.DataFrame) -> list[Finding]:
     Args:
         frame: Columns `text`, `label` and `row`, none of them missing.
     """
-    exact = np.asarray(frame.duplicated("text"))
-    keys = [near_key(text) for text in frame["text"]]
-    codes, distinct = _numbered(keys)
-    near = np.asarray(pd.Series(codes).duplicated()) & ~exact
+    codes, distinct = _numbered([near_key(text) for text in frame["text"]])
     groups = similar_groups(distinct)
-    similar = groups[codes] != codes
-    first_of_code = np.unique(codes, return_index=True)[1].astype(np.int64)
+    exact = np.asarray(frame.duplicated("text"))
+    near = np.asarray(pd.Series(codes).duplicated()) & ~exact
+    similar = (groups[codes] != codes) & ~exact & ~near
+    rows = _Rows(frame, codes, np.unique(codes, return_index=True)[1].astype(np.int64))
     return [
-        *_repeats(frame, exact, codes, first_of_code),
-        *_near_repeats(frame, near, codes, first_of_code),
-        *_similar(frame, similar & ~exact & ~near, groups[codes], first_of_code),
+        *_repeats(rows, exact),
+        *_near_repeats(rows, near),
+        *_similar(replace(rows, codes=groups[codes]), similar),
         *_contradictions(frame, codes),
     ]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows with the code of each one's text, and the first row of each code."""
+
+    frame: pd.DataFrame
+    codes: Codes
+    first: Codes
+
+    def finding(
+        self, hit: NDArray[np.bool_], check: str, summary: str, advice: str
+    ) -> list[Finding]:
+        """A finding about some rows, whose examples name the row that they repeat; or none."""
+        if not hit.any():
+            return []
+        rows = int(hit.sum())
+        said = f"{count(rows, 'row')} {summary}"
+        shown = tuple(self._example(int(position)) for position in np.flatnonzero(hit)[:EXAMPLES])
+        return [Finding(check, said, rows, len(self.frame), "note", advice, shown)]
+
+    def _example(self, position: int) -> Example:
+        row = self.frame.iloc[position]
+        earlier = self.frame.iloc[int(self.first[self.codes[position]])]
+        said = f": {shorten(earlier['text'])}" if earlier["text"] != row["text"] else ""
+        return Example(int(row["row"]), shorten(row["text"]), f"row {earlier['row']}{said}")
+
+
+def _repeats(rows: _Rows, hit: NDArray[np.bool_]) -> list[Finding]:
+    most = int(rows.frame["text"].value_counts().iloc[0]) if hit.any() else 0
+    return rows.finding(
+        hit,
+        "repeated texts",
+        f"whose text stands before, word for word; the commonest {most:,} times",
+        "left out unless --duplicates keep (where the label is the same too)",
+    )
+
+
+def _near_repeats(rows: _Rows, hit: NDArray[np.bool_]) -> list[Finding]:
+    return rows.finding(
+        hit,
+        "near repeats",
+        "whose text stands before but for case, spacing, links, mentions or a final stop",
+        "they stay in one split; --duplicates drop-near leaves them out",
+    )
+
+
+def _similar(rows: _Rows, hit: NDArray[np.bool_]) -> list[Finding]:
+    return rows.finding(
+        hit,
+        "similar texts",
+        f"that share {LEAST_SHARED:.0%} or more of their words with a text before",
+        "templates and quotes look like this; if they come from one author or thread, keep that "
+        "together with --group",
+    )
 
 
 def _numbered(keys: list[str]) -> tuple[Codes, list[str]]:
     """A number for each key, from 0 in the order of first sight, and the key of each number."""
     codes, distinct = pd.factorize(np.array(keys, dtype=object))
     return np.asarray(codes, dtype=np.int64), distinct.tolist()
-
-
-def _repeats(
-    frame: pd.DataFrame, exact: NDArray[np.bool_], codes: Codes, first: Codes
-) -> list[Finding]:
-    if not exact.any():
-        return []
-    most = frame["text"].value_counts().head(1)
-    return [
-        Finding(
-            check="repeated texts",
-            summary=f"{count(int(exact.sum()), 'row')} whose text stands before, word for word; "
-            f"the commonest {most.iloc[0]:,} times",
-            rows=int(exact.sum()),
-            of=len(frame),
-            weight="note",
-            advice="left out unless --duplicates keep (where the label is the same too)",
-            examples=_with_first(frame, exact, codes, first),
-        )
-    ]
-
-
-def _near_repeats(
-    frame: pd.DataFrame, near: NDArray[np.bool_], codes: Codes, first: Codes
-) -> list[Finding]:
-    if not near.any():
-        return []
-    return [
-        Finding(
-            check="near repeats",
-            summary=f"{count(int(near.sum()), 'row')} whose text stands before but for case, "
-            "spacing, links, mentions or a final stop",
-            rows=int(near.sum()),
-            of=len(frame),
-            weight="note",
-            advice="they stay in one split; --duplicates drop-near leaves them out",
-            examples=_with_first(frame, near, codes, first),
-        )
-    ]
-
-
-def _similar(
-    frame: pd.DataFrame, similar: NDArray[np.bool_], codes: Codes, first: Codes
-) -> list[Finding]:
-    if not similar.any():
-        return []
-    return [
-        Finding(
-            check="similar texts",
-            summary=f"{count(int(similar.sum()), 'row')} that share {LEAST_SHARED:.0%} or more of "
-            "their words with a text before",
-            rows=int(similar.sum()),
-            of=len(frame),
-            weight="note",
-            advice="templates and quotes look like this; if they come from one author or thread, "
-            "keep that together with --group",
-            examples=_with_first(frame, similar, codes, first),
-        )
-    ]
-
-
-def _with_first(
-    frame: pd.DataFrame, hit: NDArray[np.bool_], codes: Codes, first: Codes
-) -> tuple[Example, ...]:
-    """Examples that name the row that they repeat, and its text where that differs."""
-    found = []
-    for position in np.flatnonzero(hit)[:5]:
-        text, row = frame["text"].iloc[position], int(frame["row"].iloc[position])
-        earlier = frame.iloc[int(first[codes[position]])]
-        said = f": {shorten(earlier['text'])}" if earlier["text"] != text else ""
-        found.append(Example(row, shorten(text), f"row {earlier['row']}{said}"))
-    return tuple(found)
 
 
 def _contradictions(frame: pd.DataFrame, codes: Codes) -> list[Finding]:
@@ -185,7 +169,7 @@ def _similar_leak(
     total: int,
 ) -> Finding:
     shown = []
-    for position in np.flatnonzero(hit)[:5]:
+    for position in np.flatnonzero(hit)[:EXAMPLES]:
         row = joined.iloc[position]
         there = joined.iloc[int(first[groups[position]])]
         remark = f"row {there['row']} of train: {shorten(there['text'])}"

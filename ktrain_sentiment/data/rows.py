@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL
 from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import absent, several_labels, split_labels
 from ktrain_sentiment.data.textkeys import near_codes
@@ -41,20 +40,19 @@ class Selection:
             self.frame = self.frame[~unwanted]
 
 
-def select_rows(texts: LabelledTexts, frame: pd.DataFrame, *, lenient: bool = False) -> Selection:
+def select_rows(texts: LabelledTexts, *, lenient: bool = False) -> Selection:
     """Leave out the rows that cannot be used or that the configuration does not want.
 
     Args:
-        texts: What was read: its configuration says what to leave out.
-        frame: Its rows, or those of them that are in question; missing values allowed.
+        texts: What was read, gaps and all; its configuration says what to leave out.
         lenient: Labels that `--drop-labels` names need not occur.
 
     Raises:
         DataError: `--drop-labels` names a label that no row has.
     """
     config = texts.config
-    selection = Selection(frame, by=["split"] if texts.is_split else [])
-    selection.leave_out(is_blank(frame["text"]), "without text")
+    selection = Selection(texts.frame, by=["split"] if texts.is_split else [])
+    selection.leave_out(is_blank(texts.frame["text"]), "without text")
     selection.leave_out(is_blank(selection.frame["label"]), "without label")
     _drop_labels(selection, config, None if lenient else texts.source)
     separators = several_labels(selection.frame["label"])
@@ -73,8 +71,6 @@ def wanted_labels(texts: LabelledTexts) -> pd.Series[bool]:
     """Rows whose label the configuration does not leave out; those without label among them."""
     config, labels = texts.config, texts.frame["label"]
     wanted = ~labels.isin(config.drop_labels)
-    if config.data in CORPORA and not config.neutral:
-        wanted &= labels != NEUTRAL
     if config.multi_label == "drop":
         wanted &= several_labels(labels) == ""
     counts = labels[wanted].value_counts()

@@ -12,12 +12,13 @@ import pandas as pd
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import structured
-from ktrain_sentiment.data.corpora import CORPORA, corpus_path
+from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL, corpus_path
 from ktrain_sentiment.data.delimited import Layout, read_delimited
 from ktrain_sentiment.data.folders import read_class_folders
 from ktrain_sentiment.data.hub import read_hub
 from ktrain_sentiment.data.opening import bare_suffix, near_name
 from ktrain_sentiment.data.table import Table
+from ktrain_sentiment.data.wording import count
 from ktrain_sentiment.data.workbook import read_workbook
 from ktrain_sentiment.errors import DataError
 
@@ -40,7 +41,7 @@ def read_source(config: DataConfig) -> Table:
         return read_hub(name.removeprefix(_HUB), config.hub_config)
     path = Path(name).expanduser()
     if name in CORPORA and not path.is_file():
-        return replace(read_file(corpus_path(name), config), source=name)
+        return _read_corpus(name, config)
     if path.is_dir():
         return read_class_folders(path, config.encoding)
     if not path.exists() and glob.has_magic(name):
@@ -48,6 +49,17 @@ def read_source(config: DataConfig) -> Table:
     if not path.exists() and path.name == name and not path.suffix and not near_name(path):
         raise DataError(f"{name}: no such file, and no corpus; corpora: {', '.join(CORPORA)}")
     return read_file(path, config)
+
+
+def _read_corpus(name: str, config: DataConfig) -> Table:
+    """A named corpus, without the sentences that are neither negative nor positive."""
+    table = replace(read_file(corpus_path(name), config), source=name)
+    if config.neutral:
+        return table
+    kept = (table.frame["label"] != NEUTRAL).to_numpy()
+    left_out = count(int((~kept).sum()), "neutral row")
+    table = replace(table, frame=table.frame[kept].reset_index(drop=True), rows=table.rows[kept])
+    return table.with_notes(f"left out {left_out} (--neutral keeps them)")
 
 
 def read_file(path: Path, config: DataConfig) -> Table:

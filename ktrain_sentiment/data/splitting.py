@@ -34,8 +34,8 @@ def split(texts: LabelledTexts, config: SplitConfig) -> Splits:
             file given for a split cannot be read.
         ConfigError: The source is divided already and the configuration says otherwise.
     """
-    frames, notes = _frames(texts, config)
-    named = dict(zip(SPLIT_NAMES, frames, strict=True))
+    named = dict(zip(SPLIT_NAMES, _frames(texts, config), strict=True))
+    notes: list[str] = []
     if config.leaks == "drop" and not _is_leakproof(config, texts):
         named, dropped = drop_leaks(named)
         notes += dropped
@@ -95,7 +95,7 @@ class _Rows:
         return np.asarray(pd.factorize(self.frame[group])[0], dtype=np.int64)
 
 
-def _frames(texts: LabelledTexts, config: SplitConfig) -> tuple[list[pd.DataFrame], list[str]]:
+def _frames(texts: LabelledTexts, config: SplitConfig) -> list[pd.DataFrame]:
     """The frames of train, validation and test, by whichever way decides."""
     given = {name: _from_file(texts, config, name) for name in _HELD_OUT}
     shares = [0.0 if given[name] is not None else getattr(config, name) for name in _HELD_OUT]
@@ -109,7 +109,7 @@ def _frames(texts: LabelledTexts, config: SplitConfig) -> tuple[list[pd.DataFram
         frames[position] = frames[position] if own is None else own
     if texts.is_split:
         frames = [frame.drop(columns="split", errors="ignore") for frame in frames]
-    return frames, []
+    return frames
 
 
 def _from_file(texts: LabelledTexts, config: SplitConfig, name: str) -> pd.DataFrame | None:

@@ -87,8 +87,8 @@ def test_the_neutral_band_is_left_out_unless_it_is_wanted(archive, small_corpora
 
 def test_a_file_with_the_name_of_a_corpus_is_the_file(small_corpora, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "tweets").write_text("text,label\nmine,good\nyours,bad\n")
-    assert read_labelled(DataConfig(data="tweets")).labels == ("bad", "good")
+    (tmp_path / "tweets").write_text("text,label\nmine,good\nyours,neutral\n")
+    assert read_labelled(DataConfig(data="tweets")).labels == ("good", "neutral")
 
 
 def test_pip_fetches_the_archive_once(archive, small_corpora, tmp_path, monkeypatch):
