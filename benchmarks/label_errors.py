@@ -6,13 +6,15 @@
 Flips a share of the labels, gets out-of-fold probabilities from models that see the flipped labels
 only, ranks the rows by how badly their label fits, and counts the flips among the first rows.
 `words` is TF-IDF with logistic regression, `encoder` logistic regression on the frozen encoder's
-mean-pooled states, `both` the mean of the two. Fine-tuning trains one model a fold: minutes.
+mean-pooled states. Fine-tuning trains one model a fold: minutes. `words + fine-tuned` is what
+inspect_errors.py does for a run: two models that doubt a label together.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -63,6 +65,9 @@ class Settings:
     learning_rate: float = 8e-5
     """Learning rate of fine-tuning."""
 
+    keep: Path | None = None
+    """Folder for each fold's probabilities, so that a stopped benchmark goes on from there."""
+
 
 @dataclass(frozen=True)
 class Flipped:
@@ -100,7 +105,9 @@ def on_folds(rows: Flipped, predict: Callable[[Ints, Ints], Floats]) -> Floats:
     parts = []
     for k in np.unique(rows.fold):
         asked = np.flatnonzero(rows.fold == k)
+        start = time.perf_counter()
         parts.append((asked, predict(np.flatnonzero(rows.fold != k), asked)))
+        print(f"fold {k + 1}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     return gather(parts, len(rows.texts))
 
 
@@ -173,6 +180,9 @@ def fine_tuned(rows: Flipped, settings: Settings) -> Floats:
     config = TrainConfig(epochs=settings.epochs, seed=settings.seed)
 
     def predict(known: Ints, asked: Ints) -> Floats:
+        kept = settings.keep and settings.keep / f"fine-tuned-{settings.seed}-{asked[0]}.npy"
+        if kept and kept.is_file():
+            return np.asarray(np.load(kept))
         # The best epoch is chosen on rows that are neither learned nor asked about.
         chosen_on, learned = known[: len(known) // 20], known[len(known) // 20 :]
         parts = [frame.iloc[part].reset_index(drop=True) for part in (learned, chosen_on, asked)]
@@ -181,7 +191,11 @@ def fine_tuned(rows: Flipped, settings: Settings) -> Floats:
         session = open_session(folder, splits, text, config, ComputeConfig())
         with tempfile.TemporaryDirectory() as scratch:
             fit(session, settings.learning_rate, Checkpoints(Path(scratch) / "c"), quiet=True)
-        return np.asarray(predict_proba(session, splits.test), dtype=np.float64)
+        table = np.asarray(predict_proba(session, splits.test), dtype=np.float64)
+        if kept:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            np.save(kept, table)
+        return table
 
     return on_folds(rows, predict)
 
@@ -204,16 +218,21 @@ def judge(rows: Flipped, table: Floats, looked_at: float) -> dict[str, float]:
 
 def main(settings: Settings) -> None:
     """Run what was asked for, show a table, and end with one JSON line."""
+    from ktrain_sentiment.evaluation.second_opinion import pooled
+
     rows = flip(settings)
     results: dict[str, dict[str, float]] = {}
     tables: dict[str, Floats] = {}
     makers: dict[str, Callable[[], Floats]] = {
         "words": lambda: words(rows),
         "encoder": lambda: frozen(rows, settings.encoder),
-        "both": lambda: (tables["words"] + tables["encoder"]) / 2,
+        "words + encoder": lambda: pooled(rows.given, tables["encoder"], tables["words"]),
     }
     if settings.fine_tune:
         makers["fine-tuned"] = lambda: fine_tuned(rows, settings)
+        makers["words + fine-tuned"] = lambda: pooled(
+            rows.given, tables["fine-tuned"], tables["words"]
+        )
     for name, make in makers.items():
         start = time.perf_counter()
         tables[name] = make()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.explanation import (
@@ -24,6 +25,7 @@ from ktrain_sentiment.evaluation.label_noise import (
     label_error_table,
 )
 from ktrain_sentiment.evaluation.losses import top_losses
+from ktrain_sentiment.evaluation.second_opinion import pooled
 from ktrain_sentiment.evaluation.slices import Slice, by_length, by_repetition, group, judge_slices
 from ktrain_sentiment.evaluation.telling_words import Confusion, confusions
 from ktrain_sentiment.prediction import Classifier
@@ -61,6 +63,7 @@ def review(
     *,
     explained: int = 10,
     share: float = USUAL_SHARE,
+    second: ArrayLike | None = None,
 ) -> Review:
     """Sort the mistakes on rows that the model was not trained on.
 
@@ -69,11 +72,14 @@ def review(
         classifier: Explains its predictions; None leaves explanations out.
         explained: How many rows of each of the two lists are explained.
         share: Share of wrong labels that is believed in, 0 to 1.
+        second: Probabilities of another classifier that did not learn these rows either, to doubt
+            labels together, shape (n, classes).
     """
-    noise = find_label_errors(judged.y_true, judged.probabilities, judged.labels, share=share)
-    everything = label_error_table(
-        noise, judged.texts, judged.y_true, judged.probabilities, rows=judged.rows
-    )
+    table = judged.probabilities
+    if second is not None:
+        table = pooled(judged.y_true, table, second)
+    noise = find_label_errors(judged.y_true, table, judged.labels, share=share)
+    everything = label_error_table(noise, judged.texts, judged.y_true, table, rows=judged.rows)
     doubtful = everything[everything["doubted"]].reset_index(drop=True)
     losses = model_errors(judged, noise)
     found = Review(

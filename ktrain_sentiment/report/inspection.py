@@ -22,7 +22,14 @@ from ktrain_sentiment.files import refuse_existing, staged_file
 from ktrain_sentiment.inference.finding import find_predictor
 from ktrain_sentiment.report.embedding import open_embedder
 from ktrain_sentiment.report.opening import AS_USUAL, Opening, open_classifier
-from ktrain_sentiment.report.subject import Subject, from_predictor, from_run, is_run, out_of_fold
+from ktrain_sentiment.report.subject import (
+    Subject,
+    from_predictor,
+    from_run,
+    is_run,
+    out_of_fold,
+    second_opinion,
+)
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.settings import from_flat, read_settings
 
@@ -127,7 +134,9 @@ def inspect(
     if explained and classifier is None and subject.predictor is not None:
         classifier = open_classifier(subject.predictor, opening)
     asked = classifier if explained else None
-    found = review(subject.judged, asked, explained=explained, share=share)
+    found = review(
+        subject.judged, asked, explained=explained, share=share, second=second_opinion(subject)
+    )
     losses, doubtful = found.losses, found.doubtful.drop(columns="doubted").assign(**{COLUMN: ""})
     if neighbours:
         losses = _with_neighbours(losses, subject, neighbours)

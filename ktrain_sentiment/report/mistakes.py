@@ -99,8 +99,8 @@ def _doubtful(found: Review) -> list[Content]:
     ]
     said = (
         f"If {wording.share(found.noise.share)} of all labels are wrong, each of these is more "
-        "likely a wrong label than a mistake of the model, which never saw the row and is all but "
-        "certain of another one (confident learning). Only a person can tell: inspect_errors.py "
+        "likely a wrong label than a mistake: the model and TF-IDF, which both never saw the row, "
+        "are together all but certain of another one. Only a person can tell: inspect_errors.py "
         f"writes the list as a CSV to correct, and takes it back.{more}"
     )
     return [title, paragraph(said), element("ol", *items, class_="texts")]

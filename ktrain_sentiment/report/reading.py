@@ -17,11 +17,11 @@ import yaml
 from ktrain_sentiment.data import SPLIT_NAMES
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.abstention import coverage_curve
-from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines
+from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines, tfidf_logistic
 from ktrain_sentiment.evaluation.comparison import Comparison, compare
 from ktrain_sentiment.evaluation.judged import JudgedRows, encode, from_frame
 from ktrain_sentiment.evaluation.metrics import evaluate
-from ktrain_sentiment.evaluation.review import review, usual_slices
+from ktrain_sentiment.evaluation.review import Review, review, usual_slices
 from ktrain_sentiment.evaluation.temperature import (
     Calibration,
     apply_temperature,
@@ -63,7 +63,6 @@ def read_run(
     judged, frames = read_judged(run, split), _read_splits(run)
     if baselines is None:
         baselines = _fit_baselines(frames["train"], judged)
-    validation = read_judged(run, "validation") if run.predictions("validation").is_file() else None
     return ReportFacts(
         title=folder.resolve().name,
         split=split,
@@ -76,13 +75,25 @@ def read_run(
         calibration=_read_calibration(judged, figures) if split == "test" else None,
         coverage=coverage_curve(judged.y_true, judged.probabilities),
         slices=usual_slices(judged),
-        errors=review(validation, classifier) if validation is not None else None,
+        errors=_review_validation(run, frames["train"], classifier),
         speed=measure(classifier, judged.texts, run.predictor) if classifier is not None else None,
         settings=yaml.safe_load(run.config.read_text("utf-8")),
         versions=figures.get("versions", {}),
         created=_modified(run.metrics),
         predictor=str(run.predictor),
     )
+
+
+def _review_validation(
+    run: RunFolder, train: pd.DataFrame, classifier: Classifier | None
+) -> Review | None:
+    """The mistakes on validation rows, labels being doubted together with a linear model."""
+    if not run.predictions("validation").is_file():
+        return None
+    judged = read_judged(run, "validation")
+    train_y = encode(train["label"], judged.labels)
+    second = tfidf_logistic(train["text"].tolist(), train_y, judged.texts, len(judged.labels))
+    return review(judged, classifier, second=second)
 
 
 def read_judged(run: RunFolder, split: str) -> JudgedRows:

@@ -206,18 +206,47 @@ def out_of_fold(texts: LabelledTexts, seed: int = 0) -> Subject:
             "--predictor"
         )
     y_true = encode(frame["label"], labels)
-    wanted = [len(frame) // FOLDS] * (FOLDS - 1)
-    fold = stratified(y_true, near_codes(frame["text"]), wanted, seed)
-    parts = [_predict_fold(frame, y_true, fold == k, len(labels)) for k in range(FOLDS)]
+    table = _on_folds(frame, y_true, len(labels), seed)
     return Subject(
         name="TF-IDF + logistic regression",
         source=texts.source,
-        judged=judge(frame, gather(parts, len(frame)), labels),
+        judged=judge(frame, table, labels),
         notes=(
             f"no --predictor: each row is judged by TF-IDF and logistic regression that did not "
             f"see it ({FOLDS} folds)",
         ),
     )
+
+
+def second_opinion(subject: Subject) -> Floats | None:
+    """What TF-IDF and logistic regression say of a subject's rows, without having seen them.
+
+    Fitted on the rows that the subject's model was trained on where those are known and others,
+    else on folds of the subject's own rows.
+
+    Returns:
+        Shape (n, classes); None for a subject that is this model itself, for rows that are too few
+        to fold, and where scikit-learn is not installed.
+    """
+    judged, classes = subject.judged, len(subject.judged.labels)
+    if subject.predictor is None and subject.classifier is None:
+        return None
+    if subject.train is not None and subject.split in {"validation", "test"}:
+        train_y = encode(subject.train["label"], judged.labels)
+        return tfidf_logistic(subject.train["text"].tolist(), train_y, judged.texts, classes)
+    if np.bincount(judged.y_true, minlength=classes).min() < FOLDS:
+        return None
+    try:
+        return _on_folds(judged.frame, judged.y_true, classes, seed=0)
+    except DataError:
+        return None
+
+
+def _on_folds(frame: pd.DataFrame, y_true: Classes, classes: int, seed: int) -> Floats:
+    wanted = [len(frame) // FOLDS] * (FOLDS - 1)
+    fold = stratified(y_true, near_codes(frame["text"]), wanted, seed)
+    parts = [_predict_fold(frame, y_true, fold == k, classes) for k in range(FOLDS)]
+    return gather(parts, len(frame))
 
 
 def _predict_fold(
