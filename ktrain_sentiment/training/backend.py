@@ -22,6 +22,7 @@ from typing import Any
 
 from ktrain_sentiment.config import ComputeConfig
 from ktrain_sentiment.errors import ConfigError, require
+from ktrain_sentiment.training.fast.compiled import compiled_folder, with_cache_flag
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +118,10 @@ def prepare_environment() -> None:
     os.environ.setdefault("USE_TORCH", "0")
     # The tokenizers library warns about forks that data pipelines make.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    # XLA compiles the fast kernels once for each batch shape, two seconds each: kept on disk.
+    os.environ["TF_XLA_FLAGS"] = with_cache_flag(
+        os.environ.get("TF_XLA_FLAGS", ""), compiled_folder(cpu_flags())
+    )
 
 
 def import_ktrain() -> Untyped:

@@ -70,7 +70,12 @@ class Acceleration:
 
 
 def accelerate(
-    backend: Backend, model: Untyped, *, bfloat16: bool | None = None, fuse: bool = True
+    backend: Backend,
+    model: Untyped,
+    *,
+    bfloat16: bool | None = None,
+    fuse: bool = True,
+    first_only: bool = True,
 ) -> Acceleration:
     """Let a transformers sequence classifier train with the fast kernels.
 
@@ -82,6 +87,7 @@ def accelerate(
         model: A transformers TensorFlow model; unknown ones are left alone, and the result says so.
         bfloat16: Multiply matrices in bfloat16; by default when that is the backend's precision.
         fuse: Let XLA compile the element-wise chains, a few seconds for each new batch shape.
+        first_only: Let the last layer compute only the token that the classifier reads.
     """
     family, reason = _family(backend, model)
     done = Acceleration(model, family, reason)
@@ -93,7 +99,7 @@ def accelerate(
     tf = backend.tf
     steps = _steps(tf, tf.bfloat16 if bfloat16 else tf.float32, fuse)
     stack = (_distilbert_stack if family == "DistilBert" else _bert_stack)(backend, model)
-    _replace_call(tf, stack, steps, _generator(tf, model), done)
+    _replace_call(tf, stack, steps, _generator(tf, model), first_only, done)
     return done
 
 
@@ -204,7 +210,12 @@ def _generator(tf: Untyped, model: Untyped) -> Untyped:
 
 
 def _replace_call(
-    tf: Untyped, stack: Stack, steps: Operations, generator: Untyped, done: Acceleration
+    tf: Untyped,
+    stack: Stack,
+    steps: Operations,
+    generator: Untyped,
+    first_only: bool,
+    done: Acceleration,
 ) -> None:
     """Put the fast stack in the place of the owner's `call`, while training only."""
     owner, original = stack.owner, stack.owner.call
@@ -219,9 +230,8 @@ def _replace_call(
         states, mask, *_ = asked.values()
         seeds = generator.uniform_full_int((len(stack.layers) * SEEDS_A_LAYER, 2), dtype=tf.uint32)
         hidden = stack.mask_of(mask)
-        return stack.result_of(
-            run_layers(steps, stack.layers, states, hidden, seeds, training=True, first_only=True)
-        )
+        last = run_layers(steps, stack.layers, states, hidden, seeds, True, first_only)
+        return stack.result_of(last)
 
     call.__signature__ = signature  # type: ignore[attr-defined]
     owner.call = tf.autograph.experimental.do_not_convert(call)

@@ -1,12 +1,14 @@
 """The fast kernels compute what transformers' own layers compute, forward and backward."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from ktrain_sentiment.config import ComputeConfig
-from ktrain_sentiment.training.backend import Backend, open_backend
+from ktrain_sentiment.training.backend import Backend, cpu_flags, open_backend
+from ktrain_sentiment.training.fast.compiled import FLAG, compiled_folder, with_cache_flag
 from ktrain_sentiment.training.fast.elementwise import Elementwise
 from ktrain_sentiment.training.kernels import accelerate
 
@@ -90,6 +92,10 @@ def test_logits_and_all_gradients_are_those_of_the_untouched_model(
 @pytest.mark.parametrize("family", ["Bert", "DistilBert"])
 def test_without_xla_the_result_is_the_same(backend: Backend, family: str) -> None:
     assert_same_step(backend, make_model(backend, family), make_batch(), fuse=False)
+
+
+def test_the_last_layer_may_compute_all_tokens_with_the_same_result(backend: Backend) -> None:
+    assert_same_step(backend, make_model(backend, "Bert"), make_batch(), first_only=False)
 
 
 def test_every_length_from_2_to_64_agrees(backend: Backend) -> None:
@@ -282,3 +288,24 @@ def test_gradients_go_through_the_same_mask_as_the_values(backend: Backend) -> N
     step = 1e-2
     ahead, behind = value(product + step * direction), value(product - step * direction)
     np.testing.assert_allclose(slope, (ahead - behind) / (2 * step), rtol=1e-2)
+
+
+# What XLA compiled
+
+
+def test_compiled_chains_are_kept_apart_for_other_cpus() -> None:
+    assert compiled_folder({"avx2"}) == compiled_folder(["avx2"])
+    assert compiled_folder({"avx2"}) != compiled_folder({"avx2", "amx_bf16"})
+
+
+def test_flags_that_the_user_gave_stay(tmp_path: Path) -> None:
+    assert with_cache_flag("", tmp_path) == f"{FLAG}={tmp_path}"
+    assert with_cache_flag("--other", tmp_path) == f"--other {FLAG}={tmp_path}"
+    assert with_cache_flag(f"{FLAG}=/mine", tmp_path) == f"{FLAG}=/mine"
+
+
+def test_a_second_process_finds_what_the_first_compiled(backend: Backend) -> None:
+    Elementwise(backend.tf, backend.tf.float32).normalise(
+        backend.tf.ones((7, 13)), backend.tf.ones(13), backend.tf.zeros(13), epsilon=1e-6
+    )
+    assert list(compiled_folder(cpu_flags()).glob("*.pb"))

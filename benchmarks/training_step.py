@@ -1,0 +1,188 @@
+"""How long one training step takes, lever by lever, with PyTorch beside it, turn by turn.
+
+    python benchmarks/training_step.py
+    python benchmarks/training_step.py --encoder distilbert-base-uncased --length 64
+    python benchmarks/training_step.py --variants pytorch-bf16 kernels-bf16 first-token all-levers
+
+Each variant is a process that waits for its turn; in each round each takes a few steps. PyTorch
+lives in an environment of its own, which is made once (`--peer`). Prints a table, then one JSON
+line. Processor seconds hold still when others use the machine; wall times do not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ktrain_sentiment.cli import run
+from ktrain_sentiment.config import ScriptFlags
+from ktrain_sentiment.encoders import resolve
+from ktrain_sentiment.errors import ConfigError
+
+WORKERS = Path(__file__).parent / "workers"
+PEER = ("torch==2.13.0", "transformers==5.23.0")
+BEST = ("fast", "bf16", "sparse")
+
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "pytorch-fp32": ("float32",),
+    "pytorch-bf16": (),
+    "pytorch-bf16-frozen": ("frozen",),
+    "keras-fp32": (),
+    "keras-rewrite": ("rewrite",),
+    "kernels-unfused": ("fast", "all", "unfused"),
+    "kernels-fp32": ("fast", "all"),
+    "kernels-bf16": ("fast", "all", "bf16"),
+    "first-token": ("fast", "bf16"),
+    "all-levers": BEST,
+    "all-levers-clip": (*BEST, "clip"),
+    "all-levers-frozen": (*BEST, "frozen"),
+}
+"""What each variant asks of its worker; PyTorch's names say whose they are."""
+
+MAIN = ("pytorch-bf16", "pytorch-bf16-frozen", "keras-rewrite", "all-levers", "all-levers-frozen")
+"""What is measured unless asked otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags(ScriptFlags):
+    """What to measure."""
+
+    encoder: str = "minilm"
+    """A hub name, a local folder, or minilm."""
+
+    batch_size: int = 32
+    """Texts a step."""
+
+    length: int = 32
+    """Tokens a text."""
+
+    rounds: int = 6
+    """How often each variant has its turn."""
+
+    steps: int = 5
+    """Steps a turn."""
+
+    variants: tuple[str, ...] = MAIN
+    """What to measure: any of the names in VARIANTS; each holds about 1.5 GB of memory."""
+
+    peer: Path = Path("~/.cache/ktrain-sentiment/peer-environment")
+    """Environment of PyTorch, made when it is missing; takes some minutes and 1 GB."""
+
+
+class Worker:
+    """A process that takes steps when it is asked to."""
+
+    def __init__(self, name: str, command: list[str]) -> None:
+        """Start it; `wait` until it is ready."""
+        self.name = name
+        self.walls: list[float] = []
+        self.cpus: list[float] = []
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, env={**os.environ, "PYTHONPATH": str(WORKERS.parents[1])},
+        )  # fmt: skip
+
+    def wait(self) -> None:
+        """Until the worker has warmed up."""
+        while (line := self._read()) != "ready\n":
+            if not line:
+                raise RuntimeError(f"{self.name}: its process ended before its first step")
+
+    def take(self, steps: int) -> None:
+        """Take some steps and keep their times."""
+        assert self._process.stdin is not None
+        print(steps, file=self._process.stdin, flush=True)
+        times = json.loads(self._read())
+        self.walls += times["walls"]
+        self.cpus.append(times["cpu"] / steps)
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+    def figures(self) -> dict[str, float]:
+        """Milliseconds a step."""
+        return {
+            "median_ms": round(1000 * statistics.median(self.walls), 1),
+            "fastest_ms": round(1000 * min(self.walls), 1),
+            "processor_ms": round(1000 * statistics.median(self.cpus), 1),
+        }
+
+
+def peer_python(home: Path) -> Path:
+    """The interpreter of an environment that has PyTorch, made with plain pip when missing."""
+    home = home.expanduser()
+    python = home / "bin" / "python"
+    if not (home / "complete").exists():
+        print(f"making an environment with {', '.join(PEER)} in {home}", file=sys.stderr)
+        venv.create(home, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PEER], check=True)
+        (home / "complete").touch()
+    return python
+
+
+def make_worker(name: str, flags: Flags, encoder: Path) -> Worker:
+    """Start a variant's process."""
+    theirs = name.startswith("pytorch")
+    python = peer_python(flags.peer) if theirs else Path(sys.executable)
+    script = WORKERS / ("torch_step.py" if theirs else "keras_step.py")
+    size = (str(flags.batch_size), str(flags.length))
+    return Worker(name, [str(python), str(script), str(encoder), *size, *VARIANTS[name]])
+
+
+def measure(flags: Flags) -> dict[str, dict[str, float]]:
+    """Milliseconds a step of each variant, measured turn by turn."""
+    unknown = set(flags.variants) - VARIANTS.keys()
+    if unknown:
+        raise ConfigError(
+            f"--variants {' '.join(sorted(unknown))}: known are {', '.join(VARIANTS)}"
+        )
+    encoder = resolve(flags.encoder)
+    workers: list[Worker] = []
+    try:
+        for name in flags.variants:
+            workers.append(make_worker(name, flags, encoder))
+            # One after the other: warming up together would only be slower.
+            workers[-1].wait()
+            print(f"{name} is ready", file=sys.stderr)
+        for _ in range(flags.rounds):
+            for worker in workers:
+                worker.take(flags.steps)
+    finally:
+        for worker in workers:
+            worker.stop()
+    return {worker.name: worker.figures() for worker in workers}
+
+
+def print_table(figures: dict[str, dict[str, float]]) -> None:
+    """A line a variant."""
+    print(f"{'milliseconds a step':24s} {'median':>8s} {'fastest':>8s} {'processor':>10s}")
+    for name, row in figures.items():
+        print(
+            f"{name:24s} {row['median_ms']:8.1f} {row['fastest_ms']:8.1f} "
+            f"{row['processor_ms']:10.1f}"
+        )
+
+
+def main(flags: Flags) -> dict[str, Any]:
+    """Measure, report."""
+    figures = measure(flags)
+    print_table(figures)
+    print(json.dumps(figures))
+    return figures
+
+
+if __name__ == "__main__":
+    run(Flags, main, __doc__)

@@ -1,0 +1,76 @@
+"""One training step of a transformers TensorFlow model, on request, with chosen levers.
+
+    python keras_step.py ENCODER BATCH LENGTH [LEVER ...]
+
+Levers: `rewrite` (TensorFlow's bfloat16 graph rewrite), `fast` (this package's kernels, their
+products in float32), `bf16` (the same in bfloat16), `unfused` (the same without XLA), `all` (every
+token in the last layer), `sparse` (this package's Adam), `clip`, `frozen` (embeddings).
+Prints a line when it is ready, then for each number read from standard input takes that many
+steps and prints their seconds and the processor seconds as one JSON line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import numpy as np
+
+from ktrain_sentiment.config import ComputeConfig
+from ktrain_sentiment.training import kernels
+from ktrain_sentiment.training.backend import Backend, Untyped, open_backend
+from ktrain_sentiment.training.optimizers import make_adam
+
+
+def make_model(backend: Backend, encoder: str, how: list[str]) -> Untyped:
+    """The compiled model with the levers pulled."""
+    keras, auto = backend.keras, backend.transformers.TFAutoModelForSequenceClassification
+    model = auto.from_pretrained(encoder, num_labels=2)
+    if "fast" in how:
+        kernels.accelerate(
+            backend,
+            model,
+            bfloat16="bf16" in how,
+            fuse="unfused" not in how,
+            first_only="all" not in how,
+        )
+    if "frozen" in how:
+        getattr(model, model.base_model_prefix).embeddings.trainable = False
+    norm = 1.0 if "clip" in how else None
+    if "sparse" in how:
+        adam = make_adam(backend.tf, 5e-5, clip_norm=norm)
+    else:
+        adam = keras.optimizers.legacy.Adam(5e-5, global_clipnorm=norm)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=adam, loss=loss, metrics=["accuracy"])
+    return model
+
+
+def main() -> None:
+    """Serve steps."""
+    encoder, texts, length, *how = sys.argv[1:]
+    precision = "bfloat16" if {"rewrite", "bf16"} & set(how) else "float32"
+    backend = open_backend(ComputeConfig(precision=precision))  # type: ignore[arg-type]
+    model = make_model(backend, encoder, how)
+    rng, tf = np.random.default_rng(0), backend.tf
+    shape = (int(texts), int(length))
+    batch = {
+        "input_ids": tf.constant(rng.integers(1000, 30000, shape), tf.int32),
+        "attention_mask": tf.ones(shape, tf.int32),
+    }
+    labels = tf.constant(rng.integers(0, 2, shape[0]))
+    for _ in range(3):
+        model.train_on_batch(batch, labels)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        walls, cpu = [], time.process_time()
+        for _ in range(int(line)):
+            start = time.perf_counter()
+            model.train_on_batch(batch, labels)
+            walls.append(time.perf_counter() - start)
+        print(json.dumps({"walls": walls, "cpu": time.process_time() - cpu}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

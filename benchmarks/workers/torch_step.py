@@ -1,0 +1,55 @@
+"""One training step of PyTorch and transformers, on request; runs in the peer's environment.
+
+    python torch_step.py ENCODER BATCH LENGTH [frozen] [float32]
+
+Prints a line when it is ready, then for each number read from standard input takes that many
+steps and prints their seconds and the processor seconds as one JSON line.
+"""
+
+import json
+import sys
+import time
+
+import torch
+from transformers import AutoModelForSequenceClassification
+
+
+def main() -> None:
+    """Serve steps."""
+    encoder, texts, length, *how = sys.argv[1:]
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=2).train()
+    if "frozen" in how:
+        for parameter in getattr(model, model.base_model_prefix).embeddings.parameters():
+            parameter.requires_grad = False
+    free = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(free, lr=5e-5, fused=True)
+    shape = (int(texts), int(length))
+    batch = {
+        "input_ids": torch.randint(1000, 30000, shape),
+        "attention_mask": torch.ones(shape, dtype=torch.long),
+        "labels": torch.randint(0, 2, shape[:1]),
+    }
+
+    def step() -> None:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled="float32" not in how):
+            loss = model(**batch).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(free, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    for _ in range(3):
+        step()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        walls, cpu = [], time.process_time()
+        for _ in range(int(line)):
+            start = time.perf_counter()
+            step()
+            walls.append(time.perf_counter() - start)
+        print(json.dumps({"walls": walls, "cpu": time.process_time() - cpu}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
