@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ktrain_sentiment.prediction import Classifier as Classifier
     from ktrain_sentiment.prediction import Prediction as Prediction
 
-__all__ = ["Classifier", "Prediction", "__version__", "load"]  # noqa: F822
+__all__ = ["Classifier", "Prediction", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
