@@ -155,6 +155,8 @@ def read_records(lines: Iterator[Line | None], dialect: Dialect) -> Iterator[Fou
 def _explain(error: csv.Error) -> str:
     if "unexpected end" in str(error):
         return "has a double quote that never closes"
+    if "new-line character" in str(error):
+        return "has a carriage return outside double quotes"
     if "limit" in str(error):
         return f"has a value of more than {_LONGEST_CELL:,} characters"
     return "has text after a closing double quote"
@@ -191,11 +193,11 @@ class Delimited:
             yield line, BadRow(problem, record) if problem else record
 
 
-def _peek(lines: Iterator[Line | None]) -> list[Line]:
-    """The first lines, as many as are there without waiting, but at least one."""
-    ahead: list[Line] = []
+def _peek(lines: Iterator[Line | None]) -> list[Line | None]:
+    """The first lines, as many as are there without waiting, but at least one; then the pause."""
+    ahead: list[Line | None] = []
     for line in lines:
-        if line is not None:
+        if line is not None or ahead:
             ahead.append(line)
         if len(ahead) == _SAMPLE or (line is None and ahead):
             break
@@ -226,9 +228,10 @@ def open_delimited(
         DataError: The input is empty, or its header cannot be read.
     """
     csv.field_size_limit(_LONGEST_CELL)
-    sample = _peek(lines)
+    ahead = _peek(lines)
+    sample = [line for line in ahead if line is not None]
     dialect = choose_dialect(sample, own, given, quoting)
-    records = read_records(itertools.chain(sample, lines), dialect)
+    records = read_records(itertools.chain(ahead, lines), dialect)
     first = next((found for found in records if found is not None), None)
     if first is None:
         raise DataError(f"{source}: is empty; wanted a header line and rows")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 from collections.abc import Iterator
@@ -79,11 +80,12 @@ def _lines(stream: BinaryIO, encoding: str) -> Iterator[Line]:
 
 
 def _wide_lines(stream: BinaryIO, encoding: str) -> Iterator[Line]:
-    import io
-
     text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="\n")
-    for number, line in enumerate(text, start=1):
-        yield Line(number, line)
+    try:
+        for number, line in enumerate(text, start=1):
+            yield Line(number, line)
+    finally:
+        text.detach()
 
 
 def _decode(number: int, raw: bytes, encoding: str, end: int = 0) -> Line:

@@ -267,6 +267,7 @@ class ExcelOutput(Output):
 
     def stop(self) -> None:
         """Leave nothing behind."""
+        self._book.close()
         with contextlib.suppress(InterruptedError):
             self._place.__exit__(InterruptedError, InterruptedError(), None)
 

@@ -39,13 +39,16 @@ def text_sink(form: Format, source: Source, added: Sequence[str]) -> TextSink:
 
 
 class _Buffer:
-    """Collects what `csv.writer` writes."""
+    """Collects the rows of a `csv.writer`, whose line endings become plain ones.
+
+    The writer quotes a lone carriage return only if its line ending holds one.
+    """
 
     def __init__(self) -> None:
         self.parts: list[str] = []
 
     def write(self, part: str) -> int:
-        self.parts.append(part)
+        self.parts.append(part.removesuffix("\r\n") + "\n")
         return len(part)
 
 
@@ -78,7 +81,7 @@ class DelimitedSink(TextSink):
 
     def _format(self, rows: Any) -> str:  # noqa: ANN401
         buffer = _Buffer()
-        csv.writer(buffer, delimiter=self._delimiter, lineterminator="\n").writerows(rows)
+        csv.writer(buffer, delimiter=self._delimiter, lineterminator="\r\n").writerows(rows)
         return "".join(buffer.parts)
 
 

@@ -112,7 +112,7 @@ def open_pipe(stream: BinaryIO, form: Format, options: ReadOptions) -> Source:
     if form == "jsonl":
         rows = json_rows(lines)
         ahead = peek(rows)
-        columns, types = scan_records(row for _, row in ahead)
+        columns, types = scan_records(row[1] for row in ahead if row)
         return make_source(
             itertools.chain(ahead, rows), columns, name, options, types=types, open_ended=True
         )
@@ -145,15 +145,15 @@ def make_source(
 ) -> Source:
     """A source of records, after a look at the first ones to find the text column."""
     ahead = peek(rows)
-    chosen = text_column(columns, [row for _, row in ahead], options.text_column, name)
+    chosen = text_column(columns, [row[1] for row in ahead if row], options.text_column, name)
     return Source(name, columns, chosen, chunker(itertools.chain(ahead, rows), chosen), **facts)
 
 
-def peek(rows: Rows) -> list[tuple[int, Record | BadRow]]:
-    """The first rows, as many as are there without waiting, but at least one if there is one."""
-    ahead: list[tuple[int, Record | BadRow]] = []
+def peek(rows: Rows) -> list[tuple[int, Record | BadRow] | None]:
+    """The first rows, as many as are there without waiting, but at least one; then the pause."""
+    ahead: list[tuple[int, Record | BadRow] | None] = []
     for row in rows:
-        if row is not None:
+        if row is not None or ahead:
             ahead.append(row)
         if len(ahead) == _SAMPLE or (row is None and ahead):
             break

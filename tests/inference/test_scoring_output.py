@@ -1,0 +1,318 @@
+"""Writing: any format to any other, whole or continued, with nothing lost."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.inference.scoring import outputs
+from ktrain_sentiment.inference.scoring.formats import input_format, output_format
+from ktrain_sentiment.inference.scoring.outputs import PipeOutput, open_output
+from ktrain_sentiment.inference.scoring.scoring import (
+    ScoreOptions,
+    ScoreReport,
+    figures,
+    new_columns,
+    score,
+)
+from ktrain_sentiment.inference.scoring.sources import ReadOptions, open_file, open_texts
+from ktrain_sentiment.prediction import Prediction, Probabilities, to_predictions
+
+ADDED = ("predicted", "probability", "p_no", "p_yes")
+ODD = [
+    "plain", 'with "quotes"', "comma, and\ttab", "two\nlines", "windows\r\nlines", "🙂 ünï", "NA",
+    "=1+1", "  spaces  ", "\u2028separator", "null", "lone\rreturn",
+]  # fmt: skip
+
+
+class Counter:
+    """A classifier whose probability is the share of vowels."""
+
+    labels = ("no", "yes")
+
+    def predict_proba(self, texts: Sequence[str]) -> Probabilities:
+        share = [sum(letter in "aeiou" for letter in text) / len(text) for text in texts]
+        return np.array([[1 - s, s] for s in share], np.float32).reshape(-1, 2)
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        cut = [len(text) > 1000 for text in texts]
+        return to_predictions(self.predict_proba(texts), self.labels, cut)
+
+
+class StopsAfter(Counter):
+    """Fails when it has seen so many texts, as if the process was stopped."""
+
+    def __init__(self, texts: int) -> None:
+        self.left = texts
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        self.left -= len(texts)
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return super().predict(texts)
+
+
+def run(
+    source: Path, target: Path, classifier: Counter | None = None, *, resume: bool = False,
+    identity: dict[str, object] | None = None, **options: object,
+) -> ScoreReport:  # fmt: skip
+    opened = open_file(source, input_format(source, None), ReadOptions())
+    classifier = classifier or Counter()
+    chosen = ScoreOptions(**({"chunk": 4} | options))
+    names = new_columns(opened, classifier.labels, chosen)
+    form = output_format(target, None)
+    output = open_output(target, form, opened, names, identity or {"input": 1}, resume=resume)
+    return score(opened, classifier, output, chosen)
+
+
+def write_input(folder: Path, suffix: str, texts: Sequence[str]) -> Path:
+    path = folder / f"input{suffix}"
+    frame = pd.DataFrame({"id": [f"{n:03d}" for n in range(len(texts))], "text": texts})
+    if suffix == ".parquet":
+        frame.to_parquet(path)
+    elif suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in frame.to_dict("records")))
+    elif suffix == ".xlsx":
+        options = {"strings_to_formulas": False, "strings_to_urls": False}
+        with pd.ExcelWriter(path, engine="xlsxwriter", engine_kwargs={"options": options}) as book:
+            frame.to_excel(book, index=False)
+    else:
+        delimiter = "\t" if suffix == ".tsv" else ","
+        with path.open("w", newline="") as stream:
+            rows = [frame.columns, *frame.itertuples(index=False)]
+            csv.writer(stream, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(rows)
+    return path
+
+
+def read_output(path: Path) -> list[dict[str, object]]:
+    if path.suffix == ".parquet":
+        return pq.read_table(path).to_pylist()
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text().split("\n")[:-1]]
+    if path.suffix == ".xlsx":
+        frame = pd.read_excel(path, engine="calamine", dtype={"id": str}, keep_default_na=False)
+        return frame.to_dict("records")
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream, delimiter="\t" if path.suffix == ".tsv" else ","))
+
+
+SUFFIXES = [".csv", ".tsv", ".jsonl", ".parquet", ".xlsx"]
+
+
+@pytest.mark.parametrize("suffix_in", SUFFIXES)
+@pytest.mark.parametrize("suffix_out", SUFFIXES)
+def test_any_format_becomes_any_other_with_every_value(tmp_path, suffix_in, suffix_out):
+    source = write_input(tmp_path, suffix_in, ODD)
+    run(source, tmp_path / f"output{suffix_out}")
+    rows = read_output(tmp_path / f"output{suffix_out}")
+    excel = ".xlsx" in {suffix_in, suffix_out}
+    # XML has one kind of line break: Excel turns \r\n into \n.
+    wanted = [re.sub(r"\r\n?", "\n", text) if excel else text for text in ODD]
+    got = [str(row["text"]) for row in rows]
+    assert [re.sub(r"\r\n?", "\n", text) if excel else text for text in got] == wanted
+    assert [row["id"] for row in rows] == [f"{n:03d}" for n in range(len(ODD))]
+    assert list(rows[0]) == ["id", "text", *ADDED]
+    for row, prediction in zip(rows, Counter().predict(ODD), strict=True):
+        assert row["predicted"] == prediction.label
+        assert float(row["p_yes"]) == pytest.approx(prediction.probabilities["yes"], abs=0.01)
+
+
+def test_the_types_of_a_parquet_file_stay(tmp_path):
+    table = pa.table({
+        "text": ["good", "bad"],
+        "when": pa.array([1, 2], pa.timestamp("us", tz="UTC")),
+        "price": pa.array([1.5, None]),
+        "tags": [["a"], []],
+        "kind": pa.array(["x", "y"]).dictionary_encode(),
+    })  # fmt: skip
+    pq.write_table(table, tmp_path / "in.parquet")
+    run(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    got = pq.read_table(tmp_path / "out.parquet")
+    assert got.select(table.column_names).equals(table)
+    assert got.schema.field("p_yes").type == pa.float32()
+
+
+def test_json_types_stay_in_json_and_in_parquet(tmp_path):
+    rows = [{"text": "good", "n": 2**60, "x": 1, "ok": True, "deep": {"a": [1, None]}},
+            {"text": "bad", "n": 1, "x": 0.5, "ok": None, "deep": None}]  # fmt: skip
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    got = [{k: row[k] for k in rows[0]} for row in read_output(tmp_path / "out.jsonl")]
+    assert got == rows
+    run(tmp_path / "in.jsonl", tmp_path / "out.parquet")
+    first, second = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert (first["n"], first["x"], first["ok"]) == (2**60, 1.0, True)
+    assert (json.loads(first["deep"]), second["deep"]) == ({"a": [1, None]}, None)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_bad_rows_are_kept_empty_and_named_by_line(tmp_path, suffix, caplog):
+    (tmp_path / "in.csv").write_text("id,text\n1,good\n2,\n3,a,b\n4,bad\n")
+    report = run(tmp_path / "in.csv", tmp_path / f"out{suffix}")
+    rows = read_output(tmp_path / f"out{suffix}")
+    assert [row["predicted"] or "" for row in rows] == ["no", "", "", "no"]
+    assert [bool(row["probability"]) for row in rows] == [True, False, False, True]
+    assert (report.rows, report.scored, report.bad) == (4, 2, 2)
+    assert "line 3 text is empty" in caplog.text
+    assert "line 4 has 3 values where the header has 2" in caplog.text
+
+
+def test_only_the_first_bad_rows_are_listed(tmp_path, caplog):
+    (tmp_path / "in.csv").write_text("id,text\n" + "1,\n" * 500 + "2,good\n")
+    report = run(tmp_path / "in.csv", tmp_path / "out.csv", chunk=100)
+    assert report.bad == 500
+    assert len(caplog.records) == 21
+    assert "counted, not listed" in caplog.text
+
+
+def test_abstaining_leaves_the_prediction_empty_and_the_probabilities_there(tmp_path):
+    (tmp_path / "in.txt").write_text("aab\nxxxx\n")
+    report = run(tmp_path / "in.txt", tmp_path / "out.csv", abstain_below=0.9)
+    rows = read_output(tmp_path / "out.csv")
+    assert [row["predicted"] for row in rows] == ["", "no"]
+    assert rows[0]["probability"] == "0.666667"
+    assert (report.abstained, report.labels) == (1, {"no": 1})
+
+
+def test_scoring_a_scored_file_needs_a_prefix(tmp_path):
+    (tmp_path / "in.csv").write_text("text,predicted\ngood,yes\n")
+    with pytest.raises(ConfigError, match=r"has a column 'predicted' already.*--prefix new_"):
+        run(tmp_path / "in.csv", tmp_path / "out.csv")
+    run(tmp_path / "in.csv", tmp_path / "out.csv", prefix="v2_")
+    assert list(read_output(tmp_path / "out.csv")[0]) == [
+        "text", "predicted", *(f"v2_{name}" for name in ADDED),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet", ".txt"])
+@pytest.mark.parametrize("stopped_after", [1, 30, 55])
+def test_a_stopped_run_goes_on_where_it_was(tmp_path, suffix, stopped_after, monkeypatch):
+    monkeypatch.setattr(outputs, "_PART_ROWS", 8)
+    source = write_input(tmp_path, ".csv", [f"text {n}\nof two lines" for n in range(60)])
+    target = tmp_path / f"out{suffix}"
+    with pytest.raises(KeyboardInterrupt):
+        run(source, target, StopsAfter(stopped_after))
+    assert not target.exists()
+    report = run(source, target, resume=True)
+    run(source, tmp_path / f"whole{suffix}")
+    assert target.read_bytes() == (tmp_path / f"whole{suffix}").read_bytes()
+    assert {p.name for p in tmp_path.iterdir()} == {"input.csv", target.name, f"whole{suffix}"}
+    if stopped_after >= 30:
+        assert 0 < report.rows < 60
+
+
+def test_half_a_row_that_a_killed_process_wrote_is_cut_off(tmp_path):
+    source = write_input(tmp_path, ".csv", [f"text {n}" for n in range(20)])
+    with pytest.raises(KeyboardInterrupt):
+        run(source, tmp_path / "out.csv", StopsAfter(10))
+    with (tmp_path / "out.csv.partial").open("ab") as stream:
+        stream.write(b'008,"half a ro')
+    run(source, tmp_path / "out.csv", resume=True)
+    assert len(read_output(tmp_path / "out.csv")) == 20
+
+
+def test_without_resume_a_stopped_run_begins_anew(tmp_path):
+    source = write_input(tmp_path, ".csv", [f"text {n}" for n in range(20)])
+    with pytest.raises(KeyboardInterrupt):
+        run(source, tmp_path / "out.csv", StopsAfter(10))
+    assert run(source, tmp_path / "out.csv").rows == 20
+
+
+def test_resuming_with_something_else_is_refused(tmp_path):
+    source = write_input(tmp_path, ".csv", [f"text {n}" for n in range(20)])
+    with pytest.raises(KeyboardInterrupt):
+        run(source, tmp_path / "out.csv", StopsAfter(10), identity={"predictor": "a"})
+    with pytest.raises(ConfigError, match="made with another predictor"):
+        run(source, tmp_path / "out.csv", resume=True, identity={"predictor": "b"})
+
+
+def test_resuming_when_there_is_nothing_to_resume_just_runs(tmp_path):
+    source = write_input(tmp_path, ".csv", ODD)
+    assert run(source, tmp_path / "out.csv", resume=True).rows == len(ODD)
+
+
+def test_a_workbook_cannot_be_continued(tmp_path):
+    source = write_input(tmp_path, ".csv", ODD)
+    with pytest.raises(ConfigError, match="cannot be continued"):
+        run(source, tmp_path / "out.xlsx", resume=True)
+
+
+def test_a_stopped_workbook_leaves_nothing(tmp_path):
+    source = write_input(tmp_path, ".csv", ODD)
+    with pytest.raises(KeyboardInterrupt):
+        run(source, tmp_path / "out.xlsx", StopsAfter(5))
+    assert {p.name for p in tmp_path.iterdir()} == {"input.csv"}
+
+
+def test_what_excel_cannot_hold_is_said(tmp_path):
+    (tmp_path / "in.txt").write_text("a" * 40_000 + "\n")
+    with pytest.raises(DataError, match="line 1 holds more than 32,767 characters"):
+        run(tmp_path / "in.txt", tmp_path / "out.xlsx")
+
+
+def test_a_formula_stays_a_text_in_a_workbook(tmp_path):
+    (tmp_path / "in.txt").write_text('=HYPERLINK("http://example.com")\n')
+    run(tmp_path / "in.txt", tmp_path / "out.xlsx")
+    assert read_output(tmp_path / "out.xlsx")[0]["text"] == '=HYPERLINK("http://example.com")'
+
+
+def test_a_value_that_does_not_fit_its_column_is_named(tmp_path):
+    pipe_like = open_texts(["a"])
+    from ktrain_sentiment.inference.scoring.binary_sinks import arrow_table, output_schema
+    from ktrain_sentiment.inference.scoring.rows import Chunk
+
+    source = type(pipe_like)(
+        "x", ("text", "n"), "text", pipe_like.chunks, types={"text": str, "n": int}
+    )
+    chunk = Chunk([7], ["a"], {}, [{"text": "a", "n": "seven"}])
+    added = {"predicted": ["no"], "probability": [0.5], "p_no": [0.5], "p_yes": [0.5]}
+    with pytest.raises(DataError, match="column 'n' does not stay int64 in lines 7 to 7"):
+        arrow_table(source, output_schema(source, ADDED), chunk, added)
+
+
+def test_a_pipe_gets_each_chunk_at_once():
+    stream = io.BytesIO()
+    source = open_texts(["good", "two\nlines"])
+    output = PipeOutput(stream, "txt", source, ADDED)
+    score(source, Counter(), output, ScoreOptions(chunk=1))
+    assert stream.getvalue().decode() == "no\t0.5\tgood\nno\t0.666667\ttwo lines\n"
+
+
+@pytest.mark.parametrize("form", ["parquet", "excel"])
+def test_what_cannot_go_through_a_pipe_says_so(form):
+    with pytest.raises(ConfigError, match="name a file with --output"):
+        PipeOutput(io.BytesIO(), form, open_texts(["a"]), ADDED)
+
+
+def test_half_a_surrogate_pair_can_be_written(tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"text": "cut \\ud83d emoji"}\n')
+    for suffix in (".csv", ".parquet"):
+        run(tmp_path / "in.jsonl", tmp_path / f"out{suffix}")
+        assert read_output(tmp_path / f"out{suffix}")[0]["text"] == "cut ? emoji"
+    run(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    assert read_output(tmp_path / "out.jsonl")[0]["text"] == "cut \ud83d emoji"
+
+
+def test_progress_is_told_by_line(tmp_path):
+    source = write_input(tmp_path, ".csv", ["two\nlines"] * 6)
+    opened = open_file(source, "csv", ReadOptions())
+    names = new_columns(opened, Counter.labels, ScoreOptions())
+    output = open_output(tmp_path / "out.csv", "csv", opened, names, {}, resume=False)
+    told: list[int] = []
+    score(opened, Counter(), output, ScoreOptions(chunk=3), told.append)
+    assert told == [6, 12]
+    assert opened.lines == 13
+
+
+def test_the_report_is_ready_for_json(tmp_path):
+    report = run(write_input(tmp_path, ".csv", ODD), tmp_path / "out.csv")
+    assert json.loads(json.dumps(figures(report)))["rows"] == len(ODD)

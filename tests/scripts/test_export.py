@@ -1,0 +1,115 @@
+"""export.py as a user runs it."""
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support.process import run_python
+from support.reviews import write_csv
+
+SCRIPT = "scripts/export.py"
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self):
+        return (Path.touch, (self.target,))
+
+
+@pytest.fixture
+def plain_ktrain(trained_run: Path, tmp_path: Path) -> Path:
+    """What plain ktrain would have saved."""
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    for name in ("config.json", "tf_model.h5", "tf_model.preproc", "tokenizer.json",
+                 "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):  # fmt: skip
+        shutil.copy(trained_run / "predictor" / name, folder / name)
+    return folder
+
+
+def test_checking_a_whole_predictor(trained_run):
+    done = run_python(SCRIPT, trained_run / "predictor", "--check", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "are as they were saved" in done.stdout
+    assert json.loads(done.stdout.splitlines()[-1])["files"] >= 9
+
+
+def test_checking_names_a_changed_file(trained_run, tmp_path):
+    folder = shutil.copytree(trained_run / "predictor", tmp_path / "copy")
+    with (folder / "tf_model.h5").open("ab") as stream:
+        stream.write(b"x")
+    done = run_python(SCRIPT, folder, "--check")
+    assert done.returncode == 2
+    assert "tf_model.h5 is not the file that was saved" in done.stderr
+
+
+def test_exporting_again_next_to_a_run_uses_its_validation_rows(trained_run, tmp_path):
+    done = run_python(SCRIPT, trained_run / "predictor", "--output", tmp_path / "again", "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["engines"]["fp32"]["kept"]
+    assert figures["engines"]["fp32"]["accuracy"] is not None
+    wanted = (trained_run / "predictor" / "onnx" / "model.onnx").read_bytes()
+    assert (tmp_path / "again" / "onnx" / "model.onnx").read_bytes() == wanted
+
+
+def test_exporting_in_place_needs_leave(trained_run, tmp_path):
+    folder = shutil.copytree(trained_run / "predictor", tmp_path / "copy")
+    done = run_python(SCRIPT, folder)
+    assert done.returncode == 2
+    assert "--overwrite" in done.stderr
+
+
+def test_a_plain_ktrain_predictor_is_not_unpickled_unasked(plain_ktrain, tmp_path):
+    fuse = tmp_path / "fuse"
+    (plain_ktrain / "tf_model.preproc").write_bytes(pickle.dumps(Bomb(fuse)))
+    done = run_python(SCRIPT, plain_ktrain, "--output", tmp_path / "ours")
+    assert done.returncode == 2
+    assert "runs whatever code its maker put there: add --trust-pickle" in done.stderr
+    assert not fuse.exists()
+    assert not (tmp_path / "ours").exists()
+
+
+def test_a_plain_ktrain_predictor_becomes_ours_with_leave(
+    plain_ktrain, trained_run, reviews, tmp_path
+):
+    texts = write_csv(tmp_path / "texts.csv", reviews[:100])
+    done = run_python(
+        SCRIPT, plain_ktrain, "--trust-pickle", "--output", tmp_path / "ours", "--texts", texts
+    )
+    assert done.returncode == 0, done.stderr
+    assert "fp32: kept; 0 of 100 labels differ from keras" in done.stdout
+    arguments = ["scripts/predict.py", "a superb plot", "a dull plot", "--predictor"]
+    ours = run_python(*arguments, tmp_path / "ours")
+    assert ours.returncode == 0, ours.stderr
+    theirs = run_python(*arguments, trained_run)
+    labels = [line.split("\t")[0] for line in theirs.stdout.splitlines()]
+    assert [line.split("\t")[0] for line in ours.stdout.splitlines()] == labels
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "which predictor?"),
+        (["/nowhere"], "no such folder"),
+        (["tests"], "is no predictor"),
+    ],
+)
+def test_what_is_no_predictor_is_one_line(arguments, complaint):
+    done = run_python(SCRIPT, *arguments)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert complaint in done.stderr
+
+
+def test_converting_needs_texts_and_a_place(plain_ktrain):
+    done = run_python(SCRIPT, plain_ktrain, "--trust-pickle")
+    assert done.returncode == 2
+    assert "--output FOLDER and --texts FILE" in done.stderr
