@@ -19,7 +19,14 @@ def compiled_folder(cpu_flags: Iterable[str]) -> Path:
         cpu_flags: The CPU's features; code compiled for others might not run.
     """
     kind = hashlib.sha256(" ".join(sorted(cpu_flags)).encode()).hexdigest()[:12]
-    return cache_folder() / "compiled" / f"tensorflow-{metadata.version('tensorflow')}-{kind}"
+    return cache_folder() / "compiled" / f"tensorflow-{_tensorflow()}-{kind}"
+
+
+def _tensorflow() -> str:
+    try:
+        return metadata.version("tensorflow")
+    except metadata.PackageNotFoundError:
+        return "none"  # What imports it next says how to install it.
 
 
 def with_cache_flag(flags: str, folder: Path) -> str:
