@@ -144,7 +144,7 @@ def _load(folder: Path, flags: Flags) -> Classifier:
 
 
 def _open_source(flags: Flags) -> Source:
-    from ktrain_sentiment.inference.scoring import formats, sources
+    from ktrain_sentiment.inference.scoring import formats, openers, sources
 
     options = sources.ReadOptions(
         text_column=flags.text_column,
@@ -157,7 +157,7 @@ def _open_source(flags: Flags) -> Source:
         return sources.open_texts(flags.texts)
     if flags.file:
         form = formats.input_format(flags.file, flags.input_format)
-        return sources.open_file(flags.file, form, options)
+        return openers.open_file(flags.file, form, options)
     if sys.stdin.isatty():
         print("type texts, one a line; Ctrl-D ends", file=sys.stderr)
     return sources.open_pipe(sys.stdin.buffer, flags.input_format or "txt", options)

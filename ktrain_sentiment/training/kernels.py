@@ -97,15 +97,19 @@ def accelerate(
     if bfloat16 is None:
         bfloat16 = backend.precision == "bfloat16"
     tf = backend.tf
-    steps = _steps(tf, tf.bfloat16 if bfloat16 else tf.float32, fuse)
+    steps = _steps(tf, tf.bfloat16 if bfloat16 else tf.float32, fuse, model.config.hidden_size)
     stack = (_distilbert_stack if family == "DistilBert" else _bert_stack)(backend, model)
     _replace_call(tf, stack, steps, _generator(tf, model), first_only, done)
     return done
 
 
 @functools.cache
-def _steps(tf: Untyped, dtype: Untyped, fuse: bool) -> Operations:
-    """One set of steps for all models of a process, so that XLA compiles a shape once."""
+def _steps(tf: Untyped, dtype: Untyped, fuse: bool, width: int) -> Operations:
+    """One set of steps for all models of a width, so that XLA compiles a shape once.
+
+    Not for models of several widths: TensorFlow forgets a dimension that it has seen change.
+    """
+    del width
     return Operations(Elementwise(tf, dtype, fuse))
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from ktrain_sentiment.errors import ConfigError, PredictorError
 from ktrain_sentiment.inference.scoring.formats import input_format
-from ktrain_sentiment.inference.scoring.sources import ReadOptions, open_file
+from ktrain_sentiment.inference.scoring.openers import open_file
+from ktrain_sentiment.inference.scoring.sources import ReadOptions
 from ktrain_sentiment.predictor.reexport import export_again
 from ktrain_sentiment.predictor.saving import (
     SavedPredictor,

@@ -20,7 +20,8 @@ from ktrain_sentiment.inference.scoring.delimited import (
 )
 from ktrain_sentiment.inference.scoring.formats import input_format, output_format
 from ktrain_sentiment.inference.scoring.lines import Line
-from ktrain_sentiment.inference.scoring.sources import ReadOptions, Source, open_file, open_pipe
+from ktrain_sentiment.inference.scoring.openers import open_file
+from ktrain_sentiment.inference.scoring.sources import ReadOptions, Source, open_pipe
 
 COMMA = Dialect(",", quoted=True)
 CELLS = st.text(st.characters(exclude_categories=["Cs"]))

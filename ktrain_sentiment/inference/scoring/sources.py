@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from ktrain_sentiment.inference.scoring.delimited import (
     parse_delimiter,
 )
 from ktrain_sentiment.inference.scoring.formats import Format
-from ktrain_sentiment.inference.scoring.lines import Line, file_lines, pipe_lines
+from ktrain_sentiment.inference.scoring.lines import Line, pipe_lines
 from ktrain_sentiment.inference.scoring.rows import BadRow, Chunk, ChunkBuilder, Record
 
 Rows = Iterator[tuple[int, Record | BadRow] | None]
@@ -80,25 +79,6 @@ def open_texts(texts: Sequence[str]) -> Source:
     return Source("the given texts", ("text",), "text", chunker(iter(rows), "text"), len(texts))
 
 
-def open_file(path: Path, form: Format, options: ReadOptions) -> Source:
-    """Open a file.
-
-    Raises:
-        DataError: It is missing, damaged or empty, or there is no telling its text column.
-        ConfigError: An option makes no sense.
-        MissingExtraError: The library that reads workbooks is not installed.
-    """
-    from ktrain_sentiment.data.opening import check_file
-
-    check_file(path)
-    if form in {"parquet", "excel"}:
-        from ktrain_sentiment.inference.scoring import binary
-
-        return (binary.open_parquet if form == "parquet" else binary.open_workbook)(path, options)
-    source = _open_lines(lambda: file_lines(path, options.encoding), str(path), form, options)
-    return dataclasses.replace(source, lines=count_lines(path))
-
-
 def open_pipe(stream: BinaryIO, form: Format, options: ReadOptions) -> Source:
     """Open standard input or another pipe; rows are given out as they arrive.
 
@@ -116,12 +96,13 @@ def open_pipe(stream: BinaryIO, form: Format, options: ReadOptions) -> Source:
         return make_source(
             itertools.chain(ahead, rows), columns, name, options, types=types, open_ended=True
         )
-    return _open_lines(lambda: lines, name, form, options)
+    return open_lines(lambda: lines, name, form, options)
 
 
-def _open_lines(
+def open_lines(
     lines: Callable[[], Iterator[Line | None]], name: str, form: Format, options: ReadOptions
 ) -> Source:
+    """Open what consists of lines of text; `lines` is called for each pass over them."""
     if form == "txt":
         return Source(name, ("text",), "text", chunker(text_rows(lines()), "text"))
     if form == "jsonl":

@@ -151,7 +151,7 @@ class Elementwise:
         return d_rows, tf.reduce_sum(dy * normal, axis=0), tf.reduce_sum(dy, axis=0)
 
     def _split_heads(
-        self, flat: Untyped, bias: Untyped, like: Untyped, parts: int, heads: int
+        self, flat: Untyped, bias: Untyped, like: Untyped, parts: int, heads: int, size: int
     ) -> tuple[Untyped, ...]:
         """Add the bias, bring heads forward, cut into queries, keys or values.
 
@@ -161,13 +161,13 @@ class Elementwise:
             like: Any tensor `[texts, length]`, for its shape.
             parts: How many of queries, keys and values lie beside each other.
             heads: Number of attention heads.
+            size: Width of a head; TensorFlow forgets it here once it has seen models of two widths.
 
         Returns:
-            `parts` tensors `[texts, heads, length, width / heads]`.
+            `parts` tensors `[texts, heads, length, size]`.
         """
         tf = self.tf
         texts, length = tf.unstack(tf.shape(like))
-        size = flat.shape[-1] // (parts * heads)
         grouped = tf.reshape(self._wide(flat) + bias, (texts, length, parts, heads, size))
         forward = tf.transpose(grouped, (2, 0, 3, 1, 4))
         return tuple(self._narrow(part) for part in tf.unstack(forward, num=parts))

@@ -112,7 +112,10 @@ class Operations:
                 inner = self.tf.concat([self.joined(part) for part in upstream], axis=1)
                 return inner, self.bias_gradient(inner)
 
-            split = self.chains.split_heads(product, bias, like, parts=parts, heads=heads)
+            size = product.shape[-1] // (parts * heads)
+            split = self.chains.split_heads(
+                product, bias, like, parts=parts, heads=heads, size=size
+            )
             return split, gradient
 
         return self.tf.custom_gradient(step)(product, bias)  # type: ignore[no-any-return]
