@@ -9,7 +9,7 @@ STAMP := $(VENV)/installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lock docs bench clean
+.PHONY: help install demo test check format lock docs clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,9 +51,6 @@ lock: ## Resolve requirements again into requirements.lock
 
 docs: $(STAMP) ## Write docs/commands.md and the README's tree again from the code
 	@$(BIN)/python docs/generate.py
-
-bench-inference: $(STAMP) ## Prediction speed beside ktrain, the pipeline and OpenVINO
-	@$(BIN)/python benchmarks/inference.py
 
 clean: ## Remove the environment, runs and caches (corpora and encoders stay)
 	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
