@@ -16,15 +16,18 @@ help: ## Show what can be made
 
 install: $(STAMP) ## Make the environment in .venv from requirements.lock
 
-$(STAMP): requirements.lock pyproject.toml
-	@echo "==> making the environment in $(VENV) with $(PYTHON) (once, about a minute)"
+$(STAMP): requirements.lock pyproject.toml | $(BIN)/uv
+	@echo "==> installing what requirements.lock names into $(VENV) (once, about a minute)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+$(BIN)/uv:
+	@echo "==> making the environment in $(VENV) with $(PYTHON)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
 		|| { echo "wanted Python 3.11 or 3.12, got $$($(PYTHON) --version); set PYTHON=..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
-	@touch $(STAMP)
 
 demo: $(STAMP) ## Prepare real reviews, train, judge, save, predict; quick when run again
 	@echo "==> demo: movie-review sentences, small encoder, about five minutes on two cores"
@@ -44,7 +47,7 @@ format: $(STAMP) ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix --quiet .
 
-lock: ## Resolve requirements again into requirements.lock
+lock: | $(BIN)/uv ## Resolve requirements again into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--no-header --no-emit-index-url --no-emit-find-links \
 		requirements.txt requirements/dev.txt requirements/build.txt -o requirements.lock
