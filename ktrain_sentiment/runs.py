@@ -62,8 +62,12 @@ class RunFolder:
         return self.path / "splits" / f"{name}.parquet"
 
     def predictions(self, name: str) -> Path:
-        """Probabilities of the rows of `validation` or `test`."""
+        """Probabilities of the rows of `validation`, `test` or `out_of_fold`."""
         return self.path / f"predictions_{name}.parquet"
+
+    def fold(self, number: int) -> Path:
+        """Probabilities of the rows that a fold held out, the fold counted from 1."""
+        return self.path / "folds" / f"{number}.parquet"
 
     def lr_find(self, kind: str) -> Path:
         """The learning-rate search as `csv`, `json` or `png`."""

@@ -36,6 +36,8 @@ def task(flags: Flags) -> dict[str, Any]:
         console.print(tables.headline(result.judged.main, result.judged.baselines))
         console.print(tables.per_class(result.judged.main))
         console.print(tables.confusion(result.judged.main))
+    if "cross_validation" in result.figures:
+        console.print(tables.cross_validation(result.figures["cross_validation"]))
     print(f"run folder: {result.folder.path}")
     print(f'predict with: python scripts/predict.py --predictor {result.folder.predictor} "text"')
     return summary_figures(result)

@@ -124,10 +124,11 @@ class SplitConfig:
     or leave them out of the split that is learned from."""
 
     folds: int = 0
-    """Cross-validation: divide what is not test into this many folds."""
+    """Cross-validation: divide what is not test into this many folds; train.py then also predicts
+    each of these rows with a model that did not see it."""
 
     fold: int = 1
-    """Which of the folds to validate on, from 1."""
+    """Which of the folds the predictor itself is validated on, from 1."""
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself or leaves nothing to train on."""

@@ -113,8 +113,9 @@ class TrainConfig:
     class_weight: str = "none"
     """none, balanced, or a weight a class: "negative=1,positive=3"."""
 
-    keep_best: Literal["macro_f1", "accuracy", "loss"] = "macro_f1"
-    """Which figure on validation data decides the epoch whose weights are kept."""
+    keep_best: Literal["macro_f1", "accuracy", "loss", "last"] = "macro_f1"
+    """Which figure on validation data decides the epoch whose weights are kept; last keeps the last
+    one, whatever its figures."""
 
     early_stopping: int | None = None
     """Stop after this many epochs in which the kept figure did not improve."""
@@ -157,6 +158,11 @@ class TrainConfig:
         if self.freeze not in {"none", "embeddings"} and not self.freeze.isdigit():
             raise ConfigError(
                 f"--freeze {self.freeze}: wanted none, embeddings or a number of layers"
+            )
+        if self.keep_best == "last" and self.early_stopping is not None:
+            raise ConfigError(
+                "--early-stopping waits for a figure to improve, and --keep-best last looks at "
+                "none: choose one of them"
             )
 
 

@@ -139,6 +139,7 @@ class ReportFacts:
         evaluation: The model's figures on it.
         baselines: Baselines on the same rows, by key.
         data: What it was trained and judged on.
+        folds: What `metrics.json` holds of a cross-validation; None without one.
         learning: How it was trained; None when only a predictor is known.
         comparison: The model against the TF-IDF baseline, or whatever it was compared with.
         calibration: What temperature scaling did on these rows; None when it is not known.
@@ -159,6 +160,7 @@ class ReportFacts:
     baselines: Mapping[str, BaselineFacts]
     data: DataFacts
     learning: LearningFacts | None = None
+    folds: Mapping[str, Any] | None = None
     comparison: Comparison | None = None
     calibration: Calibration | None = None
     coverage: CoverageCurve | None = None

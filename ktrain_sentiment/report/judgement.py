@@ -42,6 +42,7 @@ def figures_section(facts: ReportFacts) -> Markup:
             rows,
         ),
         _compared(facts),
+        _folds(facts),
     )
 
 
@@ -49,6 +50,16 @@ def _compared(facts: ReportFacts) -> Markup | None:
     if facts.comparison is None:
         return None
     return paragraph(facts.comparison.sentence[:1].upper() + facts.comparison.sentence[1:])
+
+
+def _folds(facts: ReportFacts) -> Markup | None:
+    if facts.folds is None:
+        return None
+    return element(
+        "div",
+        element("h3", "Cross-validation"),
+        table(wording.folds_title(facts.folds), wording.FOLDS_HEAD, wording.fold_rows(facts.folds)),
+    )
 
 
 def classes_section(facts: ReportFacts) -> Markup:

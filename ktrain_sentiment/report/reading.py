@@ -71,6 +71,7 @@ def read_run(
         baselines={key: baseline_facts(baseline) for key, baseline in baselines.items()},
         data=describe(str(figures["data"]["source"]), frames, judged.labels),
         learning=_read_learning(run, figures),
+        folds=figures.get("cross_validation"),
         comparison=_against_tfidf(judged, baselines),
         calibration=_read_calibration(judged, figures) if split == "test" else None,
         coverage=coverage_curve(judged.y_true, judged.probabilities),

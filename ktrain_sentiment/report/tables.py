@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
 from ktrain_sentiment.report.wording import (
+    FOLDS_HEAD,
     NAMES,
     SHORT,
     abstention_sentence,
     calibration_sentence,
+    fold_rows,
+    folds_title,
     full,
     interval,
     plain,
@@ -49,6 +52,16 @@ def headline(
     for key, figure in evaluation.headline.items():
         values = [plain(key, b.evaluation.headline[key].value) for b in others.values()]
         table.add_row(NAMES[key], plain(key, figure.value), interval(key, figure), *values)
+    return table
+
+
+def cross_validation(found: Mapping[str, Any]) -> Table:
+    """The figures over the folds, from what `metrics.json` holds of them."""
+    table = Table(title=folds_title(found), title_style="bold")
+    for k, column in enumerate(FOLDS_HEAD):
+        table.add_column(column, justify="right" if k else "left")
+    for row in fold_rows(found):
+        table.add_row(*row)
     return table
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ktrain_sentiment.evaluation.abstention import Abstention
 from ktrain_sentiment.evaluation.intervals import Estimate
 from ktrain_sentiment.evaluation.metrics import Evaluation
@@ -78,6 +81,28 @@ def abstention_sentence(found: Abstention) -> str:
         f"{start}, {full('accuracy', found.covered)} are answered, and of the answers "
         f"{full('accuracy', found.accuracy)} are right."
     )
+
+
+FOLDS_HEAD = ["", "all rows together", "95 % interval", "mean of folds", "spread", "from", "to"]
+
+
+def folds_title(found: Mapping[str, Any]) -> str:
+    """Title of a table with `fold_rows`."""
+    return (
+        f"{found['pooled']['n']:,} rows, each predicted by one of {found['folds']} models that "
+        "did not see it; spread is one standard deviation"
+    )
+
+
+def fold_rows(found: Mapping[str, Any]) -> list[list[str]]:
+    """One row a figure, in the columns of `FOLDS_HEAD`, from what `metrics.json` holds."""
+    rows = []
+    for name, over in found["spread"].items():
+        whole = Estimate(**found["pooled"][name])
+        values = (over["mean"], over["deviation"], over["lowest"], over["highest"])
+        shown = [plain(name, value) for value in values]
+        rows.append([NAMES[name], plain(name, whole.value), interval(name, whole), *shown])
+    return rows
 
 
 def verdict(facts: ReportFacts) -> str:

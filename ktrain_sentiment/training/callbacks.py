@@ -20,8 +20,13 @@ from ktrain_sentiment.training.backend import Backend, Untyped
 
 Logs = Mapping[str, float] | None
 
-MONITORED = {"macro_f1": "val_macro_f1", "accuracy": "val_accuracy", "loss": "val_loss"}
-"""The figure that decides the best epoch, and Keras's name for it."""
+MONITORED = {
+    "macro_f1": "val_macro_f1",
+    "accuracy": "val_accuracy",
+    "loss": "val_loss",
+    "last": None,
+}
+"""The figure that decides the best epoch, and Keras's name for it; `last` asks no figure."""
 
 
 def as_callback(backend: Backend, plain: type, *arguments: Any, **named: Any) -> Untyped:  # noqa: ANN401
@@ -42,7 +47,7 @@ class BestEpoch:
         """Start with nothing kept.
 
         Args:
-            monitor: `macro_f1`, `accuracy` or `loss`, on validation data.
+            monitor: `macro_f1`, `accuracy` or `loss` on validation data, or `last`.
             patience: Epochs without improvement before training stops; None: never.
         """
         super().__init__()
@@ -54,7 +59,7 @@ class BestEpoch:
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Compare this epoch with the best one so far."""
-        value = float((logs or {})[self.figure])
+        value = float(epoch if self.figure is None else (logs or {})[self.figure])
         best = self.state["value"]
         if math.isfinite(value) and (best is None or self.sign * value > self.sign * best):
             self.state = {"epoch": epoch, "value": value, "waited": 0}

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.evaluation import (
@@ -17,6 +15,8 @@ from ktrain_sentiment.evaluation import (
     run_baselines,
     top_losses,
 )
+from ktrain_sentiment.evaluation.judged import judge as judge_rows
+from ktrain_sentiment.evaluation.judged import to_frame
 from ktrain_sentiment.evaluation.temperature import apply_temperature, fit_temperature
 from ktrain_sentiment.training.model import class_indices
 from ktrain_sentiment.training.session import Session, predict_proba
@@ -91,7 +91,8 @@ def judge(session: Session, splits: Splits) -> Judged:
         ),
         temperature=temperature,
         predictions={
-            name: prediction_frame(frame, scaled[name], labels) for name, frame in frames.items()
+            name: to_frame(judge_rows(frame, scaled[name], labels))
+            for name, frame in frames.items()
         },
         losses=top_losses(
             frames["validation"]["text"].tolist(),
@@ -101,12 +102,3 @@ def judge(session: Session, splits: Splits) -> Judged:
             rows=frames["validation"]["row"].tolist(),
         ),
     )
-
-
-def prediction_frame(
-    frame: pd.DataFrame, probabilities: NDArray[Any], labels: tuple[str, ...]
-) -> pd.DataFrame:
-    """Rows with what was predicted: row, text, label, predicted, one `p_<label>` a class."""
-    predicted = np.asarray(labels, dtype=object)[probabilities.argmax(axis=1)]
-    columns = {f"p_{label}": probabilities[:, i] for i, label in enumerate(labels)}
-    return frame[["row", "text", "label"]].assign(predicted=predicted, **columns)

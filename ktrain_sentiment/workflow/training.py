@@ -40,6 +40,11 @@ from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.model import class_indices
 from ktrain_sentiment.training.session import Fitted, Session, fit, open_session
+from ktrain_sentiment.workflow.folding import (
+    FoldPlan,
+    cross_validate,
+    cross_validation_figures,
+)
 from ktrain_sentiment.workflow.judging import Judged, judge
 from ktrain_sentiment.workflow.searching import (
     explain_choice,
@@ -109,6 +114,10 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
     _save_judgement(judged, folder)
     figures = _figures(settings, splits, session, fitted, judged, rate)
     saved = _save_predictor(session, settings, splits, judged, folder, figures)
+    if settings.division.folds:
+        plan = FoldPlan(encoder, rate, len(fitted.history), quiet)
+        found = cross_validate(texts, settings, plan, folder)
+        figures["cross_validation"] = cross_validation_figures(found)
     figures["engines"] = {engine.engine: engine.to_json() for engine in saved.engines}
     _write_text(folder.metrics, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
     _report(folder, judged)

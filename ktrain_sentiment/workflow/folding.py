@@ -1,0 +1,108 @@
+"""Cross-validation: every row that is not test, predicted by a model that did not see it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ktrain_sentiment.config import TrainingSettings
+from ktrain_sentiment.data import LabelledTexts, Splits, k_fold
+from ktrain_sentiment.evaluation.folds import CrossValidation, judge_folds
+from ktrain_sentiment.evaluation.judged import from_frame, judge, to_frame
+from ktrain_sentiment.evaluation.temperature import apply_temperature, fit_temperature
+from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.training.session import fit, open_session, predict_proba
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FoldPlan:
+    """What all folds have in common.
+
+    Attributes:
+        encoder: The verified encoder folder.
+        learning_rate: The maximum learning rate, the same for every fold.
+        epochs: Passes over each fold's training rows.
+        quiet: Show no progress.
+    """
+
+    encoder: Path
+    learning_rate: float
+    epochs: int
+    quiet: bool = False
+
+
+def cross_validate(
+    texts: LabelledTexts, settings: TrainingSettings, plan: FoldPlan, folder: RunFolder
+) -> CrossValidation:
+    """Train once a fold and judge the held-out rows of all folds together.
+
+    A fold's model is that of its last epoch: nothing is chosen on the rows it is judged on. One
+    temperature is fitted for all folds together. Each fold's predictions are kept in the run
+    folder as soon as they are made, and with `resume` folds that are done are not trained again.
+
+    Args:
+        texts: The rows, as they were read.
+        settings: The run's settings, with `division.folds` set.
+        plan: What all folds have in common.
+        folder: The run; gets `predictions_out_of_fold.parquet`.
+
+    Raises:
+        InputError: The rows cannot be divided so.
+        TrainingError: The loss diverged, or the disk is full.
+    """
+    held_out = [
+        _fold(splits, number, settings, plan, folder)
+        for number, splits in enumerate(k_fold(texts, settings.division), start=1)
+    ]
+    pooled = from_frame(pd.concat(held_out, ignore_index=True))
+    fold_of_row = np.repeat(np.arange(len(held_out)), [len(frame) for frame in held_out])
+    temperature = fit_temperature(pooled.y_true, pooled.probabilities)
+    table = apply_temperature(pooled.probabilities, temperature)
+    with staged_file(folder.predictions("out_of_fold"), overwrite=True) as path:
+        to_frame(replace(pooled, probabilities=table)).to_parquet(path, index=False)
+    return judge_folds(fold_of_row, pooled.y_true, table, pooled.labels)
+
+
+def _fold(
+    splits: Splits, number: int, settings: TrainingSettings, plan: FoldPlan, folder: RunFolder
+) -> pd.DataFrame:
+    """The held-out rows of one fold with their raw probabilities, trained unless they are there."""
+    path = folder.fold(number)
+    if path.is_file():
+        return pd.read_parquet(path)
+    log.info("fold %d of %d", number, settings.division.folds)
+    config = replace(settings.training, epochs=plan.epochs, keep_best="last", early_stopping=None)
+    session = open_session(plan.encoder, splits, settings.text, config, settings.compute)
+    fit(
+        session,
+        plan.learning_rate,
+        Checkpoints(folder.checkpoints / f"fold_{number}"),
+        settings.output.checkpoint_every,
+        resume=settings.output.resume,
+        quiet=plan.quiet,
+    )
+    table = predict_proba(session, splits.validation)
+    frame = to_frame(judge(splits.validation, table, splits.labels))
+    path.parent.mkdir(exist_ok=True)
+    with staged_file(path, overwrite=True) as target:
+        frame.to_parquet(target, index=False)
+    return frame
+
+
+def cross_validation_figures(found: CrossValidation) -> Mapping[str, Any]:
+    """What `metrics.json` holds of a cross-validation."""
+    return {
+        "folds": len(found.folds),
+        "pooled": found.pooled.to_json(),
+        "spread": {name: vars(spread) for name, spread in found.spread.items()},
+    }
