@@ -1,0 +1,332 @@
+"""Prediction beside ktrain, Hugging Face's pipeline and OpenVINO: speed, memory, size, agreement.
+
+    python benchmarks/inference.py
+    python benchmarks/inference.py --predictor runs/mine --rounds 5
+    python benchmarks/inference.py --contenders ours_int8 openvino_bf16
+
+All contenders load the same predictor folder and read the same texts. Each is a process that waits
+for its turn, so that what else the machine does strikes all alike; figures are medians over the
+rounds, with the lowest and highest beside them.
+PyTorch and OpenVINO live in environments of their own, which are made once. Without --predictor,
+one is trained on the short texts' training set first. Prints a table, then one JSON line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ktrain_sentiment.cli import run, to_json_line
+from ktrain_sentiment.config import ScriptFlags
+from ktrain_sentiment.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKERS = ROOT / "benchmarks" / "workers"
+SHARED = ROOT.parent / "shared" / "data"
+
+ENVIRONMENTS = {
+    "torch": ("peer-environment", ("torch==2.13.0", "transformers==5.23.0")),
+    "openvino": ("openvino-environment", ("openvino==2026.4.1", "tokenizers==0.21.4")),
+}
+TOKENIZER = ("tokenizer.json",)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Who predicts.
+
+    Attributes:
+        worker: Its script in `workers/`.
+        environment: Where it runs; empty: here.
+        arguments: What the worker wants further.
+        files: What of the predictor folder it needs.
+        rounds: Most rounds that it is worth waiting for.
+    """
+
+    worker: str
+    environment: str = ""
+    arguments: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    rounds: int = 100
+
+
+CONTENDERS = {
+    "ktrain": Contender(
+        "predict_ktrain.py",
+        files=("tf_model.h5", "tf_model.preproc", "config.json", "tokenizer.json"),
+        rounds=2,
+    ),
+    "pipeline_fp32": Contender(
+        "predict_pipeline.py", "torch", ("fp32",), ("model.safetensors", "config.json", *TOKENIZER)
+    ),
+    "pipeline_bf16": Contender(
+        "predict_pipeline.py", "torch", ("bf16",), ("model.safetensors", "config.json", *TOKENIZER)
+    ),
+    "openvino_bf16": Contender(
+        "predict_openvino.py", "openvino", (), ("onnx/model.onnx", *TOKENIZER)
+    ),
+    "ours_fp32": Contender(
+        "predict_ours.py", "", ("fp32",), ("onnx/model.onnx", "manifest.json", *TOKENIZER)
+    ),
+    "ours_int8": Contender(
+        "predict_ours.py", "", ("int8",), ("onnx/model_quantized.onnx", "manifest.json", *TOKENIZER)
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags(ScriptFlags):
+    """What to measure."""
+
+    predictor: Path | None = None
+    """A predictor or run folder; one is trained in runs/bench-inference when left out."""
+
+    train: Path = SHARED / "sst2_train_sentences.parquet"
+    """Texts to train on when no predictor is given."""
+
+    short: Path = SHARED / "sst2_dev.parquet"
+    """Short texts with labels (a table with the columns text and label)."""
+
+    long: Path = SHARED / "imdb_train.parquet"
+    """Long texts."""
+
+    long_texts: int = 150
+    """How many of the long texts to use."""
+
+    rounds: int = 5
+    """How often each contender has its turn."""
+
+    contenders: tuple[str, ...] = tuple(CONTENDERS)
+    """Who takes part: any of ktrain, pipeline_fp32, pipeline_bf16, openvino_bf16, ours_fp32,
+    ours_int8."""
+
+    environments: Path = Path("~/.cache/ktrain-sentiment")
+    """Where the peers' environments are made."""
+
+
+@dataclass
+class Measured:
+    """What one contender did."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: {"short": [], "long": []})
+    processor: dict[str, list[float]] = field(default_factory=lambda: {"short": [], "long": []})
+    latencies: list[float] = field(default_factory=list)
+    first_answers: list[float] = field(default_factory=list)
+    memory_mb: float = 0.0
+    rows: list[list[float]] = field(default_factory=list)
+
+
+class Worker:
+    """A contender's process."""
+
+    def __init__(self, name: str, command: list[str]) -> None:
+        """Start it."""
+        self._name = name
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+    def ask(self, command: str = "") -> dict[str, Any]:
+        """Give a command and wait for the answer; without one, wait until it is ready."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        if command:
+            print(command, file=self._process.stdin, flush=True)
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self._name}: its process ended without an answer")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def task(flags: Flags) -> dict[str, Any]:
+    """Measure all contenders and show them side by side."""
+    unknown = set(flags.contenders) - CONTENDERS.keys()
+    if unknown:
+        raise ConfigError(
+            f"--contenders {' '.join(sorted(unknown))}: known are {', '.join(CONTENDERS)}"
+        )
+    folder = flags.predictor or _train(flags)
+    folder = folder / "predictor" if (folder / "predictor").is_dir() else folder
+    texts, labels = _texts(flags)
+    with tempfile.TemporaryDirectory() as place:
+        sets = Path(place) / "texts.json"
+        sets.write_text(json.dumps(texts), encoding="utf-8")
+        commands = {name: _command(name, folder, sets, flags) for name in flags.contenders}
+        measured = _measure(commands, flags.rounds)
+    truth = [labels.index(label) for label in texts["labels"]]
+    figures = {
+        name: _figures(name, found, folder, texts, truth) for name, found in measured.items()
+    }
+    _compare(figures, measured)
+    _show(figures)
+    if not flags.json:
+        print(to_json_line(figures))
+    return figures
+
+
+def _train(flags: Flags) -> Path:
+    folder = ROOT / "runs" / "bench-inference"
+    if not (folder / "predictor").is_dir():
+        command = ["scripts/train.py", flags.train, "--encoder", "minilm", "--maxlen", "256"]
+        more = ["--epochs", "2", "--learning-rate", "1e-4", "--run", folder]
+        subprocess.run([sys.executable, *map(str, command), *map(str, more)], cwd=ROOT, check=True)
+    return folder
+
+
+def _texts(flags: Flags) -> tuple[dict[str, list[str]], list[str]]:
+    import pandas as pd
+
+    short = pd.read_parquet(flags.short)
+    long = pd.read_parquet(flags.long).sample(flags.long_texts, random_state=0)
+    texts = {
+        "short": short["text"].tolist(),
+        "long": long["text"].tolist(),
+        "single": short["text"].sample(50, random_state=0).tolist(),
+        "labels": short["label"].tolist(),
+    }
+    return texts, sorted(set(texts["labels"]))
+
+
+def _command(name: str, folder: Path, sets: Path, flags: Flags) -> list[str]:
+    contender = CONTENDERS[name]
+    python = Path(sys.executable)
+    if contender.environment:
+        python = _environment(contender.environment, flags.environments.expanduser())
+    return [str(python), str(WORKERS / contender.worker), str(folder), str(sets),
+            *contender.arguments]  # fmt: skip
+
+
+def _environment(name: str, home: Path) -> Path:
+    """The interpreter of a peer's environment, made with plain pip when it is missing."""
+    folder, packages = ENVIRONMENTS[name]
+    place = home / folder
+    python = place / "bin" / "python"
+    if not (place / "complete").exists():
+        print(f"making an environment with {', '.join(packages)} in {place}", file=sys.stderr)
+        venv.create(place, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        (place / "complete").touch()
+    return python
+
+
+def _measure(commands: dict[str, list[str]], rounds: int) -> dict[str, Measured]:
+    """Cold starts first, then turns."""
+    measured = {name: Measured() for name in commands}
+    for name in _turns(commands, min(rounds, 3)):
+        _start_cold(name, commands[name], measured[name])
+    workers = {name: Worker(name, command) for name, command in commands.items()}
+    try:
+        for worker in workers.values():
+            worker.ask()
+        for name in _turns(commands, rounds):
+            _take_turn(workers[name], measured[name])
+    finally:
+        for worker in workers.values():
+            worker.stop()
+    return measured
+
+
+def _turns(names: Iterable[str], rounds: int) -> list[str]:
+    """Who is next: each once a round, the slow ones in fewer rounds."""
+    return [name for turn in range(rounds) for name in names if turn < CONTENDERS[name].rounds]
+
+
+def _start_cold(name: str, command: list[str], measured: Measured) -> None:
+    begun = time.perf_counter()
+    worker = Worker(name, command)
+    try:
+        answer = worker.ask()
+    finally:
+        worker.stop()
+    measured.first_answers.append(time.perf_counter() - begun)
+    measured.memory_mb = answer["memory_mb"]
+
+
+def _take_turn(worker: Worker, measured: Measured) -> None:
+    for name in ("short", "long"):
+        answer = worker.ask(name)
+        measured.seconds[name].append(answer["seconds"])
+        measured.processor[name].append(answer["processor"])
+        if name == "short":
+            measured.rows = answer["rows"]
+    measured.latencies += worker.ask("single")["times"]
+
+
+def _figures(
+    name: str, found: Measured, folder: Path, texts: dict[str, list[str]], truth: list[int]
+) -> dict[str, Any]:
+    winners = [max(range(len(row)), key=row.__getitem__) for row in found.rows]
+    right = sum(winner == wanted for winner, wanted in zip(winners, truth, strict=True))
+    latencies = sorted(found.latencies)
+    size = sum((folder / file).stat().st_size for file in CONTENDERS[name].files)
+    return {
+        **_rates("short", len(texts["short"]), found),
+        **_rates("long", len(texts["long"]), found),
+        "latency_p50_ms": round(1000 * statistics.median(latencies), 2),
+        "latency_p99_ms": round(1000 * latencies[int(len(latencies) * 0.99)], 2),
+        "first_answer_seconds": round(statistics.median(found.first_answers), 2),
+        "rss_mb": round(found.memory_mb),
+        "disk_mb": round(size / 1e6, 1),
+        "accuracy": round(right / len(truth), 4),
+    }
+
+
+def _rates(kind: str, texts: int, found: Measured) -> dict[str, Any]:
+    """Texts a second: the median of the rounds, and the slowest and fastest."""
+    rates = sorted(texts / seconds for seconds in found.seconds[kind])
+    return {
+        f"texts_per_second_{kind}": round(statistics.median(rates), 1),
+        f"texts_per_second_{kind}_range": [round(rates[0], 1), round(rates[-1], 1)],
+        f"texts_per_processor_second_{kind}": round(
+            texts / statistics.median(found.processor[kind]), 1
+        ),
+    }
+
+
+def _compare(figures: dict[str, dict[str, Any]], measured: dict[str, Measured]) -> None:
+    """How many labels differ from ktrain's, or from the first contender's."""
+    reference = next(iter(measured.values())).rows
+    for name, found in measured.items():
+        changed = sum(
+            max(range(len(a)), key=a.__getitem__) != max(range(len(b)), key=b.__getitem__)
+            for a, b in zip(found.rows, reference, strict=True)
+        )
+        figures[name]["labels_changed"] = round(changed / len(reference), 4)
+
+
+def _show(figures: dict[str, dict[str, Any]]) -> None:
+    table = Table(title="prediction on this machine's CPU, medians of the rounds")
+    table.add_column("")
+    for name in figures:
+        table.add_column(name, justify="right")
+    for key in next(iter(figures.values())):
+        table.add_row(key.replace("_", " "), *(_cell(found[key]) for found in figures.values()))
+    Console(width=140).print(table)
+
+
+def _cell(value: float | list[float]) -> str:
+    return " to ".join(f"{part:,}" for part in (value if isinstance(value, list) else [value]))
+
+
+if __name__ == "__main__":
+    run(Flags, task, __doc__)

@@ -1,0 +1,71 @@
+"""What the prediction workers share: answer one text, then predict sets of texts when asked.
+
+Standard library alone, because each worker runs in an environment of its own. Arguments: a folder,
+a JSON file with sets of texts, then whatever the worker wants. Standard input: one command a line,
+the name of a set, or `single` for one text at a time. Standard output: one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+Predict = Callable[[Sequence[str]], Sequence[Sequence[float]]]
+"""Texts to probabilities, in order."""
+
+
+def say(**values: object) -> None:
+    """One line to the parent."""
+    os.write(_ANSWERS, (json.dumps(values) + "\n").encode())
+
+
+# Libraries print to standard output as they like; the parent hears what goes to this copy.
+_ANSWERS = os.dup(1)
+os.dup2(2, 1)
+
+
+def memory_mb() -> float:
+    """Most memory that the process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def by_length(predict: Predict) -> Predict:
+    """Predict texts sorted by length, longest first, and restore the order."""
+
+    def sorted_first(texts: Sequence[str]) -> list[Sequence[float]]:
+        order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
+        rows = predict([texts[index] for index in order])
+        return [row for _, row in sorted(zip(order, rows, strict=True), key=lambda pair: pair[0])]
+
+    return sorted_first
+
+
+def serve(predict: Predict) -> None:
+    """Answer one text, then commands until the input ends."""
+    sets = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
+    predict(sets["single"][:1])
+    say(ready=True, memory_mb=memory_mb())
+    for command in sys.stdin:
+        name = command.strip()
+        (_single if name == "single" else _many)(predict, sets[name])
+
+
+def _single(predict: Predict, texts: Sequence[str]) -> None:
+    times = []
+    for text in texts:
+        begun = time.perf_counter()
+        predict([text])
+        times.append(time.perf_counter() - begun)
+    say(times=times)
+
+
+def _many(predict: Predict, texts: Sequence[str]) -> None:
+    begun, processor = time.perf_counter(), time.process_time()
+    rows = predict(texts)
+    seconds, used = time.perf_counter() - begun, time.process_time() - processor
+    say(seconds=seconds, processor=used, rows=[[float(share) for share in row] for row in rows])
