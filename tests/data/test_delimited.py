@@ -180,10 +180,10 @@ def test_a_header_without_rows_says_so(write, read):
 
 
 def test_a_cell_of_ten_megabytes_is_read_whole(write, read):
-    long = "all right, " * 1_000_000
+    long, limit = "all right, " * 1_000_000, csv.field_size_limit()
     found = read(write("reviews.csv", as_csv([(long, "positive"), ("short", "negative")])))
     assert texts_of(found) == [long, "short"]
-    assert csv.field_size_limit() == 131072
+    assert csv.field_size_limit() == limit
 
 
 def test_nul_characters_stay_where_they_are(write, read):
