@@ -18,7 +18,8 @@ install: $(STAMP) ## Make the environment in .venv from requirements.lock
 
 $(STAMP): requirements.lock pyproject.toml | $(BIN)/uv
 	@echo "==> installing what requirements.lock names into $(VENV) (once, about a minute)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
+		--require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 

@@ -20,12 +20,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from environments import HOME, interpreter
 from rich.console import Console
 from rich.table import Table
 
@@ -37,10 +37,6 @@ ROOT = Path(__file__).resolve().parents[1]
 WORKERS = ROOT / "benchmarks" / "workers"
 SHARED = ROOT.parent / "shared" / "data"
 
-ENVIRONMENTS = {
-    "torch": ("peer-environment", ("torch==2.13.0", "transformers==5.23.0")),
-    "openvino": ("openvino-environment", ("openvino==2026.4.1", "tokenizers==0.21.4")),
-}
 TOKENIZER = ("tokenizer.json",)
 
 
@@ -113,7 +109,7 @@ class Flags(ScriptFlags):
     """Who takes part: any of ktrain, pipeline_fp32, pipeline_bf16, openvino_bf16, ours_fp32,
     ours_int8."""
 
-    environments: Path = Path("~/.cache/ktrain-sentiment")
+    environments: Path = HOME
     """Where the peers' environments are made."""
 
 
@@ -211,22 +207,9 @@ def _command(name: str, folder: Path, sets: Path, flags: Flags) -> list[str]:
     contender = CONTENDERS[name]
     python = Path(sys.executable)
     if contender.environment:
-        python = _environment(contender.environment, flags.environments.expanduser())
+        python = interpreter(contender.environment, flags.environments)
     return [str(python), str(WORKERS / contender.worker), str(folder), str(sets),
             *contender.arguments]  # fmt: skip
-
-
-def _environment(name: str, home: Path) -> Path:
-    """The interpreter of a peer's environment, made with plain pip when it is missing."""
-    folder, packages = ENVIRONMENTS[name]
-    place = home / folder
-    python = place / "bin" / "python"
-    if not (place / "complete").exists():
-        print(f"making an environment with {', '.join(packages)} in {place}", file=sys.stderr)
-        venv.create(place, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
-        (place / "complete").touch()
-    return python
 
 
 def _measure(commands: dict[str, list[str]], rounds: int) -> dict[str, Measured]:

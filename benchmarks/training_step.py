@@ -5,7 +5,7 @@
     python benchmarks/training_step.py --variants pytorch-bf16 kernels-bf16 first-token all-levers
 
 Each variant is a process that waits for its turn; in each round each takes a few steps. PyTorch
-lives in an environment of its own, which is made once (`--peer`). Prints a table, then one JSON
+lives in an environment of its own, which is made once. Prints a table, then one JSON
 line. Processor seconds hold still when others use the machine; wall times do not.
 """
 
@@ -16,10 +16,11 @@ import os
 import statistics
 import subprocess
 import sys
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from environments import HOME, interpreter
 
 from ktrain_sentiment.cli import run
 from ktrain_sentiment.config import ScriptFlags
@@ -27,7 +28,6 @@ from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import ConfigError
 
 WORKERS = Path(__file__).parent / "workers"
-PEER = ("torch==2.13.0", "transformers==5.23.0")
 BEST = ("fast", "bf16", "sparse")
 
 VARIANTS: dict[str, tuple[str, ...]] = {
@@ -72,8 +72,8 @@ class Flags(ScriptFlags):
     variants: tuple[str, ...] = MAIN
     """What to measure: any of the names in VARIANTS; each holds about 1.5 GB of memory."""
 
-    peer: Path = Path("~/.cache/ktrain-sentiment/peer-environment")
-    """Environment of PyTorch, made when it is missing; takes some minutes and 1 GB."""
+    environments: Path = HOME
+    """Where PyTorch's environment is made when it is missing; takes some minutes and 1 GB."""
 
 
 class Worker:
@@ -121,22 +121,10 @@ class Worker:
         }
 
 
-def peer_python(home: Path) -> Path:
-    """The interpreter of an environment that has PyTorch, made with plain pip when missing."""
-    home = home.expanduser()
-    python = home / "bin" / "python"
-    if not (home / "complete").exists():
-        print(f"making an environment with {', '.join(PEER)} in {home}", file=sys.stderr)
-        venv.create(home, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PEER], check=True)
-        (home / "complete").touch()
-    return python
-
-
 def make_worker(name: str, flags: Flags, encoder: Path) -> Worker:
     """Start a variant's process."""
     theirs = name.startswith("pytorch")
-    python = peer_python(flags.peer) if theirs else Path(sys.executable)
+    python = interpreter("torch", flags.environments) if theirs else Path(sys.executable)
     script = WORKERS / ("torch_step.py" if theirs else "keras_step.py")
     size = (str(flags.batch_size), str(flags.length))
     return Worker(name, [str(python), str(script), str(encoder), *size, *VARIANTS[name]])

@@ -1,0 +1,265 @@
+"""Training beside plain ktrain and the Hugging Face Trainer: speed, time to a target, memory.
+
+    python benchmarks/training.py
+    python benchmarks/training.py --seeds 0 1 --contenders trainer ours
+    python benchmarks/training.py --encoder distilbert-base-uncased --epochs 3
+
+Each training is a process of its own; the contenders take turns, one seed after the other, on the
+same encoder, rows, batch size, epochs and peak learning rate: ktrain and ours with 1cycle, the
+Trainer with warm-up and linear decay, its own usual. Every contender is judged several times while
+it trains, on rows that decide nothing, and the clock stands still meanwhile. `seconds_to_target`
+counts from the start of the process: imports, loading, tokenising and compiling are in it. Then
+ktrain and ours tokenise long texts. Prints tables, then one JSON line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from environments import HOME, interpreter
+from rich.console import Console
+from rich.table import Table
+
+from ktrain_sentiment.cli import run, to_json_line
+from ktrain_sentiment.config import DataConfig, ScriptFlags
+from ktrain_sentiment.data import read_labelled
+from ktrain_sentiment.encoders import resolve
+from ktrain_sentiment.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKERS = ROOT / "benchmarks" / "workers"
+SHARED = ROOT.parent / "shared" / "data"
+CONTENDERS = ("ktrain", "trainer", "ours")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags(ScriptFlags):
+    """What to measure."""
+
+    encoder: str = "minilm"
+    """A hub name, a local folder, or minilm."""
+
+    train: Path = SHARED / "sst2_train_sentences.parquet"
+    """Rows to train on (a table with the columns text and label)."""
+
+    dev: Path = SHARED / "sst2_dev.parquet"
+    """Rows to judge on."""
+
+    long: Path = SHARED / "imdb_train.parquet"
+    """Long texts to tokenise."""
+
+    maxlen: int = 64
+    """Longest text in tokens."""
+
+    long_maxlen: int = 256
+    """Longest text in tokens when long texts are tokenised."""
+
+    batch_size: int = 32
+    """Texts a step."""
+
+    epochs: int = 2
+    """Passes over the rows."""
+
+    learning_rate: float = 1e-4
+    """Peak learning rate of all contenders."""
+
+    target: float = 0.87
+    """Accuracy whose time is taken."""
+
+    judgements: int = 10
+    """How often a training is judged."""
+
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """A training of each contender for each seed."""
+
+    contenders: tuple[str, ...] = CONTENDERS
+    """Who takes part: any of ktrain, trainer, ours."""
+
+    tokenising: bool = True
+    """Measure tokenising too."""
+
+    environments: Path = HOME
+    """Where the Trainer's environment is made."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training.
+
+    Attributes:
+        rate: Texts a second while training.
+        accuracy: At its end, on the judged rows.
+        to_target: Seconds from the start of the process to the target; None if never reached.
+        before: Seconds before the first step: imports, loading, tokenising.
+        peak_mb: Most memory.
+    """
+
+    rate: float
+    accuracy: float
+    to_target: float | None
+    before: float
+    peak_mb: float
+
+
+def task(flags: Flags) -> dict[str, Any]:
+    """Measure, and show everything side by side."""
+    unknown = set(flags.contenders) - set(CONTENDERS)
+    if unknown:
+        raise ConfigError(
+            f"--contenders {' '.join(sorted(unknown))}: known are {', '.join(CONTENDERS)}"
+        )
+    encoder = resolve(flags.encoder)
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as place:
+        trained = _train_all(flags, encoder, Path(place))
+        for name, runs in trained.items():
+            figures[name] = _figures(runs)
+        _show(figures, flags)
+        if flags.tokenising:
+            figures["tokenising"] = _tokenise(flags, encoder, Path(place))
+            _show_tokenising(figures["tokenising"])
+    if not flags.json:
+        print(to_json_line(figures))
+    return figures
+
+
+def _train_all(flags: Flags, encoder: Path, place: Path) -> dict[str, list[Trained]]:
+    """Turn by turn: each contender with the first seed, then each with the second."""
+    common = {**_rows(flags), **_settings(flags, encoder)}
+    done: dict[str, list[Trained]] = {name: [] for name in flags.contenders}
+    for seed in flags.seeds:
+        written = place / "task.json"
+        written.write_text(json.dumps({**common, "seed": seed}), encoding="utf-8")
+        for name in flags.contenders:
+            answers = _run(name, [str(WORKERS / f"train_{name}.py"), str(written)], flags)
+            one = _trained(answers, len(common["train"]) * flags.epochs, flags.target)
+            done[name].append(one)
+            print(f"seed {seed}  {name:8s} {one}", file=sys.stderr, flush=True)
+    return done
+
+
+def _rows(flags: Flags) -> dict[str, Any]:
+    train, dev = _read(flags.train), _read(flags.dev)
+    labels = sorted(set(train["label"]))
+    return {
+        "labels": labels,
+        "train": train["text"].tolist(),
+        "train_y": [labels.index(label) for label in train["label"]],
+        "dev": dev["text"].tolist(),
+        "dev_y": [labels.index(label) for label in dev["label"]],
+    }
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """All rows of a file with texts and labels."""
+    source = DataConfig(data=str(path), duplicates="keep", contradictions="keep")
+    return read_labelled(source).frame
+
+
+def _settings(flags: Flags, encoder: Path) -> dict[str, Any]:
+    names = ("maxlen", "batch_size", "epochs", "learning_rate", "judgements")
+    return {"encoder": str(encoder), **{name: getattr(flags, name) for name in names}}
+
+
+def _run(name: str, command: Sequence[str], flags: Flags) -> list[dict[str, Any]]:
+    """Run a worker in its environment and return its answers."""
+    theirs = name == "trainer"
+    python = interpreter("torch", flags.environments) if theirs else Path(sys.executable)
+    with tempfile.TemporaryFile("w+") as errors:
+        ended = subprocess.run(
+            [str(python), *command], stdout=subprocess.PIPE, stderr=errors, text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+        )  # fmt: skip
+        answers = [json.loads(line) for line in ended.stdout.splitlines()]
+        if not answers or "done" not in answers[-1]:
+            errors.seek(0)
+            raise RuntimeError(f"{name}: its process ended too soon: {errors.read()[-2000:]}")
+    return answers
+
+
+def _trained(answers: list[dict[str, Any]], texts: int, target: float) -> Trained:
+    *judged, last = answers
+    reached = (one["seconds"] for one in judged if one["accuracy"] >= target)
+    return Trained(
+        rate=round(texts / (last["ended"] - last["begun"]), 1),
+        accuracy=round(last["accuracy"], 4),
+        to_target=next(reached, None),
+        before=round(last["begun"], 1),
+        peak_mb=round(last["peak_mb"]),
+    )
+
+
+def _figures(runs: list[Trained]) -> dict[str, Any]:
+    """Medians over the seeds, lowest and highest beside them; accuracy as mean and deviation."""
+    rates, accuracies = [one.rate for one in runs], [one.accuracy for one in runs]
+    never = float("inf")
+    to_target = statistics.median(never if r.to_target is None else r.to_target for r in runs)
+    return {
+        "texts_per_second": statistics.median(rates),
+        "texts_per_second_range": [min(rates), max(rates)],
+        "seconds_to_target": None if to_target == never else round(to_target, 1),
+        "reached_target": sum(one.to_target is not None for one in runs),
+        "seconds_before_training": statistics.median(one.before for one in runs),
+        "peak_rss_mb": statistics.median(one.peak_mb for one in runs),
+        "accuracy": round(statistics.fmean(accuracies), 4),
+        "accuracy_deviation": round(statistics.stdev(accuracies), 4) if len(runs) > 1 else None,
+        "accuracies": accuracies,
+    }
+
+
+def _show(figures: dict[str, Any], flags: Flags) -> None:
+    table = Table(
+        title=f"training on {flags.train.name}, {len(flags.seeds)} seeds, "
+        f"target {100 * flags.target:g} % on {flags.dev.name}"
+    )
+    table.add_column("")
+    for name in figures:
+        table.add_column(name, justify="right")
+    for key in next(iter(figures.values())):
+        table.add_row(key.replace("_", " "), *(str(found[key]) for found in figures.values()))
+    Console(width=140).print(table)
+
+
+def _tokenise(flags: Flags, encoder: Path, place: Path) -> dict[str, Any]:
+    """Tokenise all long texts, ktrain first."""
+    frame = _read(flags.long)
+    labels = sorted(set(frame["label"]))
+    written = place / "long.json"
+    content = {
+        "encoder": str(encoder),
+        "maxlen": flags.long_maxlen,
+        "labels": labels,
+        "train": frame["text"].tolist(),
+        "train_y": [labels.index(label) for label in frame["label"]],
+    }
+    written.write_text(json.dumps(content), encoding="utf-8")
+    figures: dict[str, Any] = {"texts": len(frame)}
+    for name in ("ktrain", "ours"):
+        answer = _run(name, [str(WORKERS / "tokenise.py"), str(written), name], flags)[-1]
+        figures[f"{name}_texts_per_second"] = round(len(frame) / answer["seconds"], 1)
+        figures[f"{name}_memory_mb"] = round(answer["grown_mb"], 1)
+    return figures
+
+
+def _show_tokenising(figures: dict[str, Any]) -> None:
+    ratio = figures["ours_texts_per_second"] / figures["ktrain_texts_per_second"]
+    print(
+        f"tokenising {figures['texts']:,} long texts: ktrain "
+        f"{figures['ktrain_texts_per_second']:,.0f} a second and {figures['ktrain_memory_mb']:,.0f}"
+        f" MB, ours {figures['ours_texts_per_second']:,.0f} and {figures['ours_memory_mb']:,.0f} "
+        f"MB: {ratio:.1f} times the speed"
+    )
+
+
+if __name__ == "__main__":
+    run(Flags, task, __doc__)

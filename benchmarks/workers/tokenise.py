@@ -1,0 +1,40 @@
+"""Texts to what training reads, by ktrain as it comes or by this package.
+
+python tokenise.py TASK (ktrain|ours)
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+os.environ.update(TF_USE_LEGACY_KERAS="1", TF_CPP_MIN_LOG_LEVEL="3", MPLBACKEND="Agg")
+
+import train_loop
+
+if __name__ == "__main__":
+    task = train_loop.task()
+    if sys.argv[2] == "ktrain":
+        import numpy as np
+
+        np.Inf = np.inf  # NumPy 2 removed it, and ktrain asks for it.
+        from ktrain import text
+
+        preprocessor = text.Transformer(
+            task["encoder"], maxlen=task["maxlen"], class_names=task["labels"]
+        )
+        preprocessor.get_tokenizer()
+        before, begun = train_loop.held_mb(), time.perf_counter()
+        rows = preprocessor.preprocess_train(task["train"], task["train_y"], verbose=0)
+    else:
+        from tokenizers import Tokenizer
+
+        from ktrain_sentiment.training.tokens import tokenise
+
+        tokenizer = Tokenizer.from_file(f"{task['encoder']}/tokenizer.json")
+        before, begun = train_loop.held_mb(), time.perf_counter()
+        rows = tokenise(task["train"], tokenizer, task["maxlen"])
+    seconds = time.perf_counter() - begun
+    grown = train_loop.peak_since_mb() - before
+    train_loop.say(done=True, seconds=seconds, grown_mb=grown, rows=len(rows))
