@@ -15,7 +15,7 @@ PACKAGE = "ktrain_sentiment"
 LAYERS = {
     "errors": 0, "version": 0,
     "cleaning": 1, "config": 1, "files": 1, "prediction": 1, "runs": 1, "settings": 1,
-    "words": 1,
+    "exact": 1, "words": 1,
     "data": 2, "encoders": 2, "evaluation": 2, "predictor": 2,
     "inference": 3, "training": 3,
     "report": 4,

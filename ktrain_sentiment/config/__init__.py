@@ -7,6 +7,7 @@ writes them back, flat, so that a run can be run again.
 from __future__ import annotations
 
 from ktrain_sentiment.config.base import Group, ScriptFlags
+from ktrain_sentiment.config.comparing import CompareConfig
 from ktrain_sentiment.config.data import CleaningStep, DataConfig, Split, SplitConfig
 from ktrain_sentiment.config.searching import VARIED, ExploreConfig, SearchConfig
 from ktrain_sentiment.config.settings import TrainingSettings
@@ -23,6 +24,7 @@ __all__ = [
     "VARIED",
     "ClassicConfig",
     "CleaningStep",
+    "CompareConfig",
     "ComputeConfig",
     "DataConfig",
     "EncoderConfig",

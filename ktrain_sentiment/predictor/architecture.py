@@ -7,6 +7,7 @@ writes a graph (see `onnx_graph.py`) needs to know this description alone.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -210,6 +211,31 @@ def describe(weights: Weights, config: Mapping[str, Any]) -> Encoder:
     """
     family = _family(config)
     reader = _Reader(weights)
+    head = tuple((reader.dense(name), activation) for name, activation in family.head)
+    return dataclasses.replace(_describe(family, reader, config), head=head)
+
+
+def describe_encoder(weights: Weights, config: Mapping[str, Any]) -> Encoder:
+    """Like `describe`, for a pre-trained encoder: no head, and names with or without a prefix.
+
+    The oldest encoders on the hub call a normalisation's gain `gamma` and its bias `beta`.
+    """
+    family = _family(config)
+    renamed = {_modern(name): array for name, array in weights.items()}
+    if not any(name.startswith(f"{family.root}.") for name in renamed):
+        renamed = {f"{family.root}.{name}": array for name, array in renamed.items()}
+    return _describe(family, _Reader(renamed), config)
+
+
+def _modern(name: str) -> str:
+    for old, new in ((".gamma", ".weight"), (".beta", ".bias")):
+        if name.endswith(old):
+            return name.removesuffix(old) + new
+    return name
+
+
+def _describe(family: _Family, reader: _Reader, config: Mapping[str, Any]) -> Encoder:
+    """Everything but the head."""
     root = f"{family.root}.embeddings"
     return Encoder(
         words=reader.array(f"{root}.word_embeddings.weight"),
@@ -218,7 +244,7 @@ def describe(weights: Weights, config: Mapping[str, Any]) -> Encoder:
         norm=reader.norm(f"{root}.LayerNorm"),
         projection=reader.optional_dense(family.projection),
         layers=_layers(reader, family, config),
-        head=tuple((reader.dense(name), activation) for name, activation in family.head),
+        head=(),
         heads=int(_first(config, "num_attention_heads", "n_heads")),
         activation=_ACTIVATIONS[_first(config, "hidden_act", "activation")],
         epsilon=float(config.get("layer_norm_eps", 1e-12)),

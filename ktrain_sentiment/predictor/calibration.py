@@ -14,8 +14,8 @@ from ktrain_sentiment.predictor.onnx_writer import FLOAT32, GraphWriter
 from ktrain_sentiment.predictor.session import open_session
 from ktrain_sentiment.predictor.tokenizing import EncodedTexts
 
-_TOKENS = 3_000
-_KEPT_TOKENS = 512
+_TOKENS = 8_000
+_KEPT_TOKENS = 1_024
 
 
 @dataclass

@@ -51,8 +51,28 @@ def build_graph(encoder: Encoder, graph: GraphWriter) -> ModelProto:
     state = graph.node("Squeeze", hidden, graph.ints(1))
     for dense, activation in encoder.head:
         state = _activate(graph, graph.exact_dense(state, dense), activation)
-    names = ["input_ids", "attention_mask"]
-    return graph.to_model(names + ["token_type_ids"] * (_types(encoder) is not None), state)
+    return graph.to_model(_inputs(encoder), state)
+
+
+def build_mean_graph(encoder: Encoder, graph: GraphWriter) -> ModelProto:
+    """Write the graph of an encoder whose output is the mean of a text's token states.
+
+    Inputs as for `build_graph`; the output, float32 of shape (batch, width), leaves padding out.
+    The encoder's head is not used.
+    """
+    hidden = _embed(graph, encoder)
+    bias = _attention_bias(graph, encoder)
+    for layer in encoder.layers:
+        hidden = _layer(graph, encoder, layer, hidden, hidden, bias)
+    mask = graph.node("Cast", "attention_mask", to=FLOAT32)
+    mask = graph.node("Unsqueeze", mask, graph.ints(2))
+    total = graph.node("ReduceSum", graph.node("Mul", hidden, mask), graph.ints(1), keepdims=0)
+    count = graph.node("ReduceSum", mask, graph.ints(1), keepdims=0)
+    return graph.to_model(_inputs(encoder), graph.node("Div", total, count))
+
+
+def _inputs(encoder: Encoder) -> list[str]:
+    return ["input_ids", "attention_mask"] + ["token_type_ids"] * (_types(encoder) is not None)
 
 
 def _types(encoder: Encoder) -> Array | None:

@@ -7,16 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrain_sentiment.exact import binomial_more
+
+SIGNIFICANT = 0.05
+
 
 @dataclass(frozen=True)
 class Limits:
     """How far an engine may be from its reference before it is not kept.
 
+    Shares are limits for all texts of this kind, of which the compared ones are a sample: an
+    engine is refused when the sample shows that it exceeds them, and not when chance would do as
+    much (one-sided exact tests at 5 %).
+
     Attributes:
         difference: Largest difference of any probability; None: any.
-        changed: Share of texts whose label changes, 0 to 1. One text is always allowed, because
-            on a small validation set a single near-tie would exceed any share.
-        accuracy_lost: Share of texts by which accuracy falls, 0 to 1; one text is allowed.
+        changed: Share of texts whose label changes, 0 to 1; 0: none at all.
+        accuracy_lost: Share of texts by which accuracy falls, 0 to 1.
     """
 
     difference: float | None = None
@@ -39,6 +46,8 @@ class Parity:
         texts: How many real texts were compared.
         largest_difference: Of any probability of any text.
         changed: Texts whose most probable label differs.
+        lost: Texts that only the reference gets right; 0 without true labels.
+        gained: Texts that only the engine gets right; 0 without true labels.
         accuracy: Share of texts that the engine gets right; None without true labels.
         reference_accuracy: The same for the reference.
     """
@@ -46,6 +55,8 @@ class Parity:
     texts: int
     largest_difference: float
     changed: int
+    lost: int
+    gained: int
     accuracy: float | None
     reference_accuracy: float | None
 
@@ -68,6 +79,8 @@ def compare(
         texts=len(reference),
         largest_difference=_largest(np.abs(probabilities - reference)),
         changed=int((ours != theirs).sum()),
+        lost=int(((theirs == targets) & (ours != targets)).sum()) if known else 0,
+        gained=int(((ours == targets) & (theirs != targets)).sum()) if known else 0,
         accuracy=float((ours == targets).mean()) if known else None,
         reference_accuracy=float((theirs == targets).mean()) if known else None,
     )
@@ -89,7 +102,7 @@ def complaint(parity: Parity, limits: Limits) -> str:
         )
     if not np.isfinite(parity.largest_difference):
         return "it gives probabilities that are not numbers"
-    if parity.changed > max(1.0, limits.changed * parity.texts):
+    if _exceeds(parity.changed, parity.texts, limits.changed):
         return (
             f"{parity.changed} of {parity.texts} labels change "
             f"(at most {limits.changed:.1%} allowed)"
@@ -97,6 +110,14 @@ def complaint(parity: Parity, limits: Limits) -> str:
     if parity.accuracy is None or parity.reference_accuracy is None:
         return ""
     lost = parity.reference_accuracy - parity.accuracy
-    if lost * parity.texts > max(1.5, limits.accuracy_lost * parity.texts):
+    beyond_chance = binomial_more(parity.lost, parity.lost + parity.gained, 0.5) < SIGNIFICANT
+    if lost > limits.accuracy_lost and beyond_chance:
         return f"accuracy falls by {lost:.2%} (at most {limits.accuracy_lost:.1%} allowed)"
     return ""
+
+
+def _exceeds(changed: int, texts: int, share: float) -> bool:
+    """Whether so many changes show that more than a share of all texts would; never a single one."""
+    if not share:
+        return changed > 0
+    return changed > max(1, share * texts) and binomial_more(changed, texts, share) < SIGNIFICANT

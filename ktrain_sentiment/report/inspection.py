@@ -19,8 +19,8 @@ from ktrain_sentiment.evaluation.label_noise import USUAL_SHARE
 from ktrain_sentiment.evaluation.neighbours import nearest
 from ktrain_sentiment.evaluation.review import Review, review
 from ktrain_sentiment.files import refuse_existing, staged_file
+from ktrain_sentiment.inference.embedding import open_embedder
 from ktrain_sentiment.inference.finding import find_predictor
-from ktrain_sentiment.report.embedding import open_embedder
 from ktrain_sentiment.report.opening import AS_USUAL, Opening, open_classifier
 from ktrain_sentiment.report.subject import (
     Subject,

@@ -1,11 +1,14 @@
 """Whole tasks from end to end: what the scripts call, and what a notebook can call."""
 
+from ktrain_sentiment.workflow.comparing import CompareResult, compare_models
 from ktrain_sentiment.workflow.exploring import Exploration, exploration_tables, explore
 from ktrain_sentiment.workflow.training import RunResult, describe, summary_figures, train
 
 __all__ = [
+    "CompareResult",
     "Exploration",
     "RunResult",
+    "compare_models",
     "describe",
     "exploration_tables",
     "explore",

@@ -149,7 +149,7 @@ def _differences(folder: RunFolder, settings: TrainingSettings) -> list[str]:
         before = to_flat(from_flat(TrainingSettings, stored, str(folder.config)))
     except ConfigError:
         return ["settings of another version"]
-    now = to_flat(_settings_alone(settings))
+    now = settings_alone(settings)
     return [
         f"--{name.replace('_', '-')} {before[name]} (now {now[name]})"
         for name in now
@@ -157,10 +157,10 @@ def _differences(folder: RunFolder, settings: TrainingSettings) -> list[str]:
     ]
 
 
-def _settings_alone(settings: TrainingSettings) -> TrainingSettings:
-    """The settings without the flags that a script adds to them."""
+def settings_alone(settings: TrainingSettings) -> dict[str, Any]:
+    """The settings, flat, without the flags that a script adds to them."""
     groups = TrainingSettings.__dataclass_fields__
-    return TrainingSettings(**{name: getattr(settings, name) for name in groups})
+    return to_flat(TrainingSettings(**{name: getattr(settings, name) for name in groups}))
 
 
 def _check_place(folder: RunFolder, settings: TrainingSettings) -> None:
@@ -203,7 +203,7 @@ def _begin(folder: RunFolder, settings: TrainingSettings, splits: Splits) -> Non
     for name in SPLIT_NAMES:
         _write_table(folder.split(name), getattr(splits, name))
     _write_text(stamp, splits.fingerprint + "\n")
-    _write_text(folder.config, yaml.safe_dump(to_flat(_settings_alone(settings)), sort_keys=False))
+    _write_text(folder.config, yaml.safe_dump(settings_alone(settings), sort_keys=False))
 
 
 def _learning_rate(

@@ -25,6 +25,22 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return float(min(1.0, 2 * tail))
 
 
+def binomial_more(hits: int, rows: int, share: float) -> float:
+    """Exact one-sided binomial test: are there more hits than a share of the rows explains?
+
+    Args:
+        hits: Rows that are hits.
+        rows: Rows in all.
+        share: The share of hits that is taken for granted, above 0 and below 1.
+
+    Returns:
+        The probability of as many hits or more, 0 to 1.
+    """
+    counts = np.arange(hits, rows + 1)
+    log = _log_choose(rows)[hits:] + counts * np.log(share) + (rows - counts) * np.log1p(-share)
+    return float(min(1.0, np.exp(log).sum()))
+
+
 def fisher_less(hits: int, rows: int, all_hits: int, all_rows: int) -> float:
     """Fisher's exact test that a group has a lower rate of hits than the rest, one-sided.
 

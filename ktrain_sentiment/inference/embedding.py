@@ -1,0 +1,103 @@
+"""Texts as vectors: what a predictor decides on, or what a frozen encoder makes of them.
+
+A predictor's vector of a text is the state of its first token after the last layer, which is all
+that the classification head sees; it shows what the predictor takes to be alike. An encoder's is
+the mean of its token states, as sentence encoders are trained to be read. Both come from a graph
+that is written from PyTorch-layout weights, without TensorFlow or PyTorch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrain_sentiment.cleaning import apply_cleaning
+from ktrain_sentiment.errors import EncoderError
+from ktrain_sentiment.evaluation.confusion import Floats
+from ktrain_sentiment.inference.batches import Indices, plan_batches
+from ktrain_sentiment.predictor.architecture import describe, describe_encoder
+from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.predictor.manifest import read_manifest
+from ktrain_sentiment.predictor.onnx_graph import build_graph, build_mean_graph
+from ktrain_sentiment.predictor.onnx_int8 import DynamicInt8Writer
+from ktrain_sentiment.predictor.onnx_writer import GraphWriter
+from ktrain_sentiment.predictor.session import open_session, run
+from ktrain_sentiment.predictor.tokenizing import TextEncoder, pad
+from ktrain_sentiment.predictor.weights import read_safetensors
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+BATCH_TOKENS, BATCH_TEXTS = 1024, 64
+
+Embed = Callable[[Sequence[str]], Floats]
+
+
+def open_embedder(folder: Path) -> Embed:
+    """A function from texts to the vectors that a predictor decides on, shape (texts, width).
+
+    Its large products are done with 8-bit numbers.
+
+    Args:
+        folder: A predictor folder of this package.
+
+    Raises:
+        PredictorError: The folder or its weights cannot be used.
+        MissingExtraError: What writes the graph is not installed.
+    """
+    place = PredictorFolder(folder)
+    manifest = read_manifest(folder)
+    config = json.loads(place.config.read_text("utf-8"))
+    whole = describe(read_safetensors(place.torch_weights), config)
+    graph = build_graph(dataclasses.replace(whole, head=()), DynamicInt8Writer())
+    embed = _embed_with(graph, TextEncoder.from_folder(place, manifest.maxlen))
+    return lambda texts: embed(apply_cleaning(list(texts), manifest.cleaning))
+
+
+def open_encoder_embedder(folder: Path, maxlen: int) -> Embed:
+    """A function from texts to the mean of a frozen encoder's token states, (texts, width).
+
+    Args:
+        folder: A verified encoder folder with model.safetensors and tokenizer.json.
+        maxlen: Longest text in tokens, special tokens included.
+
+    Raises:
+        EncoderError: The folder holds no such files.
+        PredictorError: The encoder's family is not one whose graph can be written, or a weight is
+            missing.
+        MissingExtraError: What writes the graph is not installed.
+    """
+    place = PredictorFolder(folder)
+    for path in (place.torch_weights, place.tokenizer):
+        if not path.is_file():
+            raise EncoderError(
+                f"{folder} holds no {path.name}: wanted an encoder with weights as safetensors "
+                "and a fast tokenizer"
+            )
+    config = json.loads(place.config.read_text("utf-8"))
+    encoder = describe_encoder(read_safetensors(place.torch_weights), config)
+    graph = build_mean_graph(encoder, GraphWriter())
+    return _embed_with(graph, TextEncoder.from_folder(place, maxlen))
+
+
+def _embed_with(graph: ModelProto, encoder: TextEncoder) -> Embed:
+    session = open_session(graph.SerializeToString())
+
+    def embed(texts: Sequence[str]) -> Floats:
+        encoded = encoder.encode(list(texts))
+        parts: list[tuple[Indices, NDArray[np.float32]]] = []
+        for batch in plan_batches(encoded.lengths, BATCH_TOKENS, BATCH_TEXTS):
+            ids, mask = pad([encoded.ids[k] for k in batch], encoder.padding_id)
+            parts.append((batch, run(session, ids, mask)))
+        vectors = np.zeros((len(texts), parts[0][1].shape[1] if parts else 0))
+        for batch, found in parts:
+            vectors[batch] = found
+        return vectors
+
+    return embed

@@ -1,0 +1,198 @@
+"""Models side by side: a table for the screen and for Markdown, accuracy against cost, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from ktrain_sentiment.report.drawing import COLOURS, DASHES, MARKERS, SERIES, in_house_style, panel
+from ktrain_sentiment.report.wording import duration, interval, share
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+    from ktrain_sentiment.evaluation.metrics import Evaluation
+
+HEAD = (
+    "model", "accuracy", "95 % interval", "macro F1", "against the best", "trained in",
+    "texts a second", "one text", "memory", "on disk",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of a comparison.
+
+    Attributes:
+        name: What it is called.
+        evaluation: Its figures on the test rows.
+        p_value: McNemar against the best model, corrected for the number of models; None for the
+            best one itself.
+        train_seconds: Time to train it, loading and searching included.
+        texts_per_second: Speed of prediction on many texts.
+        latency_ms: Median time of one text alone.
+        memory_mb: Most memory of the process that trained and asked it.
+        disk_mb: Size of the files that prediction needs; 0 without files.
+        learning_rate: The maximum learning rate, where there is one.
+    """
+
+    name: str
+    evaluation: Evaluation
+    p_value: float | None
+    train_seconds: float
+    texts_per_second: float
+    latency_ms: float
+    memory_mb: float
+    disk_mb: float
+    learning_rate: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and strings."""
+        return {
+            "name": self.name,
+            "accuracy": self.evaluation.accuracy.to_json(),
+            "macro_f1": self.evaluation.macro_f1.to_json(),
+            "p_value_against_best": self.p_value,
+            "train_seconds": round(self.train_seconds, 2),
+            "texts_per_second": round(self.texts_per_second, 1),
+            "latency_ms": round(self.latency_ms, 3),
+            "memory_mb": round(self.memory_mb, 1),
+            "disk_mb": round(self.disk_mb, 2),
+            "learning_rate": self.learning_rate,
+        }
+
+
+@dataclass(frozen=True)
+class FewShot:
+    """A model trained on few examples.
+
+    Attributes:
+        name: What it is called.
+        examples: Rows a class.
+        accuracies: On the test rows, one for each draw.
+    """
+
+    name: str
+    examples: int
+    accuracies: tuple[float, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and strings."""
+        return {
+            "name": self.name,
+            "examples_a_class": self.examples,
+            "accuracies": [round(one, 6) for one in self.accuracies],
+        }
+
+
+def rows(entries: Sequence[Entry]) -> list[list[str]]:
+    """A row of text for each model, in the columns of `HEAD`."""
+    return [
+        [
+            entry.name,
+            share(entry.evaluation.accuracy.value),
+            interval("accuracy", entry.evaluation.accuracy),
+            share(entry.evaluation.macro_f1.value),
+            against_best(entry),
+            duration(entry.train_seconds),
+            f"{entry.texts_per_second:,.0f}",
+            f"{entry.latency_ms:.2g} ms" if entry.latency_ms < 10 else f"{entry.latency_ms:.0f} ms",
+            f"{entry.memory_mb:,.0f} MB",
+            f"{entry.disk_mb:,.1f} MB" if entry.disk_mb else "none",
+        ]
+        for entry in entries
+    ]
+
+
+def against_best(entry: Entry) -> str:
+    """Whether a model is worse than the best one, or cannot be told from it."""
+    if entry.p_value is None:
+        return "best"
+    chance = "p < 0.001" if entry.p_value < 0.0005 else f"p = {entry.p_value:.3f}"
+    return f"worse, {chance}" if entry.p_value < 0.05 else f"no difference shown, {chance}"
+
+
+def table(entries: Sequence[Entry]) -> Table:
+    """The comparison for the screen, best first."""
+    from rich.table import Table
+
+    shown = Table(title=f"On {entries[0].evaluation.n:,} test rows", title_style="bold")
+    for k, name in enumerate(HEAD):
+        shown.add_column(name, justify="left" if k in (0, 4) else "right")
+    for row in rows(entries):
+        shown.add_row(*row)
+    return shown
+
+
+def markdown(entries: Sequence[Entry]) -> str:
+    """The comparison as a Markdown table."""
+    lines = [HEAD, ["---"] * len(HEAD), *rows(entries)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def few_shot_table(found: Sequence[FewShot]) -> Table:
+    """Mean accuracy and its range for each model and number of examples."""
+    from rich.table import Table
+
+    sizes = sorted({one.examples for one in found})
+    shown = Table(title="Accuracy by examples a class: mean (range)", title_style="bold")
+    shown.add_column("model")
+    for size in sizes:
+        shown.add_column(str(size), justify="right")
+    by_name: dict[str, dict[int, FewShot]] = {}
+    for one in found:
+        by_name.setdefault(one.name, {})[one.examples] = one
+    for name, cells in by_name.items():
+        shown.add_row(name, *(_few_cell(cells[size]) for size in sizes))
+    return shown
+
+
+def _few_cell(one: FewShot) -> str:
+    low, high = min(one.accuracies), max(one.accuracies)
+    return f"{share(fmean(one.accuracies))} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+@in_house_style
+def accuracy_against_latency(entries: Sequence[Entry]) -> Figure:
+    """Accuracy with its interval against the time of one text, a point a model."""
+    figure, axes = panel(6.4, 3.8)
+    for number, entry in enumerate(entries):
+        accuracy, colour = entry.evaluation.accuracy, COLOURS[SERIES[number % len(SERIES)]]
+        below, above = accuracy.value - accuracy.low, accuracy.high - accuracy.value
+        axes.errorbar(
+            [entry.latency_ms], [100 * accuracy.value], yerr=[[100 * below], [100 * above]],
+            fmt=MARKERS[number % len(MARKERS)], color=colour, capsize=3, label=entry.name,
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set(xlabel="one text, milliseconds (log scale)", ylabel="accuracy, % (95 % interval)")
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+@in_house_style
+def learning_curve(found: Sequence[FewShot], entries: Sequence[Entry]) -> Figure:
+    """Accuracy against examples a class, a line a model; the last point is all training rows."""
+    figure, axes = panel(6.4, 3.8)
+    whole = {entry.name: 100 * entry.evaluation.accuracy.value for entry in entries}
+    names = list(dict.fromkeys(one.name for one in found))
+    sizes = sorted({one.examples for one in found})
+    places = {size: k for k, size in enumerate(sizes)}
+    for number, name in enumerate(names):
+        own = sorted((one for one in found if one.name == name), key=lambda one: one.examples)
+        colour = COLOURS[SERIES[number % len(SERIES)]]
+        x = [places[one.examples] for one in own] + [len(sizes)]
+        y = [100 * fmean(one.accuracies) for one in own] + [whole[name]]
+        axes.plot(
+            x, y, color=colour, ls=DASHES[number % len(DASHES)],
+            marker=MARKERS[number % len(MARKERS)], label=name,
+        )  # fmt: skip
+        for one in own:
+            spots = [100 * accuracy for accuracy in one.accuracies]
+            axes.plot([places[one.examples]] * len(spots), spots, ".", color=colour, alpha=0.5)
+    axes.set_xticks([*places.values(), len(sizes)], [*map(str, sizes), "all"])
+    axes.set(xlabel="examples a class", ylabel="accuracy on test rows, %")
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure

@@ -1,0 +1,310 @@
+"""Any list of models on one data set: the same rows, one table, and which differences are real."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+
+from ktrain_sentiment.config import CompareConfig, OutputConfig, TrainingSettings
+from ktrain_sentiment.config.comparing import BASELINES, CLASSICS
+from ktrain_sentiment.data import Splits, read_labelled, split
+from ktrain_sentiment.encoders import resolve
+from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, compare
+from ktrain_sentiment.evaluation.judged import from_frame, judge, to_frame
+from ktrain_sentiment.evaluation.metrics import evaluate
+from ktrain_sentiment.files import refuse_existing, staged_file
+from ktrain_sentiment.report import leaderboard, plots
+from ktrain_sentiment.report.leaderboard import Entry, FewShot
+from ktrain_sentiment.settings import to_flat
+from ktrain_sentiment.training.model import class_indices
+from ktrain_sentiment.workflow.contenders import Answers, Job, check_models, judge_contender
+from ktrain_sentiment.workflow.training import settings_alone
+
+log = logging.getLogger(__name__)
+
+RESULT, SETTINGS = "comparison.json", "config.yaml"
+NOT_LEARNING = frozenset({"majority", "vader"})
+"""Models that more examples do not change."""
+NOT_DECIDING = frozenset({"models", "few_shot", "few_shot_seeds"})
+"""Settings of a comparison that change nothing about a single model's answers."""
+
+
+@dataclass(frozen=True)
+class CompareResult:
+    """A finished comparison.
+
+    Attributes:
+        folder: Where its files are.
+        entries: The models, best first.
+        few_shot: Accuracy by number of examples a class; empty unless asked for.
+        advice: Which one to take, and why.
+        figures: All of it, ready for JSON.
+    """
+
+    folder: Path
+    entries: tuple[Entry, ...]
+    few_shot: tuple[FewShot, ...]
+    advice: str
+    figures: dict[str, Any]
+
+
+def compare_models(settings: TrainingSettings, comparing: CompareConfig) -> CompareResult:
+    """Train every model on the same rows and judge it on the same test rows.
+
+    Each model is trained in a process of its own, and what it came to is kept as soon as it is
+    there: with `resume`, models that are done are not trained again.
+
+    Raises:
+        InputError: The data, an encoder or the settings cannot be used.
+        TrainingError: A loss diverged.
+    """
+    folder = _folder(settings)
+    if not settings.output.resume:
+        refuse_existing(folder, overwrite=settings.output.overwrite, marker=SETTINGS)
+    texts = read_labelled(settings.source)
+    splits = split(texts, settings.division)
+    for note in (*texts.notes, *splits.notes):
+        log.info("%s", note)
+    if not len(splits.test):
+        raise DataError("a comparison needs test rows: leave --test 0 out")
+    check_models(comparing, splits.labels)
+    for encoder in {_encoder_of(model, settings) for model in comparing.models} - {None}:
+        resolve(str(encoder))
+    _begin(folder, settings, comparing)
+    jobs = [_job(model, settings, comparing, splits, folder) for model in comparing.models]
+    judged = {job.model: _answers(job, folder) for job in jobs}
+    entries = rank(judged, splits)
+    learning = [replace(job, few=True) for job in jobs if job.model not in NOT_LEARNING]
+    few = tuple(_few_shot(job, size, folder) for job in learning for size in comparing.few_shot)
+    advice = recommend(entries, len(splits.test))
+    figures = {
+        "data": {
+            "source": settings.source.data,
+            "rows": splits.sizes(),
+            "fingerprint": splits.fingerprint,
+        },
+        "models": [entry.to_json() for entry in entries],
+        "few_shot": [one.to_json() for one in few],
+        "advice": advice,
+    }
+    _write(folder, entries, few, figures)
+    return CompareResult(folder, entries, few, advice, figures)
+
+
+def _folder(settings: TrainingSettings) -> Path:
+    if settings.output.run is not None:
+        return settings.output.run
+    name = Path(settings.source.data.replace(":", "/")).stem or "data"
+    return Path("runs") / f"{name}-compared"
+
+
+def _encoder_of(model: str, settings: TrainingSettings) -> str | None:
+    """The encoder that a model needs, if it needs one."""
+    if model in (*BASELINES, *CLASSICS):
+        return None
+    return settings.text.encoder if model in ("probe", "encoder") else model
+
+
+def _job(
+    model: str,
+    settings: TrainingSettings,
+    comparing: CompareConfig,
+    splits: Splits,
+    folder: Path,
+) -> Job:
+    own = settings
+    encoder = _encoder_of(model, settings)
+    if encoder is not None:
+        output = replace(settings.output, run=folder / "models" / _slug(model), overwrite=True)
+        own = replace(
+            settings,
+            text=replace(settings.text, encoder=encoder),
+            output=replace(output, resume=False),
+        )
+    return Job(model, own, comparing, splits)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name).strip("-") or "model"
+
+
+def _begin(folder: Path, settings: TrainingSettings, comparing: CompareConfig) -> None:
+    """Empty the folder, unless an earlier start is to be resumed, and note the settings."""
+    if not settings.output.resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    flat = {**settings_alone(settings), **to_flat(comparing)}
+    with staged_file(folder / SETTINGS, overwrite=True) as path:
+        path.write_text(yaml.safe_dump(flat, sort_keys=False), "utf-8")
+
+
+def _stamp(job: Job) -> str:
+    """What decides the answers of a model: the rows, and every setting but where files go."""
+    flat = {
+        **settings_alone(replace(job.settings, output=OutputConfig())),
+        **to_flat(job.comparing),
+    }
+    flat = {name: value for name, value in flat.items() if name not in NOT_DECIDING}
+    decided = json.dumps([job.model, job.splits.fingerprint, flat], sort_keys=True, default=str)
+    return hashlib.sha256(decided.encode()).hexdigest()
+
+
+def _answers(job: Job, folder: Path) -> Answers:
+    """What a model came to, from an earlier start if it is there and of the same rows."""
+    stamp = _stamp(job)
+    place = folder / "answers" / f"{_slug(job.model)}.json"
+    table = place.with_suffix(".parquet")
+    found = _read_answers(place, table, stamp)
+    if found is not None:
+        log.info("%s: done before", job.model)
+        return found
+    log.info("training %s on %d rows", job.model, len(job.splits.train))
+    answers = in_own_process(job)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    frame = to_frame(judge(job.splits.test, answers.probabilities, job.splits.labels))
+    with staged_file(table, overwrite=True) as path:
+        frame.to_parquet(path, index=False)
+    values = {k: v for k, v in vars(answers).items() if k != "probabilities"}
+    with staged_file(place, overwrite=True) as path:
+        path.write_text(json.dumps({**values, "stamp": stamp}) + "\n", "utf-8")
+    return answers
+
+
+def _read_answers(place: Path, table: Path, stamp: str) -> Answers | None:
+    if not (place.is_file() and table.is_file()):
+        return None
+    values = json.loads(place.read_text("utf-8"))
+    if values.pop("stamp") != stamp:
+        return None
+    return Answers(probabilities=from_frame(pd.read_parquet(table)).probabilities, **values)
+
+
+def in_own_process(job: Job) -> Answers:
+    """Judge a model in a fresh process, whose memory and frameworks are that model's alone."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(judge_contender, job).result()
+
+
+def rank(judged: dict[str, Answers], splits: Splits) -> tuple[Entry, ...]:
+    """Figures of each model, best accuracy first, each tested against the best."""
+    truth = class_indices(splits.test["label"], splits.labels)
+    tables = {name: answers.probabilities for name, answers in judged.items()}
+    evaluations = {name: evaluate(truth, table, splits.labels) for name, table in tables.items()}
+    order = sorted(evaluations, key=lambda name: -evaluations[name].accuracy.value)
+    best = order[0]
+    entries = []
+    for name in order:
+        against = None
+        if name != best:
+            found = compare(truth, tables[name], tables[best], splits.labels, (name, best))
+            # Bonferroni: so many models are tested against the best one.
+            against = min(1.0, found.p_value * (len(order) - 1))
+        answers = judged[name]
+        entries.append(
+            Entry(
+                name=name,
+                evaluation=evaluations[name],
+                p_value=against,
+                train_seconds=answers.train_seconds,
+                texts_per_second=answers.texts_per_second,
+                latency_ms=answers.latency_ms,
+                memory_mb=answers.memory_mb,
+                disk_mb=answers.disk_mb,
+                learning_rate=answers.learning_rate,
+            )
+        )
+    return tuple(entries)
+
+
+def recommend(entries: Sequence[Entry], rows: int) -> str:
+    """Which model to take, in a sentence or two, from entries with the best first."""
+    best = entries[0]
+    equals = [e for e in entries if e.p_value is None or e.p_value >= SIGNIFICANT]
+    cheapest = min(equals, key=lambda entry: entry.latency_ms)
+    points = 100 * best.evaluation.accuracy.value
+    if cheapest is best:
+        rivals = [entry for entry in equals if entry is not best]
+        if not rivals:
+            return (
+                f"Take {best.name}: {points:.1f} % of {rows:,} rows right, and every other model "
+                "is worse by more than chance."
+            )
+        names = ", ".join(entry.name for entry in rivals)
+        return (
+            f"Take {best.name}: {points:.1f} % of {rows:,} rows right, and it answers fastest of "
+            f"those that chance cannot tell from it ({names})."
+        )
+    lead = points - 100 * cheapest.evaluation.accuracy.value
+    times = best.latency_ms / max(cheapest.latency_ms, 1e-9)
+    return (
+        f"Take {cheapest.name}: {best.name} is {lead:.1f} points ahead, which {rows:,} rows cannot "
+        f"tell from chance, and {cheapest.name} answers {times:.1f} times as fast. With more test "
+        f"rows {best.name} may prove better."
+    )
+
+
+def _few_shot(job: Job, size: int, folder: Path) -> FewShot:
+    """Accuracy of a model trained on `size` rows a class, for several draws."""
+    accuracies = []
+    for seed in range(job.comparing.few_shot_seeds):
+        train = draw(job.splits.train, size, seed)
+        few = replace(job, splits=replace(job.splits, train=train))
+        place = folder / "few_shot" / f"{_slug(job.model)}-{size}-{seed}.json"
+        accuracies.append(_few_accuracy(few, place))
+    return FewShot(job.model, size, tuple(accuracies))
+
+
+def _few_accuracy(job: Job, place: Path) -> float:
+    stamp = _stamp(job)
+    if place.is_file():
+        found = json.loads(place.read_text("utf-8"))
+        if found["stamp"] == stamp:
+            return float(found["accuracy"])
+    log.info("training %s on %d rows", job.model, len(job.splits.train))
+    answers = in_own_process(job)
+    truth = class_indices(job.splits.test["label"], job.splits.labels)
+    accuracy = float((answers.probabilities.argmax(axis=1) == truth).mean())
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with staged_file(place, overwrite=True) as path:
+        path.write_text(json.dumps({"accuracy": accuracy, "stamp": stamp}), "utf-8")
+    return accuracy
+
+
+def draw(train: pd.DataFrame, size: int, seed: int) -> pd.DataFrame:
+    """So many rows of each class, all of a class that has fewer; the same for the same seed."""
+    generator = np.random.default_rng(seed)
+    chosen: list[NDArray[np.int64]] = []
+    for _, rows in train.groupby("label", sort=True):
+        places = rows.index.to_numpy()
+        chosen.append(generator.permutation(places)[:size])
+    return train.loc[np.sort(np.concatenate(chosen))].reset_index(drop=True)
+
+
+def _write(
+    folder: Path, entries: Sequence[Entry], few: Sequence[FewShot], figures: dict[str, Any]
+) -> None:
+    """The picture, the curve and, last, the figures, whose file says that it is finished."""
+    with staged_file(folder / "comparison.png", overwrite=True) as path:
+        plots.png(leaderboard.accuracy_against_latency(entries), path)
+    if few:
+        with staged_file(folder / "few_shot.png", overwrite=True) as path:
+            plots.png(leaderboard.learning_curve(few, entries), path)
+    with staged_file(folder / "comparison.md", overwrite=True) as path:
+        path.write_text(f"{leaderboard.markdown(entries)}\n{figures['advice']}\n", "utf-8")
+    with staged_file(folder / RESULT, overwrite=True) as path:
+        path.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -1,0 +1,294 @@
+"""One model of a comparison, trained and asked: lexicon, linear model, classic or transformer.
+
+Each kind is a function from training rows to a `Contender`. `judge_contender` does the whole of it
+in a process of its own, so that memory is that model's and frameworks do not meet.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import pickle
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ktrain_sentiment.config import ClassicConfig, CompareConfig, TrainingSettings
+from ktrain_sentiment.config.comparing import BASELINES, CLASSICS
+from ktrain_sentiment.data import Splits
+from ktrain_sentiment.encoders import resolve
+from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.evaluation.baselines import majority, polar_columns, tfidf_pipeline, vader
+from ktrain_sentiment.inference import load
+from ktrain_sentiment.inference.embedding import open_encoder_embedder
+from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.predictor.manifest import read_manifest
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.training import classics
+from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.training.model import class_indices
+from ktrain_sentiment.training.probe import fit_probe
+from ktrain_sentiment.training.session import Session, fit, open_session, predict_proba
+from ktrain_sentiment.workflow.searching import run_search
+from ktrain_sentiment.workflow.training import train
+
+log = logging.getLogger(__name__)
+
+Table = NDArray[Any]
+Predict = Callable[[Sequence[str]], Table]
+
+FEW_RATE = 5e-5
+"""Learning rate where a search has too few rows to go by (Devlin et al. 2019, appendix A.3)."""
+FEW_STEPS = 100
+"""Fewest steps of a training on few rows."""
+TIMED_TEXTS, TIMED_CALLS = 256, 20
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A trained model.
+
+    Attributes:
+        predict: Texts to probabilities, shape (texts, classes).
+        disk: Bytes of the files that prediction needs; 0 when it needs none.
+        learning_rate: The maximum learning rate, where there is one.
+    """
+
+    predict: Predict
+    disk: int = 0
+    learning_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to train and on what.
+
+    Attributes:
+        model: One of `CompareConfig.models`.
+        settings: Encoder, policy, compute; the run of a fine-tuned encoder.
+        comparing: What is compared.
+        splits: The rows; `train` may be a few of them.
+        few: Whether `train` is a few examples a class.
+    """
+
+    model: str
+    settings: TrainingSettings
+    comparing: CompareConfig
+    splits: Splits
+    few: bool = False
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model came to.
+
+    Attributes:
+        probabilities: Of the test rows, shape (rows, classes).
+        train_seconds: Time to train it, loading and searching included.
+        texts_per_second: Speed of prediction on many texts.
+        latency_ms: Median time of one text alone.
+        memory_mb: Most memory of the process that trained and asked it.
+        disk_mb: Size of the files that prediction needs.
+        learning_rate: The maximum learning rate, where there is one.
+    """
+
+    probabilities: Table
+    train_seconds: float
+    texts_per_second: float
+    latency_ms: float
+    memory_mb: float
+    disk_mb: float
+    learning_rate: float | None
+
+
+def check_models(comparing: CompareConfig, labels: Sequence[str]) -> None:
+    """Refuse what cannot be compared on this data, before anything is trained.
+
+    Raises:
+        ConfigError: VADER, and the labels are not negative and positive.
+        EncoderError: An encoder is unknown.
+    """
+    if "vader" in comparing.models and polar_columns(labels) is None:
+        raise ConfigError(
+            f"vader knows negative, positive and neutral, not {', '.join(labels)}: leave it out "
+            "of --models, or rename the labels with --map"
+        )
+
+
+def judge_contender(job: Job) -> Answers:
+    """Train a model, let it predict the test rows, and take its times.
+
+    Raises:
+        InputError: The model cannot be trained on these rows.
+    """
+    begun = time.perf_counter()
+    contender = _train(job)
+    seconds = time.perf_counter() - begun
+    texts = job.splits.test["text"].tolist()
+    table = contender.predict(texts)
+    rate, latency = speed_of(contender.predict, texts)
+    return Answers(
+        probabilities=np.asarray(table, np.float64),
+        train_seconds=seconds,
+        texts_per_second=rate,
+        latency_ms=latency,
+        memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        disk_mb=contender.disk / 1e6,
+        learning_rate=contender.learning_rate,
+    )
+
+
+def speed_of(predict: Predict, texts: Sequence[str]) -> tuple[float, float]:
+    """Texts a second on many texts, and milliseconds of one alone (median)."""
+    many = texts[:TIMED_TEXTS]
+    begun = time.perf_counter()
+    predict(many)
+    rate = len(many) / (time.perf_counter() - begun)
+    calls = []
+    for text in many[:TIMED_CALLS]:
+        begun = time.perf_counter()
+        predict([text])
+        calls.append(1000 * (time.perf_counter() - begun))
+    return rate, statistics.median(calls)
+
+
+def _train(job: Job) -> Contender:
+    if job.model in BASELINES:
+        return _baseline(job)
+    if job.model == "probe":
+        return _probe(job)
+    if job.model in CLASSICS:
+        return _classic(job)
+    return _few_examples(job) if job.few else _fine_tuned(job)
+
+
+def _train_classes(splits: Splits) -> NDArray[np.int64]:
+    return class_indices(splits.train["label"], splits.labels)
+
+
+def _baseline(job: Job) -> Contender:
+    splits, count = job.splits, len(job.splits.labels)
+    if job.model == "majority":
+        classes = _train_classes(splits)
+        return Contender(lambda texts: majority(classes, len(texts), count))
+    if job.model == "vader":
+        return Contender(lambda texts: _known(vader(texts, splits.labels)))
+    pipeline = tfidf_pipeline().fit(splits.train["text"], _train_classes(splits))
+
+    def predict(texts: Sequence[str]) -> Table:
+        table = np.zeros((len(texts), count))
+        table[:, pipeline.classes_] = pipeline.predict_proba(texts)
+        return table
+
+    return Contender(predict, len(pickle.dumps(pipeline)))
+
+
+def _known(table: Table | None) -> Table:
+    if table is None:
+        raise ConfigError("vader: vaderSentiment is not installed; leave it out of --models")
+    return table
+
+
+def _probe(job: Job) -> Contender:
+    folder = resolve(job.settings.text.encoder)
+    embed = open_encoder_embedder(folder, job.settings.text.maxlen)
+    vectors = np.asarray(embed(job.splits.train["text"].tolist()), np.float32)
+    classes = _train_classes(job.splits)
+    probe = fit_probe(vectors, classes, len(job.splits.labels), job.settings.training.seed)
+    place = PredictorFolder(folder)
+    size = place.torch_weights.stat().st_size + place.tokenizer.stat().st_size
+    return Contender(
+        lambda texts: probe.predict_proba(np.asarray(embed(texts), np.float32)),
+        size + probe.weights.nbytes,
+    )
+
+
+def _classic(job: Job) -> Contender:
+    comparing, settings = job.comparing, job.settings
+    config = ClassicConfig(
+        classic=job.model,  # type: ignore[arg-type]
+        vectors=Path(comparing.vectors) if comparing.vectors else None,
+    )
+    training = replace(
+        settings.training, epochs=_epochs(job, comparing.classic_epochs), keep_best=_keep(job)
+    )
+    session = classics.open_classic(job.splits, config, training, settings.compute)
+    rate = comparing.classic_rate or _found_rate(session, job, 1e-3)
+    _fit(session, rate)
+    with tempfile.TemporaryDirectory() as place:
+        classics.save_for_ktrain(session, Path(place))
+        size = sum(path.stat().st_size for path in Path(place).iterdir())
+    return Contender(
+        lambda texts: classics.predict_proba(session, pd.DataFrame({"text": list(texts)})),
+        size,
+        rate,
+    )
+
+
+def _few_examples(job: Job) -> Contender:
+    """Fine-tune on a few rows: a fixed rate, enough steps, and no choice on validation rows."""
+    settings = job.settings
+    training = replace(
+        settings.training,
+        epochs=_epochs(job, settings.training.epochs),
+        keep_best="last",
+        early_stopping=None,
+    )
+    session = open_session(
+        resolve(settings.text.encoder), job.splits, settings.text, training, settings.compute
+    )
+    rate = settings.training.learning_rate or FEW_RATE
+    _fit(session, rate)
+    return Contender(
+        lambda texts: predict_proba(session, pd.DataFrame({"text": list(texts)})),
+        learning_rate=rate,
+    )
+
+
+def _fine_tuned(job: Job) -> Contender:
+    """A whole run, with its report and its predictor; asked through the predictor's engine."""
+    result = train(job.settings, reuse=True, quiet=True)
+    folder: RunFolder = result.folder
+    classifier = load(folder.predictor)
+    place, manifest = PredictorFolder(folder.predictor), read_manifest(folder.predictor)
+    graph = place.onnx_int8 if classifier.engine == "int8" else place.onnx
+    size = graph.stat().st_size + place.tokenizer.stat().st_size
+    log.info("%s: engine %s, encoder %s", folder.path, classifier.engine, manifest.encoder)
+    return Contender(classifier.predict_proba, size, float(result.figures["learning_rate"]))
+
+
+def _epochs(job: Job, usual: int) -> int:
+    """The usual number, or as many as give a training on few rows enough steps."""
+    if not job.few:
+        return usual
+    steps = math.ceil(len(job.splits.train) / job.settings.training.batch_size)
+    return max(usual, math.ceil(FEW_STEPS / steps))
+
+
+def _keep(job: Job) -> Any:  # noqa: ANN401 - one of the choices of keep_best
+    return "last" if job.few else job.settings.training.keep_best
+
+
+def _found_rate(session: Session, job: Job, usual: float) -> float:
+    """Search a rate; the usual one where the rows do not suffice or the curve says nothing."""
+    if job.few:
+        return usual
+    reading = run_search(session, job.settings.search, quiet=True).reading
+    if reading.chosen is None:
+        log.warning("%s: %s; took %g", job.model, reading.problem, usual)
+        return usual
+    return reading.chosen.learning_rate
+
+
+def _fit(session: Session, rate: float) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        fit(session, rate, Checkpoints(Path(place)), quiet=True)

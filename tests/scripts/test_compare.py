@@ -1,0 +1,85 @@
+"""compare.py as a user runs it: every kind of model on the same rows, and a start that goes on."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from support.process import run_python
+
+MODELS = ["majority", "tfidf", "vader", "probe", "nbsvm", "encoder"]
+
+
+def command(data: Path, encoder: Path, run: Path, *more: str) -> list[str | Path]:
+    return [
+        "scripts/compare.py", data, "--encoder", encoder, "--run", run, "--maxlen", "32",
+        "--epochs", "4", "--batch-size", "16", "--learning-rate", "2e-3", "--test", "0.25",
+        "--no-accelerate", "--classic-rate", "1e-2", "--classic-epochs", "3",
+        "--few-shot", "4", "--few-shot-seeds", "2", "--models", *more,
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def compared(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, reviews_csv: Path
+) -> tuple[Path, str]:
+    run = tmp_path_factory.mktemp("runs") / "compared"
+    done = run_python(*command(reviews_csv, tiny_bert, run, *MODELS), timeout=500)
+    assert done.returncode == 0, done.stderr
+    return run, done.stdout
+
+
+def test_every_model_is_judged_on_the_same_rows(compared: tuple[Path, str]) -> None:
+    folder, _ = compared
+    found = json.loads((folder / "comparison.json").read_text())
+    models = {model["name"]: model for model in found["models"]}
+    assert set(models) == set(MODELS)
+    assert {model["accuracy"]["n"] for model in models.values()} == {150}
+    assert models["tfidf"]["accuracy"]["value"] > models["majority"]["accuracy"]["value"] + 0.1
+    assert models["encoder"]["accuracy"]["value"] > models["majority"]["accuracy"]["value"] + 0.1
+    assert all(model["latency_ms"] > 0 for model in models.values())
+    assert models["probe"]["disk_mb"] > 0 < models["nbsvm"]["disk_mb"]
+
+
+def test_few_examples_are_drawn_for_those_that_learn(compared: tuple[Path, str]) -> None:
+    folder, _ = compared
+    found = json.loads((folder / "comparison.json").read_text())["few_shot"]
+    assert {one["name"] for one in found} == {"tfidf", "probe", "nbsvm", "encoder"}
+    assert {len(one["accuracies"]) for one in found} == {2}
+    assert (folder / "few_shot.png").is_file()
+
+
+def test_the_table_and_the_advice_are_shown_and_written(compared: tuple[Path, str]) -> None:
+    folder, shown = compared
+    assert re.search(r"^Take \w+: ", shown, re.MULTILINE)
+    written = (folder / "comparison.md").read_text()
+    assert written.count("\n|") == len(MODELS) + 1
+    assert "Take " in written
+    assert (folder / "comparison.png").is_file()
+
+
+def test_a_fine_tuned_encoder_leaves_a_whole_run(compared: tuple[Path, str]) -> None:
+    folder, _ = compared
+    assert (folder / "models" / "encoder" / "predictor" / "manifest.json").is_file()
+    assert (folder / "models" / "encoder" / "report.html").is_file()
+
+
+def test_a_resumed_comparison_trains_only_what_is_new(
+    compared: tuple[Path, str], tiny_bert: Path, reviews_csv: Path
+) -> None:
+    folder, _ = compared
+    (folder / "answers" / "tfidf.json").unlink()
+    done = run_python(*command(reviews_csv, tiny_bert, folder, *MODELS, "--resume"), timeout=500)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"training (\w+) on", done.stderr) == ["tfidf"]
+
+
+def test_a_folder_that_exists_is_not_touched(
+    compared: tuple[Path, str], tiny_bert: Path, reviews_csv: Path
+) -> None:
+    folder, _ = compared
+    done = run_python(*command(reviews_csv, tiny_bert, folder, *MODELS))
+    assert done.returncode == 2
+    assert "exists: choose another place" in done.stderr
+    assert (folder / "comparison.json").is_file()
