@@ -117,7 +117,7 @@ def complaint(parity: Parity, limits: Limits) -> str:
 
 
 def _exceeds(changed: int, texts: int, share: float) -> bool:
-    """Whether so many changes show that more than a share of all texts would; never a single one."""
+    """Whether so many changes show that more than a share of all texts would; one never does."""
     if not share:
         return changed > 0
     return changed > max(1, share * texts) and binomial_more(changed, texts, share) < SIGNIFICANT
