@@ -36,5 +36,5 @@ if __name__ == "__main__":
         before, begun = train_loop.held_mb(), time.perf_counter()
         rows = tokenise(task["train"], tokenizer, task["maxlen"])
     seconds = time.perf_counter() - begun
-    grown = train_loop.peak_since_mb() - before
+    grown = train_loop.peak_mb() - before
     train_loop.say(done=True, seconds=seconds, grown_mb=grown, rows=len(rows))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,19 +27,17 @@ def say(**values: object) -> None:
     os.write(_ANSWERS, (json.dumps(values) + "\n").encode())
 
 
-def peak_mb() -> float:
-    """Most memory that the process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def held_mb() -> float:
-    """Memory that the process holds now, from where `peak_since_mb` counts (Linux)."""
+    """Memory that the process holds now, from where `peak_mb` counts (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")
     return _status_mb("VmRSS")
 
 
-def peak_since_mb() -> float:
-    """Most memory that the process held since `held_mb` was asked (Linux)."""
+def peak_mb() -> float:
+    """Most memory that the process held, since `held_mb` if that was asked (Linux).
+
+    Not getrusage's figure, which begins with the memory of the process that started this one.
+    """
     return _status_mb("VmHWM")
 
 

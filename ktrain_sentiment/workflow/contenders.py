@@ -141,10 +141,23 @@ def judge_contender(job: Job) -> Answers:
         train_seconds=seconds,
         texts_per_second=rate,
         latency_ms=latency,
-        memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        memory_mb=peak_memory_mb(),
         disk_mb=contender.disk / 1e6,
         learning_rate=contender.learning_rate,
     )
+
+
+def peak_memory_mb() -> float:
+    """Most memory that this process ever held.
+
+    On Linux from /proc: getrusage's figure begins with the memory of the process that started
+    this one.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        lines = status.read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def speed_of(predict: Predict, texts: Sequence[str]) -> tuple[float, float]:
