@@ -9,7 +9,7 @@ STAMP := $(VENV)/installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lock docs clean
+.PHONY: help install demo test check format lock bench bench-inference bench-training docs clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -52,6 +52,14 @@ lock: | $(BIN)/uv ## Resolve requirements again into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--no-header --no-emit-index-url --no-emit-find-links \
 		requirements.txt requirements/dev.txt requirements/build.txt -o requirements.lock
+
+bench: bench-inference bench-training ## Measure prediction and training beside their peers (hours)
+
+bench-inference: $(STAMP) ## Prediction beside ktrain, Hugging Face's pipeline and OpenVINO
+	@$(BIN)/python benchmarks/inference.py
+
+bench-training: $(STAMP) ## Training beside plain ktrain and the Hugging Face Trainer
+	@$(BIN)/python benchmarks/training.py
 
 docs: $(STAMP) ## Write docs/commands.md and the README's tree again from the code
 	@$(BIN)/python docs/generate.py

@@ -1,4 +1,4 @@
-"""Digests of files, and the folder in which fetched files are kept."""
+"""By which name a hub knows a file, and the folder in which fetched files are kept."""
 
 from __future__ import annotations
 
@@ -17,12 +17,6 @@ def cache_folder() -> Path:
     if own:
         return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ktrain-sentiment"
-
-
-def sha256_of(path: Path) -> str:
-    """Hex SHA-256 of a file; about 1.4 GB a second where the processor helps."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def git_blob_sha1_of(path: Path) -> str:

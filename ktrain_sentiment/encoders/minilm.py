@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ktrain_sentiment.encoders import folder, hub
-from ktrain_sentiment.encoders.digest import cache_folder, sha256_of
+from ktrain_sentiment.encoders.digest import cache_folder
 from ktrain_sentiment.errors import EncoderError, InputError
-from ktrain_sentiment.files import staged_folder
+from ktrain_sentiment.files import sha256_of, staged_folder
 
 NAME = "minilm"
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
