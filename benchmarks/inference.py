@@ -1,7 +1,7 @@
 """Prediction beside ktrain, Hugging Face's pipeline and OpenVINO: speed, memory, size, agreement.
 
     python benchmarks/inference.py
-    python benchmarks/inference.py --predictor runs/mine --rounds 5
+    python benchmarks/inference.py --predictor runs/mine --short sst2_dev.parquet
     python benchmarks/inference.py --contenders ours_int8 openvino_bf16
 
 All contenders load the same predictor folder and read the same texts. Each is a process that waits
@@ -28,6 +28,7 @@ from typing import Any
 from environments import HOME, interpreter
 from rich.console import Console
 from rich.table import Table
+from texts import labelled, long_texts
 
 from ktrain_sentiment.cli import run, to_json_line
 from ktrain_sentiment.config import ScriptFlags
@@ -35,7 +36,6 @@ from ktrain_sentiment.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = ROOT / "benchmarks" / "workers"
-SHARED = ROOT.parent / "shared" / "data"
 
 TOKENIZER = ("tokenizer.json",)
 
@@ -90,14 +90,14 @@ class Flags(ScriptFlags):
     predictor: Path | None = None
     """A predictor or run folder; one is trained in runs/bench-inference when left out."""
 
-    train: Path = SHARED / "sst2_train_sentences.parquet"
-    """Texts to train on when no predictor is given."""
+    train: str = "movie-reviews"
+    """Texts to train on when no predictor is given: a file, or a named corpus."""
 
-    short: Path = SHARED / "sst2_dev.parquet"
-    """Short texts with labels (a table with the columns text and label)."""
+    short: str | None = None
+    """Short texts with labels; the run's test rows when left out."""
 
-    long: Path = SHARED / "imdb_train.parquet"
-    """Long texts."""
+    long: str | None = None
+    """Long texts; editorials, their sentences joined, when left out."""
 
     long_texts: int = 150
     """How many of the long texts to use."""
@@ -161,9 +161,10 @@ def task(flags: Flags) -> dict[str, Any]:
         raise ConfigError(
             f"--contenders {' '.join(sorted(unknown))}: known are {', '.join(CONTENDERS)}"
         )
-    folder = flags.predictor or _train(flags)
-    folder = folder / "predictor" if (folder / "predictor").is_dir() else folder
-    texts, labels = _texts(flags)
+    run_folder = flags.predictor or _train(flags)
+    inside = run_folder / "predictor"
+    folder = inside if inside.is_dir() else run_folder
+    texts, labels = _texts(flags, run_folder)
     with tempfile.TemporaryDirectory() as place:
         sets = Path(place) / "texts.json"
         sets.write_text(json.dumps(texts), encoding="utf-8")
@@ -189,11 +190,10 @@ def _train(flags: Flags) -> Path:
     return folder
 
 
-def _texts(flags: Flags) -> tuple[dict[str, list[str]], list[str]]:
-    import pandas as pd
-
-    short = pd.read_parquet(flags.short)
-    long = pd.read_parquet(flags.long).sample(flags.long_texts, random_state=0)
+def _texts(flags: Flags, run_folder: Path) -> tuple[dict[str, list[str]], list[str]]:
+    kept = run_folder / "splits" / "test.parquet"
+    short = labelled(flags.short or (str(kept) if kept.is_file() else flags.train))
+    long = long_texts(flags.long).sample(flags.long_texts, random_state=0)
     texts = {
         "short": short["text"].tolist(),
         "long": long["text"].tolist(),

@@ -1,7 +1,7 @@
 """How many labels that were flipped on purpose does the label-error list bring to the top?
 
-    python benchmarks/label_errors.py ../shared/data/sst2_train_sentences.parquet
-    python benchmarks/label_errors.py ../shared/data/sst2_train_sentences.parquet --fine-tune
+    python benchmarks/label_errors.py sst2_train_sentences.parquet
+    python benchmarks/label_errors.py sst2_train_sentences.parquet --fine-tune
 
 Flips a share of the labels, gets out-of-fold probabilities from models that see the flipped labels
 only, ranks the rows by how badly their label fits, and counts the flips among the first rows.

@@ -1,6 +1,7 @@
 """Training beside plain ktrain and the Hugging Face Trainer: speed, time to a target, memory.
 
     python benchmarks/training.py
+    python benchmarks/training.py --train sst2_train.parquet --judged sst2_dev.parquet
     python benchmarks/training.py --seeds 0 1 --contenders trainer ours
     python benchmarks/training.py --encoder distilbert-base-uncased --epochs 3
 
@@ -25,20 +26,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from environments import HOME, interpreter
 from rich.console import Console
 from rich.table import Table
+from texts import long_texts, train_and_judged
 
 from ktrain_sentiment.cli import run, to_json_line
-from ktrain_sentiment.config import DataConfig, ScriptFlags
-from ktrain_sentiment.data import read_labelled
+from ktrain_sentiment.config import ScriptFlags
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKERS = ROOT / "benchmarks" / "workers"
-SHARED = ROOT.parent / "shared" / "data"
 CONTENDERS = ("ktrain", "trainer", "ours")
 
 
@@ -49,14 +48,14 @@ class Flags(ScriptFlags):
     encoder: str = "minilm"
     """A hub name, a local folder, or minilm."""
 
-    train: Path = SHARED / "sst2_train_sentences.parquet"
-    """Rows to train on (a table with the columns text and label)."""
+    train: str = "movie-reviews"
+    """Rows to train on: a file with texts and labels, or a named corpus."""
 
-    dev: Path = SHARED / "sst2_dev.parquet"
-    """Rows to judge on."""
+    judged: str | None = None
+    """Rows to judge on; a tenth of the others when left out."""
 
-    long: Path = SHARED / "imdb_train.parquet"
-    """Long texts to tokenise."""
+    long: str | None = None
+    """Long texts to tokenise; editorials, their sentences joined, when left out."""
 
     maxlen: int = 64
     """Longest text in tokens."""
@@ -149,7 +148,7 @@ def _train_all(flags: Flags, encoder: Path, place: Path) -> dict[str, list[Train
 
 
 def _rows(flags: Flags) -> dict[str, Any]:
-    train, dev = _read(flags.train), _read(flags.dev)
+    train, dev = train_and_judged(flags.train, flags.judged)
     labels = sorted(set(train["label"]))
     return {
         "labels": labels,
@@ -158,12 +157,6 @@ def _rows(flags: Flags) -> dict[str, Any]:
         "dev": dev["text"].tolist(),
         "dev_y": [labels.index(label) for label in dev["label"]],
     }
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """All rows of a file with texts and labels."""
-    source = DataConfig(data=str(path), duplicates="keep", contradictions="keep")
-    return read_labelled(source).frame
 
 
 def _settings(flags: Flags, encoder: Path) -> dict[str, Any]:
@@ -219,8 +212,8 @@ def _figures(runs: list[Trained]) -> dict[str, Any]:
 
 def _show(figures: dict[str, Any], flags: Flags) -> None:
     table = Table(
-        title=f"training on {flags.train.name}, {len(flags.seeds)} seeds, "
-        f"target {100 * flags.target:g} % on {flags.dev.name}"
+        title=f"training on {Path(flags.train).name}, {len(flags.seeds)} seeds, "
+        f"target {100 * flags.target:g} %"
     )
     table.add_column("")
     for name in figures:
@@ -232,7 +225,7 @@ def _show(figures: dict[str, Any], flags: Flags) -> None:
 
 def _tokenise(flags: Flags, encoder: Path, place: Path) -> dict[str, Any]:
     """Tokenise all long texts, ktrain first."""
-    frame = _read(flags.long)
+    frame = long_texts(flags.long)
     labels = sorted(set(frame["label"]))
     written = place / "long.json"
     content = {

@@ -1,5 +1,6 @@
 """What the tests of reading share."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from ktrain_sentiment.data import LabelledTexts, read_labelled
 
 Write = Callable[..., Path]
 Read = Callable[..., LabelledTexts]
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+REAL_DATA = os.environ.get("REAL_DATA", "")
+"""A folder with sst2_dev.parquet, imdb_train.parquet and their like, for those who have them."""
 
 
 @pytest.fixture
@@ -33,13 +35,13 @@ def read() -> Read:
 
 
 @pytest.fixture
-def shared_data() -> Callable[[str], Path]:
+def real_data() -> Callable[[str], Path]:
     """The path of a file of real data; the test is skipped where it is absent."""
 
     def find(name: str) -> Path:
-        path = SHARED / name
-        if not path.is_file():
-            pytest.skip(f"the real data {name} is not on this machine")
+        path = Path(REAL_DATA) / name
+        if not REAL_DATA or not path.is_file():
+            pytest.skip(f"REAL_DATA names no folder with {name}")
         return path
 
     return find

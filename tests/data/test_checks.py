@@ -171,8 +171,8 @@ def test_leaks_between_splits_are_found_exact_near_and_similar():
     assert findings[1].examples[0].remark == f"row 2 of train: {long}"
 
 
-def test_real_imdb_reviews_have_html_breaks(shared_data):
-    texts = read_rows(DataConfig(data=str(shared_data("imdb_train.parquet"))))
+def test_real_imdb_reviews_have_html_breaks(real_data):
+    texts = read_rows(DataConfig(data=str(real_data("imdb_train.parquet"))))
     sample = LabelledTexts(texts.frame.head(2000), texts.source, "text", "label")
     finding = found(sample, "HTML remains")
     assert finding.share == pytest.approx(0.58, abs=0.05)

@@ -11,8 +11,8 @@ from support.workbook import write_workbook
 
 
 @pytest.fixture
-def smile(shared_data):
-    return pd.read_parquet(shared_data("smile.parquet"))
+def smile(real_data):
+    return pd.read_parquet(real_data("smile.parquet"))
 
 
 def test_smile_without_its_header_is_read_as_its_readers_do(smile, read, tmp_path):
@@ -47,8 +47,8 @@ def test_smile_written_back_is_the_same_table(smile, read, tmp_path):
 
 
 @pytest.fixture
-def imdb(shared_data):
-    frame = pd.read_parquet(shared_data("imdb_train.parquet"))
+def imdb(real_data):
+    frame = pd.read_parquet(real_data("imdb_train.parquet"))
     return frame.iloc[random.Random(0).sample(range(len(frame)), 300)].reset_index(drop=True)
 
 
