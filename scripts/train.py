@@ -36,6 +36,12 @@ def task(flags: Flags) -> dict[str, Any]:
         console.print(tables.headline(result.judged.main, result.judged.baselines))
         console.print(tables.per_class(result.judged.main))
         console.print(tables.confusion(result.judged.main))
+    if "teacher" in result.figures:
+        teacher = result.figures["teacher"]
+        print(
+            f"the teacher has {100 * teacher['accuracy']:.1f} % of {teacher['rows']:,} rows right, "
+            f"and says the same as this model in {100 * teacher['agreement']:.1f} %"
+        )
     if "cross_validation" in result.figures:
         console.print(tables.cross_validation(result.figures["cross_validation"]))
     print(f"run folder: {result.folder.path}")

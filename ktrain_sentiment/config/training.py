@@ -141,6 +141,13 @@ class TrainConfig:
     freeze: str = "none"
     """Parts not trained: none, embeddings, or a number of first layers (and embeddings)."""
 
+    teacher: Path | None = None
+    """Predictor folder to learn from (distillation): its probabilities become part of the
+    targets."""
+
+    teacher_share: float = 0.5
+    """How much of a target is the teacher's probability; the rest is the label."""
+
     stratified_batches: bool = False
     """Give every batch the classes in the proportions of the training rows."""
 
@@ -159,6 +166,8 @@ class TrainConfig:
             raise ConfigError(
                 f"--freeze {self.freeze}: wanted none, embeddings or a number of layers"
             )
+        if not 0 <= self.teacher_share <= 1:
+            raise ConfigError(f"--teacher-share {self.teacher_share}: must lie between 0 and 1")
         if self.keep_best == "last" and self.early_stopping is not None:
             raise ConfigError(
                 "--early-stopping waits for a figure to improve, and --keep-best last looks at "

@@ -95,6 +95,7 @@ def open_session(
     encoder_config: EncoderConfig,
     config: TrainConfig,
     compute: ComputeConfig,
+    targets: NDArray[np.float32] | None = None,
 ) -> Session:
     """Load the encoder, tokenise the rows, and compile a classifier.
 
@@ -104,6 +105,8 @@ def open_session(
         encoder_config: The longest text.
         config: How to train.
         compute: Device, precision, threads.
+        targets: What to learn of the training rows, float32 of shape (rows, classes) with rows
+            summing to one; their labels when not given.
 
     Raises:
         ConfigError: Settings contradict each other or the data.
@@ -118,7 +121,7 @@ def open_session(
     model = make_classifier(backend, pipeline, optimizer, config.freeze, fast=compute.accelerate)
     train = ktrain_dataset(
         backend,
-        pipeline.encode(splits.train),
+        pipeline.encode(splits.train, targets),
         config.batch_size,
         config.seed,
         stratified=config.stratified_batches,

@@ -40,6 +40,7 @@ from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.model import class_indices
 from ktrain_sentiment.training.session import Fitted, Session, fit, open_session
+from ktrain_sentiment.workflow.distilling import open_teacher
 from ktrain_sentiment.workflow.folding import (
     FoldPlan,
     cross_validate,
@@ -97,8 +98,16 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
     splits = split(texts, settings.division)
     _say(texts, splits)
     encoder = resolve(settings.text.encoder)
+    teacher = open_teacher(settings.training, splits)
     _begin(folder, settings, splits)
-    session = open_session(encoder, splits, settings.text, settings.training, settings.compute)
+    session = open_session(
+        encoder,
+        splits,
+        settings.text,
+        settings.training,
+        settings.compute,
+        None if teacher is None else teacher.targets(splits.train),
+    )
     rate = _learning_rate(session, settings, folder, quiet=quiet)
     fitted = fit(
         session,
@@ -114,6 +123,9 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
     _save_judgement(judged, folder)
     figures = _figures(settings, splits, session, fitted, judged, rate)
     saved = _save_predictor(session, settings, splits, judged, folder, figures)
+    if teacher is not None:
+        said = judged.predictions[judged.headline]
+        figures["teacher"] = teacher.figures(said, said["predicted"])
     if settings.division.folds:
         plan = FoldPlan(encoder, rate, len(fitted.history), quiet)
         found = cross_validate(texts, settings, plan, folder)
