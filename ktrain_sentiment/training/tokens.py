@@ -1,13 +1,14 @@
 """Texts to token ids, all at once, kept as one flat array.
 
-ktrain tokenises text by text and keeps a padded row of Python objects for each. Here the Rust
-tokenizer takes the texts in large batches, and the ids of all texts lie one after the other in a
-single int32 array: four bytes a token and nothing else. A corpus larger than memory goes to a
-memory-mapped file instead.
+ktrain tokenises text by text and keeps a padded row of Python objects for each. Here texts are
+taken in large batches, each distinct word is tokenised once where the tokenizer allows it
+(`wordpieces.py`), and the ids of all texts lie one after the other in a single int32 array: four
+bytes a token and nothing else. A corpus larger than memory goes to a memory-mapped file instead.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.training.backend import Untyped
+from ktrain_sentiment.training.wordpieces import Rows, WordTokens, is_by_word
 
 CHUNK = 2048
 """Texts handed to the tokenizer at once: enough to keep all cores busy, little to hold."""
@@ -121,19 +123,26 @@ def _encoded_chunks(
 ) -> Iterator[TokenTable]:
     before = tokenizer.truncation, tokenizer.padding
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length=maxlen)
+    tokenizer.no_truncation()
     try:
+        words = WordTokens(tokenizer, maxlen) if is_by_word(tokenizer) else None
+        if words is None:
+            tokenizer.enable_truncation(max_length=maxlen)
         for chunk in _chunks(texts, CHUNK):
-            encodings = tokenizer.encode_batch_fast(chunk)
-            lengths = np.fromiter((len(e.ids) for e in encodings), np.int64, len(encodings))
-            ids = np.empty(int(lengths.sum()), np.int32)
-            offsets = _offsets(lengths)
-            for encoding, start, end in zip(encodings, offsets[:-1], offsets[1:], strict=True):
-                ids[start:end] = encoding.ids
-            cut = np.fromiter((bool(e.overflowing) for e in encodings), np.bool_, len(encodings))
-            yield TokenTable(ids, offsets, cut)
+            rows = _whole_texts(tokenizer, chunk) if words is None else words.encode(chunk)
+            yield TokenTable(rows.ids, _offsets(rows.lengths), rows.truncated)
     finally:
         _restore(tokenizer, *before)
+
+
+def _whole_texts(tokenizer: Untyped, texts: list[str]) -> Rows:
+    """Tokenise texts one by one, as any tokenizer can."""
+    encodings = tokenizer.encode_batch_fast(texts)
+    lengths = np.fromiter((len(e.ids) for e in encodings), np.int64, len(encodings))
+    joined = itertools.chain.from_iterable(e.ids for e in encodings)
+    ids = np.fromiter(joined, np.int32, int(lengths.sum()))
+    cut = np.fromiter((bool(e.overflowing) for e in encodings), np.bool_, len(encodings))
+    return Rows(ids, lengths, cut)
 
 
 def _restore(tokenizer: Untyped, truncation: Untyped, padding: Untyped) -> None:

@@ -48,8 +48,8 @@ def cross_validate(
 
     A fold's model is that of its last epoch: nothing is chosen on the rows it is judged on. One
     temperature is fitted for all folds together. A teacher is not asked: it may have seen the rows
-    that are held out. Each fold's predictions are kept in the run
-    folder as soon as they are made, and with `resume` folds that are done are not trained again.
+    that are held out. Each fold's predictions are kept in the run folder as soon as they are made,
+    and with `resume` folds that are done are not trained again.
 
     Args:
         texts: The rows, as they were read.

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
 
-from ktrain_sentiment.training import tokens
+from ktrain_sentiment.training import tokens, wordpieces
+from ktrain_sentiment.training.wordpieces import is_by_word
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +68,55 @@ def test_tokens_on_disk_equal_those_in_memory(
 def test_no_texts_are_an_empty_table(tokenizer: Tokenizer, tmp_path: Path) -> None:
     assert len(tokens.tokenise([], tokenizer, 16)) == 0
     assert len(tokens.tokenise_to_disk([], tokenizer, 16, tmp_path)) == 0
+
+
+ODD = st.text(
+    st.sampled_from(
+        "aAbz019 .,!?'\"-_<>[]()\n\t\r\x00\x1c\x7f\x85\xa0\xad\u0301\u0130éßÅ中文😀\u2028\ufb01ς"
+    ),
+    max_size=60,
+)
+
+
+@given(st.lists(st.one_of(ODD, st.text(max_size=30)), max_size=6), st.integers(2, 12))
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_words_looked_up_give_what_whole_texts_give(
+    tokenizer: Tokenizer, found: list[str], maxlen: int
+) -> None:
+    written = [text.encode("utf-8", "replace").decode("utf-8") for text in found]
+    looked_up = tokens.tokenise(written, tokenizer, maxlen)
+    for index, text in enumerate(written):
+        bare = tokenizer.encode(text, add_special_tokens=False).ids[: maxlen - 2]
+        ends = tokenizer.encode("").ids
+        assert looked_up.row(index).tolist() == [ends[0], *bare, ends[1]]
+
+
+def test_special_tokens_in_a_text_are_told_from_words(tokenizer: Tokenizer) -> None:
+    text = "good[SEP]film [MASK]. <s> [sep] [CLS]"
+    assert tokens.tokenise([text], tokenizer, 64).row(0).tolist() == tokenizer.encode(text).ids
+
+
+def test_many_spaces_do_not_hide_the_words_behind_them(tokenizer: Tokenizer) -> None:
+    text = "good" + " " * 100 + "film " * 3
+    table = tokens.tokenise([text, "bad"], tokenizer, 64)
+    assert table.row(0).tolist() == tokenizer.encode("good film film film").ids
+    assert table.truncated.tolist() == [False, False]
+
+
+def test_other_tokenizers_read_whole_texts(texts: list[str]) -> None:
+    other = Tokenizer(models.WordLevel({"the": 0, "[UNK]": 1}, unk_token="[UNK]"))
+    other.pre_tokenizer = pre_tokenizers.Whitespace()
+    assert not is_by_word(other)
+    table = tokens.tokenise(["the plot", "the"], other, 8)
+    assert [table.row(0).tolist(), table.row(1).tolist()] == [[0, 1], [0]]
+
+
+def test_the_memory_of_words_is_bounded(
+    tokenizer: Tokenizer, texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = tokens.tokenise(texts, tokenizer, 32)
+    monkeypatch.setattr(wordpieces, "MOST_CHUNKS", 5)
+    monkeypatch.setattr(tokens, "CHUNK", 7)
+    np.testing.assert_array_equal(tokens.tokenise(texts, tokenizer, 32).ids, expected.ids)
