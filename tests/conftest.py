@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples every time: a test that fails must fail again.
+settings.register_profile("same-every-time", derandomize=True, database=None)
+settings.load_profile("same-every-time")
 
 # Set before anything is imported that reads them: huggingface_hub, matplotlib and ktrain look
 # when they are imported.

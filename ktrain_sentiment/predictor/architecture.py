@@ -211,8 +211,9 @@ def describe(weights: Weights, config: Mapping[str, Any]) -> Encoder:
     """
     family = _family(config)
     reader = _Reader(weights)
+    encoder = _describe(family, reader, config)
     head = tuple((reader.dense(name), activation) for name, activation in family.head)
-    return dataclasses.replace(_describe(family, reader, config), head=head)
+    return dataclasses.replace(encoder, head=head)
 
 
 def describe_encoder(weights: Weights, config: Mapping[str, Any]) -> Encoder:

@@ -29,6 +29,7 @@ from ktrain_sentiment.predictor.calibration import Activations
 from ktrain_sentiment.predictor.onnx_writer import FLOAT32, GraphWriter
 
 _STEPS = 100
+_TINY = 1e-30
 _SMOOTHING = 0.8
 """How much of an outlier moves from the activations (0) into the weights (1)."""
 
@@ -169,5 +170,6 @@ def quantise(weight: Array, axis: int, steps: int) -> tuple[NDArray[np.int8], Ar
         steps: The largest integer.
     """
     largest = np.abs(weight).max(axis=axis, keepdims=axis == 1)
-    scales = np.where(largest > 0, largest / steps, 1).astype(np.float32)
+    # Numbers too small to be divided exactly count as zero.
+    scales = np.where(largest > _TINY, largest / steps, 1).astype(np.float32)
     return np.rint(weight / scales).astype(np.int8), scales

@@ -130,12 +130,9 @@ def _job(
     own = settings
     encoder = _encoder_of(model, settings)
     if encoder is not None:
-        output = replace(settings.output, run=folder / "models" / _slug(model), overwrite=True)
-        own = replace(
-            settings,
-            text=replace(settings.text, encoder=encoder),
-            output=replace(output, resume=False),
-        )
+        run = folder / "models" / _slug(model)
+        output = replace(settings.output, run=run, overwrite=True, resume=False)
+        own = replace(settings, text=replace(settings.text, encoder=encoder), output=output)
     return Job(model, own, comparing, splits)
 
 
@@ -196,8 +193,14 @@ def _read_answers(place: Path, table: Path, stamp: str) -> Answers | None:
 
 def in_own_process(job: Job) -> Answers:
     """Judge a model in a fresh process, whose memory and frameworks are that model's alone."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=speak_plainly) as pool:
         return pool.submit(judge_contender, job).result()
+
+
+def speak_plainly() -> None:
+    """Let warnings of this process read as those of the process that started it."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
 
 def rank(judged: dict[str, Answers], splits: Splits) -> tuple[Entry, ...]:

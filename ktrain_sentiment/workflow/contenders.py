@@ -48,6 +48,14 @@ Predict = Callable[[Sequence[str]], Table]
 
 FEW_RATE = 5e-5
 """Learning rate where a search has too few rows to go by (Devlin et al. 2019, appendix A.3)."""
+USUAL_RATES = {
+    "nbsvm": 1e-2,
+    "logreg": 1e-2,
+    "fasttext": 5e-3,
+    "bigru": 1e-3,
+    "standard_gru": 1e-3,
+}
+"""Rates of ktrain's own classifiers where the search cannot tell; see benchmarks/LOG.md."""
 FEW_STEPS = 100
 """Fewest steps of a training on few rows."""
 TIMED_TEXTS, TIMED_CALLS = 256, 20
@@ -235,7 +243,7 @@ def _classic(job: Job) -> Contender:
         settings.training, epochs=_epochs(job, comparing.classic_epochs), keep_best=_keep(job)
     )
     session = classics.open_classic(job.splits, config, training, settings.compute)
-    rate = comparing.classic_rate or _found_rate(session, job, 1e-3)
+    rate = comparing.classic_rate or _found_rate(session, job, USUAL_RATES[job.model])
     _fit(session, rate)
     with tempfile.TemporaryDirectory() as place:
         classics.save_for_ktrain(session, Path(place))
@@ -297,7 +305,7 @@ def _found_rate(session: Session, job: Job, usual: float) -> float:
         return usual
     reading = run_search(session, job.settings.search, quiet=True).reading
     if reading.chosen is None:
-        log.warning("%s: %s; took %g", job.model, reading.problem, usual)
+        log.warning("%s: %s; took the usual %g", job.model, reading.problem, usual)
         return usual
     return reading.chosen.learning_rate
 

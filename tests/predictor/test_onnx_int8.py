@@ -1,7 +1,7 @@
 """8-bit numbers: how far off, and what they must not do."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -26,6 +26,7 @@ def with_outlier(tokens: int = 200, channels: int = 16) -> np.ndarray:
 
 
 @given(arrays(np.float32, (5, 7), elements=numbers))
+@example(np.full((5, 7), 2.4e-42, np.float32))
 def test_a_weight_is_off_by_half_a_step_at_most(weight):
     integers, scales = quantise(weight, 0, 100)
     assert np.abs(integers.astype(int)).max() <= 100
