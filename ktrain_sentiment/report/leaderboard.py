@@ -21,6 +21,9 @@ HEAD = (
     "texts a second", "one text", "memory", "on disk",
 )  # fmt: skip
 
+SAID = frozenset({"model", "against the best"})
+"""Columns of words."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -90,20 +93,22 @@ class FewShot:
 
 def rows(entries: Sequence[Entry]) -> list[list[str]]:
     """A row of text for each model, in the columns of `HEAD`."""
+    return [_cells(entry) for entry in entries]
+
+
+def _cells(entry: Entry) -> list[str]:
+    alone = entry.latency_ms
     return [
-        [
-            entry.name,
-            share(entry.evaluation.accuracy.value),
-            interval("accuracy", entry.evaluation.accuracy),
-            share(entry.evaluation.macro_f1.value),
-            against_best(entry),
-            duration(entry.train_seconds),
-            f"{entry.texts_per_second:,.0f}",
-            f"{entry.latency_ms:.2g} ms" if entry.latency_ms < 10 else f"{entry.latency_ms:.0f} ms",
-            f"{entry.memory_mb:,.0f} MB",
-            f"{entry.disk_mb:,.1f} MB" if entry.disk_mb else "none",
-        ]
-        for entry in entries
+        entry.name,
+        share(entry.evaluation.accuracy.value),
+        interval("accuracy", entry.evaluation.accuracy),
+        share(entry.evaluation.macro_f1.value),
+        against_best(entry),
+        duration(entry.train_seconds),
+        f"{entry.texts_per_second:,.0f}",
+        f"{alone:.2g} ms" if alone < 10 else f"{alone:.0f} ms",
+        f"{entry.memory_mb:,.0f} MB",
+        f"{entry.disk_mb:,.1f} MB" if entry.disk_mb else "none",
     ]
 
 
@@ -112,18 +117,21 @@ def against_best(entry: Entry) -> str:
     if entry.p_value is None:
         return "best"
     chance = "p < 0.001" if entry.p_value < 0.0005 else f"p = {entry.p_value:.3f}"
-    return f"worse, {chance}" if entry.p_value < 0.05 else f"no difference shown, {chance}"
+    return f"worse, {chance}" if entry.p_value < 0.05 else f"not told apart, {chance}"
 
 
 def table(entries: Sequence[Entry]) -> Table:
-    """The comparison for the screen, best first."""
+    """The comparison for the screen, best first; `markdown` has all columns."""
     from rich.table import Table
 
     shown = Table(title=f"On {entries[0].evaluation.n:,} test rows", title_style="bold")
-    for k, name in enumerate(HEAD):
-        shown.add_column(name, justify="left" if k in (0, 4) else "right")
-    for row in rows(entries):
-        shown.add_row(*row)
+    for name in ("model", "accuracy, %", "macro F1, %", "against the best", "training", "one text"):
+        shown.add_column(name, justify="left" if name in SAID else "right", no_wrap=True)
+    for entry in entries:
+        name, _, span, _, against, trained, _, alone, *_ = _cells(entry)
+        accuracy = f"{100 * entry.evaluation.accuracy.value:.1f} ({span})"
+        macro_f1 = f"{100 * entry.evaluation.macro_f1.value:.1f}"
+        shown.add_row(name, accuracy, macro_f1, against, trained, alone)
     return shown
 
 
