@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import re
 import shutil
+import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -194,13 +197,21 @@ def _read_answers(place: Path, table: Path, stamp: str) -> Answers | None:
 def in_own_process(job: Job) -> Answers:
     """Judge a model in a fresh process, whose memory and frameworks are that model's alone."""
     context = get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=speak_plainly) as pool:
+    with ProcessPoolExecutor(1, context, settle_in, (os.getpid(),)) as pool:
         return pool.submit(judge_contender, job).result()
 
 
-def speak_plainly() -> None:
-    """Let warnings of this process read as those of the process that started it."""
+def settle_in(parent: int) -> None:
+    """Let this process warn as the one that started it does, and end when that one is gone."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """A killed process takes nobody along by itself, and a model can train for hours."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def rank(judged: dict[str, Answers], splits: Splits) -> tuple[Entry, ...]:
