@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.update(TF_USE_LEGACY_KERAS="1", TF_CPP_MIN_LOG_LEVEL="3", MPLBACKEND="Agg")
 
@@ -33,32 +34,31 @@ def shares(logits: Table) -> Table:
 def with_transformers(folder: Path, texts: list[str]) -> Table:
     """PyTorch's class, from model.safetensors."""
     import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoModelForSequenceClassification
 
     model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    found = []
-    for start in range(0, len(texts), BATCH):
-        batch = tokenizer(
-            texts[start : start + BATCH], padding=True, truncation=True,
-            max_length=_maxlen(folder), return_tensors="pt",
-        )  # fmt: skip
-        with torch.no_grad():
-            found.append(model(**batch).logits.numpy())
-    return shares(np.concatenate(found))
+    with torch.no_grad():
+        return _batchwise(folder, texts, model, "pt")
 
 
 def with_tensorflow(folder: Path, texts: list[str]) -> Table:
     """TensorFlow's class of transformers 4."""
-    from transformers import AutoTokenizer, TFAutoModelForSequenceClassification
+    from transformers import TFAutoModelForSequenceClassification
 
     model = TFAutoModelForSequenceClassification.from_pretrained(folder)
+    return _batchwise(folder, texts, model, "tf")
+
+
+def _batchwise(folder: Path, texts: list[str], model: Callable[..., Any], tensors: str) -> Table:
+    """What a model of transformers says of texts, tokenised by its own tokenizer."""
+    from transformers import AutoTokenizer
+
     tokenizer = AutoTokenizer.from_pretrained(folder)
     found = []
     for start in range(0, len(texts), BATCH):
         batch = tokenizer(
             texts[start : start + BATCH], padding=True, truncation=True,
-            max_length=_maxlen(folder), return_tensors="tf",
+            max_length=_maxlen(folder), return_tensors=tensors,
         )  # fmt: skip
         found.append(model(**batch).logits.numpy())
     return shares(np.concatenate(found))

@@ -19,6 +19,11 @@ from ktrain_sentiment.exact import mcnemar
 SIGNIFICANT = 0.05
 
 
+def chance(p_value: float) -> str:
+    """A p-value in words: 'p = 0.012', or 'p < 0.001'."""
+    return "p < 0.001" if p_value < 0.0005 else f"p = {p_value:.3f}"
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Two classifiers, A and B, on the same rows; differences are B minus A.
@@ -58,17 +63,17 @@ class Comparison:
             return f"No difference: both have the same rows right, of {self.n:,}."
         won = max(self.only_a_right, self.only_b_right)
         points = f"{100 * self.accuracy.value:+.1f} points of accuracy"
+        by_chance = chance(self.p_value)
         spread = f"{100 * self.accuracy.low:+.1f} to {100 * self.accuracy.high:+.1f}"
-        chance = "p < 0.001" if self.p_value < 0.0005 else f"p = {self.p_value:.3f}"
         if self.better is None:
             return (
                 f"No difference can be shown with {self.n:,} rows: where only one is right, "
                 f"{self.names[0]} is in {self.only_a_right:,} and {self.names[1]} in "
-                f"{self.only_b_right:,} ({chance}); {points} ({spread})."
+                f"{self.only_b_right:,} ({by_chance}); {points} ({spread})."
             )
         return (
             f"{self.better} is better: right in {won:,} of the {disagreements:,} rows where only "
-            f"one is ({chance}); {self.names[1]} has {points} ({spread}) on {self.n:,} rows."
+            f"one is ({by_chance}); {self.names[1]} has {points} ({spread}) on {self.n:,} rows."
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, chance
 from ktrain_sentiment.report.drawing import COLOURS, DASHES, MARKERS, SERIES, in_house_style, panel
 from ktrain_sentiment.report.wording import duration, interval, share
 
@@ -116,8 +117,8 @@ def against_best(entry: Entry) -> str:
     """Whether a model is worse than the best one, or cannot be told from it."""
     if entry.p_value is None:
         return "best"
-    chance = "p < 0.001" if entry.p_value < 0.0005 else f"p = {entry.p_value:.3f}"
-    return f"worse, {chance}" if entry.p_value < 0.05 else f"not told apart, {chance}"
+    verdict = "worse" if entry.p_value < SIGNIFICANT else "not told apart"
+    return f"{verdict}, {chance(entry.p_value)}"
 
 
 def table(entries: Sequence[Entry]) -> Table:

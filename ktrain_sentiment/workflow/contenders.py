@@ -31,8 +31,6 @@ from ktrain_sentiment.evaluation.baselines import majority, polar_columns, tfidf
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.embedding import open_encoder_embedder
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.manifest import read_manifest
-from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.training import classics
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.model import class_indices
@@ -278,12 +276,10 @@ def _few_examples(job: Job) -> Contender:
 def _fine_tuned(job: Job) -> Contender:
     """A whole run, with its report and its predictor; asked through the predictor's engine."""
     result = train(job.settings, reuse=True, quiet=True)
-    folder: RunFolder = result.folder
-    classifier = load(folder.predictor)
-    place, manifest = PredictorFolder(folder.predictor), read_manifest(folder.predictor)
+    place = PredictorFolder(result.folder.predictor)
+    classifier = load(place.path)
     graph = place.onnx_int8 if classifier.engine == "int8" else place.onnx
     size = graph.stat().st_size + place.tokenizer.stat().st_size
-    log.info("%s: engine %s, encoder %s", folder.path, classifier.engine, manifest.encoder)
     return Contender(classifier.predict_proba, size, float(result.figures["learning_rate"]))
 
 

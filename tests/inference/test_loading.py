@@ -12,20 +12,11 @@ import pytest
 import ktrain_sentiment
 from ktrain_sentiment.errors import ConfigError, MissingExtraError, PredictorError
 from ktrain_sentiment.predictor.manifest import FORMAT_VERSION, read_manifest
+from support.bomb import Bomb
 from support.process import run_code
 
 ONNX = "onnx/model.onnx"
 INT8 = "onnx/model_quantized.onnx"
-
-
-class Bomb:
-    """Writes a file when it is unpickled."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self):
-        return (Path.touch, (self.target,))
 
 
 @pytest.fixture

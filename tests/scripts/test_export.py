@@ -7,20 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from support.bomb import Bomb
 from support.process import run_python
 from support.reviews import write_csv
 
 SCRIPT = "scripts/export.py"
-
-
-class Bomb:
-    """Writes a file when it is unpickled."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self):
-        return (Path.touch, (self.target,))
 
 
 @pytest.fixture
