@@ -26,8 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from environments import HOME, interpreter
-from rich.console import Console
-from rich.table import Table
+from tables import print_side_by_side
 from texts import labelled, long_texts
 
 from ktrain_sentiment.cli import run, to_json_line
@@ -175,7 +174,8 @@ def task(flags: Flags) -> dict[str, Any]:
         name: _figures(name, found, folder, texts, truth) for name, found in measured.items()
     }
     _compare(figures, measured)
-    _show(figures)
+    title = "prediction on this machine's CPU, medians of the rounds"
+    print_side_by_side(title, figures, _cell)
     if not flags.json:
         print(to_json_line(figures))
     return figures
@@ -295,16 +295,6 @@ def _compare(figures: dict[str, dict[str, Any]], measured: dict[str, Measured]) 
             for a, b in zip(found.rows, reference, strict=True)
         )
         figures[name]["labels_changed"] = round(changed / len(reference), 4)
-
-
-def _show(figures: dict[str, dict[str, Any]]) -> None:
-    table = Table(title="prediction on this machine's CPU, medians of the rounds")
-    table.add_column("")
-    for name in figures:
-        table.add_column(name, justify="right")
-    for key in next(iter(figures.values())):
-        table.add_row(key.replace("_", " "), *(_cell(found[key]) for found in figures.values()))
-    Console(width=140).print(table)
 
 
 def _cell(value: float | list[float]) -> str:

@@ -27,8 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from environments import HOME, interpreter
-from rich.console import Console
-from rich.table import Table
+from tables import print_side_by_side
 from texts import long_texts, train_and_judged
 
 from ktrain_sentiment.cli import run, to_json_line
@@ -123,7 +122,8 @@ def task(flags: Flags) -> dict[str, Any]:
         trained = _train_all(flags, encoder, Path(place))
         for name, runs in trained.items():
             figures[name] = _figures(runs)
-        _show(figures, flags)
+        title = f"training on {Path(flags.train).name}, {len(flags.seeds)} seeds"
+        print_side_by_side(f"{title}, target {100 * flags.target:g} %", figures, str)
         if flags.tokenising:
             figures["tokenising"] = _tokenise(flags, encoder, Path(place))
             _show_tokenising(figures["tokenising"])
@@ -208,19 +208,6 @@ def _figures(runs: list[Trained]) -> dict[str, Any]:
         "accuracy_deviation": round(statistics.stdev(accuracies), 4) if len(runs) > 1 else None,
         "accuracies": accuracies,
     }
-
-
-def _show(figures: dict[str, Any], flags: Flags) -> None:
-    table = Table(
-        title=f"training on {Path(flags.train).name}, {len(flags.seeds)} seeds, "
-        f"target {100 * flags.target:g} %"
-    )
-    table.add_column("")
-    for name in figures:
-        table.add_column(name, justify="right")
-    for key in next(iter(figures.values())):
-        table.add_row(key.replace("_", " "), *(str(found[key]) for found in figures.values()))
-    Console(width=140).print(table)
 
 
 def _tokenise(flags: Flags, encoder: Path, place: Path) -> dict[str, Any]:

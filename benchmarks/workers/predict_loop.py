@@ -8,33 +8,15 @@ the name of a set, or `single` for one text at a time. Standard output: one JSON
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from answers import peak_mb, say
+
 Predict = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 """Texts to probabilities, in order."""
-
-
-def say(**values: object) -> None:
-    """One line to the parent."""
-    os.write(_ANSWERS, (json.dumps(values) + "\n").encode())
-
-
-# Libraries print to standard output as they like; the parent hears what goes to this copy.
-_ANSWERS = os.dup(1)
-os.dup2(2, 1)
-
-
-def memory_mb() -> float:
-    """Most memory that the process ever held (Linux).
-
-    Not getrusage's figure, which begins with the memory of the process that started this one.
-    """
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def by_length(predict: Predict) -> Predict:
@@ -52,7 +34,7 @@ def serve(predict: Predict) -> None:
     """Answer one text, then commands until the input ends."""
     sets = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
     predict(sets["single"][:1])
-    say(ready=True, memory_mb=memory_mb())
+    say(ready=True, memory_mb=peak_mb())
     for command in sys.stdin:
         name = command.strip()
         (_single if name == "single" else _many)(predict, sets[name])

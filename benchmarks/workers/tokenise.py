@@ -11,6 +11,7 @@ import time
 
 os.environ.update(TF_USE_LEGACY_KERAS="1", TF_CPP_MIN_LOG_LEVEL="3", MPLBACKEND="Agg")
 
+import answers
 import train_loop
 
 if __name__ == "__main__":
@@ -25,7 +26,7 @@ if __name__ == "__main__":
             task["encoder"], maxlen=task["maxlen"], class_names=task["labels"]
         )
         preprocessor.get_tokenizer()
-        before, begun = train_loop.held_mb(), time.perf_counter()
+        before, begun = answers.held_mb(), time.perf_counter()
         rows = preprocessor.preprocess_train(task["train"], task["train_y"], verbose=0)
     else:
         from tokenizers import Tokenizer
@@ -33,8 +34,8 @@ if __name__ == "__main__":
         from ktrain_sentiment.training.tokens import tokenise
 
         tokenizer = Tokenizer.from_file(f"{task['encoder']}/tokenizer.json")
-        before, begun = train_loop.held_mb(), time.perf_counter()
+        before, begun = answers.held_mb(), time.perf_counter()
         rows = tokenise(task["train"], tokenizer, task["maxlen"])
     seconds = time.perf_counter() - begun
-    grown = train_loop.peak_mb() - before
-    train_loop.say(done=True, seconds=seconds, grown_mb=grown, rows=len(rows))
+    grown = answers.peak_mb() - before
+    answers.say(done=True, seconds=seconds, grown_mb=grown, rows=len(rows))
