@@ -29,6 +29,8 @@ if __name__ == "__main__":
         before, begun = answers.held_mb(), time.perf_counter()
         rows = preprocessor.preprocess_train(task["train"], task["train_y"], verbose=0)
     else:
+        # Whoever reads data has it open already, as ktrain has; pyarrow would open it meanwhile.
+        import pandas  # noqa: F401
         from tokenizers import Tokenizer
 
         from ktrain_sentiment.training.tokens import tokenise

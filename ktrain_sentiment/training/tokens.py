@@ -9,18 +9,22 @@ bytes a token and nothing else. A corpus larger than memory goes to a memory-map
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.training.backend import Untyped
-from ktrain_sentiment.training.wordpieces import Rows, WordTokens, is_by_word
+from ktrain_sentiment.training.wordpieces import Rows, WordTokens, word_parts
 
-CHUNK = 2048
+T = TypeVar("T")
+U = TypeVar("U")
+
+CHUNK = 1024
 """Texts handed to the tokenizer at once: enough to keep all cores busy, little to hold."""
 
 
@@ -72,16 +76,24 @@ def tokenise(texts: Sequence[str], tokenizer: Untyped, maxlen: int) -> TokenTabl
             its padding and truncation settings are left as they were.
         maxlen: Longest result in tokens, special tokens included.
     """
-    ids, lengths, truncated = [], [], []
+    ids = np.empty(0, np.int32)
+    lengths, truncated, used = [], [], 0
     for chunk in _encoded_chunks(texts, tokenizer, maxlen):
-        ids.append(chunk.ids)
+        ids = _with_room(ids, used + len(chunk.ids))
+        ids[used : used + len(chunk.ids)] = chunk.ids
+        used += len(chunk.ids)
         lengths.append(chunk.lengths)
         truncated.append(chunk.truncated)
-    return TokenTable(
-        ids=_joined(ids, np.int32),
-        offsets=_offsets(_joined(lengths, np.int64)),
-        truncated=_joined(truncated, np.bool_),
-    )
+    ids.resize(used, refcheck=False)
+    offsets = _offsets(_joined(lengths, np.int64))
+    return TokenTable(ids, offsets, _joined(truncated, np.bool_))
+
+
+def _with_room(ids: NDArray[np.int32], wanted: int) -> NDArray[np.int32]:
+    """The same array, grown in place: parts that are joined at the end would be there twice."""
+    if wanted > len(ids):
+        ids.resize(max(wanted, len(ids) + len(ids) // 2), refcheck=False)
+    return ids
 
 
 def tokenise_to_disk(
@@ -125,11 +137,16 @@ def _encoded_chunks(
     tokenizer.no_padding()
     tokenizer.no_truncation()
     try:
-        words = WordTokens(tokenizer, maxlen) if is_by_word(tokenizer) else None
+        parts = word_parts(tokenizer)
+        words = WordTokens(tokenizer, parts, maxlen) if parts else None
         if words is None:
             tokenizer.enable_truncation(max_length=maxlen)
-        for chunk in _chunks(texts, CHUNK):
-            rows = _whole_texts(tokenizer, chunk) if words is None else words.encode(chunk)
+            found: Iterator[Rows] = (
+                _whole_texts(tokenizer, chunk) for chunk in _chunks(texts, CHUNK)
+            )
+        else:
+            found = map(words.encode, _one_ahead(words.read, _chunks(texts, CHUNK)))
+        for rows in found:
             yield TokenTable(rows.ids, _offsets(rows.lengths), rows.truncated)
     finally:
         _restore(tokenizer, *before)
@@ -143,6 +160,19 @@ def _whole_texts(tokenizer: Untyped, texts: list[str]) -> Rows:
     ids = np.fromiter(joined, np.int32, int(lengths.sum()))
     cut = np.fromiter((bool(e.overflowing) for e in encodings), np.bool_, len(encodings))
     return Rows(ids, lengths, cut)
+
+
+def _one_ahead(work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
+    """The results of work, each begun in a thread while the one before is in use."""
+    with ThreadPoolExecutor(1) as thread:
+        coming: Future[U] | None = None
+        for item in items:
+            begun = thread.submit(work, item)
+            if coming is not None:
+                yield coming.result()
+            coming = begun
+        if coming is not None:
+            yield coming.result()
 
 
 def _restore(tokenizer: Untyped, truncation: Untyped, padding: Untyped) -> None:

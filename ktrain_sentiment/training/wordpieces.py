@@ -1,32 +1,32 @@
 """Tokenise each distinct word of a corpus once, where a text's tokens are those of its words.
 
 BERT's tokenizers clean a text character by character, split it at white space and punctuation, and
-cut each word into pieces by itself. So what stands between two spaces has the same tokens wherever
-it stands, and so has each of its words. A corpus has a hundredth as many different words as words:
-they are looked up, and arrays do the rest. The Rust tokenizer still decides every token.
+cut each word into pieces by itself. So what stands between two spaces or marks has the same tokens
+wherever it stands. A corpus has a hundredth as many different words as words: arrays find them
+(`word_split.py`), the Rust tokenizer decides the tokens of each, and arrays put them together.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from ktrain_sentiment.training.backend import Untyped
+from ktrain_sentiment.training.word_split import Integers, SplitTexts, split_words
 
-MOST_CHUNKS = 1_000_000
-"""Distinct chunks remembered; beyond it the memory starts again from nothing."""
+MOST_WORDS = 1_000_000
+"""Distinct words remembered; beyond it the memory starts again from nothing."""
+LETTERS_A_TOKEN = 6
+"""So many characters for each token that is wanted are read of a long text at first; English has
+about five, its spaces included. Where they do not suffice the whole text is read."""
 
-_WORD = re.compile(r"[0-9A-Za-z]+|[^0-9A-Za-z]")
-"""In printable ASCII everything that is neither letter nor digit is punctuation to BERT."""
-
-Integers = NDArray[np.int64]
 Ids = NDArray[np.int32]
 
 
@@ -45,166 +45,198 @@ class Rows:
     truncated: NDArray[np.bool_]
 
 
-def is_by_word(tokenizer: Untyped) -> bool:
-    """Whether a tokenizer's tokens of a text are those of what stands between its spaces."""
-    parts = json.loads(tokenizer.to_str())
-    kinds = [
-        (parts.get(name) or {}).get("type") for name in ("normalizer", "pre_tokenizer", "model")
-    ]
-    apart = all(" " not in t["content"] and not t["single_word"] for t in parts["added_tokens"])
-    return kinds == ["BertNormalizer", "BertPreTokenizer", "WordPiece"] and apart
+@dataclass(frozen=True)
+class ReadTexts:
+    """Some texts and their words.
+
+    Attributes:
+        texts: The texts.
+        read: What was read of each: as a rule its beginning, if it is long.
+        odd: Texts that the tokenizer must see whole.
+        split: The words of all others.
+    """
+
+    texts: Sequence[str]
+    read: list[str]
+    odd: list[int]
+    split: SplitTexts
 
 
 class WordTokens:
     """Turns texts into tokens, and remembers every word.
 
     Args:
-        tokenizer: A `tokenizers.Tokenizer` for which `is_by_word` holds, without padding and
-            truncation.
+        tokenizer: A `tokenizers.Tokenizer` without padding and truncation.
+        parts: What `word_parts` found in it.
         maxlen: Longest text in tokens, special tokens included.
     """
 
-    def __init__(self, tokenizer: Untyped, maxlen: int) -> None:
+    def __init__(self, tokenizer: Untyped, parts: WordParts, maxlen: int) -> None:
         """Find out what the tokenizer puts around a text."""
         self._tokenizer = tokenizer
-        parts = json.loads(tokenizer.to_str())
-        added = [re.escape(token["content"]) for token in parts["added_tokens"]]
-        self._added = re.compile("|".join(added) or r"(?!)")
-        self._lowers = bool(parts["normalizer"]["lowercase"])
-        whole, bare = tokenizer.encode("a").ids, self._ask(["a"])[0].ids
+        self._model = tokenizer.model
+        self._parts = parts
+        whole, bare = tokenizer.encode("a").ids, self._ask([b"a"])[0]
         at = next(k for k in range(len(whole)) if whole[k : k + len(bare)] == bare)
         self._before = np.array(whole[:at], np.int32)
         self._after = np.array(whole[at + len(bare) :], np.int32)
         self._room = max(maxlen - len(self._before) - len(self._after), 0)
-        self._words, self._chunks = _Memory(), _Memory()
+        self._memory = _Memory()
 
-    def encode(self, texts: Sequence[str]) -> Rows:
-        """Tokenise some texts."""
-        if len(self._chunks) > MOST_CHUNKS:
-            self._words, self._chunks = _Memory(), _Memory()
-        # Of a long text the first chunks suffice, unless many of its spaces have nothing between.
-        split = [text.split(" ", self._room) for text in texts]
-        rest = [parts.pop() if len(parts) > self._room else "" for parts in split]
-        found = self._look_up(split)
-        short = [k for k in np.flatnonzero(found.total < self._room).tolist() if rest[k]]
-        if short:
-            for k in short:
-                split[k], rest[k] = texts[k].split(" "), ""
-            found = self._look_up(split)
-        cut = np.fromiter((bool(end.strip()) for end in rest), np.bool_, len(rest))
-        return self._rows(found, cut)
+    def read(self, texts: Sequence[str]) -> ReadTexts:
+        """Find the words of some texts; may be called in another thread than `encode`."""
+        enough = LETTERS_A_TOKEN * (self._room + 1)
+        return self._split(texts, [_beginning(text, enough) for text in texts])
 
-    def _look_up(self, split: Sequence[list[str]]) -> _Spans:
-        """Where the tokens of all chunks are; those of new chunks are found first."""
-        numbers = self._chunks.numbers(itertools.chain.from_iterable(split))
-        self._learn_chunks(self._chunks.unknown())
-        return self._chunks.spans(numbers, np.fromiter(map(len, split), np.int64, len(split)))
+    def encode(self, found: ReadTexts) -> Rows:
+        """Tokenise the texts that were read."""
+        if len(self._memory) > MOST_WORDS:
+            self._memory = _Memory()
+        words = self._look_up(found)
+        short = np.flatnonzero(words.lengths <= self._room).tolist()
+        again = [k for k in short if found.read[k] is not found.texts[k]]
+        if again:
+            for k in again:
+                found.read[k] = found.texts[k]
+            words = self._look_up(self._split(found.texts, found.read))
+        return self._rows(words)
 
-    def _learn_chunks(self, new: list[str]) -> None:
-        """A chunk's tokens are those of its words."""
-        words = [self._words_of(chunk) for chunk in new]
-        numbers = self._words.numbers(itertools.chain.from_iterable(words))
-        self._learn_words(self._words.unknown())
-        found = self._words.spans(numbers, np.fromiter(map(len, words), np.int64, len(words)))
-        self._chunks.learn(self._words.ids[_ranges(found.starts, found.lengths)], found.total)
+    def _split(self, texts: Sequence[str], read: list[str]) -> ReadTexts:
+        odd = self._odd(read)
+        plain = list(read) if odd else read
+        for k in odd:
+            plain[k] = ""
+        return ReadTexts(texts, read, odd, split_words(plain, lower=self._parts.lowers))
 
-    def _learn_words(self, new: list[str]) -> None:
+    def _odd(self, texts: list[str]) -> list[int]:
+        """Texts with a special token in them, which is no words to the tokenizer."""
+        joined = " ".join(texts)
+        there = [token for token in self._parts.added if token in joined]
+        return [k for k, text in enumerate(texts) if any(token in text for token in there)]
+
+    def _look_up(self, found: ReadTexts) -> _Pieces:
+        """The tokens of all words; those of new words are found first."""
+        split, counts = found.split, found.split.counts.copy()
+        whole = [found.read[k].encode() for k in found.odd]
+        known = self._memory.numbers(split.distinct + whole)
+        self._learn(self._memory.unknown())
+        numbers = known[split.numbers]
+        if whole:  # Each is one word to us, in the place of none.
+            places = (np.cumsum(counts) - counts)[found.odd]
+            numbers = np.insert(numbers, places, known[len(split.distinct) :])
+            counts[found.odd] = 1
+        return self._memory.pieces(numbers, counts)
+
+    def _learn(self, new: list[bytes]) -> None:
         """A word's tokens are what the tokenizer says."""
-        found = [encoding.ids for encoding in self._ask(new)] if new else []
-        lengths = np.fromiter(map(len, found), np.int64, len(found))
+        found = self._ask(new) if new else []
+        lengths = np.fromiter(map(len, found), np.int32, len(found))
         joined = itertools.chain.from_iterable(found)
-        self._words.learn(np.fromiter(joined, np.int32, int(lengths.sum())), lengths)
+        self._memory.learn(np.fromiter(joined, np.int32, int(lengths.sum())), lengths)
 
-    def _words_of(self, chunk: str) -> list[str]:
-        """Words and marks of plain ASCII; anything else is left to the tokenizer as it is."""
-        plain = chunk.isascii() and chunk.isprintable()
-        if not plain or self._added.search(chunk):
-            return [chunk]
-        return _WORD.findall(chunk.lower() if self._lowers else chunk)
+    def _ask(self, words: list[bytes]) -> list[list[int]]:
+        """Ids without special tokens."""
+        texts = [word.decode() for word in words]
+        # Cleaning leaves plain words as they are, so the model alone can be asked for its pieces.
+        plain = [text.isascii() and text.isalnum() for text in texts]
+        others = [text for text, simple in zip(texts, plain, strict=True) if not simple]
+        rest = iter(self._tokenizer.encode_batch_fast(others, add_special_tokens=False))
+        pieces = self._model.tokenize
+        return [
+            [piece.id for piece in pieces(text)] if simple else next(rest).ids
+            for text, simple in zip(texts, plain, strict=True)
+        ]
 
-    def _ask(self, words: list[str]) -> list[Untyped]:
-        """Encodings without special tokens."""
-        return list(self._tokenizer.encode_batch_fast(words, add_special_tokens=False))
-
-    def _rows(self, chunks: _Spans, cut: NDArray[np.bool_]) -> Rows:
-        """Put the chunks' tokens one after the other, as many as there is room for."""
-        kept = np.clip(self._room - chunks.before, 0, chunks.lengths)
-        inner = np.minimum(chunks.total, self._room)
+    def _rows(self, words: _Pieces) -> Rows:
+        """As many tokens of each text as there is room for, between what stands around a text."""
+        inner = np.minimum(words.lengths.astype(np.int64), self._room)
         lengths = inner + len(self._before) + len(self._after)
-        ends = np.cumsum(lengths)
         ids = np.empty(int(lengths.sum()), np.int32)
-        places = _ranges(ends - lengths + len(self._before), inner)
-        ids[places] = self._chunks.ids[_ranges(chunks.starts, kept)]
-        for k, token in enumerate(self._before):
-            ids[ends - lengths + k] = token
-        for k, token in enumerate(self._after[::-1], start=1):
-            ids[ends - k] = token
-        return Rows(ids, lengths, cut | (chunks.total > self._room))
-
-
-class _Memory:
-    """Strings in the order in which they were met, and the token ids of each."""
-
-    def __init__(self) -> None:
-        """Know nothing."""
-        self._numbers: defaultdict[str, int] = defaultdict(itertools.count().__next__)
-        self._ends = np.zeros(1, np.int64)
-        self.ids = np.empty(0, np.int32)
-
-    def __len__(self) -> int:
-        """Number of strings."""
-        return len(self._numbers)
-
-    def numbers(self, strings: Iterable[str]) -> Integers:
-        """The number of each string; a new one gets the next."""
-        return np.fromiter(map(self._numbers.__getitem__, strings), np.int64)
-
-    def unknown(self) -> list[str]:
-        """The strings that have a number but no ids yet."""
-        return list(itertools.islice(self._numbers, len(self._ends) - 1, None))
-
-    def learn(self, ids: Ids, lengths: Integers) -> None:
-        """Keep the ids of the unknown strings, one string's after the other's."""
-        self.ids = np.concatenate([self.ids, ids])
-        self._ends = np.concatenate([self._ends, self._ends[-1] + np.cumsum(lengths)])
-
-    def spans(self, numbers: Integers, counts: Integers) -> _Spans:
-        """Where the ids of strings lie, `counts` strings belonging together."""
-        starts, ends = self._ends[numbers], self._ends[numbers + 1]
-        return _Spans(starts, ends - starts, counts)
+        end = 0
+        for start, count in zip(words.starts.tolist(), inner.tolist(), strict=True):
+            for part in (self._before, words.ids[start : start + count], self._after):
+                ids[end : end + len(part)] = part
+                end += len(part)
+        return Rows(ids, lengths, words.lengths > self._room)
 
 
 @dataclass(frozen=True)
-class _Spans:
-    """The parts of some texts: where each part's ids start, and how many it has.
+class WordParts:
+    """What must be known of a tokenizer to read texts word by word.
 
     Attributes:
-        starts: Place of a part's first id, int64 of shape (parts,).
-        lengths: Number of its ids, int64 of shape (parts,).
-        counts: Number of parts of each text, int64 of shape (texts,).
+        added: Its special tokens and others that were added to its vocabulary.
+        lowers: Whether it turns letters into small ones.
     """
 
-    starts: Integers
-    lengths: Integers
-    counts: Integers
-
-    @property
-    def total(self) -> Integers:
-        """Ids of each text."""
-        running = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
-        ends = np.cumsum(self.counts)
-        return np.asarray(running[ends] - running[ends - self.counts], np.int64)
-
-    @property
-    def before(self) -> Integers:
-        """Ids of the same text that stand before each part."""
-        running = np.cumsum(self.lengths) - self.lengths
-        texts = np.cumsum(self.total) - self.total
-        return np.asarray(running - np.repeat(texts, self.counts), np.int64)
+    added: tuple[str, ...]
+    lowers: bool
 
 
-def _ranges(starts: Integers, lengths: Integers) -> Integers:
-    """start, start + 1, ... for each start, as many as its length, one after the other."""
-    total = int(lengths.sum())
-    shift = starts - (np.cumsum(lengths) - lengths)
-    return np.repeat(shift, lengths) + np.arange(total)
+def word_parts(tokenizer: Untyped) -> WordParts | None:
+    """The parts of a tokenizer whose tokens of a text are those of its words; None of another."""
+    parts = json.loads(tokenizer.to_str())
+    kinds = [
+        (parts.get(name) or {}).get("type") for name in ("normalizer", "pre_tokenizer", "model")
+    ]
+    added = parts["added_tokens"]
+    apart = not any(t["normalized"] or t["single_word"] or " " in t["content"] for t in added)
+    if kinds != ["BertNormalizer", "BertPreTokenizer", "WordPiece"] or not apart:
+        return None
+    return WordParts(tuple(t["content"] for t in added), bool(parts["normalizer"]["lowercase"]))
+
+
+def _beginning(text: str, enough: int) -> str:
+    """The words before the last space among the first `enough` characters; the text if short."""
+    end = text.rfind(" ", 0, enough) if len(text) > enough else -1
+    return text[:end] if end > 0 else text
+
+
+class _Memory:
+    """Words in the order in which they were met, and the token ids of each."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self._numbers: defaultdict[bytes, int] = defaultdict(itertools.count().__next__)
+        self._ends = np.zeros(1, np.int32)
+        self._ids = np.empty(0, np.int32)
+
+    def __len__(self) -> int:
+        """Number of words."""
+        return len(self._numbers)
+
+    def numbers(self, words: list[bytes]) -> NDArray[np.int32]:
+        """The number of each word; a new one gets the next."""
+        return np.fromiter(map(self._numbers.__getitem__, words), np.int32, len(words))
+
+    def unknown(self) -> list[bytes]:
+        """The words that have a number but no ids yet."""
+        return list(itertools.islice(self._numbers, len(self._ends) - 1, None))
+
+    def learn(self, ids: Ids, lengths: NDArray[np.int32]) -> None:
+        """Keep the ids of the unknown words, one word's after the other's."""
+        self._ids = np.concatenate([self._ids, ids])
+        ends = self._ends[-1] + np.cumsum(lengths, dtype=np.int32)
+        self._ends = np.concatenate([self._ends, ends])
+
+    def pieces(self, numbers: NDArray[np.int32], counts: Integers) -> _Pieces:
+        """The ids of words, of which `counts` belong together."""
+        known = pa.ListArray.from_arrays(pa.array(self._ends), pa.array(self._ids))
+        taken = known.take(pa.array(numbers))
+        running = taken.offsets.to_numpy()[np.concatenate([[0], np.cumsum(counts)])]
+        return _Pieces(taken.values.to_numpy(), running[:-1], np.diff(running))
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """The ids of some texts without special tokens.
+
+    Attributes:
+        ids: All ids, text after text; int32 of shape (ids,).
+        starts: Where each text's ids start, int32 of shape (texts,).
+        lengths: How many each text has, int32 of shape (texts,).
+    """
+
+    ids: Ids
+    starts: NDArray[np.int32]
+    lengths: NDArray[np.int32]

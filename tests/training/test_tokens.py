@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from ktrain_sentiment.training import tokens, wordpieces
-from ktrain_sentiment.training.wordpieces import is_by_word
+from ktrain_sentiment.training.wordpieces import word_parts
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,26 @@ def test_special_tokens_in_a_text_are_told_from_words(tokenizer: Tokenizer) -> N
     assert tokens.tokenise([text], tokenizer, 64).row(0).tolist() == tokenizer.encode(text).ids
 
 
+def test_a_long_text_whose_beginning_does_not_suffice_is_read_whole(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wordpieces, "LETTERS_A_TOKEN", 1)
+    texts = ["good film " * 9, "unbelievably " * 3, "a b c d e f g h i j", "nospaceatall" * 4]
+    table = tokens.tokenise(texts, tokenizer, 8)
+    for index, text in enumerate(texts):
+        bare = tokenizer.encode(text, add_special_tokens=False).ids
+        assert table.row(index).tolist()[1:-1] == bare[:6]
+        assert table.truncated[index] == (len(bare) > 6)
+
+
+def test_what_a_reader_fails_on_is_raised() -> None:
+    def fail(item: int) -> int:
+        raise ValueError(str(item))
+
+    with pytest.raises(ValueError, match="1"):
+        list(tokens._one_ahead(fail, [1, 2]))
+
+
 def test_many_spaces_do_not_hide_the_words_behind_them(tokenizer: Tokenizer) -> None:
     text = "good" + " " * 100 + "film " * 3
     table = tokens.tokenise([text, "bad"], tokenizer, 64)
@@ -108,7 +128,7 @@ def test_many_spaces_do_not_hide_the_words_behind_them(tokenizer: Tokenizer) -> 
 def test_other_tokenizers_read_whole_texts(texts: list[str]) -> None:
     other = Tokenizer(models.WordLevel({"the": 0, "[UNK]": 1}, unk_token="[UNK]"))
     other.pre_tokenizer = pre_tokenizers.Whitespace()
-    assert not is_by_word(other)
+    assert word_parts(other) is None
     table = tokens.tokenise(["the plot", "the"], other, 8)
     assert [table.row(0).tolist(), table.row(1).tolist()] == [[0, 1], [0]]
 
@@ -117,6 +137,6 @@ def test_the_memory_of_words_is_bounded(
     tokenizer: Tokenizer, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = tokens.tokenise(texts, tokenizer, 32)
-    monkeypatch.setattr(wordpieces, "MOST_CHUNKS", 5)
+    monkeypatch.setattr(wordpieces, "MOST_WORDS", 5)
     monkeypatch.setattr(tokens, "CHUNK", 7)
     np.testing.assert_array_equal(tokens.tokenise(texts, tokenizer, 32).ids, expected.ids)
