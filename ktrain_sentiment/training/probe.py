@@ -43,18 +43,6 @@ class LinearProbe:
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
-def mean_pooled(states: NDArray[np.floating], mask: ArrayLike) -> Floats:
-    """The mean of each text's token vectors, padding left out.
-
-    Args:
-        states: Last hidden states, shape (rows, tokens, width).
-        mask: 1 for tokens, 0 for padding, shape (rows, tokens).
-    """
-    weights = np.asarray(mask, np.float32)[:, :, None]
-    counts = np.maximum(weights.sum(axis=1), 1.0)
-    return np.asarray((states * weights).sum(axis=1) / counts, np.float32)
-
-
 def normalised(embeddings: NDArray[np.floating]) -> Floats:
     """Embeddings of length one, as sentence encoders compare them; zeros stay zeros."""
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
