@@ -12,6 +12,7 @@ import functools
 import io
 import re
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.report.markup import Markup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +111,7 @@ def save_png(figure: Figure, path: Path, dpi: int = 160) -> None:
         figure.savefig(target, format="png", dpi=dpi, facecolor=COLOURS["card"])
 
 
-def svg(figure: Figure, name: str, description: str) -> str:
+def svg(figure: Figure, name: str, description: str) -> Markup:
     """The drawing as an SVG element for an HTML page, in the page's own colours.
 
     Args:
@@ -130,8 +132,4 @@ def svg(figure: Figure, name: str, description: str) -> str:
         element = element.replace(colour, f"var(--{variable})")
     element = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font-size: \1px", element)
     element = re.sub(r' (width|height)="[\d.]+pt"', "", element, count=2)
-    return f'<svg role="img" aria-label="{_attribute(description)}"{element}'
-
-
-def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return Markup(f'<svg role="img" aria-label="{escape(description)}"{element}')

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.errors import DataError, require
+from ktrain_sentiment.prediction import softmax
 
 Floats = NDArray[np.float32]
 
@@ -38,9 +39,7 @@ class LinearProbe:
 
     def predict_proba(self, embeddings: Floats) -> Floats:
         """Class probabilities of shape (rows, classes), of embeddings of shape (rows, width)."""
-        scores = normalised(embeddings) @ self.weights + self.bias
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+        return softmax(normalised(embeddings) @ self.weights + self.bias)
 
 
 def normalised(embeddings: NDArray[np.floating]) -> Floats:

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
 
 from ktrain_sentiment.config import CompareConfig, OutputConfig, TrainingSettings
@@ -36,7 +35,7 @@ from ktrain_sentiment.files import refuse_existing, write_json, write_table, wri
 from ktrain_sentiment.report import leaderboard, plots
 from ktrain_sentiment.report.leaderboard import Entry, FewShot
 from ktrain_sentiment.runs import default_run
-from ktrain_sentiment.settings import to_flat
+from ktrain_sentiment.settings import to_flat, to_yaml
 from ktrain_sentiment.training.model import class_indices
 from ktrain_sentiment.workflow.contenders import Answers, Job, check_models, judge_contender
 from ktrain_sentiment.workflow.training import settings_alone
@@ -144,7 +143,7 @@ def _begin(folder: Path, settings: TrainingSettings, comparing: CompareConfig) -
     if not settings.output.resume:
         shutil.rmtree(folder, ignore_errors=True)
     flat = {**settings_alone(settings), **to_flat(comparing)}
-    write_text(folder / SETTINGS, yaml.safe_dump(flat, sort_keys=False))
+    write_text(folder / SETTINGS, to_yaml(flat))
 
 
 def _stamp(job: Job) -> str:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import SPLIT_NAMES, LabelledTexts, Splits, read_labelled, split
@@ -34,7 +33,7 @@ from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.report.reading import read_run
 from ktrain_sentiment.runs import RunFolder, default_run
-from ktrain_sentiment.settings import from_flat, to_flat
+from ktrain_sentiment.settings import from_flat, read_settings, to_flat, to_yaml
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.model import class_indices
@@ -152,8 +151,8 @@ def is_finished(folder: RunFolder, settings: TrainingSettings) -> bool:
 
 
 def _differences(folder: RunFolder, settings: TrainingSettings) -> list[str]:
-    stored = yaml.safe_load(folder.config.read_text("utf-8"))
     try:
+        stored = read_settings(folder.config)
         before = to_flat(from_flat(TrainingSettings, stored, str(folder.config)))
     except ConfigError:
         return ["settings of another version"]
@@ -211,7 +210,7 @@ def _begin(folder: RunFolder, settings: TrainingSettings, splits: Splits) -> Non
     for name in SPLIT_NAMES:
         write_table(folder.split(name), getattr(splits, name))
     write_text(stamp, splits.fingerprint + "\n")
-    write_text(folder.config, yaml.safe_dump(settings_alone(settings), sort_keys=False))
+    write_text(folder.config, to_yaml(settings_alone(settings)))
 
 
 def _learning_rate(
