@@ -14,7 +14,6 @@ one is trained on the short texts' training set first. Prints a table, then one 
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -26,15 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from environments import HOME, interpreter
+from processes import ROOT, WORKERS, Worker, refuse_unknown
 from tables import print_side_by_side
 from texts import labelled, long_texts
 
 from ktrain_sentiment.cli import run, to_json_line
 from ktrain_sentiment.config import ScriptFlags
-from ktrain_sentiment.errors import ConfigError
-
-ROOT = Path(__file__).resolve().parents[1]
-WORKERS = ROOT / "benchmarks" / "workers"
 
 TOKENIZER = ("tokenizer.json",)
 
@@ -124,42 +120,9 @@ class Measured:
     rows: list[list[float]] = field(default_factory=list)
 
 
-class Worker:
-    """A contender's process."""
-
-    def __init__(self, name: str, command: list[str]) -> None:
-        """Start it."""
-        self._name = name
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-
-    def ask(self, command: str = "") -> dict[str, Any]:
-        """Give a command and wait for the answer; without one, wait until it is ready."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        if command:
-            print(command, file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self._name}: its process ended without an answer")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def stop(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.communicate()
-
-
 def task(flags: Flags) -> dict[str, Any]:
     """Measure all contenders and show them side by side."""
-    unknown = set(flags.contenders) - CONTENDERS.keys()
-    if unknown:
-        raise ConfigError(
-            f"--contenders {' '.join(sorted(unknown))}: known are {', '.join(CONTENDERS)}"
-        )
+    refuse_unknown("--contenders", flags.contenders, CONTENDERS)
     run_folder = flags.predictor or _train(flags)
     inside = run_folder / "predictor"
     folder = inside if inside.is_dir() else run_folder

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from environments import HOME, interpreter
 from numpy.typing import NDArray
+from processes import ROOT, WORKERS, refuse_unknown
 
 from ktrain_sentiment.cli import run, to_json_line
 from ktrain_sentiment.config import DataConfig, ScriptFlags
@@ -30,8 +31,7 @@ from ktrain_sentiment.data import read_labelled
 from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.inference.finding import find_predictor
 
-ROOT = Path(__file__).resolve().parents[1]
-WORKER = ROOT / "benchmarks" / "workers" / "load_predictor.py"
+WORKER = WORKERS / "load_predictor.py"
 ENVIRONMENTS = {
     "transformers": "torch",
     "tensorflow": "transformers4",
@@ -64,6 +64,7 @@ class Flags(ScriptFlags):
 
 def task(flags: Flags) -> dict[str, Any]:
     """Load everywhere, compare everything with this package."""
+    refuse_unknown("--loaders", flags.loaders, ENVIRONMENTS)
     folder = find_predictor(flags.predictor)
     texts = read_labelled(DataConfig(data=flags.texts)).frame["text"].tolist()[: flags.rows]
     answers: dict[str, dict[str, Any]] = {}

@@ -27,16 +27,14 @@ from pathlib import Path
 from typing import Any
 
 from environments import HOME, interpreter
+from processes import ROOT, WORKERS, refuse_unknown
 from tables import print_side_by_side
 from texts import long_texts, train_and_judged
 
 from ktrain_sentiment.cli import run, to_json_line
 from ktrain_sentiment.config import ScriptFlags
 from ktrain_sentiment.encoders import resolve
-from ktrain_sentiment.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parents[1]
-WORKERS = ROOT / "benchmarks" / "workers"
 CONTENDERS = ("ktrain", "trainer", "ours")
 
 
@@ -111,11 +109,7 @@ class Trained:
 
 def task(flags: Flags) -> dict[str, Any]:
     """Measure, and show everything side by side."""
-    unknown = set(flags.contenders) - set(CONTENDERS)
-    if unknown:
-        raise ConfigError(
-            f"--contenders {' '.join(sorted(unknown))}: known are {', '.join(CONTENDERS)}"
-        )
+    refuse_unknown("--contenders", flags.contenders, CONTENDERS)
     encoder = resolve(flags.encoder)
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as place:

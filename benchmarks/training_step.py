@@ -12,22 +12,19 @@ line. Processor seconds hold still when others use the machine; wall times do no
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from environments import HOME, interpreter
+from processes import WORKERS, Worker, refuse_unknown
 
 from ktrain_sentiment.cli import run
 from ktrain_sentiment.config import ScriptFlags
 from ktrain_sentiment.encoders import resolve
-from ktrain_sentiment.errors import ConfigError
 
-WORKERS = Path(__file__).parent / "workers"
 BEST = ("fast", "bf16", "sparse")
 
 VARIANTS: dict[str, tuple[str, ...]] = {
@@ -76,41 +73,19 @@ class Flags(ScriptFlags):
     """Where PyTorch's environment is made when it is missing; takes some minutes and 1 GB."""
 
 
-class Worker:
-    """A process that takes steps when it is asked to."""
+@dataclass
+class Variant:
+    """A worker that takes steps, and their times in seconds."""
 
-    def __init__(self, name: str, command: list[str]) -> None:
-        """Start it; `wait` until it is ready."""
-        self.name = name
-        self.walls: list[float] = []
-        self.cpus: list[float] = []
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True, env={**os.environ, "PYTHONPATH": str(WORKERS.parents[1])},
-        )  # fmt: skip
-
-    def wait(self) -> None:
-        """Until the worker has warmed up."""
-        while (line := self._read()) != "ready\n":
-            if not line:
-                raise RuntimeError(f"{self.name}: its process ended before its first step")
+    worker: Worker
+    walls: list[float] = field(default_factory=list)
+    cpus: list[float] = field(default_factory=list)
 
     def take(self, steps: int) -> None:
         """Take some steps and keep their times."""
-        assert self._process.stdin is not None
-        print(steps, file=self._process.stdin, flush=True)
-        times = json.loads(self._read())
+        times = self.worker.ask(str(steps))
         self.walls += times["walls"]
         self.cpus.append(times["cpu"] / steps)
-
-    def stop(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait()
-
-    def _read(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline()
 
     def figures(self) -> dict[str, float]:
         """Milliseconds a step."""
@@ -132,26 +107,22 @@ def make_worker(name: str, flags: Flags, encoder: Path) -> Worker:
 
 def measure(flags: Flags) -> dict[str, dict[str, float]]:
     """Milliseconds a step of each variant, measured turn by turn."""
-    unknown = set(flags.variants) - VARIANTS.keys()
-    if unknown:
-        raise ConfigError(
-            f"--variants {' '.join(sorted(unknown))}: known are {', '.join(VARIANTS)}"
-        )
+    refuse_unknown("--variants", flags.variants, VARIANTS)
     encoder = resolve(flags.encoder)
-    workers: list[Worker] = []
+    variants: list[Variant] = []
     try:
         for name in flags.variants:
-            workers.append(make_worker(name, flags, encoder))
+            variants.append(Variant(make_worker(name, flags, encoder)))
             # One after the other: warming up together would only be slower.
-            workers[-1].wait()
+            variants[-1].worker.ask()
             print(f"{name} is ready", file=sys.stderr)
         for _ in range(flags.rounds):
-            for worker in workers:
-                worker.take(flags.steps)
+            for variant in variants:
+                variant.take(flags.steps)
     finally:
-        for worker in workers:
-            worker.stop()
-    return {worker.name: worker.figures() for worker in workers}
+        for variant in variants:
+            variant.worker.stop()
+    return {variant.worker.name: variant.figures() for variant in variants}
 
 
 def print_table(figures: dict[str, dict[str, float]]) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import platform
 import re
@@ -25,8 +26,12 @@ import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ktrain_sentiment.errors import InputError, SentimentError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _STAGED = ".staged-"
 _RETIRED = ".retired-"
@@ -135,6 +140,41 @@ def staged_file(target: Path, overwrite: bool = False) -> Iterator[Path]:
             shutil.copymode(place, staged)
         staged.replace(place)
         _sync_entry(place.parent)
+
+
+def write_text(target: Path, text: str, *, overwrite: bool = True) -> None:
+    """Write a text file in UTF-8, whole or not at all.
+
+    Args:
+        target: Where the file will stand; parents are made.
+        text: Its content.
+        overwrite: Replace an existing file.
+
+    Raises:
+        InputError: The target exists and may not be replaced, or cannot be written.
+        SentimentError: The disk is full.
+    """
+    with staged_file(target, overwrite) as path:
+        path.write_text(text, encoding="utf-8")
+
+
+def write_json(target: Path, value: object, *, overwrite: bool = True) -> None:
+    """Write a value as indented JSON; see `write_text`.
+
+    Raises:
+        TypeError: JSON has no form for the value.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    write_text(target, text + "\n", overwrite=overwrite)
+
+
+def write_table(target: Path, frame: pd.DataFrame, *, overwrite: bool = True) -> None:
+    """Write a table without its index, as Parquet for `.parquet`, else as CSV; see `write_text`."""
+    with staged_file(target, overwrite) as path:
+        if target.suffix == ".parquet":
+            frame.to_parquet(path, index=False)
+        else:
+            frame.to_csv(path, index=False)
 
 
 def clear_leftovers(target: Path) -> None:

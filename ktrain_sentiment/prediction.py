@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Probabilities = NDArray[np.float32]
 """Class probabilities, shape (texts, classes), rows summing to one."""
+
+Real = TypeVar("Real", bound=np.floating)
+
+
+def softmax(logits: NDArray[Real], temperature: float = 1.0) -> NDArray[Real]:
+    """Logits as probabilities.
+
+    Args:
+        logits: Floats of shape (texts, classes).
+        temperature: The logits are divided by it first (Guo et al. 2017, arXiv:1706.04599).
+
+    Returns:
+        Probabilities of the same shape and dtype, rows summing to one.
+    """
+    scaled = logits / logits.dtype.type(temperature)
+    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), logits.dtype)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+RUNS = Path("runs")
+"""Where runs go unless a folder is named."""
+
+
+def default_run(data: str, task: str = "") -> Path:
+    """The folder of a run for which none is named: runs/<name of the data>.
+
+    Args:
+        data: What is trained on: a file, a folder, a named corpus or `hub:<name>`.
+        task: What is done with it, where that is not a training; stands after the name.
+    """
+    name = Path(data.replace(":", "/")).stem or "run"
+    return RUNS / (f"{name}-{task}" if task else name)
+
 
 @dataclass(frozen=True)
 class RunFolder:

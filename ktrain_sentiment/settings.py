@@ -169,6 +169,11 @@ def to_flat(config: object) -> dict[str, Any]:
     return flat
 
 
+def to_yaml(flat: Mapping[str, Any]) -> str:
+    """Flat settings (see `to_flat`) as the YAML that `--config` takes."""
+    return str(yaml.safe_dump(dict(flat), sort_keys=False, allow_unicode=True))
+
+
 def _as_plain(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, Path):
         return str(value)

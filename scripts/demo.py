@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ktrain_sentiment.cli import run
 from ktrain_sentiment.config import (
@@ -24,6 +24,9 @@ from ktrain_sentiment.config import (
     TrainConfig,
     TrainingSettings,
 )
+
+if TYPE_CHECKING:
+    from ktrain_sentiment.runs import RunFolder
 
 SENTENCES = (
     "A warm, funny and quietly devastating film.",
@@ -93,7 +96,7 @@ def task(flags: Flags) -> dict[str, Any]:
         f"loaded in {loaded - began:.2f} s, five answers in {1000 * (answered - loaded):.0f} ms"
     )
     console.rule("Where everything lies, and what to try next")
-    show_way_on(console, result.folder.path, result.folder.predictor)
+    show_way_on(console, result.folder)
     return summary_figures(result)
 
 
@@ -109,22 +112,22 @@ def show_figures(console: Any, result: Any) -> None:  # noqa: ANN401
     console.print(describe(result))
 
 
-def show_way_on(console: Any, run_folder: Path, predictor: Path) -> None:  # noqa: ANN401
+def show_way_on(console: Any, folder: RunFolder) -> None:  # noqa: ANN401
     """Paths of the run and commands that go on from it."""
     rows = {
-        "report": run_folder / "report.html",
-        "learning-rate curve": run_folder / "lr_find.png",
-        "figures": run_folder / "metrics.json",
-        "worst mistakes": run_folder / "top_losses.csv",
-        "predictor": predictor,
+        "report": folder.report,
+        "learning-rate curve": folder.lr_find("png"),
+        "figures": folder.metrics,
+        "worst mistakes": folder.top_losses,
+        "predictor": folder.predictor,
     }
     for name, path in rows.items():
         if path.exists():
             console.print(f"{name:>20}  {path}")
     console.print("\nNext, with texts of your own (columns for text and label are found):")
     console.print("  python scripts/train.py reviews.csv --encoder minilm")
-    console.print(f"  python scripts/inspect_errors.py {run_folder}")
-    console.print(f'  python scripts/predict.py --predictor {predictor} "What a film!"')
+    console.print(f"  python scripts/inspect_errors.py {folder.path}")
+    console.print(f'  python scripts/predict.py --predictor {folder.predictor} "What a film!"')
 
 
 if __name__ == "__main__":

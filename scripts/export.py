@@ -106,8 +106,10 @@ def _ask_for_trust(flags: Flags) -> None:
         PredictorError: It is no predictor at all.
         ConfigError: A flag is missing.
     """
+    from ktrain_sentiment.predictor.layout import PredictorFolder
+
     folder = flags.predictor
-    if not (folder / "tf_model.preproc").is_file():
+    if not PredictorFolder(folder).ktrain_preproc.is_file():
         raise PredictorError(
             f"{folder} is no predictor: it has neither manifest.json nor ktrain's tf_model.preproc"
         )

@@ -132,15 +132,11 @@ def show(found: Profile) -> None:
 
 def write(flags: Flags, output: Path, kept: LabelledTexts, splits: Splits, found: Profile) -> None:
     """Write the splits (one folder a fold where there are folds) and the profile."""
-    import json
-
-    import yaml
-
     from ktrain_sentiment.data import k_fold, write_splits
     from ktrain_sentiment.data.splitfiles import MARKER
-    from ktrain_sentiment.files import staged_folder
+    from ktrain_sentiment.files import staged_folder, write_json, write_text
     from ktrain_sentiment.report.profile_page import render_profile
-    from ktrain_sentiment.settings import to_flat
+    from ktrain_sentiment.settings import to_flat, to_yaml
 
     with staged_folder(output, flags.overwrite, marker=MARKER) as folder:
         write_splits(splits, folder)
@@ -149,11 +145,9 @@ def write(flags: Flags, output: Path, kept: LabelledTexts, splits: Splits, found
                 place = folder / f"fold-{number}"
                 place.mkdir()
                 write_splits(fold, place)
-        profile = json.dumps(found.as_dict(), indent=2, ensure_ascii=False)
-        (folder / "profile.json").write_text(profile, encoding="utf-8")
-        (folder / "profile.html").write_text(render_profile(found), encoding="utf-8")
-        settings = yaml.safe_dump(to_flat(flags), allow_unicode=True)
-        (folder / "config.yaml").write_text(settings, encoding="utf-8")
+        write_json(folder / "profile.json", found.as_dict())
+        write_text(folder / "profile.html", render_profile(found))
+        write_text(folder / "config.yaml", to_yaml(to_flat(flags)))
 
 
 def figures(found: Profile, output: Path | None) -> dict[str, Any]:

@@ -9,10 +9,19 @@ import textwrap
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from ktrain_sentiment.errors import InputError, SentimentError
-from ktrain_sentiment.files import clear_leftovers, refuse_existing, staged_file, staged_folder
+from ktrain_sentiment.files import (
+    clear_leftovers,
+    refuse_existing,
+    staged_file,
+    staged_folder,
+    write_json,
+    write_table,
+    write_text,
+)
 
 
 def names(folder: Path) -> set[str]:
@@ -263,3 +272,31 @@ def test_writing_many_small_files_stays_quick(tmp_path):
         for number in range(50):
             (staged / f"{number}.txt").write_text("x")
     assert time.perf_counter() - begun < 5
+
+
+def test_a_text_and_a_json_value_are_written_with_their_letters_as_they_are(tmp_path):
+    write_text(tmp_path / "new" / "a.txt", "größer")
+    write_json(tmp_path / "a.json", {"label": "größer"})
+    assert (tmp_path / "new" / "a.txt").read_bytes() == "größer".encode()
+    assert (tmp_path / "a.json").read_text("utf-8") == '{\n  "label": "größer"\n}\n'
+
+
+def test_what_has_no_form_in_json_leaves_the_old_file(tmp_path):
+    write_text(tmp_path / "a.json", "old")
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"label": object()})
+    assert (tmp_path / "a.json").read_text() == "old"
+
+
+@pytest.mark.parametrize(("name", "read"), [("a.csv", pd.read_csv), ("a.parquet", pd.read_parquet)])
+def test_a_table_has_the_format_of_its_name_and_no_index(tmp_path, name, read):
+    frame = pd.DataFrame({"text": ["good", "bad"], "row": [3, 7]}, index=[5, 6])
+    write_table(tmp_path / name, frame)
+    pd.testing.assert_frame_equal(read(tmp_path / name), frame.reset_index(drop=True))
+
+
+def test_a_file_is_kept_where_it_may_not_be_replaced(tmp_path):
+    write_text(tmp_path / "a.csv", "old")
+    with pytest.raises(InputError, match="--overwrite"):
+        write_table(tmp_path / "a.csv", pd.DataFrame({"row": [1]}), overwrite=False)
+    assert (tmp_path / "a.csv").read_text() == "old"

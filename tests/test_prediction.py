@@ -5,7 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from ktrain_sentiment.prediction import Classifier, Prediction, Probabilities, to_predictions
+from ktrain_sentiment.prediction import (
+    Classifier,
+    Prediction,
+    Probabilities,
+    softmax,
+    to_predictions,
+)
 
 LABELS = ("negative", "neutral", "positive")
 
@@ -66,3 +72,15 @@ class Constant:
 def test_a_classifier_needs_no_base_class() -> None:
     assert isinstance(Constant(), Classifier)
     assert not isinstance(object(), Classifier)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_softmax_keeps_the_type_and_gives_shares_of_one(kind) -> None:
+    shares = softmax(np.array([[0, np.log(3)], [-1000, 1000]], kind))
+    assert shares.dtype == kind
+    np.testing.assert_allclose(shares, [[0.25, 0.75], [0, 1]], rtol=1e-6)
+
+
+def test_a_temperature_divides_the_logits() -> None:
+    hot = softmax(np.array([[0, 2 * np.log(3)]]), temperature=2)
+    np.testing.assert_allclose(hot, [[0.25, 0.75]])

@@ -10,7 +10,7 @@ import yaml
 
 from ktrain_sentiment.config import Group, SplitConfig, TrainConfig, TrainingSettings
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.settings import from_flat, read_settings, to_flat
+from ktrain_sentiment.settings import from_flat, read_settings, to_flat, to_yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,10 +136,14 @@ def test_a_configuration_survives_a_file(suffix: str, tmp_path: Path) -> None:
         {"data": "é.csv", "learning_rate": 5e-5, "run": "runs/x", "cleaning": ["html"], "test": 20},
         "c",
     )
-    write = json.dumps if suffix == ".json" else yaml.safe_dump
+    write = json.dumps if suffix == ".json" else to_yaml
     path = tmp_path / f"config{suffix}"
     path.write_text(write(to_flat(before)), encoding="utf-8")
     assert from_flat(TrainingSettings, read_settings(path), str(path)) == before
+
+
+def test_settings_are_written_in_their_order_and_with_their_letters() -> None:
+    assert to_yaml({"data": "é.csv", "count": 1}) == "data: é.csv\ncount: 1\n"
 
 
 def test_flat_values_are_what_yaml_can_write() -> None:

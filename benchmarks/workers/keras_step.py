@@ -11,11 +11,11 @@ steps and prints their seconds and the processor seconds as one JSON line.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 
 import numpy as np
+from answers import say
 
 from ktrain_sentiment.config import ComputeConfig
 from ktrain_sentiment.training import kernels
@@ -62,14 +62,14 @@ def main() -> None:
     labels = tf.constant(rng.integers(0, 2, shape[0]))
     for _ in range(3):
         model.train_on_batch(batch, labels)
-    print("ready", flush=True)
+    say(ready=True)
     for line in sys.stdin:
         walls, cpu = [], time.process_time()
         for _ in range(int(line)):
             start = time.perf_counter()
             model.train_on_batch(batch, labels)
             walls.append(time.perf_counter() - start)
-        print(json.dumps({"walls": walls, "cpu": time.process_time() - cpu}), flush=True)
+        say(walls=walls, cpu=time.process_time() - cpu)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits, splits_fingerprint
 from ktrain_sentiment.data.splitnames import SPLIT_NAMES
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.files import write_json, write_table
 
 MARKER = "splits.json"
 _FORMAT = 1
@@ -30,7 +31,7 @@ def write_splits(splits: Splits, folder: Path) -> None:
         folder: An existing folder, such as `files.staged_folder` gives.
     """
     for name in SPLIT_NAMES:
-        getattr(splits, name).to_parquet(folder / f"{name}.parquet", index=False)
+        write_table(folder / f"{name}.parquet", getattr(splits, name))
     content = {
         "format": _FORMAT,
         "fingerprint": splits.fingerprint,
@@ -40,8 +41,7 @@ def write_splits(splits: Splits, folder: Path) -> None:
         "cleaning": splits.cleaning,
         "notes": splits.notes,
     }
-    text = json.dumps(content, indent=2, ensure_ascii=False)
-    (folder / MARKER).write_text(f"{text}\n", encoding="utf-8")
+    write_json(folder / MARKER, content)
 
 
 def is_prepared(folder: Path) -> bool:

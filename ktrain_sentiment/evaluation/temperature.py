@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from ktrain_sentiment.evaluation.calibration import SMALLEST
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.metrics import Evaluation, check, evaluate
+from ktrain_sentiment.prediction import softmax
 
 STEPS = 100
 COLDEST, HOTTEST = 0.05, 20.0
@@ -30,7 +31,7 @@ def apply_temperature(probabilities: ArrayLike, temperature: float) -> Floats:
     The logits need not be known: up to a constant they are the logarithms of the probabilities.
     """
     logits = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST**2))
-    return _softmax(logits / temperature)
+    return softmax(logits, temperature)
 
 
 def fit_temperature(y_true: ArrayLike, probabilities: ArrayLike) -> float:
@@ -51,7 +52,7 @@ def fit_temperature(y_true: ArrayLike, probabilities: ArrayLike) -> float:
     true_logits = logits[np.arange(len(logits)), truth]
     inverse = 1.0
     for _ in range(STEPS):
-        stated = _softmax(logits * inverse)
+        stated = softmax(logits * inverse)
         expected = (stated * logits).sum(axis=1)
         variance = (stated * logits**2).sum(axis=1) - expected**2
         slope = (expected - true_logits).sum() + PRIOR * (inverse - 1)
@@ -63,12 +64,6 @@ def fit_temperature(y_true: ArrayLike, probabilities: ArrayLike) -> float:
             break
         inverse = new
     return 1 / inverse
-
-
-def _softmax(logits: Floats) -> Floats:
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    table: Floats = shifted / shifted.sum(axis=1, keepdims=True)
-    return table
 
 
 @dataclass(frozen=True)

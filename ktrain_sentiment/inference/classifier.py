@@ -13,8 +13,7 @@ from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.inference.batches import Indices, plan_batches
 from ktrain_sentiment.inference.runners import Runner
-from ktrain_sentiment.prediction import Prediction, Probabilities, to_predictions
-from ktrain_sentiment.predictor.session import softmax
+from ktrain_sentiment.prediction import Prediction, Probabilities, softmax, to_predictions
 from ktrain_sentiment.predictor.tokenizing import EncodedTexts, TextEncoder, pad
 
 _BATCH_TOKENS = 1024

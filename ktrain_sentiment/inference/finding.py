@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.runs import RUNS, RunFolder
 
 
-def find_predictor(given: Path | None, runs: Path = Path("runs")) -> Path:
+def find_predictor(given: Path | None, runs: Path = RUNS) -> Path:
     """The folder to load.
 
     Args:

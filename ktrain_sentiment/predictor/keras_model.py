@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.predictor.session import softmax
+from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.tokenizing import EncodedTexts, pad
 
 _REFERENCE_TOKENS = 6_000

@@ -19,6 +19,7 @@ from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
 from ktrain_sentiment.errors import PredictorError
+from ktrain_sentiment.files import write_json
 from ktrain_sentiment.predictor.keras_model import KerasModel
 from ktrain_sentiment.predictor.layout import PredictorFolder
 
@@ -81,12 +82,6 @@ def _mend_tokenizer(place: PredictorFolder, maxlen: int) -> None:
     write_json(place.tokenizer_config, config | {"model_max_length": maxlen})
     tokenizer = json.loads(place.tokenizer.read_text(encoding="utf-8"))
     write_json(place.tokenizer, tokenizer | {"truncation": None, "padding": None})
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write indented JSON, as transformers does."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 def portable_name(encoder: str) -> str:

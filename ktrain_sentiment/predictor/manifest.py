@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.files import write_text
 from ktrain_sentiment.predictor.digests import FileDigest, digest
 from ktrain_sentiment.predictor.layout import PredictorFolder
 
@@ -195,8 +195,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         text = json.dumps(to_json(manifest), indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise PredictorError(f"manifest of {folder} cannot be written as JSON: {error}") from error
-    with staged_file(PredictorFolder(folder).manifest, overwrite=True) as path:
-        path.write_text(text + "\n", encoding="utf-8")
+    write_text(PredictorFolder(folder).manifest, text + "\n")
 
 
 def update_predictor(folder: Path, *, card: str | None = None, **changes: Any) -> Manifest:  # noqa: ANN401
@@ -219,8 +218,7 @@ def update_predictor(folder: Path, *, card: str | None = None, **changes: Any) -
     place = PredictorFolder(folder)
     manifest = dataclasses.replace(read_manifest(folder), **changes)
     if card is not None:
-        with staged_file(place.card, overwrite=True) as path:
-            path.write_text(card, encoding="utf-8")
+        write_text(place.card, card)
         files = {**manifest.files, place.card.name: digest(place.card)}
         manifest = dataclasses.replace(manifest, files=files)
     write_manifest(folder, manifest)

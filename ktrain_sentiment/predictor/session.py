@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError
+from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.tokenizing import EncodedTexts, Ids, pad
 
 if TYPE_CHECKING:
@@ -62,10 +63,3 @@ def predict_probabilities(
     restored = np.empty_like(probabilities)
     restored[order] = probabilities
     return restored
-
-
-def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
-    """Probabilities of the last axis, after dividing by a temperature."""
-    scaled = logits / np.float32(temperature)
-    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float32)

@@ -1,6 +1,6 @@
 """The style of all pictures, and how one becomes PNG or SVG, without pyplot's global state.
 
-One drawing serves two ends. `png` writes it on a light card that reads on a light and on a dark
+One drawing serves two ends. `save_png` writes it on a light card that reads on a light and a dark
 page alike. `svg` gives a drawing whose colours are CSS variables, so that it follows the colours of
 the page it stands in. The colours are those of Okabe and Ito (2008), which people with any of the
 common kinds of colour blindness can tell apart, and no meaning hangs on colour alone.
@@ -12,11 +12,15 @@ import functools
 import io
 import re
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.report.markup import Markup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,16 +100,18 @@ def panels(width: float, height: float, columns: int) -> tuple[Figure, list[Axes
     return figure, list(figure.subplots(1, columns, squeeze=False)[0])
 
 
-def png(figure: Figure, path: Path | None = None, dpi: int = 160) -> bytes:
-    """The drawing as PNG on a light card; also written to `path` when given."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor=COLOURS["card"])
-    if path is not None:
-        path.write_bytes(buffer.getvalue())
-    return buffer.getvalue()
+def save_png(figure: Figure, path: Path, dpi: int = 160) -> None:
+    """Write the drawing as PNG on a light card, replacing an earlier one.
+
+    Raises:
+        InputError: The place cannot be written.
+        SentimentError: The disk is full.
+    """
+    with staged_file(path, overwrite=True) as target:
+        figure.savefig(target, format="png", dpi=dpi, facecolor=COLOURS["card"])
 
 
-def svg(figure: Figure, name: str, description: str) -> str:
+def svg(figure: Figure, name: str, description: str) -> Markup:
     """The drawing as an SVG element for an HTML page, in the page's own colours.
 
     Args:
@@ -126,8 +132,4 @@ def svg(figure: Figure, name: str, description: str) -> str:
         element = element.replace(colour, f"var(--{variable})")
     element = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font-size: \1px", element)
     element = re.sub(r' (width|height)="[\d.]+pt"', "", element, count=2)
-    return f'<svg role="img" aria-label="{_attribute(description)}"{element}'
-
-
-def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return Markup(f'<svg role="img" aria-label="{escape(description)}"{element}')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from ktrain_sentiment.evaluation.corrections import COLUMN, Corrected, apply_cor
 from ktrain_sentiment.evaluation.label_noise import USUAL_SHARE
 from ktrain_sentiment.evaluation.neighbours import nearest
 from ktrain_sentiment.evaluation.review import Review, review
-from ktrain_sentiment.files import refuse_existing, staged_file
+from ktrain_sentiment.files import refuse_existing, staged_file, write_json, write_table
 from ktrain_sentiment.inference.embedding import open_embedder
 from ktrain_sentiment.inference.finding import find_predictor
 from ktrain_sentiment.report.opening import AS_USUAL, Opening, open_classifier
@@ -237,14 +236,8 @@ def write_corrected(done: Corrected, path: Path, *, overwrite: bool) -> Path:
     for place in (path, record):
         refuse_existing(place, overwrite=overwrite)
     frame = done.frame.drop(columns="row")
-    with staged_file(path, overwrite=overwrite) as target:
-        if path.suffix == ".parquet":
-            frame.to_parquet(target, index=False)
-        else:
-            frame.to_csv(target, index=False)
-    with staged_file(record, overwrite=overwrite) as target:
-        text = json.dumps(done.to_json(), indent=2, ensure_ascii=False)
-        target.write_text(text + "\n", encoding="utf-8")
+    write_table(path, frame, overwrite=overwrite)
+    write_json(record, done.to_json(), overwrite=overwrite)
     return record
 
 

@@ -142,7 +142,7 @@ def _curves(facts: ReportFacts) -> Markup | None:
             f"Precision against recall of {named}",
         ),
     ]
-    figures = [figure(Markup(plots.svg(d, name, said)), f"{said}.") for d, name, said in drawings]
+    figures = [figure(plots.svg(d, name, said), f"{said}.") for d, name, said in drawings]
     return element("div", *figures, class_="figures")
 
 
@@ -183,7 +183,7 @@ def trust_section(facts: ReportFacts) -> Markup:
         "Observed share of right predictions against stated probability; calibration error "
         + ", ".join(f"{name} {wording.share(one.error)}" for name, one in bins.items())
     )
-    drawings = [figure(Markup(plots.svg(drawn, "reliability", alt)), f"{alt}.")]
+    drawings = [figure(plots.svg(drawn, "reliability", alt), f"{alt}.")]
     if facts.coverage is not None:
         drawings.append(_coverage_figure(facts.coverage))
     return section(
@@ -198,7 +198,7 @@ def trust_section(facts: ReportFacts) -> Markup:
 def _coverage_figure(curve: CoverageCurve) -> Markup:
     drawn = plots.coverage(curve.covered, curve.accuracy)
     said = "Accuracy of the answers against the share of texts that are answered, surest first"
-    return figure(Markup(plots.svg(drawn, "coverage", said)), f"{said}.")
+    return figure(plots.svg(drawn, "coverage", said), f"{said}.")
 
 
 def _abstentions(facts: ReportFacts) -> Markup | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
+    from ktrain_sentiment.evaluation.costs import Costs
     from ktrain_sentiment.evaluation.metrics import Evaluation
 
 HEAD = (
@@ -33,24 +34,16 @@ class Entry:
     Attributes:
         name: What it is called.
         evaluation: Its figures on the test rows.
-        p_value: McNemar against the best model, corrected for the number of models; None for the
-            best one itself.
-        train_seconds: Time to train it, loading and searching included.
-        texts_per_second: Speed of prediction on many texts.
-        latency_ms: Median time of one text alone.
-        memory_mb: Most memory of the process that trained and asked it.
-        disk_mb: Size of the files that prediction needs; 0 without files.
+        p_value: McNemar against the best model, corrected for the number of models (Holm 1979);
+            None for the best one itself.
+        costs: Its times, memory and size.
         learning_rate: The maximum learning rate, where there is one.
     """
 
     name: str
     evaluation: Evaluation
     p_value: float | None
-    train_seconds: float
-    texts_per_second: float
-    latency_ms: float
-    memory_mb: float
-    disk_mb: float
+    costs: Costs
     learning_rate: float | None
 
     def to_json(self) -> dict[str, Any]:
@@ -60,11 +53,7 @@ class Entry:
             "accuracy": self.evaluation.accuracy.to_json(),
             "macro_f1": self.evaluation.macro_f1.to_json(),
             "p_value_against_best": self.p_value,
-            "train_seconds": round(self.train_seconds, 2),
-            "texts_per_second": round(self.texts_per_second, 1),
-            "latency_ms": round(self.latency_ms, 3),
-            "memory_mb": round(self.memory_mb, 1),
-            "disk_mb": round(self.disk_mb, 2),
+            **self.costs.to_json(),
             "learning_rate": self.learning_rate,
         }
 
@@ -98,18 +87,18 @@ def rows(entries: Sequence[Entry]) -> list[list[str]]:
 
 
 def _cells(entry: Entry) -> list[str]:
-    alone = entry.latency_ms
+    costs, alone = entry.costs, entry.costs.latency_ms
     return [
         entry.name,
         share(entry.evaluation.accuracy.value),
         interval("accuracy", entry.evaluation.accuracy),
         share(entry.evaluation.macro_f1.value),
         against_best(entry),
-        duration(entry.train_seconds),
-        f"{entry.texts_per_second:,.0f}",
+        duration(costs.train_seconds),
+        f"{costs.texts_per_second:,.0f}",
         f"{alone:.2g} ms" if alone < 10 else f"{alone:.0f} ms",
-        f"{entry.memory_mb:,.0f} MB",
-        f"{entry.disk_mb:,.1f} MB" if entry.disk_mb else "none",
+        f"{costs.memory_mb:,.0f} MB",
+        f"{costs.disk_mb:,.1f} MB" if costs.disk_mb else "none",
     ]
 
 
@@ -172,7 +161,7 @@ def accuracy_against_latency(entries: Sequence[Entry]) -> Figure:
         accuracy, colour = entry.evaluation.accuracy, COLOURS[SERIES[number % len(SERIES)]]
         below, above = accuracy.value - accuracy.low, accuracy.high - accuracy.value
         axes.errorbar(
-            [entry.latency_ms], [100 * accuracy.value], yerr=[[100 * below], [100 * above]],
+            [entry.costs.latency_ms], [100 * accuracy.value], yerr=[[100 * below], [100 * above]],
             fmt=MARKERS[number % len(MARKERS)], color=colour, capsize=3, label=entry.name,
         )  # fmt: skip
     axes.set_xscale("log")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.files import write_text
 from ktrain_sentiment.report import judgement, mistakes, summary, wording
 from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.markup import Markup, element, join, paragraph
@@ -33,8 +33,7 @@ def write_report(facts: ReportFacts, path: Path) -> None:
     Raises:
         InputError: The place cannot be written.
     """
-    with staged_file(path, overwrite=True) as target:
-        target.write_text(render(facts), encoding="utf-8")
+    write_text(path, render(facts))
 
 
 def _sections(facts: ReportFacts) -> list[tuple[str, str, Markup]]:

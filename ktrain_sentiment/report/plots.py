@@ -19,7 +19,7 @@ from ktrain_sentiment.report.drawing import (
     in_house_style,
     panel,
     panels,
-    png,
+    save_png,
     svg,
 )
 
@@ -37,8 +37,8 @@ __all__ = [
     "coverage",
     "history",
     "learning_rate_curve",
-    "png",
     "reliability",
+    "save_png",
     "schedule",
     "svg",
 ]

@@ -23,7 +23,7 @@ from ktrain_sentiment.report.markup import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 
 SIZE = (4.4, 3.2)
@@ -168,7 +168,7 @@ def _search(search: SearchFacts | None) -> Markup | None:
     rates = ", ".join(f"{rule} {rate:.2g}" for rule, rate in search.suggestions)
     taken = f" Taken: {search.rule}." if search.rule else f" {search.problem}."
     return figure(
-        _svg(drawn, "search", f"Training loss while the learning rate grows. {rates}.{taken}"),
+        plots.svg(drawn, "search", f"Training loss while the learning rate grows. {rates}.{taken}"),
         f"Search for the learning rate: {rates}.{taken}",
     )
 
@@ -184,7 +184,7 @@ def _history(learning: LearningFacts) -> list[Markup]:
         drawn = plots.history(columns, learning.best_epoch, size=SIZE)
         last = ", ".join(f"{_who(c)} {values[-1]:.3f}" for c, values in columns.items())
         said = f"{title} by epoch; after the last: {last}. Kept: epoch {learning.best_epoch}."
-        drawings.append(figure(_svg(drawn, f"history-{name}", said), said))
+        drawings.append(figure(plots.svg(drawn, f"history-{name}", said), said))
     return drawings
 
 
@@ -202,12 +202,9 @@ def _schedule(schedule: pd.DataFrame | None) -> Markup | None:
         f"{int(schedule['learning_rate'].argmax()) + 1:,} of {len(schedule):,}"
     )
     return figure(
-        _svg(drawn, "schedule", said), f"{said}{'; momentum dashed' * ('momentum' in schedule)}."
+        plots.svg(drawn, "schedule", said),
+        f"{said}{'; momentum dashed' * ('momentum' in schedule)}.",
     )
-
-
-def _svg(drawn: Figure, name: str, description: str) -> Markup:
-    return Markup(plots.svg(drawn, name, description))
 
 
 def use_section(facts: ReportFacts) -> Markup:

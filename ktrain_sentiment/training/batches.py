@@ -130,9 +130,3 @@ def inverse(order: Rows) -> Rows:
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
     return back
-
-
-def padding_share(batches: Sequence[Rows], lengths: NDArray[np.int64], maxlen: int) -> float:
-    """Share of the tokens in these batches that are padding, 0 to 1."""
-    total = sum(padded_width(int(lengths[b].max()), maxlen) * len(b) for b in batches)
-    return 1 - float(lengths.sum()) / total if total else 0.0

@@ -13,11 +13,10 @@ import numpy as np
 
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.prediction import Prediction, Probabilities, to_predictions
+from ktrain_sentiment.prediction import Prediction, Probabilities, softmax, to_predictions
 from ktrain_sentiment.predictor.digests import check_files
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import Manifest, read_manifest
-from ktrain_sentiment.predictor.session import softmax
 from ktrain_sentiment.predictor.tokenizing import EncodedTexts, TextEncoder, pad
 from ktrain_sentiment.training.backend import Untyped, open_backend
 

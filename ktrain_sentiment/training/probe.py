@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.errors import DataError, require
+from ktrain_sentiment.prediction import softmax
 
 Floats = NDArray[np.float32]
 
@@ -38,21 +39,7 @@ class LinearProbe:
 
     def predict_proba(self, embeddings: Floats) -> Floats:
         """Class probabilities of shape (rows, classes), of embeddings of shape (rows, width)."""
-        scores = normalised(embeddings) @ self.weights + self.bias
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
-
-
-def mean_pooled(states: NDArray[np.floating], mask: ArrayLike) -> Floats:
-    """The mean of each text's token vectors, padding left out.
-
-    Args:
-        states: Last hidden states, shape (rows, tokens, width).
-        mask: 1 for tokens, 0 for padding, shape (rows, tokens).
-    """
-    weights = np.asarray(mask, np.float32)[:, :, None]
-    counts = np.maximum(weights.sum(axis=1), 1.0)
-    return np.asarray((states * weights).sum(axis=1) / counts, np.float32)
+        return softmax(normalised(embeddings) @ self.weights + self.bias)
 
 
 def normalised(embeddings: NDArray[np.floating]) -> Floats:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
 from ktrain_sentiment.data import Splits
+from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.training.backend import (
     Backend,
     Untyped,
@@ -225,6 +226,4 @@ def predict_proba(session: Session, frame: pd.DataFrame) -> NDArray[np.float32]:
     data = ktrain_dataset(session.backend, rows, session.config.batch_size, session.config.seed)
     output = session.model.predict(data.to_tfdataset(train=False), verbose=0)
     logits = np.asarray(getattr(output, "logits", output), np.float64)
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32)
-    return data.in_stored_order(probabilities)  # type: ignore[no-any-return]
+    return data.in_stored_order(softmax(logits).astype(np.float32))  # type: ignore[no-any-return]

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
 
 from ktrain_sentiment.config import CompareConfig, OutputConfig, TrainingSettings
@@ -28,12 +27,15 @@ from ktrain_sentiment.data import Splits, read_labelled, split
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, compare
+from ktrain_sentiment.evaluation.costs import Costs
 from ktrain_sentiment.evaluation.judged import from_frame, judge, to_frame
 from ktrain_sentiment.evaluation.metrics import evaluate
-from ktrain_sentiment.files import refuse_existing, staged_file
+from ktrain_sentiment.exact import holm
+from ktrain_sentiment.files import refuse_existing, write_json, write_table, write_text
 from ktrain_sentiment.report import leaderboard, plots
 from ktrain_sentiment.report.leaderboard import Entry, FewShot
-from ktrain_sentiment.settings import to_flat
+from ktrain_sentiment.runs import default_run
+from ktrain_sentiment.settings import to_flat, to_yaml
 from ktrain_sentiment.training.model import class_indices
 from ktrain_sentiment.workflow.contenders import Answers, Job, check_models, judge_contender
 from ktrain_sentiment.workflow.training import settings_alone
@@ -76,7 +78,7 @@ def compare_models(settings: TrainingSettings, comparing: CompareConfig) -> Comp
         InputError: The data, an encoder or the settings cannot be used.
         TrainingError: A loss diverged.
     """
-    folder = _folder(settings)
+    folder = settings.output.run or default_run(settings.source.data, "compared")
     if not settings.output.resume:
         refuse_existing(folder, overwrite=settings.output.overwrite, marker=SETTINGS)
     texts = read_labelled(settings.source)
@@ -107,13 +109,6 @@ def compare_models(settings: TrainingSettings, comparing: CompareConfig) -> Comp
     }
     _write(folder, entries, few, figures)
     return CompareResult(folder, entries, few, advice, figures)
-
-
-def _folder(settings: TrainingSettings) -> Path:
-    if settings.output.run is not None:
-        return settings.output.run
-    name = Path(settings.source.data.replace(":", "/")).stem or "data"
-    return Path("runs") / f"{name}-compared"
 
 
 def _encoder_of(model: str, settings: TrainingSettings) -> str | None:
@@ -147,10 +142,8 @@ def _begin(folder: Path, settings: TrainingSettings, comparing: CompareConfig) -
     """Empty the folder, unless an earlier start is to be resumed, and note the settings."""
     if not settings.output.resume:
         shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
     flat = {**settings_alone(settings), **to_flat(comparing)}
-    with staged_file(folder / SETTINGS, overwrite=True) as path:
-        path.write_text(yaml.safe_dump(flat, sort_keys=False), "utf-8")
+    write_text(folder / SETTINGS, to_yaml(flat))
 
 
 def _stamp(job: Job) -> str:
@@ -175,13 +168,10 @@ def _answers(job: Job, folder: Path) -> Answers:
         return found
     log.info("training %s on %d rows", job.model, len(job.splits.train))
     answers = in_own_process(job)
-    place.parent.mkdir(parents=True, exist_ok=True)
     frame = to_frame(judge(job.splits.test, answers.probabilities, job.splits.labels))
-    with staged_file(table, overwrite=True) as path:
-        frame.to_parquet(path, index=False)
-    values = {k: v for k, v in vars(answers).items() if k != "probabilities"}
-    with staged_file(place, overwrite=True) as path:
-        path.write_text(json.dumps({**values, "stamp": stamp}) + "\n", "utf-8")
+    write_table(table, frame)
+    values = {**vars(answers.costs), "learning_rate": answers.learning_rate}
+    write_json(place, {**values, "stamp": stamp})
     return answers
 
 
@@ -191,7 +181,8 @@ def _read_answers(place: Path, table: Path, stamp: str) -> Answers | None:
     values = json.loads(place.read_text("utf-8"))
     if values.pop("stamp") != stamp:
         return None
-    return Answers(probabilities=from_frame(pd.read_parquet(table)).probabilities, **values)
+    rate = values.pop("learning_rate")
+    return Answers(from_frame(pd.read_parquet(table)).probabilities, Costs(**values), rate)
 
 
 def in_own_process(job: Job) -> Answers:
@@ -215,41 +206,36 @@ def _end_with(parent: int) -> None:
 
 
 def rank(judged: dict[str, Answers], splits: Splits) -> tuple[Entry, ...]:
-    """Figures of each model, best accuracy first, each tested against the best."""
+    """Figures of each model, best accuracy first, each tested against the best.
+
+    McNemar's p-values are corrected with Holm's method for testing every other model (Holm 1979).
+    """
     truth = class_indices(splits.test["label"], splits.labels)
     tables = {name: answers.probabilities for name, answers in judged.items()}
     evaluations = {name: evaluate(truth, table, splits.labels) for name, table in tables.items()}
     order = sorted(evaluations, key=lambda name: -evaluations[name].accuracy.value)
-    best = order[0]
-    entries = []
-    for name in order:
-        against = None
-        if name != best:
-            found = compare(truth, tables[name], tables[best], splits.labels, (name, best))
-            # Bonferroni: so many models are tested against the best one.
-            against = min(1.0, found.p_value * (len(order) - 1))
-        answers = judged[name]
-        entries.append(
-            Entry(
-                name=name,
-                evaluation=evaluations[name],
-                p_value=against,
-                train_seconds=answers.train_seconds,
-                texts_per_second=answers.texts_per_second,
-                latency_ms=answers.latency_ms,
-                memory_mb=answers.memory_mb,
-                disk_mb=answers.disk_mb,
-                learning_rate=answers.learning_rate,
-            )
+    best, *others = order
+    found = [
+        compare(truth, tables[name], tables[best], splits.labels, (name, best)) for name in others
+    ]
+    corrected = holm([one.p_value for one in found])
+    return tuple(
+        Entry(
+            name=name,
+            evaluation=evaluations[name],
+            p_value=p_value,
+            costs=judged[name].costs,
+            learning_rate=judged[name].learning_rate,
         )
-    return tuple(entries)
+        for name, p_value in zip(order, [None, *corrected], strict=True)
+    )
 
 
 def recommend(entries: Sequence[Entry], rows: int) -> str:
     """Which model to take, in a sentence or two, from entries with the best first."""
     best = entries[0]
     equals = [e for e in entries if e.p_value is None or e.p_value >= SIGNIFICANT]
-    cheapest = min(equals, key=lambda entry: entry.latency_ms)
+    cheapest = min(equals, key=lambda entry: entry.costs.latency_ms)
     points = 100 * best.evaluation.accuracy.value
     if cheapest is best:
         rivals = [entry for entry in equals if entry is not best]
@@ -264,7 +250,7 @@ def recommend(entries: Sequence[Entry], rows: int) -> str:
             f"those that chance cannot tell from it ({names})."
         )
     lead = points - 100 * cheapest.evaluation.accuracy.value
-    times = best.latency_ms / max(cheapest.latency_ms, 1e-9)
+    times = best.costs.latency_ms / max(cheapest.costs.latency_ms, 1e-9)
     return (
         f"Take {cheapest.name}: {best.name} is {lead:.1f} points ahead, which {rows:,} rows cannot "
         f"tell from chance, and {cheapest.name} answers {times:.1f} times as fast. With more test "
@@ -293,9 +279,7 @@ def _few_accuracy(job: Job, place: Path) -> float:
     answers = in_own_process(job)
     truth = class_indices(job.splits.test["label"], job.splits.labels)
     accuracy = float((answers.probabilities.argmax(axis=1) == truth).mean())
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with staged_file(place, overwrite=True) as path:
-        path.write_text(json.dumps({"accuracy": accuracy, "stamp": stamp}), "utf-8")
+    write_json(place, {"accuracy": accuracy, "stamp": stamp})
     return accuracy
 
 
@@ -313,12 +297,9 @@ def _write(
     folder: Path, entries: Sequence[Entry], few: Sequence[FewShot], figures: dict[str, Any]
 ) -> None:
     """The picture, the curve and, last, the figures, whose file says that it is finished."""
-    with staged_file(folder / "comparison.png", overwrite=True) as path:
-        plots.png(leaderboard.accuracy_against_latency(entries), path)
+    plots.save_png(leaderboard.accuracy_against_latency(entries), folder / "comparison.png")
     if few:
-        with staged_file(folder / "few_shot.png", overwrite=True) as path:
-            plots.png(leaderboard.learning_curve(few, entries), path)
-    with staged_file(folder / "comparison.md", overwrite=True) as path:
-        path.write_text(f"{leaderboard.markdown(entries)}\n{figures['advice']}\n", "utf-8")
-    with staged_file(folder / RESULT, overwrite=True) as path:
-        path.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        plots.save_png(leaderboard.learning_curve(few, entries), folder / "few_shot.png")
+    table = leaderboard.markdown(entries)
+    write_text(folder / "comparison.md", f"{table}\n{figures['advice']}\n")
+    write_json(folder / RESULT, figures)

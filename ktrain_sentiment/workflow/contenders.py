@@ -28,6 +28,7 @@ from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.baselines import majority, polar_columns, tfidf_pipeline, vader
+from ktrain_sentiment.evaluation.costs import Costs
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.embedding import open_encoder_embedder
 from ktrain_sentiment.predictor.layout import PredictorFolder
@@ -99,20 +100,12 @@ class Answers:
 
     Attributes:
         probabilities: Of the test rows, shape (rows, classes).
-        train_seconds: Time to train it, loading and searching included.
-        texts_per_second: Speed of prediction on many texts.
-        latency_ms: Median time of one text alone.
-        memory_mb: Most memory of the process that trained and asked it.
-        disk_mb: Size of the files that prediction needs.
+        costs: Its times, memory and size.
         learning_rate: The maximum learning rate, where there is one.
     """
 
     probabilities: Table
-    train_seconds: float
-    texts_per_second: float
-    latency_ms: float
-    memory_mb: float
-    disk_mb: float
+    costs: Costs
     learning_rate: float | None
 
 
@@ -144,11 +137,13 @@ def judge_contender(job: Job) -> Answers:
     rate, latency = speed_of(contender.predict, texts)
     return Answers(
         probabilities=np.asarray(table, np.float64),
-        train_seconds=seconds,
-        texts_per_second=rate,
-        latency_ms=latency,
-        memory_mb=peak_memory_mb(),
-        disk_mb=contender.disk / 1e6,
+        costs=Costs(
+            train_seconds=seconds,
+            texts_per_second=rate,
+            latency_ms=latency,
+            memory_mb=peak_memory_mb(),
+            disk_mb=contender.disk / 1e6,
+        ),
         learning_rate=contender.learning_rate,
     )
 

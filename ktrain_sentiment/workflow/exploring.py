@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import math
 import tempfile
@@ -16,7 +15,7 @@ from ktrain_sentiment.config import ExploreConfig, TrainingSettings
 from ktrain_sentiment.data import Splits, read_labelled, split
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import InputError
-from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.files import write_json
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.overlay import (
     Line,
@@ -24,8 +23,8 @@ from ktrain_sentiment.report.overlay import (
     suggestions_table,
     trials_table,
 )
-from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.settings import from_flat, to_flat
+from ktrain_sentiment.runs import RunFolder, default_run
+from ktrain_sentiment.settings import from_flat
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.finder import LearningRateCurve
 from ktrain_sentiment.training.session import fit, open_session
@@ -35,6 +34,7 @@ from ktrain_sentiment.workflow.searching import (
     save_search,
     search_figures,
 )
+from ktrain_sentiment.workflow.training import settings_alone
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def explore(
         InputError: The data, the encoder or the settings cannot be used.
         TrainingError: The loss was not a number from the start.
     """
-    folder = _folder(settings)
+    folder = RunFolder(settings.output.run or default_run(settings.source.data, "lr"))
     if folder.lr_find("json").exists() and not settings.output.overwrite:
         raise InputError(
             f"{folder.lr_find('json')} exists: choose another --run, or add --overwrite"
@@ -111,13 +111,6 @@ def explore(
     return _write(folder, curves, trials, len(splits.validation))
 
 
-def _folder(settings: TrainingSettings) -> RunFolder:
-    if settings.output.run is not None:
-        return RunFolder(settings.output.run)
-    name = Path(settings.source.data.replace(":", "/")).stem or "run"
-    return RunFolder(Path("runs") / f"{name}-lr")
-
-
 def variants(settings: TrainingSettings, vary: str) -> Iterator[tuple[str, TrainingSettings]]:
     """The settings for each value of the varied setting; the settings themselves without one.
 
@@ -130,15 +123,10 @@ def variants(settings: TrainingSettings, vary: str) -> Iterator[tuple[str, Train
     if not vary:
         yield settings.text.encoder, settings
         return
-    flat = to_flat(TrainingSettings(**vars(_only(settings))))
+    flat = settings_alone(settings)
     for value in values.split(","):
         typed = value if isinstance(flat[key], str) else type(flat[key])(value)
         yield f"{name} {value}", from_flat(TrainingSettings, {**flat, key: typed}, "--vary")
-
-
-def _only(settings: TrainingSettings) -> TrainingSettings:
-    names = [entry.name for entry in dataclasses.fields(TrainingSettings)]
-    return TrainingSettings(**{name: getattr(settings, name) for name in names})
 
 
 def verify(
@@ -215,11 +203,9 @@ def _write(
         "conclusion": conclusion,
         "run": str(folder.path),
     }
-    with staged_file(folder.lr_find("json"), overwrite=True) as path:
-        path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_json(folder.lr_find("json"), figures)
     if len(curves) > 1:
-        with staged_file(folder.lr_find("png"), overwrite=True) as path:
-            plots.png(learning_rate_overlay(_lines(curves)), path)
+        plots.save_png(learning_rate_overlay(_lines(curves)), folder.lr_find("png"))
     return Exploration(folder, curves, trials, conclusion, figures)
 
 

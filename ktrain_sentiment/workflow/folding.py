@@ -16,7 +16,7 @@ from ktrain_sentiment.data import LabelledTexts, Splits, k_fold
 from ktrain_sentiment.evaluation.folds import CrossValidation, judge_folds
 from ktrain_sentiment.evaluation.judged import from_frame, judge, to_frame
 from ktrain_sentiment.evaluation.temperature import apply_temperature, fit_temperature
-from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.files import write_table
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.session import fit, open_session, predict_proba
@@ -69,8 +69,8 @@ def cross_validate(
     fold_of_row = np.repeat(np.arange(len(held_out)), [len(frame) for frame in held_out])
     temperature = fit_temperature(pooled.y_true, pooled.probabilities)
     table = apply_temperature(pooled.probabilities, temperature)
-    with staged_file(folder.predictions("out_of_fold"), overwrite=True) as path:
-        to_frame(replace(pooled, probabilities=table)).to_parquet(path, index=False)
+    calibrated = replace(pooled, probabilities=table)
+    write_table(folder.predictions("out_of_fold"), to_frame(calibrated))
     return judge_folds(fold_of_row, pooled.y_true, table, pooled.labels)
 
 
@@ -94,9 +94,7 @@ def _fold(
     )
     table = predict_proba(session, splits.validation)
     frame = to_frame(judge(splits.validation, table, splits.labels))
-    path.parent.mkdir(exist_ok=True)
-    with staged_file(path, overwrite=True) as target:
-        frame.to_parquet(target, index=False)
+    write_table(path, frame)
     return frame
 
 

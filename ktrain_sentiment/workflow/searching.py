@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from ktrain_sentiment.config import SearchConfig
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.files import write_json, write_table
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.training.finder import LearningRateCurve, SearchBounds
@@ -64,16 +64,12 @@ def search_figures(curve: LearningRateCurve) -> dict[str, Any]:
 
 def save_search(curve: LearningRateCurve, folder: RunFolder) -> None:
     """Write `lr_find.csv`, `lr_find.json` and `lr_find.png`, each whole or not at all."""
-    folder.path.mkdir(parents=True, exist_ok=True)
     smoothed = np.full(len(curve.losses), np.nan)
     smoothed[: len(curve.reading.smoothed)] = curve.reading.smoothed
     table = pd.DataFrame({"learning_rate": curve.rates, "loss": curve.losses, "smoothed": smoothed})
-    with staged_file(folder.lr_find("csv"), overwrite=True) as path:
-        table.to_csv(path, index=False)
-    with staged_file(folder.lr_find("png"), overwrite=True) as path:
-        plots.png(draw_search(curve), path)
-    with staged_file(folder.lr_find("json"), overwrite=True) as path:
-        path.write_text(json.dumps(search_figures(curve), indent=2) + "\n", encoding="utf-8")
+    write_table(folder.lr_find("csv"), table)
+    plots.save_png(draw_search(curve), folder.lr_find("png"))
+    write_json(folder.lr_find("json"), search_figures(curve))
 
 
 def draw_search(curve: LearningRateCurve) -> Any:  # noqa: ANN401 - matplotlib publishes no types

@@ -11,17 +11,15 @@ import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import SPLIT_NAMES, LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.files import refuse_existing, staged_file
+from ktrain_sentiment.files import refuse_existing, write_json, write_table, write_text
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.predictor.saving import (
@@ -34,8 +32,8 @@ from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.report.reading import read_run
-from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.settings import from_flat, to_flat
+from ktrain_sentiment.runs import RunFolder, default_run
+from ktrain_sentiment.settings import from_flat, read_settings, to_flat, to_yaml
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.model import class_indices
@@ -131,7 +129,7 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
         found = cross_validate(texts, settings, plan, folder)
         figures["cross_validation"] = cross_validation_figures(found)
     figures["engines"] = {engine.engine: engine.to_json() for engine in saved.engines}
-    _write_text(folder.metrics, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+    write_json(folder.metrics, figures)
     _report(folder, judged)
     shutil.rmtree(folder.checkpoints, ignore_errors=True)
     return RunResult(folder, figures, judged)
@@ -139,10 +137,7 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
 
 def run_folder(settings: TrainingSettings) -> RunFolder:
     """The configured run folder, or one named after the data."""
-    if settings.output.run is not None:
-        return RunFolder(settings.output.run)
-    name = Path(settings.source.data.replace(":", "/")).stem or "run"
-    return RunFolder(Path("runs") / name)
+    return RunFolder(settings.output.run or default_run(settings.source.data))
 
 
 def is_finished(folder: RunFolder, settings: TrainingSettings) -> bool:
@@ -156,8 +151,8 @@ def is_finished(folder: RunFolder, settings: TrainingSettings) -> bool:
 
 
 def _differences(folder: RunFolder, settings: TrainingSettings) -> list[str]:
-    stored = yaml.safe_load(folder.config.read_text("utf-8"))
     try:
+        stored = read_settings(folder.config)
         before = to_flat(from_flat(TrainingSettings, stored, str(folder.config)))
     except ConfigError:
         return ["settings of another version"]
@@ -213,9 +208,9 @@ def _begin(folder: RunFolder, settings: TrainingSettings, splits: Splits) -> Non
     shutil.rmtree(folder.path, ignore_errors=True)
     folder.split("train").parent.mkdir(parents=True)
     for name in SPLIT_NAMES:
-        _write_table(folder.split(name), getattr(splits, name))
-    _write_text(stamp, splits.fingerprint + "\n")
-    _write_text(folder.config, yaml.safe_dump(settings_alone(settings), sort_keys=False))
+        write_table(folder.split(name), getattr(splits, name))
+    write_text(stamp, splits.fingerprint + "\n")
+    write_text(folder.config, to_yaml(settings_alone(settings)))
 
 
 def _learning_rate(
@@ -237,26 +232,24 @@ def _learning_rate(
 
 
 def _save_history(fitted: Fitted, folder: RunFolder) -> None:
-    _write_table(folder.history, fitted.history)
+    write_table(folder.history, fitted.history)
     schedule = pd.DataFrame({"learning_rate": fitted.schedule.learning_rates})
     if fitted.schedule.momenta:
         schedule["momentum"] = pd.Series(fitted.schedule.momenta)
-    _write_table(folder.schedule, schedule)
+    write_table(folder.schedule, schedule)
     columns = {str(n): fitted.history[n].tolist() for n in fitted.history if n != "epoch"}
-    with staged_file(folder.plot("history"), overwrite=True) as path:
-        plots.png(plots.history(columns, fitted.best_epoch), path)
+    plots.save_png(plots.history(columns, fitted.best_epoch), folder.plot("history"))
     if fitted.schedule.learning_rates:
-        with staged_file(folder.plot("schedule"), overwrite=True) as path:
-            drawn = plots.schedule(fitted.schedule.learning_rates, fitted.schedule.momenta or None)
-            plots.png(drawn, path)
+        drawn = plots.schedule(fitted.schedule.learning_rates, fitted.schedule.momenta or None)
+        plots.save_png(drawn, folder.plot("schedule"))
 
 
 def _save_judgement(judged: Judged, folder: RunFolder) -> None:
     for name, frame in judged.predictions.items():
-        _write_table(folder.predictions(name), frame)
-    _write_table(folder.top_losses, judged.losses)
-    with staged_file(folder.plot("confusion"), overwrite=True) as path:
-        plots.png(plots.confusion_matrix(judged.main.confusion, judged.main.labels), path)
+        write_table(folder.predictions(name), frame)
+    write_table(folder.top_losses, judged.losses)
+    drawn = plots.confusion_matrix(judged.main.confusion, judged.main.labels)
+    plots.save_png(drawn, folder.plot("confusion"))
 
 
 def _figures(
@@ -323,19 +316,6 @@ def _report(folder: RunFolder, judged: Judged) -> None:
     facts = read_run(folder.path, load(folder.predictor), judged.baselines)
     write_report(facts, folder.report)
     update_predictor(folder.predictor, card=model_card(facts))
-
-
-def _write_table(path: Path, frame: pd.DataFrame) -> None:
-    with staged_file(path, overwrite=True) as target:
-        if path.suffix == ".csv":
-            frame.to_csv(target, index=False)
-        else:
-            frame.to_parquet(target, index=False)
-
-
-def _write_text(path: Path, text: str) -> None:
-    with staged_file(path, overwrite=True) as target:
-        target.write_text(text, encoding="utf-8")
 
 
 def summary_figures(result: RunResult) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from ktrain_sentiment.inference.scoring.openers import open_file
 from ktrain_sentiment.inference.scoring.sources import ReadOptions, Source, open_pipe
 
 COMMA = Dialect(",", quoted=True)
-CELLS = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 def lines_of(text: str) -> list[Line]:

@@ -84,7 +84,7 @@ def saved(trained, tmp_path_factory) -> SavedPredictor:
 
 
 def keras_probabilities(trained: Trained) -> np.ndarray:
-    from ktrain_sentiment.predictor.session import softmax
+    from ktrain_sentiment.prediction import softmax
 
     tokens = trained.preproc.get_tokenizer()(
         TEXTS, truncation=True, max_length=16, padding=True, return_tensors="np"

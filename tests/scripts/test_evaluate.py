@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from support.process import run_python
+from support.process import complaint_of, run_python
 from support.reviews import make_reviews
 
 SCRIPT = "scripts/evaluate.py"
@@ -27,13 +27,6 @@ def figures_of(*arguments: str | Path) -> dict:
     done = run_python(SCRIPT, *arguments, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def complaint_of(*arguments: str | Path) -> str:
-    done = run_python(SCRIPT, *arguments)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr.strip().splitlines()[-1]
 
 
 def test_a_run_is_judged_on_its_saved_test_rows(trained_run: Path) -> None:
@@ -93,7 +86,7 @@ def test_a_ktrain_predictor_is_opened_with_leave_only(
         for path in (trained_run / "predictor").glob(pattern):
             shutil.copy(path, folder)
     (folder / "manifest.json").unlink()
-    refusal = complaint_of(fresh_csv, "--predictor", folder)
+    refusal = complaint_of(SCRIPT, fresh_csv, "--predictor", folder)
     assert "add --trust-pickle if you trust whoever made it" in refusal
     theirs = figures_of(fresh_csv, "--predictor", folder, "--trust-pickle")
     ours = figures_of(fresh_csv, "--predictor", trained_run / "predictor", "--engine", "fp32")
@@ -140,10 +133,10 @@ def test_what_cannot_be_judged_gets_one_line(
         tmp_path / "other.csv", index=False
     )
     predictor = trained_run / "predictor"
-    assert "nothing to judge" in complaint_of()
-    assert "name the labelled data" in complaint_of("--predictor", predictor)
-    assert "no such column" in complaint_of(trained_run, "--slice-by", "shoe")
-    assert "wanted a probability" in complaint_of(trained_run, "--abstain-below", "70")
-    unknown = complaint_of(tmp_path / "other.csv", "--predictor", predictor)
+    assert "nothing to judge" in complaint_of(SCRIPT)
+    assert "name the labelled data" in complaint_of(SCRIPT, "--predictor", predictor)
+    assert "no such column" in complaint_of(SCRIPT, trained_run, "--slice-by", "shoe")
+    assert "wanted a probability" in complaint_of(SCRIPT, trained_run, "--abstain-below", "70")
+    unknown = complaint_of(SCRIPT, tmp_path / "other.csv", "--predictor", predictor)
     assert "the classifier knows negative, positive" in unknown
-    assert "is no predictor" in complaint_of(fresh_csv, "--predictor", tmp_path)
+    assert "is no predictor" in complaint_of(SCRIPT, fresh_csv, "--predictor", tmp_path)

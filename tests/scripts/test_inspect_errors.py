@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from support.process import run_python
+from support.process import complaint_of, run_python
 from support.reviews import ASPECTS, BLAME, LABELS, PRAISE
 
 SCRIPT = "scripts/inspect_errors.py"
@@ -36,13 +36,6 @@ def inspect(*arguments: str | Path, cwd: Path | None = None) -> tuple[dict, str]
     done = run_python(script, *arguments, "--json", **place)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1]), done.stdout
-
-
-def complaint_of(*arguments: str | Path) -> str:
-    done = run_python(SCRIPT, *arguments)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr.strip().splitlines()[-1]
 
 
 def test_a_run_is_inspected_on_its_validation_rows(run_copy: Path) -> None:
@@ -135,13 +128,15 @@ def test_a_runs_list_is_put_back_into_the_data_it_came_from(run_copy: Path, tmp_
 def test_what_cannot_be_inspected_gets_one_line_and_writes_nothing(
     trained_run: Path, reviews_csv: Path, tmp_path: Path
 ) -> None:
-    assert "nothing to inspect" in complaint_of()
-    assert "leave --predictor out" in complaint_of(trained_run, "--predictor", trained_run)
-    assert "--out" in complaint_of(reviews_csv, "--corrections", "fixed.csv")
-    missing = complaint_of(reviews_csv, "--corrections", tmp_path / "no.csv", "--out", "x.csv")
+    assert "nothing to inspect" in complaint_of(SCRIPT)
+    assert "leave --predictor out" in complaint_of(SCRIPT, trained_run, "--predictor", trained_run)
+    assert "--out" in complaint_of(SCRIPT, reviews_csv, "--corrections", "fixed.csv")
+    missing = complaint_of(
+        SCRIPT, reviews_csv, "--corrections", tmp_path / "no.csv", "--out", "x.csv"
+    )
     assert "cannot be read" in missing
-    assert "wanted a share" in complaint_of(trained_run, "--wrong-labels", "5")
+    assert "wanted a share" in complaint_of(SCRIPT, trained_run, "--wrong-labels", "5")
     (tmp_path / "label_errors.csv").write_text("mine")
-    taken = complaint_of(reviews_csv, "--out", tmp_path)
+    taken = complaint_of(SCRIPT, reviews_csv, "--out", tmp_path)
     assert "add --overwrite" in taken
     assert [entry.name for entry in tmp_path.iterdir()] == ["label_errors.csv"]

@@ -36,6 +36,14 @@ def run_python(
     )  # fmt: skip
 
 
+def complaint_of(*arguments: str | Path) -> str:
+    """Run a script that must refuse its input, without a traceback, and return its last line."""
+    done = run_python(*arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
 def run_code(
     code: str, environment: Mapping[str, str] | None = None, timeout: float = 300
 ) -> subprocess.CompletedProcess[str]:

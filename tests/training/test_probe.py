@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.training.probe import FOLDS, fit_probe, mean_pooled, normalised
+from ktrain_sentiment.training.probe import FOLDS, fit_probe, normalised
 
 
 def clouds(classes: int, rows: int, seed: int = 0, apart: float = 1.0):
@@ -66,12 +66,5 @@ def test_the_length_of_an_embedding_does_not_matter() -> None:
     assert np.allclose(probe.predict_proba(embeddings), probe.predict_proba(embeddings * 7))
 
 
-def test_padding_has_no_part_in_the_mean() -> None:
-    states = np.array([[[1.0, 2.0], [3.0, 4.0], [99.0, 99.0]], [[5.0, 6.0], [9.0, 9.0], [9, 9]]])
-    assert mean_pooled(states, [[1, 1, 0], [1, 0, 0]]).tolist() == [[2, 3], [5, 6]]
-
-
-def test_a_text_without_tokens_is_zero_and_not_a_fault() -> None:
-    pooled = mean_pooled(np.ones((1, 2, 3)), [[0, 0]])
-    assert pooled.tolist() == [[0, 0, 0]]
-    assert normalised(pooled).tolist() == [[0, 0, 0]]
+def test_an_embedding_of_zeros_is_zero_and_not_a_fault() -> None:
+    assert normalised(np.zeros((1, 3))).tolist() == [[0, 0, 0]]

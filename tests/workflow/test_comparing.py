@@ -15,6 +15,7 @@ import pytest
 from ktrain_sentiment.config import CompareConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.evaluation.costs import Costs
 from ktrain_sentiment.workflow.comparing import draw, rank, recommend
 from ktrain_sentiment.workflow.contenders import Answers, check_models
 from support.process import ROOT
@@ -37,7 +38,10 @@ def answers(wrong: range, latency: float) -> Answers:
     table = np.tile([0.9, 0.1], (ROWS, 1))
     table[1::2] = [0.1, 0.9]
     table[list(wrong)] = table[list(wrong), ::-1]
-    return Answers(table, 1.0, 100.0, latency, 50.0, 10.0, None)
+    costs = Costs(
+        train_seconds=1.0, texts_per_second=100.0, latency_ms=latency, memory_mb=50.0, disk_mb=10.0
+    )
+    return Answers(table, costs, learning_rate=None)
 
 
 def test_models_are_ranked_by_accuracy_and_tested_against_the_best() -> None:
@@ -57,11 +61,19 @@ def test_models_are_ranked_by_accuracy_and_tested_against_the_best() -> None:
 
 
 def test_p_values_are_corrected_for_the_number_of_models() -> None:
+    best, near = answers(range(100), 1.0), answers(range(88, 203), 1.0)
+    alone = rank({"a": best, "b": near}, SPLITS)[1].p_value
+    among = rank({"a": best, "b": near, "c": near}, SPLITS)[1].p_value
+    assert alone is not None
+    assert among == pytest.approx(2 * alone)
+
+
+def test_a_model_that_is_clearly_worse_does_not_make_the_others_harder_to_tell_apart() -> None:
     two = {"a": answers(range(100), 1.0), "b": answers(range(88, 203), 1.0)}
     alone = rank(two, SPLITS)[1].p_value
     among = rank({**two, "c": answers(range(400), 1.0)}, SPLITS)[1].p_value
     assert alone is not None
-    assert among == pytest.approx(min(1.0, 2 * alone))
+    assert among == pytest.approx(alone)
 
 
 def test_the_faster_of_two_that_chance_cannot_tell_apart_is_advised() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.files import staged_file, write_text
 from ktrain_sentiment.inference.scoring.binary_sinks import Workbook, arrow_table, output_schema
 from ktrain_sentiment.inference.scoring.formats import Format
 from ktrain_sentiment.inference.scoring.rows import Chunk
@@ -129,8 +129,7 @@ class _Progress:
     def save(self, **state: int) -> None:
         """Say how far it is."""
         content = {"done": 0, "size": 0, "parts": 0, **state, "identity": self._identity}
-        with staged_file(self._path, overwrite=True) as path:
-            path.write_text(json.dumps(content), encoding="utf-8")
+        write_text(self._path, json.dumps(content))
 
     def remove(self) -> None:
         """Forget it."""

@@ -1,0 +1,59 @@
+"""Workers of benchmarks: processes that wait for their turn and answer in lines of JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from ktrain_sentiment.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKERS = ROOT / "benchmarks" / "workers"
+
+
+class Worker:
+    """A process that answers each command with one line of JSON (`workers/answers.py`)."""
+
+    def __init__(self, name: str, command: list[str]) -> None:
+        """Start it; `ask` without a command waits until it is ready."""
+        self.name = name
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+    def ask(self, command: str = "") -> dict[str, Any]:
+        """Give a command and wait for the answer; without one, wait until it is ready.
+
+        Raises:
+            RuntimeError: The process ended.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        if command:
+            print(command, file=self._process.stdin, flush=True)
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name}: its process ended without an answer")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def refuse_unknown(flag: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse names of contenders that there are not.
+
+    Raises:
+        ConfigError: A name is unknown.
+    """
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise ConfigError(f"{flag} {' '.join(unknown)}: known are {', '.join(known)}")
