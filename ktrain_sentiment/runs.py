@@ -16,8 +16,15 @@ def default_run(data: str, task: str = "") -> Path:
         data: What is trained on: a file, a folder, a named corpus or `hub:<name>`.
         task: What is done with it, where that is not a training; stands after the name.
     """
-    name = Path(data.replace(":", "/")).stem or "run"
+    name = data_name(data)
     return RUNS / (f"{name}-{task}" if task else name)
+
+
+def data_name(data: str) -> str:
+    """A folder name for a data set: `reviews` of `exports/reviews.csv.gz`."""
+    name = Path(data.rstrip("/")).name.removeprefix("hub:").partition(".")[0]
+    plain = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
+    return plain.strip("-") or "data"
 
 
 @dataclass(frozen=True)

