@@ -135,6 +135,10 @@ class TrainConfig:
     clip_norm: float | None = 1.0
     """Largest global norm of a step's gradient; longer ones are scaled down."""
 
+    average: float = 0.99
+    """Share of the running average of the weights that a step leaves as it is; the average is what
+    is judged and kept (Polyak and Juditsky 1992). 0 keeps the weights themselves."""
+
     accumulate: int = 1
     """Batches whose gradients are added up before the weights change."""
 
@@ -168,6 +172,8 @@ class TrainConfig:
             )
         if not 0 <= self.teacher_share <= 1:
             raise ConfigError(f"--teacher-share {self.teacher_share}: must lie between 0 and 1")
+        if not 0 <= self.average < 1:
+            raise ConfigError(f"--average {self.average}: must lie between 0 and 1, below 1")
         if self.keep_best == "last" and self.early_stopping is not None:
             raise ConfigError(
                 "--early-stopping waits for a figure to improve, and --keep-best last looks at "

@@ -15,7 +15,7 @@ import platform
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 Untyped = Any
 """A module, model, layer, tensor or tokenizer of a library that publishes no types."""
+
+Logs = Mapping[str, float] | None
+"""What Keras tells a callback: figures by name."""
 
 REPORTED_VERSIONS = ("ktrain", "tensorflow", "tf_keras", "transformers", "numpy")
 

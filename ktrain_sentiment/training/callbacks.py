@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ktrain_sentiment.errors import TrainingError
-from ktrain_sentiment.training.backend import Backend, Untyped
-
-Logs = Mapping[str, float] | None
+from ktrain_sentiment.training.averaging import WeightAverage
+from ktrain_sentiment.training.backend import Backend, Logs, Untyped
 
 MONITORED = {
     "macro_f1": "val_macro_f1",
@@ -43,14 +41,18 @@ class BestEpoch:
 
     model: Untyped
 
-    def __init__(self, monitor: str, patience: int | None) -> None:
+    def __init__(
+        self, monitor: str, patience: int | None, average: WeightAverage | None = None
+    ) -> None:
         """Start with nothing kept.
 
         Args:
             monitor: `macro_f1`, `accuracy` or `loss` on validation data, or `last`.
             patience: Epochs without improvement before training stops; None: never.
+            average: What is judged and kept instead of the weights themselves.
         """
         super().__init__()
+        self.average = average
         self.figure = MONITORED[monitor]
         self.sign = -1.0 if monitor == "loss" else 1.0
         self.patience = patience
@@ -63,7 +65,8 @@ class BestEpoch:
         best = self.state["value"]
         if math.isfinite(value) and (best is None or self.sign * value > self.sign * best):
             self.state = {"epoch": epoch, "value": value, "waited": 0}
-            self.weights = [np.array(w, copy=True) for w in self.model.get_weights()]
+            source = self.model if self.average is None else self.average
+            self.weights = [np.array(w, copy=True) for w in source.get_weights()]
             return
         self.state = {**self.state, "waited": self.state["waited"] + 1}
         if self.patience is not None and self.state["waited"] >= self.patience:

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ktrain_sentiment.training.backend import Untyped
-from ktrain_sentiment.training.callbacks import BestEpoch, Logs
+from ktrain_sentiment.training.backend import Logs, Untyped
+from ktrain_sentiment.training.callbacks import BestEpoch
 from ktrain_sentiment.training.state import (
     TrainingState,
     capture,
@@ -120,6 +120,9 @@ class Checkpointer:
         """Load the last checkpoint into the model; the rest follows when training begins."""
         self.resumed = self.checkpoints.load(self.best)
         restore(model, self.resumed)
+        if self.best.average is not None:
+            self.best.average.set_model(model)
+            self.best.average.restore(self.resumed.arrays)
         self.history = list(self.resumed.notes["history"])
         self.saved = Position(**self.resumed.notes["position"])
         return self.saved
@@ -161,7 +164,10 @@ class Checkpointer:
             "history": self.history,
             "best": self.best.state,
         }
-        self.checkpoints.save(capture(self.model, notes), self.best)
+        state = capture(self.model, notes)
+        if self.best.average is not None:
+            state.arrays.update(self.best.average.capture())
+        self.checkpoints.save(state, self.best)
         self.saved = position
 
     @contextmanager

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ktrain_sentiment.config import TrainConfig
-from ktrain_sentiment.training.backend import Backend, Untyped
-from ktrain_sentiment.training.callbacks import Logs, as_callback
+from ktrain_sentiment.training.backend import Backend, Logs, Untyped
+from ktrain_sentiment.training.callbacks import as_callback
 
 SCHEDULES = frozenset({"CyclicLR", "SGDRScheduler", "StepSchedule"})
 """Callbacks that change the learning rate: ktrain's two, and ours."""

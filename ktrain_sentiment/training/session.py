@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.prediction import softmax
+from ktrain_sentiment.training.averaging import WeightAverage
 from ktrain_sentiment.training.backend import (
     Backend,
     Untyped,
@@ -177,7 +178,10 @@ def fit(
     """
     backend, config = session.backend, session.config
     epochs = planned_epochs(config)
-    best = as_callback(backend, BestEpoch, config.keep_best, config.early_stopping)
+    average = None
+    if config.average:
+        average = as_callback(backend, WeightAverage, backend.tf, config.average)
+    best = as_callback(backend, BestEpoch, config.keep_best, config.early_stopping, average)
     keeper = as_callback(
         backend, Checkpointer, checkpoints, checkpoint_every, best, session.learner
     )
@@ -185,7 +189,9 @@ def fit(
     session.learner.train_data.start_at(start.epoch, start.step)
     session.model._training_state = start
     progress = as_callback(backend, Progress, epochs, quiet=quiet)
-    callbacks = [keeper, as_callback(backend, StopOnNan), best, progress, *extra_callbacks]
+    averaging = [] if average is None else [average]
+    watching = [as_callback(backend, StopOnNan), *averaging, best, progress]
+    callbacks = [keeper, *watching, *extra_callbacks]
     began, steps_before = time.monotonic(), _steps_taken(session.model)
     if start.epoch < epochs:
         with keeper.stopping_gently():
