@@ -21,6 +21,7 @@ from ktrain_sentiment.encoders import folder, minilm
 from ktrain_sentiment.encoders.converting import write_tensors
 from ktrain_sentiment.encoders.digest import cache_folder, git_blob_sha1_of
 from ktrain_sentiment.encoders.pickled import RawTensor
+from ktrain_sentiment.encoders.positions import most_tokens
 from ktrain_sentiment.errors import EncoderError
 from support.bomb import Bomb
 from support.hub import Hub
@@ -214,6 +215,29 @@ def test_an_empty_name_is_refused() -> None:
 
 def test_a_name_that_no_hub_can_have_is_refused() -> None:
     assert "neither a folder nor a Hugging Face name" in complaint("bert base")
+
+
+# How long a text may be
+
+
+@pytest.mark.parametrize(
+    ("config", "limit"),
+    [
+        ({"model_type": "bert", "max_position_embeddings": 512}, 512),
+        ({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1}, 512),
+        ({"model_type": "xlm-roberta", "max_position_embeddings": 514}, 512),
+        ({"model_type": "longformer", "max_position_embeddings": 4098, "pad_token_id": 1}, 4096),
+        ({"model_type": "gpt2", "n_positions": 1024}, 1024),
+        ({"model_type": "xlnet", "max_position_embeddings": -1}, None),
+        ({"model_type": "deberta-v2", "max_position_embeddings": 512,
+          "position_biased_input": False}, None),
+        ({"model_type": "bert"}, None),
+    ],
+)  # fmt: skip
+def test_an_encoder_reads_as_many_tokens_as_it_has_positions_for(
+    config: dict[str, Any], limit: int | None
+) -> None:
+    assert most_tokens(config) == limit
 
 
 # What is worth downloading
