@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ktrain_sentiment.encoders.positions import most_tokens
 from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.inference.classifier import TextClassifier
 from ktrain_sentiment.inference.runners import Engine, make_runner
@@ -113,6 +112,9 @@ def _labels(place: PredictorFolder, config: Mapping[str, Any]) -> tuple[str, ...
 
 
 def _length_limit(place: PredictorFolder, config: Mapping[str, Any]) -> int:
+    # Imported here: a predictor with a manifest needs nothing of encoders.
+    from ktrain_sentiment.encoders.positions import most_tokens
+
     own = _read_json(place.tokenizer_config) if place.tokenizer_config.is_file() else {}
     limits = (own.get("model_max_length"), most_tokens(config))
     known = [int(limit) for limit in limits if isinstance(limit, int) and limit < _NO_LIMIT]

@@ -1,10 +1,11 @@
-"""Longformer's attention through a window, as ONNX nodes (Beltagy et al. 2020, arXiv:2004.05150).
+"""Longformer's attention through a window, as ONNX nodes.
 
-A token sees the `window` tokens to either side of it and the first token. The text is cut into
-chunks of that width, and the tokens of a chunk are compared with those of three chunks (their own
-and its neighbours) and with the first token: memory and time grow with the length of a text, not
-with its square. 4,096 tokens, 12 heads and a window of 256 to either side take 150 MB for a layer's
-scores, where a full matrix would take 800.
+See Beltagy et al. 2020, "Longformer: The Long-Document Transformer", arXiv:2004.05150. A token sees
+the `window` tokens to either side of it and the first token. The text is cut into chunks of that
+width, and the tokens of a chunk are compared with those of three chunks (their own and its
+neighbours) and with the first token: memory and time grow with the length of a text, not with its
+square. 4,096 tokens, 12 heads and a window of 256 to either side take 150 MB for a layer's scores,
+where a full matrix would take 800.
 
 A text shorter than the window is one chunk of its own length, so short texts are not padded to the
 window as transformers pads them.
