@@ -9,7 +9,8 @@ STAMP := $(VENV)/installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lock bench bench-inference bench-training docs clean
+.PHONY: help install demo test check format lock bench bench-inference bench-training docs \
+	architectures clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,6 +64,9 @@ bench-training: $(STAMP) ## Training beside plain ktrain and the Hugging Face Tr
 
 docs: $(STAMP) ## Write docs/commands.md and the README's tree again from the code
 	@$(BIN)/python docs/generate.py
+
+architectures: $(STAMP) ## Write docs/architectures.md again from a run of its tests
+	@$(BIN)/python -m pytest -q tests/test_architectures.py --write-table
 
 clean: ## Remove the environment, runs and caches (corpora and encoders stay)
 	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -23,6 +23,7 @@ FOLDERS = ("ktrain_sentiment", "scripts", "benchmarks")
 OTHERS = {
     "data/README.md": "data card of the named corpora",
     "docs/commands.md": "help of every script, generated",
+    "docs/architectures.md": "which encoders go the whole way, made by the tests",
     "requirements.txt": "pinned direct dependencies of a training install",
     "requirements.lock": "the whole environment with hashes",
     "tests/": "mirror the modules; offline",

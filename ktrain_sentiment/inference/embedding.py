@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.cleaning import apply_cleaning
+from ktrain_sentiment.encoders.positions import check_maxlen
 from ktrain_sentiment.errors import EncoderError
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.inference.batches import Indices, plan_batches
@@ -69,6 +70,7 @@ def open_encoder_embedder(folder: Path, maxlen: int) -> Embed:
 
     Raises:
         EncoderError: The folder holds no such files.
+        ConfigError: The encoder has fewer positions than maxlen.
         PredictorError: The encoder's family is not one whose graph can be written, or a weight is
             missing.
         MissingExtraError: What writes the graph is not installed.
@@ -80,6 +82,7 @@ def open_encoder_embedder(folder: Path, maxlen: int) -> Embed:
                 f"{folder} holds no {path.name}: wanted an encoder with weights as safetensors "
                 "and a fast tokenizer"
             )
+    check_maxlen(folder, maxlen)
     config = json.loads(place.config.read_text("utf-8"))
     encoder = describe_encoder(read_safetensors(place.torch_weights), config)
     graph = build_mean_graph(encoder, GraphWriter())

@@ -112,8 +112,11 @@ def _labels(place: PredictorFolder, config: Mapping[str, Any]) -> tuple[str, ...
 
 
 def _length_limit(place: PredictorFolder, config: Mapping[str, Any]) -> int:
+    # Imported here: a predictor with a manifest needs nothing of encoders.
+    from ktrain_sentiment.encoders.positions import most_tokens
+
     own = _read_json(place.tokenizer_config) if place.tokenizer_config.is_file() else {}
-    limits = (own.get("model_max_length"), config.get("max_position_embeddings"))
+    limits = (own.get("model_max_length"), most_tokens(config))
     known = [int(limit) for limit in limits if isinstance(limit, int) and limit < _NO_LIMIT]
     return min(known, default=512)
 

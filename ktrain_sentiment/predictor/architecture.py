@@ -1,8 +1,9 @@
-"""The encoders of BERT's family as one neutral description, from PyTorch-named weights.
+"""Transformer classifiers as one neutral description, from PyTorch-named weights.
 
-BERT, DistilBERT, RoBERTa, XLM-R, CamemBERT, ELECTRA, ALBERT and MPNet compute the same thing with
-other names and small differences; here the names end, and the differences become fields. Whoever
-writes a graph (see `onnx_graph.py`) needs to know this description alone.
+BERT, DistilBERT, RoBERTa, XLM-R, CamemBERT, ELECTRA, ALBERT, MPNet, Longformer and GPT-2 compute
+much the same with other names and small differences; here the names end (`families.py` has them),
+and the differences become fields. Whoever writes a graph (see `onnx_graph.py`) needs to know this
+description alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError
+from ktrain_sentiment.predictor.families import FAMILIES, Family
 from ktrain_sentiment.predictor.weights import Weights
 
 Array = NDArray[np.float32]
@@ -33,7 +35,7 @@ _ACTIVATIONS = {
 
 
 class UnknownArchitectureError(PredictorError):
-    """The architecture is outside BERT's family, so its graph cannot be built from weights."""
+    """The architecture is not one of `FAMILIES`, so its graph cannot be built from weights."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,14 @@ class Norm:
 
 @dataclass(frozen=True)
 class Layer:
-    """A transformer layer, normalised after each residual sum (post-norm)."""
+    """A transformer layer: attention and a feed-forward map, each with a residual and a norm.
+
+    Attributes:
+        window: How many tokens to either side a token sees, the first token besides (Longformer);
+            None: all.
+        overview: The same layer with the query, key and value that Longformer's first token has
+            of its own, which sees all tokens; None: the first token is like the others.
+    """
 
     query: Dense
     key: Dense
@@ -64,32 +73,40 @@ class Layer:
     inner: Dense
     outer: Dense
     output_norm: Norm
+    window: int | None = None
+    overview: Layer | None = None
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A sequence classifier of BERT's family.
+    """A sequence classifier.
 
     Attributes:
         words: Word embeddings, (vocabulary, width).
         positions: Position embeddings, (positions, width).
         types: Token-type embeddings, (types, width), or None.
-        norm: Normalisation of the summed embeddings.
+        norm: Normalisation of the summed embeddings; None where each layer normalises what goes
+            into its two parts (pre-norm) and not what comes out of them.
+        final_norm: Normalisation after the last layer, where layers are pre-norm.
         projection: From the embeddings' width to the layers', or None when they are equal.
         layers: The layers; a shared layer is the same object several times.
-        head: The maps from the first token's state to the logits, each with its activation.
+        head: The maps from one token's state to the logits, each with its activation.
         heads: Attention heads.
         activation: Of the inner map: gelu, gelu_tanh, relu, silu.
         epsilon: Added to the variance in each normalisation.
         counted_from: RoBERTa and MPNet count positions from this padding id + 1 and skip
             padding; None: from zero.
         relative: Attention bias by relative distance, (buckets, heads), or None (MPNet alone).
+        causal: A token sees itself and those before it alone (GPT-2).
+        last_before: The head reads the last token that is not this padding id (GPT-2); None: it
+            reads the first token.
     """
 
     words: Array
     positions: Array
     types: Array | None
-    norm: Norm
+    norm: Norm | None
+    final_norm: Norm | None
     projection: Dense | None
     layers: tuple[Layer, ...]
     head: tuple[tuple[Dense, str | None], ...]
@@ -98,104 +115,8 @@ class Encoder:
     epsilon: float
     counted_from: int | None
     relative: Array | None
-
-
-@dataclass(frozen=True)
-class _Family:
-    """Where a family keeps its weights, and what it does differently.
-
-    Names of a layer's parts are relative to `layer`, which has the layer's number for `{}`.
-    """
-
-    root: str
-    layer: str
-    parts: tuple[str, str, str, str, str, str, str, str]
-    head: tuple[tuple[str, str | None], ...]
-    projection: str = ""
-    counts_padding: bool = False
-
-
-_BERT_PARTS = (
-    "attention.self.query",
-    "attention.self.key",
-    "attention.self.value",
-    "attention.output.dense",
-    "attention.output.LayerNorm",
-    "intermediate.dense",
-    "output.dense",
-    "output.LayerNorm",
-)
-_ROBERTA_HEAD = (("classifier.dense", "tanh"), ("classifier.out_proj", None))
-_ROBERTA = _Family(
-    "roberta", "roberta.encoder.layer.{}", _BERT_PARTS, _ROBERTA_HEAD, counts_padding=True
-)
-
-FAMILIES: Mapping[str, _Family] = {
-    "bert": _Family(
-        "bert",
-        "bert.encoder.layer.{}",
-        _BERT_PARTS,
-        (("bert.pooler.dense", "tanh"), ("classifier", None)),
-    ),
-    "roberta": _ROBERTA,
-    "xlm-roberta": _ROBERTA,
-    "camembert": _ROBERTA,
-    "electra": _Family(
-        "electra",
-        "electra.encoder.layer.{}",
-        _BERT_PARTS,
-        (("classifier.dense", "gelu"), ("classifier.out_proj", None)),
-        projection="electra.embeddings_project",
-    ),
-    "distilbert": _Family(
-        "distilbert",
-        "distilbert.transformer.layer.{}",
-        (
-            "attention.q_lin",
-            "attention.k_lin",
-            "attention.v_lin",
-            "attention.out_lin",
-            "sa_layer_norm",
-            "ffn.lin1",
-            "ffn.lin2",
-            "output_layer_norm",
-        ),
-        (("pre_classifier", "relu"), ("classifier", None)),
-    ),
-    "albert": _Family(
-        "albert",
-        "albert.encoder.albert_layer_groups.{}.albert_layers.0",
-        (
-            "attention.query",
-            "attention.key",
-            "attention.value",
-            "attention.dense",
-            "attention.LayerNorm",
-            "ffn",
-            "ffn_output",
-            "full_layer_layer_norm",
-        ),
-        (("albert.pooler", "tanh"), ("classifier", None)),
-        projection="albert.encoder.embedding_hidden_mapping_in",
-    ),
-    "mpnet": _Family(
-        "mpnet",
-        "mpnet.encoder.layer.{}",
-        (
-            "attention.attn.q",
-            "attention.attn.k",
-            "attention.attn.v",
-            "attention.attn.o",
-            "attention.LayerNorm",
-            "intermediate.dense",
-            "output.dense",
-            "output.LayerNorm",
-        ),
-        _ROBERTA_HEAD,
-        counts_padding=True,
-    ),
-}
-"""The families whose graph can be built from weights, by config.json's `model_type`."""
+    causal: bool
+    last_before: int | None
 
 
 def describe(weights: Weights, config: Mapping[str, Any]) -> Encoder:
@@ -212,8 +133,9 @@ def describe(weights: Weights, config: Mapping[str, Any]) -> Encoder:
     family = _family(config)
     reader = _Reader(weights)
     encoder = _describe(family, reader, config)
-    head = tuple((reader.dense(name), activation) for name, activation in family.head)
-    return dataclasses.replace(encoder, head=head)
+    head = tuple((reader.head(name), activation) for name, activation in family.head)
+    last_before = _known_padding_id(config) if family.causal else None
+    return dataclasses.replace(encoder, head=head, last_before=last_before)
 
 
 def describe_encoder(weights: Weights, config: Mapping[str, Any]) -> Encoder:
@@ -235,41 +157,59 @@ def _modern(name: str) -> str:
     return name
 
 
-def _describe(family: _Family, reader: _Reader, config: Mapping[str, Any]) -> Encoder:
+def _describe(family: Family, reader: _Reader, config: Mapping[str, Any]) -> Encoder:
     """Everything but the head."""
-    root = f"{family.root}.embeddings"
     return Encoder(
-        words=reader.array(f"{root}.word_embeddings.weight"),
-        positions=reader.array(f"{root}.position_embeddings.weight"),
-        types=reader.optional(f"{root}.token_type_embeddings.weight"),
-        norm=reader.norm(f"{root}.LayerNorm"),
+        words=reader.array(f"{family.inputs}{family.words}.weight"),
+        positions=reader.array(f"{family.inputs}{family.positions}.weight"),
+        types=reader.optional(f"{family.inputs}token_type_embeddings.weight"),
+        norm=None if family.causal else reader.norm(f"{family.inputs}LayerNorm"),
+        final_norm=reader.norm(f"{family.root}.ln_f") if family.causal else None,
         projection=reader.optional_dense(family.projection),
         layers=_layers(reader, family, config),
         head=(),
-        heads=int(_first(config, "num_attention_heads", "n_heads")),
-        activation=_ACTIVATIONS[_first(config, "hidden_act", "activation")],
-        epsilon=float(config.get("layer_norm_eps", 1e-12)),
+        heads=int(_first(config, "num_attention_heads", "n_heads", "n_head")),
+        activation=_ACTIVATIONS[_activation(config)],
+        epsilon=float(config.get("layer_norm_eps", config.get("layer_norm_epsilon", 1e-12))),
         counted_from=_padding_id(config) if family.counts_padding else None,
         relative=reader.optional(f"{family.root}.encoder.relative_attention_bias.weight"),
+        causal=family.causal,
+        last_before=None,
     )
 
 
-def _family(config: Mapping[str, Any]) -> _Family:
+def _family(config: Mapping[str, Any]) -> Family:
     name = str(config.get("model_type"))
     if name not in FAMILIES:
         known = ", ".join(sorted(FAMILIES))
         raise UnknownArchitectureError(f"architecture {name!r} is not one of {known}")
     if config.get("position_embedding_type", "absolute") != "absolute":
         raise UnknownArchitectureError(f"{name} with relative position embeddings is not known")
-    if _first(config, "hidden_act", "activation") not in _ACTIVATIONS:
+    if _activation(config) not in _ACTIVATIONS:
         raise UnknownArchitectureError(f"{name} with its activation is not known")
     if config.get("inner_group_num", 1) != 1:
         raise UnknownArchitectureError(f"{name} with several layers in a group is not known")
+    if config.get("scale_attn_by_inverse_layer_idx") or not config.get("scale_attn_weights", True):
+        raise UnknownArchitectureError(f"{name} with its own scale of attention is not known")
     return FAMILIES[name]
+
+
+def _activation(config: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    return _first(config, "hidden_act", "activation", "activation_function")
 
 
 def _padding_id(config: Mapping[str, Any]) -> int:
     return int(config.get("pad_token_id", 1))
+
+
+def _known_padding_id(config: Mapping[str, Any]) -> int:
+    found = config.get("pad_token_id")
+    if not isinstance(found, int):
+        raise PredictorError(
+            "config.json has no pad_token_id, and without one the last token of a text cannot be "
+            "told from padding: add that of the tokenizer's padding or end-of-text token"
+        )
+    return found
 
 
 def _first(config: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401
@@ -279,26 +219,49 @@ def _first(config: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401
     raise UnknownArchitectureError(f"config.json has none of {', '.join(names)}")
 
 
-def _layers(reader: _Reader, family: _Family, config: Mapping[str, Any]) -> tuple[Layer, ...]:
-    count = int(_first(config, "num_hidden_layers", "n_layers"))
+def _layers(reader: _Reader, family: Family, config: Mapping[str, Any]) -> tuple[Layer, ...]:
+    count = int(_first(config, "num_hidden_layers", "n_layers", "n_layer"))
     groups = int(config.get("num_hidden_groups", count)) if "albert" in family.root else count
-    distinct = [_layer(reader, family, group) for group in range(groups)]
+    distinct = [_layer(reader, family, config, group) for group in range(groups)]
     return tuple(distinct[number * groups // count] for number in range(count))
 
 
-def _layer(reader: _Reader, family: _Family, number: int) -> Layer:
+def _layer(reader: _Reader, family: Family, config: Mapping[str, Any], number: int) -> Layer:
     names = [f"{family.layer.format(number)}.{part}" for part in family.parts]
-    query, key, value, attention, attention_norm, inner, outer, output_norm = names
-    return Layer(
-        reader.dense(query),
-        reader.dense(key),
-        reader.dense(value),
-        reader.dense(attention),
+    mixing, (attention, attention_norm, inner, outer, output_norm) = names[:-5], names[-5:]
+    read = reader.convolution if family.causal else reader.dense
+    query, key, value = _thirds(read(mixing[0])) if family.causal else map(read, mixing)
+    layer = Layer(
+        query,
+        key,
+        value,
+        read(attention),
         reader.norm(attention_norm),
-        reader.dense(inner),
-        reader.dense(outer),
+        read(inner),
+        read(outer),
         reader.norm(output_norm),
     )
+    return _with_window(reader, layer, config, mixing, number) if family.windowed else layer
+
+
+def _thirds(joint: Dense) -> list[Dense]:
+    """Query, key and value from one map whose outputs they share."""
+    weights, biases = np.split(joint.weight, 3, axis=1), np.split(joint.bias, 3)
+    return [
+        Dense(np.ascontiguousarray(w), np.ascontiguousarray(b))
+        for w, b in zip(weights, biases, strict=True)
+    ]
+
+
+def _with_window(
+    reader: _Reader, layer: Layer, config: Mapping[str, Any], mixing: list[str], number: int
+) -> Layer:
+    """The layer with Longformer's window, and the first token's own maps."""
+    query, key, value = (reader.dense(f"{name}_global") for name in mixing)
+    windows = _first(config, "attention_window")
+    window = windows if isinstance(windows, int) else windows[number]
+    overview = dataclasses.replace(layer, query=query, key=key, value=value)
+    return dataclasses.replace(layer, window=int(window) // 2, overview=overview)
 
 
 @dataclass(frozen=True)
@@ -319,6 +282,16 @@ class _Reader:
         return Dense(
             np.ascontiguousarray(self.array(f"{name}.weight").T), self.array(f"{name}.bias")
         )
+
+    def convolution(self, name: str) -> Dense:
+        """A map whose weight is (in, out) already, as GPT-2 has it."""
+        return Dense(self.array(f"{name}.weight"), self.array(f"{name}.bias"))
+
+    def head(self, name: str) -> Dense:
+        """A map that may have no bias."""
+        weight = np.ascontiguousarray(self.array(f"{name}.weight").T)
+        bias = self.optional(f"{name}.bias")
+        return Dense(weight, np.zeros(weight.shape[1], np.float32) if bias is None else bias)
 
     def optional_dense(self, name: str) -> Dense | None:
         return self.dense(name) if f"{name}.weight" in self.weights else None

@@ -4,8 +4,8 @@ No tracing and no framework: the description of `architecture.py` becomes about 
 layer, in about a second. Batch and length are dynamic. Three things are done once here instead
 of at every prediction, all exact:
 
-- Only the first token's state reaches the head, so the last layer computes queries, attention
-  output and feed-forward for that token alone (14 % of six layers).
+- Only one token's state reaches the head (the first; GPT-2's last), so the last layer computes
+  queries, attention output and feed-forward for that token alone (14 % of six layers).
 - The scale 1/sqrt(d) of the scores lies in the query's weights.
 - MPNet's relative attention bias is a table by distance.
 
@@ -22,12 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.predictor.architecture import Array, Dense, Encoder, Layer, Norm
+from ktrain_sentiment.predictor.onnx_window import MASKED, windowed_attention
 from ktrain_sentiment.predictor.onnx_writer import FLOAT32, INT64, GraphWriter
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-
-_MASKED = -10000.0
 
 
 def build_graph(encoder: Encoder, graph: GraphWriter) -> ModelProto:
@@ -45,10 +44,10 @@ def build_graph(encoder: Encoder, graph: GraphWriter) -> ModelProto:
     bias = _attention_bias(graph, encoder)
     for layer in encoder.layers[:-1]:
         hidden = _layer(graph, encoder, layer, hidden, hidden, bias)
-    first = graph.node("Slice", hidden, graph.ints(0), graph.ints(1), graph.ints(1))
-    last_bias = _first_row(graph, bias) if encoder.relative is not None else bias
-    hidden = _layer(graph, encoder, encoder.layers[-1], first, hidden, last_bias)
-    state = graph.node("Squeeze", hidden, graph.ints(1))
+    last = encoder.layers[-1].overview or encoder.layers[-1]
+    read = _token_read(graph, encoder, hidden)
+    hidden = _layer(graph, encoder, last, read, hidden, _bias_read(graph, encoder, bias))
+    state = graph.node("Squeeze", _finish(graph, encoder, hidden), graph.ints(1))
     for dense, activation in encoder.head:
         state = _activate(graph, graph.exact_dense(state, dense), activation)
     return graph.to_model(_inputs(encoder), state)
@@ -64,6 +63,7 @@ def build_mean_graph(encoder: Encoder, graph: GraphWriter) -> ModelProto:
     bias = _attention_bias(graph, encoder)
     for layer in encoder.layers:
         hidden = _layer(graph, encoder, layer, hidden, hidden, bias)
+    hidden = _finish(graph, encoder, hidden)
     mask = graph.node("Cast", "attention_mask", to=FLOAT32)
     mask = graph.node("Unsqueeze", mask, graph.ints(2))
     total = graph.node("ReduceSum", graph.node("Mul", hidden, mask), graph.ints(1), keepdims=0)
@@ -87,7 +87,7 @@ def _embed(graph: GraphWriter, encoder: Encoder) -> str:
     if (table := _types(encoder)) is not None:
         types = graph.node("Gather", graph.array(table), "token_type_ids")
         total = graph.node("Add", total, types)
-    hidden = _normalise(graph, encoder, total, encoder.norm)
+    hidden = _normalise(graph, encoder, total, encoder.norm) if encoder.norm else total
     return graph.dense(hidden, encoder.projection) if encoder.projection else hidden
 
 
@@ -111,23 +111,77 @@ def _length(graph: GraphWriter) -> str:
     return graph.node("Slice", shape, graph.ints(1), graph.ints(2))
 
 
+def _token_read(graph: GraphWriter, encoder: Encoder, hidden: str) -> str:
+    """The state that the head reads, (batch, 1, width)."""
+    if encoder.last_before is None:
+        return _first_row(graph, hidden, axis=1)
+    index = graph.node("Unsqueeze", _last_index(graph, encoder.last_before), graph.ints(2))
+    return graph.node("GatherND", hidden, index, batch_dims=1)
+
+
+def _last_index(graph: GraphWriter, padding_id: int) -> str:
+    """Where the last token is that is no padding, (batch, 1)."""
+    padding = graph.node("Equal", "input_ids", graph.ints(padding_id))
+    real = graph.node("Cast", graph.node("Not", padding), to=INT64)
+    return graph.node("ReduceMax", graph.node("Mul", real, _steps(graph)), axes=[1])
+
+
+def _steps(graph: GraphWriter) -> str:
+    """0, 1, ... for each token, (length)."""
+    length = graph.node("Squeeze", _length(graph))
+    zero, one = graph.array(np.array(0, np.int64)), graph.array(np.array(1, np.int64))
+    return graph.node("Range", zero, length, one)
+
+
+def _bias_read(graph: GraphWriter, encoder: Encoder, bias: str) -> str:
+    """Of what is added to the scores, the row of the token that the head reads."""
+    if encoder.last_before is None:
+        return bias if encoder.relative is None else _first_row(graph, bias, axis=2)
+    later = graph.node("Greater", _steps(graph), _last_index(graph, encoder.last_before))
+    later = graph.node("Unsqueeze", graph.node("Cast", later, to=FLOAT32), graph.ints(1, 2))
+    return graph.node("Add", _mask_bias(graph), _as_bias(graph, later))
+
+
+def _finish(graph: GraphWriter, encoder: Encoder, hidden: str) -> str:
+    """The states after the last layer, as the head reads them."""
+    if encoder.final_norm is None:
+        return hidden
+    return _normalise(graph, encoder, hidden, encoder.final_norm)
+
+
 def _attention_bias(graph: GraphWriter, encoder: Encoder) -> str:
     """What is added to the scores: (batch, 1, 1, length), or (batch, heads, length, length)."""
-    mask = graph.node("Unsqueeze", "attention_mask", graph.ints(1, 2))
-    mask = graph.node("Cast", mask, to=FLOAT32)
-    missing = graph.node("Sub", graph.number(1.0), mask)
-    bias = graph.node("Mul", missing, graph.number(_MASKED))
+    bias = _mask_bias(graph)
+    if encoder.causal:
+        return graph.node("Add", bias, _causal_bias(graph))
     if encoder.relative is None:
         return bias
     return graph.node("Add", bias, _relative_bias(graph, encoder.relative, len(encoder.positions)))
 
 
+def _mask_bias(graph: GraphWriter) -> str:
+    """What keeps padding from being seen, (batch, 1, 1, length)."""
+    mask = graph.node("Unsqueeze", "attention_mask", graph.ints(1, 2))
+    mask = graph.node("Cast", mask, to=FLOAT32)
+    return _as_bias(graph, graph.node("Sub", graph.number(1.0), mask))
+
+
+def _as_bias(graph: GraphWriter, hidden: str) -> str:
+    """From ones where something must not be seen to what is added to the scores."""
+    return graph.node("Mul", hidden, graph.number(MASKED))
+
+
+def _causal_bias(graph: GraphWriter) -> str:
+    """What keeps a token from seeing later ones, (length, length)."""
+    steps = _steps(graph)
+    later = graph.node("Greater", steps, graph.node("Unsqueeze", steps, graph.ints(1)))
+    return _as_bias(graph, graph.node("Cast", later, to=FLOAT32))
+
+
 def _relative_bias(graph: GraphWriter, buckets: Array, longest: int) -> str:
     """MPNet's bias, (1, heads, length, length), looked up by distance."""
     table = graph.array(np.ascontiguousarray(buckets[distance_buckets(longest, len(buckets))].T))
-    length = graph.node("Squeeze", _length(graph))
-    zero, one = graph.array(np.array(0, np.int64)), graph.array(np.array(1, np.int64))
-    steps = graph.node("Range", zero, length, one)
+    steps = _steps(graph)
     rows = graph.node("Unsqueeze", steps, graph.ints(1))
     distance = graph.node("Add", graph.node("Sub", steps, rows), graph.ints(longest - 1))
     bias = graph.node("Gather", table, distance, axis=1)
@@ -149,8 +203,8 @@ def distance_buckets(longest: int, buckets: int) -> NDArray[np.int64]:
     return np.asarray(found, dtype=np.int64)
 
 
-def _first_row(graph: GraphWriter, bias: str) -> str:
-    return graph.node("Slice", bias, graph.ints(0), graph.ints(1), graph.ints(2))
+def _first_row(graph: GraphWriter, tensor: str, axis: int) -> str:
+    return graph.node("Slice", tensor, graph.ints(0), graph.ints(1), graph.ints(axis))
 
 
 def _layer(
@@ -161,12 +215,45 @@ def _layer(
     The residual is a `Sum` and not an `Add` because ONNX Runtime fuses `Add` and
     `LayerNormalization` into a kernel that is six times slower than the two (CPU, 1.31).
     """
-    mixed = _attention(graph, encoder.heads, layer, queries, hidden, bias)
+    if encoder.final_norm is not None:
+        return _layer_norms_first(graph, encoder, layer, queries, hidden, bias)
+    mixed = _mix(graph, encoder.heads, layer, queries, hidden, bias)
     attended = graph.dense(mixed, layer.attention)
     queries = _normalise(graph, encoder, graph.node("Sum", attended, queries), layer.attention_norm)
-    inner = _activate(graph, graph.dense(queries, layer.inner), encoder.activation)
-    outer = graph.dense(inner, layer.outer)
+    outer = _feed_forward(graph, encoder, layer, queries)
     return _normalise(graph, encoder, graph.node("Sum", outer, queries), layer.output_norm)
+
+
+def _layer_norms_first(
+    graph: GraphWriter, encoder: Encoder, layer: Layer, queries: str, hidden: str, bias: str
+) -> str:
+    """One pre-norm layer: what goes into each part is normalised, the residuals are not."""
+    seen = _normalise(graph, encoder, hidden, layer.attention_norm)
+    alone = queries != hidden
+    asking = _normalise(graph, encoder, queries, layer.attention_norm) if alone else seen
+    mixed = _mix(graph, encoder.heads, layer, asking, seen, bias)
+    queries = graph.node("Sum", graph.dense(mixed, layer.attention), queries)
+    normed = _normalise(graph, encoder, queries, layer.output_norm)
+    return graph.node("Sum", _feed_forward(graph, encoder, layer, normed), queries)
+
+
+def _feed_forward(graph: GraphWriter, encoder: Encoder, layer: Layer, tensor: str) -> str:
+    inner = _activate(graph, graph.dense(tensor, layer.inner), encoder.activation)
+    return graph.dense(inner, layer.outer)
+
+
+def _mix(graph: GraphWriter, heads: int, layer: Layer, queries: str, hidden: str, bias: str) -> str:
+    """Attention as the layer has it: everything sees everything, or through a window."""
+    if layer.window is None or layer.overview is None:
+        return _attention(graph, heads, layer, queries, hidden, bias)
+    first = _first_row(graph, hidden, axis=1)
+    overview = _attention(graph, heads, layer.overview, first, hidden, bias)
+    scaled = graph.once(layer, lambda: _scaled_query(layer, heads))
+    maps = (scaled, layer.key, layer.value)
+    local = windowed_attention(graph, heads, maps, layer.window, hidden)
+    end = graph.ints(np.iinfo(np.int64).max)
+    others = graph.node("Slice", local, graph.ints(1), end, graph.ints(1))
+    return graph.node("Concat", overview, others, axis=1)
 
 
 def _attention(
@@ -174,7 +261,7 @@ def _attention(
 ) -> str:
     """Multi-head attention, (batch, queries, width), before its output map."""
     size = layer.query.weight.shape[1] // heads
-    scaled = graph.once(layer, lambda: _scale(layer.query, 1 / math.sqrt(size)))
+    scaled = graph.once(layer, lambda: _scaled_query(layer, heads))
     if queries == hidden:
         query, key, value = graph.project(hidden, [scaled, layer.key, layer.value])
     else:
@@ -190,8 +277,9 @@ def _attention(
     return graph.node("Reshape", mixed, graph.ints(0, 0, heads * size))
 
 
-def _scale(dense: Dense, factor: float) -> Dense:
-    return Dense(dense.weight * np.float32(factor), dense.bias * np.float32(factor))
+def _scaled_query(layer: Layer, heads: int) -> Dense:
+    factor = np.float32(1 / math.sqrt(layer.query.weight.shape[1] // heads))
+    return Dense(layer.query.weight * factor, layer.query.bias * factor)
 
 
 def _normalise(graph: GraphWriter, encoder: Encoder, tensor: str, norm: Norm) -> str:

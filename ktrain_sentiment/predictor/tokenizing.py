@@ -26,7 +26,7 @@ class EncodedTexts:
     """Token ids of several texts.
 
     Attributes:
-        ids: One int64 array a text, special tokens included, not padded.
+        ids: One int64 array a text, special tokens included, not padded; never empty.
         truncated: Which texts lost their end; bool of shape (texts,).
     """
 
@@ -87,7 +87,8 @@ class TextEncoder:
             for encoding, text in zip(encodings, texts, strict=True)
         )
         return EncodedTexts(
-            ids=[np.array(encoding.ids, dtype=np.int64) for encoding in encodings],
+            # GPT-2 puts nothing around a text, so an empty one has no tokens at all.
+            ids=[np.array(e.ids or [self.padding_id], dtype=np.int64) for e in encodings],
             truncated=np.fromiter(truncated, dtype=bool, count=len(encodings)),
         )
 

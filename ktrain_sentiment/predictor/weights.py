@@ -63,6 +63,8 @@ def _rename(name: str) -> str:
 
 
 def _transpose(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    if name.removesuffix(":0").endswith("/bias") and array.ndim == 2:
+        return array.reshape(-1)  # GPT-2's biases are rows in Keras.
     if not name.removesuffix(":0").endswith("/kernel"):
         return np.asarray(array)
     if array.ndim != 2:

@@ -5,6 +5,7 @@ The weights are read from model.safetensors or tf_model.h5 by transformers; noth
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,10 @@ def load_keras_model(folder: Path) -> Untyped:
     """
     loader = open_backend().transformers.TFAutoModelForSequenceClassification
     try:
-        return loader.from_pretrained(str(folder), local_files_only=True)
+        with warnings.catch_warnings():
+            # transformers' Longformer makes some weights twice, and Keras mentions it.
+            warnings.simplefilter("ignore")
+            return loader.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError, ImportError) as error:
         reason = " ".join(str(error).split())[:200]
         raise PredictorError(f"{folder}: transformers cannot load the model: {reason}") from error

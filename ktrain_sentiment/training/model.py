@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ktrain_sentiment.encoders.positions import check_maxlen
 from ktrain_sentiment.errors import ConfigError, EncoderError
 from ktrain_sentiment.training.backend import Backend, Untyped
 from ktrain_sentiment.training.dataset import EncodedRows, one_hot
@@ -81,23 +82,70 @@ def make_pipeline(
 
     Raises:
         EncoderError: The encoder cannot be used for classification with TensorFlow.
+        ConfigError: The encoder has fewer positions than maxlen.
     """
+    check_maxlen(encoder, maxlen)
     with _model_class_instead_of_model(backend):
         preprocessor = backend.ktrain.text.Transformer(str(encoder), maxlen=maxlen)
+    tokenizer = _open_tokenizer(preprocessor, encoder)
+    _agree_on_padding(preprocessor.config, tokenizer, encoder)
+    # GPT-2 would hand out the keys and values of every batch, as if a text were to be continued.
+    preprocessor.config.use_cache = False
     sample = train.groupby("label", sort=True).head(SAMPLE_PER_CLASS)
     # ktrain sets up its label encoder, language and flags on the training data it preprocesses;
     # a few rows of each class are enough for that, the rest takes the fast path.
     preprocessor.preprocess_train(sample["text"].tolist(), sample["label"].tolist(), verbose=0)
     if tuple(preprocessor.get_classes()) != tuple(labels):
         raise ConfigError(f"ktrain sees the classes {preprocessor.get_classes()}, not {labels}")
-    tokenizer = preprocessor.get_tokenizer()
-    if not tokenizer.is_fast:
-        raise EncoderError(f"{encoder}: has no fast tokenizer (tokenizer.json), and one is needed")
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
     return TextPipeline(
         preprocessor, tokenizer.backend_tokenizer, tuple(labels), maxlen, tokenizer.pad_token_id
     )
+
+
+def _open_tokenizer(preprocessor: Untyped, encoder: Path) -> Untyped:
+    """The tokenizer that the preprocessor will use from now on.
+
+    Raises:
+        EncoderError: transformers cannot load it, or has no fast one.
+    """
+    try:
+        tokenizer = preprocessor.get_tokenizer()
+    except ValueError as error:
+        raise EncoderError(
+            f"{encoder}: transformers cannot load its tokenizer; save it again with "
+            "AutoTokenizer.from_pretrained(...).save_pretrained(...)"
+        ) from error
+    if not tokenizer.is_fast:
+        raise EncoderError(f"{encoder}: has no fast tokenizer (tokenizer.json), and one is needed")
+    return tokenizer
+
+
+def _agree_on_padding(config: Untyped, tokenizer: Untyped, encoder: Path) -> None:
+    """Give tokenizer and model the same padding token.
+
+    GPT-2 has none, and finds a text's last token by it; its end-of-text token serves, as is usual.
+    Where both have one and they differ, the model's counts.
+
+    Raises:
+        EncoderError: There is no token to pad with, or the model has no embedding for it.
+    """
+    known = config.pad_token_id
+    token = None if known is None or known < 0 else tokenizer.convert_ids_to_tokens(known)
+    token = token or tokenizer.pad_token or tokenizer.eos_token
+    if token is None:
+        raise EncoderError(
+            f"{encoder}: its tokenizer has neither a padding nor an end-of-text token, and texts "
+            "of different lengths need one: set pad_token in its tokenizer_config.json"
+        )
+    if tokenizer.pad_token != token:
+        tokenizer.pad_token = token
+    if tokenizer.pad_token_id >= config.vocab_size:
+        raise EncoderError(
+            f"{encoder}: its padding token {token} has the id {tokenizer.pad_token_id}, and the "
+            f"model embeds {config.vocab_size:,} tokens alone: choose another pad_token "
+            "in its tokenizer_config.json"
+        )
+    config.pad_token_id = tokenizer.pad_token_id
 
 
 @contextlib.contextmanager
@@ -138,7 +186,8 @@ def _classifier_class(backend: Backend, config: Untyped) -> Untyped:
     except KeyError as error:
         raise EncoderError(
             f"an encoder of type {config.model_type} has no TensorFlow classifier in "
-            "transformers: choose a BERT, DistilBERT, RoBERTa, ALBERT, ELECTRA or MPNet encoder"
+            "transformers: choose a BERT, DistilBERT, RoBERTa, ALBERT, ELECTRA, MPNet, Longformer "
+            "or GPT-2 encoder"
         ) from error
 
 
@@ -193,8 +242,8 @@ def freeze_parts(model: Untyped, freeze: str) -> None:
     """
     if freeze == "none":
         return
-    encoder = getattr(model, model.base_model_prefix)
-    encoder.embeddings.trainable = False
+    for part in _embeddings(model):
+        part.trainable = False
     if freeze == "embeddings":
         return
     layers = encoder_layers(model)
@@ -204,8 +253,15 @@ def freeze_parts(model: Untyped, freeze: str) -> None:
         layer.trainable = False
 
 
+def _embeddings(model: Untyped) -> list[Any]:
+    """The tables of a transformers encoder, which GPT-2 has two of side by side."""
+    encoder = getattr(model, model.base_model_prefix)
+    found = [getattr(encoder, name, None) for name in ("embeddings", "wte", "wpe")]
+    return [part for part in found if part is not None]
+
+
 def encoder_layers(model: Untyped) -> list[Any]:
     """The blocks of a transformers encoder, first to last."""
-    pattern = re.compile(r"^layer_(\._)?\d+$")
+    pattern = re.compile(r"^(layer|h)_(\._)?\d+$")
     found = [m for m in model.submodules if pattern.match(getattr(m, "name", ""))]
     return sorted(found, key=lambda m: int(re.sub(r"\D", "", m.name)))

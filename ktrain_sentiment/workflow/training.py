@@ -18,6 +18,7 @@ import pandas as pd
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import SPLIT_NAMES, LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.encoders import resolve
+from ktrain_sentiment.encoders.positions import check_maxlen
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.files import refuse_existing, write_json, write_table, write_text
 from ktrain_sentiment.inference import load
@@ -38,6 +39,7 @@ from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.model import class_indices
 from ktrain_sentiment.training.session import Fitted, Session, fit, open_session
+from ktrain_sentiment.training.tracing import tracer
 from ktrain_sentiment.workflow.distilling import open_teacher
 from ktrain_sentiment.workflow.folding import (
     FoldPlan,
@@ -96,6 +98,7 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
     splits = split(texts, settings.division)
     _say(texts, splits)
     encoder = resolve(settings.text.encoder)
+    check_maxlen(encoder, settings.text.maxlen)
     teacher = open_teacher(settings.training, splits)
     _begin(folder, settings, splits)
     session = open_session(
@@ -307,6 +310,7 @@ def _save_predictor(
         folder.predictor,
         facts,
         validation,
+        trace=tracer(session.model),
         overwrite=True,
     )
 

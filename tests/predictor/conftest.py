@@ -1,5 +1,6 @@
 """Tiny Keras models of each family, and a predictor saved from one."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,11 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "albert": ("Albert", {**SHAPE, "embedding_size": 16, "num_hidden_layers": 3}),
     "electra": ("Electra", {**SHAPE, "embedding_size": 16}),
     "mpnet": ("MPNet", SHAPE),
+    "longformer": ("Longformer", {**ROBERTA, "attention_window": [4, 8]}),
+    "gpt2": ("GPT2", {
+        "vocab_size": 120, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 40,
+        "num_labels": 3, "pad_token_id": 0,
+    }),
 }  # fmt: skip
 
 
@@ -52,7 +58,10 @@ def keras_family(backend: Backend) -> Callable[[str], KerasFamily]:
         prefix, shape = FAMILIES[name]
         config = getattr(backend.transformers, f"{prefix}Config")(**shape)
         model = getattr(backend.transformers, f"TF{prefix}ForSequenceClassification")(config)
-        model.build_in_name_scope()
+        with warnings.catch_warnings():
+            # transformers' Longformer makes some weights twice, and Keras mentions it.
+            warnings.simplefilter("ignore")
+            model.build_in_name_scope()
         chance = np.random.default_rng(0)
         for variable in model.weights:
             middle = 1.0 if "gamma" in variable.name else 0.0

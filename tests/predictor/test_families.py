@@ -1,4 +1,4 @@
-"""Every family of BERT's kind: Keras weights become PyTorch's and ONNX's, and say the same."""
+"""Every known family: Keras weights become PyTorch's and ONNX's, and say the same."""
 
 import json
 from pathlib import Path
@@ -11,10 +11,11 @@ from ktrain_sentiment.predictor.architecture import (
     FAMILIES,
     UnknownArchitectureError,
     describe,
+    describe_encoder,
 )
 from ktrain_sentiment.predictor.calibration import observe
 from ktrain_sentiment.predictor.keras_model import named_arrays
-from ktrain_sentiment.predictor.onnx_graph import build_graph, distance_buckets
+from ktrain_sentiment.predictor.onnx_graph import build_graph, build_mean_graph, distance_buckets
 from ktrain_sentiment.predictor.onnx_int8 import DynamicInt8Writer, Int8Writer
 from ktrain_sentiment.predictor.onnx_writer import GraphWriter
 from ktrain_sentiment.predictor.session import open_session, run
@@ -77,7 +78,7 @@ def test_a_familys_weights_get_pytorchs_names_and_shapes(family, keras_family):
     assert {name: list(a.shape) for name, a in weights.items()} == TORCH_NAMES[family]
 
 
-@pytest.mark.parametrize("family", ["bert", "roberta", "mpnet"])
+@pytest.mark.parametrize("family", ["bert", "roberta", "mpnet", "longformer", "gpt2"])
 def test_padding_and_company_do_not_change_a_text(family, keras_family):
     keras = keras_family(family)
     ids, mask = batch(keras.config.get("pad_token_id", 0))
@@ -113,8 +114,50 @@ def test_buckets_of_distances_follow_the_keras_model(backend):
 
 
 def test_an_unknown_family_is_named():
-    with pytest.raises(UnknownArchitectureError, match="'gpt2' is not one of albert, bert"):
-        describe({}, {"model_type": "gpt2"})
+    with pytest.raises(UnknownArchitectureError, match="'xlnet' is not one of albert, bert"):
+        describe({}, {"model_type": "xlnet"})
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 6, 7, 13, 38])
+def test_a_window_sees_the_same_in_texts_of_any_length(keras_family, length):
+    keras = keras_family("longformer")  # windows of two and four tokens to either side
+    ids = np.random.default_rng(length).integers(5, 120, (2, length))
+    mask = np.ones_like(ids)
+    session = open_session(graph_bytes(keras, GraphWriter()))
+    np.testing.assert_allclose(run(session, ids, mask), keras_logits(keras, ids, mask), atol=5e-6)
+
+
+def test_gpt2_reads_the_last_token_that_is_no_padding_whatever_the_mask_says(keras_family):
+    keras = keras_family("gpt2")
+    ids = np.array([[7, 9, 0, 0], [7, 9, 11, 13]])  # a text may hold the padding token itself
+    mask = np.array([[1, 1, 1, 0], [1, 1, 1, 1]])
+    session = open_session(graph_bytes(keras, GraphWriter()))
+    wanted = keras_logits(keras, ids, mask)
+    np.testing.assert_allclose(run(session, ids, mask), wanted, atol=5e-6)
+    np.testing.assert_allclose(run(session, ids[:1, :2], mask[:1, :2])[0], wanted[0], atol=5e-6)
+
+
+def test_gpt2_without_a_padding_id_is_refused_because_its_last_token_is_unknown(keras_family):
+    keras = keras_family("gpt2")
+    weights = to_torch_names(named_arrays(keras.model), "gpt2")
+    with pytest.raises(PredictorError, match="has no pad_token_id"):
+        describe(weights, keras.config | {"pad_token_id": None})
+
+
+@pytest.mark.parametrize("family", ["longformer", "gpt2"])
+def test_the_mean_of_a_familys_token_states_is_its_keras_models(family, keras_family):
+    keras = keras_family(family)
+    ids, mask = batch(keras.config["pad_token_id"])
+    weights = to_torch_names(named_arrays(keras.model), family)
+    graph = build_mean_graph(describe_encoder(weights, keras.config), GraphWriter())
+    found = run(open_session(graph.SerializeToString()), ids, mask)
+    inner = getattr(keras.model, keras.model.base_model_prefix)
+    feeds = {"input_ids": ids, "attention_mask": mask}
+    if family == "longformer":
+        feeds["global_attention_mask"] = np.eye(1, ids.shape[1], dtype=np.int64).repeat(len(ids), 0)
+    states = inner(**feeds).last_hidden_state.numpy()
+    wanted = (states * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, wanted, atol=5e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,78 @@
+"""An encoder that cannot be trained is refused in one line; one that lacks little is mended."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ktrain_sentiment.data.labelled import Splits
+from ktrain_sentiment.errors import ConfigError, EncoderError
+from ktrain_sentiment.training.backend import open_backend
+from ktrain_sentiment.training.model import TextPipeline, make_pipeline
+from support.architectures import ARCHITECTURES, build_encoder
+
+
+def change(path: Path, **settings: Any) -> None:
+    """Set entries of a JSON file; None takes one out."""
+    content = json.loads(path.read_text()) | settings
+    path.write_text(json.dumps({k: v for k, v in content.items() if v is not None}))
+
+
+@pytest.fixture
+def gpt2(tmp_path: Path) -> Path:
+    return build_encoder(tmp_path / "gpt2", ARCHITECTURES["GPT-2"])
+
+
+def pipeline_of(encoder: Path, splits: Splits, maxlen: int = 16) -> TextPipeline:
+    return make_pipeline(open_backend(), encoder, splits.train, splits.labels, maxlen)
+
+
+def test_the_end_of_text_token_pads_where_there_is_no_other(gpt2: Path, splits: Splits) -> None:
+    pipeline = pipeline_of(gpt2, splits)
+    assert pipeline.preprocessor.get_tokenizer().pad_token == "<|endoftext|>"
+    assert pipeline.preprocessor.config.pad_token_id == pipeline.pad_id == 0
+
+
+def test_the_models_padding_id_counts_where_the_tokenizer_has_another(
+    gpt2: Path, splits: Splits
+) -> None:
+    change(gpt2 / "config.json", pad_token_id=5)
+    pipeline = pipeline_of(gpt2, splits)
+    assert pipeline.pad_id == pipeline.preprocessor.get_tokenizer().pad_token_id == 5
+
+
+def test_an_encoder_with_nothing_to_pad_with_is_refused(gpt2: Path, splits: Splits) -> None:
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        change(gpt2 / name, eos_token=None, bos_token=None, unk_token=None)
+    # The class GPT2Tokenizer would bring an end-of-text token of its own.
+    change(gpt2 / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")
+    with pytest.raises(EncoderError, match="neither a padding nor an end-of-text token"):
+        pipeline_of(gpt2, splits)
+
+
+def test_a_padding_token_without_an_embedding_is_refused(gpt2: Path, splits: Splits) -> None:
+    change(gpt2 / "tokenizer_config.json", pad_token="[PAD]")
+    with pytest.raises(EncoderError, match=r"\[PAD\] has the id 400, and the model embeds 400"):
+        pipeline_of(gpt2, splits)
+
+
+def test_a_tokenizer_that_cannot_be_loaded_is_refused(gpt2: Path, splits: Splits) -> None:
+    (gpt2 / "tokenizer.json").write_text("{}")
+    with pytest.raises(EncoderError, match="transformers cannot load its tokenizer"):
+        pipeline_of(gpt2, splits)
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"), [("GPT-2", 64), ("BERT", 64), ("RoBERTa", 64), ("Longformer", 1024)]
+)
+def test_texts_longer_than_the_positions_are_refused_with_the_limit(
+    tmp_path: Path, splits: Splits, name: str, limit: int
+) -> None:
+    encoder = build_encoder(tmp_path / "encoder", ARCHITECTURES[name])
+    with pytest.raises(ConfigError) as caught:
+        pipeline_of(encoder, splits, maxlen=limit + 1)
+    line = str(caught.value)
+    assert line.startswith(f"--maxlen {limit + 1}: ")
+    assert f"has positions for {limit:,} tokens: give --maxlen {limit} or less" in line
+    assert "\n" not in line
