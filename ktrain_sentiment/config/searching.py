@@ -17,8 +17,8 @@ class SearchConfig:
     search_start: float = 1e-6
     """First learning rate of the search."""
 
-    search_end: float = 1e-1
-    """Last learning rate of the search."""
+    search_end: float | None = None
+    """Last learning rate of the search; 0.1 when not given, 10 for ktrain's own classifiers."""
 
     search_steps: int = 100
     """Batches to train on while the learning rate grows."""
@@ -31,7 +31,8 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         """Refuse a range that does not grow."""
-        if not 0 < self.search_start < self.search_end:
+        beyond = self.search_end is not None and self.search_start >= self.search_end
+        if self.search_start <= 0 or beyond:
             raise ConfigError(
                 f"--search-start {self.search_start} --search-end {self.search_end}: "
                 "wanted two numbers above 0, the first one smaller"

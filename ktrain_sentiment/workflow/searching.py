@@ -24,7 +24,14 @@ log = logging.getLogger(__name__)
 
 
 def run_search(session: Session, config: SearchConfig, *, quiet: bool = False) -> LearningRateCurve:
-    """Search with a progress bar on standard error."""
+    """Search with a progress bar on standard error.
+
+    Args:
+        session: What to train on for some steps.
+        config: How to search, its end decided.
+        quiet: Show no progress.
+    """
+    assert config.search_end is not None
     bounds = SearchBounds(
         config.search_start,
         config.search_end,
