@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ktrain_sentiment.errors import ConfigError
 
-VARIED = ("encoder", "batch_size", "freeze", "maxlen", "weight_decay")
+VARIED = ("model", "encoder", "batch_size", "freeze", "maxlen", "weight_decay")
 """Settings that find_lr.py can vary."""
 
 
@@ -14,11 +15,12 @@ VARIED = ("encoder", "batch_size", "freeze", "maxlen", "weight_decay")
 class SearchConfig:
     """How a learning rate is searched."""
 
-    search_start: float = 1e-6
-    """First learning rate of the search."""
+    search_start: float | None = None
+    """First learning rate of the search; 1e-6, or 1e-5 for ktrain's own classifiers, when not
+    given."""
 
     search_end: float | None = None
-    """Last learning rate of the search; 0.1 when not given, 10 for ktrain's own classifiers."""
+    """Last learning rate of the search; 0.1, or 10 for ktrain's own classifiers, when not given."""
 
     search_steps: int = 100
     """Batches to train on while the learning rate grows."""
@@ -31,8 +33,8 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         """Refuse a range that does not grow."""
-        beyond = self.search_end is not None and self.search_start >= self.search_end
-        if self.search_start <= 0 or beyond:
+        rates = [0.0, *(r for r in (self.search_start, self.search_end) if r is not None)]
+        if any(low >= high for low, high in pairwise(rates)):
             raise ConfigError(
                 f"--search-start {self.search_start} --search-end {self.search_end}: "
                 "wanted two numbers above 0, the first one smaller"
@@ -47,7 +49,7 @@ class ExploreConfig:
 
     vary: str = ""
     """Search once for each value of a setting and overlay the curves: "batch_size=16,32,64";
-    encoder, batch_size, freeze, maxlen and weight_decay can be varied."""
+    model, encoder, batch_size, freeze, maxlen and weight_decay can be varied."""
 
     verify: bool = False
     """Train shortly at each suggestion and at a grid around it; show which won on validation."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from ktrain_sentiment.config import ExploreConfig, TrainingSettings
 from ktrain_sentiment.data import Splits, read_labelled, split
-from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.errors import ConfigError, InputError
 from ktrain_sentiment.files import staged_file
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.overlay import (
@@ -123,16 +123,20 @@ def variants(settings: TrainingSettings, vary: str) -> Iterator[tuple[str, Train
     Args:
         settings: The settings as given.
         vary: `name=value,value`, or empty.
+
+    Raises:
+        ConfigError: The setting has no such value, or changes nothing about this model.
     """
     name, _, values = vary.partition("=")
     key = name.replace("-", "_")
     if not vary:
         yield name_of(settings), settings
         return
+    if settings.model.is_classic and key in ("encoder", "maxlen"):
+        raise ConfigError(f"--vary {vary}: {name} means nothing to {settings.model.model}")
     flat = to_flat(TrainingSettings(**vars(_only(settings))))
     for value in values.split(","):
-        typed = value if isinstance(flat[key], str) else type(flat[key])(value)
-        yield f"{name} {value}", from_flat(TrainingSettings, {**flat, key: typed}, "--vary")
+        yield f"{name} {value}", from_flat(TrainingSettings, {**flat, key: value}, "--vary")
 
 
 def _only(settings: TrainingSettings) -> TrainingSettings:

@@ -29,8 +29,6 @@ Targets = NDArray[np.float32] | None
 Open = Callable[[Splits, TrainConfig, Targets], Session]
 Save = Callable[[Session, Path, TrainingFacts, ValidationTexts], SavedPredictor]
 
-ENCODER_RATE = 5e-5
-"""The usual one for fine-tuning (Devlin et al. 2019, appendix A.3)."""
 CLASSIC_RATES = {
     "nbsvm": 1e-2,
     "logreg": 1e-2,
@@ -38,9 +36,9 @@ CLASSIC_RATES = {
     "bigru": 1e-3,
     "standard_gru": 1e-3,
 }
-"""Rates of ktrain's own classifiers that do well; see benchmarks/LOG.md."""
-ENCODER_END, CLASSIC_END = 1e-1, 10.0
-"""Where the search for a learning rate ends: words' weights stand larger steps than encoders."""
+"""Rates of ktrain's own classifiers where the search cannot tell; see benchmarks/LOG.md."""
+ENCODER_SEARCH, CLASSIC_SEARCH = (1e-6, 1e-1), (1e-5, 10.0)
+"""Where the search for a learning rate begins and ends: weights of words take larger steps."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +51,14 @@ class Kind:
             when None) to a session.
         save: A trained session into a predictor folder, which is replaced.
         search: How a learning rate is searched.
-        usual_rate: A learning rate that often does, where none can be found.
+        usual_rate: The learning rate to take where the search finds none; None: there is no such.
     """
 
     name: str
     open: Open
     save: Save
     search: SearchConfig
-    usual_rate: float
+    usual_rate: float | None = None
 
 
 def kind_of(settings: TrainingSettings) -> Kind:
@@ -90,7 +88,7 @@ def _encoder(settings: TrainingSettings) -> Kind:
         preprocessor = session.pipeline.preprocessor
         return save_predictor(session.model, preprocessor, place, facts, validation, overwrite=True)
 
-    return Kind(name_of(settings), open_, save, _search(settings, ENCODER_END), ENCODER_RATE)
+    return Kind(name_of(settings), open_, save, _search(settings, *ENCODER_SEARCH))
 
 
 def _classic(settings: TrainingSettings) -> Kind:
@@ -108,8 +106,11 @@ def _classic(settings: TrainingSettings) -> Kind:
     ) -> SavedPredictor:
         return save_session(session, place, facts, validation, overwrite=True)
 
-    return Kind(name, open_, save, _search(settings, CLASSIC_END), CLASSIC_RATES[name])
+    return Kind(name, open_, save, _search(settings, *CLASSIC_SEARCH), CLASSIC_RATES[name])
 
 
-def _search(settings: TrainingSettings, end: float) -> SearchConfig:
-    return replace(settings.search, search_end=settings.search.search_end or end)
+def _search(settings: TrainingSettings, start: float, end: float) -> SearchConfig:
+    given = settings.search
+    return replace(
+        given, search_start=given.search_start or start, search_end=given.search_end or end
+    )

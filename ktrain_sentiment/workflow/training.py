@@ -71,15 +71,12 @@ class RunResult:
     judged: Judged | None
 
 
-def train(
-    settings: TrainingSettings, *, reuse: bool = False, lenient: bool = False, quiet: bool = False
-) -> RunResult:
+def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = False) -> RunResult:
     """Train, judge and save a classifier as configured.
 
     Args:
         settings: Data, model, policy, output.
         reuse: Take a finished run with the same settings as the result.
-        lenient: Take the usual learning rate where the search finds none.
         quiet: Show no progress.
 
     Raises:
@@ -100,7 +97,7 @@ def train(
     _begin(folder, settings, splits)
     targets = None if teacher is None else teacher.targets(splits.train)
     session = kind.open(splits, settings.training, targets)
-    rate = _learning_rate(session, kind, settings, folder, lenient=lenient, quiet=quiet)
+    rate = _learning_rate(session, kind, settings, folder, quiet=quiet)
     fitted = fit(
         session,
         rate,
@@ -211,30 +208,24 @@ def _begin(folder: RunFolder, settings: TrainingSettings, splits: Splits) -> Non
 
 
 def _learning_rate(
-    session: Session,
-    kind: Kind,
-    settings: TrainingSettings,
-    folder: RunFolder,
-    *,
-    lenient: bool,
-    quiet: bool,
+    session: Session, kind: Kind, settings: TrainingSettings, folder: RunFolder, *, quiet: bool
 ) -> float:
     if settings.training.learning_rate is not None:
         return settings.training.learning_rate
-    if settings.output.resume and folder.lr_find("json").is_file():
-        return read_found_rate(folder.lr_find("json"))
-    curve = run_search(session, kind.search, quiet=quiet)
-    save_search(curve, folder)
-    log.info("%s", explain_choice(search_figures(curve)))
-    if curve.reading.chosen is None and lenient:
-        log.warning("%s: %s; took the usual %g", kind.name, curve.reading.problem, kind.usual_rate)
-        return kind.usual_rate
-    if curve.reading.chosen is None:
+    if not (settings.output.resume and folder.lr_find("json").is_file()):
+        curve = run_search(session, kind.search, quiet=quiet)
+        save_search(curve, folder)
+        log.info("%s", explain_choice(search_figures(curve)))
+    rate, problem = read_found_rate(folder.lr_find("json"))
+    if rate is not None:
+        return rate
+    if kind.usual_rate is None:
         raise ConfigError(
-            f"no learning rate could be found: {curve.reading.problem}; "
-            f"or give one with --learning-rate (often {kind.usual_rate:g})"
+            f"no learning rate could be found: {problem}; or give one with --learning-rate (often "
+            "5e-5)"
         )
-    return curve.reading.chosen.learning_rate
+    log.warning("%s: no rate found, taking the usual %g", kind.name, kind.usual_rate)
+    return kind.usual_rate
 
 
 def _save_history(fitted: Fitted, folder: RunFolder) -> None:

@@ -162,11 +162,26 @@ def test_a_teacher_changes_what_is_learned(settings_of, runs, tmp_path) -> None:
     assert np.abs(tables[0] - tables[1]).max() > 0.05
 
 
-def test_the_search_of_a_classic_ends_higher_unless_told_otherwise() -> None:
+def test_the_search_of_a_classic_goes_higher_unless_told_otherwise() -> None:
     settings = TrainingSettings(model=ModelConfig(model="nbsvm"))
-    assert kind_of(settings).search.search_end == 10
-    told = replace(settings, search=SearchConfig(search_end=0.5))
-    assert kind_of(told).search.search_end == 0.5
+    search = kind_of(settings).search
+    assert (search.search_start, search.search_end) == (1e-5, 10)
+    told = replace(settings, search=SearchConfig(search_start=1e-3, search_end=0.5))
+    assert kind_of(told).search == told.search
+
+
+def test_a_classic_takes_its_usual_rate_where_the_search_finds_none(
+    settings_of, tmp_path, caplog
+) -> None:
+    given = settings_of("fasttext")
+    settings = replace(
+        given,
+        training=TrainConfig(epochs=1),
+        search=SearchConfig(search_steps=5),
+        output=OutputConfig(run=tmp_path / "run"),
+    )
+    assert train(settings, quiet=True).figures["learning_rate"] == 5e-3
+    assert "fasttext: no rate found, taking the usual 0.005" in caplog.text
 
 
 def test_a_search_that_begins_behind_its_end_is_refused() -> None:
