@@ -16,11 +16,10 @@ class SearchConfig:
     """How a learning rate is searched."""
 
     search_start: float | None = None
-    """First learning rate of the search; 1e-6, or 1e-5 for ktrain's own classifiers, when not
-    given."""
+    """First learning rate of the search; when not given 1e-6, ktrain's own classifiers 1e-5."""
 
     search_end: float | None = None
-    """Last learning rate of the search; 0.1, or 10 for ktrain's own classifiers, when not given."""
+    """Last learning rate of the search; when not given 0.1, ktrain's own classifiers 10."""
 
     search_steps: int = 100
     """Batches to train on while the learning rate grows."""

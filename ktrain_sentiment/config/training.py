@@ -35,8 +35,7 @@ class ModelConfig:
     """What is trained: an encoder, or one of ktrain's own classifiers and what it sees."""
 
     model: Literal["encoder", Classic] = "encoder"
-    """encoder (fine-tunes --encoder), or one of ktrain's own classifiers by ktrain's name, to
-    which --encoder, --maxlen and --accelerate mean nothing."""
+    """encoder (fine-tunes --encoder), or one of ktrain's own classifiers, which have none."""
 
     words: int = 20_000
     """How many of the commonest words ktrain's own classifiers keep."""

@@ -156,7 +156,7 @@ def _reads(facts: ReportFacts) -> str:
     """How much of a text counts; empty where it is not known."""
     if not facts.has_encoder:
         return (
-            f"Of a text longer than any that it learned from, or with more than "
+            "Of a text longer than any that it learned from, or with more than "
             f"{facts.settings['features']:,} words and sequences of words, it reads the last ones."
         )
     maxlen = facts.settings.get("maxlen")
@@ -172,7 +172,7 @@ def _training(facts: ReportFacts) -> str:
         [
             "## Training",
             "",
-            f"{learning.kind[0].upper()}{learning.kind[1:]} `{learning.encoder}`, policy "
+            f"Model: {learning.kind} `{learning.encoder}`, policy "
             f"{learning.policy} up to a learning rate of {learning.learning_rate:.2g}, "
             f"{len(learning.history)} epochs of which the weights of "
             f"epoch {learning.best_epoch} were kept, {wording.duration(learning.seconds)} on "

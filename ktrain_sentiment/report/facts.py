@@ -101,7 +101,7 @@ class LearningFacts:
     @property
     def kind(self) -> str:
         """What `encoder` names, in words."""
-        return "ktrain's own classifier" if self.is_classic else "encoder"
+        return "ktrain's own" if self.is_classic else "encoder"
 
 
 @dataclass(frozen=True, kw_only=True)

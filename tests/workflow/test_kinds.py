@@ -128,7 +128,7 @@ def test_the_figures_are_of_the_model_that_was_saved(name, runs) -> None:
 
 def test_the_card_and_the_page_promise_no_encoder(runs) -> None:
     card = (runs["nbsvm"].predictor / "README.md").read_text()
-    assert "ktrain's own classifier `nbsvm`".lower() in card.lower()
+    assert "Model: ktrain's own `nbsvm`, policy" in card
     assert "base_model" not in card
     page = runs["nbsvm"].report.read_text()
     for text in (card, page):
