@@ -38,7 +38,7 @@ class Prediction:
         label: The most probable label.
         probability: Its probability, 0 to 1.
         probabilities: The probability of each label, in the classifier's order.
-        truncated: The text was longer than the model reads, and its end was not seen.
+        truncated: The text was longer than the model reads, and a part of it was not seen.
     """
 
     label: str

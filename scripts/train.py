@@ -3,6 +3,7 @@
     python scripts/train.py reviews.csv
     python scripts/train.py reviews.csv --encoder minilm --maxlen 64 --epochs 2
     python scripts/train.py movie-reviews --encoder minilm --policy sgdr --run runs/sgdr
+    python scripts/train.py movie-reviews --model nbsvm
 
 Reads the texts, splits them, searches a learning rate unless one is given, trains with the
 chosen policy, and judges the result on rows that training never saw, beside simple baselines.

@@ -12,17 +12,18 @@ from ktrain_sentiment.config.data import CleaningStep, DataConfig, Split, SplitC
 from ktrain_sentiment.config.searching import VARIED, ExploreConfig, SearchConfig
 from ktrain_sentiment.config.settings import TrainingSettings
 from ktrain_sentiment.config.training import (
-    ClassicConfig,
+    CLASSICS,
     ComputeConfig,
     EncoderConfig,
+    ModelConfig,
     OutputConfig,
     Policy,
     TrainConfig,
 )
 
 __all__ = [
+    "CLASSICS",
     "VARIED",
-    "ClassicConfig",
     "CleaningStep",
     "CompareConfig",
     "ComputeConfig",
@@ -30,6 +31,7 @@ __all__ = [
     "EncoderConfig",
     "ExploreConfig",
     "Group",
+    "ModelConfig",
     "OutputConfig",
     "Policy",
     "ScriptFlags",

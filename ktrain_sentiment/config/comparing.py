@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from ktrain_sentiment.errors import ConfigError
 
 BASELINES = ("majority", "tfidf", "vader")
-CLASSICS = ("nbsvm", "fasttext", "logreg", "bigru", "standard_gru")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,19 +30,11 @@ class CompareConfig:
     classic_rate: float | None = None
     """Maximum learning rate of ktrain's own classifiers; found by a short search when not given."""
 
-    vectors: str = ""
-    """Word vectors for bigru: a text file in word2vec's or GloVe's format, gzipped or not."""
-
     def __post_init__(self) -> None:
-        """Refuse sizes that leave nothing to train on, and models that lack their file."""
+        """Refuse sizes that leave nothing to train on."""
         if not self.models:
             raise ConfigError("--models: name at least one model")
         if any(size < 1 for size in self.few_shot) or self.few_shot_seeds < 1:
             raise ConfigError("--few-shot and --few-shot-seeds: must be at least 1")
         if self.classic_epochs < 1:
             raise ConfigError(f"--classic-epochs {self.classic_epochs}: must be at least 1")
-        if "bigru" in self.models and not self.vectors:
-            raise ConfigError(
-                "bigru needs --vectors FILE (word vectors as GloVe or fastText publish them); "
-                "standard_gru learns its own"
-            )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ktrain_sentiment.errors import ConfigError
 
-VARIED = ("encoder", "batch_size", "freeze", "maxlen", "weight_decay")
+VARIED = ("model", "encoder", "batch_size", "freeze", "maxlen", "weight_decay")
 """Settings that find_lr.py can vary."""
 
 
@@ -14,11 +15,11 @@ VARIED = ("encoder", "batch_size", "freeze", "maxlen", "weight_decay")
 class SearchConfig:
     """How a learning rate is searched."""
 
-    search_start: float = 1e-6
-    """First learning rate of the search."""
+    search_start: float | None = None
+    """First learning rate of the search; when not given 1e-6, ktrain's own classifiers 1e-5."""
 
-    search_end: float = 1e-1
-    """Last learning rate of the search."""
+    search_end: float | None = None
+    """Last learning rate of the search; when not given 0.1, ktrain's own classifiers 10."""
 
     search_steps: int = 100
     """Batches to train on while the learning rate grows."""
@@ -31,7 +32,8 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         """Refuse a range that does not grow."""
-        if not 0 < self.search_start < self.search_end:
+        rates = [0.0, *(r for r in (self.search_start, self.search_end) if r is not None)]
+        if any(low >= high for low, high in pairwise(rates)):
             raise ConfigError(
                 f"--search-start {self.search_start} --search-end {self.search_end}: "
                 "wanted two numbers above 0, the first one smaller"
@@ -46,7 +48,7 @@ class ExploreConfig:
 
     vary: str = ""
     """Search once for each value of a setting and overlay the curves: "batch_size=16,32,64";
-    encoder, batch_size, freeze, maxlen and weight_decay can be varied."""
+    model, encoder, batch_size, freeze, maxlen and weight_decay can be varied."""
 
     verify: bool = False
     """Train shortly at each suggestion and at a grid around it; show which won on validation."""

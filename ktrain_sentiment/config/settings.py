@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from ktrain_sentiment.config.base import Group
 from ktrain_sentiment.config.data import DataConfig, SplitConfig
 from ktrain_sentiment.config.searching import SearchConfig
-from ktrain_sentiment.config.training import ComputeConfig, EncoderConfig, OutputConfig, TrainConfig
+from ktrain_sentiment.config.training import (
+    ComputeConfig,
+    EncoderConfig,
+    ModelConfig,
+    OutputConfig,
+    TrainConfig,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +22,7 @@ class TrainingSettings:
 
     source: Group[DataConfig] = field(default_factory=DataConfig)
     division: Group[SplitConfig] = field(default_factory=SplitConfig)
+    model: Group[ModelConfig] = field(default_factory=ModelConfig)
     text: Group[EncoderConfig] = field(default_factory=EncoderConfig)
     training: Group[TrainConfig] = field(default_factory=TrainConfig)
     search: Group[SearchConfig] = field(default_factory=SearchConfig)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from ktrain_sentiment.errors import ConfigError
 
 Policy = Literal["onecycle", "triangular", "sgdr", "constant", "linear"]
+Classic = Literal["nbsvm", "fasttext", "logreg", "bigru", "standard_gru"]
+CLASSICS: tuple[Classic, ...] = get_args(Classic)
+"""ktrain's own text classifiers, by ktrain's names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,20 +31,20 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassicConfig:
-    """Which of ktrain's own text classifiers, and what it sees of a text."""
+class ModelConfig:
+    """What is trained: an encoder, or one of ktrain's own classifiers and what it sees."""
 
-    classic: Literal["nbsvm", "fasttext", "logreg", "bigru", "standard_gru"] = "nbsvm"
-    """The model, by ktrain's name."""
+    model: Literal["encoder", Classic] = "encoder"
+    """encoder (fine-tunes --encoder), or one of ktrain's own classifiers, which have none."""
 
     words: int = 20_000
-    """How many of the commonest words are kept."""
+    """How many of the commonest words ktrain's own classifiers keep."""
 
     ngrams: int | None = None
-    """Longest sequence of words that is a feature of its own; nbsvm 3, the others 1."""
+    """Longest sequence of words that is a feature of its own; nbsvm 3, ktrain's others 1."""
 
     features: int = 2_000
-    """Features of a text that are used; of longer texts the last ones."""
+    """Features of a text that ktrain's own classifiers use; of longer texts the last ones."""
 
     vectors: Path | None = None
     """Word vectors for bigru: a text file in word2vec's or GloVe's format, gzipped or not."""
@@ -53,17 +56,27 @@ class ClassicConfig:
                 raise ConfigError(f"--{name} {getattr(self, name)}: must be at least 2")
         if self.ngrams is not None and self.ngrams < 1:
             raise ConfigError(f"--ngrams {self.ngrams}: must be at least 1")
-        if self.classic == "bigru":
+        if self.model == "bigru":
             self._check_bigru()
 
     def _check_bigru(self) -> None:
         if self.vectors is None:
             raise ConfigError(
-                "--classic bigru needs --vectors FILE (word vectors as GloVe or fastText publish "
-                "them); standard_gru learns its own"
+                "bigru needs --vectors FILE (word vectors as GloVe or fastText publish them); "
+                "standard_gru learns its own"
             )
         if self.ngrams not in (None, 1):
             raise ConfigError(f"--ngrams {self.ngrams}: bigru reads single words, leave it out")
+
+    @property
+    def is_classic(self) -> bool:
+        """Whether it is one of ktrain's own classifiers."""
+        return self.model != "encoder"
+
+    @property
+    def longest_ngram(self) -> int:
+        """Most words of a feature."""
+        return self.ngrams or (3 if self.model == "nbsvm" else 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.inference.batches import Indices, plan_batches
 from ktrain_sentiment.inference.runners import Runner
 from ktrain_sentiment.prediction import Prediction, Probabilities, softmax, to_predictions
-from ktrain_sentiment.predictor.tokenizing import EncodedTexts, TextEncoder, pad
+from ktrain_sentiment.predictor.tokenizing import EncodedTexts, Encoder, pad
 
 _BATCH_TOKENS = 1024
 """About where the products are large enough and everything still lies in the cores' caches."""
@@ -44,15 +44,15 @@ class TextClassifier:
 
     Attributes:
         labels: The labels, in the order of the columns of `predict_proba`.
-        encoder: Turns texts into token ids.
-        runner: Turns token ids into logits.
+        encoder: Turns texts into ids of tokens, or of words and n-grams.
+        runner: Turns ids into logits.
         engine: What the runner is: int8, fp32 or openvino.
         temperature: See `Manifest`.
         cleaning: Names of the cleaning steps that training applied.
     """
 
     labels: tuple[str, ...]
-    encoder: TextEncoder
+    encoder: Encoder
     runner: Runner
     engine: str
     temperature: float = 1.0

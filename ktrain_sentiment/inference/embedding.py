@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.encoders.positions import check_maxlen
-from ktrain_sentiment.errors import EncoderError
+from ktrain_sentiment.errors import EncoderError, PredictorError
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.inference.batches import Indices, plan_batches
 from ktrain_sentiment.predictor.architecture import describe, describe_encoder
@@ -54,6 +54,11 @@ def open_embedder(folder: Path) -> Embed:
     """
     place = PredictorFolder(folder)
     manifest = read_manifest(folder)
+    if manifest.is_classic:
+        raise PredictorError(
+            f"{folder} holds ktrain's own {manifest.family}, which makes no vectors of texts to "
+            "find the nearest by"
+        )
     config = json.loads(place.config.read_text("utf-8"))
     whole = describe(read_safetensors(place.torch_weights), config)
     graph = build_graph(dataclasses.replace(whole, head=()), DynamicInt8Writer())

@@ -1,9 +1,10 @@
 """A predictor folder → a classifier. Nothing in the folder is executed or unpickled.
 
-Read are manifest.json, tokenizer.json and one ONNX file: data formats that hold no code. Each is
-read once, compared with the manifest's sha256, and used from memory, so what was checked is what
-runs. This guards against damage and against files that were exchanged; a folder whose manifest was
-rewritten with them is as trustworthy as whoever gave it to you, and still runs no code.
+Read are manifest.json, tokenizer.json or features.json, and one ONNX file: data formats that hold
+no code. Each is read once, compared with the manifest's sha256, and used from memory, so what was
+checked is what runs. This guards against damage and against files that were exchanged; a folder
+whose manifest was rewritten with them is as trustworthy as whoever gave it to you, and still runs
+no code.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from ktrain_sentiment.inference.classifier import TextClassifier
 from ktrain_sentiment.inference.foreign import load_foreign
 from ktrain_sentiment.inference.runners import Engine, make_runner
 from ktrain_sentiment.predictor.digests import read_checked
+from ktrain_sentiment.predictor.features import FeatureEncoder, FeatureIndex
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import Manifest, read_manifest
-from ktrain_sentiment.predictor.tokenizing import TextEncoder
+from ktrain_sentiment.predictor.tokenizing import Encoder, TextEncoder
 
 
 def load(
@@ -50,16 +52,23 @@ def load(
     manifest = read_manifest(place.path)
     check_steps(manifest.cleaning)
     chosen, path = _choose(place, manifest, engine)
-    tokenizer = read_checked(place, manifest.files, place.tokenizer.name)
     graph = read_checked(place, manifest.files, path.relative_to(place.path).as_posix())
     return TextClassifier(
         labels=manifest.labels,
-        encoder=TextEncoder(tokenizer, manifest.maxlen, manifest.padding_id),
+        encoder=_open_encoder(place, manifest),
         runner=make_runner(chosen, graph, threads),
         engine=chosen,
         temperature=manifest.temperature,
         cleaning=manifest.cleaning,
     )
+
+
+def _open_encoder(place: PredictorFolder, manifest: Manifest) -> Encoder:
+    if manifest.is_classic:
+        features = read_checked(place, manifest.files, place.features.name)
+        return FeatureEncoder(FeatureIndex.from_bytes(features))
+    tokenizer = read_checked(place, manifest.files, place.tokenizer.name)
+    return TextEncoder(tokenizer, manifest.maxlen, manifest.padding_id)
 
 
 def _choose(place: PredictorFolder, manifest: Manifest, engine: Engine) -> tuple[str, Path]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError, require
-from ktrain_sentiment.predictor.session import open_session, run
+from ktrain_sentiment.predictor.session import feeds_for, open_session, run
 from ktrain_sentiment.predictor.tokenizing import Ids
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class OpenVinoRunner:
         try:
             core = openvino.Core()
             model = core.read_model(contents)
-            self._takes_types = "token_type_ids" in {i.any_name for i in model.inputs}
+            self._inputs = {entry.any_name for entry in model.inputs}
             options = {"INFERENCE_NUM_THREADS": self.threads}
             self._whole = core.compile_model(
                 model, "CPU", options | {"PERFORMANCE_HINT": "LATENCY"}
@@ -144,7 +144,5 @@ class OpenVinoRunner:
         if request is None:  # A request holds its own buffers, so each thread has one.
             request = model.create_infer_request()
             setattr(self._requests, name, request)
-        feeds = {"input_ids": ids, "attention_mask": mask}
-        if self._takes_types:
-            feeds["token_type_ids"] = np.zeros_like(ids)
-        return np.array(request.infer(feeds)["logits"], dtype=np.float32)
+        answer = request.infer(feeds_for(self._inputs, ids, mask))
+        return np.array(answer["logits"], dtype=np.float32)

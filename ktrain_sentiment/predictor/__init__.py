@@ -15,6 +15,9 @@
     parity.py        the comparison: arrays in, a verdict out
     digests.py       sha256 of the files
     tokenizing.py    texts → token ids
+    features.py      texts → ids of words and n-grams, for ktrain's own classifiers
+    classic_graphs.py  ktrain's own classifiers → ONNX graphs
+    classic_saving.py  save_classic: their predictor folders
     session.py       ONNX Runtime
 
 Neither TensorFlow nor PyTorch is imported by any of them.

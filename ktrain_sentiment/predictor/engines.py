@@ -114,12 +114,8 @@ def write_engines(
         One report an engine; nothing is raised for an engine that is not kept.
     """
     folder.onnx.parent.mkdir(exist_ok=True)
-    plain, first = _export(
-        folder.onnx,
-        "fp32",
-        lambda: write_onnx(folder.onnx, weights, config, trace),
-        reference,
-        parity.FP32_LIMITS,
+    plain, first = export_exact(
+        folder, lambda: write_onnx(folder.onnx, weights, config, trace), reference
     )
     against = reference
     if plain is not None:
@@ -134,6 +130,22 @@ def write_engines(
     return [first, second]
 
 
+def export_exact(
+    folder: PredictorFolder, write: Callable[[], None], reference: Reference
+) -> tuple[NDArray[np.float32] | None, EngineReport]:
+    """Write `onnx/model.onnx` in 32-bit floats, and remove it if it disagrees.
+
+    Args:
+        folder: A predictor folder with its `onnx` folder.
+        write: Writes the file.
+        reference: What to compare with.
+
+    Returns:
+        Its probabilities for all texts (None when it is not kept), and the report.
+    """
+    return _export(folder.onnx, "fp32", write, reference, parity.FP32_LIMITS)
+
+
 def write_onnx(
     path: Path, weights: Weights, config: Mapping[str, Any], trace: TraceOnnx | None = None
 ) -> None:
@@ -144,7 +156,7 @@ def write_onnx(
             weights are more than an ONNX file can hold.
     """
     try:
-        _write(path, build_graph(describe(weights, config), GraphWriter()))
+        write_graph(path, build_graph(describe(weights, config), GraphWriter()))
     except UnknownArchitectureError:
         if trace is None:
             raise
@@ -167,7 +179,7 @@ def write_int8(
     """
     try:
         encoder = describe(weights, config)
-        _write(folder.onnx_int8, build_graph(encoder, Int8Writer(observe(encoder, encoded))))
+        write_graph(folder.onnx_int8, build_graph(encoder, Int8Writer(observe(encoder, encoded))))
     except UnknownArchitectureError:
         if not folder.onnx.is_file():
             raise
@@ -186,7 +198,12 @@ def quantise_traced(source: Path, target: Path) -> None:
     )
 
 
-def _write(path: Path, graph: ModelProto) -> None:
+def write_graph(path: Path, graph: ModelProto) -> None:
+    """Write an ONNX file.
+
+    Raises:
+        PredictorError: It is more than such a file can hold.
+    """
     size = graph.ByteSize()
     if size > _LARGEST:
         raise PredictorError(f"the graph has {size / 1e9:.1f} GB, and an ONNX file holds 2")

@@ -42,6 +42,11 @@ class PredictorFolder:
         return self.path / "tokenizer.json"
 
     @property
+    def features(self) -> Path:
+        """Words and n-grams of ktrain's own classifiers, which have no tokenizer."""
+        return self.path / "features.json"
+
+    @property
     def tokenizer_config(self) -> Path:
         """How transformers wraps the tokenizer."""
         return self.path / "tokenizer_config.json"

@@ -28,10 +28,13 @@ class Manifest:
 
     Attributes:
         labels: The labels, in the order of the model's outputs.
-        maxlen: Longest text in tokens, special tokens included; the rest is cut off.
+        maxlen: Longest text in tokens, special tokens included; the rest is cut off. For ktrain's
+            own classifiers the most words and n-grams, of which the last are kept.
         padding_id: The token id that fills short rows of a batch.
-        encoder: The encoder that was fine-tuned, as the user named it.
-        family: The architecture, as config.json's `model_type` (bert, distilbert, ...).
+        encoder: The encoder that was fine-tuned, as the user named it; ktrain's name of its
+            own classifiers.
+        family: The architecture, as config.json's `model_type` (bert, distilbert, ...), or ktrain's
+            name of its own classifiers (nbsvm, ...).
         temperature: The logits are divided by it before the softmax (Guo et al. 2017,
             "On Calibration of Modern Neural Networks"); 1 changes nothing.
         cleaning: Names of the cleaning steps that training applied to texts, in order.
@@ -71,6 +74,11 @@ class Manifest:
         for name in self.files:
             if not _stays_inside(name):
                 raise PredictorError(f"file name {name!r} leaves the predictor folder")
+
+    @property
+    def is_classic(self) -> bool:
+        """Whether it is one of ktrain's own classifiers, which read words and n-grams."""
+        return PredictorFolder(Path()).features.name in self.files
 
 
 def _stays_inside(name: str) -> bool:

@@ -34,7 +34,7 @@ from ktrain_sentiment.predictor.keras_model import (
 from ktrain_sentiment.predictor.ktrain_files import portable_name, save_for_ktrain
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import Manifest, write_manifest
-from ktrain_sentiment.predictor.tokenizing import TextEncoder
+from ktrain_sentiment.predictor.tokenizing import Encoder, TextEncoder
 from ktrain_sentiment.predictor.weights import to_torch_names, write_safetensors
 
 _RECORDED = (
@@ -91,6 +91,20 @@ class ValidationTexts:
             raise PredictorError(
                 f"{len(self.texts)} validation texts but {len(self.targets)} targets"
             )
+
+    def some(
+        self, most: int, cleaning: tuple[str, ...]
+    ) -> tuple[list[str], NDArray[np.integer] | None]:
+        """At most so many cleaned texts, spread over all of them, and their targets."""
+        chosen = _spread(len(self.texts), most)
+        targets = None if self.targets is None else np.asarray(self.targets)[chosen]
+        return apply_cleaning([self.texts[i] for i in chosen], cleaning), targets
+
+
+def _spread(count: int, wanted: int) -> NDArray[np.int64]:
+    """Indices spread over the whole range, shuffled, because files are often sorted by label."""
+    chosen = np.linspace(0, count - 1, min(count, wanted)).astype(np.int64)
+    return np.random.default_rng(0).permutation(chosen)
 
 
 @dataclass(frozen=True)
@@ -151,7 +165,8 @@ def save_predictor(
         encoder = TextEncoder.from_folder(place, maxlen)
         reference = make_reference(model, encoder, validation, facts.cleaning)
         engines = write_engines(place, weights, config, reference, trace=trace, limits=limits)
-        manifest = make_manifest(place, config, labels, encoder, facts, engines)
+        family = str(config["model_type"])
+        manifest = make_manifest(place, family, labels, encoder, facts, engines)
         write_manifest(staged, manifest)
     return SavedPredictor(PredictorFolder(folder), manifest, tuple(engines))
 
@@ -163,24 +178,17 @@ def make_reference(
     cleaning: tuple[str, ...] = (),
 ) -> Reference:
     """What the model says about a thousand validation texts or fewer."""
-    chosen = _spread(len(validation.texts), _MOST_TEXTS)
-    encoded = encoder.encode(apply_cleaning([validation.texts[i] for i in chosen], cleaning))
-    targets = None if validation.targets is None else np.asarray(validation.targets)[chosen]
+    texts, targets = validation.some(_MOST_TEXTS, cleaning)
+    encoded = encoder.encode(texts)
     probabilities = keras_probabilities(model, encoded, encoder.padding_id)
     return Reference(encoded, encoder.padding_id, probabilities, targets)
 
 
-def _spread(count: int, wanted: int) -> NDArray[np.int64]:
-    """Indices spread over the whole range, shuffled, because files are often sorted by label."""
-    chosen = np.linspace(0, count - 1, min(count, wanted)).astype(np.int64)
-    return np.random.default_rng(0).permutation(chosen)
-
-
 def make_manifest(
     place: PredictorFolder,
-    config: Mapping[str, Any],
+    family: str,
     labels: tuple[str, ...],
-    encoder: TextEncoder,
+    encoder: Encoder,
     facts: TrainingFacts,
     engines: Sequence[EngineReport],
 ) -> Manifest:
@@ -190,7 +198,7 @@ def make_manifest(
         maxlen=encoder.maxlen,
         padding_id=encoder.padding_id,
         encoder=portable_name(facts.encoder),
-        family=str(config["model_type"]),
+        family=family,
         temperature=facts.temperature,
         cleaning=facts.cleaning,
         data_fingerprint=facts.data_fingerprint,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,10 +45,14 @@ def open_session(contents: bytes, threads: int = 0) -> InferenceSession:
 
 def run(session: InferenceSession, ids: Ids, mask: Ids) -> NDArray[np.float32]:
     """The logits of one padded batch, float32 of shape (texts, classes)."""
-    feeds: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
-    if any(entry.name == "token_type_ids" for entry in session.get_inputs()):
-        feeds["token_type_ids"] = np.zeros_like(ids)
+    feeds = feeds_for([entry.name for entry in session.get_inputs()], ids, mask)
     return np.asarray(session.run(["logits"], feeds)[0], dtype=np.float32)
+
+
+def feeds_for(inputs: Collection[str], ids: Ids, mask: Ids) -> dict[str, Ids]:
+    """What a graph with these inputs is given for one padded batch."""
+    known = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    return {name: array for name, array in known.items() if name in inputs}
 
 
 def predict_probabilities(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,22 @@ class EncodedTexts:
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each text, (texts,)."""
         return np.fromiter(map(len, self.ids), dtype=np.int64, count=len(self.ids))
+
+
+class Encoder(Protocol):
+    """Turns texts into ids.
+
+    Attributes:
+        maxlen: Most ids of a text.
+        padding_id: The id that fills short rows of a batch.
+    """
+
+    maxlen: int
+    padding_id: int
+
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        """Ids of several texts, and which of them were cut."""
+        ...
 
 
 class TextEncoder:

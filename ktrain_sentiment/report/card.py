@@ -24,6 +24,15 @@ CARD_METRICS = {"accuracy": "Accuracy", "macro_f1": "Macro F1", "mcc": "Matthews
 METRIC_TYPES = {"accuracy": "accuracy", "macro_f1": "f1", "mcc": "matthews_correlation"}
 
 
+_WITH_TRANSFORMERS = """```python
+from transformers import pipeline
+
+pipeline("text-classification", model="path/to/this/folder")("your text")
+```
+
+"""
+
+
 def model_card(facts: ReportFacts) -> str:
     """The card: YAML header, figures, use, limits, training."""
     header = yaml.safe_dump(card_header(facts), sort_keys=False, allow_unicode=True)
@@ -45,7 +54,7 @@ def card_header(facts: ReportFacts) -> dict[str, Any]:
     header: dict[str, Any] = {
         "language": "multilingual" if base and "multilingual" in base.lower() else "en",
         "license": LICENCES.get(base or "", "other"),
-        "library_name": "transformers",
+        "library_name": "transformers" if facts.has_encoder else "keras",
         "pipeline_tag": "text-classification",
         "tags": ["sentiment-analysis", "text-classification", "ktrain", "keras", "onnx"],
     }
@@ -59,8 +68,8 @@ def card_header(facts: ReportFacts) -> dict[str, Any]:
 
 
 def base_model(facts: ReportFacts) -> str | None:
-    """The encoder's name on the hub; None when it came from a folder."""
-    if facts.learning is None:
+    """The encoder's name on the hub; None when it came from a folder, or there is none."""
+    if facts.learning is None or facts.learning.is_classic:
         return None
     name = HUB_NAMES.get(facts.learning.encoder, facts.learning.encoder)
     folder = name.count("/") > 1 or name.startswith((".", "/", "~")) or "\\" in name
@@ -109,6 +118,7 @@ def _row(cells: list[str]) -> str:
 
 def _use(facts: ReportFacts) -> str:
     labels = ", ".join(f"`{label}`" for label in facts.judged.labels)
+    transformers = _WITH_TRANSFORMERS if facts.has_encoder else ""
     return f"""## Use
 
 Labels: {labels}.
@@ -120,14 +130,8 @@ classifier = ktrain_sentiment.load("path/to/this/folder")
 classifier.predict(["your text"])
 ```
 
-```python
-from transformers import pipeline
-
-pipeline("text-classification", model="path/to/this/folder")("your text")
-```
-
-`ktrain.load_predictor` opens the folder too; that unpickles `tf_model.preproc`, so do it with
-folders that you trust."""
+{transformers}`ktrain.load_predictor` opens the folder too; that unpickles `tf_model.preproc`, so
+do it with folders that you trust."""
 
 
 def _limits(facts: ReportFacts) -> str:
@@ -139,12 +143,24 @@ def _limits(facts: ReportFacts) -> str:
         "`scripts/evaluate.py` before relying on it.",
         wording.calibration_sentence(facts.evaluation),
         *wording.cautions(facts),
-        "It judges wording, not facts, and carries the biases of its encoder and its data.",
+        "It judges wording, not facts, and carries the biases of "
+        f"{'its encoder and its data' if facts.has_encoder else 'its data'}.",
     ]
-    maxlen = facts.settings.get("maxlen")
-    if maxlen:
-        sentences.insert(1, f"It reads the first {maxlen} tokens of a text and no more.")
+    reads = _reads(facts)
+    if reads:
+        sentences.insert(1, reads)
     return "\n".join(["## Limits", "", *(f"- {sentence}" for sentence in sentences)])
+
+
+def _reads(facts: ReportFacts) -> str:
+    """How much of a text counts; empty where it is not known."""
+    if not facts.has_encoder:
+        return (
+            "Of a text longer than any that it learned from, or with more than "
+            f"{facts.settings['features']:,} words and sequences of words, it reads the last ones."
+        )
+    maxlen = facts.settings.get("maxlen")
+    return f"It reads the first {maxlen} tokens of a text and no more." if maxlen else ""
 
 
 def _training(facts: ReportFacts) -> str:
@@ -156,8 +172,9 @@ def _training(facts: ReportFacts) -> str:
         [
             "## Training",
             "",
-            f"Encoder `{learning.encoder}`, policy {learning.policy} up to a learning rate of "
-            f"{learning.learning_rate:.2g}, {len(learning.history)} epochs of which the weights of "
+            f"Model: {learning.kind} `{learning.encoder}`, policy "
+            f"{learning.policy} up to a learning rate of {learning.learning_rate:.2g}, "
+            f"{len(learning.history)} epochs of which the weights of "
             f"epoch {learning.best_epoch} were kept, {wording.duration(learning.seconds)} on "
             f"{learning.device}.",
             "",

@@ -71,7 +71,7 @@ class LearningFacts:
     """How it was trained.
 
     Attributes:
-        encoder: The pre-trained encoder, as the user named it.
+        encoder: The pre-trained encoder as the user named it, or ktrain's name of its classifier.
         policy: The learning-rate policy.
         learning_rate: The maximum learning rate.
         best_epoch: The epoch whose weights were kept, from 1.
@@ -82,6 +82,7 @@ class LearningFacts:
         history: One row an epoch, columns as Keras names them.
         schedule: One row a step, `learning_rate` and perhaps `momentum`; None when not kept.
         search: The search for the learning rate; None when it was given.
+        is_classic: Whether it is one of ktrain's own classifiers, with no encoder in it.
     """
 
     encoder: str
@@ -95,6 +96,12 @@ class LearningFacts:
     history: pd.DataFrame
     schedule: pd.DataFrame | None = None
     search: SearchFacts | None = None
+    is_classic: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What `encoder` names, in words."""
+        return "ktrain's own" if self.is_classic else "encoder"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +183,11 @@ class ReportFacts:
     def held_out(self) -> bool:
         """Whether no choice was made on the rows that the figures are on."""
         return self.split != "validation"
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the model is a fine-tuned encoder, as far as is known."""
+        return self.learning is None or not self.learning.is_classic
 
     @property
     def best_baseline(self) -> BaselineFacts | None:

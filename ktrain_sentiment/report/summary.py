@@ -137,7 +137,7 @@ def training_section(learning: LearningFacts) -> Markup:
     """How it was trained."""
     speed = "" if not learning.texts_per_second else f", {learning.texts_per_second:,.0f} texts/s"
     facts: list[tuple[str, Content]] = [
-        ("encoder", element("code", learning.encoder)),
+        (learning.kind, element("code", learning.encoder)),
         ("policy", f"{learning.policy}, up to {learning.learning_rate:.2g}"),
         ("epochs", f"{len(learning.history)}, the weights of epoch {learning.best_epoch} kept"),
         ("time", wording.duration(learning.seconds) + speed),
@@ -219,12 +219,12 @@ def use_section(facts: ReportFacts) -> Markup:
         f'classifier = ktrain_sentiment.load("{folder}")\n'
         'classifier.predict(["your text"])'
     )
-    elsewhere = (
-        "# ktrain\nimport ktrain\n"
-        f'ktrain.load_predictor("{folder}").predict("your text")\n\n'
-        "# transformers, with PyTorch\nfrom transformers import pipeline\n"
-        f'pipeline("text-classification", model="{folder}")("your text")'
-    )
+    elsewhere = f'# ktrain\nimport ktrain\nktrain.load_predictor("{folder}").predict("your text")'
+    if facts.has_encoder:
+        elsewhere += (
+            "\n\n# transformers, with PyTorch\nfrom transformers import pipeline\n"
+            f'pipeline("text-classification", model="{folder}")("your text")'
+        )
     blocks = [("Command line", shell), ("Python", python), ("Without this package", elsewhere)]
     parts: list[Content] = []
     for title, text in blocks:

@@ -4,12 +4,12 @@ NBSVM (Wang and Manning 2012, https://aclanthology.org/P12-2018), a fastText-lik
 al. 2016, arXiv:1607.01759), logistic regression on word embeddings, a bidirectional GRU on
 pre-trained word vectors, and a plain GRU.
 
-    session = open_classic(splits, ClassicConfig(classic="nbsvm"), TrainConfig(), ComputeConfig())
-    fitted = fit(session, learning_rate=1e-3, checkpoints=Checkpoints(folder))
+    session = open_classic(splits, ModelConfig(model="nbsvm"), TrainConfig(), ComputeConfig())
+    fitted = fit(session, learning_rate=1e-2, checkpoints=Checkpoints(folder))
     probabilities = predict_proba(session, splits.test)
+    save_session(session, Path("predictor"), facts, validation)
 
-The session is that of `session.py`: its learning-rate search and its `fit` take it as they take a
-transformer's.
+The session is that of `session.py`, whose functions take it as they take a transformer's.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.config import ClassicConfig, ComputeConfig, TrainConfig
+from ktrain_sentiment.config import ComputeConfig, ModelConfig, TrainConfig
 from ktrain_sentiment.data import Splits
+from ktrain_sentiment.predictor.classic_graphs import name_weights
+from ktrain_sentiment.predictor.classic_saving import TrainedClassic, save_classic
+from ktrain_sentiment.predictor.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.training.backend import (
     Backend,
     Untyped,
@@ -37,7 +39,6 @@ from ktrain_sentiment.training.class_weights import class_weights
 from ktrain_sentiment.training.features import (
     ClassicPipeline,
     FeatureRows,
-    ShuffledRows,
     hushed,
     make_classic_pipeline,
 )
@@ -51,9 +52,16 @@ from ktrain_sentiment.training.word_vectors import embedding_table, read_word_ve
 GRU_DROPOUT = 0.2
 """Share of a GRU's inputs dropped in training; see `_mended_standard_gru`."""
 
+_ASKED = 32
+"""Texts of an eager call."""
+
 
 def open_classic(
-    splits: Splits, classic: ClassicConfig, config: TrainConfig, compute: ComputeConfig
+    splits: Splits,
+    classic: ModelConfig,
+    config: TrainConfig,
+    compute: ComputeConfig,
+    targets: NDArray[np.float32] | None = None,
 ) -> Session:
     """Count words and n-grams, build ktrain's model, and compile it.
 
@@ -62,22 +70,25 @@ def open_classic(
         classic: Which model, and what it sees.
         config: How to train.
         compute: Device, precision, threads.
+        targets: As in `open_session`.
 
     Raises:
         ConfigError: Settings contradict each other or the data.
         DataError: The word vectors cannot be used.
     """
     backend = open_backend(_exact(compute), config.seed)
-    pipeline, train = make_classic_pipeline(backend, splits.train, splits.labels, classic)
+    pipeline, rows = make_classic_pipeline(backend, splits.train, splits.labels, classic)
     weights = class_weights(config.class_weight, splits.train["label"], splits.labels)
     seed_everything(backend, config.seed)
-    model = _build(backend, pipeline, train, classic)
+    model = _build(backend, pipeline, rows, classic)
     _compile(backend, model, config)
-    validation = pipeline.encode(splits.validation)
+    learned = rows if targets is None else FeatureRows(rows.ids, targets)
+    train = pipeline.dataset(backend, learned, config)
+    validation = pipeline.dataset(backend, pipeline.encode(splits.validation), config)
     with scratch_folder():
         learner = _make_learner(backend, model, train, validation, config)
     build_state(backend, model, len(splits.labels))
-    return Session(backend, pipeline, model, learner, config, weights)  # type: ignore[arg-type]
+    return Session(backend, pipeline, model, learner, config, weights)
 
 
 def _exact(compute: ComputeConfig) -> ComputeConfig:
@@ -91,19 +102,19 @@ def _exact(compute: ComputeConfig) -> ComputeConfig:
 
 
 def _build(
-    backend: Backend, pipeline: ClassicPipeline, train: FeatureRows, classic: ClassicConfig
+    backend: Backend, pipeline: ClassicPipeline, train: FeatureRows, classic: ModelConfig
 ) -> Untyped:
-    if classic.classic == "bigru":
+    if classic.model == "bigru":
         return _bigru(backend, pipeline, train, classic)
     with hushed(), _wide_enough_nbsvm(backend):
         model = backend.ktrain.text.text_classifier(
-            classic.classic,
+            classic.model,
             (train.ids, train.targets),
             preproc=pipeline.preprocessor,
             multilabel=False,
             verbose=0,
         )
-    return _mended_standard_gru(model) if classic.classic == "standard_gru" else model
+    return _mended_standard_gru(model) if classic.model == "standard_gru" else model
 
 
 @contextlib.contextmanager
@@ -141,14 +152,14 @@ def _mended_standard_gru(model: Untyped) -> Untyped:
 
 
 def _bigru(
-    backend: Backend, pipeline: ClassicPipeline, train: FeatureRows, classic: ClassicConfig
+    backend: Backend, pipeline: ClassicPipeline, train: FeatureRows, classic: ModelConfig
 ) -> Untyped:
     """The network of ktrain's `bigru`, on the user's word vectors of whatever width.
 
     ktrain's own builder downloads 1.3 GB of fastText vectors unasked and takes no others; its
     network is repeated here. Can go when ktrain takes a file.
     """
-    assert classic.vectors is not None, "ClassicConfig refuses it"
+    assert classic.vectors is not None, "ModelConfig refuses it"
     words = pipeline.preprocessor.get_tokenizer().word_index
     vectors = read_word_vectors(classic.vectors, words.keys())
     table = embedding_table(vectors, words, pipeline.preprocessor.max_features)
@@ -172,30 +183,47 @@ def _compile(backend: Backend, model: Untyped, config: TrainConfig) -> None:
 
 
 def _make_learner(
-    backend: Backend,
-    model: Untyped,
-    train: FeatureRows,
-    validation: FeatureRows,
-    config: TrainConfig,
+    backend: Backend, model: Untyped, train: Untyped, validation: Untyped, config: TrainConfig
 ) -> Untyped:
-    rows = type("ShuffledDataset", (ShuffledRows, backend.ktrain.dataset.Dataset), {})
     kind = type("RestartableLearner", (ScheduleKeeper, backend.ktrain.core.GenLearner), {})
     return kind(
         model,
-        train_data=rows(backend, train, config.batch_size, config.seed),
-        val_data=rows(backend, validation, config.batch_size, config.seed),
+        train_data=train,
+        val_data=validation,
         batch_size=config.batch_size,
         eval_batch_size=config.batch_size,
     )
 
 
-def predict_proba(session: Session, frame: pd.DataFrame) -> NDArray[np.float32]:
-    """Class probabilities of the `text` column, float32 of shape (rows, classes)."""
-    classes = len(session.pipeline.labels)
-    rows = session.pipeline.encode(frame, targets=np.zeros((len(frame), classes), np.float32))
-    data = type(session.learner.val_data)(session.backend, rows, session.config.batch_size, 0)
-    output = session.model.predict(data.to_tfdataset(train=False), verbose=0)
-    return np.asarray(output, np.float32)
+def save_session(
+    session: Session,
+    folder: Path,
+    facts: TrainingFacts,
+    validation: ValidationTexts,
+    *,
+    overwrite: bool = False,
+) -> SavedPredictor:
+    """Save the trained model of a session; the arguments are those of `save_classic`.
+
+    Raises:
+        InputError: The folder exists and may not be replaced.
+    """
+    pipeline: ClassicPipeline = session.pipeline  # type: ignore[assignment]
+    trained = TrainedClassic(
+        family=pipeline.family,
+        labels=pipeline.labels,
+        index=pipeline.index(),
+        weights=name_weights(pipeline.family, session.model.get_weights()),
+        ask=lambda texts: _ask(session.model, pipeline.ids(texts)),
+        save_for_ktrain=lambda place: save_for_ktrain(session, place),
+    )
+    return save_classic(trained, folder, facts, validation, overwrite=overwrite)
+
+
+def _ask(model: Untyped, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Probabilities from eager calls, which no rewriting of graphs to bfloat16 reaches."""
+    parts = [ids[first : first + _ASKED] for first in range(0, len(ids), _ASKED)]
+    return np.concatenate([np.asarray(model(part, training=False), np.float32) for part in parts])
 
 
 def save_for_ktrain(session: Session, folder: Path) -> None:

@@ -17,8 +17,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.config import ClassicConfig
+from ktrain_sentiment.config import ModelConfig, TrainConfig
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.predictor.classic_graphs import READS_PADDING
+from ktrain_sentiment.predictor.features import FeatureIndex, make_index
 from ktrain_sentiment.training import batches
 from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
 from ktrain_sentiment.training.dataset import one_hot
@@ -43,10 +45,12 @@ class ClassicPipeline:
     """ktrain's preprocessor, which knows the words, n-grams and labels of the training rows.
 
     Attributes:
+        family: The model that reads them, by ktrain's name.
         preprocessor: A `StandardTextPreprocessor`, ready to be saved in a predictor.
         labels: The classes, in the order of the model's outputs.
     """
 
+    family: str
     preprocessor: Untyped
     labels: tuple[str, ...]
 
@@ -56,9 +60,36 @@ class ClassicPipeline:
         """Feature ids of the `text` column; targets are one-hot `label`s unless given."""
         if targets is None:
             targets = one_hot(class_indices(frame["label"], self.labels), len(self.labels))
+        return FeatureRows(self.ids(frame["text"].tolist()), targets)
+
+    def ids(self, texts: Sequence[str]) -> NDArray[np.int32]:
+        """Feature ids as ktrain makes them, shape (texts, features)."""
         with hushed():
-            ids, _ = self.preprocessor.preprocess_test(frame["text"].tolist(), verbose=0)
-        return FeatureRows(np.asarray(ids, np.int32), targets)
+            ids, _ = self.preprocessor.preprocess_test(list(texts), verbose=0)
+        return np.asarray(ids, np.int32)
+
+    def index(self) -> FeatureIndex:
+        """The words and n-grams as plain data."""
+        known = self.preprocessor
+        return make_index(
+            known.tok.word_index,
+            known.tok_dct,
+            known.tok.num_words,
+            known.maxlen,
+            padded=self.family in READS_PADDING,
+            segmented=known.is_nospace_lang(),
+        )
+
+    def dataset(self, backend: Backend, rows: FeatureRows, config: TrainConfig) -> Untyped:
+        """The rows as ktrain's Learner wants them."""
+        kind = type("ShuffledDataset", (ShuffledRows, backend.ktrain.dataset.Dataset), {})
+        return kind(
+            backend, rows, config.batch_size, config.seed, stratified=config.stratified_batches
+        )
+
+    def probabilities(self, output: Untyped) -> NDArray[np.float32]:
+        """What the model's `predict` gave: these models end in a softmax."""
+        return np.asarray(output, np.float32)
 
 
 class ShuffledRows:
@@ -68,12 +99,21 @@ class ShuffledRows:
     from `start_at(epoch, step)` on; for evaluation it keeps the rows' own order.
     """
 
-    def __init__(self, backend: Backend, rows: FeatureRows, batch_size: int, seed: int) -> None:
-        """Keep the rows; nothing is copied."""
+    def __init__(
+        self,
+        backend: Backend,
+        rows: FeatureRows,
+        batch_size: int,
+        seed: int,
+        *,
+        stratified: bool = False,
+    ) -> None:
+        """Keep the rows; nothing is copied. The arguments are those of `BucketedRows`."""
         self.backend = backend
         self.rows = rows
         self.batch_size = batch_size
         self.seed = seed
+        self.stratified = stratified
         self.start = (0, 0)
 
     def start_at(self, epoch: int, step: int) -> None:
@@ -96,6 +136,10 @@ class ShuffledRows:
         """Targets, float32 of shape (rows, classes)."""
         return self.rows.targets
 
+    def in_stored_order(self, results: NDArray[Any]) -> NDArray[Any]:
+        """Results of an evaluation, which keeps the rows' own order."""
+        return results
+
     def to_tfdataset(self, train: bool = True) -> Untyped:
         """The stream of batches for `fit` (train) or for `predict` and `evaluate`."""
         tf = self.backend.tf
@@ -107,12 +151,19 @@ class ShuffledRows:
         stream = tf.data.Dataset.from_generator(source, output_signature=signature)
         return without_autotune(tf, stream.prefetch(4))
 
+    def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        """The rows of each batch of one epoch of training."""
+        generator = batches.epoch_generator(self.seed, epoch)
+        lengths = np.zeros(self.nsamples(), np.int64)
+        if self.stratified:
+            classes = self.rows.targets.argmax(axis=1)
+            return batches.stratified_batches(lengths, classes, self.batch_size, generator)
+        return batches.training_batches(lengths, self.batch_size, generator)
+
     def _training_stream(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
         epoch, step = self.start
         while True:
-            order = batches.epoch_generator(self.seed, epoch).permutation(self.nsamples())
-            for first in range(step * self.batch_size, len(order), self.batch_size):
-                chosen = order[first : first + self.batch_size]
+            for chosen in self.epoch_batches(epoch)[step:]:
                 yield self.rows.ids[chosen], self.rows.targets[chosen]
             epoch, step = epoch + 1, 0
 
@@ -123,21 +174,20 @@ class ShuffledRows:
 
 
 def make_classic_pipeline(
-    backend: Backend, train: pd.DataFrame, labels: Sequence[str], classic: ClassicConfig
+    backend: Backend, train: pd.DataFrame, labels: Sequence[str], config: ModelConfig
 ) -> tuple[ClassicPipeline, FeatureRows]:
     """Fit ktrain's preprocessor on the training rows, and encode them.
 
-    Rows are as wide as the longest training text, at most `classic.features`: ktrain pads every
+    Rows are as wide as the longest training text, at most `config.features`: ktrain pads every
     row to the limit, though most texts are far below it.
     """
-    ngrams = classic.ngrams or (3 if classic.classic == "nbsvm" else 1)
     try:
-        preprocessor, ids, targets = _fit_preprocessor(backend, train, classic, ngrams)
+        preprocessor, ids, targets = _fit_preprocessor(backend, train, config, config.longest_ngram)
     except ValueError as error:
         # ktrain takes the maximum of all n-grams, also where every text is a single word.
         if "zero-size array" not in str(error):
             raise
-        preprocessor, ids, targets = _fit_preprocessor(backend, train, classic, 1)
+        preprocessor, ids, targets = _fit_preprocessor(backend, train, config, 1)
     if tuple(preprocessor.get_classes()) != tuple(labels):
         raise ConfigError(f"ktrain sees the classes {preprocessor.get_classes()}, not {labels}")
     used = np.flatnonzero(ids.any(axis=0))
@@ -146,15 +196,15 @@ def make_classic_pipeline(
     preprocessor.maxlen = ids.shape[1] - int(used[0])
     kept = np.asarray(ids[:, used[0] :], np.int32)
     rows = FeatureRows(kept, np.asarray(targets, np.float32))
-    return ClassicPipeline(preprocessor, tuple(labels)), rows
+    return ClassicPipeline(config.model, preprocessor, tuple(labels)), rows
 
 
 def _fit_preprocessor(
-    backend: Backend, train: pd.DataFrame, classic: ClassicConfig, ngrams: int
+    backend: Backend, train: pd.DataFrame, config: ModelConfig, ngrams: int
 ) -> tuple[Untyped, NDArray[Any], NDArray[Any]]:
     """A fitted preprocessor of ktrain, and the training rows' ids and one-hot labels."""
     preprocessor = backend.ktrain.text.preprocessor.StandardTextPreprocessor(
-        maxlen=classic.features, max_features=classic.words, lang=None, ngram_range=ngrams
+        maxlen=config.features, max_features=config.words, lang=None, ngram_range=ngrams
     )
     texts, labels = train["text"].tolist(), train["label"].tolist()
     with hushed():

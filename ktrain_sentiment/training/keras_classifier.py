@@ -78,6 +78,11 @@ def load_keras(folder: Path) -> KerasClassifier:
         MissingExtraError: TensorFlow is not installed.
     """
     manifest = read_manifest(folder)
+    if manifest.is_classic:
+        raise PredictorError(
+            f"{folder} holds ktrain's own {manifest.family}, whose Keras model only ktrain itself "
+            "opens, with the pickle beside it: choose another engine"
+        )
     place = PredictorFolder(folder)
     names = (place.config, place.tokenizer, place.torch_weights)
     check_files(place, manifest.files, [path.name for path in names])

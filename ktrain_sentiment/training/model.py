@@ -13,10 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.encoders.positions import check_maxlen
 from ktrain_sentiment.errors import ConfigError, EncoderError
+from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.training.backend import Backend, Untyped
-from ktrain_sentiment.training.dataset import EncodedRows, one_hot
+from ktrain_sentiment.training.dataset import EncodedRows, ktrain_dataset, one_hot
 from ktrain_sentiment.training.kernels import accelerate
 from ktrain_sentiment.training.tokens import tokenise
 
@@ -50,6 +52,17 @@ class TextPipeline:
             targets = one_hot(class_indices(frame["label"], self.labels), len(self.labels))
         tokens = tokenise(frame["text"].tolist(), self.tokenizer, self.maxlen)
         return EncodedRows(tokens, targets, self.pad_id, self.maxlen)
+
+    def dataset(self, backend: Backend, rows: EncodedRows, config: TrainConfig) -> Untyped:
+        """The rows as ktrain's Learner wants them."""
+        return ktrain_dataset(
+            backend, rows, config.batch_size, config.seed, stratified=config.stratified_batches
+        )
+
+    def probabilities(self, output: Untyped) -> NDArray[np.float32]:
+        """Class probabilities of what the model's `predict` gave, shape (rows, classes)."""
+        logits = np.asarray(getattr(output, "logits", output), np.float64)
+        return softmax(logits).astype(np.float32)
 
 
 def class_indices(labels: pd.Series, known: Sequence[str]) -> NDArray[np.int64]:

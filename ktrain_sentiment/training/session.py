@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
 from ktrain_sentiment.data import Splits
-from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.training.averaging import WeightAverage
 from ktrain_sentiment.training.backend import (
     Backend,
@@ -31,14 +30,13 @@ from ktrain_sentiment.training.backend import (
 from ktrain_sentiment.training.callbacks import BestEpoch, Progress, StopOnNan, as_callback
 from ktrain_sentiment.training.checkpoints import Checkpointer, Checkpoints, Position
 from ktrain_sentiment.training.class_weights import class_weights
-from ktrain_sentiment.training.dataset import ktrain_dataset
 from ktrain_sentiment.training.finder import (
     LearningRateCurve,
     SearchBounds,
     scratch_folder,
     search,
 )
-from ktrain_sentiment.training.model import TextPipeline, make_classifier, make_pipeline
+from ktrain_sentiment.training.model import make_classifier, make_pipeline
 from ktrain_sentiment.training.optimizers import configured_adam
 from ktrain_sentiment.training.policies import (
     Schedule,
@@ -49,13 +47,39 @@ from ktrain_sentiment.training.policies import (
 from ktrain_sentiment.training.state import build_state
 
 
+class Pipeline(Protocol):
+    """What stands before and after a model."""
+
+    @property
+    def preprocessor(self) -> Untyped:
+        """ktrain's, ready to be saved in a predictor."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the model's outputs."""
+        ...
+
+    def encode(self, frame: pd.DataFrame, targets: NDArray[np.float32] | None = None) -> Any:  # noqa: ANN401
+        """The rows' `text` as ids, and their targets: one-hot `label`s unless given."""
+        ...
+
+    def dataset(self, backend: Backend, rows: Any, config: TrainConfig) -> Untyped:  # noqa: ANN401
+        """Encoded rows as ktrain's Learner wants them, with `in_stored_order` for results."""
+        ...
+
+    def probabilities(self, output: Untyped) -> NDArray[np.float32]:
+        """Class probabilities of what the model's `predict` gave, shape (rows, classes)."""
+        ...
+
+
 @dataclass(frozen=True)
 class Session:
     """A model that is ready to train, and the rows to train it on.
 
     Attributes:
         backend: The opened frameworks.
-        pipeline: ktrain's preprocessor and the tokenizer.
+        pipeline: Turns texts into what the model reads, and its outputs into probabilities.
         model: The compiled Keras classifier.
         learner: ktrain's Learner over model and data sets.
         config: How to train.
@@ -63,7 +87,7 @@ class Session:
     """
 
     backend: Backend
-    pipeline: TextPipeline
+    pipeline: Pipeline
     model: Untyped
     learner: Untyped
     config: TrainConfig
@@ -121,16 +145,8 @@ def open_session(
     seed_everything(backend, config.seed)
     optimizer = configured_adam(backend.tf, config)
     model = make_classifier(backend, pipeline, optimizer, config.freeze, fast=compute.accelerate)
-    train = ktrain_dataset(
-        backend,
-        pipeline.encode(splits.train, targets),
-        config.batch_size,
-        config.seed,
-        stratified=config.stratified_batches,
-    )
-    validation = ktrain_dataset(
-        backend, pipeline.encode(splits.validation), config.batch_size, config.seed
-    )
+    train = pipeline.dataset(backend, pipeline.encode(splits.train, targets), config)
+    validation = pipeline.dataset(backend, pipeline.encode(splits.validation), config)
     with scratch_folder():
         learner = make_learner(backend, model, train, validation, config.batch_size)
     build_state(backend, model, len(splits.labels))
@@ -226,10 +242,8 @@ def _steps_taken(model: Untyped) -> int:
 
 def predict_proba(session: Session, frame: pd.DataFrame) -> NDArray[np.float32]:
     """Class probabilities of the `text` column, float32 of shape (rows, classes)."""
-    rows = session.pipeline.encode(
-        frame, targets=np.zeros((len(frame), len(session.pipeline.labels)), np.float32)
-    )
-    data = ktrain_dataset(session.backend, rows, session.config.batch_size, session.config.seed)
+    pipeline = session.pipeline
+    rows = pipeline.encode(frame, np.zeros((len(frame), len(pipeline.labels)), np.float32))
+    data = pipeline.dataset(session.backend, rows, session.config)
     output = session.model.predict(data.to_tfdataset(train=False), verbose=0)
-    logits = np.asarray(getattr(output, "logits", output), np.float64)
-    return data.in_stored_order(softmax(logits).astype(np.float32))  # type: ignore[no-any-return]
+    return data.in_stored_order(pipeline.probabilities(output))  # type: ignore[no-any-return]

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.config import CompareConfig, OutputConfig, TrainingSettings
-from ktrain_sentiment.config.comparing import BASELINES, CLASSICS
+from ktrain_sentiment.config import CLASSICS, CompareConfig, OutputConfig, TrainingSettings
+from ktrain_sentiment.config.comparing import BASELINES
 from ktrain_sentiment.data import Splits, read_labelled, split
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import DataError
@@ -87,7 +87,7 @@ def compare_models(settings: TrainingSettings, comparing: CompareConfig) -> Comp
         log.info("%s", note)
     if not len(splits.test):
         raise DataError("a comparison needs test rows: leave --test 0 out")
-    check_models(comparing, splits.labels)
+    check_models(settings, comparing, splits.labels)
     for encoder in {_encoder_of(model, settings) for model in comparing.models} - {None}:
         resolve(str(encoder))
     _begin(folder, settings, comparing)
@@ -125,12 +125,23 @@ def _job(
     splits: Splits,
     folder: Path,
 ) -> Job:
-    own = settings
+    run = folder / "models" / _slug(model)
+    output = replace(settings.output, run=run, overwrite=True, resume=False)
+    own = replace(settings, output=output)
     encoder = _encoder_of(model, settings)
     if encoder is not None:
-        run = folder / "models" / _slug(model)
-        output = replace(settings.output, run=run, overwrite=True, resume=False)
-        own = replace(settings, text=replace(settings.text, encoder=encoder), output=output)
+        own = replace(own, text=replace(settings.text, encoder=encoder))
+    if model in CLASSICS:
+        own = replace(
+            own,
+            model=replace(settings.model, model=model),
+            training=replace(
+                settings.training,
+                freeze="none",
+                epochs=comparing.classic_epochs,
+                learning_rate=comparing.classic_rate,
+            ),
+        )
     return Job(model, own, comparing, splits)
 
 

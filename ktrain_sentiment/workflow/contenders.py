@@ -6,7 +6,6 @@ in a process of its own, so that memory is that model's and frameworks do not me
 
 from __future__ import annotations
 
-import logging
 import math
 import pickle
 import resource
@@ -22,8 +21,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.config import ClassicConfig, CompareConfig, TrainingSettings
-from ktrain_sentiment.config.comparing import BASELINES, CLASSICS
+from ktrain_sentiment.config import CLASSICS, CompareConfig, TrainingSettings
+from ktrain_sentiment.config.comparing import BASELINES
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import ConfigError
@@ -32,29 +31,18 @@ from ktrain_sentiment.evaluation.costs import Costs
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.embedding import open_encoder_embedder
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.training import classics
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.model import class_indices
 from ktrain_sentiment.training.probe import fit_probe
-from ktrain_sentiment.training.session import Session, fit, open_session, predict_proba
-from ktrain_sentiment.workflow.searching import run_search
+from ktrain_sentiment.training.session import fit, predict_proba
+from ktrain_sentiment.workflow.kinds import kind_of
 from ktrain_sentiment.workflow.training import train
-
-log = logging.getLogger(__name__)
 
 Table = NDArray[Any]
 Predict = Callable[[Sequence[str]], Table]
 
 FEW_RATE = 5e-5
-"""Learning rate where a search has too few rows to go by (Devlin et al. 2019, appendix A.3)."""
-USUAL_RATES = {
-    "nbsvm": 1e-2,
-    "logreg": 1e-2,
-    "fasttext": 5e-3,
-    "bigru": 1e-3,
-    "standard_gru": 1e-3,
-}
-"""Rates of ktrain's own classifiers where the search cannot tell; see benchmarks/LOG.md."""
+"""Of encoders, where a search has too few rows to go by (Devlin et al. 2019, appendix A.3)."""
 FEW_STEPS = 100
 """Fewest steps of a training on few rows."""
 TIMED_TEXTS, TIMED_CALLS = 256, 20
@@ -81,7 +69,7 @@ class Job:
 
     Attributes:
         model: One of `CompareConfig.models`.
-        settings: Encoder, policy, compute; the run of a fine-tuned encoder.
+        settings: What is trained and how, and the run of what leaves one.
         comparing: What is compared.
         splits: The rows; `train` may be a few of them.
         few: Whether `train` is a few examples a class.
@@ -109,13 +97,20 @@ class Answers:
     learning_rate: float | None
 
 
-def check_models(comparing: CompareConfig, labels: Sequence[str]) -> None:
+def check_models(
+    settings: TrainingSettings, comparing: CompareConfig, labels: Sequence[str]
+) -> None:
     """Refuse what cannot be compared on this data, before anything is trained.
 
     Raises:
-        ConfigError: VADER, and the labels are not negative and positive.
-        EncoderError: An encoder is unknown.
+        ConfigError: VADER, and the labels are not negative and positive; bigru without vectors; a
+            single model.
     """
+    if settings.model.is_classic:
+        raise ConfigError(f"--model {settings.model.model}: name what is compared with --models")
+    for classic in CLASSICS:
+        if classic in comparing.models:
+            replace(settings.model, model=classic)
     if "vader" in comparing.models and polar_columns(labels) is None:
         raise ConfigError(
             f"vader knows negative, positive and neutral, not {', '.join(labels)}: leave it out "
@@ -180,9 +175,7 @@ def _train(job: Job) -> Contender:
         return _baseline(job)
     if job.model == "probe":
         return _probe(job)
-    if job.model in CLASSICS:
-        return _classic(job)
-    return _few_examples(job) if job.few else _fine_tuned(job)
+    return _few_examples(job) if job.few else _whole_run(job)
 
 
 def _train_classes(splits: Splits) -> NDArray[np.int64]:
@@ -226,81 +219,28 @@ def _probe(job: Job) -> Contender:
     )
 
 
-def _classic(job: Job) -> Contender:
-    comparing, settings = job.comparing, job.settings
-    config = ClassicConfig(
-        classic=job.model,  # type: ignore[arg-type]
-        vectors=Path(comparing.vectors) if comparing.vectors else None,
-    )
-    training = replace(
-        settings.training, epochs=_epochs(job, comparing.classic_epochs), keep_best=_keep(job)
-    )
-    session = classics.open_classic(job.splits, config, training, settings.compute)
-    rate = comparing.classic_rate or _found_rate(session, job, USUAL_RATES[job.model])
-    _fit(session, rate)
-    with tempfile.TemporaryDirectory() as place:
-        classics.save_for_ktrain(session, Path(place))
-        size = sum(path.stat().st_size for path in Path(place).iterdir())
-    return Contender(
-        lambda texts: classics.predict_proba(session, pd.DataFrame({"text": list(texts)})),
-        size,
-        rate,
-    )
-
-
 def _few_examples(job: Job) -> Contender:
-    """Fine-tune on a few rows: a fixed rate, enough steps, and no choice on validation rows."""
-    settings = job.settings
-    training = replace(
-        settings.training,
-        epochs=_epochs(job, settings.training.epochs),
-        keep_best="last",
-        early_stopping=None,
-    )
-    session = open_session(
-        resolve(settings.text.encoder), job.splits, settings.text, training, settings.compute
-    )
-    rate = settings.training.learning_rate or FEW_RATE
-    _fit(session, rate)
+    """Train on a few rows: a fixed rate, enough steps, and no choice on validation rows."""
+    kind, given = kind_of(job.settings), job.settings.training
+    steps = math.ceil(len(job.splits.train) / given.batch_size)
+    epochs = max(given.epochs, math.ceil(FEW_STEPS / steps))
+    training = replace(given, epochs=epochs, keep_best="last", early_stopping=None)
+    session = kind.open(job.splits, training, None)
+    rate = given.learning_rate or kind.usual_rate or FEW_RATE
+    with tempfile.TemporaryDirectory() as place:
+        fit(session, rate, Checkpoints(Path(place)), quiet=True)
     return Contender(
         lambda texts: predict_proba(session, pd.DataFrame({"text": list(texts)})),
         learning_rate=rate,
     )
 
 
-def _fine_tuned(job: Job) -> Contender:
-    """A whole run, with its report and its predictor; asked through the predictor's engine."""
+def _whole_run(job: Job) -> Contender:
+    """A run with its report and its predictor; asked through the predictor's engine."""
     result = train(job.settings, reuse=True, quiet=True)
     place = PredictorFolder(result.folder.predictor)
     classifier = load(place.path)
     graph = place.onnx_int8 if classifier.engine == "int8" else place.onnx
-    size = graph.stat().st_size + place.tokenizer.stat().st_size
+    index = place.features if place.features.is_file() else place.tokenizer
+    size = graph.stat().st_size + index.stat().st_size
     return Contender(classifier.predict_proba, size, float(result.figures["learning_rate"]))
-
-
-def _epochs(job: Job, usual: int) -> int:
-    """The usual number, or as many as give a training on few rows enough steps."""
-    if not job.few:
-        return usual
-    steps = math.ceil(len(job.splits.train) / job.settings.training.batch_size)
-    return max(usual, math.ceil(FEW_STEPS / steps))
-
-
-def _keep(job: Job) -> Any:  # noqa: ANN401 - one of the choices of keep_best
-    return "last" if job.few else job.settings.training.keep_best
-
-
-def _found_rate(session: Session, job: Job, usual: float) -> float:
-    """Search a rate; the usual one where the rows do not suffice or the curve says nothing."""
-    if job.few:
-        return usual
-    reading = run_search(session, job.settings.search, quiet=True).reading
-    if reading.chosen is None:
-        log.warning("%s: %s; took the usual %g", job.model, reading.problem, usual)
-        return usual
-    return reading.chosen.learning_rate
-
-
-def _fit(session: Session, rate: float) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        fit(session, rate, Checkpoints(Path(place)), quiet=True)

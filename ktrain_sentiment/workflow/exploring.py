@@ -13,8 +13,7 @@ from typing import Any
 
 from ktrain_sentiment.config import ExploreConfig, TrainingSettings
 from ktrain_sentiment.data import Splits, read_labelled, split
-from ktrain_sentiment.encoders import resolve
-from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.errors import ConfigError, InputError
 from ktrain_sentiment.files import write_json
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.overlay import (
@@ -27,7 +26,8 @@ from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.settings import from_flat
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.finder import LearningRateCurve
-from ktrain_sentiment.training.session import fit, open_session
+from ktrain_sentiment.training.session import fit
+from ktrain_sentiment.workflow.kinds import kind_of, name_of
 from ktrain_sentiment.workflow.searching import (
     explain_choice,
     run_search,
@@ -101,10 +101,9 @@ def explore(
     curves = {}
     for name, variant in variants(settings, exploring.vary):
         log.info("%s", name)
-        session = open_session(
-            resolve(variant.text.encoder), splits, variant.text, variant.training, variant.compute
-        )
-        curves[name] = run_search(session, variant.search, quiet=quiet)
+        kind = kind_of(variant)
+        session = kind.open(splits, variant.training, None)
+        curves[name] = run_search(session, kind.search, quiet=quiet)
     trials: tuple[Trial, ...] = ()
     if exploring.verify:
         trials = verify(settings, exploring, splits, next(iter(curves.values())))
@@ -117,16 +116,20 @@ def variants(settings: TrainingSettings, vary: str) -> Iterator[tuple[str, Train
     Args:
         settings: The settings as given.
         vary: `name=value,value`, or empty.
+
+    Raises:
+        ConfigError: The setting has no such value, or changes nothing about this model.
     """
     name, _, values = vary.partition("=")
     key = name.replace("-", "_")
     if not vary:
-        yield settings.text.encoder, settings
+        yield name_of(settings), settings
         return
+    if settings.model.is_classic and key in ("encoder", "maxlen"):
+        raise ConfigError(f"--vary {vary}: {name} means nothing to {settings.model.model}")
     flat = settings_alone(settings)
     for value in values.split(","):
-        typed = value if isinstance(flat[key], str) else type(flat[key])(value)
-        yield f"{name} {value}", from_flat(TrainingSettings, {**flat, key: typed}, "--vary")
+        yield f"{name} {value}", from_flat(TrainingSettings, {**flat, key: value}, "--vary")
 
 
 def verify(
@@ -140,9 +143,7 @@ def verify(
     trials = []
     for origin, rate in candidates(curve):
         log.info("training shortly at %.1e (%s)", rate, origin)
-        session = open_session(
-            resolve(settings.text.encoder), small, settings.text, training, settings.compute
-        )
+        session = kind_of(settings).open(small, training, None)
         with tempfile.TemporaryDirectory() as scratch:
             fitted = fit(session, rate, Checkpoints(Path(scratch)), checkpoint_every=10**9)
         best = fitted.history.to_dict("records")[fitted.best_epoch - 1]

@@ -12,6 +12,7 @@ from ktrain_sentiment.errors import ConfigError, PredictorError
 from ktrain_sentiment.inference.scoring.formats import input_format
 from ktrain_sentiment.inference.scoring.openers import open_file
 from ktrain_sentiment.inference.scoring.sources import ReadOptions
+from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.predictor.reexport import export_again
 from ktrain_sentiment.predictor.saving import (
     SavedPredictor,
@@ -43,8 +44,14 @@ def export_own(
 
     Raises:
         PredictorError: The folder is damaged.
-        ConfigError: There are no texts to compare on.
+        ConfigError: There are no texts to compare on, or it is one of ktrain's own classifiers.
     """
+    manifest = read_manifest(folder)
+    if manifest.is_classic:
+        raise ConfigError(
+            f"{folder} holds ktrain's own {manifest.family}, whose one engine is written when it "
+            "is trained: there is nothing to export again; --check compares its files"
+        )
     place = texts or _texts_of_run(folder)
     model = load_keras_model(folder)
     labels = tuple(model.config.id2label[index] for index in range(model.config.num_labels))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,8 @@ from ktrain_sentiment.evaluation.temperature import apply_temperature, fit_tempe
 from ktrain_sentiment.files import write_table
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.session import fit, open_session, predict_proba
+from ktrain_sentiment.training.session import fit, predict_proba
+from ktrain_sentiment.workflow.kinds import Kind
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +29,13 @@ class FoldPlan:
     """What all folds have in common.
 
     Attributes:
-        encoder: The verified encoder folder.
+        kind: What is trained.
         learning_rate: The maximum learning rate, the same for every fold.
         epochs: Passes over each fold's training rows.
         quiet: Show no progress.
     """
 
-    encoder: Path
+    kind: Kind
     learning_rate: float
     epochs: int
     quiet: bool = False
@@ -83,7 +83,7 @@ def _fold(
         return pd.read_parquet(path)
     log.info("fold %d of %d", number, settings.division.folds)
     config = replace(settings.training, epochs=plan.epochs, keep_best="last", early_stopping=None)
-    session = open_session(plan.encoder, splits, settings.text, config, settings.compute)
+    session = plan.kind.open(splits, config, None)
     fit(
         session,
         plan.learning_rate,

@@ -13,7 +13,6 @@ import pandas as pd
 from tqdm import tqdm
 
 from ktrain_sentiment.config import SearchConfig
-from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.files import write_json, write_table
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.runs import RunFolder
@@ -24,7 +23,15 @@ log = logging.getLogger(__name__)
 
 
 def run_search(session: Session, config: SearchConfig, *, quiet: bool = False) -> LearningRateCurve:
-    """Search with a progress bar on standard error."""
+    """Search with a progress bar on standard error.
+
+    Args:
+        session: What to train on for some steps.
+        config: How to search, from where to where included.
+        quiet: Show no progress.
+    """
+    assert config.search_start is not None
+    assert config.search_end is not None
     bounds = SearchBounds(
         config.search_start,
         config.search_end,
@@ -87,16 +94,10 @@ def draw_search(curve: LearningRateCurve) -> Any:  # noqa: ANN401 - matplotlib p
     )
 
 
-def read_found_rate(path: Path) -> float:
-    """The learning rate that an earlier search chose.
-
-    Raises:
-        ConfigError: That search could not choose one.
-    """
+def read_found_rate(path: Path) -> tuple[float | None, str]:
+    """The learning rate that a search chose, or None and why it could not choose one."""
     found = json.loads(path.read_text(encoding="utf-8"))
-    if found["chosen"] is None:
-        raise ConfigError(f"{path}: no learning rate was found: {found['problem']}")
-    return float(found["chosen"])
+    return found["chosen"], found["problem"]
 
 
 def explain_choice(figures: dict[str, Any]) -> str:

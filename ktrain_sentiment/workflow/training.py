@@ -17,18 +17,11 @@ import pandas as pd
 
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import SPLIT_NAMES, LabelledTexts, Splits, read_labelled, split
-from ktrain_sentiment.encoders import resolve
-from ktrain_sentiment.encoders.positions import check_maxlen
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.files import refuse_existing, write_json, write_table, write_text
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.predictor.manifest import update_predictor
-from ktrain_sentiment.predictor.saving import (
-    SavedPredictor,
-    TrainingFacts,
-    ValidationTexts,
-    save_predictor,
-)
+from ktrain_sentiment.predictor.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import write_report
@@ -38,8 +31,7 @@ from ktrain_sentiment.settings import from_flat, read_settings, to_flat, to_yaml
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.model import class_indices
-from ktrain_sentiment.training.session import Fitted, Session, fit, open_session
-from ktrain_sentiment.training.tracing import tracer
+from ktrain_sentiment.training.session import Fitted, Session, fit
 from ktrain_sentiment.workflow.distilling import open_teacher
 from ktrain_sentiment.workflow.folding import (
     FoldPlan,
@@ -47,6 +39,7 @@ from ktrain_sentiment.workflow.folding import (
     cross_validation_figures,
 )
 from ktrain_sentiment.workflow.judging import Judged, judge
+from ktrain_sentiment.workflow.kinds import Kind, kind_of, name_of
 from ktrain_sentiment.workflow.searching import (
     explain_choice,
     read_found_rate,
@@ -80,7 +73,7 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
     """Train, judge and save a classifier as configured.
 
     Args:
-        settings: Data, encoder, policy, output.
+        settings: Data, model, policy, output.
         reuse: Take a finished run with the same settings as the result.
         quiet: Show no progress.
 
@@ -97,19 +90,12 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
     texts = read_labelled(settings.source)
     splits = split(texts, settings.division)
     _say(texts, splits)
-    encoder = resolve(settings.text.encoder)
-    check_maxlen(encoder, settings.text.maxlen)
+    kind = kind_of(settings)
     teacher = open_teacher(settings.training, splits)
     _begin(folder, settings, splits)
-    session = open_session(
-        encoder,
-        splits,
-        settings.text,
-        settings.training,
-        settings.compute,
-        None if teacher is None else teacher.targets(splits.train),
-    )
-    rate = _learning_rate(session, settings, folder, quiet=quiet)
+    targets = None if teacher is None else teacher.targets(splits.train)
+    session = kind.open(splits, settings.training, targets)
+    rate = _learning_rate(session, kind, settings, folder, quiet=quiet)
     fitted = fit(
         session,
         rate,
@@ -123,12 +109,12 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
     judged = judge(session, splits)
     _save_judgement(judged, folder)
     figures = _figures(settings, splits, session, fitted, judged, rate)
-    saved = _save_predictor(session, settings, splits, judged, folder, figures)
+    saved = _save_predictor(session, kind, splits, judged, folder, figures)
     if teacher is not None:
         said = judged.predictions[judged.headline]
         figures["teacher"] = teacher.figures(said, said["predicted"])
     if settings.division.folds:
-        plan = FoldPlan(encoder, rate, len(fitted.history), quiet)
+        plan = FoldPlan(kind, rate, len(fitted.history), quiet)
         found = cross_validate(texts, settings, plan, folder)
         figures["cross_validation"] = cross_validation_figures(found)
     figures["engines"] = {engine.engine: engine.to_json() for engine in saved.engines}
@@ -217,21 +203,24 @@ def _begin(folder: RunFolder, settings: TrainingSettings, splits: Splits) -> Non
 
 
 def _learning_rate(
-    session: Session, settings: TrainingSettings, folder: RunFolder, *, quiet: bool
+    session: Session, kind: Kind, settings: TrainingSettings, folder: RunFolder, *, quiet: bool
 ) -> float:
     if settings.training.learning_rate is not None:
         return settings.training.learning_rate
-    if settings.output.resume and folder.lr_find("json").is_file():
-        return read_found_rate(folder.lr_find("json"))
-    curve = run_search(session, settings.search, quiet=quiet)
-    save_search(curve, folder)
-    log.info("%s", explain_choice(search_figures(curve)))
-    if curve.reading.chosen is None:
+    if not (settings.output.resume and folder.lr_find("json").is_file()):
+        curve = run_search(session, kind.search, quiet=quiet)
+        save_search(curve, folder)
+        log.info("%s", explain_choice(search_figures(curve)))
+    rate, problem = read_found_rate(folder.lr_find("json"))
+    if rate is not None:
+        return rate
+    if kind.usual_rate is None:
         raise ConfigError(
-            f"no learning rate could be found: {curve.reading.problem}; "
-            "or give one with --learning-rate (often 5e-5)"
+            f"no learning rate could be found: {problem}; or give one with --learning-rate (often "
+            "5e-5)"
         )
-    return curve.reading.chosen.learning_rate
+    log.warning("%s: no rate found, taking the usual %g", kind.name, kind.usual_rate)
+    return kind.usual_rate
 
 
 def _save_history(fitted: Fitted, folder: RunFolder) -> None:
@@ -272,7 +261,8 @@ def _figures(
             "rows": splits.sizes(),
             "labels": list(splits.labels),
         },
-        "encoder": settings.text.encoder,
+        "model": settings.model.model,
+        "encoder": name_of(settings),
         "policy": settings.training.policy,
         "learning_rate": rate,
         "best_epoch": fitted.best_epoch,
@@ -287,14 +277,14 @@ def _figures(
 
 def _save_predictor(
     session: Session,
-    settings: TrainingSettings,
+    kind: Kind,
     splits: Splits,
     judged: Judged,
     folder: RunFolder,
     figures: Mapping[str, Any],
 ) -> SavedPredictor:
     facts = TrainingFacts(
-        encoder=settings.text.encoder,
+        encoder=kind.name,
         data_fingerprint=splits.fingerprint,
         metrics={name: figures[name] for name in ("headline", judged.headline, "learning_rate")},
         temperature=judged.temperature,
@@ -304,15 +294,7 @@ def _save_predictor(
         texts=splits.validation["text"].tolist(),
         targets=class_indices(splits.validation["label"], splits.labels),
     )
-    return save_predictor(
-        session.model,
-        session.pipeline.preprocessor,
-        folder.predictor,
-        facts,
-        validation,
-        trace=tracer(session.model),
-        overwrite=True,
-    )
+    return kind.save(session, folder.predictor, facts, validation)
 
 
 def _report(folder: RunFolder, judged: Judged) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 import ktrain_sentiment
 from ktrain_sentiment.inference.classifier import TextClassifier
+from support.classics import save_counted
 from support.predictors import build_predictor
 
 
@@ -19,3 +20,9 @@ def predictor(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path
 def classifier(predictor: Path) -> TextClassifier:
     """That predictor, opened."""
     return ktrain_sentiment.load(predictor)
+
+
+@pytest.fixture(scope="session")
+def classic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one of ktrain's own classifiers. Do not write to it."""
+    return save_counted(tmp_path_factory.mktemp("classics") / "predictor").folder.path

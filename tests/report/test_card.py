@@ -43,6 +43,19 @@ def test_a_local_encoder_is_not_named_as_a_model_of_the_hub(facts):
     assert card_header(local)["license"] == "other"
 
 
+def test_a_classifier_of_ktrains_own_promises_no_encoder(facts):
+    learning = dataclasses.replace(facts.learning, encoder="nbsvm", is_classic=True)
+    settings = {**facts.settings, "features": 2000}
+    card = model_card(dataclasses.replace(facts, learning=learning, settings=settings))
+    header = yaml.safe_load(card.split("---\n")[1])
+    assert header["library_name"] == "keras"
+    assert "base_model" not in header
+    assert "from transformers" not in card
+    assert "tokens" not in card
+    assert "with more than 2,000 words and sequences of words, it reads the last ones" in card
+    assert "Model: ktrain's own `nbsvm`, policy" in card
+
+
 def test_data_of_the_hub_is_named_as_such(facts):
     data = dataclasses.replace(facts.data, source="hub:stanfordnlp/sst2:train")
     header = card_header(dataclasses.replace(facts, data=data))

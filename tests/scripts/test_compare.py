@@ -59,10 +59,11 @@ def test_the_table_and_the_advice_are_shown_and_written(compared: tuple[Path, st
     assert (folder / "comparison.png").is_file()
 
 
-def test_a_fine_tuned_encoder_leaves_a_whole_run(compared: tuple[Path, str]) -> None:
+@pytest.mark.parametrize("name", ["encoder", "nbsvm"])
+def test_what_is_trained_leaves_a_whole_run(name: str, compared: tuple[Path, str]) -> None:
     folder, _ = compared
-    assert (folder / "models" / "encoder" / "predictor" / "manifest.json").is_file()
-    assert (folder / "models" / "encoder" / "report.html").is_file()
+    assert (folder / "models" / name / "predictor" / "manifest.json").is_file()
+    assert (folder / "models" / name / "report.html").is_file()
 
 
 def test_a_resumed_comparison_trains_only_what_is_new(

@@ -55,3 +55,15 @@ def test_an_earlier_search_is_not_overwritten(reviews_csv: Path, tmp_path: Path)
     assert done.returncode == 2
     assert "--overwrite" in done.stderr
     assert (tmp_path / "lr_find.json").read_text() == "{}"
+
+
+def test_ktrains_own_classifiers_share_one_picture(reviews_csv: Path, tmp_path: Path) -> None:
+    done = run_python(
+        "scripts/find_lr.py", reviews_csv, "--vary", "model=nbsvm,logreg", "--run", tmp_path / "lr",
+        "--search-steps", "60", "--words", "300", "--quiet", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert set(figures["curves"]) == {"model nbsvm", "model logreg"}
+    rates = pd.read_csv(tmp_path / "lr" / "lr_find.csv")["learning_rate"]
+    assert rates.max() > 0.1

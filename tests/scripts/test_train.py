@@ -121,6 +121,27 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     assert (tmp_path / "run" / "checkpoints" / "last.safetensors").is_file()
 
 
+def test_a_classic_run_again_is_the_same_to_the_byte(reviews_csv: Path, tmp_path: Path) -> None:
+    flags = ["--model", "nbsvm", "--encoder", "./nowhere", "--words", "300", "--epochs", "1"]
+    for name in ("one", "other"):
+        done = run_python(
+            "scripts/train.py", reviews_csv, *flags, "--learning-rate", "0.02", "--run",
+            tmp_path / name, "--stratified-batches",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    for file in ("features.json", "model.safetensors", "onnx/model.onnx"):
+        one, other = (tmp_path / name / "predictor" / file for name in ("one", "other"))
+        assert sha256(one) == sha256(other)
+    text = "the plot was never dull"
+    predictor = tmp_path / "one" / "predictor"
+    done = run_python("scripts/predict.py", "--predictor", predictor, text)
+    assert done.returncode == 0, done.stderr
+    assert text in done.stdout
+    for script in ("evaluate.py", "inspect_errors.py"):
+        done = run_python(f"scripts/{script}", tmp_path / "one", "--quiet")
+        assert done.returncode == 0, done.stderr
+
+
 def test_no_data_is_refused_in_one_line() -> None:
     assert "data" in complaint_of("scripts/train.py", "--encoder", "minilm")
 
@@ -166,3 +187,19 @@ def test_resuming_with_other_flags_names_them(trained_run: Path, reviews_csv: Pa
         "scripts/train.py", reviews_csv, "--run", trained_run, "--resume", "--epochs", "9"
     )
     assert "--epochs" in line
+
+
+def test_a_classic_that_lacks_its_file_is_refused(reviews_csv: Path) -> None:
+    assert "--vectors FILE" in complaint_of("scripts/train.py", reviews_csv, "--model", "bigru")
+
+
+def test_what_is_no_model_is_refused_with_those_there_are(reviews_csv: Path) -> None:
+    assert "nbsvm" in complaint_of("scripts/train.py", reviews_csv, "--model", "svm")
+
+
+def test_freezing_a_classic_is_refused(reviews_csv: Path, tmp_path: Path) -> None:
+    flags = ["--model", "logreg", "--freeze", "2", "--run", tmp_path / "run"]
+    assert "logreg has no encoder to freeze" in complaint_of(
+        "scripts/train.py", reviews_csv, *flags
+    )
+    assert not (tmp_path / "run").exists()

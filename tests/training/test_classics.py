@@ -1,13 +1,12 @@
 """ktrain's own classifiers train, answer in order, and load in plain ktrain."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ktrain_sentiment.config import ClassicConfig, ComputeConfig, DataConfig, SplitConfig
+from ktrain_sentiment.config import ComputeConfig, DataConfig, ModelConfig, SplitConfig
 from ktrain_sentiment.config import TrainConfig as Training
 from ktrain_sentiment.data import Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError
@@ -15,8 +14,7 @@ from ktrain_sentiment.training import classics
 from ktrain_sentiment.training.backend import open_backend
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.features import hushed, make_classic_pipeline
-from ktrain_sentiment.training.session import Session, fit
-from support.process import run_python
+from ktrain_sentiment.training.session import Session, fit, predict_proba
 from support.reviews import BLAME, PRAISE
 
 COMPUTE = ComputeConfig(precision="float32")
@@ -47,14 +45,14 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(
     splits: Splits, name: str, place: Path, vectors: Path | None = None, epochs: int = 4
 ) -> Session:
-    config = ClassicConfig(classic=name, vectors=vectors)
+    config = ModelConfig(model=name, vectors=vectors)
     session = classics.open_classic(splits, config, Training(epochs=epochs), COMPUTE)
     fit(session, RATES[name], Checkpoints(place / name), quiet=True)
     return session
 
 
 def accuracy(session: Session, frame: pd.DataFrame) -> float:
-    answers = classics.predict_proba(session, frame).argmax(axis=1)
+    answers = predict_proba(session, frame).argmax(axis=1)
     return float((np.array(session.pipeline.labels)[answers] == frame["label"]).mean())
 
 
@@ -68,14 +66,14 @@ def test_a_classic_learns(
 ) -> None:
     session = trained(splits, name, tmp_path, vectors if name == "bigru" else None)
     assert accuracy(session, splits.train) > wanted
-    rows = classics.predict_proba(session, splits.test)
+    rows = predict_proba(session, splits.test)
     assert rows.shape == (len(splits.test), 2)
     assert np.allclose(rows.sum(axis=1), 1, atol=BFLOAT16)
 
 
 @pytest.mark.parametrize("name", ["fasttext", "standard_gru"])
 def test_the_loss_of_a_slow_learner_falls(name: str, splits: Splits, tmp_path: Path) -> None:
-    config = ClassicConfig(classic=name, words=200)
+    config = ModelConfig(model=name, words=200)
     session = classics.open_classic(splits, config, Training(epochs=2), COMPUTE)
     fitted = fit(session, RATES[name], Checkpoints(tmp_path), quiet=True)
     assert fitted.history["loss"].iloc[-1] < fitted.history["loss"].iloc[0]
@@ -85,7 +83,7 @@ def test_answers_keep_the_order_of_the_texts(splits: Splits, tmp_path: Path) -> 
     session = trained(splits, "nbsvm", tmp_path, epochs=1)
     frame = splits.test.head(7)
     backwards = frame.iloc[::-1]
-    there, back = (classics.predict_proba(session, rows) for rows in (frame, backwards))
+    there, back = (predict_proba(session, rows) for rows in (frame, backwards))
     assert np.allclose(there, back[::-1])
 
 
@@ -95,33 +93,9 @@ def test_the_same_seed_gives_the_same_weights(splits: Splits, tmp_path: Path) ->
         assert np.array_equal(one, other)
 
 
-def test_plain_ktrain_loads_what_was_saved_and_answers_alike(
-    splits: Splits, tmp_path: Path
-) -> None:
-    session = trained(splits, "nbsvm", tmp_path, epochs=1)
-    classics.save_for_ktrain(session, tmp_path / "predictor")
-    texts = splits.test["text"].head(5).tolist()
-    (tmp_path / "plain.py").write_text(
-        "import json, sys\n"
-        "import numpy as np\n"
-        "np.Inf = np.inf\n"
-        "sys.modules['ktrain_sentiment'] = None\n"
-        "import ktrain\n"
-        "predictor = ktrain.load_predictor(sys.argv[1])\n"
-        "rows = predictor.predict_proba(json.loads(sys.argv[2])).tolist()\n"
-        "print('answer', json.dumps([predictor.get_classes(), rows]))\n"
-    )
-    done = run_python(tmp_path / "plain.py", tmp_path / "predictor", json.dumps(texts))
-    answers = [line for line in done.stdout.splitlines() if line.startswith("answer")]
-    assert answers, done.stderr
-    labels, rows = json.loads(answers[0].removeprefix("answer "))
-    assert tuple(labels) == session.pipeline.labels
-    assert np.allclose(rows, classics.predict_proba(session, splits.test.head(5)), atol=BFLOAT16)
-
-
 def test_rows_are_as_wide_as_the_longest_text_and_no_wider(splits: Splits) -> None:
     backend = open_backend(COMPUTE)
-    config = ClassicConfig(classic="logreg")
+    config = ModelConfig(model="logreg")
     _, rows = make_classic_pipeline(backend, splits.train, splits.labels, config)
     assert rows.ids.shape[1] == splits.train["text"].str.split().str.len().max()
     assert rows.ids[:, 0].any()
@@ -134,7 +108,7 @@ def test_a_feature_that_was_cut_off_in_every_training_row_is_no_fault(splits: Sp
         {"text": [f"{long}good", f"{long}bad"] * 4, "label": ["positive", "negative"] * 4}
     )
     backend = open_backend(COMPUTE)
-    config = ClassicConfig(classic="nbsvm", features=3, words=50)
+    config = ModelConfig(model="nbsvm", features=3, words=50)
     pipeline, rows = make_classic_pipeline(backend, frame, splits.labels, config)
     with hushed():
         model = classics._build(backend, pipeline, rows, config)
@@ -145,7 +119,7 @@ def test_a_feature_that_was_cut_off_in_every_training_row_is_no_fault(splits: Sp
 
 def test_texts_of_one_word_each_have_no_ngrams_and_still_train(splits: Splits) -> None:
     frame = pd.DataFrame({"text": ["awful", "lovely"] * 3, "label": ["negative", "positive"] * 3})
-    config = ClassicConfig(classic="nbsvm")
+    config = ModelConfig(model="nbsvm")
     _, rows = make_classic_pipeline(open_backend(), frame, splits.labels, config)
     assert rows.ids.tolist() == [[1], [2]] * 3
 
@@ -153,7 +127,7 @@ def test_texts_of_one_word_each_have_no_ngrams_and_still_train(splits: Splits) -
 def test_texts_without_a_single_word_are_refused(splits: Splits) -> None:
     frame = pd.DataFrame({"text": ["!!", "?"], "label": ["negative", "positive"]})
     with pytest.raises(ConfigError, match="no training text has a word in it"):
-        make_classic_pipeline(open_backend(), frame, splits.labels, ClassicConfig())
+        make_classic_pipeline(open_backend(), frame, splits.labels, ModelConfig(model="nbsvm"))
 
 
 def test_ktrain_prints_nothing_on_standard_output(
@@ -167,8 +141,8 @@ def test_ktrain_prints_nothing_on_standard_output(
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"classic": "bigru"}, "--classic bigru needs --vectors FILE"),
-        ({"classic": "bigru", "vectors": Path("v"), "ngrams": 2}, "--ngrams 2: bigru reads single"),
+        ({"model": "bigru"}, "bigru needs --vectors FILE"),
+        ({"model": "bigru", "vectors": Path("v"), "ngrams": 2}, "--ngrams 2: bigru reads single"),
         ({"words": 1}, "--words 1"),
         ({"features": 0}, "--features 0"),
         ({"ngrams": 0}, "--ngrams 0"),
@@ -176,4 +150,4 @@ def test_ktrain_prints_nothing_on_standard_output(
 )
 def test_settings_that_cannot_work_are_refused(values: dict[str, object], complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
-        ClassicConfig(**values)
+        ModelConfig(**values)

@@ -7,9 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ktrain_sentiment.config import (
+    ComputeConfig,
+    DataConfig,
+    ModelConfig,
+    SplitConfig,
+    TrainConfig,
+)
+from ktrain_sentiment.data import read_labelled, split
 from ktrain_sentiment.training.backend import open_backend
 from ktrain_sentiment.training.callbacks import as_callback
 from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.training.classics import open_classic
 from ktrain_sentiment.training.session import fit
 
 
@@ -86,5 +95,26 @@ def test_a_run_with_the_fused_kernels_resumes_exactly_too(
     session = open_tiny(**settings)
     resumed = outcome(session, fit(session, 1e-3, checkpoints, 4, resume=True, quiet=True))
     assert resumed[1] == unbroken[1]
+    for mine, theirs in zip(resumed[0], unbroken[0], strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_classic_resumes_exactly_too(reviews_csv: Path, tmp_path: Path) -> None:
+    splits = split(read_labelled(DataConfig(data=str(reviews_csv))), SplitConfig())
+    config = TrainConfig(epochs=3, batch_size=40)
+
+    def opened() -> Any:
+        return open_classic(splits, ModelConfig(model="fasttext"), config, ComputeConfig())
+
+    session = opened()
+    unbroken = outcome(session, fit(session, 1e-2, Checkpoints(tmp_path / "a"), 4, quiet=True))
+    session, checkpoints = opened(), Checkpoints(tmp_path / "b")
+    kill = as_callback(session.backend, KillAt, 1, 6)
+    with pytest.raises(Killed):
+        fit(session, 1e-2, checkpoints, 4, quiet=True, extra_callbacks=(kill,))
+    session = opened()
+    resumed = outcome(session, fit(session, 1e-2, checkpoints, 4, resume=True, quiet=True))
+    assert resumed[1] == unbroken[1]
+    assert resumed[2] == unbroken[2]
     for mine, theirs in zip(resumed[0], unbroken[0], strict=True):
         np.testing.assert_array_equal(mine, theirs)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ktrain_sentiment.config import CompareConfig
+from ktrain_sentiment.config import CompareConfig, ModelConfig, TrainingSettings
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.costs import Costs
@@ -108,7 +108,17 @@ def test_a_class_with_fewer_rows_gives_all_it_has() -> None:
 
 def test_vader_is_refused_where_labels_are_not_polar() -> None:
     with pytest.raises(ConfigError, match="vader knows negative, positive and neutral, not"):
-        check_models(CompareConfig(models=("vader",)), ("cats", "dogs"))
+        check_models(TrainingSettings(), CompareConfig(models=("vader",)), ("cats", "dogs"))
+
+
+def test_bigru_is_refused_without_vectors() -> None:
+    with pytest.raises(ConfigError, match="bigru needs --vectors"):
+        check_models(TrainingSettings(), CompareConfig(models=("tfidf", "bigru")), LABELS)
+
+
+def test_a_single_model_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--model nbsvm: name what is compared with --models"):
+        check_models(TrainingSettings(model=ModelConfig(model="nbsvm")), CompareConfig(), LABELS)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +126,6 @@ def test_vader_is_refused_where_labels_are_not_polar() -> None:
     [
         ({"models": ()}, "name at least one model"),
         ({"few_shot": (0,)}, "must be at least 1"),
-        ({"models": ("bigru",)}, "bigru needs --vectors"),
         ({"classic_epochs": 0}, "--classic-epochs 0"),
     ],
 )

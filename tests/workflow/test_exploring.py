@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ktrain_sentiment.config import EncoderConfig, TrainConfig, TrainingSettings
+from ktrain_sentiment.config import EncoderConfig, ModelConfig, TrainConfig, TrainingSettings
+from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training.finder import LearningRateCurve
 from ktrain_sentiment.training.learning_rate import Reading, Suggestion
 from ktrain_sentiment.workflow import exploring
@@ -30,6 +31,23 @@ def test_each_value_of_a_varied_setting_keeps_its_type_and_all_else() -> None:
     assert [variant.training.batch_size for variant in made.values()] == [16, 64]
     assert {variant.training.epochs for variant in made.values()} == {7}
     assert {variant.training.class_weight for variant in made.values()} == {"balanced"}
+
+
+def test_a_value_that_is_none_is_refused_in_one_line() -> None:
+    with pytest.raises(ConfigError, match="--vary: batch_size: wanted a whole number, got 'many'"):
+        list(exploring.variants(TrainingSettings(), "batch_size=16,many"))
+
+
+def test_models_can_be_varied() -> None:
+    made = dict(exploring.variants(TrainingSettings(), "model=nbsvm,logreg"))
+    assert [variant.model.model for variant in made.values()] == ["nbsvm", "logreg"]
+
+
+@pytest.mark.parametrize("setting", ["encoder=a,b", "maxlen=16,32"])
+def test_a_setting_that_changes_nothing_about_a_model_is_refused(setting: str) -> None:
+    settings = TrainingSettings(model=ModelConfig(model="nbsvm"))
+    with pytest.raises(ConfigError, match="means nothing to nbsvm"):
+        list(exploring.variants(settings, setting))
 
 
 def test_trials_are_the_suggestions_and_a_grid_without_near_repeats() -> None:

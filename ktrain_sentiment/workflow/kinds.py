@@ -1,0 +1,126 @@
+"""What a run trains: a fine-tuned encoder, or one of ktrain's own classifiers.
+
+Everything in which these differ is decided here, once; the rest of the workflow does not ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrain_sentiment.config import SearchConfig, TrainConfig, TrainingSettings
+from ktrain_sentiment.data import Splits
+from ktrain_sentiment.encoders import resolve
+from ktrain_sentiment.encoders.positions import check_maxlen
+from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.predictor.saving import (
+    SavedPredictor,
+    TrainingFacts,
+    ValidationTexts,
+    save_predictor,
+)
+from ktrain_sentiment.training.classics import open_classic, save_session
+from ktrain_sentiment.training.session import Session, open_session
+from ktrain_sentiment.training.tracing import tracer
+
+Targets = NDArray[np.float32] | None
+Open = Callable[[Splits, TrainConfig, Targets], Session]
+Save = Callable[[Session, Path, TrainingFacts, ValidationTexts], SavedPredictor]
+
+CLASSIC_RATES = {
+    "nbsvm": 1e-2,
+    "logreg": 1e-2,
+    "fasttext": 5e-3,
+    "bigru": 1e-3,
+    "standard_gru": 1e-3,
+}
+"""Rates of ktrain's own classifiers where the search cannot tell; see benchmarks/LOG.md."""
+ENCODER_SEARCH, CLASSIC_SEARCH = (1e-6, 1e-1), (1e-5, 10.0)
+"""Where the search for a learning rate begins and ends: weights of words take larger steps."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of model, with the settings that it is trained with.
+
+    Attributes:
+        name: The encoder as the user named it, or ktrain's name of its own classifier.
+        open: Rows, training configuration and what to learn of the training rows (their labels
+            when None) to a session.
+        save: A trained session into a predictor folder, which is replaced.
+        search: How a learning rate is searched.
+        usual_rate: The learning rate to take where the search finds none; None: there is no such.
+    """
+
+    name: str
+    open: Open
+    save: Save
+    search: SearchConfig
+    usual_rate: float | None = None
+
+
+def kind_of(settings: TrainingSettings) -> Kind:
+    """What these settings train.
+
+    Raises:
+        EncoderError: The encoder cannot be used.
+        ConfigError: A setting means nothing to this kind of model.
+    """
+    return _classic(settings) if settings.model.is_classic else _encoder(settings)
+
+
+def name_of(settings: TrainingSettings) -> str:
+    """The `name` of the kind, without resolving an encoder."""
+    return settings.model.model if settings.model.is_classic else settings.text.encoder
+
+
+def _encoder(settings: TrainingSettings) -> Kind:
+    folder = resolve(settings.text.encoder)
+    check_maxlen(folder, settings.text.maxlen)
+
+    def open_(splits: Splits, training: TrainConfig, targets: Targets) -> Session:
+        return open_session(folder, splits, settings.text, training, settings.compute, targets)
+
+    def save(
+        session: Session, place: Path, facts: TrainingFacts, validation: ValidationTexts
+    ) -> SavedPredictor:
+        return save_predictor(
+            session.model,
+            session.pipeline.preprocessor,
+            place,
+            facts,
+            validation,
+            trace=tracer(session.model),
+            overwrite=True,
+        )
+
+    return Kind(name_of(settings), open_, save, _search(settings, *ENCODER_SEARCH))
+
+
+def _classic(settings: TrainingSettings) -> Kind:
+    name = settings.model.model
+    if settings.training.freeze != "none":
+        raise ConfigError(
+            f"--freeze {settings.training.freeze}: {name} has no encoder to freeze, leave it out"
+        )
+
+    def open_(splits: Splits, training: TrainConfig, targets: Targets) -> Session:
+        return open_classic(splits, settings.model, training, settings.compute, targets)
+
+    def save(
+        session: Session, place: Path, facts: TrainingFacts, validation: ValidationTexts
+    ) -> SavedPredictor:
+        return save_session(session, place, facts, validation, overwrite=True)
+
+    return Kind(name, open_, save, _search(settings, *CLASSIC_SEARCH), CLASSIC_RATES[name])
+
+
+def _search(settings: TrainingSettings, start: float, end: float) -> SearchConfig:
+    given = settings.search
+    return replace(
+        given, search_start=given.search_start or start, search_end=given.search_end or end
+    )

@@ -1,0 +1,207 @@
+"""Every kind of ktrain's own classifiers does a whole run, and leaves a predictor for everyone."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import ktrain_sentiment
+from ktrain_sentiment.config import (
+    CLASSICS,
+    DataConfig,
+    EncoderConfig,
+    ModelConfig,
+    OutputConfig,
+    SearchConfig,
+    TrainConfig,
+    TrainingSettings,
+)
+from ktrain_sentiment.errors import ConfigError, EncoderError
+from ktrain_sentiment.predictor.manifest import read_manifest
+from ktrain_sentiment.predictor.reexport import check_folder
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.workflow import train
+from ktrain_sentiment.workflow.kinds import kind_of
+from support.process import run_code
+from support.reviews import BLAME, PRAISE
+
+RATES = {"nbsvm": 0.02, "fasttext": 0.01, "logreg": 0.2, "bigru": 0.01, "standard_gru": 0.003}
+
+BFLOAT16 = 5e-3
+"""Rounding of a session's probabilities when an earlier test opened the backend with bfloat16."""
+
+
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Word vectors that know praise from blame."""
+    path = tmp_path_factory.mktemp("vectors") / "vectors.txt"
+    sides = [*((word, 1) for word in PRAISE), *((word, -1) for word in BLAME)]
+    path.write_text("".join(f"{word} {side} {-side} 0.5\n" for word, side in sides))
+    return path
+
+
+@pytest.fixture(scope="module")
+def settings_of(reviews_csv: Path, vectors: Path, tmp_path_factory: pytest.TempPathFactory):
+    """The settings of a short run of a model."""
+    home = tmp_path_factory.mktemp("runs")
+
+    def build(name: str, **model: object) -> TrainingSettings:
+        return TrainingSettings(
+            source=DataConfig(data=str(reviews_csv)),
+            model=ModelConfig(model=name, words=200, vectors=vectors, **model),
+            training=TrainConfig(epochs=2, learning_rate=RATES[name]),
+            output=OutputConfig(run=home / name, overwrite=True),
+        )
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def runs(settings_of) -> Mapping[str, RunFolder]:
+    """A finished run of each. Do not write to them."""
+    return {name: train(settings_of(name), quiet=True).folder for name in CLASSICS}
+
+
+@pytest.fixture(scope="module")
+def plain_ktrain(runs: Mapping[str, RunFolder]) -> Mapping[str, tuple[list[str], np.ndarray]]:
+    """Classes and probabilities of the test rows, from ktrain where this package is not."""
+    folders = {name: str(run.predictor) for name, run in runs.items()}
+    texts = pd.read_parquet(runs["nbsvm"].split("test"))["text"].tolist()
+    done = run_code(f"""
+        import json, sys, warnings
+        warnings.simplefilter("ignore")
+        sys.modules["ktrain_sentiment"] = None
+        import numpy
+        numpy.Inf = numpy.inf
+        import ktrain
+        answers = {{}}
+        for name, folder in {folders!r}.items():
+            predictor = ktrain.load_predictor(folder)
+            table = predictor.predict_proba({texts!r})
+            answers[name] = [predictor.get_classes(), table.tolist()]
+        print(json.dumps(answers))
+    """)
+    assert done.returncode == 0, done.stderr[-2000:]
+    answers = json.loads(done.stdout.splitlines()[-1])
+    return {name: (classes, np.array(table)) for name, (classes, table) in answers.items()}
+
+
+@pytest.mark.parametrize("name", CLASSICS)
+def test_a_run_leaves_what_a_fine_tuned_encoders_run_leaves(name, runs) -> None:
+    run = runs[name]
+    promised = [
+        "config.yaml", "history.csv", "schedule.csv", "metrics.json", "top_losses.csv",
+        "confusion.png", "report.html", "predictor/README.md", "predictor/tf_model.preproc",
+        "predictor/features.json", "predictor/model.safetensors", "predictor/onnx/model.onnx",
+    ]  # fmt: skip
+    assert [each for each in promised if not (run.path / each).is_file()] == []
+    figures = json.loads(run.metrics.read_text())
+    assert (figures["model"], figures["encoder"]) == (name, name)
+    assert figures["temperature"] > 0
+    assert read_manifest(run.predictor).temperature == figures["temperature"]
+    assert figures["engines"]["fp32"]["kept"]
+    check_folder(run.predictor)
+
+
+@pytest.mark.parametrize("name", CLASSICS)
+def test_plain_ktrain_and_this_package_answer_alike(name, runs, plain_ktrain) -> None:
+    run = runs[name]
+    texts = pd.read_parquet(run.split("test"))["text"].tolist()
+    classes, theirs = plain_ktrain[name]
+    classifier = ktrain_sentiment.load(run.predictor)
+    assert tuple(classes) == classifier.labels
+    ours = replace(classifier, temperature=1.0).predict_proba(texts)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CLASSICS)
+def test_the_figures_are_of_the_model_that_was_saved(name, runs) -> None:
+    run = runs[name]
+    judged = pd.read_parquet(run.predictions("test"))
+    ours = ktrain_sentiment.load(run.predictor).predict_proba(judged["text"].tolist())
+    np.testing.assert_allclose(ours[:, 1], judged["p_positive"], atol=BFLOAT16)
+
+
+def test_the_card_and_the_page_promise_no_encoder(runs) -> None:
+    card = (runs["nbsvm"].predictor / "README.md").read_text()
+    assert "Model: ktrain's own `nbsvm`, policy" in card
+    assert "base_model" not in card
+    page = runs["nbsvm"].report.read_text()
+    for text in (card, page):
+        assert "from transformers" not in text
+
+
+def test_cross_validation_and_a_teacher_work_as_for_encoders(settings_of, runs, tmp_path) -> None:
+    given = settings_of("nbsvm")
+    settings = replace(
+        given,
+        division=replace(given.division, folds=2),
+        training=replace(given.training, teacher=runs["logreg"].predictor, epochs=1),
+        output=OutputConfig(run=tmp_path / "run"),
+    )
+    figures = train(settings, quiet=True).figures
+    assert figures["cross_validation"]["folds"] == 2
+    assert figures["teacher"]["rows"] == figures["test"]["n"]
+
+
+def test_a_teacher_changes_what_is_learned(settings_of, runs, tmp_path) -> None:
+    given = settings_of("nbsvm")
+    taught = replace(
+        given,
+        training=replace(given.training, teacher=runs["logreg"].predictor, teacher_share=1.0),
+        output=OutputConfig(run=tmp_path / "run"),
+    )
+    tables = [
+        pd.read_parquet(folder.predictions("test"))["p_positive"]
+        for folder in (train(taught, quiet=True).folder, runs["nbsvm"])
+    ]
+    assert np.abs(tables[0] - tables[1]).max() > 0.05
+
+
+def test_the_search_of_a_classic_goes_higher_unless_told_otherwise() -> None:
+    settings = TrainingSettings(model=ModelConfig(model="nbsvm"))
+    search = kind_of(settings).search
+    assert (search.search_start, search.search_end) == (1e-5, 10)
+    told = replace(settings, search=SearchConfig(search_start=1e-3, search_end=0.5))
+    assert kind_of(told).search == told.search
+
+
+def test_a_classic_takes_its_usual_rate_where_the_search_finds_none(
+    settings_of, tmp_path, caplog
+) -> None:
+    given = settings_of("fasttext")
+    settings = replace(
+        given,
+        training=TrainConfig(epochs=1),
+        search=SearchConfig(search_steps=5),
+        output=OutputConfig(run=tmp_path / "run"),
+    )
+    assert train(settings, quiet=True).figures["learning_rate"] == 5e-3
+    assert "fasttext: no rate found, taking the usual 0.005" in caplog.text
+
+
+def test_a_search_that_begins_behind_its_end_is_refused() -> None:
+    settings = TrainingSettings(
+        model=ModelConfig(model="nbsvm"), search=SearchConfig(search_start=20)
+    )
+    with pytest.raises(ConfigError, match="--search-start 20 --search-end 10"):
+        kind_of(settings)
+
+
+def test_an_encoder_is_not_even_looked_for_when_a_classic_is_chosen() -> None:
+    text = EncoderConfig(encoder="./nowhere")
+    assert kind_of(TrainingSettings(model=ModelConfig(model="logreg"), text=text)).name == "logreg"
+    with pytest.raises(EncoderError):
+        kind_of(TrainingSettings(text=text))
+
+
+def test_freezing_what_has_no_encoder_is_refused() -> None:
+    settings = TrainingSettings(
+        model=ModelConfig(model="fasttext"), training=TrainConfig(freeze="embeddings")
+    )
+    with pytest.raises(ConfigError, match="--freeze embeddings: fasttext has no encoder to freeze"):
+        kind_of(settings)
