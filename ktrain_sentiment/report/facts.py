@@ -82,6 +82,8 @@ class LearningFacts:
         history: One row an epoch, columns as Keras names them.
         schedule: One row a step, `learning_rate` and perhaps `momentum`; None when not kept.
         search: The search for the learning rate; None when it was given.
+        kept_layers: Which of the encoder's layers were kept, from 0; empty when all were.
+        teacher: What `metrics.json` says of a teacher; None when there was none.
     """
 
     encoder: str
@@ -95,6 +97,8 @@ class LearningFacts:
     history: pd.DataFrame
     schedule: pd.DataFrame | None = None
     search: SearchFacts | None = None
+    kept_layers: tuple[int, ...] = ()
+    teacher: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -178,6 +178,8 @@ def _read_learning(run: RunFolder, figures: Mapping[str, Any]) -> LearningFacts:
         history=pd.read_csv(run.history),
         schedule=pd.read_csv(run.schedule) if run.schedule.is_file() else None,
         search=_read_search(run),
+        kept_layers=tuple(figures.get("kept_layers") or ()),
+        teacher=figures.get("teacher"),
     )
 
 

@@ -29,7 +29,7 @@ from ktrain_sentiment.training.backend import (
 from ktrain_sentiment.training.callbacks import BestEpoch, Progress, StopOnNan, as_callback
 from ktrain_sentiment.training.checkpoints import Checkpointer, Checkpoints, Position
 from ktrain_sentiment.training.class_weights import class_weights
-from ktrain_sentiment.training.dataset import ktrain_dataset
+from ktrain_sentiment.training.dataset import EncodedRows, ktrain_dataset
 from ktrain_sentiment.training.finder import (
     LearningRateCurve,
     SearchBounds,
@@ -89,24 +89,41 @@ class Fitted:
     resumed: bool
 
 
+@dataclass(frozen=True)
+class Lessons:
+    """Texts, and what to learn of each.
+
+    Attributes:
+        texts: Column `text`.
+        targets: float32 of shape (rows, classes); each row sums to one.
+    """
+
+    texts: pd.DataFrame
+    targets: NDArray[np.float32]
+
+    def encode(self, pipeline: TextPipeline) -> EncodedRows:
+        """The texts as tokens, with the targets."""
+        return pipeline.encode(self.texts, self.targets)
+
+
 def open_session(
     encoder: Path,
     splits: Splits,
     encoder_config: EncoderConfig,
     config: TrainConfig,
     compute: ComputeConfig,
-    targets: NDArray[np.float32] | None = None,
+    lessons: Lessons | None = None,
 ) -> Session:
     """Load the encoder, tokenise the rows, and compile a classifier.
 
     Args:
         encoder: A verified encoder folder.
         splits: Training and validation rows.
-        encoder_config: The longest text.
+        encoder_config: The longest text, and how many of the encoder's layers to keep.
         config: How to train.
         compute: Device, precision, threads.
-        targets: What to learn of the training rows, float32 of shape (rows, classes) with rows
-            summing to one; their labels when not given.
+        lessons: What to learn; the training rows and their labels when not given. Class weights
+            are taken from the training rows' labels either way.
 
     Raises:
         ConfigError: Settings contradict each other or the data.
@@ -118,10 +135,17 @@ def open_session(
     # Seeded here, so that the new head and the dropout depend on nothing that came before.
     seed_everything(backend, config.seed)
     optimizer = configured_adam(backend.tf, config)
-    model = make_classifier(backend, pipeline, optimizer, config.freeze, fast=compute.accelerate)
+    model = make_classifier(
+        backend,
+        pipeline,
+        optimizer,
+        config.freeze,
+        layers=encoder_config.layers,
+        fast=compute.accelerate,
+    )
     train = ktrain_dataset(
         backend,
-        pipeline.encode(splits.train, targets),
+        pipeline.encode(splits.train) if lessons is None else lessons.encode(pipeline),
         config.batch_size,
         config.seed,
         stratified=config.stratified_batches,

@@ -29,6 +29,7 @@ from ktrain_sentiment.settings import from_flat, to_flat
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.finder import LearningRateCurve
 from ktrain_sentiment.training.session import fit, open_session
+from ktrain_sentiment.workflow.distilling import open_lessons
 from ktrain_sentiment.workflow.searching import (
     explain_choice,
     run_search,
@@ -102,7 +103,12 @@ def explore(
     for name, variant in variants(settings, exploring.vary):
         log.info("%s", name)
         session = open_session(
-            resolve(variant.text.encoder), splits, variant.text, variant.training, variant.compute
+            resolve(variant.text.encoder),
+            splits,
+            variant.text,
+            variant.training,
+            variant.compute,
+            open_lessons(variant.training, splits, variant.source),
         )
         curves[name] = run_search(session, variant.search, quiet=quiet)
     trials: tuple[Trial, ...] = ()
@@ -144,16 +150,25 @@ def _only(settings: TrainingSettings) -> TrainingSettings:
 def verify(
     settings: TrainingSettings, exploring: ExploreConfig, splits: Splits, curve: LearningRateCurve
 ) -> tuple[Trial, ...]:
-    """Train shortly at each candidate rate on the same rows with the same seed; best first."""
+    """Train shortly at each candidate rate on the same rows with the same seed; best first.
+
+    A teacher's unlabelled texts are left out: they would make it long.
+    """
     small = dataclasses.replace(splits, train=splits.train.head(exploring.verify_rows))
     training = dataclasses.replace(
-        settings.training, epochs=exploring.verify_epochs, keep_best="loss"
+        settings.training, epochs=exploring.verify_epochs, keep_best="loss", unlabelled=""
     )
+    lessons = open_lessons(training, small, settings.source)
     trials = []
     for origin, rate in candidates(curve):
         log.info("training shortly at %.1e (%s)", rate, origin)
         session = open_session(
-            resolve(settings.text.encoder), small, settings.text, training, settings.compute
+            resolve(settings.text.encoder),
+            small,
+            settings.text,
+            training,
+            settings.compute,
+            lessons,
         )
         with tempfile.TemporaryDirectory() as scratch:
             fitted = fit(session, rate, Checkpoints(Path(scratch)), checkpoint_every=10**9)

@@ -98,15 +98,14 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
     splits = split(texts, settings.division)
     _say(texts, splits)
     encoder = resolve(settings.text.encoder)
-    teacher = open_teacher(settings.training, splits)
+    teacher = open_teacher(settings.training, splits, settings.source)
     _begin(folder, settings, splits)
+    lessons = None
+    if teacher is not None:
+        resume = settings.output.resume
+        lessons = teacher.kept_lessons(splits.train, folder.lessons, resume=resume)
     session = open_session(
-        encoder,
-        splits,
-        settings.text,
-        settings.training,
-        settings.compute,
-        None if teacher is None else teacher.targets(splits.train),
+        encoder, splits, settings.text, settings.training, settings.compute, lessons
     )
     rate = _learning_rate(session, settings, folder, quiet=quiet)
     fitted = fit(
@@ -277,6 +276,7 @@ def _figures(
             "labels": list(splits.labels),
         },
         "encoder": settings.text.encoder,
+        "kept_layers": getattr(session.model.config, "kept_layers", None),
         "policy": settings.training.policy,
         "learning_rate": rate,
         "best_epoch": fitted.best_epoch,
