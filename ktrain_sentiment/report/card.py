@@ -10,7 +10,7 @@ import yaml
 
 from ktrain_sentiment.encoders.minilm import HUB_NAME
 from ktrain_sentiment.report import wording
-from ktrain_sentiment.report.facts import ReportFacts
+from ktrain_sentiment.report.facts import LearningFacts, ReportFacts
 
 HUB_NAMES = {"minilm": HUB_NAME}
 LICENCES = {
@@ -147,6 +147,13 @@ def _limits(facts: ReportFacts) -> str:
     return "\n".join(["## Limits", "", *(f"- {sentence}" for sentence in sentences)])
 
 
+def _cut(learning: LearningFacts) -> str:
+    """That not all of the encoder's layers were kept, and that a teacher helped."""
+    kept, teacher = len(learning.kept_layers), learning.teacher
+    layers = f" cut to {kept} of its layers" if kept else ""
+    return f"{layers}, taught by another predictor" if teacher else layers
+
+
 def _training(facts: ReportFacts) -> str:
     learning = facts.learning
     if learning is None:
@@ -156,7 +163,8 @@ def _training(facts: ReportFacts) -> str:
         [
             "## Training",
             "",
-            f"Encoder `{learning.encoder}`, policy {learning.policy} up to a learning rate of "
+            f"Encoder `{learning.encoder}`{_cut(learning)}, policy {learning.policy} up to a "
+            "learning rate of "
             f"{learning.learning_rate:.2g}, {len(learning.history)} epochs of which the weights of "
             f"epoch {learning.best_epoch} were kept, {wording.duration(learning.seconds)} on "
             f"{learning.device}.",
