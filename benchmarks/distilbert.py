@@ -8,8 +8,8 @@ Both architectures as published (transformers' default configurations, 30,522 wo
 random weights, which are as large and as fast as trained ones; no hub is asked. They take turns on
 the same texts, and a ratio is taken in each round, so that what else the machine does strikes both
 alike; medians are shown, lowest and highest beside them. Processor time hardly depends on what
-else runs. Prints a table beside the figures of Sanh
-et al. 2019 (arXiv:1910.01108), then one JSON line. Accuracy cannot be measured on random weights.
+else runs. Prints a table beside the figures of Sanh et al. 2019 (arXiv:1910.01108), then one JSON
+line. Accuracy cannot be measured on random weights.
 """
 
 from __future__ import annotations

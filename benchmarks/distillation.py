@@ -229,7 +229,7 @@ def _figures(name: str, answers: Mapping[str, Sequence[Mapping[str, Any]]]) -> d
         "steps": answers[name][0]["steps"],
         "accuracy": round(statistics.fmean(own), 2),
         "deviation": round(statistics.stdev(own), 2) if len(own) > 1 else None,
-        "by_seed": [round(value, 1) for value in own],
+        "by_seed": tuple(round(value, 1) for value in own),
         "gain_over_alone": round(statistics.fmean(gains), 2) if gains else None,
         "gain_95_%_interval": paired_interval(gains),
         "training_seconds": round(statistics.median(a["seconds"] for a in answers[name])),
@@ -259,6 +259,8 @@ def _predict(flags: Flags, texts: list[str]) -> dict[str, dict[str, Any]]:
     }
     many: dict[str, list[float]] = {name: [] for name in opened}
     single: dict[str, list[float]] = {name: [] for name in opened}
+    for classifier, _ in opened.values():
+        classifier.predict_proba(texts)
     for _ in range(flags.rounds):
         for name, (classifier, _) in opened.items():
             many[name].append(len(texts) / _seconds(classifier, texts))
@@ -281,8 +283,9 @@ def _seconds(classifier: TextClassifier, texts: list[str]) -> float:
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, list):
-        return (" to " if len(value) == 2 else ", ").join(f"{part:,}" for part in value)
+    """A number; a list of two as an interval, a tuple as values one after the other."""
+    if isinstance(value, list | tuple):
+        return (" to " if isinstance(value, list) else ", ").join(f"{part:,}" for part in value)
     return "" if value is None else f"{value:,}"
 
 
