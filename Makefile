@@ -9,11 +9,11 @@ STAMP := $(VENV)/installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lock bench bench-inference bench-training docs \
-	architectures clean
+.PHONY: help install demo test check format lock bench bench-inference bench-training \
+	bench-distillation bench-distilbert docs architectures clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 install: $(STAMP) ## Make the environment in .venv from requirements.lock
 
@@ -54,13 +54,19 @@ lock: | $(BIN)/uv ## Resolve requirements again into requirements.lock
 		--no-header --no-emit-index-url --no-emit-find-links \
 		requirements.txt requirements/dev.txt requirements/build.txt -o requirements.lock
 
-bench: bench-inference bench-training ## Measure prediction and training beside their peers (hours)
+bench: bench-inference bench-training bench-distillation bench-distilbert ## Run every benchmark (hours)
 
 bench-inference: $(STAMP) ## Prediction beside ktrain, Hugging Face's pipeline and OpenVINO
 	@$(BIN)/python benchmarks/inference.py
 
 bench-training: $(STAMP) ## Training beside plain ktrain and the Hugging Face Trainer
 	@$(BIN)/python benchmarks/training.py
+
+bench-distillation: $(STAMP) ## A small student alone and taught by a large one
+	@$(BIN)/python benchmarks/distillation.py
+
+bench-distilbert: $(STAMP) ## DistilBERT's size and speed beside BERT's
+	@$(BIN)/python benchmarks/distilbert.py
 
 docs: $(STAMP) ## Write docs/commands.md and the README's tree again from the code
 	@$(BIN)/python docs/generate.py

@@ -82,6 +82,11 @@ class RunFolder:
         """The rows of `train`, `validation` or `test`."""
         return self.path / "splits" / f"{name}.parquet"
 
+    @property
+    def lessons(self) -> Path:
+        """What a teacher's pupil learns of each training row and unlabelled text."""
+        return self.path / "splits" / "lessons.parquet"
+
     def predictions(self, name: str) -> Path:
         """Probabilities of the rows of `validation`, `test` or `out_of_fold`."""
         return self.path / f"predictions_{name}.parquet"

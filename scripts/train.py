@@ -43,6 +43,11 @@ def task(flags: Flags) -> dict[str, Any]:
             f"the teacher has {100 * teacher['accuracy']:.1f} % of {teacher['rows']:,} rows right, "
             f"and says the same as this model in {100 * teacher['agreement']:.1f} %"
         )
+        if teacher["unlabelled"]:
+            print(
+                f"it labelled {teacher['unlabelled']:,} more texts to learn from; "
+                f"{teacher['unlabelled_left_out']:,} repeats were left out"
+            )
     if "cross_validation" in result.figures:
         console.print(tables.cross_validation(result.figures["cross_validation"]))
     print(f"run folder: {result.folder.path}")

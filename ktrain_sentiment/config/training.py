@@ -24,10 +24,16 @@ class EncoderConfig:
     maxlen: int = 128
     """Longest text in tokens, special tokens included; the rest is cut off."""
 
+    layers: int | None = None
+    """How many of the encoder's layers to keep, evenly spaced; all when not given. Fewer make a
+    smaller and faster model, which can learn from a large one with --teacher."""
+
     def __post_init__(self) -> None:
-        """Refuse a length that leaves no room for text."""
+        """Refuse a length that leaves no room for text, and an encoder without layers."""
         if self.maxlen < 4:
             raise ConfigError(f"--maxlen {self.maxlen}: must be at least 4 tokens")
+        if self.layers is not None and self.layers < 1:
+            raise ConfigError(f"--layers {self.layers}: must be at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +171,11 @@ class TrainConfig:
     teacher_share: float = 0.5
     """How much of a target is the teacher's probability; the rest is the label."""
 
+    unlabelled: str = ""
+    """Texts that the teacher alone labels, to learn from besides the training rows: a text file
+    with one on each line, or data in any format that is read, with a column of texts. Class weights
+    and stratified batches take such a text for the class that the teacher holds likeliest."""
+
     stratified_batches: bool = False
     """Give every batch the classes in the proportions of the training rows."""
 
@@ -183,14 +194,22 @@ class TrainConfig:
             raise ConfigError(
                 f"--freeze {self.freeze}: wanted none, embeddings or a number of layers"
             )
-        if not 0 <= self.teacher_share <= 1:
-            raise ConfigError(f"--teacher-share {self.teacher_share}: must lie between 0 and 1")
         if not 0 <= self.average < 1:
             raise ConfigError(f"--average {self.average}: must lie between 0 and 1, below 1")
         if self.keep_best == "last" and self.early_stopping is not None:
             raise ConfigError(
                 "--early-stopping waits for a figure to improve, and --keep-best last looks at "
                 "none: choose one of them"
+            )
+        self._check_teaching()
+
+    def _check_teaching(self) -> None:
+        if not 0 <= self.teacher_share <= 1:
+            raise ConfigError(f"--teacher-share {self.teacher_share}: must lie between 0 and 1")
+        if self.unlabelled and self.teacher is None:
+            raise ConfigError(
+                f"--unlabelled {self.unlabelled}: only a teacher can label these texts; name one "
+                "with --teacher <predictor folder>"
             )
 
 

@@ -8,12 +8,14 @@ from ktrain_sentiment.data.reading import keep_rows, read_labelled, read_rows, r
 from ktrain_sentiment.data.splitfiles import is_prepared, write_splits
 from ktrain_sentiment.data.splitnames import SPLIT_NAMES
 from ktrain_sentiment.data.splitting import k_fold, split
+from ktrain_sentiment.data.unlabelled import UnlabelledTexts, read_unlabelled
 
 __all__ = [
     "CORPORA",
     "SPLIT_NAMES",
     "LabelledTexts",
     "Splits",
+    "UnlabelledTexts",
     "corpus_path",
     "data_folder",
     "fingerprint",
@@ -23,6 +25,7 @@ __all__ = [
     "read_labelled",
     "read_rows",
     "read_texts",
+    "read_unlabelled",
     "split",
     "write_splits",
 ]

@@ -10,7 +10,7 @@ import yaml
 
 from ktrain_sentiment.encoders.minilm import HUB_NAME
 from ktrain_sentiment.report import wording
-from ktrain_sentiment.report.facts import ReportFacts
+from ktrain_sentiment.report.facts import LearningFacts, ReportFacts
 
 HUB_NAMES = {"minilm": HUB_NAME}
 LICENCES = {
@@ -163,6 +163,13 @@ def _reads(facts: ReportFacts) -> str:
     return f"It reads the first {maxlen} tokens of a text and no more." if maxlen else ""
 
 
+def _cut(learning: LearningFacts) -> str:
+    """That not all of the encoder's layers were kept, and that a teacher helped."""
+    kept, teacher = len(learning.kept_layers), learning.teacher
+    layers = f" cut to {kept} of its layers" if kept else ""
+    return f"{layers}, taught by another predictor" if teacher else layers
+
+
 def _training(facts: ReportFacts) -> str:
     learning = facts.learning
     if learning is None:
@@ -172,7 +179,7 @@ def _training(facts: ReportFacts) -> str:
         [
             "## Training",
             "",
-            f"Model: {learning.kind} `{learning.encoder}`, policy "
+            f"Model: {learning.kind} `{learning.encoder}`{_cut(learning)}, policy "
             f"{learning.policy} up to a learning rate of {learning.learning_rate:.2g}, "
             f"{len(learning.history)} epochs of which the weights of "
             f"epoch {learning.best_epoch} were kept, {wording.duration(learning.seconds)} on "

@@ -83,6 +83,8 @@ class LearningFacts:
         schedule: One row a step, `learning_rate` and perhaps `momentum`; None when not kept.
         search: The search for the learning rate; None when it was given.
         is_classic: Whether it is one of ktrain's own classifiers, with no encoder in it.
+        kept_layers: Which of the encoder's layers were kept, from 0; empty when all were.
+        teacher: What `metrics.json` says of a teacher; None when there was none.
     """
 
     encoder: str
@@ -96,6 +98,8 @@ class LearningFacts:
     history: pd.DataFrame
     schedule: pd.DataFrame | None = None
     search: SearchFacts | None = None
+    kept_layers: tuple[int, ...] = ()
+    teacher: Mapping[str, Any] | None = None
     is_classic: bool = False
 
     @property

@@ -138,6 +138,7 @@ def training_section(learning: LearningFacts) -> Markup:
     speed = "" if not learning.texts_per_second else f", {learning.texts_per_second:,.0f} texts/s"
     facts: list[tuple[str, Content]] = [
         (learning.kind, element("code", learning.encoder)),
+        *_distilled(learning),
         ("policy", f"{learning.policy}, up to {learning.learning_rate:.2g}"),
         ("epochs", f"{len(learning.history)}, the weights of epoch {learning.best_epoch} kept"),
         ("time", wording.duration(learning.seconds) + speed),
@@ -150,6 +151,24 @@ def training_section(learning: LearningFacts) -> Markup:
         _facts(facts),
         element("div", *drawings, class_="figures"),
     )
+
+
+def _distilled(learning: LearningFacts) -> list[tuple[str, Content]]:
+    """The layers that were kept and what a teacher gave, where that applies."""
+    facts: list[tuple[str, Content]] = []
+    if learning.kept_layers:
+        numbers = ", ".join(str(layer + 1) for layer in learning.kept_layers)
+        facts.append(("layers", f"{len(learning.kept_layers)} kept, by number {numbers}"))
+    if teacher := learning.teacher:
+        said = (
+            f"{100 * teacher['share']:.0f} % of a target; right in "
+            f"{100 * teacher['accuracy']:.1f} % of "
+            f"{teacher['rows']:,} rows, at one with this model in "
+            f"{100 * teacher['agreement']:.1f} %"
+        )
+        more = teacher.get("unlabelled")
+        facts.append(("teacher", f"{said}; labelled {more:,} more texts" if more else said))
+    return facts
 
 
 def _facts(items: Sequence[tuple[str, Content]]) -> Markup:

@@ -45,7 +45,7 @@ from ktrain_sentiment.training.features import (
 from ktrain_sentiment.training.finder import scratch_folder
 from ktrain_sentiment.training.optimizers import configured_adam
 from ktrain_sentiment.training.policies import ScheduleKeeper
-from ktrain_sentiment.training.session import Session
+from ktrain_sentiment.training.session import Lessons, Session
 from ktrain_sentiment.training.state import build_state
 from ktrain_sentiment.training.word_vectors import embedding_table, read_word_vectors
 
@@ -61,7 +61,7 @@ def open_classic(
     classic: ModelConfig,
     config: TrainConfig,
     compute: ComputeConfig,
-    targets: NDArray[np.float32] | None = None,
+    lessons: Lessons | None = None,
 ) -> Session:
     """Count words and n-grams, build ktrain's model, and compile it.
 
@@ -70,7 +70,7 @@ def open_classic(
         classic: Which model, and what it sees.
         config: How to train.
         compute: Device, precision, threads.
-        targets: As in `open_session`.
+        lessons: As in `open_session`.
 
     Raises:
         ConfigError: Settings contradict each other or the data.
@@ -82,7 +82,7 @@ def open_classic(
     seed_everything(backend, config.seed)
     model = _build(backend, pipeline, rows, classic)
     _compile(backend, model, config)
-    learned = rows if targets is None else FeatureRows(rows.ids, targets)
+    learned = rows if lessons is None else lessons.encode(pipeline)
     train = pipeline.dataset(backend, learned, config)
     validation = pipeline.dataset(backend, pipeline.encode(splits.validation), config)
     with scratch_folder():

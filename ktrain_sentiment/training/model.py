@@ -20,6 +20,7 @@ from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.training.backend import Backend, Untyped
 from ktrain_sentiment.training.dataset import EncodedRows, ktrain_dataset, one_hot
 from ktrain_sentiment.training.kernels import accelerate
+from ktrain_sentiment.training.shrinking import keep_layers
 from ktrain_sentiment.training.tokens import tokenise
 
 SAMPLE_PER_CLASS = 8
@@ -210,6 +211,7 @@ def make_classifier(
     optimizer: Untyped,
     freeze: str = "none",
     *,
+    layers: int | None = None,
     fast: bool = True,
 ) -> Untyped:
     """The encoder with a classification head, compiled; `config.id2label` has the real labels.
@@ -219,10 +221,18 @@ def make_classifier(
         pipeline: From `make_pipeline`.
         optimizer: A Keras optimiser.
         freeze: Parts that are not trained, see `freeze_parts`.
+        layers: How many of the encoder's layers to keep; all when not given.
         fast: Train with the kernels of `kernels.py` where they know the encoder.
+
+    Raises:
+        ConfigError: The encoder has fewer layers than are to be kept or frozen.
     """
     with _quiet_loading():
         model = pipeline.preprocessor.get_classifier()
+    if layers is not None:
+        model = keep_layers(model, layers)
+        # ktrain pickles its preprocessor with this configuration and loads the model by it.
+        pipeline.preprocessor.config.num_hidden_layers = layers
     model.config.id2label = dict(enumerate(pipeline.labels))
     model.config.label2id = {label: index for index, label in enumerate(pipeline.labels)}
     freeze_parts(model, freeze)

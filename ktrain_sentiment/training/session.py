@@ -93,6 +93,12 @@ class Session:
     config: TrainConfig
     class_weight: dict[int, float] | None
 
+    @property
+    def kept_layers(self) -> list[int] | None:
+        """Which of the encoder's layers are trained, from 0; None: all, or there is no encoder."""
+        config = getattr(self.model, "config", None)
+        return getattr(config, "kept_layers", None)
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -115,24 +121,41 @@ class Fitted:
     resumed: bool
 
 
+@dataclass(frozen=True)
+class Lessons:
+    """Texts, and what to learn of each.
+
+    Attributes:
+        texts: Column `text`.
+        targets: float32 of shape (rows, classes); each row sums to one.
+    """
+
+    texts: pd.DataFrame
+    targets: NDArray[np.float32]
+
+    def encode(self, pipeline: Pipeline) -> Any:  # noqa: ANN401
+        """The texts as the pipeline encodes them, with the targets."""
+        return pipeline.encode(self.texts, self.targets)
+
+
 def open_session(
     encoder: Path,
     splits: Splits,
     encoder_config: EncoderConfig,
     config: TrainConfig,
     compute: ComputeConfig,
-    targets: NDArray[np.float32] | None = None,
+    lessons: Lessons | None = None,
 ) -> Session:
     """Load the encoder, tokenise the rows, and compile a classifier.
 
     Args:
         encoder: A verified encoder folder.
         splits: Training and validation rows.
-        encoder_config: The longest text.
+        encoder_config: The longest text, and how many of the encoder's layers to keep.
         config: How to train.
         compute: Device, precision, threads.
-        targets: What to learn of the training rows, float32 of shape (rows, classes) with rows
-            summing to one; their labels when not given.
+        lessons: What to learn; the training rows and their labels when not given. Class weights
+            are taken from the training rows' labels either way.
 
     Raises:
         ConfigError: Settings contradict each other or the data.
@@ -144,8 +167,16 @@ def open_session(
     # Seeded here, so that the new head and the dropout depend on nothing that came before.
     seed_everything(backend, config.seed)
     optimizer = configured_adam(backend.tf, config)
-    model = make_classifier(backend, pipeline, optimizer, config.freeze, fast=compute.accelerate)
-    train = pipeline.dataset(backend, pipeline.encode(splits.train, targets), config)
+    model = make_classifier(
+        backend,
+        pipeline,
+        optimizer,
+        config.freeze,
+        layers=encoder_config.layers,
+        fast=compute.accelerate,
+    )
+    rows = pipeline.encode(splits.train) if lessons is None else lessons.encode(pipeline)
+    train = pipeline.dataset(backend, rows, config)
     validation = pipeline.dataset(backend, pipeline.encode(splits.validation), config)
     with scratch_folder():
         learner = make_learner(backend, model, train, validation, config.batch_size)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.config import TrainConfig
-from ktrain_sentiment.data import Splits
+from ktrain_sentiment.config import DataConfig, TrainConfig
+from ktrain_sentiment.data import Splits, UnlabelledTexts, read_unlabelled
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.files import staged_file
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.training.dataset import one_hot
 from ktrain_sentiment.training.model import class_indices
+from ktrain_sentiment.training.session import Lessons
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +31,14 @@ class Teacher:
     Attributes:
         classifier: It, opened.
         labels: The labels of the data, in the order of the columns that are learned.
-        share: How much of a target is the teacher's; the rest is the label.
+        share: How much of a training row's target is the teacher's; the rest is the label.
+        unlabelled: Texts that it alone labels.
     """
 
     classifier: Classifier
     labels: tuple[str, ...]
     share: float
+    unlabelled: UnlabelledTexts | None = None
 
     def probabilities(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         """What the teacher says of the `text` column, float32 of shape (rows, classes)."""
@@ -47,23 +52,61 @@ class Teacher:
         mixed = self.share * self.probabilities(frame) + (1 - self.share) * hard
         return np.asarray(mixed, np.float32)
 
+    def lessons(self, train: pd.DataFrame) -> Lessons:
+        """The training rows, then the unlabelled texts with the teacher's probabilities alone."""
+        rows = Lessons(train[["text"]], self.targets(train))
+        if self.unlabelled is None:
+            return rows
+        more = self.unlabelled.frame
+        return Lessons(
+            pd.concat([rows.texts, more], ignore_index=True),
+            np.concatenate([rows.targets, self.probabilities(more)]),
+        )
+
+    def kept_lessons(self, train: pd.DataFrame, path: Path, *, resume: bool) -> Lessons:
+        """The lessons, kept in a file so that a run that goes on learns the same to the last bit.
+
+        Args:
+            train: The training rows.
+            path: The Parquet file to keep them in.
+            resume: Take what the file holds, if it is there.
+        """
+        columns = [f"p_{label}" for label in self.labels]
+        if resume and path.is_file():
+            kept = pd.read_parquet(path)
+            return Lessons(kept[["text"]], kept[columns].to_numpy(np.float32))
+        lessons = self.lessons(train)
+        table = pd.DataFrame(lessons.targets, columns=columns)
+        table.insert(0, "text", lessons.texts["text"].to_numpy())
+        with staged_file(path, overwrite=True) as staged:
+            table.to_parquet(staged, index=False)
+        return lessons
+
     def figures(self, test: pd.DataFrame, predicted: pd.Series[str]) -> dict[str, Any]:
-        """How good the teacher is on rows, and how often its pupil says the same."""
+        """How good the teacher is, how often its pupil says the same, what it alone labelled."""
         said = np.asarray(self.labels, object)[self.probabilities(test).argmax(axis=1)]
         return {
             "share": self.share,
             "accuracy": float((said == test["label"].to_numpy()).mean()),
             "agreement": float((said == predicted.to_numpy()).mean()),
             "rows": len(test),
+            "unlabelled": 0 if self.unlabelled is None else len(self.unlabelled.frame),
+            "unlabelled_left_out": 0 if self.unlabelled is None else self.unlabelled.repeated,
         }
 
 
-def open_teacher(config: TrainConfig, splits: Splits) -> Teacher | None:
-    """The configured teacher, or None without one.
+def open_teacher(config: TrainConfig, splits: Splits, source: DataConfig) -> Teacher | None:
+    """The configured teacher with the texts that it alone labels, or None without one.
+
+    Args:
+        config: Names the teacher, its share, and the unlabelled texts.
+        splits: The labelled rows.
+        source: How they were read.
 
     Raises:
         ConfigError: It knows other labels than the data has.
         PredictorError: Its folder cannot be opened.
+        DataError: The unlabelled texts cannot be read, or none of them is new.
     """
     if config.teacher is None:
         return None
@@ -74,4 +117,20 @@ def open_teacher(config: TrainConfig, splits: Splits) -> Teacher | None:
             f"has {', '.join(splits.labels)}: wanted the same; rename labels with --map"
         )
     log.info("learning %.0f %% from the teacher %s", 100 * config.teacher_share, config.teacher)
-    return Teacher(classifier, splits.labels, config.teacher_share)
+    unlabelled = None
+    if config.unlabelled:
+        unlabelled = read_unlabelled(config.unlabelled, splits, source)
+        log.info(
+            "%s texts of %s that the teacher alone labels; left out %s that repeat others or "
+            "labelled rows",
+            f"{len(unlabelled.frame):,}",
+            unlabelled.source,
+            f"{unlabelled.repeated:,}",
+        )
+    return Teacher(classifier, splits.labels, config.teacher_share, unlabelled)
+
+
+def open_lessons(config: TrainConfig, splits: Splits, source: DataConfig) -> Lessons | None:
+    """What the configured teacher gives to learn from, or None without one; see `open_teacher`."""
+    teacher = open_teacher(config, splits, source)
+    return None if teacher is None else teacher.lessons(splits.train)

@@ -27,6 +27,7 @@ from ktrain_sentiment.settings import from_flat
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.finder import LearningRateCurve
 from ktrain_sentiment.training.session import fit
+from ktrain_sentiment.workflow.distilling import open_lessons
 from ktrain_sentiment.workflow.kinds import kind_of, name_of
 from ktrain_sentiment.workflow.searching import (
     explain_choice,
@@ -102,7 +103,8 @@ def explore(
     for name, variant in variants(settings, exploring.vary):
         log.info("%s", name)
         kind = kind_of(variant)
-        session = kind.open(splits, variant.training, None)
+        lessons = open_lessons(variant.training, splits, variant.source)
+        session = kind.open(splits, variant.training, lessons)
         curves[name] = run_search(session, kind.search, quiet=quiet)
     trials: tuple[Trial, ...] = ()
     if exploring.verify:
@@ -135,15 +137,19 @@ def variants(settings: TrainingSettings, vary: str) -> Iterator[tuple[str, Train
 def verify(
     settings: TrainingSettings, exploring: ExploreConfig, splits: Splits, curve: LearningRateCurve
 ) -> tuple[Trial, ...]:
-    """Train shortly at each candidate rate on the same rows with the same seed; best first."""
+    """Train shortly at each candidate rate on the same rows with the same seed; best first.
+
+    A teacher's unlabelled texts are left out: they would make it long.
+    """
     small = dataclasses.replace(splits, train=splits.train.head(exploring.verify_rows))
     training = dataclasses.replace(
-        settings.training, epochs=exploring.verify_epochs, keep_best="loss"
+        settings.training, epochs=exploring.verify_epochs, keep_best="loss", unlabelled=""
     )
+    lessons = open_lessons(training, small, settings.source)
     trials = []
     for origin, rate in candidates(curve):
         log.info("training shortly at %.1e (%s)", rate, origin)
-        session = kind_of(settings).open(small, training, None)
+        session = kind_of(settings).open(small, training, lessons)
         with tempfile.TemporaryDirectory() as scratch:
             fitted = fit(session, rate, Checkpoints(Path(scratch)), checkpoint_every=10**9)
         best = fitted.history.to_dict("records")[fitted.best_epoch - 1]

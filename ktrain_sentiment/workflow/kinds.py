@@ -9,9 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ktrain_sentiment.config import SearchConfig, TrainConfig, TrainingSettings
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders import resolve
@@ -24,11 +21,10 @@ from ktrain_sentiment.predictor.saving import (
     save_predictor,
 )
 from ktrain_sentiment.training.classics import open_classic, save_session
-from ktrain_sentiment.training.session import Session, open_session
+from ktrain_sentiment.training.session import Lessons, Session, open_session
 from ktrain_sentiment.training.tracing import tracer
 
-Targets = NDArray[np.float32] | None
-Open = Callable[[Splits, TrainConfig, Targets], Session]
+Open = Callable[[Splits, TrainConfig, Lessons | None], Session]
 Save = Callable[[Session, Path, TrainingFacts, ValidationTexts], SavedPredictor]
 
 CLASSIC_RATES = {
@@ -49,8 +45,8 @@ class Kind:
 
     Attributes:
         name: The encoder as the user named it, or ktrain's name of its own classifier.
-        open: Rows, training configuration and what to learn of the training rows (their labels
-            when None) to a session.
+        open: Rows, training configuration and what to learn (the training rows' labels when None)
+            to a session.
         save: A trained session into a predictor folder, which is replaced.
         search: How a learning rate is searched.
         usual_rate: The learning rate to take where the search finds none; None: there is no such.
@@ -82,8 +78,8 @@ def _encoder(settings: TrainingSettings) -> Kind:
     folder = resolve(settings.text.encoder)
     check_maxlen(folder, settings.text.maxlen)
 
-    def open_(splits: Splits, training: TrainConfig, targets: Targets) -> Session:
-        return open_session(folder, splits, settings.text, training, settings.compute, targets)
+    def open_(splits: Splits, training: TrainConfig, lessons: Lessons | None) -> Session:
+        return open_session(folder, splits, settings.text, training, settings.compute, lessons)
 
     def save(
         session: Session, place: Path, facts: TrainingFacts, validation: ValidationTexts
@@ -108,8 +104,13 @@ def _classic(settings: TrainingSettings) -> Kind:
             f"--freeze {settings.training.freeze}: {name} has no encoder to freeze, leave it out"
         )
 
-    def open_(splits: Splits, training: TrainConfig, targets: Targets) -> Session:
-        return open_classic(splits, settings.model, training, settings.compute, targets)
+    if settings.text.layers is not None:
+        raise ConfigError(
+            f"--layers {settings.text.layers}: {name} has no encoder's layers, leave it out"
+        )
+
+    def open_(splits: Splits, training: TrainConfig, lessons: Lessons | None) -> Session:
+        return open_classic(splits, settings.model, training, settings.compute, lessons)
 
     def save(
         session: Session, place: Path, facts: TrainingFacts, validation: ValidationTexts

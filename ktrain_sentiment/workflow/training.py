@@ -91,10 +91,13 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
     splits = split(texts, settings.division)
     _say(texts, splits)
     kind = kind_of(settings)
-    teacher = open_teacher(settings.training, splits)
+    teacher = open_teacher(settings.training, splits, settings.source)
     _begin(folder, settings, splits)
-    targets = None if teacher is None else teacher.targets(splits.train)
-    session = kind.open(splits, settings.training, targets)
+    lessons = None
+    if teacher is not None:
+        resume = settings.output.resume
+        lessons = teacher.kept_lessons(splits.train, folder.lessons, resume=resume)
+    session = kind.open(splits, settings.training, lessons)
     rate = _learning_rate(session, kind, settings, folder, quiet=quiet)
     fitted = fit(
         session,
@@ -263,6 +266,7 @@ def _figures(
         },
         "model": settings.model.model,
         "encoder": name_of(settings),
+        "kept_layers": session.kept_layers,
         "policy": settings.training.policy,
         "learning_rate": rate,
         "best_epoch": fitted.best_epoch,

@@ -157,3 +157,15 @@ def test_the_page_is_written_whole_over_an_earlier_one(facts, tmp_path):
 def test_a_folder_that_holds_no_finished_run_is_refused(tmp_path):
     with pytest.raises(InputError, match="finished run"):
         read_run(tmp_path)
+
+
+def test_a_small_pupils_page_names_its_layers_and_its_teacher(facts):
+    teacher = {
+        "share": 0.5, "accuracy": 0.9, "agreement": 0.85, "rows": 80, "unlabelled": 1200,
+    }  # fmt: skip
+    learning = dataclasses.replace(facts.learning, kept_layers=(0, 2, 5), teacher=teacher)
+    said = " ".join(Outline(render(dataclasses.replace(facts, learning=learning))).words)
+    said = said.replace("\xa0", " ")
+    assert "3 kept, by number 1, 3, 6" in said
+    assert "50 % of a target; right in 90.0 % of 80 rows" in said
+    assert "labelled 1,200 more texts" in said

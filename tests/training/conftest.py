@@ -28,10 +28,11 @@ def splits(reviews: list[tuple[str, str]]) -> Splits:
 def open_tiny(tiny_bert: Path, splits: Splits) -> Callable[..., Any]:
     from ktrain_sentiment.training.session import open_session
 
-    def make(*, accelerate: bool = False, **settings: Any) -> Any:
+    def make(*, accelerate: bool = False, layers: int | None = None, **settings: Any) -> Any:
         config = TrainConfig(**{"epochs": 2, "batch_size": 16, **settings})
         # The fused kernels compile for every batch shape, which a tiny model does not repay.
         compute = ComputeConfig(accelerate=accelerate)
-        return open_session(tiny_bert, splits, EncoderConfig(maxlen=32), config, compute)
+        text = EncoderConfig(maxlen=32, layers=layers)
+        return open_session(tiny_bert, splits, text, config, compute)
 
     return make

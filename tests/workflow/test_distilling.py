@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ktrain_sentiment.config import TrainConfig
-from ktrain_sentiment.data import Splits
+from ktrain_sentiment.config import DataConfig, TrainConfig
+from ktrain_sentiment.data import Splits, UnlabelledTexts
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.workflow.distilling import Teacher, open_teacher
 from support.process import run_python
@@ -39,7 +39,26 @@ def test_a_share_of_one_learns_from_the_teacher_alone():
 def test_a_teacher_of_other_labels_is_refused(trained_run: Path):
     splits = Splits(train=FRAME, validation=FRAME, test=FRAME[:0], labels=("bad", "good"))
     with pytest.raises(ConfigError, match="knows the labels negative, positive, the data has bad"):
-        open_teacher(TrainConfig(teacher=trained_run / "predictor"), splits)
+        open_teacher(TrainConfig(teacher=trained_run / "predictor"), splits, DataConfig())
+
+
+def test_unlabelled_texts_follow_the_rows_and_are_learned_from_the_teacher_alone():
+    more = UnlabelledTexts(pd.DataFrame({"text": ["c"]}), "more.txt", 0)
+    lessons = Teacher(Sure(), ("negative", "positive"), 0.5, more).lessons(FRAME)
+    assert lessons.texts["text"].tolist() == ["a", "b", "c"]
+    wanted = [[0.9, 0.1], [0.4, 0.6], [0.8, 0.2]]
+    np.testing.assert_allclose(lessons.targets, wanted, atol=1e-6)
+
+
+def test_a_run_that_goes_on_learns_what_it_began_with(tmp_path: Path):
+    path, labels = tmp_path / "lessons.parquet", ("negative", "positive")
+    begun = Teacher(Sure(), labels, 0.3).kept_lessons(FRAME, path, resume=False)
+    changed = Teacher(Sure(), labels, 0.9)
+    resumed = changed.kept_lessons(FRAME, path, resume=True)
+    np.testing.assert_array_equal(resumed.targets, begun.targets)
+    assert resumed.texts["text"].tolist() == ["a", "b"]
+    anew = changed.kept_lessons(FRAME, path, resume=False)
+    np.testing.assert_array_equal(anew.targets, changed.targets(FRAME))
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
@@ -48,17 +67,34 @@ def test_a_share_is_a_share(share):
         TrainConfig(teacher_share=share)
 
 
-def test_a_pupil_comes_to_agree_with_its_teacher(
-    trained_run: Path, tiny_encoder: Path, reviews_csv: Path, tmp_path: Path
+def test_a_small_pupil_comes_to_agree_with_its_teacher(
+    trained_run: Path, tiny_bert: Path, reviews_csv: Path, tmp_path: Path
 ):
+    held_out = pd.read_parquet(trained_run / "splits" / "test.parquet")["text"].tolist()
+    more = [f"{text} {text}" for text in held_out[:40]]
+    (tmp_path / "more.txt").write_text("\n".join([*more, *held_out[:5]]) + "\n")
     done = run_python(
-        "scripts/train.py", reviews_csv, "--encoder", tiny_encoder, "--run", tmp_path / "pupil",
+        "scripts/train.py", reviews_csv, "--encoder", tiny_bert, "--run", tmp_path / "pupil",
         "--teacher", trained_run / "predictor", "--teacher-share", "1", "--test", "0.25",
-        "--maxlen", "32", "--epochs", "5", "--batch-size", "16", "--learning-rate", "2e-3",
-        "--no-accelerate",
+        "--unlabelled", tmp_path / "more.txt", "--layers", "1", "--stratified-batches",
+        "--class-weight", "balanced", "--maxlen", "32", "--epochs", "5", "--batch-size", "16",
+        "--learning-rate", "2e-3", "--no-accelerate",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "pupil" / "metrics.json").read_text())["teacher"]
+    figures = json.loads((tmp_path / "pupil" / "metrics.json").read_text())
+    found = figures["teacher"]
     assert found["rows"] == 150
     assert found["agreement"] > 0.7
+    assert found["unlabelled"] == len(set(more))
+    assert found["unlabelled_left_out"] == 45 - len(set(more))
+    assert figures["kept_layers"] == [0]
+    config = json.loads((tmp_path / "pupil" / "predictor" / "config.json").read_text())
+    assert config["num_hidden_layers"] == 1
     assert re.search(r"the teacher has [\d.]+ % of 150 rows right", done.stdout)
+    assert re.search(r"it labelled \d+ more texts to learn from", done.stdout)
+    load_with_ktrain = (
+        "import ktrain_sentiment.training.backend as b; k = b.open_backend().ktrain; "
+        f"print(k.load_predictor({str(tmp_path / 'pupil' / 'predictor')!r}).predict(['fine']))"
+    )
+    loaded = run_python("-c", load_with_ktrain)
+    assert loaded.returncode == 0, loaded.stderr

@@ -1,10 +1,20 @@
 """Exploration: which searches and trials are made, and what is concluded from them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from ktrain_sentiment.config import EncoderConfig, ModelConfig, TrainConfig, TrainingSettings
-from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.config import (
+    DataConfig,
+    EncoderConfig,
+    ExploreConfig,
+    ModelConfig,
+    OutputConfig,
+    TrainConfig,
+    TrainingSettings,
+)
+from ktrain_sentiment.errors import ConfigError, InputError
 from ktrain_sentiment.training.finder import LearningRateCurve
 from ktrain_sentiment.training.learning_rate import Reading, Suggestion
 from ktrain_sentiment.workflow import exploring
@@ -65,3 +75,23 @@ def test_the_conclusion_names_rates_that_the_rows_cannot_tell_apart() -> None:
     assert said.startswith("5.00e-05 (valley) won")
     assert "1.0e-04" in said
     assert "1.0e-03" not in said
+
+
+def test_a_search_learns_what_training_would_learn(
+    monkeypatch: pytest.MonkeyPatch, reviews_csv: Path, tmp_path: Path
+) -> None:
+    given = []
+
+    def open_session(*arguments: object) -> None:
+        given.append(arguments[-1])
+        raise InputError("far enough")
+
+    monkeypatch.setattr(exploring, "resolve", Path)
+    monkeypatch.setattr(exploring, "open_lessons", lambda *_: "what the teacher says")
+    monkeypatch.setattr(exploring, "open_session", open_session)
+    settings = TrainingSettings(
+        source=DataConfig(data=str(reviews_csv)), output=OutputConfig(run=tmp_path)
+    )
+    with pytest.raises(InputError, match="far enough"):
+        exploring.explore(settings, ExploreConfig())
+    assert given == ["what the teacher says"]

@@ -1,0 +1,64 @@
+"""One training of `distillation.py`: a teacher, or a student with fewer layers, alone or taught.
+
+Argument: a JSON file with what to train on. Standard output: one JSON line with the accuracy on
+the judged rows, the seconds in training and the number of texts trained on. The predictor is
+saved where the task says.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+from answers import say
+
+from ktrain_sentiment.config import ComputeConfig, DataConfig, EncoderConfig, TrainConfig
+from ktrain_sentiment.data import Splits
+from ktrain_sentiment.predictor.saving import TrainingFacts, ValidationTexts, save_predictor
+from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.training.session import fit, open_session, predict_proba
+from ktrain_sentiment.workflow.distilling import open_lessons
+
+
+def main() -> None:
+    """Train, judge, save."""
+    task = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    judged = pd.read_parquet(task["judged"])
+    # The weights of the last epoch are kept, so the judged rows decide nothing.
+    splits = Splits(
+        train=pd.read_parquet(task["train"]),
+        validation=judged,
+        test=judged[:0],
+        labels=tuple(task["labels"]),
+    )
+    config = TrainConfig(**task["training"], keep_best="last")
+    text = EncoderConfig(**task["text"])
+    lessons = open_lessons(config, splits, DataConfig())
+    session = open_session(Path(text.encoder), splits, text, config, ComputeConfig(), lessons)
+    with tempfile.TemporaryDirectory() as place:
+        fitted = fit(session, task["learning_rate"], Checkpoints(Path(place)), quiet=True)
+    predicted = predict_proba(session, judged).argmax(axis=1)
+    right = [splits.labels[k] == label for k, label in zip(predicted, judged["label"], strict=True)]
+    if task["predictor"]:
+        save_predictor(
+            session.model,
+            session.pipeline.preprocessor,
+            Path(task["predictor"]),
+            TrainingFacts(encoder=text.encoder),
+            # For the comparison of engines and the ranges of int8; they need no unseen texts.
+            ValidationTexts(texts=splits.train["text"].head(1000).tolist()),
+            overwrite=True,
+        )
+    say(
+        accuracy=sum(right) / len(right),
+        seconds=round(fitted.seconds, 1),
+        steps=fitted.steps,
+        texts=len(splits.train) if lessons is None else len(lessons.texts),
+    )
+
+
+if __name__ == "__main__":
+    main()
