@@ -73,5 +73,8 @@ def test_labels_with_bars_do_not_break_the_tables(facts):
 def test_a_pupil_with_fewer_layers_says_so(facts):
     learning = dataclasses.replace(facts.learning, kept_layers=(0, 2, 5), teacher={"share": 0.5})
     card = model_card(dataclasses.replace(facts, learning=learning))
-    assert "Encoder `minilm` cut to 3 of its layers, taught by another predictor, policy" in card
+    assert (
+        "Model: encoder `minilm` cut to 3 of its layers, taught by another predictor, policy"
+        in card
+    )
     assert "taught" not in model_card(facts)

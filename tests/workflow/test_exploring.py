@@ -1,6 +1,7 @@
 """Exploration: which searches and trials are made, and what is concluded from them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -82,13 +83,12 @@ def test_a_search_learns_what_training_would_learn(
 ) -> None:
     given = []
 
-    def open_session(*arguments: object) -> None:
-        given.append(arguments[-1])
+    def open_session(splits: object, training: object, lessons: object) -> None:
+        given.append(lessons)
         raise InputError("far enough")
 
-    monkeypatch.setattr(exploring, "resolve", Path)
     monkeypatch.setattr(exploring, "open_lessons", lambda *_: "what the teacher says")
-    monkeypatch.setattr(exploring, "open_session", open_session)
+    monkeypatch.setattr(exploring, "kind_of", lambda _: SimpleNamespace(open=open_session))
     settings = TrainingSettings(
         source=DataConfig(data=str(reviews_csv)), output=OutputConfig(run=tmp_path)
     )
