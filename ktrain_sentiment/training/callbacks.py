@@ -36,26 +36,32 @@ def as_callback(backend: Backend, plain: type, *arguments: Any, **named: Any) ->
 class BestEpoch:
     """Keeps the weights of the best epoch, and stops when nothing has improved for long enough.
 
-    Ties keep the earlier epoch. `state` and `weights` go into checkpoints.
+    Where accuracy or macro F1 decides, a later epoch is kept instead of the best one if it is worse
+    by less than a standard error of the figure (Breiman et al. 1984, section 3.4.3): so few rows
+    cannot tell them apart, and the later one has learned more, at a rate that has come down.
+    `state` and `weights` go into checkpoints.
     """
 
     model: Untyped
 
     def __init__(
-        self, monitor: str, patience: int | None, average: WeightAverage | None = None
+        self, monitor: str, patience: int | None, rows: int, average: WeightAverage | None = None
     ) -> None:
         """Start with nothing kept.
 
         Args:
             monitor: `macro_f1`, `accuracy` or `loss` on validation data, or `last`.
             patience: Epochs without improvement before training stops; None: never.
+            rows: Number of validation rows.
             average: What is judged and kept instead of the weights themselves.
         """
         super().__init__()
         self.average = average
         self.figure = MONITORED[monitor]
         self.sign = -1.0 if monitor == "loss" else 1.0
+        self.is_share = monitor in ("macro_f1", "accuracy")
         self.patience = patience
+        self.rows = rows
         self.state: dict[str, Any] = {"epoch": None, "value": None, "waited": 0}
         self.weights: list[NDArray[Any]] = []
 
@@ -63,12 +69,15 @@ class BestEpoch:
         """Compare this epoch with the best one so far."""
         value = float(epoch if self.figure is None else (logs or {})[self.figure])
         best = self.state["value"]
-        if math.isfinite(value) and (best is None or self.sign * value > self.sign * best):
-            self.state = {"epoch": epoch, "value": value, "waited": 0}
+        better = math.isfinite(value) and (best is None or self.sign * value > self.sign * best)
+        if better:
+            self.state = {**self.state, "value": value, "waited": 0}
+        else:
+            self.state = {**self.state, "waited": self.state["waited"] + 1}
+        if better or (self.is_share and value > best - standard_error(best, self.rows)):
+            self.state = {**self.state, "epoch": epoch}
             source = self.model if self.average is None else self.average
             self.weights = [np.array(w, copy=True) for w in source.get_weights()]
-            return
-        self.state = {**self.state, "waited": self.state["waited"] + 1}
         if self.patience is not None and self.state["waited"] >= self.patience:
             self.model.stop_training = True
 
@@ -76,6 +85,11 @@ class BestEpoch:
         """Put the best epoch's weights into the model."""
         if self.weights:
             self.model.set_weights(self.weights)
+
+
+def standard_error(share: float, rows: int) -> float:
+    """Of a share that was counted on so many rows; of macro F1 near enough."""
+    return math.sqrt(share * (1 - share) / rows)
 
 
 class StopOnNan:

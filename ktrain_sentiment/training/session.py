@@ -107,7 +107,7 @@ class Fitted:
     Attributes:
         history: One row an epoch: losses and figures on training and validation rows.
         schedule: Learning rate and momentum of every step.
-        best_epoch: The epoch (from 1) whose weights the model has now.
+        best_epoch: The epoch (from 1) whose weights were kept.
         seconds: Time in `fit`, of this process alone when the run was resumed.
         steps: Steps that this process took.
         resumed: Whether an earlier process had begun.
@@ -228,7 +228,8 @@ def fit(
     average = None
     if config.average:
         average = as_callback(backend, WeightAverage, backend.tf, config.average)
-    best = as_callback(backend, BestEpoch, config.keep_best, config.early_stopping, average)
+    rows = session.learner.val_data.nsamples()
+    best = as_callback(backend, BestEpoch, config.keep_best, config.early_stopping, rows, average)
     keeper = as_callback(
         backend, Checkpointer, checkpoints, checkpoint_every, best, session.learner
     )

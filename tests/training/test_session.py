@@ -9,6 +9,7 @@ import pytest
 
 from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.training.callbacks import standard_error
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.finder import SearchBounds
 from ktrain_sentiment.training.session import find_learning_rate, fit, predict_proba
@@ -28,9 +29,9 @@ def test_a_tiny_encoder_learns_made_up_reviews(
     fitted = fit(session, 2e-3, Checkpoints(tmp_path), quiet=True)
     assert accuracy(session, splits) > max(0.7, before + 0.1)
     assert len(fitted.history) == 5
-    assert fitted.history["val_macro_f1"].max() == pytest.approx(
-        fitted.history["val_macro_f1"][fitted.best_epoch - 1]
-    )
+    best = fitted.history["val_macro_f1"].max()
+    error = standard_error(best, len(splits.validation))
+    assert fitted.history["val_macro_f1"][fitted.best_epoch - 1] >= best - error
 
 
 def test_the_same_seed_gives_the_same_weights_byte_for_byte(

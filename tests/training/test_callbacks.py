@@ -1,0 +1,56 @@
+"""Which epoch is kept, and when training stops."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ktrain_sentiment.training.callbacks import BestEpoch, standard_error
+
+NAMES = {"macro_f1": "val_macro_f1", "accuracy": "val_accuracy", "loss": "val_loss", "last": None}
+
+
+def kept(monitor: str, values: list[float], rows: int = 100, patience: int | None = None) -> int:
+    """The epoch, from 0, whose weights are kept after these figures."""
+    best = BestEpoch(monitor, patience, rows)
+    best.model = SimpleNamespace(stop_training=False)
+    for epoch, value in enumerate(values):
+        best.model.get_weights = lambda epoch=epoch: [np.array([epoch])]
+        best.on_epoch_end(epoch, {str(NAMES[monitor]): value})
+        if best.model.stop_training:
+            break
+    assert best.weights[0].item() == best.state["epoch"]
+    return int(best.state["epoch"])
+
+
+@pytest.mark.parametrize("monitor", ["macro_f1", "accuracy"])
+def test_a_later_epoch_that_the_rows_cannot_tell_from_the_best_is_kept(monitor: str) -> None:
+    assert kept(monitor, [0.80, 0.84, 0.81]) == 2
+
+
+def test_with_enough_rows_the_same_epoch_is_worse() -> None:
+    assert kept("accuracy", [0.80, 0.84, 0.81], rows=10_000) == 1
+
+
+def test_what_counts_as_good_is_measured_from_the_best_and_not_from_the_kept() -> None:
+    assert kept("accuracy", [0.84, 0.81, 0.79]) == 1
+
+
+def test_the_lowest_loss_is_kept_whatever_follows() -> None:
+    assert kept("loss", [0.5, 0.4, 0.400001]) == 1
+
+
+def test_the_last_is_kept_if_so_wished() -> None:
+    assert kept("last", [0.9, 0.1, 0.2]) == 2
+
+
+def test_a_figure_that_is_no_number_is_never_kept() -> None:
+    assert kept("accuracy", [0.8, float("nan")]) == 0
+
+
+def test_patience_counts_epochs_without_improvement_though_they_are_kept() -> None:
+    assert kept("accuracy", [0.80, 0.84, 0.83, 0.83, 0.9], patience=2) == 3
+
+
+def test_a_standard_error_is_that_of_a_share() -> None:
+    assert standard_error(0.5, 100) == pytest.approx(0.05)
