@@ -133,9 +133,9 @@ class TrainConfig:
     """none, balanced, or a weight a class: "negative=1,positive=3"."""
 
     keep_best: Literal["macro_f1", "accuracy", "loss", "last"] = "macro_f1"
-    """Which figure on validation data decides the epoch whose weights are kept; a later epoch within
-    a standard error of the best accuracy or F1 counts as good. last keeps the last one, whatever
-    its figures."""
+    """Which figure on validation data decides the epoch whose weights are kept; a later epoch
+    within a standard error of the best accuracy or F1 counts as good. last keeps the last one,
+    whatever its figures."""
 
     early_stopping: int | None = None
     """Stop after this many epochs in which the kept figure did not improve."""
