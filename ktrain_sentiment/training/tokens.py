@@ -24,7 +24,7 @@ from ktrain_sentiment.training.wordpieces import Rows, WordTokens, word_parts
 T = TypeVar("T")
 U = TypeVar("U")
 
-CHUNK = 1024
+CHUNK = 2048
 """Texts handed to the tokenizer at once: enough to keep all cores busy, little to hold."""
 
 

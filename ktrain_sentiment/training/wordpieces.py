@@ -16,10 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ktrain_sentiment.training.backend import Untyped
-from ktrain_sentiment.training.word_split import Integers, SplitTexts, split_words
+from ktrain_sentiment.training.word_split import POOL, Integers, SplitTexts, split_words
 
 MOST_WORDS = 1_000_000
 """Distinct words remembered; beyond it the memory starts again from nothing."""
@@ -136,27 +137,28 @@ class WordTokens:
 
     def _ask(self, words: list[bytes]) -> list[list[int]]:
         """Ids without special tokens."""
-        texts = [word.decode() for word in words]
         # Cleaning leaves plain words as they are, so the model alone can be asked for its pieces.
-        plain = [text.isascii() and text.isalnum() for text in texts]
-        others = [text for text, simple in zip(texts, plain, strict=True) if not simple]
+        others = [word.decode() for word in words if not word.isalnum()]
         rest = iter(self._tokenizer.encode_batch_fast(others, add_special_tokens=False))
         pieces = self._model.tokenize
         return [
-            [piece.id for piece in pieces(text)] if simple else next(rest).ids
-            for text, simple in zip(texts, plain, strict=True)
+            [piece.id for piece in pieces(word.decode())] if word.isalnum() else next(rest).ids
+            for word in words
         ]
 
     def _rows(self, words: _Pieces) -> Rows:
         """As many tokens of each text as there is room for, between what stands around a text."""
         inner = np.minimum(words.lengths.astype(np.int64), self._room)
         lengths = inner + len(self._before) + len(self._after)
+        ends = np.cumsum(lengths)
         ids = np.empty(int(lengths.sum()), np.int32)
-        end = 0
-        for start, count in zip(words.starts.tolist(), inner.tolist(), strict=True):
-            for part in (self._before, words.ids[start : start + count], self._after):
-                ids[end : end + len(part)] = part
-                end += len(part)
+        for k, token in enumerate(self._before.tolist()):
+            ids[ends - lengths + k] = token
+        for k, token in enumerate(self._after[::-1].tolist(), start=1):
+            ids[ends - k] = token
+        firsts = (ends - lengths + len(self._before)).tolist()
+        for first, start, count in zip(firsts, words.starts.tolist(), inner.tolist(), strict=True):
+            ids[first : first + count] = words.ids[start : start + count]
         return Rows(ids, lengths, words.lengths > self._room)
 
 
@@ -222,7 +224,7 @@ class _Memory:
     def pieces(self, numbers: NDArray[np.int32], counts: Integers) -> _Pieces:
         """The ids of words, of which `counts` belong together."""
         known = pa.ListArray.from_arrays(pa.array(self._ends), pa.array(self._ids))
-        taken = known.take(pa.array(numbers))
+        taken = pc.take(known, pa.array(numbers), memory_pool=POOL)
         running = taken.offsets.to_numpy()[np.concatenate([[0], np.cumsum(counts)])]
         return _Pieces(taken.values.to_numpy(), running[:-1], np.diff(running))
 
