@@ -25,15 +25,14 @@ from pathlib import Path
 from typing import Any
 
 import training_step
+from processes import WORKERS, Worker
 from tables import print_side_by_side
 from texts import labelled
 
-import inference
 from ktrain_sentiment.cli import run, to_json_line
 from ktrain_sentiment.config import ScriptFlags
 from ktrain_sentiment.encoders import resolve
 
-WORKERS = Path(__file__).parent / "workers"
 ARCHITECTURES = {"bert_base": "Bert", "distilbert": "DistilBert"}
 ENGINES = {
     "onnx_fp32": ("predict_ours.py", "fp32"),
@@ -139,7 +138,7 @@ def _predict(folders: dict[str, Path], sets: Path, flags: Flags) -> Rounds:
             name: [sys.executable, str(WORKERS / worker), str(folder), str(sets), further]
             for name, folder in folders.items()
         }
-        workers = {name: inference.Worker(name, command) for name, command in commands.items()}
+        workers = {name: Worker(name, command) for name, command in commands.items()}
         many = rounds.setdefault(f"texts_per_second_{engine}", {name: [] for name in workers})
         work = rounds.setdefault(f"processor_ms_a_text_{engine}", {name: [] for name in workers})
         one = rounds.setdefault(f"one_text_{engine}_ms", {name: [] for name in workers})
@@ -168,23 +167,23 @@ def _train(folders: dict[str, Path], flags: Flags) -> Rounds:
     for how, levers in STEPS.items():
         found = rounds.setdefault(f"training_step_{how}_ms", {name: [] for name in folders})
         work = rounds.setdefault(f"processor_ms_a_step_{how}", {name: [] for name in folders})
-        workers: list[training_step.Worker] = []
+        variants: list[training_step.Variant] = []
         try:
             for name, folder in folders.items():
                 size = (str(flags.batch_size), str(flags.length))
                 script = str(WORKERS / "keras_step.py")
                 command = [sys.executable, script, str(folder), *size, *levers]
-                workers.append(training_step.Worker(name, command))
-                workers[-1].wait()
+                variants.append(training_step.Variant(Worker(name, command)))
+                variants[-1].worker.ask()
             for _ in range(flags.rounds):
-                for worker in workers:
-                    worker.take(flags.steps)
-                    last = worker.walls[-flags.steps :]
-                    found[worker.name].append(1000 * statistics.median(last))
-                    work[worker.name].append(1000 * worker.cpus[-1])
+                for variant in variants:
+                    variant.take(flags.steps)
+                    last = variant.walls[-flags.steps :]
+                    found[variant.worker.name].append(1000 * statistics.median(last))
+                    work[variant.worker.name].append(1000 * variant.cpus[-1])
         finally:
-            for worker in workers:
-                worker.stop()
+            for variant in variants:
+                variant.worker.stop()
         print(f"training with {how} is done", file=sys.stderr, flush=True)
     return rounds
 

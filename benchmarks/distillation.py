@@ -20,9 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -31,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from processes import ROOT, WORKERS, answers_of, refuse_unknown
 from scipy.stats import t as student_t
 from tables import print_side_by_side
 from texts import train_and_judged
@@ -39,13 +38,11 @@ from ktrain_sentiment.cli import run, to_json_line
 from ktrain_sentiment.config import DataConfig, ScriptFlags
 from ktrain_sentiment.data import Splits, read_unlabelled
 from ktrain_sentiment.encoders import resolve
-from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.classifier import TextClassifier
 from ktrain_sentiment.inference.loading import Engine
 
-ROOT = Path(__file__).resolve().parents[1]
-WORKER = ROOT / "benchmarks" / "workers" / "distil.py"
+WORKER = WORKERS / "distil.py"
 TEACHER, ALONE, LONGER, TAUGHT, MORE = (
     "teacher", "alone", "alone_longer", "taught", "taught_on_more",
 )  # fmt: skip
@@ -125,11 +122,7 @@ class Rows:
 
 def task(flags: Flags) -> dict[str, Any]:
     """Train everything, and show what was gained."""
-    unknown = set(flags.contenders) - set(CONTENDERS)
-    if unknown:
-        raise ConfigError(
-            f"--contenders {' '.join(sorted(unknown))}: known are {', '.join(CONTENDERS)}"
-        )
+    refuse_unknown("--contenders", flags.contenders, CONTENDERS)
     rows = _rows(flags)
     flags.runs.mkdir(parents=True, exist_ok=True)
     digest = rows.save(flags.runs)
@@ -207,16 +200,9 @@ def _answer(wanted: dict[str, Any], digest: str, folder: Path) -> dict[str, Any]
     folder.mkdir(parents=True, exist_ok=True)
     said.unlink(missing_ok=True)
     told.write_text(content, encoding="utf-8")
-    with (folder / "errors.txt").open("w+", encoding="utf-8") as errors:
-        ended = subprocess.run(
-            [sys.executable, str(WORKER), str(told)], stdout=subprocess.PIPE, stderr=errors,
-            text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
-        )  # fmt: skip
-        if ended.returncode != 0:
-            errors.seek(0)
-            raise RuntimeError(f"{folder.name}: its process failed: {errors.read()[-2000:]}")
-    said.write_text(ended.stdout, encoding="utf-8")
-    return dict(json.loads(ended.stdout))
+    answer = answers_of(folder.name, [sys.executable, str(WORKER), str(told)])[-1]
+    said.write_text(json.dumps(answer), encoding="utf-8")
+    return answer
 
 
 def _figures(name: str, answers: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:

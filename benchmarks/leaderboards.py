@@ -33,8 +33,8 @@ from ktrain_sentiment.config import (
     TrainingSettings,
 )
 from ktrain_sentiment.files import write_table
-from ktrain_sentiment.report.leaderboard import Entry
-from ktrain_sentiment.report.wording import duration, share
+from ktrain_sentiment.report.leaderboard import HEAD, Entry, cost_cells, markdown_table
+from ktrain_sentiment.report.wording import share
 from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.workflow import CompareResult, compare_models
 
@@ -131,7 +131,7 @@ def _settings(board: Board, flags: Flags) -> tuple[TrainingSettings, CompareConf
         source=DataConfig(data=board.source),
         division=SplitConfig(test=board.test),
         text=EncoderConfig(encoder=flags.encoder, maxlen=board.maxlen),
-        training=TrainConfig(epochs=2, learning_rate=None),
+        training=TrainConfig(epochs=2),
         output=OutputConfig(run=begun, resume=resume, overwrite=not resume),
     )
     return settings, CompareConfig(models=board.models)
@@ -142,14 +142,13 @@ def _markdown(found: Mapping[str, CompareResult], models: Sequence[str]) -> str:
     boards = list(found.values())
     entries = [{entry.name: entry for entry in board.entries} for board in boards]
     rows = [board.entries[0].evaluation.n for board in boards]
-    head = [f"{name}, {count:,} rows" for name, count in zip(found, rows, strict=True)]
-    lines = [["model", *head, "trained in", "texts a second", "one text", "on disk"]]
-    lines.append(["---"] * len(lines[0]))
-    order = [entry.name for entry in boards[0].entries if entry.name in models]
-    for name in order:
-        accuracies = [_accuracy(board.get(name)) for board in entries]
-        lines.append([name, *accuracies, *_costs(entries[0][name])])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    named = [f"{name}, {count:,} rows" for name, count in zip(found, rows, strict=True)]
+    body = [
+        [name, *(_accuracy(board.get(name)) for board in entries), *cost_cells(first.costs)]
+        for name, first in entries[0].items()
+        if name in models
+    ]
+    return markdown_table(["model", *named, *HEAD[5:]], body)
 
 
 def _accuracy(entry: Entry | None) -> str:
@@ -157,16 +156,6 @@ def _accuracy(entry: Entry | None) -> str:
         return "not run"
     low, high = entry.evaluation.accuracy.low, entry.evaluation.accuracy.high
     return f"{share(entry.evaluation.accuracy.value)} ({100 * low:.1f} to {100 * high:.1f})"
-
-
-def _costs(entry: Entry) -> list[str]:
-    costs = entry.costs
-    return [
-        duration(costs.train_seconds),
-        f"{costs.texts_per_second:,.0f}",
-        f"{costs.latency_ms:.2g} ms",
-        f"{costs.disk_mb:,.1f} MB" if costs.disk_mb else "none",
-    ]
 
 
 if __name__ == "__main__":

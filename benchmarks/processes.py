@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,24 @@ class Worker:
         """End the process."""
         self._process.kill()
         self._process.communicate()
+
+
+def answers_of(name: str, command: list[str]) -> list[dict[str, Any]]:
+    """Run a worker to its end and return its answers, the last of which says that it is done.
+
+    Raises:
+        RuntimeError: It ended before; with the end of what it complained.
+    """
+    with tempfile.TemporaryFile("w+") as errors:
+        ended = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+        )  # fmt: skip
+        answers = [json.loads(line) for line in ended.stdout.splitlines()]
+        if not answers or "done" not in answers[-1]:
+            errors.seek(0)
+            raise RuntimeError(f"{name}: its process ended too soon: {errors.read()[-2000:]}")
+    return answers
 
 
 def refuse_unknown(flag: str, given: Iterable[str], known: Collection[str]) -> None:

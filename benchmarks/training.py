@@ -16,9 +16,7 @@ ktrain and ours tokenise long texts. Prints tables, then one JSON line.
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -27,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from environments import HOME, interpreter
-from processes import ROOT, WORKERS, refuse_unknown
+from processes import WORKERS, answers_of, refuse_unknown
 from tables import print_side_by_side
 from texts import long_texts, train_and_judged
 
@@ -162,16 +160,7 @@ def _run(name: str, command: Sequence[str], flags: Flags) -> list[dict[str, Any]
     """Run a worker in its environment and return its answers."""
     theirs = name == "trainer"
     python = interpreter("torch", flags.environments) if theirs else Path(sys.executable)
-    with tempfile.TemporaryFile("w+") as errors:
-        ended = subprocess.run(
-            [str(python), *command], stdout=subprocess.PIPE, stderr=errors, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
-        )  # fmt: skip
-        answers = [json.loads(line) for line in ended.stdout.splitlines()]
-        if not answers or "done" not in answers[-1]:
-            errors.seek(0)
-            raise RuntimeError(f"{name}: its process ended too soon: {errors.read()[-2000:]}")
-    return answers
+    return answers_of(name, [str(python), *command])
 
 
 def _trained(answers: list[dict[str, Any]], texts: int, target: float) -> Trained:

@@ -53,6 +53,7 @@ def main() -> None:
             overwrite=True,
         )
     say(
+        done=True,
         accuracy=sum(right) / len(right),
         seconds=round(fitted.seconds, 1),
         steps=fitted.steps,

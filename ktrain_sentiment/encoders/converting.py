@@ -21,8 +21,6 @@ from ktrain_sentiment.encoders.pickled import RawTensor, read_pickled
 from ktrain_sentiment.errors import EncoderError
 from ktrain_sentiment.files import sha256_of, staged_folder
 
-_LARGEST_HEADER = 100_000_000
-
 
 def converted(place: Path, shown: str) -> Path:
     """The encoder with its weights in one safetensors file; the same folder where they are.
@@ -87,16 +85,13 @@ def _read_shards(paths: Iterable[Path]) -> dict[str, RawTensor]:
 
 def _read_safetensors(path: Path) -> dict[str, RawTensor]:
     """The tensors of a file whose size was found to be what its header promises."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(min(length, _LARGEST_HEADER)))
-    header.pop("__metadata__", None)
-    numbers = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + length)
+    tensors, begin = folder.read_header(path)
+    numbers = np.memmap(path, dtype=np.uint8, mode="r", offset=begin)
     return {
         name: RawTensor(
             entry["dtype"], tuple(entry["shape"]), numbers[slice(*entry["data_offsets"])]
         )
-        for name, entry in header.items()
+        for name, entry in tensors.items()
     }
 
 

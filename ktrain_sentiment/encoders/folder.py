@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 from ktrain_sentiment.errors import EncoderError
 
@@ -57,6 +58,9 @@ def needed(names: Iterable[str]) -> list[str]:
     there = set(names)
     tokenizer = frozenset().union(*TOKENIZERS)
     return sorted(there & (SIDE_FILES | tokenizer)) + weights_among(there)
+
+
+_LARGEST_HEADER = 100_000_000
 
 
 def missing(names: Collection[str]) -> list[str]:
@@ -112,19 +116,29 @@ def _check_config(path: Path, shown: str) -> None:
         )
 
 
-def _check_safetensors(path: Path, shown: str) -> None:
-    """Compare the file's size with what its header promises: finds cut-off files and LFS pointers.
+def read_header(path: Path) -> tuple[dict[str, Any], int]:
+    """The tensors that a safetensors file lists, by name, and where their bytes begin.
 
     Layout: eight bytes with the header's length, the header (JSON), then the tensors' bytes;
     see https://github.com/huggingface/safetensors#format.
+
+    Raises:
+        ValueError: It does not begin with a header in JSON.
+        AttributeError: The header is not an object.
     """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(min(length, _LARGEST_HEADER)))
+    return {key: entry for key, entry in header.items() if key != "__metadata__"}, 8 + length
+
+
+def _check_safetensors(path: Path, shown: str) -> None:
+    """Compare the file's size with what its header promises: finds cut-off files, LFS pointers."""
     size = path.stat().st_size
     try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(min(length, size)))
-        tensors = [entry for key, entry in header.items() if key != "__metadata__"]
-        promised = 8 + length + max((entry["data_offsets"][1] for entry in tensors), default=0)
+        tensors, begin = read_header(path)
+        ends = (entry["data_offsets"][1] for entry in tensors.values())
+        promised = begin + max(ends, default=0)
     except (ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise EncoderError(
             f"encoder {shown}: {path.name} is not a safetensors file ({size:,} bytes); "

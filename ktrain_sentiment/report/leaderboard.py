@@ -87,13 +87,20 @@ def rows(entries: Sequence[Entry]) -> list[list[str]]:
 
 
 def _cells(entry: Entry) -> list[str]:
-    costs, alone = entry.costs, entry.costs.latency_ms
     return [
         entry.name,
         share(entry.evaluation.accuracy.value),
         interval("accuracy", entry.evaluation.accuracy),
         share(entry.evaluation.macro_f1.value),
         against_best(entry),
+        *cost_cells(entry.costs),
+    ]
+
+
+def cost_cells(costs: Costs) -> list[str]:
+    """Time to train, speed, time of one text, memory and size, as the last columns of `HEAD`."""
+    alone = costs.latency_ms
+    return [
         duration(costs.train_seconds),
         f"{costs.texts_per_second:,.0f}",
         f"{alone:.2g} ms" if alone < 10 else f"{alone:.0f} ms",
@@ -127,7 +134,12 @@ def table(entries: Sequence[Entry]) -> Table:
 
 def markdown(entries: Sequence[Entry]) -> str:
     """The comparison as a Markdown table."""
-    lines = [HEAD, ["---"] * len(HEAD), *rows(entries)]
+    return markdown_table(HEAD, rows(entries))
+
+
+def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Rows of text as a Markdown table."""
+    lines = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 

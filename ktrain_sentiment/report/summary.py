@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -21,10 +20,6 @@ from ktrain_sentiment.report.markup import (
     section,
     table,
 )
-
-if TYPE_CHECKING:
-    pass
-
 
 SIZE = (4.4, 3.2)
 """Inches; all drawings are as wide, so that their letters are as large."""

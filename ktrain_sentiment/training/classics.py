@@ -44,7 +44,7 @@ from ktrain_sentiment.training.features import (
 )
 from ktrain_sentiment.training.finder import scratch_folder
 from ktrain_sentiment.training.optimizers import configured_adam
-from ktrain_sentiment.training.policies import ScheduleKeeper
+from ktrain_sentiment.training.policies import make_learner
 from ktrain_sentiment.training.session import Lessons, Session
 from ktrain_sentiment.training.state import build_state
 from ktrain_sentiment.training.word_vectors import embedding_table, read_word_vectors
@@ -86,7 +86,8 @@ def open_classic(
     train = pipeline.dataset(backend, learned, config)
     validation = pipeline.dataset(backend, pipeline.encode(splits.validation), config)
     with scratch_folder():
-        learner = _make_learner(backend, model, train, validation, config)
+        base = backend.ktrain.core.GenLearner
+        learner = make_learner(base, model, train, validation, config.batch_size)
     build_state(backend, model, len(splits.labels))
     return Session(backend, pipeline, model, learner, config, weights)
 
@@ -179,19 +180,6 @@ def _compile(backend: Backend, model: Untyped, config: TrainConfig) -> None:
         optimizer=configured_adam(backend.tf, config),
         loss="categorical_crossentropy",
         metrics=["accuracy", macro_f1],
-    )
-
-
-def _make_learner(
-    backend: Backend, model: Untyped, train: Untyped, validation: Untyped, config: TrainConfig
-) -> Untyped:
-    kind = type("RestartableLearner", (ScheduleKeeper, backend.ktrain.core.GenLearner), {})
-    return kind(
-        model,
-        train_data=train,
-        val_data=validation,
-        batch_size=config.batch_size,
-        eval_batch_size=config.batch_size,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,11 @@ class EncodedRows:
     pad_id: int
     maxlen: int
 
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each row, int64 of shape (rows,)."""
+        return self.tokens.lengths
+
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """One padded batch: inputs of shape (rows, width) and targets (rows, classes)."""
         longest = int((self.tokens.offsets[rows + 1] - self.tokens.offsets[rows]).max())
@@ -45,14 +50,91 @@ def one_hot(classes: NDArray[np.int64], count: int) -> NDArray[np.float32]:
     return np.eye(count, dtype=np.float32)[classes]
 
 
-class BucketedRows:
+class Rows(Protocol):
+    """Rows that can be put into batches."""
+
+    @property
+    def targets(self) -> NDArray[np.float32]:
+        """What is to be learned, of shape (rows, classes)."""
+        ...
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """By what rows of a batch should be alike, of shape (rows,)."""
+        ...
+
+    def batch(self, rows: NDArray[np.int64]) -> Any:  # noqa: ANN401
+        """What the model reads of some rows, and their targets."""
+        ...
+
+
+class RestartableRows:
+    """The training half of what ktrain asks of a data set.
+
+    It repeats for ever, in an order that depends on the seed and the epoch alone, from
+    `start_at(epoch, step)` on.
+    """
+
+    rows: Any
+
+    def __init__(
+        self, backend: Backend, rows: Rows, batch_size: int, seed: int, *, stratified: bool = False
+    ) -> None:
+        """Keep the rows; nothing is copied.
+
+        Args:
+            backend: The opened frameworks.
+            rows: What is learned from.
+            batch_size: Rows a batch, in training and in evaluation.
+            seed: Decides the order of the rows in every epoch of training.
+            stratified: Give every batch the classes in their overall proportions.
+        """
+        self.backend = backend
+        self.rows = rows
+        self.batch_size = batch_size
+        self.seed = seed
+        self.stratified = stratified
+        self.start = (0, 0)
+
+    def start_at(self, epoch: int, step: int) -> None:
+        """Begin the next training stream at this epoch and step, both from 0."""
+        self.start = (epoch, step)
+
+    def nsamples(self) -> int:
+        """Number of rows."""
+        return len(self.rows.targets)
+
+    def nclasses(self) -> int:
+        """Number of classes."""
+        return int(self.rows.targets.shape[1])
+
+    def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        """The rows of each batch of one epoch of training."""
+        generator = batches.epoch_generator(self.seed, epoch)
+        if self.stratified:
+            classes = self.rows.targets.argmax(axis=1)
+            return batches.stratified_batches(
+                self.rows.lengths, classes, self.batch_size, generator
+            )
+        return batches.training_batches(self.rows.lengths, self.batch_size, generator)
+
+    def _training_stream(self) -> Iterator[Any]:
+        epoch, step = self.start
+        while True:
+            for chosen in self.epoch_batches(epoch)[step:]:
+                yield self.rows.batch(chosen)
+            epoch, step = epoch + 1, 0
+
+
+class BucketedRows(RestartableRows):
     """Encoded rows with everything that ktrain asks of a data set.
 
-    For training it repeats for ever, in an order that depends on the seed and the epoch alone,
-    from `start_at(epoch, step)` on. For evaluation it goes through the rows once from short to
+    For evaluation it goes through the rows once from short to
     long: `order` holds the row of each position, and `get_y` answers in the same order, which is
     what ktrain's `predict` and `top_losses` rely on.
     """
+
+    rows: EncodedRows
 
     def __init__(
         self,
@@ -63,34 +145,9 @@ class BucketedRows:
         *,
         stratified: bool = False,
     ) -> None:
-        """Keep the rows; nothing is copied.
-
-        Args:
-            backend: The opened frameworks.
-            rows: Tokens and targets.
-            batch_size: Rows a batch, in training and in evaluation.
-            seed: Decides the order of the rows in every epoch of training.
-            stratified: Give every batch the classes in their overall proportions.
-        """
-        self.backend = backend
-        self.rows = rows
-        self.batch_size = batch_size
-        self.seed = seed
-        self.stratified = stratified
-        self.order = batches.evaluation_order(rows.tokens.lengths)
-        self.start = (0, 0)
-
-    def start_at(self, epoch: int, step: int) -> None:
-        """Begin the next training stream at this epoch and step, both from 0."""
-        self.start = (epoch, step)
-
-    def nsamples(self) -> int:
-        """Number of rows."""
-        return len(self.rows.tokens)
-
-    def nclasses(self) -> int:
-        """Number of classes."""
-        return int(self.rows.targets.shape[1])
+        """Find the order of evaluation; see `RestartableRows`."""
+        super().__init__(backend, rows, batch_size, seed, stratified=stratified)
+        self.order = batches.evaluation_order(rows.lengths)
 
     def xshape(self) -> tuple[int, int]:
         """Rows and the longest row in tokens."""
@@ -109,24 +166,8 @@ class BucketedRows:
         source = self._training_stream if train else self._evaluation_stream
         return _as_tfdataset(self.backend, source, self.nclasses())
 
-    def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
-        """The rows of each batch of one epoch of training."""
-        generator = batches.epoch_generator(self.seed, epoch)
-        lengths = self.rows.tokens.lengths
-        if self.stratified:
-            classes = self.rows.targets.argmax(axis=1)
-            return batches.stratified_batches(lengths, classes, self.batch_size, generator)
-        return batches.training_batches(lengths, self.batch_size, generator)
-
-    def _training_stream(self) -> Iterator[Batch]:
-        epoch, step = self.start
-        while True:
-            for chosen in self.epoch_batches(epoch)[step:]:
-                yield self.rows.batch(chosen)
-            epoch, step = epoch + 1, 0
-
     def _evaluation_stream(self) -> Iterator[Batch]:
-        for chosen in batches.evaluation_batches(self.rows.tokens.lengths, self.batch_size):
+        for chosen in batches.evaluation_batches(self.rows.lengths, self.batch_size):
             yield self.rows.batch(chosen)
 
 

@@ -21,9 +21,8 @@ from ktrain_sentiment.config import ModelConfig, TrainConfig
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.predictor.classic_graphs import READS_PADDING
 from ktrain_sentiment.predictor.features import FeatureIndex, make_index
-from ktrain_sentiment.training import batches
 from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
-from ktrain_sentiment.training.dataset import one_hot
+from ktrain_sentiment.training.dataset import RestartableRows, one_hot
 from ktrain_sentiment.training.model import class_indices
 
 
@@ -38,6 +37,17 @@ class FeatureRows:
 
     ids: NDArray[np.int32]
     targets: NDArray[np.float32]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """All alike: every row is padded to the same width."""
+        return np.zeros(len(self.ids), np.int64)
+
+    def batch(
+        self, rows: NDArray[np.int64] | slice
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Ids and targets of some rows."""
+        return self.ids[rows], self.targets[rows]
 
 
 @dataclass(frozen=True)
@@ -92,41 +102,13 @@ class ClassicPipeline:
         return np.asarray(output, np.float32)
 
 
-class ShuffledRows:
+class ShuffledRows(RestartableRows):
     """Feature rows with everything that ktrain asks of a data set.
 
-    For training it repeats for ever in an order that depends on the seed and the epoch alone,
-    from `start_at(epoch, step)` on; for evaluation it keeps the rows' own order.
+    Evaluation keeps the rows' own order.
     """
 
-    def __init__(
-        self,
-        backend: Backend,
-        rows: FeatureRows,
-        batch_size: int,
-        seed: int,
-        *,
-        stratified: bool = False,
-    ) -> None:
-        """Keep the rows; nothing is copied. The arguments are those of `BucketedRows`."""
-        self.backend = backend
-        self.rows = rows
-        self.batch_size = batch_size
-        self.seed = seed
-        self.stratified = stratified
-        self.start = (0, 0)
-
-    def start_at(self, epoch: int, step: int) -> None:
-        """Begin the next training stream at this epoch and step, both from 0."""
-        self.start = (epoch, step)
-
-    def nsamples(self) -> int:
-        """Number of rows."""
-        return len(self.rows.ids)
-
-    def nclasses(self) -> int:
-        """Number of classes."""
-        return int(self.rows.targets.shape[1])
+    rows: FeatureRows
 
     def xshape(self) -> tuple[int, ...]:
         """Rows and features."""
@@ -151,26 +133,9 @@ class ShuffledRows:
         stream = tf.data.Dataset.from_generator(source, output_signature=signature)
         return without_autotune(tf, stream.prefetch(4))
 
-    def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
-        """The rows of each batch of one epoch of training."""
-        generator = batches.epoch_generator(self.seed, epoch)
-        lengths = np.zeros(self.nsamples(), np.int64)
-        if self.stratified:
-            classes = self.rows.targets.argmax(axis=1)
-            return batches.stratified_batches(lengths, classes, self.batch_size, generator)
-        return batches.training_batches(lengths, self.batch_size, generator)
-
-    def _training_stream(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
-        epoch, step = self.start
-        while True:
-            for chosen in self.epoch_batches(epoch)[step:]:
-                yield self.rows.ids[chosen], self.rows.targets[chosen]
-            epoch, step = epoch + 1, 0
-
     def _evaluation_stream(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
         for first in range(0, self.nsamples(), self.batch_size):
-            chosen = slice(first, first + self.batch_size)
-            yield self.rows.ids[chosen], self.rows.targets[chosen]
+            yield self.rows.batch(slice(first, first + self.batch_size))
 
 
 def make_classic_pipeline(

@@ -118,10 +118,9 @@ def plain_attributes(callback: Untyped) -> dict[str, Any]:
 
 
 def make_learner(
-    backend: Backend, model: Untyped, train: Untyped, validation: Untyped, batch_size: int
+    base: Untyped, model: Untyped, train: Untyped, validation: Untyped, batch_size: int
 ) -> Untyped:
-    """Make a ktrain Learner over bucketed data sets, of ktrain's own class for transformers."""
-    base = backend.ktrain.text.learner.TransformerTextClassLearner
+    """Make a Learner of one of ktrain's classes, whose schedule can be saved and restored."""
     kind = type("RestartableLearner", (ScheduleKeeper, base), {})
     return kind(
         model,

@@ -179,7 +179,8 @@ def open_session(
     train = pipeline.dataset(backend, rows, config)
     validation = pipeline.dataset(backend, pipeline.encode(splits.validation), config)
     with scratch_folder():
-        learner = make_learner(backend, model, train, validation, config.batch_size)
+        base = backend.ktrain.text.learner.TransformerTextClassLearner
+        learner = make_learner(base, model, train, validation, config.batch_size)
     build_state(backend, model, len(splits.labels))
     return Session(backend, pipeline, model, learner, config, weights)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import DataConfig, TrainConfig
 from ktrain_sentiment.data import Splits, UnlabelledTexts, read_unlabelled
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.files import write_table
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.training.dataset import one_hot
@@ -78,8 +78,7 @@ class Teacher:
         lessons = self.lessons(train)
         table = pd.DataFrame(lessons.targets, columns=columns)
         table.insert(0, "text", lessons.texts["text"].to_numpy())
-        with staged_file(path, overwrite=True) as staged:
-            table.to_parquet(staged, index=False)
+        write_table(path, table)
         return lessons
 
     def figures(self, test: pd.DataFrame, predicted: pd.Series[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import ktrain_sentiment
 from ktrain_sentiment.errors import ConfigError, MissingExtraError, PredictorError
 from ktrain_sentiment.predictor.manifest import FORMAT_VERSION, read_manifest
 from support.bomb import Bomb
+from support.damage import flip_bit
 from support.process import run_code
 
 ONNX = "onnx/model.onnx"
@@ -53,10 +54,7 @@ def test_a_pickle_in_the_folder_is_never_opened(copy, tmp_path):
 
 @pytest.mark.parametrize("name", [INT8, "tokenizer.json"])
 def test_one_changed_bit_is_noticed(copy, name):
-    path = copy / name
-    contents = bytearray(path.read_bytes())
-    contents[len(contents) // 2] ^= 1
-    path.write_bytes(contents)
+    flip_bit(copy / name)
     with pytest.raises(PredictorError, match=f"{name} is not the file that was saved"):
         ktrain_sentiment.load(copy)
 

@@ -16,6 +16,7 @@ from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import update_predictor
 from support.bomb import Bomb
 from support.classics import TEXTS
+from support.damage import flip_bit
 from support.process import run_code
 
 
@@ -76,10 +77,7 @@ def test_a_pickle_in_the_folder_is_never_opened(copy, tmp_path):
 
 @pytest.mark.parametrize("name", ["features.json", "onnx/model.onnx"])
 def test_one_changed_bit_is_noticed(copy, name):
-    path = copy / name
-    contents = bytearray(path.read_bytes())
-    contents[len(contents) // 2] ^= 1
-    path.write_bytes(contents)
+    flip_bit(copy / name)
     with pytest.raises(PredictorError, match=f"{name} is not the file that was saved"):
         ktrain_sentiment.load(copy)
 
