@@ -17,8 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flags import BenchmarkFlags
+
 from ktrain_sentiment.cli import run
-from ktrain_sentiment.config import DataConfig, ScriptFlags, SplitConfig
+from ktrain_sentiment.config import DataConfig, SplitConfig
 from ktrain_sentiment.data import CORPORA, LabelledTexts, corpus_path, split
 from ktrain_sentiment.data.checks import check_rows
 from ktrain_sentiment.data.repeats import check_repeats, check_splits
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags):
+class Flags(BenchmarkFlags):
     """What to measure."""
 
     rows: int = 1_000_000

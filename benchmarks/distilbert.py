@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import training_step
+from flags import BenchmarkFlags
 from processes import WORKERS, Worker
 from tables import print_side_by_side
 from texts import labelled
 
-from ktrain_sentiment.cli import run, to_json_line
-from ktrain_sentiment.config import ScriptFlags
+from ktrain_sentiment.cli import run
 from ktrain_sentiment.encoders import resolve
 
 ARCHITECTURES = {"bert_base": "Bert", "distilbert": "DistilBert"}
@@ -59,7 +59,7 @@ PUBLISHED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags):
+class Flags(BenchmarkFlags):
     """What to measure."""
 
     texts: str = "movie-reviews"
@@ -115,8 +115,6 @@ def task(flags: Flags) -> dict[str, Any]:
         for column in columns
     }
     print_side_by_side("BERT-base and DistilBERT, random weights, this machine", table, _cell)
-    if not flags.json:
-        print(to_json_line(figures))
     return figures
 
 

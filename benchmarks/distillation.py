@@ -29,18 +29,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from flags import BenchmarkFlags
 from processes import ROOT, WORKERS, answers_of, refuse_unknown
 from scipy.stats import t as student_t
 from tables import print_side_by_side
 from texts import train_and_judged
 
-from ktrain_sentiment.cli import run, to_json_line
-from ktrain_sentiment.config import DataConfig, ScriptFlags
+from ktrain_sentiment.cli import run
+from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import Splits, read_unlabelled
 from ktrain_sentiment.encoders import resolve
-from ktrain_sentiment.inference import load
+from ktrain_sentiment.inference import Engine, load
 from ktrain_sentiment.inference.classifier import TextClassifier
-from ktrain_sentiment.inference.loading import Engine
 
 WORKER = WORKERS / "distil.py"
 TEACHER, ALONE, LONGER, TAUGHT, MORE = (
@@ -50,7 +50,7 @@ CONTENDERS = (TEACHER, ALONE, TAUGHT, MORE, LONGER)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags):
+class Flags(BenchmarkFlags):
     """What to measure."""
 
     encoder: str = "minilm"
@@ -141,8 +141,6 @@ def task(flags: Flags) -> dict[str, Any]:
     if {TEACHER, ALONE} <= answers.keys():
         figures["prediction"] = _predict(flags, rows.judged["text"].tolist())
         print_side_by_side("prediction, medians of the rounds", figures["prediction"], _cell)
-    if not flags.json:
-        print(to_json_line(figures))
     return figures
 
 

@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from environments import HOME, interpreter
+from flags import BenchmarkFlags
 from processes import ROOT, WORKERS, Worker, refuse_unknown
 from tables import print_side_by_side
 from texts import labelled, long_texts
 
-from ktrain_sentiment.cli import run, to_json_line
-from ktrain_sentiment.config import ScriptFlags
+from ktrain_sentiment.cli import run
 
 TOKENIZER = ("tokenizer.json",)
 
@@ -79,7 +79,7 @@ CONTENDERS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags):
+class Flags(BenchmarkFlags):
     """What to measure."""
 
     predictor: Path | None = None
@@ -139,8 +139,6 @@ def task(flags: Flags) -> dict[str, Any]:
     _compare(figures, measured)
     title = "prediction on this machine's CPU, medians of the rounds"
     print_side_by_side(title, figures, _cell)
-    if not flags.json:
-        print(to_json_line(figures))
     return figures
 
 

@@ -12,7 +12,6 @@ inspect_errors.py does for a run: two models that doubt a label together.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
@@ -24,18 +23,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import tyro
+from flags import BenchmarkFlags
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional
 
+from ktrain_sentiment.cli import run
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class Settings(BenchmarkFlags):
     """What to flip, and what to look for the flips with."""
 
     data: Positional[Path]
@@ -185,8 +186,10 @@ def fine_tuned(rows: Flipped, settings: Settings) -> Floats:
             return np.asarray(np.load(kept))
         # The best epoch is chosen on rows that are neither learned nor asked about.
         chosen_on, learned = known[: len(known) // 20], known[len(known) // 20 :]
-        parts = [frame.iloc[part].reset_index(drop=True) for part in (learned, chosen_on, asked)]
-        splits = Splits(*parts, labels=rows.labels)
+        train, validation, test = (
+            frame.iloc[part].reset_index(drop=True) for part in (learned, chosen_on, asked)
+        )
+        splits = Splits(train, validation, test, labels=rows.labels)
         folder = resolve(settings.encoder)
         session = open_session(folder, splits, text, config, ComputeConfig())
         with tempfile.TemporaryDirectory() as scratch:
@@ -216,8 +219,8 @@ def judge(rows: Flipped, table: Floats, looked_at: float) -> dict[str, float]:
     }
 
 
-def main(settings: Settings) -> None:
-    """Run what was asked for, show a table, and end with one JSON line."""
+def task(settings: Settings) -> dict[str, Any]:
+    """Run what was asked for, show a table, and return the figures."""
     from ktrain_sentiment.evaluation.second_opinion import pooled
 
     rows = flip(settings)
@@ -239,10 +242,11 @@ def main(settings: Settings) -> None:
         seconds = time.perf_counter() - start
         results[name] = {**judge(rows, tables[name], settings.looked_at), "seconds": seconds}
     show(rows, settings, results)
+    return {"flips": settings.flips, "looked_at": settings.looked_at, **results}
 
 
 def show(rows: Flipped, settings: Settings, results: dict[str, dict[str, float]]) -> None:
-    """Print the figures for people, then for programs."""
+    """Print the figures."""
     title = (
         f"{rows.flipped.sum():,} of {len(rows.texts):,} labels flipped, "
         f"first {settings.looked_at:.0%} of the list looked at"
@@ -254,8 +258,7 @@ def show(rows: Flipped, settings: Settings, results: dict[str, dict[str, float]]
         shares = [f"{one[key]:.1%}" for key in ("accuracy", "found", "of_the_first")]
         table.add_row(name, *shares, f"{one['likely']:.0f}", f"{one['likely_are_flips']:.1%}")
     Console().print(table)
-    print(json.dumps({"flips": settings.flips, "looked_at": settings.looked_at, **results}))
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Settings, description=__doc__))
+    run(Settings, task, __doc__)

@@ -18,16 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flags import BenchmarkFlags
 from sklearn.model_selection import train_test_split
 from texts import labelled
 
-from ktrain_sentiment.cli import run, to_json_line
+from ktrain_sentiment.cli import run
 from ktrain_sentiment.config import (
     CompareConfig,
     DataConfig,
     EncoderConfig,
     OutputConfig,
-    ScriptFlags,
     SplitConfig,
     TrainConfig,
     TrainingSettings,
@@ -43,7 +43,7 @@ SLOW_ON_LONG_TEXTS = frozenset({"standard_gru"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags):
+class Flags(BenchmarkFlags):
     """What to compare, on what."""
 
     models: tuple[str, ...] = (
@@ -94,10 +94,7 @@ def task(flags: Flags) -> dict[str, Any]:
         print(f"==> {board.name}", file=sys.stderr, flush=True)
         found[board.name] = compare_models(*_settings(board, flags))
     print(_markdown(found, flags.models))
-    figures = {name: result.figures for name, result in found.items()}
-    if not flags.json:
-        print(to_json_line(figures))
-    return figures
+    return {name: result.figures for name, result in found.items()}
 
 
 def _boards(flags: Flags) -> list[Board]:

@@ -22,11 +22,12 @@ from typing import Any
 
 import numpy as np
 from environments import HOME, interpreter
+from flags import BenchmarkFlags
 from numpy.typing import NDArray
 from processes import ROOT, WORKERS, refuse_unknown
 
-from ktrain_sentiment.cli import run, to_json_line
-from ktrain_sentiment.config import DataConfig, ScriptFlags
+from ktrain_sentiment.cli import run
+from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import read_labelled
 from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.inference.finding import find_predictor
@@ -43,7 +44,7 @@ LARGEST_DIFFERENCE = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags):
+class Flags(BenchmarkFlags):
     """What to load."""
 
     predictor: Path | None = None
@@ -79,8 +80,6 @@ def task(flags: Flags) -> dict[str, Any]:
     for name, found in figures.items():
         apart, versions = found["largest_difference"], ", ".join(found["versions"])
         print(f"  {name:14s} largest difference {apart:.1e}  {versions}")
-    if not flags.json:
-        print(to_json_line(figures))
     wrong = [n for n, found in figures.items() if found["largest_difference"] > LARGEST_DIFFERENCE]
     if wrong:
         raise PredictorError(f"{folder}: {', '.join(wrong)} disagree by more than 1e-4")

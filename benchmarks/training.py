@@ -25,19 +25,19 @@ from pathlib import Path
 from typing import Any
 
 from environments import HOME, interpreter
+from flags import BenchmarkFlags
 from processes import WORKERS, answers_of, refuse_unknown
 from tables import print_side_by_side
 from texts import long_texts, train_and_judged
 
-from ktrain_sentiment.cli import run, to_json_line
-from ktrain_sentiment.config import ScriptFlags
+from ktrain_sentiment.cli import run
 from ktrain_sentiment.encoders import resolve
 
 CONTENDERS = ("ktrain", "trainer", "ours")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags):
+class Flags(BenchmarkFlags):
     """What to measure."""
 
     encoder: str = "minilm"
@@ -119,8 +119,6 @@ def task(flags: Flags) -> dict[str, Any]:
         if flags.tokenising_turns:
             figures["tokenising"] = _tokenise(flags, encoder, Path(place))
             _show_tokenising(figures["tokenising"])
-    if not flags.json:
-        print(to_json_line(figures))
     return figures
 
 

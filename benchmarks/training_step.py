@@ -11,7 +11,6 @@ line. Processor seconds hold still when others use the machine; wall times do no
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
 from dataclasses import dataclass, field
@@ -19,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from environments import HOME, interpreter
+from flags import BenchmarkFlags
 from processes import WORKERS, Worker, refuse_unknown
 
 from ktrain_sentiment.cli import run
-from ktrain_sentiment.config import ScriptFlags
 from ktrain_sentiment.encoders import resolve
 
 BEST = ("fast", "bf16", "sparse")
@@ -48,7 +47,7 @@ MAIN = ("pytorch-bf16", "pytorch-bf16-frozen", "keras-rewrite", "all-levers", "a
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags):
+class Flags(BenchmarkFlags):
     """What to measure."""
 
     encoder: str = "minilm"
@@ -139,7 +138,6 @@ def main(flags: Flags) -> dict[str, Any]:
     """Measure, report."""
     figures = measure(flags)
     print_table(figures)
-    print(json.dumps(figures))
     return figures
 
 

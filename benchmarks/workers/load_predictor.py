@@ -67,7 +67,8 @@ def _batchwise(folder: Path, texts: list[str], model: Callable[..., Any], tensor
 
 def with_ktrain(folder: Path, texts: list[str]) -> Table:
     """Ktrain's own predictor."""
-    np.Inf = np.inf  # NumPy 2 removed it, and ktrain asks for it.
+    # NumPy 2 removed it, and ktrain asks for it.
+    np.Inf = np.inf  # type: ignore[attr-defined]
     import ktrain
 
     result: Table = ktrain.load_predictor(str(folder)).predict_proba(texts)

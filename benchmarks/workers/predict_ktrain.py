@@ -12,7 +12,8 @@ import predict_loop
 if __name__ == "__main__":
     import numpy as np
 
-    np.Inf = np.inf  # NumPy 2 removed it, and ktrain asks for it.
+    # NumPy 2 removed it, and ktrain asks for it.
+    np.Inf = np.inf  # type: ignore[attr-defined]
     import ktrain
 
     predictor = ktrain.load_predictor(sys.argv[1])

@@ -42,6 +42,7 @@ if __name__ == "__main__":
         queue.wait_all()
         logits = np.concatenate([found[start] for start in sorted(found)])
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return (shares / shares.sum(axis=1, keepdims=True)).tolist()
+        rows: list[list[float]] = (shares / shares.sum(axis=1, keepdims=True)).tolist()
+        return rows
 
     predict_loop.serve(predict_loop.by_length(predict))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import cast
 
 import predict_loop
 
 if __name__ == "__main__":
     import ktrain_sentiment
+    from ktrain_sentiment.inference import Engine
 
-    classifier = ktrain_sentiment.load(sys.argv[1], sys.argv[3])
+    classifier = ktrain_sentiment.load(sys.argv[1], cast("Engine", sys.argv[3]))
     predict_loop.serve(lambda texts: classifier.predict_proba(texts).tolist())

@@ -19,7 +19,8 @@ if __name__ == "__main__":
     if sys.argv[2] == "ktrain":
         import numpy as np
 
-        np.Inf = np.inf  # NumPy 2 removed it, and ktrain asks for it.
+        # NumPy 2 removed it, and ktrain asks for it.
+        np.Inf = np.inf  # type: ignore[attr-defined]
         from ktrain import text
 
         preprocessor = text.Transformer(

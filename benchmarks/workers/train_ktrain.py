@@ -12,7 +12,8 @@ if __name__ == "__main__":
     clock, task = train_loop.Clock(), train_loop.task()
     import numpy as np
 
-    np.Inf = np.inf  # NumPy 2 removed it, and ktrain asks for it.
+    # NumPy 2 removed it, and ktrain asks for it.
+    np.Inf = np.inf  # type: ignore[attr-defined]
     import ktrain
     import tensorflow as tf
     from ktrain import text

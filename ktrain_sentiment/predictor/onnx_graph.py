@@ -97,18 +97,13 @@ def _positions(graph: GraphWriter, encoder: Encoder) -> str:
     if encoder.types is not None and _types(encoder) is None:
         table = table + encoder.types[0]
     if encoder.counted_from is None:
-        return graph.node("Slice", graph.array(table), graph.ints(0), _length(graph), graph.ints(0))
+        return graph.node("Slice", graph.array(table), graph.ints(0), graph.length(), graph.ints(0))
     padding = graph.ints(encoder.counted_from)
     real = graph.node("Not", graph.node("Equal", "input_ids", padding))
     real = graph.node("Cast", real, to=INT64)
     counted = graph.node("CumSum", real, graph.ints(1))
     counted = graph.node("Add", graph.node("Mul", counted, real), padding)
     return graph.node("Gather", graph.array(table), counted)
-
-
-def _length(graph: GraphWriter) -> str:
-    shape = graph.node("Shape", "input_ids")
-    return graph.node("Slice", shape, graph.ints(1), graph.ints(2))
 
 
 def _token_read(graph: GraphWriter, encoder: Encoder, hidden: str) -> str:
@@ -123,21 +118,16 @@ def _last_index(graph: GraphWriter, padding_id: int) -> str:
     """Where the last token is that is no padding, (batch, 1)."""
     padding = graph.node("Equal", "input_ids", graph.ints(padding_id))
     real = graph.node("Cast", graph.node("Not", padding), to=INT64)
-    return graph.node("ReduceMax", graph.node("Mul", real, _steps(graph)), axes=[1])
-
-
-def _steps(graph: GraphWriter) -> str:
-    """0, 1, ... for each token, (length)."""
-    length = graph.node("Squeeze", _length(graph))
-    zero, one = graph.array(np.array(0, np.int64)), graph.array(np.array(1, np.int64))
-    return graph.node("Range", zero, length, one)
+    return graph.node("ReduceMax", graph.node("Mul", real, graph.range(graph.length())), axes=[1])
 
 
 def _bias_read(graph: GraphWriter, encoder: Encoder, bias: str) -> str:
     """Of what is added to the scores, the row of the token that the head reads."""
     if encoder.last_before is None:
         return bias if encoder.relative is None else _first_row(graph, bias, axis=2)
-    later = graph.node("Greater", _steps(graph), _last_index(graph, encoder.last_before))
+    later = graph.node(
+        "Greater", graph.range(graph.length()), _last_index(graph, encoder.last_before)
+    )
     later = graph.node("Unsqueeze", graph.node("Cast", later, to=FLOAT32), graph.ints(1, 2))
     return graph.node("Add", _mask_bias(graph), _as_bias(graph, later))
 
@@ -173,7 +163,7 @@ def _as_bias(graph: GraphWriter, hidden: str) -> str:
 
 def _causal_bias(graph: GraphWriter) -> str:
     """What keeps a token from seeing later ones, (length, length)."""
-    steps = _steps(graph)
+    steps = graph.range(graph.length())
     later = graph.node("Greater", steps, graph.node("Unsqueeze", steps, graph.ints(1)))
     return _as_bias(graph, graph.node("Cast", later, to=FLOAT32))
 
@@ -181,7 +171,7 @@ def _causal_bias(graph: GraphWriter) -> str:
 def _relative_bias(graph: GraphWriter, buckets: Array, longest: int) -> str:
     """MPNet's bias, (1, heads, length, length), looked up by distance."""
     table = graph.array(np.ascontiguousarray(buckets[distance_buckets(longest, len(buckets))].T))
-    steps = _steps(graph)
+    steps = graph.range(graph.length())
     rows = graph.node("Unsqueeze", steps, graph.ints(1))
     distance = graph.node("Add", graph.node("Sub", steps, rows), graph.ints(longest - 1))
     bias = graph.node("Gather", table, distance, axis=1)

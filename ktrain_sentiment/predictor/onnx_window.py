@@ -15,8 +15,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ktrain_sentiment.predictor.architecture import Dense
 from ktrain_sentiment.predictor.onnx_writer import FLOAT32, GraphWriter
 
@@ -72,8 +70,7 @@ def windowed_attention(
 
 def _chunks(graph: GraphWriter, window: int) -> _Chunks:
     """How texts are cut; chunks are as wide as the window, or as a text that is shorter."""
-    shape = graph.node("Shape", "input_ids")
-    length = graph.node("Slice", shape, graph.ints(1), graph.ints(2))
+    length = graph.length()
     size = graph.node("Min", length, graph.ints(window))
     almost = graph.node("Add", length, graph.node("Sub", size, graph.ints(1)))
     count = graph.node("Div", almost, size)
@@ -88,23 +85,18 @@ def _bias(graph: GraphWriter, chunks: _Chunks, window: int) -> str:
     The first token stands at the end of what each chunk sees, and must not count twice.
     """
     real = graph.node("Cast", "attention_mask", to=FLOAT32)
-    behind_first = graph.node("Greater", _range(graph, chunks.length), graph.ints(0))
+    behind_first = graph.node("Greater", graph.range(chunks.length), graph.ints(0))
     real = graph.node("Mul", real, graph.node("Cast", behind_first, to=FLOAT32))
     real = graph.node("Unsqueeze", real, graph.ints(1, 3))
     real = graph.node("Transpose", _neighbours(graph, chunks, real, 1), perm=[0, 1, 2, 4, 3])
-    own = graph.node("Unsqueeze", _range(graph, chunks.size), graph.ints(1))
-    seen = _range(graph, graph.node("Mul", chunks.size, graph.ints(3)))
+    own = graph.node("Unsqueeze", graph.range(chunks.size), graph.ints(1))
+    seen = graph.range(graph.node("Mul", chunks.size, graph.ints(3)))
     distance = graph.node("Sub", graph.node("Sub", seen, chunks.size), own)
     near = graph.node("LessOrEqual", graph.node("Abs", distance), graph.ints(window))
     open_ = graph.node("Mul", real, graph.node("Cast", near, to=FLOAT32))
     hidden = graph.node("Sub", graph.number(1.0), open_)
     bias = graph.node("Mul", hidden, graph.number(MASKED))
     return graph.node("Pad", bias, graph.ints(0, 0, 0, 0, 0, 0, 0, 0, 0, 1))
-
-
-def _range(graph: GraphWriter, end: str) -> str:
-    zero, one = graph.array(np.array(0, np.int64)), graph.array(np.array(1, np.int64))
-    return graph.node("Range", zero, graph.node("Squeeze", end), one)
 
 
 def _own(graph: GraphWriter, chunks: _Chunks, tensor: str, size: int) -> str:

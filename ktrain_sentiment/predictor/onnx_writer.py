@@ -91,6 +91,15 @@ class GraphWriter:
         """Rows of a large table in the writer's precision."""
         return self.node("Gather", self.array(table), indices)
 
+    def length(self) -> str:
+        """How many tokens wide the batch is, (1)."""
+        return self.node("Slice", self.node("Shape", "input_ids"), self.ints(1), self.ints(2))
+
+    def range(self, end: str) -> str:
+        """0, 1, ... and `end` is left out, (end)."""
+        zero, one = self.array(np.array(0, np.int64)), self.array(np.array(1, np.int64))
+        return self.node("Range", zero, self.node("Squeeze", end), one)
+
     def to_model(self, inputs: list[str], logits: str) -> ModelProto:
         """Close the graph: int64 inputs (batch, length), output `logits` (batch, labels)."""
         make = self._helper.make_tensor_value_info

@@ -180,6 +180,5 @@ def _fit_preprocessor(
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
     """Keep ktrain's prints off standard output, and its and Keras's advice off the screen."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action="ignore"):
         yield

@@ -102,9 +102,8 @@ def load_keras_model(folder: Path) -> Untyped:
     """
     loader = open_backend().transformers.TFAutoModelForSequenceClassification
     try:
-        with warnings.catch_warnings():
-            # transformers' Longformer makes some weights twice, and Keras mentions it.
-            warnings.simplefilter("ignore")
+        # transformers' Longformer makes some weights twice, and Keras mentions it.
+        with warnings.catch_warnings(action="ignore"):
             return loader.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError, ImportError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -227,7 +228,7 @@ def make_classifier(
     Raises:
         ConfigError: The encoder has fewer layers than are to be kept or frozen.
     """
-    with _quiet_loading():
+    with warnings.catch_warnings(action="ignore"):
         model = pipeline.preprocessor.get_classifier()
     if layers is not None:
         model = keep_layers(model, layers)
@@ -242,15 +243,6 @@ def make_classifier(
     macro_f1 = backend.keras.metrics.F1Score(average="macro", name="macro_f1")
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy", macro_f1])
     return model
-
-
-@contextlib.contextmanager
-def _quiet_loading() -> Iterator[None]:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def freeze_parts(model: Untyped, freeze: str) -> None:

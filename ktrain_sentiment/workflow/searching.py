@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -94,10 +93,9 @@ def draw_search(curve: LearningRateCurve) -> Any:  # noqa: ANN401 - matplotlib p
     )
 
 
-def read_found_rate(path: Path) -> tuple[float | None, str]:
-    """The learning rate that a search chose, or None and why it could not choose one."""
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return found["chosen"], found["problem"]
+def read_search(folder: RunFolder) -> dict[str, Any]:
+    """What an earlier search of this run found: its `search_figures`."""
+    return dict(json.loads(folder.lr_find("json").read_text(encoding="utf-8")))
 
 
 def explain_choice(figures: dict[str, Any]) -> str:

@@ -42,7 +42,7 @@ from ktrain_sentiment.workflow.judging import Judged, judge
 from ktrain_sentiment.workflow.kinds import Kind, kind_of, name_of
 from ktrain_sentiment.workflow.searching import (
     explain_choice,
-    read_found_rate,
+    read_search,
     run_search,
     save_search,
     search_figures,
@@ -210,17 +210,19 @@ def _learning_rate(
 ) -> float:
     if settings.training.learning_rate is not None:
         return settings.training.learning_rate
-    if not (settings.output.resume and folder.lr_find("json").is_file()):
+    if settings.output.resume and folder.lr_find("json").is_file():
+        found = read_search(folder)
+    else:
         curve = run_search(session, kind.search, quiet=quiet)
         save_search(curve, folder)
-        log.info("%s", explain_choice(search_figures(curve)))
-    rate, problem = read_found_rate(folder.lr_find("json"))
-    if rate is not None:
-        return rate
+        found = search_figures(curve)
+        log.info("%s", explain_choice(found))
+    if found["chosen"] is not None:
+        return float(found["chosen"])
     if kind.usual_rate is None:
         raise ConfigError(
-            f"no learning rate could be found: {problem}; or give one with --learning-rate (often "
-            "5e-5)"
+            f"no learning rate could be found: {found['problem']}; or give one with "
+            "--learning-rate (often 5e-5)"
         )
     log.warning("%s: no rate found, taking the usual %g", kind.name, kind.usual_rate)
     return kind.usual_rate

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.process import run_python
+from support.process import complaint_of, run_python
 
 MODELS = ["majority", "tfidf", "vader", "probe", "nbsvm", "encoder"]
 
@@ -80,7 +80,7 @@ def test_a_folder_that_exists_is_not_touched(
     compared: tuple[Path, str], tiny_bert: Path, reviews_csv: Path
 ) -> None:
     folder, _ = compared
-    done = run_python(*command(reviews_csv, tiny_bert, folder, *MODELS))
-    assert done.returncode == 2
-    assert "exists: choose another place" in done.stderr
+    assert "exists: choose another place" in complaint_of(
+        *command(reviews_csv, tiny_bert, folder, *MODELS)
+    )
     assert (folder / "comparison.json").is_file()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.bomb import Bomb
-from support.process import run_python
+from support.process import complaint_of, run_python
 from support.reviews import write_csv
 
 SCRIPT = "scripts/export.py"
@@ -36,9 +36,7 @@ def test_checking_names_a_changed_file(trained_run, tmp_path):
     folder = shutil.copytree(trained_run / "predictor", tmp_path / "copy")
     with (folder / "tf_model.h5").open("ab") as stream:
         stream.write(b"x")
-    done = run_python(SCRIPT, folder, "--check")
-    assert done.returncode == 2
-    assert "tf_model.h5 is not the file that was saved" in done.stderr
+    assert "tf_model.h5 is not the file that was saved" in complaint_of(SCRIPT, folder, "--check")
 
 
 def test_exporting_again_next_to_a_run_uses_its_validation_rows(trained_run, tmp_path):
@@ -53,17 +51,15 @@ def test_exporting_again_next_to_a_run_uses_its_validation_rows(trained_run, tmp
 
 def test_exporting_in_place_needs_leave(trained_run, tmp_path):
     folder = shutil.copytree(trained_run / "predictor", tmp_path / "copy")
-    done = run_python(SCRIPT, folder)
-    assert done.returncode == 2
-    assert "--overwrite" in done.stderr
+    assert "--overwrite" in complaint_of(SCRIPT, folder)
 
 
 def test_a_plain_ktrain_predictor_is_not_unpickled_unasked(plain_ktrain, tmp_path):
     fuse = tmp_path / "fuse"
     (plain_ktrain / "tf_model.preproc").write_bytes(pickle.dumps(Bomb(fuse)))
-    done = run_python(SCRIPT, plain_ktrain, "--output", tmp_path / "ours")
-    assert done.returncode == 2
-    assert "runs whatever code its maker put there: add --trust-pickle" in done.stderr
+    assert "runs whatever code its maker put there: add --trust-pickle" in complaint_of(
+        SCRIPT, plain_ktrain, "--output", tmp_path / "ours"
+    )
     assert not fuse.exists()
     assert not (tmp_path / "ours").exists()
 
@@ -101,6 +97,6 @@ def test_what_is_no_predictor_is_one_line(arguments, complaint):
 
 
 def test_converting_needs_texts_and_a_place(plain_ktrain):
-    done = run_python(SCRIPT, plain_ktrain, "--trust-pickle")
-    assert done.returncode == 2
-    assert "--output FOLDER and --texts FILE" in done.stderr
+    assert "--output FOLDER and --texts FILE" in complaint_of(
+        SCRIPT, plain_ktrain, "--trust-pickle"
+    )
