@@ -7,10 +7,12 @@
 
 Each training is a process of its own; the contenders take turns, one seed after the other, on the
 same encoder, rows, batch size, epochs and peak learning rate: ktrain and ours with 1cycle, the
-Trainer with warm-up and linear decay, its own usual. Every contender is judged several times while
-it trains, on rows that decide nothing, and the clock stands still meanwhile. `seconds_to_target`
-counts from the start of the process: imports, loading, tokenising and compiling are in it. Then
-ktrain and ours tokenise long texts. Prints tables, then one JSON line.
+Trainer with warm-up and linear decay, its own usual. `ours` leaves adversarial training out, as
+the others do; `ours_adversarial` has it, which is the default for so few rows. Every contender is
+judged several times while it trains, on rows that decide nothing, and the clock stands still
+meanwhile. `seconds_to_target` counts from the start of the process: imports, loading, tokenising
+and compiling are in it. Then ktrain and ours tokenise long texts. Prints tables, then one JSON
+line.
 """
 
 from __future__ import annotations
@@ -33,7 +35,13 @@ from texts import long_texts, train_and_judged
 from ktrain_sentiment.cli import run
 from ktrain_sentiment.encoders import resolve
 
-CONTENDERS = ("ktrain", "trainer", "ours")
+CONTENDERS = {
+    "ktrain": ("train_ktrain.py",),
+    "trainer": ("train_trainer.py",),
+    "ours": ("train_ours.py", "0"),
+    "ours_adversarial": ("train_ours.py", "1"),
+}
+"""The worker of each, and what it is told besides the task."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +84,8 @@ class Flags(BenchmarkFlags):
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """A training of each contender for each seed; none leaves training out."""
 
-    contenders: tuple[str, ...] = CONTENDERS
-    """Who takes part: any of ktrain, trainer, ours."""
+    contenders: tuple[str, ...] = tuple(CONTENDERS)
+    """Who takes part: any of ktrain, trainer, ours, ours_adversarial."""
 
     tokenising_turns: int = 3
     """How often each tokenises; 0 leaves it out."""
@@ -130,7 +138,8 @@ def _train_all(flags: Flags, encoder: Path, place: Path) -> dict[str, list[Train
         written = place / "task.json"
         written.write_text(json.dumps({**common, "seed": seed}), encoding="utf-8")
         for name in flags.contenders:
-            answers = _run(name, [str(WORKERS / f"train_{name}.py"), str(written)], flags)
+            worker, *further = CONTENDERS[name]
+            answers = _run(name, [str(WORKERS / worker), str(written), *further], flags)
             one = _trained(answers, len(common["train"]) * flags.epochs, flags.target)
             done[name].append(one)
             print(f"seed {seed}  {name:8s} {one}", file=sys.stderr, flush=True)

@@ -131,7 +131,7 @@ def _adam_class(tf: Untyped) -> Untyped:  # noqa: C901 - a class body, made once
                 return tf.group(*(s.assign(tf.zeros_like(s)) for s in sums))
 
         def _step(self, pairs: Sequence[Untyped], name: str | None, **kwargs: Untyped) -> Untyped:
-            pairs = [(_unique_rows(tf, g), v) for g, v in pairs]
+            pairs = [(unique_rows(tf, g), v) for g, v in pairs]
             if self.clip_norm is not None:
                 gradients, _ = tf.clip_by_global_norm([g for g, _ in pairs], self.clip_norm)
                 pairs = [(g, v) for g, (_, v) in zip(gradients, pairs, strict=True)]
@@ -189,7 +189,7 @@ def _adam_class(tf: Untyped) -> Untyped:  # noqa: C901 - a class body, made once
     return SparseAdamW
 
 
-def _unique_rows(tf: Untyped, gradient: Untyped) -> Untyped:
+def unique_rows(tf: Untyped, gradient: Untyped) -> Untyped:
     """Sum the slices of rows that occur several times; dense gradients pass."""
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient

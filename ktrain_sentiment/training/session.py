@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
 from ktrain_sentiment.data import Splits
+from ktrain_sentiment.training.adversarial import adversarial_distance, train_adversarially
 from ktrain_sentiment.training.averaging import WeightAverage
 from ktrain_sentiment.training.backend import (
     Backend,
@@ -82,7 +83,7 @@ class Session:
         pipeline: Turns texts into what the model reads, and its outputs into probabilities.
         model: The compiled Keras classifier.
         learner: ktrain's Learner over model and data sets.
-        config: How to train.
+        config: How to train, with what was left to the package filled in.
         class_weight: Weight of each class index in the loss, or None.
     """
 
@@ -176,12 +177,16 @@ def open_session(
         fast=compute.accelerate,
     )
     rows = pipeline.encode(splits.train) if lessons is None else lessons.encode(pipeline)
+    distance = adversarial_distance(config, len(rows.targets))
+    if distance:
+        train_adversarially(backend.tf, model, distance)
     train = pipeline.dataset(backend, rows, config)
     validation = pipeline.dataset(backend, pipeline.encode(splits.validation), config)
     with scratch_folder():
         base = backend.ktrain.text.learner.TransformerTextClassLearner
         learner = make_learner(base, model, train, validation, config.batch_size)
     build_state(backend, model, len(splits.labels))
+    config = replace(config, adversarial=distance)
     return Session(backend, pipeline, model, learner, config, weights)
 
 

@@ -125,24 +125,34 @@ def _job(
     splits: Splits,
     folder: Path,
 ) -> Job:
-    run = folder / "models" / _slug(model)
-    output = replace(settings.output, run=run, overwrite=True, resume=False)
-    own = replace(settings, output=output)
+    output = replace(
+        settings.output, run=folder / "models" / _slug(model), overwrite=True, resume=False
+    )
+    own = replace(settings_of(model, settings, comparing), output=output)
+    return Job(model, own, comparing, splits)
+
+
+def settings_of(
+    model: str, settings: TrainingSettings, comparing: CompareConfig
+) -> TrainingSettings:
+    """What a contender is trained by: ktrain's classifiers without what is for encoders alone."""
     encoder = _encoder_of(model, settings)
     if encoder is not None:
-        own = replace(own, text=replace(settings.text, encoder=encoder))
-    if model in CLASSICS:
-        own = replace(
-            own,
-            model=replace(settings.model, model=model),
-            training=replace(
-                settings.training,
-                freeze="none",
-                epochs=comparing.classic_epochs,
-                learning_rate=comparing.classic_rate,
-            ),
-        )
-    return Job(model, own, comparing, splits)
+        return replace(settings, text=replace(settings.text, encoder=encoder))
+    if model not in CLASSICS:
+        return settings
+    return replace(
+        settings,
+        model=replace(settings.model, model=model),
+        text=replace(settings.text, layers=None),
+        training=replace(
+            settings.training,
+            freeze="none",
+            adversarial=None,
+            epochs=comparing.classic_epochs,
+            learning_rate=comparing.classic_rate,
+        ),
+    )
 
 
 def _slug(name: str) -> str:

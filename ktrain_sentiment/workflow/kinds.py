@@ -103,7 +103,11 @@ def _classic(settings: TrainingSettings) -> Kind:
         raise ConfigError(
             f"--freeze {settings.training.freeze}: {name} has no encoder to freeze, leave it out"
         )
-
+    if settings.training.adversarial:
+        raise ConfigError(
+            f"--adversarial {settings.training.adversarial:g}: {name} has no encoder whose "
+            "embeddings could be moved, leave it out"
+        )
     if settings.text.layers is not None:
         raise ConfigError(
             f"--layers {settings.text.layers}: {name} has no encoder's layers, leave it out"

@@ -271,6 +271,7 @@ def _figures(
         "kept_layers": session.kept_layers,
         "policy": settings.training.policy,
         "learning_rate": rate,
+        "adversarial": session.config.adversarial,
         "best_epoch": fitted.best_epoch,
         "epochs": len(fitted.history),
         "train_seconds": round(fitted.seconds, 2),

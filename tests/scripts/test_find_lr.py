@@ -7,7 +7,10 @@ import pandas as pd
 
 from support.process import complaint_of, run_python
 
-FLAGS = ["--maxlen", "32", "--batch-size", "16", "--no-accelerate", "--quiet", "--json"]
+FLAGS = [
+    "--maxlen", "32", "--batch-size", "16", "--adversarial", "0", "--no-accelerate", "--quiet",
+    "--json",
+]  # fmt: skip
 
 
 def test_a_search_writes_curve_picture_and_suggestions(

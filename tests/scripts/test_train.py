@@ -14,7 +14,18 @@ import pytest
 
 from support.process import ROOT, complaint_of, run_python
 
-FLAGS = ["--maxlen", "32", "--epochs", "2", "--batch-size", "16", "--no-accelerate", "--quiet"]
+FLAGS = [
+    "--maxlen",
+    "32",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "16",
+    "--no-accelerate",
+    "--quiet",
+    "--adversarial",
+    "0",
+]
 
 
 def sha256(path: Path) -> str:

@@ -54,7 +54,9 @@ def outcome(session: Any, fitted: Any) -> tuple[list[np.ndarray], list[dict[str,
 def test_a_run_killed_twice_ends_like_the_unbroken_one(
     open_tiny: Callable[..., Any], tmp_path: Path, policy: str
 ) -> None:
-    settings = {"policy": policy, "epochs": 3, "cycle_length": 1, "early_stopping": 3}
+    settings = {
+        "policy": policy, "epochs": 3, "cycle_length": 1, "early_stopping": 3, "adversarial": 1.0,
+    }  # fmt: skip
     session = open_tiny(**settings)
     unbroken = outcome(session, fit(session, 1e-3, Checkpoints(tmp_path / "a"), 4, quiet=True))
     backend = open_backend()

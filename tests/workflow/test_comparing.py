@@ -12,12 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ktrain_sentiment.config import CompareConfig, ModelConfig, TrainingSettings
+from ktrain_sentiment.config import (
+    CompareConfig,
+    EncoderConfig,
+    ModelConfig,
+    TrainConfig,
+    TrainingSettings,
+)
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.costs import Costs
-from ktrain_sentiment.workflow.comparing import draw, rank, recommend
+from ktrain_sentiment.workflow.comparing import draw, rank, recommend, settings_of
 from ktrain_sentiment.workflow.contenders import Answers, check_models
+from ktrain_sentiment.workflow.kinds import kind_of
 from support.process import ROOT
 
 LABELS = ("negative", "positive")
@@ -42,6 +49,15 @@ def answers(wrong: range, latency: float) -> Answers:
         train_seconds=1.0, texts_per_second=100.0, latency_ms=latency, memory_mb=50.0, disk_mb=10.0
     )
     return Answers(table, costs, learning_rate=None)
+
+
+def test_what_is_for_encoders_alone_is_kept_from_ktrains_own_classifiers() -> None:
+    settings = TrainingSettings(
+        text=EncoderConfig(layers=2), training=TrainConfig(freeze="embeddings", adversarial=0.5)
+    )
+    own = settings_of("nbsvm", settings, CompareConfig(models=("nbsvm",)))
+    assert kind_of(own).name == "nbsvm"
+    assert settings_of("encoder", settings, CompareConfig(models=("encoder",))) == settings
 
 
 def test_models_are_ranked_by_accuracy_and_tested_against_the_best() -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -199,9 +200,18 @@ def test_an_encoder_is_not_even_looked_for_when_a_classic_is_chosen() -> None:
         kind_of(TrainingSettings(text=text))
 
 
-def test_freezing_what_has_no_encoder_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ({"freeze": "embeddings"}, "--freeze embeddings: fasttext has no encoder to freeze"),
+        ({"adversarial": 0.5}, "--adversarial 0.5: fasttext has no encoder whose embeddings"),
+    ],
+)
+def test_what_only_an_encoder_can_be_asked_is_refused(
+    setting: dict[str, Any], complaint: str
+) -> None:
     settings = TrainingSettings(
-        model=ModelConfig(model="fasttext"), training=TrainConfig(freeze="embeddings")
+        model=ModelConfig(model="fasttext"), training=TrainConfig(**setting)
     )
-    with pytest.raises(ConfigError, match="--freeze embeddings: fasttext has no encoder to freeze"):
+    with pytest.raises(ConfigError, match=complaint):
         kind_of(settings)

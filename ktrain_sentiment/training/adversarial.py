@@ -1,0 +1,105 @@
+"""Adversarial training on word embeddings (Miyato, Dai & Goodfellow 2017, arXiv:1605.07725).
+
+After the gradient of a batch is known, the embeddings of its words are moved a little in the
+direction that raises the loss most, and the batch is learned once more from there. The step taken
+is the mean of both gradients. A classifier that a small move cannot confuse relies less on single
+words; with few training rows it is more accurate, and surer of the right things.
+"""
+
+from __future__ import annotations
+
+from ktrain_sentiment.config import TrainConfig
+from ktrain_sentiment.training.backend import Untyped
+from ktrain_sentiment.training.optimizers import unique_rows
+
+FEW = 10_000
+"""Most texts for which the better model is worth twice the time unasked."""
+
+
+def adversarial_distance(config: TrainConfig, texts: int) -> float:
+    """How far to move embeddings; 0 is not at all.
+
+    Args:
+        config: Settings, which may leave it open.
+        texts: How many there are to learn from.
+    """
+    if config.adversarial is not None:
+        return config.adversarial
+    return 1.0 if texts <= FEW else 0.0
+
+
+def train_adversarially(tf: Untyped, model: Untyped, distance: float) -> None:
+    """Make each training step of this model an adversarial one; call it before `fit`.
+
+    Loss and metrics of training are those of the texts as they are. All words of a batch are moved
+    together, as in the common implementation for whole embedding tables: `distance` is the length
+    of the whole move, in units of the embeddings.
+
+    Args:
+        tf: TensorFlow, with Keras 2.
+        model: A compiled transformers classifier.
+        distance: Length of the move, above 0.
+    """
+    table = word_table(model)
+
+    def train_step(data: Untyped) -> dict[str, Untyped]:
+        inputs, targets, weights = tf.keras.utils.unpack_x_y_sample_weight(data)
+        variables = model.trainable_variables
+
+        def gradients(loss_of: Untyped) -> tuple[list[Untyped], Untyped]:
+            with tf.GradientTape() as tape:
+                tape.watch(table)
+                loss = _scaled(model.optimizer, loss_of(model(inputs, training=True).logits))
+            *found, of_words = tape.gradient(loss, [*variables, table])
+            return found, of_words
+
+        def as_they_are(logits: Untyped) -> Untyped:
+            model.compiled_metrics.update_state(targets, logits, weights)
+            return model.compiled_loss(targets, logits, weights, regularization_losses=model.losses)
+
+        here, of_words = gradients(as_they_are)
+        move, back = _moves(tf, table, of_words, distance)
+        table.scatter_add(move)
+        there, _ = gradients(lambda logits: model.loss(targets, logits, weights))
+        table.scatter_update(back)
+        means = [_mean(tf, *pair) for pair in zip(here, there, strict=True)]
+        means = _unscaled(model.optimizer, means)
+        model.optimizer.apply_gradients(zip(means, variables, strict=True))
+        return {metric.name: metric.result() for metric in model.metrics}
+
+    model.train_step = train_step
+
+
+def word_table(model: Untyped) -> Untyped:
+    """The variable with a row of numbers for each token id."""
+    layer = model.get_input_embeddings()
+    return layer.weight if hasattr(layer, "weight") else layer.embeddings
+
+
+def _moves(tf: Untyped, table: Untyped, gradient: Untyped, distance: float) -> tuple[Untyped, ...]:
+    """What to add to the rows of a batch's words, and what these rows are now."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        gradient = tf.IndexedSlices(gradient, tf.range(tf.shape(gradient)[0]))
+    steepest = unique_rows(tf, gradient)
+    length = tf.norm(steepest.values)
+    share = tf.math.divide_no_nan(tf.cast(distance, length.dtype), length)
+    move = tf.IndexedSlices(share * steepest.values, steepest.indices)
+    return move, tf.IndexedSlices(tf.gather(table, steepest.indices), steepest.indices)
+
+
+def _mean(tf: Untyped, one: Untyped, other: Untyped) -> Untyped:
+    if not isinstance(one, tf.IndexedSlices):
+        return 0.5 * (one + other)
+    values = 0.5 * tf.concat([one.values, other.values], 0)
+    return tf.IndexedSlices(values, tf.concat([one.indices, other.indices], 0), one.dense_shape)
+
+
+def _scaled(optimizer: Untyped, loss: Untyped) -> Untyped:
+    """The loss times what keeps its gradients within 16-bit floats, where they are used."""
+    return optimizer.get_scaled_loss(loss) if hasattr(optimizer, "get_scaled_loss") else loss
+
+
+def _unscaled(optimizer: Untyped, gradients: list[Untyped]) -> Untyped:
+    if hasattr(optimizer, "get_unscaled_gradients"):
+        return optimizer.get_unscaled_gradients(gradients)
+    return gradients
