@@ -88,6 +88,8 @@ def _moves(tf: Untyped, table: Untyped, gradient: Untyped, distance: float) -> t
 
 
 def _mean(tf: Untyped, one: Untyped, other: Untyped) -> Untyped:
+    if one is None:  # of a weight that the output does not depend on
+        return None
     if not isinstance(one, tf.IndexedSlices):
         return 0.5 * (one + other)
     values = 0.5 * tf.concat([one.values, other.values], 0)

@@ -100,7 +100,8 @@ def make_pipeline(
         ConfigError: The encoder has fewer positions than maxlen.
     """
     check_maxlen(encoder, maxlen)
-    with _model_class_instead_of_model(backend):
+    # ktrain advises against more than 512 tokens, whatever the encoder; what it has was checked.
+    with _model_class_instead_of_model(backend), warnings.catch_warnings(action="ignore"):
         preprocessor = backend.ktrain.text.Transformer(str(encoder), maxlen=maxlen)
     tokenizer = _open_tokenizer(preprocessor, encoder)
     _agree_on_padding(preprocessor.config, tokenizer, encoder)
