@@ -160,9 +160,10 @@ class TrainConfig:
     is judged and kept (Polyak and Juditsky 1992). 0 keeps the weights themselves."""
 
     adversarial: float | None = None
-    """How far a step moves the embeddings of its words in the direction that raises the loss, to
-    learn from there as well (Miyato et al. 2017). More accurate encoders for twice the time: 1 for
-    up to 10,000 texts to learn from and 0, without, for more, when not given."""
+    """How far a step moves the embeddings of its words in the direction that raises the loss, in
+    mean lengths of an embedding, to learn from there as well (Miyato et al. 2017). More accurate
+    encoders for twice the time: 1 for up to 10,000 texts to learn from and 0, without, for more,
+    when not given."""
 
     accumulate: int = 1
     """Batches whose gradients are added up before the weights change."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import TrainingError
+from ktrain_sentiment.training.adversarial import plain_steps
 from ktrain_sentiment.training.backend import Backend, Untyped
 from ktrain_sentiment.training.learning_rate import (
     SMOOTHING,
@@ -92,7 +93,7 @@ def search(
     finder = _bounded_finder(backend, model, bounds, on_step)
     steps = -(-dataset.nsamples() // dataset.batch_size)
     ratio = float(growing_rates(bounds.start, bounds.end, bounds.steps)[1] / bounds.start)
-    with _state_restored(model), scratch_folder():
+    with _state_restored(model), plain_steps(model), scratch_folder():
         finder.find(
             dataset.to_tfdataset(train=True),
             steps,

@@ -41,8 +41,6 @@ from ktrain_sentiment.workflow.training import train
 Table = NDArray[Any]
 Predict = Callable[[Sequence[str]], Table]
 
-FEW_RATE = 5e-5
-"""Of encoders, where a search has too few rows to go by (Devlin et al. 2019, appendix A.3)."""
 FEW_STEPS = 100
 """Fewest steps of a training on few rows."""
 TIMED_TEXTS, TIMED_CALLS = 256, 20
@@ -226,7 +224,7 @@ def _few_examples(job: Job) -> Contender:
     epochs = max(given.epochs, math.ceil(FEW_STEPS / steps))
     training = replace(given, epochs=epochs, keep_best="last", early_stopping=None)
     session = kind.open(job.splits, training, None)
-    rate = given.learning_rate or kind.usual_rate or FEW_RATE
+    rate = given.learning_rate or kind.usual_rate
     with tempfile.TemporaryDirectory() as place:
         fit(session, rate, Checkpoints(Path(place)), quiet=True)
     return Contender(

@@ -27,6 +27,8 @@ from ktrain_sentiment.training.tracing import tracer
 Open = Callable[[Splits, TrainConfig, Lessons | None], Session]
 Save = Callable[[Session, Path, TrainingFacts, ValidationTexts], SavedPredictor]
 
+ENCODER_RATE = 5e-5
+"""Of encoders, where a search finds none (Devlin et al. 2019, appendix A.3)."""
 CLASSIC_RATES = {
     "nbsvm": 1e-2,
     "logreg": 1e-2,
@@ -49,14 +51,14 @@ class Kind:
             to a session.
         save: A trained session into a predictor folder, which is replaced.
         search: How a learning rate is searched.
-        usual_rate: The learning rate to take where the search finds none; None: there is no such.
+        usual_rate: The learning rate to take where the search finds none.
     """
 
     name: str
     open: Open
     save: Save
     search: SearchConfig
-    usual_rate: float | None = None
+    usual_rate: float
 
 
 def kind_of(settings: TrainingSettings) -> Kind:
@@ -94,7 +96,7 @@ def _encoder(settings: TrainingSettings) -> Kind:
             overwrite=True,
         )
 
-    return Kind(name_of(settings), open_, save, _search(settings, *ENCODER_SEARCH))
+    return Kind(name_of(settings), open_, save, _search(settings, *ENCODER_SEARCH), ENCODER_RATE)
 
 
 def _classic(settings: TrainingSettings) -> Kind:

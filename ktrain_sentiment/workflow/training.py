@@ -219,12 +219,10 @@ def _learning_rate(
         log.info("%s", explain_choice(found))
     if found["chosen"] is not None:
         return float(found["chosen"])
-    if kind.usual_rate is None:
-        raise ConfigError(
-            f"no learning rate could be found: {found['problem']}; or give one with "
-            "--learning-rate (often 5e-5)"
-        )
-    log.warning("%s: no rate found, taking the usual %g", kind.name, kind.usual_rate)
+    log.warning(
+        "%s: no learning rate found (%s); taking the usual %g, or give one with --learning-rate",
+        kind.name, found["problem"], kind.usual_rate,
+    )  # fmt: skip
     return kind.usual_rate
 
 

@@ -11,9 +11,10 @@ from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training.adversarial import FEW, adversarial_distance, word_table
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.session import fit
+from ktrain_sentiment.training.finder import SearchBounds
+from ktrain_sentiment.training.session import find_learning_rate, fit
 
-DISTANCE = 0.5
+DISTANCE = 4.0
 
 
 @pytest.fixture
@@ -61,7 +62,8 @@ def test_a_step_is_the_mean_of_the_gradients_here_and_where_the_loss_is_higher(
     place = next(i for i, v in enumerate(model.trainable_variables) if v is table)
 
     here = gradients(session, inputs, targets, weights)
-    table.assign_add(DISTANCE * here[place] / np.linalg.norm(here[place]))
+    length = DISTANCE * np.linalg.norm(before[place], axis=1).mean()
+    table.assign_add(length * here[place] / np.linalg.norm(here[place]))
     there = gradients(session, inputs, targets, weights)
     table.assign(before[place])
 
@@ -87,6 +89,18 @@ def test_what_training_reports_is_about_the_texts_as_they_are(
     trained = session.model.train_on_batch(*batch, return_dict=True)
     judged = session.model.test_on_batch(*batch, return_dict=True)
     assert trained == pytest.approx(judged, abs=1e-6)
+
+
+def test_a_search_takes_the_models_own_steps_and_gives_the_adversarial_one_back(
+    open_tiny: Callable[..., Any],
+) -> None:
+    session = open_tiny(adversarial=DISTANCE)
+    step, seen = session.model.train_step, []
+    bounds = SearchBounds(1e-5, 1e-1, 20)
+    find_learning_rate(session, bounds, lambda: seen.append(session.model.train_step))
+    assert len(seen) == 20
+    assert step not in seen
+    assert session.model.train_step is step
 
 
 @pytest.mark.parametrize("part", ["embeddings", "1"])
