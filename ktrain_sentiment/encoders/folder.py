@@ -39,6 +39,8 @@ TF_WEIGHTS = "tf_model.h5"
 PICKLED_WEIGHTS = "pytorch_model.bin"
 
 _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
+_LARGEST_HEADER = 100_000_000
+"""Bytes of a safetensors header that are read at most, as the format's own reader has it."""
 
 
 def weights_among(names: Collection[str]) -> list[str]:
@@ -58,9 +60,6 @@ def needed(names: Iterable[str]) -> list[str]:
     there = set(names)
     tokenizer = frozenset().union(*TOKENIZERS)
     return sorted(there & (SIDE_FILES | tokenizer)) + weights_among(there)
-
-
-_LARGEST_HEADER = 100_000_000
 
 
 def missing(names: Collection[str]) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -69,9 +70,9 @@ class Rows(Protocol):
 
 
 class RestartableRows:
-    """The training half of what ktrain asks of a data set.
+    """What all our data sets for ktrain have in common; the order of evaluation is their own.
 
-    It repeats for ever, in an order that depends on the seed and the epoch alone, from
+    Training repeats for ever, in an order that depends on the seed and the epoch alone, from
     `start_at(epoch, step)` on.
     """
 
@@ -108,6 +109,22 @@ class RestartableRows:
         """Number of classes."""
         return int(self.rows.targets.shape[1])
 
+    def to_tfdataset(self, train: bool = True) -> Untyped:
+        """The stream of batches for `fit` (train) or for `predict` and `evaluate`."""
+        tf = self.backend.tf
+        signature = (self._inputs(), tf.TensorSpec([None, self.nclasses()], tf.float32))
+        source = self._training_stream if train else self._evaluation_stream
+        stream = tf.data.Dataset.from_generator(source, output_signature=signature)
+        return without_autotune(tf, stream.prefetch(4))
+
+    def _inputs(self) -> Untyped:
+        """What the model reads of a batch, as TensorFlow describes it."""
+        raise NotImplementedError
+
+    def _evaluation_stream(self) -> Iterator[Any]:
+        """All rows once, in batches."""
+        raise NotImplementedError
+
     def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
         """The rows of each batch of one epoch of training."""
         generator = batches.epoch_generator(self.seed, epoch)
@@ -129,25 +146,16 @@ class RestartableRows:
 class BucketedRows(RestartableRows):
     """Encoded rows with everything that ktrain asks of a data set.
 
-    For evaluation it goes through the rows once from short to
-    long: `order` holds the row of each position, and `get_y` answers in the same order, which is
+    Evaluation goes from short rows to long ones, and `get_y` answers in the same order, which is
     what ktrain's `predict` and `top_losses` rely on.
     """
 
     rows: EncodedRows
 
-    def __init__(
-        self,
-        backend: Backend,
-        rows: EncodedRows,
-        batch_size: int,
-        seed: int,
-        *,
-        stratified: bool = False,
-    ) -> None:
-        """Find the order of evaluation; see `RestartableRows`."""
-        super().__init__(backend, rows, batch_size, seed, stratified=stratified)
-        self.order = batches.evaluation_order(rows.lengths)
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """The row of each position in an evaluation."""
+        return batches.evaluation_order(self.rows.lengths)
 
     def xshape(self) -> tuple[int, int]:
         """Rows and the longest row in tokens."""
@@ -161,10 +169,9 @@ class BucketedRows(RestartableRows):
         """Results of an evaluation, put back into the order of the rows as they were given."""
         return results[batches.inverse(self.order)]
 
-    def to_tfdataset(self, train: bool = True) -> Untyped:
-        """The stream of batches for `fit` (train) or for `predict` and `evaluate`."""
-        source = self._training_stream if train else self._evaluation_stream
-        return _as_tfdataset(self.backend, source, self.nclasses())
+    def _inputs(self) -> Untyped:
+        ids = self.backend.tf.TensorSpec([None, None], self.backend.tf.int32)
+        return {"input_ids": ids, "attention_mask": ids}
 
     def _evaluation_stream(self) -> Iterator[Batch]:
         for chosen in batches.evaluation_batches(self.rows.lengths, self.batch_size):
@@ -177,14 +184,3 @@ def ktrain_dataset(
     """`BucketedRows` as a subclass of ktrain's own, which the Learner checks for."""
     kind = type("BucketedDataset", (BucketedRows, backend.ktrain.dataset.Dataset), {})
     return kind(backend, rows, batch_size, seed, stratified=stratified)
-
-
-def _as_tfdataset(backend: Backend, source: Callable[[], Iterator[Batch]], classes: int) -> Untyped:
-    tf = backend.tf
-    ids = tf.TensorSpec([None, None], tf.int32)
-    signature = (
-        {"input_ids": ids, "attention_mask": ids},
-        tf.TensorSpec([None, classes], tf.float32),
-    )
-    stream = tf.data.Dataset.from_generator(source, output_signature=signature)
-    return without_autotune(tf, stream.prefetch(4))

@@ -21,7 +21,7 @@ from ktrain_sentiment.config import ModelConfig, TrainConfig
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.predictor.classic_graphs import READS_PADDING
 from ktrain_sentiment.predictor.features import FeatureIndex, make_index
-from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
+from ktrain_sentiment.training.backend import Backend, Untyped
 from ktrain_sentiment.training.dataset import RestartableRows, one_hot
 from ktrain_sentiment.training.model import class_indices
 
@@ -122,16 +122,8 @@ class ShuffledRows(RestartableRows):
         """Results of an evaluation, which keeps the rows' own order."""
         return results
 
-    def to_tfdataset(self, train: bool = True) -> Untyped:
-        """The stream of batches for `fit` (train) or for `predict` and `evaluate`."""
-        tf = self.backend.tf
-        signature = (
-            tf.TensorSpec([None, self.rows.ids.shape[1]], tf.int32),
-            tf.TensorSpec([None, self.nclasses()], tf.float32),
-        )
-        source = self._training_stream if train else self._evaluation_stream
-        stream = tf.data.Dataset.from_generator(source, output_signature=signature)
-        return without_autotune(tf, stream.prefetch(4))
+    def _inputs(self) -> Untyped:
+        return self.backend.tf.TensorSpec([None, self.rows.ids.shape[1]], self.backend.tf.int32)
 
     def _evaluation_stream(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
         for first in range(0, self.nsamples(), self.batch_size):
