@@ -15,10 +15,11 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import docstring_parser
 import tyro
 
 from ktrain_sentiment.config import ScriptFlags
@@ -89,7 +90,7 @@ def parse(flags_type: type[Flags], arguments: Sequence[str], description: str | 
     default = _defaults(flags_type, arguments)
     complaint = io.StringIO()
     try:
-        with contextlib.redirect_stderr(complaint):
+        with contextlib.redirect_stderr(complaint), _joined_docstrings():
             if default is None:
                 return tyro.cli(flags_type, args=list(arguments), description=description)
             return tyro.cli(
@@ -99,6 +100,31 @@ def parse(flags_type: type[Flags], arguments: Sequence[str], description: str | 
         if stop.code in (0, None):
             raise
         raise ConfigError(_as_one_line(complaint.getvalue())) from None
+
+
+@contextlib.contextmanager
+def _joined_docstrings() -> Iterator[None]:
+    """Let the help of a field whose docstring has several lines run on, as its type's own does.
+
+    tyro joins the lines before it takes their indentation off, and keeps each break for that
+    reason. Can go when it does these the other way round.
+    """
+    original = docstring_parser.parse_from_object
+
+    def parse_from_object(
+        obj: object, style: docstring_parser.DocstringStyle = docstring_parser.DocstringStyle.AUTO
+    ) -> docstring_parser.Docstring:
+        found = original(obj, style)
+        for field in found.params:
+            if field.description:
+                field.description = " ".join(field.description.split())
+        return found
+
+    docstring_parser.parse_from_object = parse_from_object
+    try:
+        yield
+    finally:
+        docstring_parser.parse_from_object = original
 
 
 def _defaults(flags_type: type[Flags], arguments: Sequence[str]) -> Flags | None:

@@ -1,5 +1,6 @@
 """The documentation says what the code does."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -13,6 +14,17 @@ def test_generated_documentation_is_up_to_date() -> None:
         [sys.executable, "docs/generate.py", "--check"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_every_line_of_help_is_filled_before_the_next_begins() -> None:
+    lines = (ROOT / "docs" / "commands.md").read_text().splitlines()
+    early = [
+        line
+        for line, following in itertools.pairwise(lines)
+        if line.startswith("│  ") and following.startswith("│  ") and following.strip("│ ")
+        and len(line.rstrip("│ ")) + 1 + len(following.split()[1]) <= len(line) - 2
+    ]  # fmt: skip
+    assert early == []
 
 
 def test_every_script_the_readme_names_exists() -> None:
