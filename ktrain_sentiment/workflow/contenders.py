@@ -235,7 +235,7 @@ def _few_examples(job: Job) -> Contender:
 
 def _whole_run(job: Job) -> Contender:
     """A run with its report and its predictor; asked through the predictor's engine."""
-    result = train(job.settings, reuse=True, quiet=True)
+    result = train(job.settings, quiet=True)
     place = PredictorFolder(result.folder.predictor)
     classifier = load(place.path)
     graph = place.onnx_int8 if classifier.engine == "int8" else place.onnx

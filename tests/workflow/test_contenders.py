@@ -1,0 +1,33 @@
+"""What a model of a comparison comes to, and what it cost."""
+
+import json
+from pathlib import Path
+
+from ktrain_sentiment.config import (
+    CompareConfig,
+    DataConfig,
+    ModelConfig,
+    OutputConfig,
+    TrainConfig,
+    TrainingSettings,
+)
+from ktrain_sentiment.data import read_labelled, split
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.workflow.contenders import Job, judge_contender
+
+
+def test_a_run_that_was_finished_before_a_kill_is_made_again_so_that_its_costs_are_true(
+    reviews_csv: Path, tmp_path: Path
+) -> None:
+    settings = TrainingSettings(
+        source=DataConfig(data=str(reviews_csv)),
+        model=ModelConfig(model="logreg", words=200),
+        training=TrainConfig(epochs=2, learning_rate=0.2),
+        output=OutputConfig(run=tmp_path / "run", overwrite=True),
+    )
+    splits = split(read_labelled(settings.source), settings.division)
+    job = Job("logreg", settings, CompareConfig(models=("logreg",)), splits)
+    judge_contender(job)
+    again = judge_contender(job)
+    learning = json.loads(RunFolder(tmp_path / "run").metrics.read_text("utf-8"))["train_seconds"]
+    assert again.costs.train_seconds > learning
