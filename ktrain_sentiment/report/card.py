@@ -154,20 +154,24 @@ def _limits(facts: ReportFacts) -> str:
 
 def _reads(facts: ReportFacts) -> str:
     """How much of a text counts; empty where it is not known."""
-    if not facts.has_encoder:
-        return (
-            "Of a text longer than any that it learned from, or with more than "
-            f"{facts.settings['features']:,} words and sequences of words, it reads the last ones."
-        )
-    maxlen = facts.settings.get("maxlen")
-    return f"It reads the first {maxlen} tokens of a text and no more." if maxlen else ""
+    if facts.learning is None or facts.learning.longest_text is None:
+        return ""
+    longest = f"{facts.learning.longest_text:,}"
+    if facts.has_encoder:
+        return f"It reads the first {longest} tokens of a text and no more."
+    return f"It reads the last {longest} words and sequences of words of a text and no more."
 
 
-def _cut(learning: LearningFacts) -> str:
-    """That not all of the encoder's layers were kept, and that a teacher helped."""
-    kept, teacher = len(learning.kept_layers), learning.teacher
-    layers = f" cut to {kept} of its layers" if kept else ""
-    return f"{layers}, taught by another predictor" if teacher else layers
+def _ways(learning: LearningFacts) -> str:
+    """What is not usual about the training: layers left out, a teacher, adversarial steps."""
+    kept = len(learning.kept_layers)
+    return "".join(
+        [
+            f" cut to {kept} of its layers" if kept else "",
+            ", taught by another predictor" if learning.teacher else "",
+            ", trained adversarially (Miyato et al. 2017)" if learning.adversarial else "",
+        ]
+    )
 
 
 def _training(facts: ReportFacts) -> str:
@@ -179,7 +183,7 @@ def _training(facts: ReportFacts) -> str:
         [
             "## Training",
             "",
-            f"Model: {learning.kind} `{learning.encoder}`{_cut(learning)}, policy "
+            f"Model: {learning.kind} `{learning.encoder}`{_ways(learning)}, policy "
             f"{learning.policy} up to a learning rate of {learning.learning_rate:.2g}, "
             f"{len(learning.history)} epochs of which the weights of "
             f"epoch {learning.best_epoch} were kept, {wording.duration(learning.seconds)} on "

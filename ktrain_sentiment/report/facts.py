@@ -82,7 +82,11 @@ class LearningFacts:
         history: One row an epoch, columns as Keras names them.
         schedule: One row a step, `learning_rate` and perhaps `momentum`; None when not kept.
         search: The search for the learning rate; None when it was given.
+        longest_text: How many tokens of a text it reads at most, or words and sequences of words
+            for ktrain's own classifiers; None when it is not known.
         is_classic: Whether it is one of ktrain's own classifiers, with no encoder in it.
+        adversarial: How far adversarial training moved word embeddings, in their mean length; 0
+            without it.
         kept_layers: Which of the encoder's layers were kept, from 0; empty when all were.
         teacher: What `metrics.json` says of a teacher; None when there was none.
     """
@@ -97,7 +101,9 @@ class LearningFacts:
     precision: str
     history: pd.DataFrame
     schedule: pd.DataFrame | None = None
+    longest_text: int | None = None
     search: SearchFacts | None = None
+    adversarial: float = 0
     kept_layers: tuple[int, ...] = ()
     teacher: Mapping[str, Any] | None = None
     is_classic: bool = False

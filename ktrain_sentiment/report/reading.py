@@ -179,6 +179,8 @@ def _read_learning(run: RunFolder, figures: Mapping[str, Any]) -> LearningFacts:
         schedule=pd.read_csv(run.schedule) if run.schedule.is_file() else None,
         search=_read_search(run),
         is_classic=figures.get("model", "encoder") != "encoder",
+        longest_text=figures.get("longest_text"),
+        adversarial=figures.get("adversarial") or 0,
         kept_layers=tuple(figures.get("kept_layers") or ()),
         teacher=figures.get("teacher"),
     )

@@ -134,6 +134,7 @@ def training_section(learning: LearningFacts) -> Markup:
     facts: list[tuple[str, Content]] = [
         (learning.kind, element("code", learning.encoder)),
         *_distilled(learning),
+        *_adversarial(learning),
         ("policy", f"{learning.policy}, up to {learning.learning_rate:.2g}"),
         ("epochs", f"{len(learning.history)}, the weights of epoch {learning.best_epoch} kept"),
         ("time", wording.duration(learning.seconds) + speed),
@@ -164,6 +165,13 @@ def _distilled(learning: LearningFacts) -> list[tuple[str, Content]]:
         more = teacher.get("unlabelled")
         facts.append(("teacher", f"{said}; labelled {more:,} more texts" if more else said))
     return facts
+
+
+def _adversarial(learning: LearningFacts) -> list[tuple[str, Content]]:
+    if not learning.adversarial:
+        return []
+    moved = f"word embeddings moved by {learning.adversarial:g} times their mean length"
+    return [("adversarial training", moved)]
 
 
 def _facts(items: Sequence[tuple[str, Content]]) -> Markup:

@@ -100,6 +100,11 @@ class Session:
         config = getattr(self.model, "config", None)
         return getattr(config, "kept_layers", None)
 
+    @property
+    def longest_text(self) -> int:
+        """How many tokens of a text the model reads, or features in one of ktrain's classifiers."""
+        return int(self.pipeline.preprocessor.maxlen)
+
 
 @dataclass(frozen=True)
 class Fitted:

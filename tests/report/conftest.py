@@ -83,6 +83,7 @@ def _write_facts(run, figures, headline):
         "temperature": 1.4,
         "data": {"source": "reviews.csv", "fingerprint": "0" * 64},
         "encoder": "minilm",
+        "longest_text": 64,
         "policy": "onecycle",
         "learning_rate": 8.1e-05,
         "best_epoch": 2,

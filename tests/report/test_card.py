@@ -44,15 +44,16 @@ def test_a_local_encoder_is_not_named_as_a_model_of_the_hub(facts):
 
 
 def test_a_classifier_of_ktrains_own_promises_no_encoder(facts):
-    learning = dataclasses.replace(facts.learning, encoder="nbsvm", is_classic=True)
-    settings = {**facts.settings, "features": 2000}
-    card = model_card(dataclasses.replace(facts, learning=learning, settings=settings))
+    learning = dataclasses.replace(
+        facts.learning, encoder="nbsvm", is_classic=True, longest_text=2000
+    )
+    card = model_card(dataclasses.replace(facts, learning=learning))
     header = yaml.safe_load(card.split("---\n")[1])
     assert header["library_name"] == "keras"
     assert "base_model" not in header
     assert "from transformers" not in card
     assert "tokens" not in card
-    assert "with more than 2,000 words and sequences of words, it reads the last ones" in card
+    assert "It reads the last 2,000 words and sequences of words of a text" in card
     assert "Model: ktrain's own `nbsvm`, policy" in card
 
 
@@ -78,3 +79,10 @@ def test_a_pupil_with_fewer_layers_says_so(facts):
         in card
     )
     assert "taught" not in model_card(facts)
+
+
+def test_adversarial_training_is_named(facts):
+    learning = dataclasses.replace(facts.learning, adversarial=1.0)
+    card = model_card(dataclasses.replace(facts, learning=learning))
+    assert "Model: encoder `minilm`, trained adversarially (Miyato et al. 2017), policy" in card
+    assert "adversarially" not in model_card(facts)

@@ -169,3 +169,11 @@ def test_a_small_pupils_page_names_its_layers_and_its_teacher(facts):
     assert "3 kept, by number 1, 3, 6" in said
     assert "50 % of a target; right in 90.0 % of 80 rows" in said
     assert "labelled 1,200 more texts" in said
+
+
+def test_a_page_says_how_far_adversarial_training_moved_embeddings(facts):
+    learning = dataclasses.replace(facts.learning, adversarial=0.5)
+    moved = dataclasses.replace(facts, learning=learning)
+    said = "word embeddings moved by 0.5 times their mean length"
+    assert said in " ".join(Outline(render(moved)).words)
+    assert said not in " ".join(Outline(render(facts)).words)
