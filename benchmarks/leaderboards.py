@@ -3,6 +3,7 @@
     python benchmarks/leaderboards.py
     python benchmarks/leaderboards.py --sst2 train.parquet dev.parquet --imdb imdb.parquet
     python benchmarks/leaderboards.py --models tfidf nbsvm encoder --resume
+    python benchmarks/leaderboards.py --vectors glove-100d.txt.gz
 
 movie-reviews everybody can have; the Stanford Sentiment Treebank (whole sentences to train on,
 judged on GLUE's development set) and a sample of IMDB's reviews are files of one's own, or hub:
@@ -13,7 +14,7 @@ a folder under runs/ and goes on with --resume. Prints Markdown, then one JSON l
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from ktrain_sentiment.config import (
     CompareConfig,
     DataConfig,
     EncoderConfig,
+    ModelConfig,
     OutputConfig,
     SplitConfig,
     TrainConfig,
@@ -38,19 +40,19 @@ from ktrain_sentiment.report.wording import share
 from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.workflow import CompareResult, compare_models
 
-SLOW_ON_LONG_TEXTS = frozenset({"standard_gru"})
-"""Models that take hours for long texts on a CPU: a step for each word, one after the other."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(BenchmarkFlags):
     """What to compare, on what."""
 
     models: tuple[str, ...] = (
-        "majority", "vader", "tfidf", "logreg", "fasttext", "nbsvm", "standard_gru", "probe",
-        "encoder",
+        "majority", "vader", "tfidf", "logreg", "fasttext", "nbsvm", "standard_gru", "bigru",
+        "probe", "encoder",
     )  # fmt: skip
-    """As scripts/compare.py takes them; standard_gru is left out on IMDB, where it takes hours."""
+    """As scripts/compare.py takes them; bigru is left out unless there are --vectors."""
+
+    vectors: Path | None = None
+    """Word vectors for bigru, such as benchmarks/word_vectors.py makes."""
 
     encoder: str = "minilm"
     """A hub name, a local folder, or minilm."""
@@ -77,14 +79,12 @@ class Board:
         source: What to read.
         test: What to judge on: a share of the rows, or a file.
         maxlen: Longest text in tokens.
-        models: Who takes part.
     """
 
     name: str
     source: str
     test: float | str
     maxlen: int
-    models: tuple[str, ...]
 
 
 def task(flags: Flags) -> dict[str, Any]:
@@ -93,19 +93,22 @@ def task(flags: Flags) -> dict[str, Any]:
     for board in _boards(flags):
         print(f"==> {board.name}", file=sys.stderr, flush=True)
         found[board.name] = compare_models(*_settings(board, flags))
-    print(_markdown(found, flags.models))
+    print(_markdown(found))
     return {name: result.figures for name, result in found.items()}
 
 
 def _boards(flags: Flags) -> list[Board]:
-    boards = [Board("movie-reviews", "movie-reviews", 0.1, 64, flags.models)]
+    boards = [Board("movie-reviews", "movie-reviews", 0.1, 64)]
     if flags.sst2:
         train, judged = flags.sst2
-        boards.append(Board("SST-2", train, judged, 64, flags.models))
+        boards.append(Board("SST-2", train, judged, 64))
     if flags.imdb is not None:
-        quick = tuple(name for name in flags.models if name not in SLOW_ON_LONG_TEXTS)
-        boards.append(Board("IMDB", str(_sample(flags)), 0.2, 256, quick))
+        boards.append(Board("IMDB", str(_sample(flags)), 0.2, 256))
     return boards
+
+
+def _models(flags: Flags) -> tuple[str, ...]:
+    return tuple(name for name in flags.models if name != "bigru" or flags.vectors is not None)
 
 
 def _sample(flags: Flags) -> Path:
@@ -127,30 +130,28 @@ def _settings(board: Board, flags: Flags) -> tuple[TrainingSettings, CompareConf
     settings = TrainingSettings(
         source=DataConfig(data=board.source),
         division=SplitConfig(test=board.test),
+        model=ModelConfig(vectors=flags.vectors),
         text=EncoderConfig(encoder=flags.encoder, maxlen=board.maxlen),
         training=TrainConfig(epochs=2),
         output=OutputConfig(run=begun, resume=resume, overwrite=not resume),
     )
-    return settings, CompareConfig(models=board.models)
+    return settings, CompareConfig(models=_models(flags))
 
 
-def _markdown(found: Mapping[str, CompareResult], models: Sequence[str]) -> str:
+def _markdown(found: Mapping[str, CompareResult]) -> str:
     """A row a model, best on the first data set first; costs are those of the first."""
     boards = list(found.values())
     entries = [{entry.name: entry for entry in board.entries} for board in boards]
     rows = [board.entries[0].evaluation.n for board in boards]
     named = [f"{name}, {count:,} rows" for name, count in zip(found, rows, strict=True)]
     body = [
-        [name, *(_accuracy(board.get(name)) for board in entries), *cost_cells(first.costs)]
+        [name, *(_accuracy(board[name]) for board in entries), *cost_cells(first.costs)]
         for name, first in entries[0].items()
-        if name in models
     ]
     return markdown_table(["model", *named, *HEAD[5:]], body)
 
 
-def _accuracy(entry: Entry | None) -> str:
-    if entry is None:
-        return "not run"
+def _accuracy(entry: Entry) -> str:
     low, high = entry.evaluation.accuracy.low, entry.evaluation.accuracy.high
     return f"{share(entry.evaluation.accuracy.value)} ({100 * low:.1f} to {100 * high:.1f})"
 

@@ -49,8 +49,9 @@ class ModelConfig:
     ngrams: int | None = None
     """Longest sequence of words that is a feature of its own; nbsvm 3, ktrain's others 1."""
 
-    features: int = 2_000
-    """Features of a text that ktrain's own classifiers use; of longer texts the last ones."""
+    features: int | None = None
+    """Features of a text that ktrain's own classifiers use, of longer texts the last ones; when
+    not given, 400 words for bigru and standard_gru, which read word by word, 2000 for others."""
 
     vectors: Path | None = None
     """Word vectors for bigru: a text file in word2vec's or GloVe's format, gzipped or not."""
@@ -58,8 +59,9 @@ class ModelConfig:
     def __post_init__(self) -> None:
         """Refuse what the models cannot take, and say which file bigru needs."""
         for name in ("words", "features"):
-            if getattr(self, name) < 2:
-                raise ConfigError(f"--{name} {getattr(self, name)}: must be at least 2")
+            given = getattr(self, name)
+            if given is not None and given < 2:
+                raise ConfigError(f"--{name} {given}: must be at least 2")
         if self.ngrams is not None and self.ngrams < 1:
             raise ConfigError(f"--ngrams {self.ngrams}: must be at least 1")
         if self.model == "bigru":
@@ -78,6 +80,11 @@ class ModelConfig:
     def is_classic(self) -> bool:
         """Whether it is one of ktrain's own classifiers."""
         return self.model != "encoder"
+
+    @property
+    def most_features(self) -> int:
+        """Features of a text that are used."""
+        return self.features or (400 if self.model in ("bigru", "standard_gru") else 2_000)
 
     @property
     def longest_ngram(self) -> int:

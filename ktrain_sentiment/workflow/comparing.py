@@ -38,6 +38,7 @@ from ktrain_sentiment.runs import default_run
 from ktrain_sentiment.settings import to_flat, to_yaml
 from ktrain_sentiment.training.model import class_indices
 from ktrain_sentiment.workflow.contenders import Answers, Job, check_models, judge_contender
+from ktrain_sentiment.workflow.kinds import for_classics
 from ktrain_sentiment.workflow.training import settings_alone
 
 log = logging.getLogger(__name__)
@@ -135,20 +136,20 @@ def _job(
 def settings_of(
     model: str, settings: TrainingSettings, comparing: CompareConfig
 ) -> TrainingSettings:
-    """What a contender is trained by: ktrain's classifiers without what is for encoders alone."""
+    """What a contender is trained by: the settings without what is for other models alone."""
+    vectors = settings.model.vectors if model == "bigru" else None
+    settings = replace(settings, model=replace(settings.model, vectors=vectors))
     encoder = _encoder_of(model, settings)
     if encoder is not None:
         return replace(settings, text=replace(settings.text, encoder=encoder))
     if model not in CLASSICS:
         return settings
+    plain = for_classics(settings)
     return replace(
-        settings,
-        model=replace(settings.model, model=model),
-        text=replace(settings.text, layers=None),
+        plain,
+        model=replace(plain.model, model=model),
         training=replace(
-            settings.training,
-            freeze="none",
-            adversarial=None,
+            plain.training,
             epochs=comparing.classic_epochs,
             learning_rate=comparing.classic_rate,
         ),

@@ -37,6 +37,13 @@ CLASSIC_RATES = {
     "standard_gru": 1e-3,
 }
 """Rates of ktrain's own classifiers where the search cannot tell; see benchmarks/LOG.md."""
+ENCODERS_OWN = (
+    ("training", "freeze", "none", "no encoder to freeze"),
+    ("training", "adversarial", None, "no encoder whose embeddings could be moved"),
+    ("text", "layers", None, "no encoder's layers"),
+)
+"""Group, name and neutral value of settings that mean nothing to ktrain's own classifiers, and what
+those lack."""
 ENCODER_SEARCH, CLASSIC_SEARCH = (1e-6, 1e-1), (1e-5, 10.0)
 """Where the search for a learning rate begins and ends: weights of words take larger steps."""
 
@@ -76,6 +83,14 @@ def name_of(settings: TrainingSettings) -> str:
     return settings.model.model if settings.model.is_classic else settings.text.encoder
 
 
+def for_classics(settings: TrainingSettings) -> TrainingSettings:
+    """The same without what only encoders have, as ktrain's own classifiers take it."""
+    for group, setting, neutral, _ in ENCODERS_OWN:
+        plain = replace(getattr(settings, group), **{setting: neutral})
+        settings = replace(settings, **{group: plain})
+    return settings
+
+
 def _encoder(settings: TrainingSettings) -> Kind:
     folder = resolve(settings.text.encoder)
     check_maxlen(folder, settings.text.maxlen)
@@ -101,19 +116,10 @@ def _encoder(settings: TrainingSettings) -> Kind:
 
 def _classic(settings: TrainingSettings) -> Kind:
     name = settings.model.model
-    if settings.training.freeze != "none":
-        raise ConfigError(
-            f"--freeze {settings.training.freeze}: {name} has no encoder to freeze, leave it out"
-        )
-    if settings.training.adversarial:
-        raise ConfigError(
-            f"--adversarial {settings.training.adversarial:g}: {name} has no encoder whose "
-            "embeddings could be moved, leave it out"
-        )
-    if settings.text.layers is not None:
-        raise ConfigError(
-            f"--layers {settings.text.layers}: {name} has no encoder's layers, leave it out"
-        )
+    for group, setting, neutral, lacking in ENCODERS_OWN:
+        given = getattr(getattr(settings, group), setting)
+        if given not in (neutral, 0):
+            raise ConfigError(f"--{setting} {given}: {name} has {lacking}, leave it out")
 
     def open_(splits: Splits, training: TrainConfig, lessons: Lessons | None) -> Session:
         return open_classic(splits, settings.model, training, settings.compute, lessons)

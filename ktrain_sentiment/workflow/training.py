@@ -216,14 +216,15 @@ def _learning_rate(
         curve = run_search(session, kind.search, quiet=quiet)
         save_search(curve, folder)
         found = search_figures(curve)
-        log.info("%s", explain_choice(found))
-    if found["chosen"] is not None:
-        return float(found["chosen"])
-    log.warning(
-        "%s: no learning rate found (%s); taking the usual %g, or give one with --learning-rate",
-        kind.name, found["problem"], kind.usual_rate,
-    )  # fmt: skip
-    return kind.usual_rate
+    if found["chosen"] is None:
+        log.warning(
+            "%s: no learning rate found (%s); taking the usual %g, or give one with "
+            "--learning-rate",
+            kind.name, found["problem"], kind.usual_rate,
+        )  # fmt: skip
+        return kind.usual_rate
+    log.info("%s", explain_choice(found))
+    return float(found["chosen"])
 
 
 def _save_history(fitted: Fitted, folder: RunFolder) -> None:
@@ -267,6 +268,7 @@ def _figures(
         "model": settings.model.model,
         "encoder": name_of(settings),
         "kept_layers": session.kept_layers,
+        "longest_text": session.longest_text,
         "policy": settings.training.policy,
         "learning_rate": rate,
         "adversarial": session.config.adversarial,

@@ -138,6 +138,18 @@ def test_ktrain_prints_nothing_on_standard_output(
     assert capsys.readouterr().out == ""
 
 
+def test_a_gru_reads_fewer_words_of_a_long_text_than_the_others(splits: Splits) -> None:
+    frame = splits.train.assign(text="good bad " * 1_500)
+    backend = open_backend(COMPUTE)
+    for config, width in (
+        (ModelConfig(model="standard_gru"), 400),
+        (ModelConfig(model="logreg"), 2_000),
+        (ModelConfig(model="standard_gru", features=500), 500),
+    ):
+        _, rows = make_classic_pipeline(backend, frame, splits.labels, config)
+        assert rows.ids.shape == (len(frame), width)
+
+
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [

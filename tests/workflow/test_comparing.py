@@ -60,6 +60,15 @@ def test_what_is_for_encoders_alone_is_kept_from_ktrains_own_classifiers() -> No
     assert settings_of("encoder", settings, CompareConfig(models=("encoder",))) == settings
 
 
+def test_word_vectors_decide_nothing_about_models_that_do_not_read_them() -> None:
+    settings = TrainingSettings(model=ModelConfig(vectors=Path("vectors.txt")))
+    comparing = CompareConfig(models=("bigru", "nbsvm", "encoder"))
+    kept = {name: settings_of(name, settings, comparing).model for name in comparing.models}
+    assert kept["bigru"].vectors == Path("vectors.txt")
+    assert kept["nbsvm"].vectors is None
+    assert kept["encoder"].vectors is None
+
+
 def test_models_are_ranked_by_accuracy_and_tested_against_the_best() -> None:
     judged = {
         "poor": answers(range(300), 1.0),
