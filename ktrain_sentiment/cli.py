@@ -29,6 +29,13 @@ from ktrain_sentiment.settings import from_flat, read_settings
 Flags = TypeVar("Flags", bound=ScriptFlags)
 Figures = Mapping[str, Any]
 
+_NOT_A_NUMBER = re.compile(
+    r"Error parsing (?P<flag>--[\w-]+): .*"
+    r"(?P<kind>invalid literal for int\(\) with base 10|could not convert string to float): "
+    r"'(?P<given>.*)'"
+)
+"""Of tyro's complaint: Python's own words for an int or a float."""
+
 
 def run(
     flags_type: type[Flags],
@@ -150,7 +157,11 @@ def _as_one_line(box: str) -> str:
     meant = [part for part in rest if "Perhaps you meant" in part]
     flags = list(dict.fromkeys(re.findall(r"--[\w-]+", "".join(meant))))
     hint = f" Did you mean {' or '.join(flags)}?" if flags else ""
-    return f"{' '.join(lines).rstrip('.')}.{hint} See --help."
+    said = " ".join(lines).rstrip(".")
+    if wrong := _NOT_A_NUMBER.search(said):
+        kind = "a whole number" if wrong["kind"].startswith("invalid") else "a number"
+        said = f"{wrong['flag']} {wrong['given']}: wanted {kind}"
+    return f"{said}.{hint} See --help."
 
 
 def start_logging(*, quiet: bool) -> None:

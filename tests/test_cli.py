@@ -106,7 +106,7 @@ def test_the_last_line_is_json_when_asked_for(script: Path) -> None:
     first, last = done.stdout.splitlines()
     assert first.startswith("data a.csv")
     figures = json.loads(last)
-    assert figures.pop("flags")["epochs"] == 3
+    assert figures.pop("flags")["batch_size"] == 32
     assert figures == {
         "accuracy": 0.5,
         "rows": 3,
@@ -124,7 +124,15 @@ def test_the_last_line_is_json_when_asked_for(script: Path) -> None:
         (["--zzz"], "Unrecognized options: --zzz. See --help."),
         (
             ["--epochs", "two"],
-            "Error parsing --epochs: invalid literal for int() with base 10: 'two'. See --help.",
+            "--epochs two: wanted a whole number. See --help.",
+        ),
+        (
+            ["--batch-size", "1.5"],
+            "--batch-size 1.5: wanted a whole number. See --help.",
+        ),
+        (
+            ["--learning-rate", "small"],
+            "--learning-rate small: wanted a number. See --help.",
         ),
         (["--epochs"], "Missing value for argument '--epochs'. Expected 1 values. See --help."),
         (["--epochs", "0"], "--epochs 0: must be at least 1"),
@@ -227,7 +235,7 @@ def test_help_opens_with_the_purpose_and_documents_each_flag(script: Path) -> No
     assert done.returncode == 0
     assert "Try the frame." in done.stdout
     assert "python example.py reviews.csv" in done.stdout
-    assert "Passes over the training rows." in done.stdout
+    assert "Passes over the training rows; 3 when not given" in done.stdout
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

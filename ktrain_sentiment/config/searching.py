@@ -21,8 +21,9 @@ class SearchConfig:
     search_end: float | None = None
     """Last learning rate of the search; when not given 0.1, ktrain's own classifiers 10."""
 
-    search_steps: int = 100
-    """Batches to train on while the learning rate grows."""
+    search_steps: int | None = None
+    """Batches to train on while the learning rate grows; when not given 100, then, for an encoder
+    whose loss did not clearly fall in these, 200."""
 
     search_stop_factor: float = 2.0
     """Stop the search when the smoothed loss exceeds its best by this factor."""
@@ -38,7 +39,7 @@ class SearchConfig:
                 f"--search-start {self.search_start} --search-end {self.search_end}: "
                 "wanted two numbers above 0, the first one smaller"
             )
-        if self.search_steps < 2:
+        if self.search_steps is not None and self.search_steps < 2:
             raise ConfigError(f"--search-steps {self.search_steps}: must be at least 2")
 
 

@@ -127,8 +127,8 @@ class TrainConfig:
     learning_rate: float | None = None
     """Maximum learning rate; found by a short search when not given."""
 
-    epochs: int = 3
-    """Passes over the training rows."""
+    epochs: int | None = None
+    """Passes over the training rows; 3 when not given, and more where that is under 100 steps."""
 
     batch_size: int = 32
     """Texts a step."""
@@ -196,9 +196,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Refuse values that cannot train."""
         for name in ("epochs", "batch_size", "cycle_length", "cycle_multiplier", "accumulate"):
-            if getattr(self, name) < 1:
-                flag = name.replace("_", "-")
-                raise ConfigError(f"--{flag} {getattr(self, name)}: must be at least 1")
+            given = getattr(self, name)
+            if given is not None and given < 1:
+                raise ConfigError(f"--{name.replace('_', '-')} {given}: must be at least 1")
         if self.learning_rate is not None and not 0 < self.learning_rate < 10:
             raise ConfigError(
                 f"--learning-rate {self.learning_rate}: must lie between 0 and 10, "

@@ -14,6 +14,9 @@ from ktrain_sentiment.training.callbacks import as_callback
 SCHEDULES = frozenset({"CyclicLR", "SGDRScheduler", "StepSchedule"})
 """Callbacks that change the learning rate: ktrain's two, and ours."""
 
+USUAL_EPOCHS, FEWEST_STEPS = 3, 100
+"""How long a training takes that was given no number of epochs; see `epochs_for`."""
+
 PLATEAU_PATIENCE = 2
 """Epochs without improvement after which ktrain's triangular policy halves the rate."""
 
@@ -150,12 +153,13 @@ def fit_with_policy(
         class_weight: Weight of each class in the loss.
     """
     shared = {"class_weight": class_weight, "verbose": 0}
+    epochs = epochs_for(config, learner.train_data.nsamples())
     if config.policy == "onecycle":
-        learner.fit_onecycle(learning_rate, config.epochs, callbacks=callbacks, **shared)
+        learner.fit_onecycle(learning_rate, epochs, callbacks=callbacks, **shared)
     elif config.policy == "triangular":
         learner.autofit(
             learning_rate,
-            config.epochs,
+            epochs,
             reduce_on_plateau=PLATEAU_PATIENCE,
             callbacks=callbacks,
             **shared,
@@ -163,21 +167,19 @@ def fit_with_policy(
     elif config.policy == "sgdr":
         learner.fit(
             learning_rate,
-            cycles_within(config.epochs, config.cycle_length, config.cycle_multiplier),
+            cycles_within(epochs, config.cycle_length, config.cycle_multiplier),
             cycle_len=config.cycle_length,
             cycle_mult=config.cycle_multiplier,
             callbacks=callbacks,
             **shared,
         )
     else:
-        schedule = _own_schedule(backend, learner, config, learning_rate)
-        learner.fit(learning_rate, config.epochs, callbacks=[*callbacks, schedule], **shared)
+        steps = math.ceil(learner.train_data.nsamples() / config.batch_size) * epochs
+        schedule = _own_schedule(backend, steps, config, learning_rate)
+        learner.fit(learning_rate, epochs, callbacks=[*callbacks, schedule], **shared)
 
 
-def _own_schedule(
-    backend: Backend, learner: Untyped, config: TrainConfig, maximum: float
-) -> Untyped:
-    steps = math.ceil(learner.train_data.nsamples() / config.batch_size) * config.epochs
+def _own_schedule(backend: Backend, steps: int, config: TrainConfig, maximum: float) -> Untyped:
     warmup = math.ceil(steps * config.warmup)
 
     def rate_at(step: int) -> float:
@@ -199,9 +201,26 @@ def cycles_within(epochs: int, length: int, multiplier: int) -> int:
     return max(cycles, 1)
 
 
-def planned_epochs(config: TrainConfig) -> int:
-    """Epochs that the policy will really take: sgdr trains whole cycles only."""
-    if config.policy != "sgdr":
+def epochs_for(config: TrainConfig, texts: int) -> int:
+    """Passes over the texts: as many as were asked for; otherwise three, or a hundred steps.
+
+    Three epochs of a few hundred texts are too few steps to learn anything: of 300 sentences of
+    SST-2 an encoder comes to 59 to 72 % in 27 steps, and to 78 to 82 % in 90 (benchmarks/LOG.md).
+
+    Args:
+        config: Settings, which may leave it open.
+        texts: How many there are to learn from.
+    """
+    if config.epochs is not None:
         return config.epochs
-    cycles = cycles_within(config.epochs, config.cycle_length, config.cycle_multiplier)
+    steps = math.ceil(texts / config.batch_size)
+    return max(USUAL_EPOCHS, math.ceil(FEWEST_STEPS * config.accumulate / steps))
+
+
+def planned_epochs(config: TrainConfig, texts: int) -> int:
+    """Epochs that the policy will really take: sgdr trains whole cycles only."""
+    epochs = epochs_for(config, texts)
+    if config.policy != "sgdr":
+        return epochs
+    cycles = cycles_within(epochs, config.cycle_length, config.cycle_multiplier)
     return sum(config.cycle_length * config.cycle_multiplier**n for n in range(cycles))

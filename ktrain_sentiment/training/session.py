@@ -235,7 +235,7 @@ def fit(
         KeyboardInterrupt: Ctrl-C was pressed; the state was saved and the message says so.
     """
     backend, config = session.backend, session.config
-    epochs = planned_epochs(config)
+    epochs = planned_epochs(config, session.learner.train_data.nsamples())
     average = None
     if config.average:
         average = as_callback(backend, WeightAverage, backend.tf, config.average)

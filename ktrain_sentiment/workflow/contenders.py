@@ -6,7 +6,6 @@ in a process of its own, so that memory is that model's and frameworks do not me
 
 from __future__ import annotations
 
-import math
 import pickle
 import resource
 import statistics
@@ -41,8 +40,6 @@ from ktrain_sentiment.workflow.training import train
 Table = NDArray[Any]
 Predict = Callable[[Sequence[str]], Table]
 
-FEW_STEPS = 100
-"""Fewest steps of a training on few rows."""
 TIMED_TEXTS, TIMED_CALLS = 256, 20
 
 
@@ -220,9 +217,7 @@ def _probe(job: Job) -> Contender:
 def _few_examples(job: Job) -> Contender:
     """Train on a few rows: a fixed rate, enough steps, and no choice on validation rows."""
     kind, given = kind_of(job.settings), job.settings.training
-    steps = math.ceil(len(job.splits.train) / given.batch_size)
-    epochs = max(given.epochs, math.ceil(FEW_STEPS / steps))
-    training = replace(given, epochs=epochs, keep_best="last", early_stopping=None)
+    training = replace(given, epochs=None, keep_best="last", early_stopping=None)
     session = kind.open(job.splits, training, None)
     rate = given.learning_rate or kind.usual_rate
     with tempfile.TemporaryDirectory() as place:

@@ -105,7 +105,7 @@ def explore(
         kind = kind_of(variant)
         lessons = open_lessons(variant.training, splits, variant.source)
         session = kind.open(splits, variant.training, lessons)
-        curves[name] = run_search(session, kind.search, quiet=quiet)
+        curves[name] = run_search(session, kind.searches, quiet=quiet)
     trials: tuple[Trial, ...] = ()
     if exploring.verify:
         trials = verify(settings, exploring, splits, next(iter(curves.values())))

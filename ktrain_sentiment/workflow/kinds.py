@@ -46,6 +46,8 @@ ENCODERS_OWN = (
 those lack."""
 ENCODER_SEARCH, CLASSIC_SEARCH = (1e-6, 1e-1), (1e-5, 10.0)
 """Where the search for a learning rate begins and ends: weights of words take larger steps."""
+ENCODER_STEPS, CLASSIC_STEPS = (100, 200), (100,)
+"""Steps of a search, and of the next if the first cannot be read; see benchmarks/LOG.md."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,14 @@ class Kind:
         open: Rows, training configuration and what to learn (the training rows' labels when None)
             to a session.
         save: A trained session into a predictor folder, which is replaced.
-        search: How a learning rate is searched.
+        searches: How a learning rate is searched, and how again if that shows nothing.
         usual_rate: The learning rate to take where the search finds none.
     """
 
     name: str
     open: Open
     save: Save
-    search: SearchConfig
+    searches: tuple[SearchConfig, ...]
     usual_rate: float
 
 
@@ -111,7 +113,8 @@ def _encoder(settings: TrainingSettings) -> Kind:
             overwrite=True,
         )
 
-    return Kind(name_of(settings), open_, save, _search(settings, *ENCODER_SEARCH), ENCODER_RATE)
+    searches = _searches(settings, *ENCODER_SEARCH, ENCODER_STEPS)
+    return Kind(name_of(settings), open_, save, searches, ENCODER_RATE)
 
 
 def _classic(settings: TrainingSettings) -> Kind:
@@ -129,11 +132,17 @@ def _classic(settings: TrainingSettings) -> Kind:
     ) -> SavedPredictor:
         return save_session(session, place, facts, validation, overwrite=True)
 
-    return Kind(name, open_, save, _search(settings, *CLASSIC_SEARCH), CLASSIC_RATES[name])
+    searches = _searches(settings, *CLASSIC_SEARCH, CLASSIC_STEPS)
+    return Kind(name, open_, save, searches, CLASSIC_RATES[name])
 
 
-def _search(settings: TrainingSettings, start: float, end: float) -> SearchConfig:
+def _searches(
+    settings: TrainingSettings, start: float, end: float, steps: tuple[int, ...]
+) -> tuple[SearchConfig, ...]:
     given = settings.search
-    return replace(
+    ranged = replace(
         given, search_start=given.search_start or start, search_end=given.search_end or end
     )
+    if given.search_steps is not None:
+        return (ranged,)
+    return tuple(replace(ranged, search_steps=count) for count in steps)

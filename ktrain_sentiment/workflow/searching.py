@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,16 +22,34 @@ from ktrain_sentiment.training.session import Session, find_learning_rate
 log = logging.getLogger(__name__)
 
 
-def run_search(session: Session, config: SearchConfig, *, quiet: bool = False) -> LearningRateCurve:
-    """Search with a progress bar on standard error.
+def run_search(
+    session: Session, searches: Sequence[SearchConfig], *, quiet: bool = False
+) -> LearningRateCurve:
+    """Search with a progress bar on standard error, until a curve can be read.
 
     Args:
         session: What to train on for some steps.
-        config: How to search, from where to where included.
+        searches: How to search, and how again if that shows nothing; ranges and steps are given.
         quiet: Show no progress.
+
+    Returns:
+        The first curve that can be read, or the last one.
     """
+    for config in searches:
+        log.info("searching the learning rate over up to %d steps", config.search_steps)
+        curve = _search(session, config, quiet=quiet)
+        if curve.reading.chosen is not None:
+            break
+        if config is not searches[-1]:
+            problem = curve.reading.problem.partition(":")[0]
+            log.info("%d steps show too little: %s", config.search_steps, problem)
+    return curve
+
+
+def _search(session: Session, config: SearchConfig, *, quiet: bool) -> LearningRateCurve:
     assert config.search_start is not None
     assert config.search_end is not None
+    assert config.search_steps is not None
     bounds = SearchBounds(
         config.search_start,
         config.search_end,
@@ -39,7 +58,6 @@ def run_search(session: Session, config: SearchConfig, *, quiet: bool = False) -
         60 * config.search_minutes,
     )
     hidden = quiet or not sys.stderr.isatty()
-    log.info("searching the learning rate over up to %d steps", bounds.steps)
     with tqdm(
         total=bounds.steps, desc="learning rate", unit="step", file=sys.stderr, disable=hidden
     ) as bar:

@@ -31,6 +31,7 @@ from ktrain_sentiment.settings import from_flat, read_settings, to_flat, to_yaml
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.model import class_indices
+from ktrain_sentiment.training.policies import USUAL_EPOCHS, planned_epochs
 from ktrain_sentiment.training.session import Fitted, Session, fit
 from ktrain_sentiment.workflow.distilling import open_teacher
 from ktrain_sentiment.workflow.folding import (
@@ -98,6 +99,7 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
         resume = settings.output.resume
         lessons = teacher.kept_lessons(splits.train, folder.lessons, resume=resume)
     session = kind.open(splits, settings.training, lessons)
+    _say_length(session)
     rate = _learning_rate(session, kind, settings, folder, quiet=quiet)
     fitted = fit(
         session,
@@ -125,6 +127,17 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
     _report(folder, judged)
     shutil.rmtree(folder.checkpoints, ignore_errors=True)
     return RunResult(folder, figures, judged)
+
+
+def _say_length(session: Session) -> None:
+    """Why a training takes more epochs than usual, where it was left to us."""
+    texts = session.learner.train_data.nsamples()
+    epochs = planned_epochs(session.config, texts)
+    if session.config.epochs is None and epochs > USUAL_EPOCHS:
+        log.info(
+            "few texts to learn from (%s): %d epochs instead of %d (--epochs decides)",
+            f"{texts:,}", epochs, USUAL_EPOCHS,
+        )  # fmt: skip
 
 
 def run_folder(settings: TrainingSettings) -> RunFolder:
@@ -213,7 +226,7 @@ def _learning_rate(
     if settings.output.resume and folder.lr_find("json").is_file():
         found = read_search(folder)
     else:
-        curve = run_search(session, kind.search, quiet=quiet)
+        curve = run_search(session, kind.searches, quiet=quiet)
         save_search(curve, folder)
         found = search_figures(curve)
     if found["chosen"] is None:

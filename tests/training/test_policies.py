@@ -33,8 +33,27 @@ def test_sgdr_trains_whole_cycles_that_fit(
 
 def test_planned_epochs_of_sgdr_are_those_of_its_cycles() -> None:
     config = TrainConfig(policy="sgdr", epochs=6, cycle_length=1, cycle_multiplier=2)
-    assert policies.planned_epochs(config) == 3
-    assert policies.planned_epochs(TrainConfig(epochs=6)) == 6
+    assert policies.planned_epochs(config, texts=500) == 3
+    assert policies.planned_epochs(TrainConfig(epochs=6), texts=500) == 6
+
+
+@pytest.mark.parametrize(
+    ("texts", "settings", "epochs"),
+    [
+        (50_000, {}, 3),
+        (1_088, {}, 3),
+        (1_056, {}, 4),
+        (300, {}, 10),
+        (300, {"batch_size": 8}, 3),
+        (300, {"accumulate": 2}, 20),
+        (5, {}, 100),
+        (300, {"epochs": 2}, 2),
+    ],
+)
+def test_few_texts_are_learned_more_often_unless_told_otherwise(
+    texts: int, settings: dict[str, int], epochs: int
+) -> None:
+    assert policies.epochs_for(TrainConfig(**settings), texts) == epochs
 
 
 def rates_of(open_tiny: Callable[..., Any], folder: Path, **settings: Any) -> np.ndarray:

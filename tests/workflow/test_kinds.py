@@ -165,10 +165,18 @@ def test_a_teacher_changes_what_is_learned(settings_of, runs, tmp_path) -> None:
 
 def test_the_search_of_a_classic_goes_higher_unless_told_otherwise() -> None:
     settings = TrainingSettings(model=ModelConfig(model="nbsvm"))
-    search = kind_of(settings).search
+    (search,) = kind_of(settings).searches
     assert (search.search_start, search.search_end) == (1e-5, 10)
-    told = replace(settings, search=SearchConfig(search_start=1e-3, search_end=0.5))
-    assert kind_of(told).search == told.search
+    asked = SearchConfig(search_start=1e-3, search_end=0.5, search_steps=70)
+    assert kind_of(replace(settings, search=asked)).searches == (asked,)
+
+
+def test_an_encoders_rate_is_searched_twice_unless_the_steps_are_given(tiny_bert: Path) -> None:
+    settings = TrainingSettings(text=EncoderConfig(encoder=str(tiny_bert), maxlen=32))
+    searches = kind_of(settings).searches
+    assert [search.search_steps for search in searches] == [100, 200]
+    asked = replace(settings, search=SearchConfig(search_steps=70))
+    assert [search.search_steps for search in kind_of(asked).searches] == [70]
 
 
 def test_a_classic_takes_its_usual_rate_where_the_search_finds_none(
@@ -185,6 +193,20 @@ def test_a_classic_takes_its_usual_rate_where_the_search_finds_none(
     (said,) = [text for text in caplog.messages if "no learning rate" in text]
     assert said.startswith("fasttext: no learning rate found (")
     assert "taking the usual 0.005" in said
+
+
+def test_few_texts_are_learned_more_often_and_that_is_said(settings_of, tmp_path, caplog) -> None:
+    caplog.set_level("INFO")
+    given = settings_of("logreg")
+    settings = replace(
+        given,
+        training=replace(given.training, epochs=None),
+        output=OutputConfig(run=tmp_path / "run"),
+    )
+    figures = train(settings, quiet=True).figures
+    texts = figures["data"]["rows"]["train"]
+    assert figures["epochs"] > 3
+    assert f"few texts to learn from ({texts}): {figures['epochs']} epochs" in caplog.text
 
 
 def test_a_search_that_begins_behind_its_end_is_refused() -> None:
