@@ -57,6 +57,9 @@ class Flags(ScriptFlags):
     learning_rate: float | None = None
     """Maximum learning rate; searched when not given."""
 
+    adversarial: float = 0
+    """As of train.py; here it would take twice the time and gain nothing."""
+
     fresh: bool = False
     """Train again even if a finished run is there."""
 
@@ -67,7 +70,9 @@ def settings_of(flags: Flags) -> TrainingSettings:
         source=DataConfig(data=flags.data),
         division=SplitConfig(validation=0.1, test=0.15),
         text=EncoderConfig(encoder=flags.encoder, maxlen=64),
-        training=TrainConfig(epochs=flags.epochs, learning_rate=flags.learning_rate),
+        training=TrainConfig(
+            epochs=flags.epochs, learning_rate=flags.learning_rate, adversarial=flags.adversarial
+        ),
         output=OutputConfig(run=flags.run, overwrite=True),
     )
 

@@ -224,3 +224,9 @@ def planned_epochs(config: TrainConfig, texts: int) -> int:
         return epochs
     cycles = cycles_within(epochs, config.cycle_length, config.cycle_multiplier)
     return sum(config.cycle_length * config.cycle_multiplier**n for n in range(cycles))
+
+
+def planned_updates(config: TrainConfig, texts: int) -> int:
+    """How often the weights will change."""
+    batches = math.ceil(texts / config.batch_size) * planned_epochs(config, texts)
+    return batches // config.accumulate

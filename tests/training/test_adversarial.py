@@ -134,8 +134,21 @@ def test_unasked_it_is_for_few_texts(given: float | None, texts: int, taken: flo
     assert adversarial_distance(TrainConfig(adversarial=given), texts) == taken
 
 
+@pytest.mark.parametrize(
+    ("settings", "taken"),
+    [
+        ({"epochs": 3}, 0.0),
+        ({"epochs": 10}, 1.0),
+        ({"epochs": 10, "accumulate": 2}, 0.0),
+        ({"epochs": 10, "policy": "sgdr"}, 0.0),
+    ],
+)
+def test_unasked_it_is_not_for_short_trainings(settings: dict[str, Any], taken: float) -> None:
+    assert adversarial_distance(TrainConfig(**settings), texts=320) == taken
+
+
 def test_a_session_says_whether_it_is_on(open_tiny: Callable[..., Any]) -> None:
-    assert open_tiny(adversarial=None).config.adversarial == 1.0
+    assert open_tiny(adversarial=None, epochs=None).config.adversarial == 1.0
 
 
 def test_a_move_of_negative_length_is_refused() -> None:
