@@ -57,8 +57,9 @@ class ExploreConfig:
     verify_rows: int = 2000
     """Training rows of each short training."""
 
-    verify_epochs: int = 1
-    """Epochs of each short training, with the chosen policy."""
+    verify_epochs: int | None = None
+    """Epochs of each short training, with the chosen policy; when not given 1, and more where that
+    is under 50 steps."""
 
     def __post_init__(self) -> None:
         """Refuse a setting that cannot be varied."""
@@ -68,5 +69,5 @@ class ExploreConfig:
                 f"--vary {self.vary}: wanted one of {', '.join(VARIED)} with its values, "
                 "such as batch_size=16,32"
             )
-        if self.verify_rows < 1 or self.verify_epochs < 1:
+        if self.verify_rows < 1 or (self.verify_epochs is not None and self.verify_epochs < 1):
             raise ConfigError("--verify-rows and --verify-epochs: must be at least 1")

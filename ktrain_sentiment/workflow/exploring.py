@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 GRID = (1 / 3, 3.0)
 """Factors around the chosen rate at which `verify` trains besides the suggestions."""
+FEWEST_STEPS = 50
+"""Steps below which a short training is too short to tell a good rate from a high one."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,9 @@ def verify(
     A teacher's unlabelled texts are left out: they would make it long.
     """
     small = dataclasses.replace(splits, train=splits.train.head(exploring.verify_rows))
+    epochs = trial_epochs(exploring, len(small.train), settings.training.batch_size)
     training = dataclasses.replace(
-        settings.training, epochs=exploring.verify_epochs, keep_best="loss", unlabelled=""
+        settings.training, epochs=epochs, keep_best="loss", unlabelled=""
     )
     lessons = open_lessons(training, small, settings.source)
     trials = []
@@ -159,6 +162,11 @@ def verify(
             )
         )
     return tuple(sorted(trials, key=lambda trial: trial.loss))
+
+
+def trial_epochs(exploring: ExploreConfig, rows: int, batch_size: int) -> int:
+    """Passes over the rows of a short training: those asked for, otherwise enough for 50 steps."""
+    return exploring.verify_epochs or math.ceil(FEWEST_STEPS / math.ceil(rows / batch_size))
 
 
 def candidates(curve: LearningRateCurve) -> list[tuple[str, float]]:

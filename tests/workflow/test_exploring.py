@@ -95,3 +95,13 @@ def test_a_search_learns_what_training_would_learn(
     with pytest.raises(InputError, match="far enough"):
         exploring.explore(settings, ExploreConfig())
     assert given == ["what the teacher says"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "rows", "epochs"), [(None, 2000, 1), (None, 320, 5), (2, 320, 2), (None, 5, 50)]
+)
+def test_a_short_training_of_few_rows_takes_more_epochs_unless_told(
+    asked: int | None, rows: int, epochs: int
+) -> None:
+    exploring_few = ExploreConfig(verify_epochs=asked)
+    assert exploring.trial_epochs(exploring_few, rows, batch_size=32) == epochs
