@@ -37,6 +37,7 @@ from ktrain_sentiment.report.leaderboard import Entry, FewShot
 from ktrain_sentiment.runs import default_run
 from ktrain_sentiment.settings import to_flat, to_yaml
 from ktrain_sentiment.training.model import class_indices
+from ktrain_sentiment.training.policies import epochs_for
 from ktrain_sentiment.workflow.contenders import Answers, Job, check_models, judge_contender
 from ktrain_sentiment.workflow.kinds import for_classics
 from ktrain_sentiment.workflow.training import settings_alone
@@ -44,6 +45,8 @@ from ktrain_sentiment.workflow.training import settings_alone
 log = logging.getLogger(__name__)
 
 RESULT, SETTINGS = "comparison.json", "config.yaml"
+CLASSIC_EPOCHS = 6
+"""Passes of ktrain's own classifiers, which are quick and learn slowly, where none are given."""
 NOT_LEARNING = frozenset({"majority", "vader"})
 """Models that more examples do not change."""
 NOT_DECIDING = frozenset({"models", "few_shot", "few_shot_seeds"})
@@ -129,14 +132,22 @@ def _job(
     output = replace(
         settings.output, run=folder / "models" / _slug(model), overwrite=True, resume=False
     )
-    own = replace(settings_of(model, settings, comparing), output=output)
+    own = settings_of(model, settings, comparing, len(splits.train))
+    own = replace(own, output=output)
     return Job(model, own, comparing, splits)
 
 
 def settings_of(
-    model: str, settings: TrainingSettings, comparing: CompareConfig
+    model: str, settings: TrainingSettings, comparing: CompareConfig, texts: int
 ) -> TrainingSettings:
-    """What a contender is trained by: the settings without what is for other models alone."""
+    """What a contender is trained by: the settings without what is for other models alone.
+
+    Args:
+        model: One of `CompareConfig.models`.
+        settings: What the comparison was given.
+        comparing: What is compared.
+        texts: How many there are to learn from.
+    """
     vectors = settings.model.vectors if model == "bigru" else None
     settings = replace(settings, model=replace(settings.model, vectors=vectors))
     encoder = _encoder_of(model, settings)
@@ -145,12 +156,13 @@ def settings_of(
     if model not in CLASSICS:
         return settings
     plain = for_classics(settings)
+    fewest = epochs_for(replace(plain.training, epochs=None), texts)
     return replace(
         plain,
         model=replace(plain.model, model=model),
         training=replace(
             plain.training,
-            epochs=comparing.classic_epochs,
+            epochs=comparing.classic_epochs or max(CLASSIC_EPOCHS, fewest),
             learning_rate=comparing.classic_rate,
         ),
     )

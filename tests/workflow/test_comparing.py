@@ -55,18 +55,29 @@ def test_what_is_for_encoders_alone_is_kept_from_ktrains_own_classifiers() -> No
     settings = TrainingSettings(
         text=EncoderConfig(layers=2), training=TrainConfig(freeze="embeddings", adversarial=0.5)
     )
-    own = settings_of("nbsvm", settings, CompareConfig(models=("nbsvm",)))
+    own = settings_of("nbsvm", settings, CompareConfig(models=("nbsvm",)), 900)
     assert kind_of(own).name == "nbsvm"
-    assert settings_of("encoder", settings, CompareConfig(models=("encoder",))) == settings
+    assert settings_of("encoder", settings, CompareConfig(models=("encoder",)), 900) == settings
 
 
 def test_word_vectors_decide_nothing_about_models_that_do_not_read_them() -> None:
     settings = TrainingSettings(model=ModelConfig(vectors=Path("vectors.txt")))
     comparing = CompareConfig(models=("bigru", "nbsvm", "encoder"))
-    kept = {name: settings_of(name, settings, comparing).model for name in comparing.models}
+    kept = {name: settings_of(name, settings, comparing, 900).model for name in comparing.models}
     assert kept["bigru"].vectors == Path("vectors.txt")
     assert kept["nbsvm"].vectors is None
     assert kept["encoder"].vectors is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "texts", "epochs"), [(None, 900, 6), (None, 300, 10), (2, 300, 2)]
+)
+def test_ktrains_own_classifiers_learn_few_texts_more_often_unless_told(
+    asked: int | None, texts: int, epochs: int
+) -> None:
+    comparing = CompareConfig(models=("fasttext",), classic_epochs=asked)
+    own = settings_of("fasttext", TrainingSettings(), comparing, texts)
+    assert own.training.epochs == epochs
 
 
 def test_models_are_ranked_by_accuracy_and_tested_against_the_best() -> None:
