@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.errors import TrainingError
 from ktrain_sentiment.training.adversarial import plain_steps
 from ktrain_sentiment.training.backend import Backend, Untyped
+from ktrain_sentiment.training.batches import steps_per_epoch
 from ktrain_sentiment.training.learning_rate import (
     SMOOTHING,
     Reading,
@@ -91,7 +92,7 @@ def search(
     """
     began = time.monotonic()
     finder = _bounded_finder(backend, model, bounds, on_step)
-    steps = -(-dataset.nsamples() // dataset.batch_size)
+    steps = steps_per_epoch(dataset.nsamples(), dataset.batch_size)
     ratio = float(growing_rates(bounds.start, bounds.end, bounds.steps)[1] / bounds.start)
     with _state_restored(model), plain_steps(model), scratch_folder():
         finder.find(

@@ -133,8 +133,7 @@ def _job(
         settings.output, run=folder / "models" / _slug(model), overwrite=True, resume=False
     )
     own = settings_of(model, settings, comparing, len(splits.train))
-    own = replace(own, output=output)
-    return Job(model, own, comparing, splits)
+    return Job(model, replace(own, output=output), comparing, splits)
 
 
 def settings_of(
@@ -156,15 +155,13 @@ def settings_of(
     if model not in CLASSICS:
         return settings
     plain = for_classics(settings)
-    fewest = epochs_for(replace(plain.training, epochs=None), texts)
+    training = replace(
+        plain.training, epochs=comparing.classic_epochs, learning_rate=comparing.classic_rate
+    )
     return replace(
         plain,
         model=replace(plain.model, model=model),
-        training=replace(
-            plain.training,
-            epochs=comparing.classic_epochs or max(CLASSIC_EPOCHS, fewest),
-            learning_rate=comparing.classic_rate,
-        ),
+        training=replace(training, epochs=epochs_for(training, texts, usual=CLASSIC_EPOCHS)),
     )
 
 

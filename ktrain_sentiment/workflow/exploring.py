@@ -24,6 +24,7 @@ from ktrain_sentiment.report.overlay import (
 )
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.settings import from_flat
+from ktrain_sentiment.training.batches import steps_per_epoch
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.finder import LearningRateCurve
 from ktrain_sentiment.training.session import fit
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 
 GRID = (1 / 3, 3.0)
 """Factors around the chosen rate at which `verify` trains besides the suggestions."""
-FEWEST_STEPS = 50
+TRIAL_STEPS = 50
 """Steps below which a short training is too short to tell a good rate from a high one."""
 
 
@@ -166,7 +167,7 @@ def verify(
 
 def trial_epochs(exploring: ExploreConfig, rows: int, batch_size: int) -> int:
     """Passes over the rows of a short training: those asked for, otherwise enough for 50 steps."""
-    return exploring.verify_epochs or math.ceil(FEWEST_STEPS / math.ceil(rows / batch_size))
+    return exploring.verify_epochs or math.ceil(TRIAL_STEPS / steps_per_epoch(rows, batch_size))
 
 
 def candidates(curve: LearningRateCurve) -> list[tuple[str, float]]:
