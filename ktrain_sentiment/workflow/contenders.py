@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.config import CLASSICS, CompareConfig, TrainingSettings
+from ktrain_sentiment.config import CLASSICS, CompareConfig, TrainConfig, TrainingSettings
 from ktrain_sentiment.config.comparing import BASELINES
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders import resolve
@@ -32,6 +32,7 @@ from ktrain_sentiment.inference.embedding import open_encoder_embedder
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.model import class_indices
+from ktrain_sentiment.training.policies import USUAL_EPOCHS, epochs_for
 from ktrain_sentiment.training.probe import fit_probe
 from ktrain_sentiment.training.session import fit, predict_proba
 from ktrain_sentiment.workflow.kinds import kind_of
@@ -214,10 +215,17 @@ def _probe(job: Job) -> Contender:
     )
 
 
+def few_shot_epochs(given: TrainConfig, texts: int) -> int:
+    """The epochs that were asked for, or more where those are too few steps to learn anything."""
+    asked = given.epochs or USUAL_EPOCHS
+    return epochs_for(replace(given, epochs=None), texts, usual=asked)
+
+
 def _few_examples(job: Job) -> Contender:
     """Train on a few rows: a fixed rate, enough steps, and no choice on validation rows."""
     kind, given = kind_of(job.settings), job.settings.training
-    training = replace(given, epochs=None, keep_best="last", early_stopping=None)
+    epochs = few_shot_epochs(given, len(job.splits.train))
+    training = replace(given, epochs=epochs, keep_best="last", early_stopping=None)
     session = kind.open(job.splits, training, None)
     rate = given.learning_rate or kind.usual_rate
     with tempfile.TemporaryDirectory() as place:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from ktrain_sentiment.config import (
     CompareConfig,
     DataConfig,
@@ -13,7 +15,14 @@ from ktrain_sentiment.config import (
 )
 from ktrain_sentiment.data import read_labelled, split
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.workflow.contenders import Job, judge_contender
+from ktrain_sentiment.workflow.contenders import Job, few_shot_epochs, judge_contender
+
+
+@pytest.mark.parametrize(("asked", "epochs"), [(None, 10), (2, 10), (50, 50)])
+def test_a_few_examples_are_learned_as_often_as_asked_and_often_enough(
+    asked: int | None, epochs: int
+) -> None:
+    assert few_shot_epochs(TrainConfig(epochs=asked), texts=320) == epochs
 
 
 def test_a_run_that_was_finished_before_a_kill_is_made_again_so_that_its_costs_are_true(
