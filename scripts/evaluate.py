@@ -57,9 +57,9 @@ def task(flags: Flags) -> dict[str, Any]:
     from rich.console import Console
 
     from ktrain_sentiment.report import tables
-    from ktrain_sentiment.report.assessment import assess, find_subject
-    from ktrain_sentiment.report.opening import Opening
     from ktrain_sentiment.report.page import write_report
+    from ktrain_sentiment.workflow.assessment import assess, find_subject
+    from ktrain_sentiment.workflow.opening import Opening
 
     subject, other = find_subject(
         flags.source,

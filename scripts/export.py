@@ -21,7 +21,7 @@ from ktrain_sentiment.config import ScriptFlags
 from ktrain_sentiment.errors import ConfigError, PredictorError
 
 if TYPE_CHECKING:
-    from ktrain_sentiment.predictor.saving import SavedPredictor
+    from ktrain_sentiment.export.saving import SavedPredictor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ def task(flags: Flags) -> dict[str, Any]:
 
 
 def _check(folder: Path) -> dict[str, Any]:
-    from ktrain_sentiment.predictor.reexport import check_folder
+    from ktrain_sentiment.export.reexport import check_folder
 
     manifest = check_folder(folder)
     print(f"{folder}: all {len(manifest.files)} files are as they were saved")
@@ -78,7 +78,7 @@ def _check(folder: Path) -> dict[str, Any]:
 
 
 def _export(flags: Flags) -> SavedPredictor:
-    from ktrain_sentiment.files import refuse_existing
+    from ktrain_sentiment.atomic import refuse_existing
     from ktrain_sentiment.predictor.layout import PredictorFolder
 
     output = flags.output or flags.predictor

@@ -75,8 +75,9 @@ def _explain(flags: Flags, text: str) -> dict[str, Any]:
     from rich.console import Console
 
     from ktrain_sentiment.evaluation.explanation import explain
-    from ktrain_sentiment.report import inspection, tables
-    from ktrain_sentiment.report.opening import Opening, open_classifier
+    from ktrain_sentiment.report import tables
+    from ktrain_sentiment.workflow import inspection
+    from ktrain_sentiment.workflow.opening import Opening, open_classifier
 
     folder = inspection.find_predictor_of(flags.source, flags.predictor)
     classifier = open_classifier(folder, Opening(flags.engine, flags.trust_pickle))
@@ -90,8 +91,9 @@ def _explain(flags: Flags, text: str) -> dict[str, Any]:
 def _inspect(flags: Flags) -> dict[str, Any]:
     from rich.console import Console
 
-    from ktrain_sentiment.report import inspection, tables
-    from ktrain_sentiment.report.opening import Opening
+    from ktrain_sentiment.report import tables
+    from ktrain_sentiment.workflow import inspection
+    from ktrain_sentiment.workflow.opening import Opening
 
     opening = Opening(flags.engine, flags.trust_pickle)
     folder = inspection.folder_for_lists(flags.source, flags.out, overwrite=flags.overwrite)
@@ -114,7 +116,7 @@ def _inspect(flags: Flags) -> dict[str, Any]:
 
 def _correct(flags: Flags, corrections: Path) -> dict[str, Any]:
     from ktrain_sentiment.errors import ConfigError
-    from ktrain_sentiment.report import inspection
+    from ktrain_sentiment.workflow import inspection
 
     if flags.out is None:
         raise ConfigError("--corrections: name the next training set with --out, such as next.csv")

@@ -121,7 +121,7 @@ def task(flags: Flags) -> dict[str, Any]:
 
 
 def _refuse_existing(flags: Flags) -> None:
-    from ktrain_sentiment.files import refuse_existing
+    from ktrain_sentiment.atomic import refuse_existing
     from ktrain_sentiment.inference.scoring.formats import output_format
 
     assert flags.output is not None

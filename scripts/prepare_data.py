@@ -54,10 +54,10 @@ class Flags(ScriptFlags):
 
 def task(flags: Flags) -> dict[str, Any]:
     """Read, check, divide, show and write; return what `--json` prints."""
+    from ktrain_sentiment.atomic import refuse_existing
     from ktrain_sentiment.data import keep_rows, read_rows
     from ktrain_sentiment.data.profile import profile
     from ktrain_sentiment.data.splitfiles import MARKER
-    from ktrain_sentiment.files import refuse_existing
 
     output = flags.output or Path("prepared") / data_name(flags.source.data)
     if not flags.profile_only:
@@ -126,9 +126,9 @@ def show(found: Profile) -> None:
 
 def write(flags: Flags, output: Path, kept: LabelledTexts, splits: Splits, found: Profile) -> None:
     """Write the splits (one folder a fold where there are folds) and the profile."""
+    from ktrain_sentiment.atomic import staged_folder, write_json, write_text
     from ktrain_sentiment.data import k_fold, write_splits
     from ktrain_sentiment.data.splitfiles import MARKER
-    from ktrain_sentiment.files import staged_folder, write_json, write_text
     from ktrain_sentiment.report.profile_page import render_profile
     from ktrain_sentiment.settings import to_flat, to_yaml
 

@@ -13,13 +13,14 @@ from support.process import ROOT, run_code
 PACKAGE = "ktrain_sentiment"
 
 LAYERS = {
-    "errors": 0, "version": 0,
-    "cleaning": 1, "config": 1, "files": 1, "prediction": 1, "runs": 1, "settings": 1,
-    "exact": 1, "words": 1,
+    "errors": 0, "prediction": 0, "version": 0,
+    "atomic": 1, "cleaning": 1, "config": 1, "runs": 1, "settings": 1, "tables": 1, "words": 1,
     "data": 2, "encoders": 2, "evaluation": 2, "predictor": 2,
-    "inference": 3, "training": 3,
-    "report": 4,
-    "cli": 5, "scale": 5, "serve": 5, "workflow": 5,
+    "export": 3, "report": 3,
+    "inference": 4, "training": 4,
+    "workflow": 5,
+    "api": 6, "scale": 6, "serve": 6, "sklearn": 6,
+    "commands": 7, "cli": 7,
 }  # fmt: skip
 """The layer of each part of the package; a part may import parts of lower layers alone."""
 

@@ -17,7 +17,7 @@ from answers import say
 
 from ktrain_sentiment.config import ComputeConfig, DataConfig, EncoderConfig, TrainConfig
 from ktrain_sentiment.data import Splits
-from ktrain_sentiment.predictor.saving import TrainingFacts, ValidationTexts, save_predictor
+from ktrain_sentiment.export.saving import TrainingFacts, ValidationTexts, save_predictor
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.session import fit, open_session, predict_proba
 from ktrain_sentiment.workflow.distilling import open_lessons

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from ktrain_sentiment.atomic import sha256_of, staged_folder
 from ktrain_sentiment.encoders import folder
 from ktrain_sentiment.encoders.digest import cache_folder
 from ktrain_sentiment.encoders.pickled import RawTensor, read_pickled
 from ktrain_sentiment.errors import EncoderError
-from ktrain_sentiment.files import sha256_of, staged_folder
 
 
 def converted(place: Path, shown: str) -> Path:

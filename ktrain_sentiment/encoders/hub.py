@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ktrain_sentiment.atomic import sha256_of
 from ktrain_sentiment.encoders import folder
 from ktrain_sentiment.encoders.digest import git_blob_sha1_of
 from ktrain_sentiment.errors import EncoderError, require
-from ktrain_sentiment.files import sha256_of
 from ktrain_sentiment.version import __version__
 
 WELL_KNOWN = (

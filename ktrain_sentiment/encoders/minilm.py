@@ -17,10 +17,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from ktrain_sentiment.atomic import sha256_of, staged_folder
 from ktrain_sentiment.encoders import folder, hub
 from ktrain_sentiment.encoders.digest import cache_folder
 from ktrain_sentiment.errors import EncoderError, InputError
-from ktrain_sentiment.files import sha256_of, staged_folder
 
 NAME = "minilm"
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"

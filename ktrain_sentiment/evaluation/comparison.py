@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from ktrain_sentiment.evaluation import confusion
 from ktrain_sentiment.evaluation.calibration import row_log_loss
 from ktrain_sentiment.evaluation.confusion import Floats
+from ktrain_sentiment.evaluation.exact import mcnemar
 from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_cells, bootstrap_mean
 from ktrain_sentiment.evaluation.metrics import check
-from ktrain_sentiment.exact import mcnemar
 
 SIGNIFICANT = 0.05
 

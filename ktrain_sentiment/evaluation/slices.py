@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.evaluation.exact import fisher_less, holm
 from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_share
-from ktrain_sentiment.exact import fisher_less, holm
 
 FEWEST_ROWS = 10
 MOST_VALUES = 20

@@ -21,16 +21,16 @@ from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.encoders.positions import check_maxlen
 from ktrain_sentiment.errors import EncoderError, PredictorError
 from ktrain_sentiment.evaluation.confusion import Floats
+from ktrain_sentiment.export.architecture import describe, describe_encoder
+from ktrain_sentiment.export.onnx_graph import build_graph, build_mean_graph
+from ktrain_sentiment.export.onnx_int8 import DynamicInt8Writer
+from ktrain_sentiment.export.onnx_writer import GraphWriter
+from ktrain_sentiment.export.weights import read_safetensors
 from ktrain_sentiment.inference.batches import Indices, plan_batches
-from ktrain_sentiment.predictor.architecture import describe, describe_encoder
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import read_manifest
-from ktrain_sentiment.predictor.onnx_graph import build_graph, build_mean_graph
-from ktrain_sentiment.predictor.onnx_int8 import DynamicInt8Writer
-from ktrain_sentiment.predictor.onnx_writer import GraphWriter
-from ktrain_sentiment.predictor.session import open_session, run
+from ktrain_sentiment.predictor.onnx_session import open_session, run
 from ktrain_sentiment.predictor.tokenizing import TextEncoder, pad
-from ktrain_sentiment.predictor.weights import read_safetensors
 
 if TYPE_CHECKING:
     from onnx import ModelProto

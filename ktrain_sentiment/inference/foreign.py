@@ -63,11 +63,11 @@ def _open_graph(
         return chosen, _read(path, _LARGEST)
     logger.info("%s has no ONNX file: writing its graph from model.safetensors", place.path)
     # Imported here: writing a graph needs libraries that predicting does not.
-    from ktrain_sentiment.predictor.architecture import describe
-    from ktrain_sentiment.predictor.onnx_graph import build_graph
-    from ktrain_sentiment.predictor.onnx_int8 import DynamicInt8Writer
-    from ktrain_sentiment.predictor.onnx_writer import GraphWriter
-    from ktrain_sentiment.predictor.weights import read_safetensors
+    from ktrain_sentiment.export.architecture import describe
+    from ktrain_sentiment.export.onnx_graph import build_graph
+    from ktrain_sentiment.export.onnx_int8 import DynamicInt8Writer
+    from ktrain_sentiment.export.onnx_writer import GraphWriter
+    from ktrain_sentiment.export.weights import read_safetensors
 
     # Without the model's own word on how much 8 bits may cost, auto means exact here.
     writer = DynamicInt8Writer() if engine == "int8" else GraphWriter()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError, require
-from ktrain_sentiment.predictor.session import feeds_for, open_session, run
+from ktrain_sentiment.predictor.onnx_session import feeds_for, open_session, run
 from ktrain_sentiment.predictor.tokenizing import Ids
 
 if TYPE_CHECKING:

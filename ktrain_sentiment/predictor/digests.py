@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ktrain_sentiment.atomic import sha256_of
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.files import sha256_of
 from ktrain_sentiment.predictor.layout import PredictorFolder
 
 _EXPORT = "make it again with scripts/export.py, or fetch the folder again"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ktrain_sentiment.atomic import write_text
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.files import write_text
 from ktrain_sentiment.predictor.digests import FileDigest, digest
 from ktrain_sentiment.predictor.layout import PredictorFolder
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.files import staged_file
+from ktrain_sentiment.atomic import staged_file
 from ktrain_sentiment.report.markup import Markup
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from ktrain_sentiment.files import write_text
+from ktrain_sentiment.atomic import write_text
 from ktrain_sentiment.report import judgement, mistakes, summary, wording
 from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.markup import Markup, element, join, paragraph

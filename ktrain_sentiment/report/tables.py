@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ktrain_sentiment.evaluation.review import Review
     from ktrain_sentiment.evaluation.slices import Slice
     from ktrain_sentiment.evaluation.telling_words import Confusion
-    from ktrain_sentiment.report.assessment import Assessment
-    from ktrain_sentiment.report.inspection import Inspection
+    from ktrain_sentiment.workflow.assessment import Assessment
+    from ktrain_sentiment.workflow.inspection import Inspection
 
 
 FAINTEST = 0.2

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import ComputeConfig, ModelConfig, TrainConfig
 from ktrain_sentiment.data import Splits
-from ktrain_sentiment.predictor.classic_graphs import name_weights
-from ktrain_sentiment.predictor.classic_saving import TrainedClassic, save_classic
-from ktrain_sentiment.predictor.saving import SavedPredictor, TrainingFacts, ValidationTexts
+from ktrain_sentiment.export.classic_graphs import name_weights
+from ktrain_sentiment.export.classic_saving import TrainedClassic, save_classic
+from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.training.backend import (
     Backend,
     Untyped,

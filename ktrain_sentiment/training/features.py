@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import ModelConfig, TrainConfig
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.predictor.classic_graphs import READS_PADDING
+from ktrain_sentiment.export.classic_graphs import READS_PADDING
 from ktrain_sentiment.predictor.features import FeatureIndex, make_index
 from ktrain_sentiment.training.backend import Backend, Untyped
 from ktrain_sentiment.training.dataset import RestartableRows, one_hot

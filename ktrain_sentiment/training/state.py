@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrain_sentiment.atomic import staged_file
 from ktrain_sentiment.errors import require
-from ktrain_sentiment.files import staged_file
 from ktrain_sentiment.training.backend import Backend, Untyped
 
 HYPERPARAMETERS = ("lr", "beta_1")

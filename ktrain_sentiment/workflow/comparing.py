@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ktrain_sentiment.atomic import refuse_existing, write_json, write_table, write_text
 from ktrain_sentiment.config import CLASSICS, CompareConfig, OutputConfig, TrainingSettings
 from ktrain_sentiment.config.comparing import BASELINES
 from ktrain_sentiment.data import Splits, read_labelled, split
@@ -28,10 +29,9 @@ from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, compare
 from ktrain_sentiment.evaluation.costs import Costs
+from ktrain_sentiment.evaluation.exact import holm
 from ktrain_sentiment.evaluation.judged import from_frame, judge, to_frame
 from ktrain_sentiment.evaluation.metrics import evaluate
-from ktrain_sentiment.exact import holm
-from ktrain_sentiment.files import refuse_existing, write_json, write_table, write_text
 from ktrain_sentiment.report import leaderboard, plots
 from ktrain_sentiment.report.leaderboard import Entry, FewShot
 from ktrain_sentiment.runs import default_run

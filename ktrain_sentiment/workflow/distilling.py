@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ktrain_sentiment.atomic import write_table
 from ktrain_sentiment.config import DataConfig, TrainConfig
 from ktrain_sentiment.data import Splits, UnlabelledTexts, read_unlabelled
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.files import write_table
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.training.dataset import one_hot

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import ExploreConfig, TrainingSettings
 from ktrain_sentiment.data import Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError, InputError
-from ktrain_sentiment.files import write_json
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.overlay import (
     Line,

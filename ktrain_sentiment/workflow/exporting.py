@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from ktrain_sentiment.errors import ConfigError, PredictorError
-from ktrain_sentiment.inference.scoring.formats import input_format
-from ktrain_sentiment.inference.scoring.openers import open_file
-from ktrain_sentiment.inference.scoring.sources import ReadOptions
-from ktrain_sentiment.predictor.manifest import read_manifest
-from ktrain_sentiment.predictor.reexport import export_again
-from ktrain_sentiment.predictor.saving import (
+from ktrain_sentiment.export.reexport import export_again
+from ktrain_sentiment.export.saving import (
     SavedPredictor,
     TrainingFacts,
     ValidationTexts,
     save_predictor,
 )
+from ktrain_sentiment.inference.scoring.formats import input_format
+from ktrain_sentiment.inference.scoring.openers import open_file
+from ktrain_sentiment.inference.scoring.sources import ReadOptions
+from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.training.backend import open_backend
 from ktrain_sentiment.training.keras_classifier import load_keras_model

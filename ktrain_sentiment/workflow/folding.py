@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ktrain_sentiment.atomic import write_table
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits, k_fold
 from ktrain_sentiment.evaluation.folds import CrossValidation, judge_folds
 from ktrain_sentiment.evaluation.judged import from_frame, judge, to_frame
 from ktrain_sentiment.evaluation.temperature import apply_temperature, fit_temperature
-from ktrain_sentiment.files import write_table
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.session import fit, predict_proba

@@ -14,7 +14,7 @@ from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.encoders.positions import check_maxlen
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.predictor.saving import (
+from ktrain_sentiment.export.saving import (
     SavedPredictor,
     TrainingFacts,
     ValidationTexts,

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from ktrain_sentiment.atomic import write_json, write_table
 from ktrain_sentiment.config import SearchConfig
-from ktrain_sentiment.files import write_json, write_table
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.training.finder import LearningRateCurve, SearchBounds

@@ -15,13 +15,13 @@ from typing import Any
 
 import pandas as pd
 
+from ktrain_sentiment.atomic import refuse_existing, write_json, write_table, write_text
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import SPLIT_NAMES, LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.files import refuse_existing, write_json, write_table, write_text
+from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.predictor.manifest import update_predictor
-from ktrain_sentiment.predictor.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import write_report

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ktrain_sentiment.errors import PredictorError
+from ktrain_sentiment.export.reexport import check_folder
 from ktrain_sentiment.predictor.digests import check_files, digest
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import (
@@ -19,7 +20,6 @@ from ktrain_sentiment.predictor.manifest import (
     update_predictor,
     write_manifest,
 )
-from ktrain_sentiment.predictor.reexport import check_folder
 
 SHA = "0" * 64
 VALID = {

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ktrain_sentiment.predictor.classic_saving import TrainedClassic, save_classic
+from ktrain_sentiment.export.classic_saving import TrainedClassic, save_classic
+from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.predictor.features import FeatureEncoder, make_index
-from ktrain_sentiment.predictor.saving import SavedPredictor, TrainingFacts, ValidationTexts
-from ktrain_sentiment.predictor.session import softmax
+from ktrain_sentiment.predictor.onnx_session import softmax
 from support.reviews import BLAME, LABELS, PRAISE, make_reviews
 
 REVIEWS = make_reviews(60, seed=8)

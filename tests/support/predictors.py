@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file
 
-from ktrain_sentiment.predictor.architecture import describe
-from ktrain_sentiment.predictor.calibration import observe
+from ktrain_sentiment.export.activations import observe
+from ktrain_sentiment.export.architecture import describe
+from ktrain_sentiment.export.onnx_graph import build_graph
+from ktrain_sentiment.export.onnx_int8 import Int8Writer
+from ktrain_sentiment.export.onnx_writer import GraphWriter
+from ktrain_sentiment.export.weights import write_safetensors
 from ktrain_sentiment.predictor.digests import digest_files
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import Manifest, write_manifest
-from ktrain_sentiment.predictor.onnx_graph import build_graph
-from ktrain_sentiment.predictor.onnx_int8 import Int8Writer
-from ktrain_sentiment.predictor.onnx_writer import GraphWriter
-from ktrain_sentiment.predictor.session import open_session, run
+from ktrain_sentiment.predictor.onnx_session import open_session, run
 from ktrain_sentiment.predictor.tokenizing import TextEncoder, pad
-from ktrain_sentiment.predictor.weights import write_safetensors
 from support.reviews import LABELS, make_reviews
 
 MAXLEN = 24

@@ -22,8 +22,8 @@ from ktrain_sentiment.config import (
     TrainingSettings,
 )
 from ktrain_sentiment.errors import ConfigError, EncoderError
+from ktrain_sentiment.export.reexport import check_folder
 from ktrain_sentiment.predictor.manifest import read_manifest
-from ktrain_sentiment.predictor.reexport import check_folder
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow import train
 from ktrain_sentiment.workflow.kinds import kind_of

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ktrain_sentiment.atomic import staged_file, write_text
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.files import staged_file, write_text
 from ktrain_sentiment.inference.scoring.binary_sinks import Workbook, arrow_table, output_schema
 from ktrain_sentiment.inference.scoring.formats import Format
 from ktrain_sentiment.inference.scoring.rows import Chunk

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ktrain_sentiment.predictor.architecture import Array, Dense, Encoder
-from ktrain_sentiment.predictor.onnx_graph import build_graph
-from ktrain_sentiment.predictor.onnx_writer import FLOAT32, GraphWriter
-from ktrain_sentiment.predictor.session import open_session
+from ktrain_sentiment.export.architecture import Array, Dense, Encoder
+from ktrain_sentiment.export.onnx_graph import build_graph
+from ktrain_sentiment.export.onnx_writer import FLOAT32, GraphWriter
+from ktrain_sentiment.predictor.onnx_session import open_session
 from ktrain_sentiment.predictor.tokenizing import EncodedTexts
 
 _TOKENS = 8_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.exact import binomial_more
+from ktrain_sentiment.evaluation.exact import binomial_more
 
 SIGNIFICANT = 0.05
 

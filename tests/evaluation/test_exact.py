@@ -2,7 +2,7 @@
 
 import pytest
 
-from ktrain_sentiment.exact import binomial_more
+from ktrain_sentiment.evaluation.exact import binomial_more
 
 
 def test_a_fair_coin_gives_what_can_be_counted_by_hand() -> None:

@@ -5,10 +5,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ktrain_sentiment.predictor.architecture import Dense
-from ktrain_sentiment.predictor.calibration import Activations
-from ktrain_sentiment.predictor.onnx_int8 import choose_rounding, quantise, quantise_map
-from ktrain_sentiment.predictor.session import open_session, run
+from ktrain_sentiment.export.activations import Activations
+from ktrain_sentiment.export.architecture import Dense
+from ktrain_sentiment.export.onnx_int8 import choose_rounding, quantise, quantise_map
+from ktrain_sentiment.predictor.onnx_session import open_session, run
 from ktrain_sentiment.predictor.tokenizing import TextEncoder, pad
 from support.reviews import make_reviews
 

@@ -20,22 +20,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrain_sentiment.atomic import staged_folder
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.files import staged_folder
-from ktrain_sentiment.predictor import parity
-from ktrain_sentiment.predictor.digests import digest_files
-from ktrain_sentiment.predictor.engines import EngineReport, Reference, TraceOnnx, write_engines
-from ktrain_sentiment.predictor.keras_model import (
+from ktrain_sentiment.export import parity
+from ktrain_sentiment.export.engines import EngineReport, Reference, TraceOnnx, write_engines
+from ktrain_sentiment.export.keras_model import (
     KerasModel,
     keras_probabilities,
     named_arrays,
 )
-from ktrain_sentiment.predictor.ktrain_files import portable_name, save_for_ktrain
+from ktrain_sentiment.export.ktrain_files import portable_name, save_for_ktrain
+from ktrain_sentiment.export.weights import to_torch_names, write_safetensors
+from ktrain_sentiment.predictor.digests import digest_files
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import Manifest, write_manifest
 from ktrain_sentiment.predictor.tokenizing import Encoder, TextEncoder
-from ktrain_sentiment.predictor.weights import to_torch_names, write_safetensors
 
 _RECORDED = (
     "ktrain-sentiment",

@@ -18,9 +18,9 @@ import pickletools
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
+from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.files import write_json
-from ktrain_sentiment.predictor.keras_model import KerasModel
+from ktrain_sentiment.export.keras_model import KerasModel
 from ktrain_sentiment.predictor.layout import PredictorFolder
 
 _NOT_ELSEWHERE = ("ktrain_sentiment", "__main__", "__mp_main__")

@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.predictor.architecture import (
+from ktrain_sentiment.export.activations import observe
+from ktrain_sentiment.export.architecture import (
     FAMILIES,
     UnknownArchitectureError,
     describe,
     describe_encoder,
 )
-from ktrain_sentiment.predictor.calibration import observe
-from ktrain_sentiment.predictor.keras_model import named_arrays
-from ktrain_sentiment.predictor.onnx_graph import build_graph, build_mean_graph, distance_buckets
-from ktrain_sentiment.predictor.onnx_int8 import DynamicInt8Writer, Int8Writer
-from ktrain_sentiment.predictor.onnx_writer import GraphWriter
-from ktrain_sentiment.predictor.session import open_session, run
+from ktrain_sentiment.export.keras_model import named_arrays
+from ktrain_sentiment.export.onnx_graph import build_graph, build_mean_graph, distance_buckets
+from ktrain_sentiment.export.onnx_int8 import DynamicInt8Writer, Int8Writer
+from ktrain_sentiment.export.onnx_writer import GraphWriter
+from ktrain_sentiment.export.weights import to_torch_names
+from ktrain_sentiment.predictor.onnx_session import open_session, run
 from ktrain_sentiment.predictor.tokenizing import EncodedTexts
-from ktrain_sentiment.predictor.weights import to_torch_names
 
 TORCH_NAMES = json.loads((Path(__file__).parent / "torch_names.json").read_text())
 """Names and shapes of the tensors that transformers 5 with PyTorch has for each tiny model."""

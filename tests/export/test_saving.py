@@ -13,20 +13,20 @@ from safetensors import safe_open
 
 import ktrain_sentiment
 from ktrain_sentiment.errors import InputError, PredictorError
-from ktrain_sentiment.predictor.ktrain_files import (
+from ktrain_sentiment.export.ktrain_files import (
     pickle_preproc,
     pickled_modules,
     portable_name,
 )
-from ktrain_sentiment.predictor.manifest import read_manifest
-from ktrain_sentiment.predictor.parity import Limits
-from ktrain_sentiment.predictor.reexport import check_folder, export_again
-from ktrain_sentiment.predictor.saving import (
+from ktrain_sentiment.export.parity import Limits
+from ktrain_sentiment.export.reexport import check_folder, export_again
+from ktrain_sentiment.export.saving import (
     SavedPredictor,
     TrainingFacts,
     ValidationTexts,
     save_predictor,
 )
+from ktrain_sentiment.predictor.manifest import read_manifest
 from support.process import run_code
 from support.reviews import make_reviews
 
@@ -219,7 +219,7 @@ def test_a_preprocessor_that_plain_ktrain_could_not_load_is_refused(trained):
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 def test_the_modules_of_a_pickle_are_found_without_opening_it(protocol):
     value = [TrainingFacts(encoder="a"), Path("b"), TrainingFacts(encoder="c")]
-    assert "ktrain_sentiment.predictor.saving" in pickled_modules(pickle.dumps(value, protocol))
+    assert "ktrain_sentiment.export.saving" in pickled_modules(pickle.dumps(value, protocol))
 
 
 @pytest.mark.parametrize(

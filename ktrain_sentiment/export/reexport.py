@@ -7,21 +7,21 @@ import json
 import shutil
 from pathlib import Path
 
-from ktrain_sentiment.files import staged_folder
-from ktrain_sentiment.predictor import parity
-from ktrain_sentiment.predictor.digests import check_files, digest_files
-from ktrain_sentiment.predictor.engines import TraceOnnx, write_engines
-from ktrain_sentiment.predictor.keras_model import KerasModel
-from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.manifest import Manifest, read_manifest, write_manifest
-from ktrain_sentiment.predictor.saving import (
+from ktrain_sentiment.atomic import staged_folder
+from ktrain_sentiment.export import parity
+from ktrain_sentiment.export.engines import TraceOnnx, write_engines
+from ktrain_sentiment.export.keras_model import KerasModel
+from ktrain_sentiment.export.saving import (
     SavedPredictor,
     ValidationTexts,
     installed_versions,
     make_reference,
 )
+from ktrain_sentiment.export.weights import read_safetensors
+from ktrain_sentiment.predictor.digests import check_files, digest_files
+from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.predictor.manifest import Manifest, read_manifest, write_manifest
 from ktrain_sentiment.predictor.tokenizing import TextEncoder
-from ktrain_sentiment.predictor.weights import read_safetensors
 
 
 def check_folder(folder: Path) -> Manifest:

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError, require
-from ktrain_sentiment.predictor import parity
-from ktrain_sentiment.predictor.architecture import UnknownArchitectureError, describe
-from ktrain_sentiment.predictor.calibration import observe
+from ktrain_sentiment.export import parity
+from ktrain_sentiment.export.activations import observe
+from ktrain_sentiment.export.architecture import UnknownArchitectureError, describe
+from ktrain_sentiment.export.onnx_graph import build_graph
+from ktrain_sentiment.export.onnx_int8 import Int8Writer
+from ktrain_sentiment.export.onnx_writer import GraphWriter
+from ktrain_sentiment.export.weights import Weights
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.onnx_graph import build_graph
-from ktrain_sentiment.predictor.onnx_int8 import Int8Writer
-from ktrain_sentiment.predictor.onnx_writer import GraphWriter
-from ktrain_sentiment.predictor.session import open_session, predict_probabilities
+from ktrain_sentiment.predictor.onnx_session import open_session, predict_probabilities
 from ktrain_sentiment.predictor.tokenizing import EncodedTexts
-from ktrain_sentiment.predictor.weights import Weights
 
 if TYPE_CHECKING:
     from onnx import ModelProto

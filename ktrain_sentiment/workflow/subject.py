@@ -24,9 +24,9 @@ from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.folds import gather
 from ktrain_sentiment.evaluation.judged import JudgedRows, encode, fit_labels, judge
 from ktrain_sentiment.prediction import Classifier
-from ktrain_sentiment.report.opening import AS_USUAL, Opening, open_classifier
 from ktrain_sentiment.report.reading import read_judged
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.workflow.opening import AS_USUAL, Opening, open_classifier
 
 log = logging.getLogger(__name__)
 

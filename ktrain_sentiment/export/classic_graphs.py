@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.predictor.architecture import Dense
-from ktrain_sentiment.predictor.onnx_writer import GraphWriter
-from ktrain_sentiment.predictor.weights import Weights
+from ktrain_sentiment.export.architecture import Dense
+from ktrain_sentiment.export.onnx_writer import GraphWriter
+from ktrain_sentiment.export.weights import Weights
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -6,8 +6,8 @@ from safetensors.numpy import load_file
 
 import ktrain_sentiment
 from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.export.reexport import check_folder
 from ktrain_sentiment.predictor.manifest import read_manifest
-from ktrain_sentiment.predictor.reexport import check_folder
 from support.classics import TEXTS, counted_nbsvm, save_counted
 
 

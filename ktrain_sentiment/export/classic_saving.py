@@ -13,19 +13,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.files import staged_folder
-from ktrain_sentiment.predictor.classic_graphs import build_classic_graph
-from ktrain_sentiment.predictor.engines import Reference, export_exact, write_graph
-from ktrain_sentiment.predictor.features import FeatureEncoder, FeatureIndex
-from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.manifest import write_manifest
-from ktrain_sentiment.predictor.saving import (
+from ktrain_sentiment.atomic import staged_folder
+from ktrain_sentiment.export.classic_graphs import build_classic_graph
+from ktrain_sentiment.export.engines import Reference, export_exact, write_graph
+from ktrain_sentiment.export.saving import (
     SavedPredictor,
     TrainingFacts,
     ValidationTexts,
     make_manifest,
 )
-from ktrain_sentiment.predictor.weights import Weights, write_safetensors
+from ktrain_sentiment.export.weights import Weights, write_safetensors
+from ktrain_sentiment.predictor.features import FeatureEncoder, FeatureIndex
+from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.predictor.manifest import write_manifest
 
 _FEATURES = 100_000
 """Ids that the Keras model is asked about: a recurrent network of it needs some seconds."""

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.predictor.architecture import Array, Dense
-from ktrain_sentiment.predictor.calibration import Activations
-from ktrain_sentiment.predictor.onnx_writer import FLOAT32, GraphWriter
+from ktrain_sentiment.export.activations import Activations
+from ktrain_sentiment.export.architecture import Array, Dense
+from ktrain_sentiment.export.onnx_writer import FLOAT32, GraphWriter
 
 _STEPS = 100
 _TINY = 1e-30

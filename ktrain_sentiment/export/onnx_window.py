@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ktrain_sentiment.predictor.architecture import Dense
-from ktrain_sentiment.predictor.onnx_writer import FLOAT32, GraphWriter
+from ktrain_sentiment.export.architecture import Dense
+from ktrain_sentiment.export.onnx_writer import FLOAT32, GraphWriter
 
 MASKED = -10000.0
 """What is added to the score of something that must not be seen."""

@@ -19,9 +19,9 @@ from ktrain_sentiment.evaluation.review import review, usual_slices
 from ktrain_sentiment.evaluation.slices import Slice, judge_slices
 from ktrain_sentiment.report.describing import describe
 from ktrain_sentiment.report.facts import ReportFacts
-from ktrain_sentiment.report.opening import AS_USUAL, Opening, open_classifier
 from ktrain_sentiment.report.reading import baseline_facts, measure, read_run
-from ktrain_sentiment.report.subject import (
+from ktrain_sentiment.workflow.opening import AS_USUAL, Opening, open_classifier
+from ktrain_sentiment.workflow.subject import (
     Subject,
     from_predictor,
     from_run,

@@ -12,8 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ktrain_sentiment.errors import InputError, SentimentError
-from ktrain_sentiment.files import (
+from ktrain_sentiment.atomic import (
     clear_leftovers,
     refuse_existing,
     staged_file,
@@ -22,6 +21,7 @@ from ktrain_sentiment.files import (
     write_table,
     write_text,
 )
+from ktrain_sentiment.errors import InputError, SentimentError
 
 
 def names(folder: Path) -> set[str]:
@@ -201,7 +201,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
     kill_while_writing(f"""
         import time
         from pathlib import Path
-        from ktrain_sentiment.files import staged_folder
+        from ktrain_sentiment.atomic import staged_folder
         with staged_folder(Path({str(target)!r})) as staged:
             (staged / "a.txt").write_text("half")
             print("written", flush=True)
@@ -219,14 +219,14 @@ def test_a_folder_that_a_killed_process_had_set_aside_is_put_back(tmp_path):
     kill_while_writing(f"""
         import time
         from pathlib import Path
-        from ktrain_sentiment import files
+        from ktrain_sentiment import atomic
         rename = Path.rename
         def stop_after_setting_aside(self, place):
             rename(self, place)
             print("set aside", flush=True)
             time.sleep(60)
         Path.rename = stop_after_setting_aside
-        with files.staged_folder(Path({str(target)!r}), overwrite=True):
+        with atomic.staged_folder(Path({str(target)!r}), overwrite=True):
             pass
     """)
     assert not target.exists()

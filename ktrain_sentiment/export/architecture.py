@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.predictor.families import FAMILIES, Family
-from ktrain_sentiment.predictor.weights import Weights
+from ktrain_sentiment.export.families import FAMILIES, Family
+from ktrain_sentiment.export.weights import Weights
 
 Array = NDArray[np.float32]
 

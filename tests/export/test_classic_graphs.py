@@ -6,8 +6,8 @@ import pytest
 
 from ktrain_sentiment.config import ModelConfig
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.predictor.classic_graphs import WEIGHTS, build_classic_graph, name_weights
-from ktrain_sentiment.predictor.session import open_session, run, softmax
+from ktrain_sentiment.export.classic_graphs import WEIGHTS, build_classic_graph, name_weights
+from ktrain_sentiment.predictor.onnx_session import open_session, run, softmax
 from ktrain_sentiment.training import classics
 from ktrain_sentiment.training.features import make_classic_pipeline
 from support.reviews import BLAME, PRAISE, make_reviews

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.predictor.architecture import Array, Dense, Encoder, Layer, Norm
-from ktrain_sentiment.predictor.onnx_window import MASKED, windowed_attention
-from ktrain_sentiment.predictor.onnx_writer import FLOAT32, INT64, GraphWriter
+from ktrain_sentiment.export.architecture import Array, Dense, Encoder, Layer, Norm
+from ktrain_sentiment.export.onnx_window import MASKED, windowed_attention
+from ktrain_sentiment.export.onnx_writer import FLOAT32, INT64, GraphWriter
 
 if TYPE_CHECKING:
     from onnx import ModelProto

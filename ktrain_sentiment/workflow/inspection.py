@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from ktrain_sentiment.atomic import refuse_existing, staged_file, write_json, write_table
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import read_labelled
 from ktrain_sentiment.errors import ConfigError, DataError
@@ -17,11 +18,12 @@ from ktrain_sentiment.evaluation.corrections import COLUMN, Corrected, apply_cor
 from ktrain_sentiment.evaluation.label_noise import USUAL_SHARE
 from ktrain_sentiment.evaluation.neighbours import nearest
 from ktrain_sentiment.evaluation.review import Review, review
-from ktrain_sentiment.files import refuse_existing, staged_file, write_json, write_table
 from ktrain_sentiment.inference.embedding import open_embedder
 from ktrain_sentiment.inference.finding import find_predictor
-from ktrain_sentiment.report.opening import AS_USUAL, Opening, open_classifier
-from ktrain_sentiment.report.subject import (
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.settings import from_flat, read_settings
+from ktrain_sentiment.workflow.opening import AS_USUAL, Opening, open_classifier
+from ktrain_sentiment.workflow.subject import (
     Subject,
     from_predictor,
     from_run,
@@ -29,8 +31,6 @@ from ktrain_sentiment.report.subject import (
     out_of_fold,
     second_opinion,
 )
-from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.settings import from_flat, read_settings
 
 OUT_OF_FOLD = "out_of_fold"
 LISTS = ("top_losses", "label_errors")
