@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from flags import BenchmarkFlags
 
-from ktrain_sentiment.cli import run
+from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.config import DataConfig, SplitConfig
 from ktrain_sentiment.data import CORPORA, LabelledTexts, corpus_path, split
 from ktrain_sentiment.data.checks import check_rows

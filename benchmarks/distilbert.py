@@ -30,7 +30,7 @@ from processes import WORKERS, Worker
 from tables import print_side_by_side
 from texts import labelled
 
-from ktrain_sentiment.cli import run
+from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.encoders import resolve
 
 ARCHITECTURES = {"bert_base": "Bert", "distilbert": "DistilBert"}

@@ -35,7 +35,7 @@ from scipy.stats import t as student_t
 from tables import print_side_by_side
 from texts import train_and_judged
 
-from ktrain_sentiment.cli import run
+from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import Splits, read_unlabelled
 from ktrain_sentiment.encoders import resolve

@@ -30,7 +30,7 @@ from processes import ROOT, WORKERS, Worker, refuse_unknown
 from tables import print_side_by_side
 from texts import labelled, long_texts
 
-from ktrain_sentiment.cli import run
+from ktrain_sentiment.commands.frame import run
 
 TOKENIZER = ("tokenizer.json",)
 

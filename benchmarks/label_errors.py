@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional
 
-from ktrain_sentiment.cli import run
+from ktrain_sentiment.commands.frame import run
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -24,7 +24,7 @@ from sklearn.model_selection import train_test_split
 from texts import labelled
 
 from ktrain_sentiment.atomic import write_table
-from ktrain_sentiment.cli import run
+from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.config import (
     CompareConfig,
     DataConfig,

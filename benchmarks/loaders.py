@@ -26,7 +26,7 @@ from flags import BenchmarkFlags
 from numpy.typing import NDArray
 from processes import ROOT, WORKERS, refuse_unknown
 
-from ktrain_sentiment.cli import run
+from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import read_labelled
 from ktrain_sentiment.errors import PredictorError

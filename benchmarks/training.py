@@ -32,7 +32,7 @@ from processes import WORKERS, answers_of, refuse_unknown
 from tables import print_side_by_side
 from texts import long_texts, train_and_judged
 
-from ktrain_sentiment.cli import run
+from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.encoders import resolve
 
 CONTENDERS = {

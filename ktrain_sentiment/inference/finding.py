@@ -25,7 +25,7 @@ def find_predictor(given: Path | None, runs: Path = RUNS) -> Path:
     manifests = list(runs.glob("*/predictor/manifest.json"))
     if not manifests:
         raise PredictorError(
-            f"there is no predictor in {runs}/: train one with scripts/train.py, or name a folder "
-            "with --predictor"
+            f"there is no predictor in {runs}/: train one with ktrain-sentiment train, or "
+            "name a folder with --predictor"
         )
     return max(manifests, key=lambda path: path.stat().st_mtime).parent

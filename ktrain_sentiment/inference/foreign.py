@@ -94,7 +94,7 @@ def _find(place: PredictorFolder, engine: Engine) -> tuple[str, Path]:
         raise PredictorError(
             f"{place.path} is no predictor: it has no manifest.json, and also lacks "
             f"{', '.join(missing)}; make a predictor of a ktrain or Keras model with "
-            "scripts/export.py"
+            "ktrain-sentiment export"
         )
     if engine == "auto":
         engine = "int8" if found in _INT8 else "fp32"

@@ -85,7 +85,7 @@ def _choose(place: PredictorFolder, manifest: Manifest, engine: Engine) -> tuple
         reason = manifest.engines.get(needed, {}).get("reason") or "it was never exported"
         raise PredictorError(
             f"{place.path} has no {needed} engine: {reason}; choose another engine, or make it "
-            "again with scripts/export.py"
+            "again with ktrain-sentiment export"
         )
     return engine, files[engine]
 

@@ -11,7 +11,7 @@ from ktrain_sentiment.atomic import sha256_of
 from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.predictor.layout import PredictorFolder
 
-_EXPORT = "make it again with scripts/export.py, or fetch the folder again"
+_EXPORT = "make it again with ktrain-sentiment export, or fetch the folder again"
 
 
 @dataclass(frozen=True)

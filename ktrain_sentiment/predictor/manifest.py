@@ -98,7 +98,7 @@ def read_manifest(folder: Path) -> Manifest:
     if not place.manifest.is_file():
         raise PredictorError(
             f"{folder} has no manifest.json, so it is not a predictor of this package; "
-            "turn a ktrain predictor into one with scripts/export.py"
+            "turn a ktrain predictor into one with ktrain-sentiment export"
         )
     try:
         return from_json(_read_json(place.manifest))

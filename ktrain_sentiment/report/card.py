@@ -140,7 +140,7 @@ def _limits(facts: ReportFacts) -> str:
     sentences = [
         f"It learned from {data.training_rows:,} texts of {name}, half of them at most "
         f"{data.words[0]} words long. On other kinds of text it may do worse; measure it with "
-        "`scripts/evaluate.py` before relying on it.",
+        "`ktrain-sentiment evaluate` before relying on it.",
         wording.calibration_sentence(facts.evaluation),
         *wording.cautions(facts),
         "It judges wording, not facts, and carries the biases of "

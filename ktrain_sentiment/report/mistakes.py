@@ -100,7 +100,7 @@ def _doubtful(found: Review) -> list[Content]:
     said = (
         f"If {wording.share(found.noise.share)} of all labels are wrong, each of these is more "
         "likely a wrong label than a mistake: the model and TF-IDF, which both never saw the row, "
-        "are together all but certain of another one. Only a person can tell: inspect_errors.py "
+        "are together all but certain of another one. Only a person can tell: inspect-errors "
         f"writes the list as a CSV to correct, and takes it back.{more}"
     )
     return [title, paragraph(said), element("ol", *items, class_="texts")]

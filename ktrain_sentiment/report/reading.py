@@ -117,7 +117,7 @@ def _read_metrics(run: RunFolder) -> dict[str, Any]:
     if not run.metrics.is_file():
         raise DataError(
             f"{run.path} holds no {run.metrics.name}: wanted the folder of a finished run; "
-            "train one with scripts/train.py"
+            "train one with ktrain-sentiment train"
         )
     figures: dict[str, Any] = json.loads(run.metrics.read_text("utf-8"))
     return figures

@@ -233,8 +233,8 @@ def use_section(facts: ReportFacts) -> Markup:
     """How to use the predictor."""
     folder = facts.predictor
     shell = (
-        f'python scripts/predict.py --predictor {folder} "your text"\n'
-        f"python scripts/evaluate.py --predictor {folder} your.csv"
+        f'ktrain-sentiment predict --predictor {folder} "your text"\n'
+        f"ktrain-sentiment evaluate --predictor {folder} your.csv"
     )
     python = (
         "import ktrain_sentiment\n\n"

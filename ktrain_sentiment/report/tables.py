@@ -159,7 +159,7 @@ def confusions(found: Sequence[Confusion], limit: int = 6) -> Table:
 
 
 def assessment(found: Assessment) -> list[Table | Text]:
-    """Everything that `scripts/evaluate.py` shows."""
+    """Everything that `ktrain-sentiment evaluate` shows."""
     subject = found.subject
     parts: list[Table | Text] = [Text(f"{subject.name} on {subject.source}", style="bold")]
     parts += [Text(note, style="yellow") for note in subject.notes]
@@ -178,7 +178,7 @@ def assessment(found: Assessment) -> list[Table | Text]:
 
 
 def inspection(found: Inspection, limit: int) -> list[Table | Text]:
-    """Everything that `scripts/inspect_errors.py` shows."""
+    """Everything that `ktrain-sentiment inspect-errors` shows."""
     subject = found.subject
     rows = f"{len(subject.judged):,} rows of {subject.source}, judged by {subject.name}"
     likely = found.label_errors[found.label_errors["p_wrong"] >= 0.5]

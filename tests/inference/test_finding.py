@@ -34,5 +34,5 @@ def test_the_newest_run_is_the_default(tmp_path):
 
 
 def test_without_any_run_both_ways_out_are_named(tmp_path):
-    with pytest.raises(PredictorError, match=r"scripts/train\.py, or .* --predictor"):
+    with pytest.raises(PredictorError, match=r"ktrain-sentiment train, or .* --predictor"):
         find_predictor(None, tmp_path)

@@ -1,6 +1,6 @@
-"""The common frame of every script: flags, logging, progress, errors, exit codes, `--json`.
+"""The common frame of every command: flags, logging, progress, errors, exit codes, `--json`.
 
-A script defines a dataclass of flags and a function that takes it, and calls `run`. Exit codes:
+A command defines a dataclass of flags and a function that takes it, and calls `run`. Exit codes:
 0 done, 1 a fault of ours (with a traceback), 2 the input or the flags are wrong (one line),
 130 interrupted with Ctrl-C.
 """
@@ -42,38 +42,41 @@ def run(
     task: Callable[[Flags], Figures | None],
     description: str | None,
     arguments: Sequence[str] | None = None,
+    prog: str | None = None,
 ) -> None:
     """Parse the command line, do the task, and exit with the right code.
 
     Args:
         flags_type: A dataclass derived from `ScriptFlags`.
         task: Does the work and returns the figures that `--json` prints.
-        description: The text at the top of `--help`; a script passes its docstring.
+        description: The text at the top of `--help`; a command passes its docstring.
         arguments: Command-line arguments; those of the process when None.
+        prog: What help and errors call the program; the script's name when None.
     """
-    sys.exit(_run(flags_type, task, description, arguments))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run(flags_type, task, description, given, prog or Path(sys.argv[0]).name))
 
 
 def _run(
     flags_type: type[Flags],
     task: Callable[[Flags], Figures | None],
     description: str | None,
-    arguments: Sequence[str] | None,
+    arguments: Sequence[str],
+    prog: str,
 ) -> int:
-    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        flags = parse(flags_type, given, description)
+        flags = parse(flags_type, arguments, description, prog)
         start_logging(quiet=flags.quiet)
         figures = task(flags)
         if flags.json:
             sys.stdout.write(to_json_line(figures or {}) + "\n")
         sys.stdout.flush()
     except InputError as error:
-        return _complain(error, 2)
+        return _complain(prog, error, 2)
     except SentimentError as error:
-        return _complain(error, 1)
+        return _complain(prog, error, 1)
     except KeyboardInterrupt as stop:
-        return _complain(str(stop) or "interrupted", 130)
+        return _complain(prog, str(stop) or "interrupted", 130)
     except BrokenPipeError:
         # The reader (head, less) went away; say nothing, as other tools do.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -81,13 +84,15 @@ def _run(
     return 0
 
 
-def _complain(problem: object, code: int) -> int:
+def _complain(prog: str, problem: object, code: int) -> int:
     line = " ".join(str(problem).split())
-    sys.stderr.write(f"{Path(sys.argv[0]).name}: {line}\n")
+    sys.stderr.write(f"{prog}: {line}\n")
     return code
 
 
-def parse(flags_type: type[Flags], arguments: Sequence[str], description: str | None) -> Flags:
+def parse(
+    flags_type: type[Flags], arguments: Sequence[str], description: str | None, prog: str
+) -> Flags:
     """Turn command-line arguments into a configuration; `--config` gives the defaults.
 
     Raises:
@@ -99,9 +104,15 @@ def parse(flags_type: type[Flags], arguments: Sequence[str], description: str | 
     try:
         with contextlib.redirect_stderr(complaint), _joined_docstrings():
             if default is None:
-                return tyro.cli(flags_type, args=list(arguments), description=description)
+                return tyro.cli(
+                    flags_type, prog=prog, args=list(arguments), description=description
+                )
             return tyro.cli(
-                flags_type, args=list(arguments), description=description, default=default
+                flags_type,
+                prog=prog,
+                args=list(arguments),
+                description=description,
+                default=default,
             )
     except SystemExit as stop:
         if stop.code in (0, None):

@@ -176,7 +176,7 @@ def test_wrong_flags_are_one_line_and_exit_code_2(predictor, arguments, complain
 def test_a_predictor_that_is_not_there(tmp_path):
     done = run_python(ROOT / SCRIPT, "a film", cwd=tmp_path)
     assert done.returncode == 2
-    assert "train one with scripts/train.py" in done.stderr
+    assert "train one with ktrain-sentiment train" in done.stderr
 
 
 def test_an_output_is_not_overwritten_unasked(predictor, reviews_csv, tmp_path):

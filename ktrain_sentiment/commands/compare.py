@@ -1,0 +1,43 @@
+"""Train several models on the same rows and say which one is worth it.
+
+    ktrain-sentiment compare reviews.csv --encoder minilm
+    ktrain-sentiment compare reviews.csv --encoder minilm --models tfidf probe nbsvm encoder
+    ktrain-sentiment compare movie-reviews --encoder minilm --few-shot 8 16 64
+
+Baselines, ktrain's own classifiers, a linear probe on a frozen encoder, and fine-tuned encoders:
+accuracy and macro F1 with intervals, time to train, speed, memory and size, which differences are
+more than chance, and a recommendation with its reason. Each model is trained in a process of its
+own; a stopped comparison goes on with --resume. Fine-tuned encoders and ktrain's own
+classifiers leave whole run folders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ktrain_sentiment.config import CompareConfig, Group, ScriptFlags, TrainingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags(ScriptFlags, TrainingSettings):
+    """Which models to compare, on what."""
+
+    comparing: Group[CompareConfig] = field(default_factory=CompareConfig)
+
+
+def task(flags: Flags) -> dict[str, Any]:
+    """Compare, show the table, and return what `--json` prints."""
+    from rich.console import Console
+
+    from ktrain_sentiment.report import leaderboard
+    from ktrain_sentiment.workflow import compare_models
+
+    found = compare_models(flags, flags.comparing)
+    console = Console()
+    console.print(leaderboard.table(found.entries))
+    if found.few_shot:
+        console.print(leaderboard.few_shot_table(found.few_shot))
+    print(found.advice)
+    print(f"written to {found.folder}: comparison.json, comparison.md, comparison.png")
+    return found.figures

@@ -1,0 +1,95 @@
+"""Find a command by its name and run it; only that command's module is imported.
+
+ktrain-sentiment train reviews.csv
+python -m ktrain_sentiment train reviews.csv
+python scripts/train.py reviews.csv
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import shlex
+import sys
+from pathlib import Path
+
+from ktrain_sentiment.version import __version__
+
+PROGRAM = "ktrain-sentiment"
+
+COMMANDS = {
+    "train": "Train a classifier on labelled texts and save it as a predictor",
+    "predict": "Predict the labels of texts, of a file, or of standard input",
+    "evaluate": "Say how good a classifier is, how sure that is, and where it is weak",
+    "find-lr": "Explore learning rates: loss against rate, with suggestions",
+    "prepare": "Look at a data set, check it, clean it and split it",
+    "inspect-errors": "Tell the model's mistakes from labels that are probably wrong",
+    "compare": "Train several models on the same rows and say which one is worth it",
+    "export": "Make a predictor's other formats again, or check its files",
+    "demo": "Everything once, on real data, in a few minutes",
+}
+"""What each command does, the most common first."""
+
+
+def main(command: str | None = None) -> None:
+    """Run a command with the arguments of this process, and exit with its code.
+
+    Args:
+        command: Name of the command; the first argument when None.
+    """
+    arguments = sys.argv[1:]
+    if command is not None:
+        script = Path(sys.argv[0])
+        run_command(command, arguments, prog=script.name, call=f"python {shlex.quote(str(script))}")
+        return
+    prog = PROGRAM
+    if Path(sys.argv[0]).name == "__main__.py":
+        prog = f"python -m {PROGRAM.replace('-', '_')}"
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        sys.stdout.write(overview(prog))
+        sys.exit(0 if arguments else 2)
+    if arguments[0] == "--version":
+        sys.stdout.write(f"{PROGRAM} {__version__}\n")
+        sys.exit(0)
+    if arguments[0] not in COMMANDS:
+        sys.stderr.write(f"{prog}: {unknown(arguments[0])} See {prog} --help.\n")
+        sys.exit(2)
+    name = f"{prog} {arguments[0]}"
+    run_command(arguments[0], arguments[1:], prog=name, call=name)
+
+
+def run_command(command: str, arguments: list[str], *, prog: str, call: str) -> None:
+    """Import the module of one command and run it; exits the process.
+
+    Args:
+        command: One of `COMMANDS`.
+        arguments: What follows the command on the command line.
+        prog: What its help and errors call it.
+        call: How its user calls it; the examples of its help are spelled this way.
+    """
+    module = importlib.import_module(f"{__package__}.{command.replace('-', '_')}")
+    description = module.__doc__ or ""
+    description = description.replace(f"{PROGRAM} {command}", call)
+    from ktrain_sentiment.commands.frame import run
+
+    run(module.Flags, module.task, description, arguments, prog=prog)
+
+
+def overview(prog: str) -> str:
+    """The help of the program itself: its commands, a line each."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
+    return "\n".join([
+        f"usage: {prog} COMMAND ...", "",
+        "Train a sentiment classifier of your own, know how far to trust it, and take it anywhere.",
+        "", "commands:", *lines, "",
+        f"{prog} COMMAND --help says what a command takes.",
+        "",
+    ])  # fmt: skip
+
+
+def unknown(given: str) -> str:
+    """What to say of a command that there is not."""
+    near = difflib.get_close_matches(given, COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"wanted one of {', '.join(COMMANDS)}."
+    return f"{given}: no such command; {hint}"

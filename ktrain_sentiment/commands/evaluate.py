@@ -1,0 +1,77 @@
+"""Say how good a classifier is, how sure that is, and where it is weak.
+
+    ktrain-sentiment evaluate runs/reviews
+    ktrain-sentiment evaluate more.csv --predictor runs/reviews/predictor --slice-by source
+    ktrain-sentiment evaluate more.csv --predictor any/hugging-face/folder --map "1=NEGATIVE"
+    ktrain-sentiment evaluate --compare runs/small runs/large
+    ktrain-sentiment evaluate runs/reviews --abstain-below 0.8 --report report.html
+
+A run is judged on its own test rows, from its saved predictions: no model is opened. Any predictor
+folder is judged on any labelled data. Every headline figure has a 95 % interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ktrain_sentiment.config import DataConfig, Group, ScriptFlags
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags(ScriptFlags):
+    """What to judge, on which rows, beside what."""
+
+    source: Group[DataConfig] = field(default_factory=DataConfig)
+    """The data, or a run folder (which brings its own rows)."""
+
+    predictor: Path | None = None
+    """Predictor folder: of this package, of ktrain, or a Hugging Face model."""
+
+    compare: tuple[Path, ...] = ()
+    """One more run or predictor to compare with, or two (then nothing else need be named)."""
+
+    slice_by: tuple[str, ...] = ()
+    """Columns of the data to judge by, beside length and repetition."""
+
+    abstain_below: float | None = None
+    """Judge what is gained by leaving texts below this probability to a person."""
+
+    split: Literal["test", "validation"] | None = None
+    """Which rows of a run: test unless it has none."""
+
+    engine: Literal["auto", "int8", "fp32", "openvino"] = "auto"
+    """What computes the predictions."""
+
+    trust_pickle: bool = False
+    """Open a ktrain predictor's pickled preprocessor; only for folders that you trust."""
+
+    report: Path | None = None
+    """Write the page here too."""
+
+
+def task(flags: Flags) -> dict[str, Any]:
+    """Judge, show, and return the figures."""
+    from rich.console import Console
+
+    from ktrain_sentiment.report import tables
+    from ktrain_sentiment.report.page import write_report
+    from ktrain_sentiment.workflow.assessment import assess, find_subject
+    from ktrain_sentiment.workflow.opening import Opening
+
+    subject, other = find_subject(
+        flags.source,
+        predictor=flags.predictor,
+        compare=flags.compare,
+        split=flags.split or "",
+        opening=Opening(flags.engine, flags.trust_pickle),
+    )
+    found = assess(subject, other, slice_by=flags.slice_by, abstain_below=flags.abstain_below)
+    console = Console()
+    for part in tables.assessment(found):
+        console.print(part)
+    if flags.report is not None:
+        write_report(found.to_facts(), flags.report)
+        print(f"report: {flags.report}")
+    return found.to_json()

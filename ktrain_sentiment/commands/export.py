@@ -1,0 +1,140 @@
+"""Export a predictor again, check its files, or turn a plain ktrain predictor into one of ours.
+
+    ktrain-sentiment export runs/reviews/predictor --overwrite
+    ktrain-sentiment export runs/reviews/predictor --check
+    ktrain-sentiment export old_predictor --output new_predictor --texts reviews.csv --trust-pickle
+
+Writes model.safetensors (PyTorch layout), onnx/model.onnx and onnx/model_quantized.onnx. Each
+engine is compared with the Keras model on real texts, and kept only if it agrees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tyro.conf import Positional
+
+from ktrain_sentiment.config import ScriptFlags
+from ktrain_sentiment.errors import ConfigError, PredictorError
+
+if TYPE_CHECKING:
+    from ktrain_sentiment.export.saving import SavedPredictor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags(ScriptFlags):
+    """Which predictor to export, and where to."""
+
+    predictor: Positional[Path] = Path()
+    """A predictor folder of this package, or of plain ktrain."""
+
+    output: Path | None = None
+    """Where the result goes; the folder itself when left out, which needs --overwrite."""
+
+    overwrite: bool = False
+    """Replace a predictor that stands there."""
+
+    texts: Path | None = None
+    """A file with real texts to compare engines on; the run's validation rows when left out."""
+
+    text_column: str | None = None
+    """Column of --texts that holds the texts; found by itself when there is one sensible choice."""
+
+    check: bool = False
+    """Only compare every file with its sha256 in the manifest."""
+
+    trust_pickle: bool = False
+    """Unpickle a plain ktrain predictor, which runs the code of whoever made it."""
+
+    def __post_init__(self) -> None:
+        """Refuse a missing folder."""
+        if self.predictor == Path():
+            raise ConfigError("which predictor? name a folder: ktrain-sentiment export FOLDER")
+
+
+def task(flags: Flags) -> dict[str, Any]:
+    """Check or export, show what was kept, and return the figures."""
+    if not flags.predictor.is_dir():
+        raise PredictorError(f"{flags.predictor}: no such folder; wanted a predictor folder")
+    if flags.check:
+        return _check(flags.predictor)
+    saved = _export(flags)
+    _show(saved)
+    return {
+        "predictor": saved.folder.path,
+        "engines": {report.engine: report.to_json() for report in saved.engines},
+    }
+
+
+def _check(folder: Path) -> dict[str, Any]:
+    from ktrain_sentiment.export.reexport import check_folder
+
+    manifest = check_folder(folder)
+    print(f"{folder}: all {len(manifest.files)} files are as they were saved")
+    return {"predictor": folder, "files": len(manifest.files)}
+
+
+def _export(flags: Flags) -> SavedPredictor:
+    from ktrain_sentiment.atomic import refuse_existing
+    from ktrain_sentiment.predictor.layout import PredictorFolder
+
+    output = flags.output or flags.predictor
+    is_own = PredictorFolder(flags.predictor).manifest.is_file()
+    if not is_own:
+        _ask_for_trust(flags)
+    refuse_existing(output, overwrite=flags.overwrite, marker="manifest.json")
+
+    from ktrain_sentiment.workflow import exporting
+
+    if is_own:
+        return exporting.export_own(
+            flags.predictor, output, flags.texts, flags.text_column, overwrite=flags.overwrite
+        )
+    assert flags.texts is not None
+    return exporting.convert_ktrain(
+        flags.predictor, output, flags.texts, flags.text_column, overwrite=flags.overwrite
+    )
+
+
+def _ask_for_trust(flags: Flags) -> None:
+    """What turning a plain ktrain predictor into ours needs.
+
+    Raises:
+        PredictorError: It is no predictor at all.
+        ConfigError: A flag is missing.
+    """
+    from ktrain_sentiment.predictor.layout import PredictorFolder
+
+    folder = flags.predictor
+    if not PredictorFolder(folder).ktrain_preproc.is_file():
+        raise PredictorError(
+            f"{folder} is no predictor: it has neither manifest.json nor ktrain's tf_model.preproc"
+        )
+    if not flags.trust_pickle:
+        raise ConfigError(
+            f"{folder} is a plain ktrain predictor, whose labels and settings are in a pickle "
+            "(tf_model.preproc); reading it runs whatever code its maker put there: add "
+            "--trust-pickle if you made it or trust who did"
+        )
+    if flags.output is None or flags.texts is None:
+        raise ConfigError(
+            "turning a plain ktrain predictor into one of ours needs --output FOLDER and --texts "
+            "FILE, a few hundred real texts to compare the engines on"
+        )
+
+
+def _show(saved: SavedPredictor) -> None:
+    for report in saved.engines:
+        if not report.kept:
+            print(f"{report.engine}: not kept: {report.reason}")
+        elif report.parity is not None:
+            found = report.parity
+            accuracy = f", accuracy {found.accuracy:.2%}" if found.accuracy is not None else ""
+            print(
+                f"{report.engine}: kept; {found.changed} of {found.texts} labels differ from "
+                f"{report.compared_with}, probabilities by {found.largest_difference:.2g} at "
+                f"most{accuracy}"
+            )
+    print(f"predictor: {saved.folder.path}")

@@ -1,0 +1,126 @@
+"""Look at what goes wrong: the model's mistakes apart from labels that are probably wrong.
+
+    ktrain-sentiment inspect-errors runs/reviews
+    ktrain-sentiment inspect-errors runs/reviews --explain --nearest 2
+    ktrain-sentiment inspect-errors reviews.csv --predictor runs/reviews/predictor
+    ktrain-sentiment inspect-errors reviews.csv
+    ktrain-sentiment inspect-errors runs/reviews --text "Not as bad as people say."
+    ktrain-sentiment inspect-errors reviews.csv --corrections label_errors.csv --out next.csv
+
+A run is inspected on its validation rows. Data without a predictor are judged by a linear model on
+folds, which takes seconds and is enough to find many wrong labels. Both lists are written as CSV:
+fill in the column `corrected` of label_errors.csv with the right label, or with drop, and
+--corrections makes the next training set of it, with a record of what changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ktrain_sentiment.config import DataConfig, Group, ScriptFlags
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flags(ScriptFlags):
+    """What to inspect, and what to do about it."""
+
+    source: Group[DataConfig] = field(default_factory=DataConfig)
+    """A run folder, or labelled data."""
+
+    predictor: Path | None = None
+    """Predictor that judges the data; without one, a linear model on folds does."""
+
+    text: str | None = None
+    """Mark the words of this one text that its prediction hangs on, and nothing else."""
+
+    top: int = 10
+    """How many rows of each list to show."""
+
+    explain: bool = False
+    """Mark the words that the shown predictions hang on."""
+
+    nearest: int = 0
+    """For the first mistakes, name this many of the nearest training examples (runs only)."""
+
+    wrong_labels: float = 0.033
+    """Share of wrong labels you expect; more are then blamed on the label than on the model."""
+
+    out: Path | None = None
+    """Folder for the two lists (the run, or the working folder); with --corrections, the file."""
+
+    corrections: Path | None = None
+    """A list with its column `corrected` filled in, to make the next training set of."""
+
+    overwrite: bool = False
+    """Replace lists that are there."""
+
+    engine: Literal["auto", "int8", "fp32", "openvino"] = "auto"
+    """What computes the predictions."""
+
+    trust_pickle: bool = False
+    """Open a ktrain predictor's pickled preprocessor; only for folders that you trust."""
+
+
+def task(flags: Flags) -> dict[str, Any]:
+    """Inspect, explain or correct, and return the figures."""
+    if flags.corrections is not None:
+        return _correct(flags, flags.corrections)
+    return _inspect(flags) if flags.text is None else _explain(flags, flags.text)
+
+
+def _explain(flags: Flags, text: str) -> dict[str, Any]:
+    from rich.console import Console
+
+    from ktrain_sentiment.evaluation.explanation import explain
+    from ktrain_sentiment.report import tables
+    from ktrain_sentiment.workflow import inspection
+    from ktrain_sentiment.workflow.opening import Opening, open_classifier
+
+    folder = inspection.find_predictor_of(flags.source, flags.predictor)
+    classifier = open_classifier(folder, Opening(flags.engine, flags.trust_pickle))
+    (found,) = explain(classifier, [text])
+    console = Console()
+    for part in tables.explanation(found):
+        console.print(part)
+    return found.to_json()
+
+
+def _inspect(flags: Flags) -> dict[str, Any]:
+    from rich.console import Console
+
+    from ktrain_sentiment.report import tables
+    from ktrain_sentiment.workflow import inspection
+    from ktrain_sentiment.workflow.opening import Opening
+
+    opening = Opening(flags.engine, flags.trust_pickle)
+    folder = inspection.folder_for_lists(flags.source, flags.out, overwrite=flags.overwrite)
+    subject = inspection.find_rows(flags.source, flags.predictor, opening)
+    found = inspection.inspect(
+        subject,
+        explained=flags.top if flags.explain else 0,
+        neighbours=flags.nearest,
+        share=flags.wrong_labels,
+        opening=opening,
+    )
+    console = Console()
+    for part in tables.inspection(found, flags.top):
+        console.print(part)
+    paths = inspection.write_lists(found, folder)
+    for path in paths.values():
+        print(f"written: {path}")
+    return {**found.to_json(), "files": dict(paths)}
+
+
+def _correct(flags: Flags, corrections: Path) -> dict[str, Any]:
+    from ktrain_sentiment.errors import ConfigError
+    from ktrain_sentiment.workflow import inspection
+
+    if flags.out is None:
+        raise ConfigError("--corrections: name the next training set with --out, such as next.csv")
+    done = inspection.correct(flags.source, corrections)
+    record = inspection.write_corrected(done, flags.out, overwrite=flags.overwrite)
+    print(f"{len(done.changes)} of {len(done.frame):,} rows changed, {done.confirmed} confirmed")
+    print(f"next training set: {flags.out}\nrecord of changes: {record}")
+    return {**done.to_json(), "file": flags.out, "record": record}
