@@ -57,7 +57,7 @@ def task(flags: Flags) -> dict[str, Any]:
 
     from ktrain_sentiment.report import tables
     from ktrain_sentiment.report.page import write_report
-    from ktrain_sentiment.workflow.assessment import assess, find_subject
+    from ktrain_sentiment.workflow.assessment import assess, find_subject, to_facts
     from ktrain_sentiment.workflow.opening import Opening
 
     subject, other = find_subject(
@@ -72,6 +72,6 @@ def task(flags: Flags) -> dict[str, Any]:
     for part in tables.assessment(found):
         console.print(part)
     if flags.report is not None:
-        write_report(found.to_facts(), flags.report)
+        write_report(to_facts(found), flags.report)
         print(f"report: {flags.report}")
     return found.to_json()

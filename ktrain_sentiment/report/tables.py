@@ -27,11 +27,10 @@ if TYPE_CHECKING:
 
     from ktrain_sentiment.evaluation import Baseline, Evaluation
     from ktrain_sentiment.evaluation.explanation import Explanation
+    from ktrain_sentiment.evaluation.record import EvalResult, Inspection
     from ktrain_sentiment.evaluation.review import Review
     from ktrain_sentiment.evaluation.slices import Slice
     from ktrain_sentiment.evaluation.telling_words import Confusion
-    from ktrain_sentiment.workflow.assessment import Assessment
-    from ktrain_sentiment.workflow.inspection import Inspection
 
 
 FAINTEST = 0.2
@@ -158,9 +157,9 @@ def confusions(found: Sequence[Confusion], limit: int = 6) -> Table:
     return table
 
 
-def assessment(found: Assessment) -> list[Table | Text]:
+def assessment(found: EvalResult) -> list[Table | Text]:
     """Everything that `ktrain-sentiment evaluate` shows."""
-    subject = found.subject
+    subject = found.eval_set
     parts: list[Table | Text] = [Text(f"{subject.name} on {subject.source}", style="bold")]
     parts += [Text(note, style="yellow") for note in subject.notes]
     parts += [
@@ -179,7 +178,7 @@ def assessment(found: Assessment) -> list[Table | Text]:
 
 def inspection(found: Inspection, limit: int) -> list[Table | Text]:
     """Everything that `ktrain-sentiment inspect-errors` shows."""
-    subject = found.subject
+    subject = found.eval_set
     rows = f"{len(subject.judged):,} rows of {subject.source}, judged by {subject.name}"
     likely = found.label_errors[found.label_errors["p_wrong"] >= 0.5]
     counts = f"{len(found.top_losses):,} mistakes of the model, {len(likely):,} labels to check"

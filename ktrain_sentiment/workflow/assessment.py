@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import read_labelled
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.evaluation.abstention import Abstention, abstain, coverage_curve
+from ktrain_sentiment.evaluation.abstention import abstain, coverage_curve
 from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines
 from ktrain_sentiment.evaluation.comparison import Comparison, compare
 from ktrain_sentiment.evaluation.judged import encode
-from ktrain_sentiment.evaluation.metrics import Evaluation, evaluate
+from ktrain_sentiment.evaluation.metrics import evaluate
+from ktrain_sentiment.evaluation.record import EvalResult, EvalSet
 from ktrain_sentiment.evaluation.review import review, usual_slices
 from ktrain_sentiment.evaluation.slices import Slice, judge_slices
 from ktrain_sentiment.report.describing import describe
@@ -22,70 +22,11 @@ from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.reading import baseline_facts, measure, read_run
 from ktrain_sentiment.workflow.opening import AS_USUAL, Opening, open_classifier
 from ktrain_sentiment.workflow.subject import (
-    Subject,
     from_predictor,
     from_run,
     is_run,
     judge_same_rows,
 )
-
-
-@dataclass(frozen=True)
-class Assessment:
-    """How good a classifier is on some rows.
-
-    Attributes:
-        subject: What was judged.
-        evaluation: Its figures.
-        baselines: Baselines on the same rows, by key.
-        slices: Accuracy on parts of the rows.
-        comparison: Against another classifier; None when none was named.
-        abstention: What a threshold does; None when none was named.
-    """
-
-    subject: Subject
-    evaluation: Evaluation
-    baselines: Mapping[str, Baseline]
-    slices: tuple[Slice, ...]
-    comparison: Comparison | None = None
-    abstention: Abstention | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers and strings."""
-        return {
-            "name": self.subject.name,
-            "source": self.subject.source,
-            **self.evaluation.to_json(),
-            "baselines": {k: b.evaluation.to_json() for k, b in self.baselines.items()},
-            "slices": [one.to_json() for one in self.slices],
-            "comparison": None if self.comparison is None else self.comparison.to_json(),
-            "abstention": None if self.abstention is None else self.abstention.to_json(),
-            "notes": list(self.subject.notes),
-        }
-
-    def to_facts(self) -> ReportFacts:
-        """The facts of a report on these rows; those of the whole run for a run's own rows."""
-        subject = self.subject
-        if subject.split == "test" and subject.predictor is not None:
-            whole = open_classifier(subject.predictor)
-            facts = read_run(subject.predictor.parent, whole, self.baselines)
-            return replace(facts, slices=self.slices)
-        judged, classifier, folder = subject.judged, subject.classifier, subject.predictor
-        speed = measure(classifier, judged.texts, folder) if classifier and folder else None
-        return ReportFacts(
-            title=subject.name,
-            split=subject.split,
-            judged=judged,
-            evaluation=self.evaluation,
-            baselines={key: baseline_facts(one) for key, one in self.baselines.items()},
-            data=describe(subject.source, {subject.split or "rows": judged.frame}, judged.labels),
-            comparison=self.comparison,
-            coverage=coverage_curve(judged.y_true, judged.probabilities),
-            slices=self.slices,
-            errors=review(judged, classifier),
-            speed=speed,
-            predictor=str(folder),
-        )
 
 
 def find_subject(
@@ -95,7 +36,7 @@ def find_subject(
     compare: Sequence[Path],
     split: str = "",
     opening: Opening = AS_USUAL,
-) -> tuple[Subject, Subject | None]:
+) -> tuple[EvalSet, EvalSet | None]:
     """What is to be judged, and what it is to be compared with.
 
     Args:
@@ -118,7 +59,7 @@ def find_subject(
     return subject, judge_same_rows(compare[-1], subject, opening)
 
 
-def _main_subject(source: DataConfig, place: Path | None, split: str, opening: Opening) -> Subject:
+def _main_subject(source: DataConfig, place: Path | None, split: str, opening: Opening) -> EvalSet:
     run = source.data if is_run(source.data) else place
     if run is not None and is_run(run) and (not source.data or run == source.data):
         if place is not None and run != place:
@@ -135,12 +76,12 @@ def _main_subject(source: DataConfig, place: Path | None, split: str, opening: O
 
 
 def assess(
-    subject: Subject,
-    other: Subject | None = None,
+    subject: EvalSet,
+    other: EvalSet | None = None,
     *,
     slice_by: Sequence[str] = (),
     abstain_below: float | None = None,
-) -> Assessment:
+) -> EvalResult:
     """Judge a subject.
 
     Args:
@@ -156,8 +97,8 @@ def assess(
     judged = subject.judged
     if abstain_below is not None and not 0 <= abstain_below <= 1:
         raise ConfigError(f"--abstain-below {abstain_below}: wanted a probability, 0 to 1")
-    return Assessment(
-        subject=subject,
+    return EvalResult(
+        eval_set=subject,
         evaluation=evaluate(judged.y_true, judged.probabilities, judged.labels),
         baselines=_baselines(subject),
         slices=_slices(subject, slice_by),
@@ -168,7 +109,7 @@ def assess(
     )
 
 
-def _baselines(subject: Subject) -> dict[str, Baseline]:
+def _baselines(subject: EvalSet) -> dict[str, Baseline]:
     judged, train = subject.judged, subject.train
     if train is None:
         return run_baselines([], [], judged.texts, judged.y_true, judged.labels)
@@ -178,7 +119,7 @@ def _baselines(subject: Subject) -> dict[str, Baseline]:
     )
 
 
-def _slices(subject: Subject, slice_by: Sequence[str]) -> tuple[Slice, ...]:
+def _slices(subject: EvalSet, slice_by: Sequence[str]) -> tuple[Slice, ...]:
     judged = subject.judged
     for name in slice_by:
         if name not in judged.frame:
@@ -190,7 +131,7 @@ def _slices(subject: Subject, slice_by: Sequence[str]) -> tuple[Slice, ...]:
     return judge_slices(chosen, judged.y_true, judged.probabilities)
 
 
-def _compared(subject: Subject, other: Subject | None) -> Comparison | None:
+def _compared(subject: EvalSet, other: EvalSet | None) -> Comparison | None:
     if other is None:
         return None
     judged = subject.judged
@@ -199,3 +140,28 @@ def _compared(subject: Subject, other: Subject | None) -> Comparison | None:
         names = (f"{names[0]} (A)", f"{names[1]} (B)")
     tables = (judged.probabilities, other.judged.probabilities)
     return compare(judged.y_true, *tables, judged.labels, names)
+
+
+def to_facts(found: EvalResult) -> ReportFacts:
+    """The facts of a report on these rows; those of the whole run for a run's own rows."""
+    subject = found.eval_set
+    if subject.split == "test" and subject.predictor is not None:
+        whole = open_classifier(subject.predictor)
+        facts = read_run(subject.predictor.parent, whole, found.baselines)
+        return replace(facts, slices=found.slices)
+    judged, classifier, folder = subject.judged, subject.classifier, subject.predictor
+    speed = measure(classifier, judged.texts, folder) if classifier and folder else None
+    return ReportFacts(
+        title=subject.name,
+        split=subject.split,
+        judged=judged,
+        evaluation=found.evaluation,
+        baselines={key: baseline_facts(one) for key, one in found.baselines.items()},
+        data=describe(subject.source, {subject.split or "rows": judged.frame}, judged.labels),
+        comparison=found.comparison,
+        coverage=coverage_curve(judged.y_true, judged.probabilities),
+        slices=found.slices,
+        errors=review(judged, classifier),
+        speed=speed,
+        predictor=str(folder),
+    )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -17,14 +15,14 @@ from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.corrections import COLUMN, Corrected, apply_corrections
 from ktrain_sentiment.evaluation.label_noise import USUAL_SHARE
 from ktrain_sentiment.evaluation.neighbours import nearest
-from ktrain_sentiment.evaluation.review import Review, review
+from ktrain_sentiment.evaluation.record import EvalSet, Inspection
+from ktrain_sentiment.evaluation.review import review
 from ktrain_sentiment.inference.embedding import open_embedder
 from ktrain_sentiment.inference.finding import find_predictor
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.settings import from_flat, read_settings
 from ktrain_sentiment.workflow.opening import AS_USUAL, Opening, open_classifier
 from ktrain_sentiment.workflow.subject import (
-    Subject,
     from_predictor,
     from_run,
     is_run,
@@ -36,42 +34,9 @@ OUT_OF_FOLD = "out_of_fold"
 LISTS = ("top_losses", "label_errors")
 
 
-@dataclass(frozen=True)
-class Inspection:
-    """What a classifier gets wrong, in lists.
-
-    Attributes:
-        subject: What was inspected.
-        review: The mistakes.
-        top_losses: The model's mistakes, the surest first.
-        label_errors: Doubted labels with an empty column to correct them in; first those that are
-            more likely wrong than the model.
-    """
-
-    subject: Subject
-    review: Review
-    top_losses: pd.DataFrame
-    label_errors: pd.DataFrame
-
-    def to_json(self) -> dict[str, Any]:
-        """Counts, and the pairs that are confused."""
-        return {
-            "name": self.subject.name,
-            "source": self.subject.source,
-            "rows": len(self.subject.judged),
-            "model_errors": len(self.top_losses),
-            "label_errors": self.review.noise.to_json(),
-            "confusions": [
-                {"true": c.true, "predicted": c.predicted, "rows": c.count, "words": dict(c.words)}
-                for c in self.review.confusions
-            ],
-            "notes": list(self.subject.notes),
-        }
-
-
 def find_rows(
     source: DataConfig, predictor: Path | None = None, opening: Opening = AS_USUAL
-) -> Subject:
+) -> EvalSet:
     """What is to be inspected.
 
     Args:
@@ -107,7 +72,7 @@ def find_predictor_of(source: DataConfig, predictor: Path | None) -> Path:
 
 
 def inspect(
-    subject: Subject,
+    subject: EvalSet,
     *,
     explained: int = 0,
     neighbours: int = 0,
@@ -146,7 +111,7 @@ NAMED = 50
 """So many of the first mistakes get their nearest training examples."""
 
 
-def _with_neighbours(losses: pd.DataFrame, subject: Subject, k: int) -> pd.DataFrame:
+def _with_neighbours(losses: pd.DataFrame, subject: EvalSet, k: int) -> pd.DataFrame:
     """The first mistakes with the texts and labels of the nearest training examples."""
     train, folder = subject.train, subject.predictor
     if train is None or folder is None or not len(losses):

@@ -8,7 +8,7 @@ out_of_fold(texts)                                no model: a linear one, on fol
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,8 @@ from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.baselines import tfidf_logistic
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.folds import gather
-from ktrain_sentiment.evaluation.judged import JudgedRows, encode, fit_labels, judge
+from ktrain_sentiment.evaluation.judged import encode, fit_labels, judge
+from ktrain_sentiment.evaluation.record import EvalSet
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.report.reading import read_judged
 from ktrain_sentiment.runs import RunFolder
@@ -35,38 +36,13 @@ FOLDS = 5
 Classes = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Subject:
-    """Rows, and what was said of them by whom.
-
-    Attributes:
-        name: What it is called.
-        source: Where the rows come from.
-        judged: The rows with their probabilities.
-        classifier: Who said it, when a model was opened for it.
-        predictor: The predictor folder; None when there is none.
-        train: The rows it was trained on, when they are known.
-        split: The split of the run that the rows are; empty for other rows.
-        notes: Remarks to show, a line each.
-    """
-
-    name: str
-    source: str
-    judged: JudgedRows
-    classifier: Classifier | None = None
-    predictor: Path | None = None
-    train: pd.DataFrame | None = None
-    split: str = ""
-    notes: tuple[str, ...] = ()
-
-
 def is_run(place: str | Path) -> bool:
     """Whether this is the folder of a run."""
     run = RunFolder(Path(place))
     return run.path.is_dir() and (run.metrics.is_file() or run.split("train").is_file())
 
 
-def from_run(folder: Path, split: str = "") -> Subject:
+def from_run(folder: Path, split: str = "") -> EvalSet:
     """A run's saved predictions of its test rows, or of its validation rows without such.
 
     Args:
@@ -78,7 +54,7 @@ def from_run(folder: Path, split: str = "") -> Subject:
     """
     run = RunFolder(folder)
     chosen = split or ("test" if run.predictions("test").is_file() else "validation")
-    return Subject(
+    return EvalSet(
         name=folder.resolve().name,
         source=f"{folder} ({chosen} rows)",
         judged=read_judged(run, chosen),
@@ -93,7 +69,7 @@ def _training_rows(run: RunFolder) -> pd.DataFrame | None:
     return pd.read_parquet(path) if path.is_file() else None
 
 
-def from_predictor(folder: Path, texts: LabelledTexts, opening: Opening = AS_USUAL) -> Subject:
+def from_predictor(folder: Path, texts: LabelledTexts, opening: Opening = AS_USUAL) -> EvalSet:
     """Let a predictor judge rows.
 
     Args:
@@ -112,14 +88,14 @@ def from_predictor(folder: Path, texts: LabelledTexts, opening: Opening = AS_USU
 
 def _predicted(
     predictor: Path, classifier: Classifier, frame: pd.DataFrame, source: str
-) -> Subject:
+) -> EvalSet:
     labels, note = fit_labels(frame["label"].tolist(), classifier.labels)
     fitted = frame.assign(label=labels)
     log.info("predicting %s texts with %s", f"{len(frame):,}", predictor)
     table = classifier.predict_proba([str(text) for text in frame["text"]])
     train = _training_rows(RunFolder(predictor.resolve().parent))
     notes = [note, _seen_in_training(frame, train)]
-    return Subject(
+    return EvalSet(
         name=_name(predictor),
         source=source,
         judged=judge(fitted, table, classifier.labels),
@@ -148,7 +124,7 @@ def _seen_in_training(frame: pd.DataFrame, train: pd.DataFrame | None) -> str:
     )
 
 
-def judge_same_rows(place: Path, other: Subject, opening: Opening = AS_USUAL) -> Subject:
+def judge_same_rows(place: Path, other: EvalSet, opening: Opening = AS_USUAL) -> EvalSet:
     """Let another run or predictor judge the rows of a subject.
 
     Saved predictions are taken where they are of exactly these rows.
@@ -172,7 +148,7 @@ def judge_same_rows(place: Path, other: Subject, opening: Opening = AS_USUAL) ->
     return _same_labels(found, other)
 
 
-def _same_labels(found: Subject, other: Subject) -> Subject:
+def _same_labels(found: EvalSet, other: EvalSet) -> EvalSet:
     """The same, its columns in the order of the other's labels."""
     ours, theirs = found.judged.labels, other.judged.labels
     if set(ours) != set(theirs):
@@ -185,7 +161,7 @@ def _same_labels(found: Subject, other: Subject) -> Subject:
     return replace(found, judged=judged)
 
 
-def out_of_fold(texts: LabelledTexts, seed: int = 0) -> Subject:
+def out_of_fold(texts: LabelledTexts, seed: int = 0) -> EvalSet:
     """Judge rows without a model of one's own: TF-IDF and logistic regression, on five folds.
 
     Each row is predicted by a model that has not seen it, nor another row of nearly the same text.
@@ -207,7 +183,7 @@ def out_of_fold(texts: LabelledTexts, seed: int = 0) -> Subject:
         )
     y_true = encode(frame["label"], labels)
     table = _on_folds(frame, y_true, len(labels), seed)
-    return Subject(
+    return EvalSet(
         name="TF-IDF + logistic regression",
         source=texts.source,
         judged=judge(frame, table, labels),
@@ -218,7 +194,7 @@ def out_of_fold(texts: LabelledTexts, seed: int = 0) -> Subject:
     )
 
 
-def second_opinion(subject: Subject) -> Floats | None:
+def second_opinion(subject: EvalSet) -> Floats | None:
     """What TF-IDF and logistic regression say of a subject's rows, without having seen them.
 
     Fitted on the rows that the subject's model was trained on where those are known and others,
