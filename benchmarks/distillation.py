@@ -162,7 +162,8 @@ def _rows(flags: Flags) -> Rows:
 def _task(name: str, seed: int, rows: Rows, flags: Flags) -> dict[str, Any]:
     """What the worker is to do."""
     training: dict[str, Any] = {
-        "epochs": flags.epochs, "batch_size": flags.batch_size, "seed": seed, "adversarial": 0.0,
+        "epochs": flags.epochs, "batch_size": flags.batch_size, "seed": seed,
+        "adversarial_epsilon": 0.0,
     }  # fmt: skip
     if name in (TAUGHT, MORE):
         teacher = flags.runs / f"{TEACHER}-{seed}" / "predictor"

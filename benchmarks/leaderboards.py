@@ -129,9 +129,9 @@ def _settings(board: Board, flags: Flags) -> tuple[TrainingSettings, CompareConf
     resume = flags.resume and begun.is_dir()
     settings = TrainingSettings(
         source=DataConfig(data=board.source),
-        division=SplitConfig(test=board.test),
+        split=SplitConfig(test=board.test),
         model=ModelConfig(vectors=flags.vectors),
-        text=EncoderConfig(encoder=flags.encoder, maxlen=board.maxlen),
+        encoder=EncoderConfig(encoder=flags.encoder, maxlen=board.maxlen),
         training=TrainConfig(epochs=2),
         output=OutputConfig(run=begun, resume=resume, overwrite=not resume),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import logging
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,10 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import yaml
 
+from ktrain_sentiment.config.renamed import RENAMED
 from ktrain_sentiment.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -53,9 +57,23 @@ def from_flat(config_type: type[T], values: Mapping[str, Any], source: str) -> T
     Raises:
         ConfigError: A name is unknown, a value has the wrong type, or values contradict each other.
     """
-    clean = {name.replace("-", "_"): value for name, value in values.items()}
-    _refuse_unknown(clean, _field_names(config_type), source)
+    known = _field_names(config_type)
+    clean = _with_new_names(values, known, source)
+    _refuse_unknown(clean, known, source)
     return _build(config_type, clean, source)
+
+
+def _with_new_names(values: Mapping[str, Any], known: set[str], source: str) -> dict[str, Any]:
+    """The values by the fields' names; an old name gives way to its new one, and that is said."""
+    clean = {}
+    for given, value in values.items():
+        name = given.replace("-", "_")
+        new = RENAMED.get(name)
+        if new in known and name not in known:
+            log.warning("%s: the setting %s is called %s now", source, name, new)
+            name = new
+        clean[name] = value
+    return clean
 
 
 def _refuse_unknown(values: Mapping[str, Any], known: set[str], source: str) -> None:

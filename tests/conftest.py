@@ -98,7 +98,7 @@ def trained_run(
         "scripts/train.py", reviews_csv, "--encoder", tiny_bert, "--run", folder, "--test", "0.25",
         "--maxlen", "32", "--epochs", "5", "--batch-size", "16", "--learning-rate", "2e-3",
         # It begins with random numbers, and hardly learns from words that are moved as well.
-        "--adversarial", "0", "--no-accelerate",
+        "--adversarial-epsilon", "0", "--no-accelerate",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder

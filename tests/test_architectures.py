@@ -86,7 +86,7 @@ class Journey:
             SPLITS,
             EncoderConfig(maxlen=self.architecture.maxlen),
             # Encoders of random numbers learn their words from nothing: a small move is enough.
-            TrainConfig(epochs=4, batch_size=8, weight_decay=0.0, adversarial=0.01),
+            TrainConfig(epochs=4, batch_size=8, weight_decay=0.0, adversarial_epsilon=0.01),
             # The fused kernels compile for every batch shape, which a tiny model does not repay.
             ComputeConfig(accelerate=False),
         )

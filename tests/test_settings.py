@@ -1,5 +1,6 @@
 """Settings files become configurations of the declared types, and back."""
 
+import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any, Literal
 import pytest
 import yaml
 
-from ktrain_sentiment.config import Group, SplitConfig, TrainConfig, TrainingSettings
+from ktrain_sentiment import config
+from ktrain_sentiment.config import RENAMED, Group, SplitConfig, TrainConfig, TrainingSettings
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.settings import from_flat, read_settings, to_flat, to_yaml
 
@@ -183,3 +185,22 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"\xef\xbb\xbfepochs: 2")
     read: dict[str, Any] = read_settings(tmp_path / "a.yaml")
     assert read == {"epochs": 2}
+
+
+def test_an_old_name_is_taken_and_the_new_one_said(caplog: pytest.LogCaptureFixture) -> None:
+    old = {"average": 0.5, "adversarial": 0.1, "words": 300, "features": 50}
+    read = from_flat(TrainingSettings, old, "c.yaml")
+    assert read.training == TrainConfig(ema_decay=0.5, adversarial_epsilon=0.1)
+    assert (read.model.vocab_size, read.model.max_features) == (300, 50)
+    assert "c.yaml: the setting average is called ema_decay now" in caplog.messages
+
+
+def test_every_renamed_setting_is_one_that_exists() -> None:
+    known = {
+        entry.name
+        for kind in vars(config).values()
+        if dataclasses.is_dataclass(kind)
+        for entry in dataclasses.fields(kind)
+    }
+    assert set(RENAMED.values()) <= known
+    assert not set(RENAMED) & known

@@ -35,7 +35,7 @@ if __name__ == "__main__":
         batch_size=task["batch_size"],
         seed=task["seed"],
         keep_best="last",
-        adversarial=float(sys.argv[2]),
+        adversarial_epsilon=float(sys.argv[2]),
     )
     text = EncoderConfig(encoder=task["encoder"], maxlen=task["maxlen"])
     session = open_session(Path(task["encoder"]), splits, text, config, ComputeConfig())

@@ -56,7 +56,7 @@ class Flags(ScriptFlags):
     learning_rate: float | None = None
     """Maximum learning rate; searched when not given."""
 
-    adversarial: float = 0
+    adversarial_epsilon: float = 0
     """As of `train`; here it would take twice the time and gain nothing."""
 
     fresh: bool = False
@@ -67,10 +67,12 @@ def settings_of(flags: Flags) -> TrainingSettings:
     """The training that the demo does."""
     return TrainingSettings(
         source=DataConfig(data=flags.data),
-        division=SplitConfig(validation=0.1, test=0.15),
-        text=EncoderConfig(encoder=flags.encoder, maxlen=64),
+        split=SplitConfig(validation=0.1, test=0.15),
+        encoder=EncoderConfig(encoder=flags.encoder, maxlen=64),
         training=TrainConfig(
-            epochs=flags.epochs, learning_rate=flags.learning_rate, adversarial=flags.adversarial
+            epochs=flags.epochs,
+            learning_rate=flags.learning_rate,
+            adversarial_epsilon=flags.adversarial_epsilon,
         ),
         output=OutputConfig(run=flags.run, overwrite=True),
     )

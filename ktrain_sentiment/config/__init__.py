@@ -9,10 +9,11 @@ from __future__ import annotations
 from ktrain_sentiment.config.base import Group, ScriptFlags
 from ktrain_sentiment.config.comparing import CompareConfig
 from ktrain_sentiment.config.data import CleaningStep, DataConfig, Split, SplitConfig
+from ktrain_sentiment.config.renamed import RENAMED
 from ktrain_sentiment.config.searching import VARIED, ExploreConfig, SearchConfig
 from ktrain_sentiment.config.settings import TrainingSettings
 from ktrain_sentiment.config.training import (
-    CLASSICS,
+    KTRAIN_MODELS,
     ComputeConfig,
     EncoderConfig,
     ModelConfig,
@@ -22,7 +23,8 @@ from ktrain_sentiment.config.training import (
 )
 
 __all__ = [
-    "CLASSICS",
+    "KTRAIN_MODELS",
+    "RENAMED",
     "VARIED",
     "CleaningStep",
     "CompareConfig",

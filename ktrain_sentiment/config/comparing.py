@@ -24,11 +24,11 @@ class CompareConfig:
     few_shot_seeds: int = 3
     """Draws of examples at each of these sizes."""
 
-    classic_epochs: int | None = None
+    ktrain_epochs: int | None = None
     """Passes over the training rows for ktrain's own classifiers; when not given 6, and more where
     that is under 100 steps."""
 
-    classic_rate: float | None = None
+    ktrain_rate: float | None = None
     """Maximum learning rate of ktrain's own classifiers; found by a short search when not given."""
 
     def __post_init__(self) -> None:
@@ -37,5 +37,5 @@ class CompareConfig:
             raise ConfigError("--models: name at least one model")
         if any(size < 1 for size in self.few_shot) or self.few_shot_seeds < 1:
             raise ConfigError("--few-shot and --few-shot-seeds: must be at least 1")
-        if self.classic_epochs is not None and self.classic_epochs < 1:
-            raise ConfigError(f"--classic-epochs {self.classic_epochs}: must be at least 1")
+        if self.ktrain_epochs is not None and self.ktrain_epochs < 1:
+            raise ConfigError(f"--ktrain-epochs {self.ktrain_epochs}: must be at least 1")

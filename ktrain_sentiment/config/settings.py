@@ -21,9 +21,9 @@ class TrainingSettings:
     """Everything that a training run needs to know."""
 
     source: Group[DataConfig] = field(default_factory=DataConfig)
-    division: Group[SplitConfig] = field(default_factory=SplitConfig)
+    split: Group[SplitConfig] = field(default_factory=SplitConfig)
     model: Group[ModelConfig] = field(default_factory=ModelConfig)
-    text: Group[EncoderConfig] = field(default_factory=EncoderConfig)
+    encoder: Group[EncoderConfig] = field(default_factory=EncoderConfig)
     training: Group[TrainConfig] = field(default_factory=TrainConfig)
     search: Group[SearchConfig] = field(default_factory=SearchConfig)
     compute: Group[ComputeConfig] = field(default_factory=ComputeConfig)

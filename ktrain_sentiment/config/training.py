@@ -9,8 +9,8 @@ from typing import Literal, get_args
 from ktrain_sentiment.errors import ConfigError
 
 Policy = Literal["onecycle", "triangular", "sgdr", "constant", "linear"]
-Classic = Literal["nbsvm", "fasttext", "logreg", "bigru", "standard_gru"]
-CLASSICS: tuple[Classic, ...] = get_args(Classic)
+KtrainModel = Literal["nbsvm", "fasttext", "logreg", "bigru", "standard_gru"]
+KTRAIN_MODELS: tuple[KtrainModel, ...] = get_args(KtrainModel)
 """ktrain's own text classifiers, by ktrain's names."""
 
 
@@ -40,16 +40,16 @@ class EncoderConfig:
 class ModelConfig:
     """What is trained: an encoder, or one of ktrain's own classifiers and what it sees."""
 
-    model: Literal["encoder", Classic] = "encoder"
+    model: Literal["encoder", KtrainModel] = "encoder"
     """encoder (fine-tunes --encoder), or one of ktrain's own classifiers, which have none."""
 
-    words: int = 20_000
+    vocab_size: int = 20_000
     """How many of the commonest words ktrain's own classifiers keep."""
 
     ngrams: int | None = None
     """Longest sequence of words that is a feature of its own; nbsvm 3, ktrain's others 1."""
 
-    features: int | None = None
+    max_features: int | None = None
     """Features of a text that ktrain's own classifiers use, of longer texts the last ones; when
     not given, 400 words for bigru and standard_gru, which read word by word, 2000 for others."""
 
@@ -58,10 +58,10 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Refuse what the models cannot take, and say which file bigru needs."""
-        for name in ("words", "features"):
+        for name in ("vocab_size", "max_features"):
             given = getattr(self, name)
             if given is not None and given < 2:
-                raise ConfigError(f"--{name} {given}: must be at least 2")
+                raise ConfigError(f"--{name.replace('_', '-')} {given}: must be at least 2")
         if self.ngrams is not None and self.ngrams < 1:
             raise ConfigError(f"--ngrams {self.ngrams}: must be at least 1")
         if self.model == "bigru":
@@ -77,14 +77,14 @@ class ModelConfig:
             raise ConfigError(f"--ngrams {self.ngrams}: bigru reads single words, leave it out")
 
     @property
-    def is_classic(self) -> bool:
+    def is_ktrain_model(self) -> bool:
         """Whether it is one of ktrain's own classifiers."""
         return self.model != "encoder"
 
     @property
-    def most_features(self) -> int:
+    def feature_limit(self) -> int:
         """Features of a text that are used."""
-        return self.features or (400 if self.model in ("bigru", "standard_gru") else 2_000)
+        return self.max_features or (400 if self.model in ("bigru", "standard_gru") else 2_000)
 
     @property
     def longest_ngram(self) -> int:
@@ -162,11 +162,11 @@ class TrainConfig:
     clip_norm: float | None = 1.0
     """Largest global norm of a step's gradient; longer ones are scaled down."""
 
-    average: float = 0.99
+    ema_decay: float = 0.99
     """Share of the running average of the weights that a step leaves as it is; the average is what
     is judged and kept (Polyak and Juditsky 1992). 0 keeps the weights themselves."""
 
-    adversarial: float | None = None
+    adversarial_epsilon: float | None = None
     """How far a step moves the embeddings of its words in the direction that raises the loss, in
     mean lengths of an embedding, to learn from there as well (Miyato et al. 2017). More accurate
     encoders for twice the time: when not given, 1 for up to 10,000 texts to learn from in at least
@@ -208,10 +208,12 @@ class TrainConfig:
             raise ConfigError(
                 f"--freeze {self.freeze}: wanted none, embeddings or a number of layers"
             )
-        if not 0 <= self.average < 1:
-            raise ConfigError(f"--average {self.average}: must lie between 0 and 1, below 1")
-        if self.adversarial is not None and self.adversarial < 0:
-            raise ConfigError(f"--adversarial {self.adversarial}: must be 0 or more, usually 1")
+        if not 0 <= self.ema_decay < 1:
+            raise ConfigError(f"--ema-decay {self.ema_decay}: must lie between 0 and 1, below 1")
+        if self.adversarial_epsilon is not None and self.adversarial_epsilon < 0:
+            raise ConfigError(
+                f"--adversarial-epsilon {self.adversarial_epsilon}: must be 0 or more, usually 1"
+            )
         if self.keep_best == "last" and self.early_stopping is not None:
             raise ConfigError(
                 "--early-stopping waits for a figure to improve, and --keep-best last looks at "

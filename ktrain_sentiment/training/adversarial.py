@@ -33,8 +33,8 @@ def adversarial_distance(config: TrainConfig, texts: int) -> float:
         config: Settings, which may leave it open.
         texts: How many there are to learn from.
     """
-    if config.adversarial is not None:
-        return config.adversarial
+    if config.adversarial_epsilon is not None:
+        return config.adversarial_epsilon
     return 1.0 if texts <= FEW and planned_updates(config, texts) >= FEWEST_STEPS else 0.0
 
 

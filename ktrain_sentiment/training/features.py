@@ -135,7 +135,7 @@ def make_classic_pipeline(
 ) -> tuple[ClassicPipeline, FeatureRows]:
     """Fit ktrain's preprocessor on the training rows, and encode them.
 
-    Rows are as wide as the longest training text, at most `config.most_features`: ktrain pads every
+    Rows are as wide as the longest training text, at most `config.feature_limit`: ktrain pads every
     row to the limit, though most texts are far below it.
     """
     try:
@@ -161,7 +161,7 @@ def _fit_preprocessor(
 ) -> tuple[Untyped, NDArray[Any], NDArray[Any]]:
     """A fitted preprocessor of ktrain, and the training rows' ids and one-hot labels."""
     preprocessor = backend.ktrain.text.preprocessor.StandardTextPreprocessor(
-        maxlen=config.most_features, max_features=config.words, lang=None, ngram_range=ngrams
+        maxlen=config.feature_limit, max_features=config.vocab_size, lang=None, ngram_range=ngrams
     )
     texts, labels = train["text"].tolist(), train["label"].tolist()
     with hushed():

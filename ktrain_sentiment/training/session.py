@@ -191,7 +191,7 @@ def open_session(
         base = backend.ktrain.text.learner.TransformerTextClassLearner
         learner = make_learner(base, model, train, validation, config.batch_size)
     build_state(backend, model, len(splits.labels))
-    config = replace(config, adversarial=distance)
+    config = replace(config, adversarial_epsilon=distance)
     return Session(backend, pipeline, model, learner, config, weights)
 
 
@@ -237,8 +237,8 @@ def fit(
     backend, config = session.backend, session.config
     epochs = planned_epochs(config, session.learner.train_data.nsamples())
     average = None
-    if config.average:
-        average = as_callback(backend, WeightAverage, backend.tf, config.average)
+    if config.ema_decay:
+        average = as_callback(backend, WeightAverage, backend.tf, config.ema_decay)
     rows = session.learner.val_data.nsamples()
     best = as_callback(backend, BestEpoch, config.keep_best, config.early_stopping, rows, average)
     keeper = as_callback(

@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.atomic import refuse_existing, write_json, write_table, write_text
-from ktrain_sentiment.config import CLASSICS, CompareConfig, OutputConfig, TrainingSettings
+from ktrain_sentiment.config import KTRAIN_MODELS, CompareConfig, OutputConfig, TrainingSettings
 from ktrain_sentiment.config.comparing import BASELINES
 from ktrain_sentiment.data import Splits, read_labelled, split
 from ktrain_sentiment.encoders import resolve
@@ -86,7 +86,7 @@ def compare_models(settings: TrainingSettings, comparing: CompareConfig) -> Comp
     if not settings.output.resume:
         refuse_existing(folder, overwrite=settings.output.overwrite, marker=SETTINGS)
     texts = read_labelled(settings.source)
-    splits = split(texts, settings.division)
+    splits = split(texts, settings.split)
     for note in (*texts.notes, *splits.notes):
         log.info("%s", note)
     if not len(splits.test):
@@ -117,9 +117,9 @@ def compare_models(settings: TrainingSettings, comparing: CompareConfig) -> Comp
 
 def _encoder_of(model: str, settings: TrainingSettings) -> str | None:
     """The encoder that a model needs, if it needs one."""
-    if model in (*BASELINES, *CLASSICS):
+    if model in (*BASELINES, *KTRAIN_MODELS):
         return None
-    return settings.text.encoder if model in ("probe", "encoder") else model
+    return settings.encoder.encoder if model in ("probe", "encoder") else model
 
 
 def _job(
@@ -151,12 +151,12 @@ def settings_of(
     settings = replace(settings, model=replace(settings.model, vectors=vectors))
     encoder = _encoder_of(model, settings)
     if encoder is not None:
-        return replace(settings, text=replace(settings.text, encoder=encoder))
-    if model not in CLASSICS:
+        return replace(settings, encoder=replace(settings.encoder, encoder=encoder))
+    if model not in KTRAIN_MODELS:
         return settings
     plain = for_classics(settings)
     training = replace(
-        plain.training, epochs=comparing.classic_epochs, learning_rate=comparing.classic_rate
+        plain.training, epochs=comparing.ktrain_epochs, learning_rate=comparing.ktrain_rate
     )
     return replace(
         plain,

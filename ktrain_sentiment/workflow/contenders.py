@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.config import CLASSICS, CompareConfig, TrainConfig, TrainingSettings
+from ktrain_sentiment.config import KTRAIN_MODELS, CompareConfig, TrainConfig, TrainingSettings
 from ktrain_sentiment.config.comparing import BASELINES
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders import resolve
@@ -102,9 +102,9 @@ def check_models(
         ConfigError: VADER, and the labels are not negative and positive; bigru without vectors; a
             single model.
     """
-    if settings.model.is_classic:
+    if settings.model.is_ktrain_model:
         raise ConfigError(f"--model {settings.model.model}: name what is compared with --models")
-    for classic in CLASSICS:
+    for classic in KTRAIN_MODELS:
         if classic in comparing.models:
             replace(settings.model, model=classic)
     if "vader" in comparing.models and polar_columns(labels) is None:
@@ -202,8 +202,8 @@ def _known(table: Table | None) -> Table:
 
 
 def _probe(job: Job) -> Contender:
-    folder = resolve(job.settings.text.encoder)
-    embed = open_encoder_embedder(folder, job.settings.text.maxlen)
+    folder = resolve(job.settings.encoder.encoder)
+    embed = open_encoder_embedder(folder, job.settings.encoder.maxlen)
     vectors = np.asarray(embed(job.splits.train["text"].tolist()), np.float32)
     classes = _train_classes(job.splits)
     probe = fit_probe(vectors, classes, len(job.splits.labels), job.settings.training.seed)

@@ -99,7 +99,7 @@ def explore(
             f"{folder.lr_find('json')} exists: choose another --run, or add --overwrite"
         )
     texts = read_labelled(settings.source)
-    splits = split(texts, settings.division)
+    splits = split(texts, settings.split)
     for note in (*texts.notes, *splits.notes):
         log.info("%s", note)
     curves = {}
@@ -130,7 +130,7 @@ def variants(settings: TrainingSettings, vary: str) -> Iterator[tuple[str, Train
     if not vary:
         yield name_of(settings), settings
         return
-    if settings.model.is_classic and key in ("encoder", "maxlen"):
+    if settings.model.is_ktrain_model and key in ("encoder", "maxlen"):
         raise ConfigError(f"--vary {vary}: {name} means nothing to {settings.model.model}")
     flat = settings_alone(settings)
     for value in values.split(","):

@@ -53,7 +53,7 @@ def cross_validate(
 
     Args:
         texts: The rows, as they were read.
-        settings: The run's settings, with `division.folds` set.
+        settings: The run's settings, with `split.folds` set.
         plan: What all folds have in common.
         folder: The run; gets `predictions_out_of_fold.parquet`.
 
@@ -63,7 +63,7 @@ def cross_validate(
     """
     held_out = [
         _fold(splits, number, settings, plan, folder)
-        for number, splits in enumerate(k_fold(texts, settings.division), start=1)
+        for number, splits in enumerate(k_fold(texts, settings.split), start=1)
     ]
     pooled = from_frame(pd.concat(held_out, ignore_index=True))
     fold_of_row = np.repeat(np.arange(len(held_out)), [len(frame) for frame in held_out])
@@ -81,7 +81,7 @@ def _fold(
     path = folder.fold(number)
     if path.is_file():
         return pd.read_parquet(path)
-    log.info("fold %d of %d", number, settings.division.folds)
+    log.info("fold %d of %d", number, settings.split.folds)
     config = replace(settings.training, epochs=plan.epochs, keep_best="last", early_stopping=None)
     session = plan.kind.open(splits, config, None)
     fit(

@@ -39,8 +39,8 @@ CLASSIC_RATES = {
 """Rates of ktrain's own classifiers where the search cannot tell; see benchmarks/LOG.md."""
 ENCODERS_OWN = (
     ("training", "freeze", "none", "no encoder to freeze"),
-    ("training", "adversarial", None, "no encoder whose embeddings could be moved"),
-    ("text", "layers", None, "no encoder's layers"),
+    ("training", "adversarial_epsilon", None, "no encoder whose embeddings could be moved"),
+    ("encoder", "layers", None, "no encoder's layers"),
 )
 """Group, name and neutral value of settings that mean nothing to ktrain's own classifiers, and what
 those lack."""
@@ -77,12 +77,12 @@ def kind_of(settings: TrainingSettings) -> Kind:
         EncoderError: The encoder cannot be used.
         ConfigError: A setting means nothing to this kind of model.
     """
-    return _classic(settings) if settings.model.is_classic else _encoder(settings)
+    return _classic(settings) if settings.model.is_ktrain_model else _encoder(settings)
 
 
 def name_of(settings: TrainingSettings) -> str:
     """The `name` of the kind, without resolving an encoder."""
-    return settings.model.model if settings.model.is_classic else settings.text.encoder
+    return settings.model.model if settings.model.is_ktrain_model else settings.encoder.encoder
 
 
 def for_classics(settings: TrainingSettings) -> TrainingSettings:
@@ -94,11 +94,11 @@ def for_classics(settings: TrainingSettings) -> TrainingSettings:
 
 
 def _encoder(settings: TrainingSettings) -> Kind:
-    folder = resolve(settings.text.encoder)
-    check_maxlen(folder, settings.text.maxlen)
+    folder = resolve(settings.encoder.encoder)
+    check_maxlen(folder, settings.encoder.maxlen)
 
     def open_(splits: Splits, training: TrainConfig, lessons: Lessons | None) -> Session:
-        return open_session(folder, splits, settings.text, training, settings.compute, lessons)
+        return open_session(folder, splits, settings.encoder, training, settings.compute, lessons)
 
     def save(
         session: Session, place: Path, facts: TrainingFacts, validation: ValidationTexts
@@ -122,7 +122,9 @@ def _classic(settings: TrainingSettings) -> Kind:
     for group, setting, neutral, lacking in ENCODERS_OWN:
         given = getattr(getattr(settings, group), setting)
         if given not in (neutral, 0):
-            raise ConfigError(f"--{setting} {given}: {name} has {lacking}, leave it out")
+            raise ConfigError(
+                f"--{setting.replace('_', '-')} {given}: {name} has {lacking}, leave it out"
+            )
 
     def open_(splits: Splits, training: TrainConfig, lessons: Lessons | None) -> Session:
         return open_classic(splits, settings.model, training, settings.compute, lessons)

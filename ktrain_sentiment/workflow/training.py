@@ -89,7 +89,7 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
         return RunResult(folder, json.loads(folder.metrics.read_text("utf-8")), None)
     _check_place(folder, settings)
     texts = read_labelled(settings.source)
-    splits = split(texts, settings.division)
+    splits = split(texts, settings.split)
     _say(texts, splits)
     kind = kind_of(settings)
     teacher = open_teacher(settings.training, splits, settings.source)
@@ -118,7 +118,7 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
     if teacher is not None:
         said = judged.predictions[judged.headline]
         figures["teacher"] = teacher.figures(said, said["predicted"])
-    if settings.division.folds:
+    if settings.split.folds:
         plan = FoldPlan(kind, rate, len(fitted.history), quiet)
         found = cross_validate(texts, settings, plan, folder)
         figures["cross_validation"] = cross_validation_figures(found)
@@ -284,7 +284,7 @@ def _figures(
         "longest_text": session.longest_text,
         "policy": settings.training.policy,
         "learning_rate": rate,
-        "adversarial": session.config.adversarial,
+        "adversarial": session.config.adversarial_epsilon,
         "best_epoch": fitted.best_epoch,
         "epochs": len(fitted.history),
         "train_seconds": round(fitted.seconds, 2),

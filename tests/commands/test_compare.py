@@ -15,8 +15,8 @@ def command(data: Path, encoder: Path, run: Path, *more: str) -> list[str | Path
     return [
         "scripts/compare.py", data, "--encoder", encoder, "--run", run, "--maxlen", "32",
         "--epochs", "4", "--batch-size", "16", "--learning-rate", "2e-3", "--test", "0.25",
-        "--adversarial", "0",
-        "--no-accelerate", "--classic-rate", "1e-2", "--classic-epochs", "3",
+        "--adversarial-epsilon", "0",
+        "--no-accelerate", "--ktrain-rate", "1e-2", "--ktrain-epochs", "3",
         "--few-shot", "4", "--few-shot-seeds", "2", "--models", *more,
     ]  # fmt: skip
 

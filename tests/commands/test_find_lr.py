@@ -8,8 +8,8 @@ import pandas as pd
 from support.process import complaint_of, run_python
 
 FLAGS = [
-    "--maxlen", "32", "--batch-size", "16", "--adversarial", "0", "--no-accelerate", "--quiet",
-    "--json",
+    "--maxlen", "32", "--batch-size", "16", "--adversarial-epsilon", "0", "--no-accelerate",
+    "--quiet", "--json",
 ]  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def test_an_earlier_search_is_not_overwritten(reviews_csv: Path, tmp_path: Path)
 def test_ktrains_own_classifiers_share_one_picture(reviews_csv: Path, tmp_path: Path) -> None:
     done = run_python(
         "scripts/find_lr.py", reviews_csv, "--vary", "model=nbsvm,logreg", "--run", tmp_path / "lr",
-        "--search-steps", "60", "--words", "300", "--quiet", "--json",
+        "--search-steps", "60", "--vocab-size", "300", "--quiet", "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])

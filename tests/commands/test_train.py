@@ -15,7 +15,7 @@ import pytest
 from support.process import ROOT, complaint_of, run_python
 
 FLAGS = [
-    "--maxlen", "32", "--epochs", "2", "--batch-size", "16", "--adversarial", "0",
+    "--maxlen", "32", "--epochs", "2", "--batch-size", "16", "--adversarial-epsilon", "0",
     "--no-accelerate", "--quiet",
 ]  # fmt: skip
 
@@ -125,7 +125,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
 
 
 def test_a_classic_run_again_is_the_same_to_the_byte(reviews_csv: Path, tmp_path: Path) -> None:
-    flags = ["--model", "nbsvm", "--encoder", "./nowhere", "--words", "300", "--epochs", "1"]
+    flags = ["--model", "nbsvm", "--encoder", "./nowhere", "--vocab-size", "300", "--epochs", "1"]
     for name in ("one", "other"):
         done = run_python(
             "scripts/train.py", reviews_csv, *flags, "--learning-rate", "0.02", "--run",

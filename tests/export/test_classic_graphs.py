@@ -29,7 +29,7 @@ def keras_model(backend, rows, tmp_path):
     def build(family):
         vectors = tmp_path / "vectors.txt"
         vectors.write_text("".join(f"{word} 0.5 -0.25 1 0\n" for word in PRAISE + BLAME))
-        config = ModelConfig(model=family, words=60, vectors=vectors)
+        config = ModelConfig(model=family, vocab_size=60, vectors=vectors)
         pipeline, encoded = make_classic_pipeline(backend, rows, CLASSES, config)
         model = classics._build(backend, pipeline, encoded, config)
         chance = np.random.default_rng(0)

@@ -29,7 +29,9 @@ def open_tiny(tiny_bert: Path, splits: Splits) -> Callable[..., Any]:
     from ktrain_sentiment.training.session import open_session
 
     def make(*, accelerate: bool = False, layers: int | None = None, **settings: Any) -> Any:
-        config = TrainConfig(**{"epochs": 2, "batch_size": 16, "adversarial": 0.0, **settings})
+        config = TrainConfig(
+            **{"epochs": 2, "batch_size": 16, "adversarial_epsilon": 0.0, **settings}
+        )
         # The fused kernels compile for every batch shape, which a tiny model does not repay.
         compute = ComputeConfig(accelerate=accelerate)
         text = EncoderConfig(maxlen=32, layers=layers)

@@ -22,7 +22,7 @@ def open_calm(open_tiny: Callable[..., Any]) -> Callable[..., Any]:
     """Sessions without dropout, whose optimiser subtracts the gradient times a rate."""
 
     def make(rate: float, **settings: Any) -> Any:
-        session = open_tiny(adversarial=DISTANCE, **settings)
+        session = open_tiny(adversarial_epsilon=DISTANCE, **settings)
         model, tf = session.model, session.backend.tf
         for part in model.submodules:
             if hasattr(part, "rate"):
@@ -94,7 +94,7 @@ def test_what_training_reports_is_about_the_texts_as_they_are(
 def test_a_search_takes_the_models_own_steps_and_gives_the_adversarial_one_back(
     open_tiny: Callable[..., Any],
 ) -> None:
-    session = open_tiny(adversarial=DISTANCE)
+    session = open_tiny(adversarial_epsilon=DISTANCE)
     step, seen = session.model.train_step, []
     bounds = SearchBounds(1e-5, 1e-1, 20)
     find_learning_rate(session, bounds, lambda: seen.append(session.model.train_step))
@@ -107,7 +107,7 @@ def test_a_search_takes_the_models_own_steps_and_gives_the_adversarial_one_back(
 def test_frozen_embeddings_stay_as_they_are(
     open_tiny: Callable[..., Any], tmp_path: Path, part: str
 ) -> None:
-    session = open_tiny(adversarial=DISTANCE, freeze=part, epochs=1)
+    session = open_tiny(adversarial_epsilon=DISTANCE, freeze=part, epochs=1)
     before = word_table(session.model).numpy()
     head = session.model.trainable_variables[-1].numpy()
     fit(session, 1e-3, Checkpoints(tmp_path), quiet=True)
@@ -119,7 +119,7 @@ def test_it_learns_with_everything_else_turned_on(
     open_tiny: Callable[..., Any], tmp_path: Path
 ) -> None:
     session = open_tiny(
-        adversarial=DISTANCE, accumulate=2, clip_norm=0.5, class_weight="balanced",
+        adversarial_epsilon=DISTANCE, accumulate=2, clip_norm=0.5, class_weight="balanced",
         stratified_batches=True, epochs=3, accelerate=True,
     )  # fmt: skip
     history = fit(session, 1e-3, Checkpoints(tmp_path), quiet=True).history
@@ -131,7 +131,7 @@ def test_it_learns_with_everything_else_turned_on(
     [(None, FEW, 1.0), (None, FEW + 1, 0.0), (0.0, 10, 0.0), (0.5, 10 * FEW, 0.5)],
 )
 def test_unasked_it_is_for_few_texts(given: float | None, texts: int, taken: float) -> None:
-    assert adversarial_distance(TrainConfig(adversarial=given), texts) == taken
+    assert adversarial_distance(TrainConfig(adversarial_epsilon=given), texts) == taken
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ def test_unasked_it_is_not_for_short_trainings(settings: dict[str, Any], taken: 
 
 
 def test_a_session_says_whether_it_is_on(open_tiny: Callable[..., Any]) -> None:
-    assert open_tiny(adversarial=None, epochs=None).config.adversarial == 1.0
+    assert open_tiny(adversarial_epsilon=None, epochs=None).config.adversarial_epsilon == 1.0
 
 
 def test_a_move_of_negative_length_is_refused() -> None:
-    with pytest.raises(ConfigError, match="--adversarial -1"):
-        TrainConfig(adversarial=-1)
+    with pytest.raises(ConfigError, match="--adversarial-epsilon -1"):
+        TrainConfig(adversarial_epsilon=-1)

@@ -42,7 +42,7 @@ def averaged_by_hand(start: list[np.ndarray], steps: list[list[np.ndarray]]) -> 
 def test_what_is_judged_and_kept_is_the_average_of_the_weights(
     open_tiny: Callable[..., Any], tmp_path: Path
 ) -> None:
-    session = open_tiny(epochs=2, average=DECAY, keep_best="last")
+    session = open_tiny(epochs=2, ema_decay=DECAY, keep_best="last")
     start, witness = session.model.get_weights(), as_callback(session.backend, Witness)
     fit(session, 1e-3, Checkpoints(tmp_path), quiet=True, extra_callbacks=(witness,))
     wanted = averaged_by_hand(start, witness.steps)
@@ -60,7 +60,7 @@ def test_training_itself_does_not_see_the_average(
 ) -> None:
     paths = []
     for average in (0.0, DECAY):
-        session = open_tiny(epochs=2, average=average)
+        session = open_tiny(epochs=2, ema_decay=average)
         witness = as_callback(session.backend, Witness)
         fit(
             session, 1e-3, Checkpoints(tmp_path / str(average)), quiet=True,
@@ -74,7 +74,7 @@ def test_training_itself_does_not_see_the_average(
 def test_without_an_average_the_last_weights_are_kept(
     open_tiny: Callable[..., Any], tmp_path: Path
 ) -> None:
-    session = open_tiny(epochs=1, average=0.0, keep_best="last")
+    session = open_tiny(epochs=1, ema_decay=0.0, keep_best="last")
     witness = as_callback(session.backend, Witness)
     fit(session, 1e-3, Checkpoints(tmp_path), quiet=True, extra_callbacks=(witness,))
     for kept, last in zip(session.model.get_weights(), witness.steps[-1], strict=True):
@@ -89,4 +89,4 @@ def test_the_start_is_forgotten_sooner_than_in_the_long_run() -> None:
 @pytest.mark.parametrize("average", [1.0, -0.1])
 def test_a_decay_that_is_none_is_refused(open_tiny: Callable[..., Any], average: float) -> None:
     with pytest.raises(ConfigError, match="must lie between 0 and 1"):
-        open_tiny(average=average)
+        open_tiny(ema_decay=average)

@@ -73,7 +73,7 @@ def test_a_classic_learns(
 
 @pytest.mark.parametrize("name", ["fasttext", "standard_gru"])
 def test_the_loss_of_a_slow_learner_falls(name: str, splits: Splits, tmp_path: Path) -> None:
-    config = ModelConfig(model=name, words=200)
+    config = ModelConfig(model=name, vocab_size=200)
     session = classics.open_classic(splits, config, Training(epochs=2), COMPUTE)
     fitted = fit(session, RATES[name], Checkpoints(tmp_path), quiet=True)
     assert fitted.history["loss"].iloc[-1] < fitted.history["loss"].iloc[0]
@@ -108,7 +108,7 @@ def test_a_feature_that_was_cut_off_in_every_training_row_is_no_fault(splits: Sp
         {"text": [f"{long}good", f"{long}bad"] * 4, "label": ["positive", "negative"] * 4}
     )
     backend = open_backend(COMPUTE)
-    config = ModelConfig(model="nbsvm", features=3, words=50)
+    config = ModelConfig(model="nbsvm", max_features=3, vocab_size=50)
     pipeline, rows = make_classic_pipeline(backend, frame, splits.labels, config)
     with hushed():
         model = classics._build(backend, pipeline, rows, config)
@@ -144,7 +144,7 @@ def test_a_gru_reads_fewer_words_of_a_long_text_than_the_others(splits: Splits) 
     for config, width in (
         (ModelConfig(model="standard_gru"), 400),
         (ModelConfig(model="logreg"), 2_000),
-        (ModelConfig(model="standard_gru", features=500), 500),
+        (ModelConfig(model="standard_gru", max_features=500), 500),
     ):
         _, rows = make_classic_pipeline(backend, frame, splits.labels, config)
         assert rows.ids.shape == (len(frame), width)
@@ -155,8 +155,8 @@ def test_a_gru_reads_fewer_words_of_a_long_text_than_the_others(splits: Splits) 
     [
         ({"model": "bigru"}, "bigru needs --vectors FILE"),
         ({"model": "bigru", "vectors": Path("v"), "ngrams": 2}, "--ngrams 2: bigru reads single"),
-        ({"words": 1}, "--words 1"),
-        ({"features": 0}, "--features 0"),
+        ({"vocab_size": 1}, "--vocab-size 1"),
+        ({"max_features": 0}, "--max-features 0"),
         ({"ngrams": 0}, "--ngrams 0"),
     ],
 )

@@ -55,7 +55,8 @@ def test_a_run_killed_twice_ends_like_the_unbroken_one(
     open_tiny: Callable[..., Any], tmp_path: Path, policy: str
 ) -> None:
     settings = {
-        "policy": policy, "epochs": 3, "cycle_length": 1, "early_stopping": 3, "adversarial": 1.0,
+        "policy": policy, "epochs": 3, "cycle_length": 1, "early_stopping": 3,
+        "adversarial_epsilon": 1.0,
     }  # fmt: skip
     session = open_tiny(**settings)
     unbroken = outcome(session, fit(session, 1e-3, Checkpoints(tmp_path / "a"), 4, quiet=True))

@@ -53,7 +53,8 @@ def answers(wrong: range, latency: float) -> Answers:
 
 def test_what_is_for_encoders_alone_is_kept_from_ktrains_own_classifiers() -> None:
     settings = TrainingSettings(
-        text=EncoderConfig(layers=2), training=TrainConfig(freeze="embeddings", adversarial=0.5)
+        encoder=EncoderConfig(layers=2),
+        training=TrainConfig(freeze="embeddings", adversarial_epsilon=0.5),
     )
     own = settings_of("nbsvm", settings, CompareConfig(models=("nbsvm",)), 900)
     assert kind_of(own).name == "nbsvm"
@@ -75,7 +76,7 @@ def test_word_vectors_decide_nothing_about_models_that_do_not_read_them() -> Non
 def test_ktrains_own_classifiers_learn_few_texts_more_often_unless_told(
     asked: int | None, texts: int, epochs: int
 ) -> None:
-    comparing = CompareConfig(models=("fasttext",), classic_epochs=asked)
+    comparing = CompareConfig(models=("fasttext",), ktrain_epochs=asked)
     own = settings_of("fasttext", TrainingSettings(), comparing, texts)
     assert own.training.epochs == epochs
 
@@ -162,7 +163,7 @@ def test_a_single_model_is_refused() -> None:
     [
         ({"models": ()}, "name at least one model"),
         ({"few_shot": (0,)}, "must be at least 1"),
-        ({"classic_epochs": 0}, "--classic-epochs 0"),
+        ({"ktrain_epochs": 0}, "--ktrain-epochs 0"),
     ],
 )
 def test_contradictions_are_refused(change: dict[str, object], said: str) -> None:

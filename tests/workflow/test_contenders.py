@@ -34,7 +34,7 @@ def test_a_run_that_was_finished_before_a_kill_is_made_again_so_that_its_costs_a
         training=TrainConfig(epochs=2, learning_rate=0.2),
         output=OutputConfig(run=tmp_path / "run", overwrite=True),
     )
-    splits = split(read_labelled(settings.source), settings.division)
+    splits = split(read_labelled(settings.source), settings.split)
     job = Job("logreg", settings, CompareConfig(models=("logreg",)), splits)
     judge_contender(job)
     again = judge_contender(job)

@@ -78,7 +78,7 @@ def test_a_small_pupil_comes_to_agree_with_its_teacher(
         "--teacher", trained_run / "predictor", "--teacher-share", "1", "--test", "0.25",
         "--unlabelled", tmp_path / "more.txt", "--layers", "1", "--stratified-batches",
         "--class-weight", "balanced", "--maxlen", "32", "--epochs", "5", "--batch-size", "16",
-        "--learning-rate", "2e-3", "--no-accelerate", "--adversarial", "0",
+        "--learning-rate", "2e-3", "--no-accelerate", "--adversarial-epsilon", "0",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     figures = json.loads((tmp_path / "pupil" / "metrics.json").read_text())

@@ -32,7 +32,7 @@ def trial(rate: float, loss: float, macro_f1: float) -> exploring.Trial:
 
 
 def test_without_a_varied_setting_there_is_one_search() -> None:
-    settings = TrainingSettings(text=EncoderConfig(encoder="minilm"))
+    settings = TrainingSettings(encoder=EncoderConfig(encoder="minilm"))
     assert list(exploring.variants(settings, "")) == [("minilm", settings)]
 
 

@@ -18,7 +18,7 @@ def train(data: Path, encoder: Path, run: Path, *more: str) -> Finished:
     done = run_python(
         "scripts/train.py", data, "--encoder", encoder, "--run", run, "--folds", "3",
         "--maxlen", "32", "--epochs", "4", "--batch-size", "16", "--learning-rate", "2e-3",
-        "--adversarial", "0", "--no-accelerate", *more,
+        "--adversarial-epsilon", "0", "--no-accelerate", *more,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done

@@ -12,7 +12,7 @@ import pytest
 
 import ktrain_sentiment
 from ktrain_sentiment.config import (
-    CLASSICS,
+    KTRAIN_MODELS,
     DataConfig,
     EncoderConfig,
     ModelConfig,
@@ -64,7 +64,7 @@ def settings_of(reviews_csv: Path, vectors: Path, tmp_path_factory: pytest.TempP
 @pytest.fixture(scope="module")
 def runs(settings_of) -> Mapping[str, RunFolder]:
     """A finished run of each. Do not write to them."""
-    return {name: train(settings_of(name), quiet=True).folder for name in CLASSICS}
+    return {name: train(settings_of(name), quiet=True).folder for name in KTRAIN_MODELS}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def plain_ktrain(runs: Mapping[str, RunFolder]) -> Mapping[str, tuple[list[str],
     return {name: (classes, np.array(table)) for name, (classes, table) in answers.items()}
 
 
-@pytest.mark.parametrize("name", CLASSICS)
+@pytest.mark.parametrize("name", KTRAIN_MODELS)
 def test_a_run_leaves_what_a_fine_tuned_encoders_run_leaves(name, runs) -> None:
     run = runs[name]
     promised = [
@@ -108,7 +108,7 @@ def test_a_run_leaves_what_a_fine_tuned_encoders_run_leaves(name, runs) -> None:
     check_folder(run.predictor)
 
 
-@pytest.mark.parametrize("name", CLASSICS)
+@pytest.mark.parametrize("name", KTRAIN_MODELS)
 def test_plain_ktrain_and_this_package_answer_alike(name, runs, plain_ktrain) -> None:
     run = runs[name]
     texts = pd.read_parquet(run.split("test"))["text"].tolist()
@@ -119,7 +119,7 @@ def test_plain_ktrain_and_this_package_answer_alike(name, runs, plain_ktrain) ->
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", CLASSICS)
+@pytest.mark.parametrize("name", KTRAIN_MODELS)
 def test_the_figures_are_of_the_model_that_was_saved(name, runs) -> None:
     run = runs[name]
     judged = pd.read_parquet(run.predictions("test"))
@@ -140,7 +140,7 @@ def test_cross_validation_and_a_teacher_work_as_for_encoders(settings_of, runs, 
     given = settings_of("nbsvm")
     settings = replace(
         given,
-        division=replace(given.division, folds=2),
+        split=replace(given.split, folds=2),
         training=replace(given.training, teacher=runs["logreg"].predictor, epochs=1),
         output=OutputConfig(run=tmp_path / "run"),
     )
@@ -172,7 +172,7 @@ def test_the_search_of_a_classic_goes_higher_unless_told_otherwise() -> None:
 
 
 def test_an_encoders_rate_is_searched_twice_unless_the_steps_are_given(tiny_bert: Path) -> None:
-    settings = TrainingSettings(text=EncoderConfig(encoder=str(tiny_bert), maxlen=32))
+    settings = TrainingSettings(encoder=EncoderConfig(encoder=str(tiny_bert), maxlen=32))
     searches = kind_of(settings).searches
     assert [search.search_steps for search in searches] == [100, 200]
     asked = replace(settings, search=SearchConfig(search_steps=70))
@@ -219,16 +219,21 @@ def test_a_search_that_begins_behind_its_end_is_refused() -> None:
 
 def test_an_encoder_is_not_even_looked_for_when_a_classic_is_chosen() -> None:
     text = EncoderConfig(encoder="./nowhere")
-    assert kind_of(TrainingSettings(model=ModelConfig(model="logreg"), text=text)).name == "logreg"
+    assert (
+        kind_of(TrainingSettings(model=ModelConfig(model="logreg"), encoder=text)).name == "logreg"
+    )
     with pytest.raises(EncoderError):
-        kind_of(TrainingSettings(text=text))
+        kind_of(TrainingSettings(encoder=text))
 
 
 @pytest.mark.parametrize(
     ("setting", "complaint"),
     [
         ({"freeze": "embeddings"}, "--freeze embeddings: fasttext has no encoder to freeze"),
-        ({"adversarial": 0.5}, "--adversarial 0.5: fasttext has no encoder whose embeddings"),
+        (
+            {"adversarial_epsilon": 0.5},
+            "--adversarial-epsilon 0.5: fasttext has no encoder whose embeddings",
+        ),
     ],
 )
 def test_what_only_an_encoder_can_be_asked_is_refused(
