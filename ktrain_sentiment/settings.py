@@ -57,7 +57,7 @@ def from_flat(config_type: type[T], values: Mapping[str, Any], source: str) -> T
     Raises:
         ConfigError: A name is unknown, a value has the wrong type, or values contradict each other.
     """
-    known = _field_names(config_type)
+    known = field_names(config_type)
     clean = _with_new_names(values, known, source)
     _refuse_unknown(clean, known, source)
     return _build(config_type, clean, source)
@@ -84,11 +84,11 @@ def _refuse_unknown(values: Mapping[str, Any], known: set[str], source: str) -> 
             raise ConfigError(f"{source}: unknown setting {name}{hint}")
 
 
-def _field_names(config_type: Any) -> set[str]:  # noqa: ANN401
-    """Flat names of all fields, those of the groups included."""
+def field_names(config_type: Any) -> set[str]:  # noqa: ANN401
+    """Flat names of all fields of a configuration, those of its groups included."""
     names: set[str] = set()
     for name, declared in _declared(config_type).items():
-        names |= _field_names(declared) if dataclasses.is_dataclass(declared) else {name}
+        names |= field_names(declared) if dataclasses.is_dataclass(declared) else {name}
     return names
 
 

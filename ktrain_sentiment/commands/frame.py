@@ -15,16 +15,18 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import docstring_parser
 import tyro
 
-from ktrain_sentiment.config import ScriptFlags
+from ktrain_sentiment.config import RENAMED, ScriptFlags
 from ktrain_sentiment.errors import ConfigError, InputError, SentimentError
-from ktrain_sentiment.settings import from_flat, read_settings
+from ktrain_sentiment.settings import field_names, from_flat, read_settings
+
+log = logging.getLogger(__name__)
 
 Flags = TypeVar("Flags", bound=ScriptFlags)
 Figures = Mapping[str, Any]
@@ -64,6 +66,7 @@ def _run(
     arguments: Sequence[str],
     prog: str,
 ) -> int:
+    start_logging(quiet=True)
     try:
         flags = parse(flags_type, arguments, description, prog)
         start_logging(quiet=flags.quiet)
@@ -99,6 +102,7 @@ def parse(
         ConfigError: The flags are wrong; the message is one line.
         SystemExit: `--help` was asked for (code 0).
     """
+    arguments = _with_new_names(arguments, field_names(flags_type))
     default = _defaults(flags_type, arguments)
     complaint = io.StringIO()
     try:
@@ -143,6 +147,26 @@ def _joined_docstrings() -> Iterator[None]:
         yield
     finally:
         docstring_parser.parse_from_object = original
+
+
+def _with_new_names(arguments: Sequence[str], known: Collection[str]) -> list[str]:
+    """The command line by the flags of now; an old flag of `RENAMED` gives way, and that is said.
+
+    A flag of this command that has the old name of another command's keeps its meaning.
+    """
+    current = []
+    for argument in arguments:
+        given, equals, value = argument.partition("=")
+        start = next(start for start in ("--no-", "--", "") if given.startswith(start))
+        name = given.removeprefix(start)
+        old = name.replace("-", "_")
+        new = RENAMED.get(old)
+        if start and new and new in known and old not in known:
+            flag = start + new.replace("_", "-")
+            log.warning("%s is called %s now", start + name, flag)
+            argument = flag + equals + value
+        current.append(argument)
+    return current
 
 
 def _defaults(flags_type: type[Flags], arguments: Sequence[str]) -> Flags | None:
