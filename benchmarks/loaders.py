@@ -30,7 +30,7 @@ from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import read_labelled
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.inference.finding import find_predictor
+from ktrain_sentiment.inference.loading import find_predictor
 
 WORKER = WORKERS / "load_predictor.py"
 ENVIRONMENTS = {

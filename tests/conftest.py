@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -41,6 +42,9 @@ from support.hub import Hub  # noqa: E402
 from support.process import run_python  # noqa: E402
 from support.reviews import make_reviews, write_csv  # noqa: E402
 from support.tiny import build_bert, build_distilbert  # noqa: E402
+
+if TYPE_CHECKING:
+    from ktrain_sentiment.training.backend import Backend
 
 raise_fence()
 
@@ -79,6 +83,22 @@ def reviews() -> list[tuple[str, str]]:
 def reviews_csv(tmp_path_factory: pytest.TempPathFactory, reviews: list[tuple[str, str]]) -> Path:
     """The made-up reviews as a CSV with the columns text and label. Do not write to it."""
     return write_csv(tmp_path_factory.mktemp("reviews") / "reviews.csv", reviews)
+
+
+@pytest.fixture(scope="session")
+def backend() -> "Backend":
+    """TensorFlow and ktrain, imported once."""
+    from ktrain_sentiment.training.backend import open_backend
+
+    return open_backend()
+
+
+@pytest.fixture(scope="session")
+def predictor(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """A whole predictor folder, its head fitted to the made-up reviews. Do not write to it."""
+    from support.predictors import build_predictor
+
+    return build_predictor(tiny_bert, tmp_path_factory.mktemp("predictors") / "predictor")
 
 
 @pytest.fixture

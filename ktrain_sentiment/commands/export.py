@@ -69,7 +69,7 @@ def task(flags: Flags) -> dict[str, Any]:
 
 
 def _check(folder: Path) -> dict[str, Any]:
-    from ktrain_sentiment.export.reexport import check_folder
+    from ktrain_sentiment.export.saving import check_folder
 
     manifest = check_folder(folder)
     print(f"{folder}: all {len(manifest.files)} files are as they were saved")

@@ -103,7 +103,7 @@ class Flags(ScriptFlags):
 
 def task(flags: Flags) -> dict[str, Any]:
     """Load the predictor, score every row, and return the figures."""
-    from ktrain_sentiment.inference.finding import find_predictor
+    from ktrain_sentiment.inference.loading import find_predictor
     from ktrain_sentiment.inference.scoring import scoring
 
     if flags.output is not None:

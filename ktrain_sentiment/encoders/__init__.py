@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ktrain_sentiment.encoders import folder, hub, minilm
-from ktrain_sentiment.encoders.converting import converted
+from ktrain_sentiment.encoders import encoder_folder, minilm, model_hub
+from ktrain_sentiment.encoders.conversion import converted
 from ktrain_sentiment.errors import EncoderError
 
 __all__ = ["resolve"]
@@ -36,10 +36,10 @@ def resolve(name: str) -> Path:
         return minilm.fetch()
     place = Path(wanted).expanduser()
     if wanted and place.is_dir():
-        folder.check(place, wanted)
+        encoder_folder.check(place, wanted)
         return converted(place.resolve(), wanted)
     _refuse_what_is_no_hub_name(wanted, place)
-    return converted(hub.fetch(wanted), wanted)
+    return converted(model_hub.fetch(wanted), wanted)
 
 
 def _refuse_what_is_no_hub_name(wanted: str, place: Path) -> None:

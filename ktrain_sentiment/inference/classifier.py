@@ -1,4 +1,4 @@
-"""Texts in, probabilities out, whatever computes them."""
+"""Which texts are computed together."""
 
 from __future__ import annotations
 
@@ -11,10 +11,35 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.errors import InputError
-from ktrain_sentiment.inference.batches import Indices, plan_batches
 from ktrain_sentiment.inference.runners import Runner
 from ktrain_sentiment.prediction import Prediction, Probabilities, softmax, to_predictions
-from ktrain_sentiment.predictor.tokenizing import EncodedTexts, Encoder, pad
+from ktrain_sentiment.predictor.tokenization import EncodedTexts, Encoder, pad
+
+Indices = NDArray[np.int64]
+
+
+def plan_batches(lengths: Indices, tokens: int, texts: int) -> list[Indices]:
+    """Group texts of like length, so that little is padded and no batch outgrows the caches.
+
+    Args:
+        lengths: Tokens of each text, (texts,).
+        tokens: Most tokens in a batch, padding included; a longer text is a batch of its own.
+        texts: Most texts in a batch.
+
+    Returns:
+        Index arrays that cover each text once, the longest texts first: what needs most memory
+        fails at once or never, and the last batches to finish are the short ones.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    batches: list[Indices] = []
+    start = 0
+    while start < len(order):
+        longest = max(int(lengths[order[start]]), 1)
+        end = start + min(max(tokens // longest, 1), texts)
+        batches.append(order[start:end])
+        start = end
+    return batches
+
 
 _BATCH_TOKENS = 1024
 """About where the products are large enough and everything still lies in the cores' caches."""
@@ -22,7 +47,7 @@ _BATCH_TOKENS = 1024
 _BATCH_TEXTS = 64
 
 _CHUNK = 8192
-"""Texts tokenised at once, so that a million texts need no memory for all their ids."""
+"""Texts tokenized at once, so that a million texts need no memory for all their ids."""
 
 
 @dataclass(frozen=True)

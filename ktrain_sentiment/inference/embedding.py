@@ -18,19 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.cleaning import apply_cleaning
-from ktrain_sentiment.encoders.positions import check_maxlen
+from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.errors import EncoderError, PredictorError
 from ktrain_sentiment.evaluation.confusion import Floats
-from ktrain_sentiment.export.architecture import describe, describe_encoder
 from ktrain_sentiment.export.onnx_graph import build_graph, build_mean_graph
-from ktrain_sentiment.export.onnx_int8 import DynamicInt8Writer
 from ktrain_sentiment.export.onnx_writer import GraphWriter
+from ktrain_sentiment.export.quantization import DynamicInt8Writer
+from ktrain_sentiment.export.transformer_spec import describe, encoder_spec
 from ktrain_sentiment.export.weights import read_safetensors
-from ktrain_sentiment.inference.batches import Indices, plan_batches
+from ktrain_sentiment.inference.classifier import Indices, plan_batches
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.predictor.onnx_session import open_session, run
-from ktrain_sentiment.predictor.tokenizing import TextEncoder, pad
+from ktrain_sentiment.predictor.tokenization import TextEncoder, pad
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -54,7 +54,7 @@ def open_embedder(folder: Path) -> Embed:
     """
     place = PredictorFolder(folder)
     manifest = read_manifest(folder)
-    if manifest.is_classic:
+    if manifest.is_ktrain_model:
         raise PredictorError(
             f"{folder} holds ktrain's own {manifest.family}, which makes no vectors of texts to "
             "find the nearest by"
@@ -89,7 +89,7 @@ def open_encoder_embedder(folder: Path, maxlen: int) -> Embed:
             )
     check_maxlen(folder, maxlen)
     config = json.loads(place.config.read_text("utf-8"))
-    encoder = describe_encoder(read_safetensors(place.torch_weights), config)
+    encoder = encoder_spec(read_safetensors(place.torch_weights), config)
     graph = build_mean_graph(encoder, GraphWriter())
     return _embed_with(graph, TextEncoder.from_folder(place, maxlen))
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError, require
 from ktrain_sentiment.predictor.onnx_session import feeds_for, open_session, run
-from ktrain_sentiment.predictor.tokenizing import Ids
+from ktrain_sentiment.predictor.tokenization import Ids
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.prediction import softmax
-from ktrain_sentiment.predictor.tokenizing import EncodedTexts, Ids, pad
+from ktrain_sentiment.predictor.tokenization import EncodedTexts, Ids, pad
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

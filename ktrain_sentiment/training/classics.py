@@ -25,8 +25,11 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import ComputeConfig, ModelConfig, TrainConfig
 from ktrain_sentiment.data import Splits
-from ktrain_sentiment.export.classic_graphs import name_weights
-from ktrain_sentiment.export.classic_saving import TrainedClassic, save_classic
+from ktrain_sentiment.export.ktrain_models import (
+    TrainedKtrainModel,
+    name_weights,
+    save_ktrain_model,
+)
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.training.backend import (
     Backend,
@@ -191,13 +194,13 @@ def save_session(
     *,
     overwrite: bool = False,
 ) -> SavedPredictor:
-    """Save the trained model of a session; the arguments are those of `save_classic`.
+    """Save the trained model of a session; the arguments are those of `save_ktrain_model`.
 
     Raises:
         InputError: The folder exists and may not be replaced.
     """
     pipeline: ClassicPipeline = session.pipeline  # type: ignore[assignment]
-    trained = TrainedClassic(
+    trained = TrainedKtrainModel(
         family=pipeline.family,
         labels=pipeline.labels,
         index=pipeline.index(),
@@ -205,7 +208,7 @@ def save_session(
         ask=lambda texts: _ask(session.model, pipeline.ids(texts)),
         save_for_ktrain=lambda place: save_for_ktrain(session, place),
     )
-    return save_classic(trained, folder, facts, validation, overwrite=overwrite)
+    return save_ktrain_model(trained, folder, facts, validation, overwrite=overwrite)
 
 
 def _ask(model: Untyped, ids: NDArray[np.int32]) -> NDArray[np.float32]:

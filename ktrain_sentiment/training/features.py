@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import ModelConfig, TrainConfig
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.export.classic_graphs import READS_PADDING
-from ktrain_sentiment.predictor.features import FeatureIndex, make_index
+from ktrain_sentiment.export.ktrain_models import READS_PADDING
+from ktrain_sentiment.predictor.tokenization import FeatureIndex, make_index
 from ktrain_sentiment.training.backend import Backend, Untyped
 from ktrain_sentiment.training.dataset import RestartableRows, one_hot
 from ktrain_sentiment.training.model import class_indices

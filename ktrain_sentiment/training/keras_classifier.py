@@ -15,10 +15,9 @@ import numpy as np
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.prediction import Prediction, Probabilities, softmax, to_predictions
-from ktrain_sentiment.predictor.digests import check_files
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.manifest import Manifest, read_manifest
-from ktrain_sentiment.predictor.tokenizing import EncodedTexts, TextEncoder, pad
+from ktrain_sentiment.predictor.manifest import Manifest, check_files, read_manifest
+from ktrain_sentiment.predictor.tokenization import EncodedTexts, TextEncoder, pad
 from ktrain_sentiment.training.backend import Untyped, open_backend
 
 _BATCH = 32
@@ -78,7 +77,7 @@ def load_keras(folder: Path) -> KerasClassifier:
         MissingExtraError: TensorFlow is not installed.
     """
     manifest = read_manifest(folder)
-    if manifest.is_classic:
+    if manifest.is_ktrain_model:
         raise PredictorError(
             f"{folder} holds ktrain's own {manifest.family}, whose Keras model only ktrain itself "
             "opens, with the pickle beside it: choose another engine"

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.config import TrainConfig
-from ktrain_sentiment.encoders.positions import check_maxlen
+from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.errors import ConfigError, EncoderError
 from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.training.backend import Backend, Untyped

@@ -1,7 +1,7 @@
 """A Keras model as an ONNX graph by tracing: the general road, for families outside BERT's.
 
 Half a minute instead of a second, and a graph that ONNX Runtime can optimise less; see
-`predictor/onnx_graph.py` for the quick road.
+`export/onnx_graph.py` for the quick road.
 """
 
 from __future__ import annotations

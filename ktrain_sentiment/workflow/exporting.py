@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ktrain_sentiment.errors import ConfigError, PredictorError
-from ktrain_sentiment.export.reexport import export_again
 from ktrain_sentiment.export.saving import (
     SavedPredictor,
     TrainingFacts,
     ValidationTexts,
+    export_again,
     save_predictor,
 )
 from ktrain_sentiment.inference.scoring.formats import input_format
@@ -47,7 +47,7 @@ def export_own(
         ConfigError: There are no texts to compare on, or it is one of ktrain's own classifiers.
     """
     manifest = read_manifest(folder)
-    if manifest.is_classic:
+    if manifest.is_ktrain_model:
         raise ConfigError(
             f"{folder} holds ktrain's own {manifest.family}, whose one engine is written when it "
             "is trained: there is nothing to export again; --check compares its files"

@@ -18,7 +18,7 @@ from ktrain_sentiment.evaluation.neighbours import nearest
 from ktrain_sentiment.evaluation.record import EvalSet, Inspection
 from ktrain_sentiment.evaluation.review import review
 from ktrain_sentiment.inference.embedding import open_embedder
-from ktrain_sentiment.inference.finding import find_predictor
+from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.settings import from_flat, read_settings
 from ktrain_sentiment.workflow.opening import AS_USUAL, Opening, open_classifier

@@ -12,7 +12,7 @@ from pathlib import Path
 from ktrain_sentiment.config import SearchConfig, TrainConfig, TrainingSettings
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders import resolve
-from ktrain_sentiment.encoders.positions import check_maxlen
+from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.export.saving import (
     SavedPredictor,

@@ -3,14 +3,12 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ktrain_sentiment.training.backend import Backend, open_backend
-from support.predictors import build_predictor
+from ktrain_sentiment.training.backend import Backend
 
 SHAPE = {
     "vocab_size": 120, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -46,11 +44,6 @@ class KerasFamily:
 
 
 @pytest.fixture(scope="session")
-def backend() -> Backend:
-    return open_backend()
-
-
-@pytest.fixture(scope="session")
 def keras_family(backend: Backend) -> Callable[[str], KerasFamily]:
     """Gives the tiny model of a family."""
 
@@ -69,9 +62,3 @@ def keras_family(backend: Backend) -> Callable[[str], KerasFamily]:
         return KerasFamily(model, config.to_dict())
 
     return build
-
-
-@pytest.fixture(scope="session")
-def predictor(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
-    """A whole predictor folder. Do not write to it."""
-    return build_predictor(tiny_bert, tmp_path_factory.mktemp("predictors") / "predictor")

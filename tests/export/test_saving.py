@@ -13,17 +13,18 @@ from safetensors import safe_open
 
 import ktrain_sentiment
 from ktrain_sentiment.errors import InputError, PredictorError
-from ktrain_sentiment.export.ktrain_files import (
+from ktrain_sentiment.export.engines import Limits
+from ktrain_sentiment.export.keras_files import (
     pickle_preproc,
     pickled_modules,
     portable_name,
 )
-from ktrain_sentiment.export.parity import Limits
-from ktrain_sentiment.export.reexport import check_folder, export_again
 from ktrain_sentiment.export.saving import (
     SavedPredictor,
     TrainingFacts,
     ValidationTexts,
+    check_folder,
+    export_again,
     save_predictor,
 )
 from ktrain_sentiment.predictor.manifest import read_manifest
@@ -212,7 +213,7 @@ def test_validation_texts_must_fit():
 def test_a_preprocessor_that_plain_ktrain_could_not_load_is_refused(trained):
     preproc = pickle.loads(pickle_preproc(trained.preproc, "x"))
     preproc.extra = TrainingFacts(encoder="x")
-    with pytest.raises(PredictorError, match=r"ktrain_sentiment\.predictor\.saving"):
+    with pytest.raises(PredictorError, match=r"ktrain_sentiment\.export\.saving"):
         pickle_preproc(preproc, "x")
 
 

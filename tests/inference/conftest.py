@@ -7,13 +7,6 @@ import pytest
 import ktrain_sentiment
 from ktrain_sentiment.inference.classifier import TextClassifier
 from support.classics import save_counted
-from support.predictors import build_predictor
-
-
-@pytest.fixture(scope="session")
-def predictor(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
-    """A whole predictor folder. Do not write to it."""
-    return build_predictor(tiny_bert, tmp_path_factory.mktemp("predictors") / "predictor")
 
 
 @pytest.fixture(scope="session")

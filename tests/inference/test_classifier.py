@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import ktrain_sentiment
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.inference import classifier as classifier_module
-from ktrain_sentiment.inference.batches import plan_batches
+from ktrain_sentiment.inference.classifier import plan_batches
 from ktrain_sentiment.inference.runners import OnnxRunner
 from ktrain_sentiment.prediction import Classifier
 from support.reviews import make_reviews

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.inference.finding import find_predictor
+from ktrain_sentiment.inference.loading import find_predictor
 
 
 def make(folder: Path, age: float = 0) -> Path:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ktrain_sentiment.errors import MissingExtraError, PredictorError
-from ktrain_sentiment.predictor.features import FeatureEncoder, FeatureIndex, make_index
+from ktrain_sentiment.predictor.tokenization import FeatureEncoder, FeatureIndex, make_index
 from ktrain_sentiment.training.backend import open_backend
 from ktrain_sentiment.training.features import hushed
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.export.reexport import check_folder
-from ktrain_sentiment.predictor.digests import check_files, digest
+from ktrain_sentiment.export.saving import check_folder
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import (
     FORMAT,
     FORMAT_VERSION,
     Manifest,
+    check_files,
+    digest,
     from_json,
     read_manifest,
     to_json,

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ktrain_sentiment.export.classic_saving import TrainedClassic, save_classic
+from ktrain_sentiment.export.ktrain_models import TrainedKtrainModel, save_ktrain_model
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
-from ktrain_sentiment.predictor.features import FeatureEncoder, make_index
 from ktrain_sentiment.predictor.onnx_session import softmax
+from ktrain_sentiment.predictor.tokenization import FeatureEncoder, make_index
 from support.reviews import BLAME, LABELS, PRAISE, make_reviews
 
 REVIEWS = make_reviews(60, seed=8)
 TEXTS = [text for text, _ in REVIEWS]
 
 
-def counted_nbsvm(**changes: Any) -> TrainedClassic:
+def counted_nbsvm(**changes: Any) -> TrainedKtrainModel:
     """A model that was never trained: praise speaks for positive, blame against it."""
     words = [*PRAISE, *BLAME, "not", "was"]
     word_ids = {word: number for number, word in enumerate(words, start=1)}
@@ -39,7 +39,7 @@ def counted_nbsvm(**changes: Any) -> TrainedClassic:
         "family": "nbsvm", "labels": LABELS, "index": index, "ask": ask, "save_for_ktrain": save,
         "weights": {"ratios": ratios, "weights": weights},
     }  # fmt: skip
-    return TrainedClassic(**(made | changes))
+    return TrainedKtrainModel(**(made | changes))
 
 
 def save_counted(folder: Path, **changes: Any) -> SavedPredictor:
@@ -47,4 +47,4 @@ def save_counted(folder: Path, **changes: Any) -> SavedPredictor:
     truth = np.array([LABELS.index(label) for _, label in REVIEWS])
     validation = ValidationTexts(texts=TEXTS, targets=truth)
     facts = TrainingFacts(encoder="nbsvm", data_fingerprint="f" * 64)
-    return save_classic(counted_nbsvm(**changes), folder, facts, validation)
+    return save_ktrain_model(counted_nbsvm(**changes), folder, facts, validation)

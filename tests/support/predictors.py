@@ -8,17 +8,15 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file
 
-from ktrain_sentiment.export.activations import observe
-from ktrain_sentiment.export.architecture import describe
 from ktrain_sentiment.export.onnx_graph import build_graph
-from ktrain_sentiment.export.onnx_int8 import Int8Writer
 from ktrain_sentiment.export.onnx_writer import GraphWriter
+from ktrain_sentiment.export.quantization import Int8Writer, collect_activations
+from ktrain_sentiment.export.transformer_spec import describe
 from ktrain_sentiment.export.weights import write_safetensors
-from ktrain_sentiment.predictor.digests import digest_files
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.manifest import Manifest, write_manifest
+from ktrain_sentiment.predictor.manifest import Manifest, digest_files, write_manifest
 from ktrain_sentiment.predictor.onnx_session import open_session, run
-from ktrain_sentiment.predictor.tokenizing import TextEncoder, pad
+from ktrain_sentiment.predictor.tokenization import TextEncoder, pad
 from support.reviews import LABELS, make_reviews
 
 MAXLEN = 24
@@ -95,6 +93,6 @@ def _write_engines(
     encoder = describe(weights, config)
     place.onnx.parent.mkdir()
     texts = [text for text, _ in make_reviews(100, seed=5)]
-    seen = observe(encoder, TextEncoder.from_folder(place, MAXLEN).encode(texts))
+    seen = collect_activations(encoder, TextEncoder.from_folder(place, MAXLEN).encode(texts))
     place.onnx.write_bytes(build_graph(encoder, GraphWriter()).SerializeToString())
     place.onnx_int8.write_bytes(build_graph(encoder, Int8Writer(seen)).SerializeToString())

@@ -22,7 +22,7 @@ from ktrain_sentiment.config import (
     TrainingSettings,
 )
 from ktrain_sentiment.errors import ConfigError, EncoderError
-from ktrain_sentiment.export.reexport import check_folder
+from ktrain_sentiment.export.saving import check_folder
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow import train

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
-from ktrain_sentiment.encoders.digest import cache_folder
+from ktrain_sentiment.encoders.encoder_folder import cache_folder
 
 FLAG = "--tf_xla_persistent_cache_directory"
 

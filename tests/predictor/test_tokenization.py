@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.predictor.tokenizing import TextEncoder, pad, padding_id
+from ktrain_sentiment.predictor.tokenization import TextEncoder, pad, padding_id
 from support.reviews import make_reviews
 
 TEXTS = [*(text for text, _ in make_reviews(20)), "x " * 100, "", "ünïcödé 🙂\n\ttabs", "a" * 300]

@@ -7,20 +7,19 @@ import numpy as np
 import pytest
 
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.export.activations import observe
-from ktrain_sentiment.export.architecture import (
+from ktrain_sentiment.export.keras_files import named_arrays
+from ktrain_sentiment.export.onnx_graph import build_graph, build_mean_graph, distance_buckets
+from ktrain_sentiment.export.onnx_writer import GraphWriter
+from ktrain_sentiment.export.quantization import DynamicInt8Writer, Int8Writer, collect_activations
+from ktrain_sentiment.export.transformer_spec import (
     FAMILIES,
     UnknownArchitectureError,
     describe,
-    describe_encoder,
+    encoder_spec,
 )
-from ktrain_sentiment.export.keras_model import named_arrays
-from ktrain_sentiment.export.onnx_graph import build_graph, build_mean_graph, distance_buckets
-from ktrain_sentiment.export.onnx_int8 import DynamicInt8Writer, Int8Writer
-from ktrain_sentiment.export.onnx_writer import GraphWriter
 from ktrain_sentiment.export.weights import to_torch_names
 from ktrain_sentiment.predictor.onnx_session import open_session, run
-from ktrain_sentiment.predictor.tokenizing import EncodedTexts
+from ktrain_sentiment.predictor.tokenization import EncodedTexts
 
 TORCH_NAMES = json.loads((Path(__file__).parent / "torch_names.json").read_text())
 """Names and shapes of the tensors that transformers 5 with PyTorch has for each tiny model."""
@@ -63,7 +62,7 @@ def test_a_familys_int8_graph_is_close_and_smaller(family, keras_family):
         [row[: m.sum()] for row, m in zip(ids, mask, strict=True)], np.zeros(4, bool)
     )
     exact = graph_bytes(keras, GraphWriter())
-    small = graph_bytes(keras, Int8Writer(observe(encoder, texts)))
+    small = graph_bytes(keras, Int8Writer(collect_activations(encoder, texts)))
     wanted = run(open_session(exact), ids, mask)
     np.testing.assert_allclose(run(open_session(small), ids, mask), wanted, atol=0.08)
     dynamic = open_session(graph_bytes(keras, DynamicInt8Writer()))
@@ -149,7 +148,7 @@ def test_the_mean_of_a_familys_token_states_is_its_keras_models(family, keras_fa
     keras = keras_family(family)
     ids, mask = batch(keras.config["pad_token_id"])
     weights = to_torch_names(named_arrays(keras.model), family)
-    graph = build_mean_graph(describe_encoder(weights, keras.config), GraphWriter())
+    graph = build_mean_graph(encoder_spec(weights, keras.config), GraphWriter())
     found = run(open_session(graph.SerializeToString()), ids, mask)
     inner = getattr(keras.model, keras.model.base_model_prefix)
     feeds = {"input_ids": ids, "attention_mask": mask}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import hashlib
 import logging
 import re
 import threading
@@ -20,8 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ktrain_sentiment.atomic import sha256_of
-from ktrain_sentiment.encoders import folder
-from ktrain_sentiment.encoders.digest import git_blob_sha1_of
+from ktrain_sentiment.encoders import encoder_folder
 from ktrain_sentiment.errors import EncoderError, require
 from ktrain_sentiment.version import __version__
 
@@ -126,7 +126,7 @@ def _cached(wanted: _Wanted) -> Path | None:
     except LocalEntryNotFoundError:
         return None
     place = Path(kept)
-    return None if folder.missing(folder.file_names(place)) else place
+    return None if encoder_folder.missing(encoder_folder.file_names(place)) else place
 
 
 def _within(seconds: float, task: Callable[[], T]) -> T:
@@ -159,13 +159,13 @@ def _listing(wanted: _Wanted) -> list[str]:
 def _download(wanted: _Wanted, names: list[str]) -> Path:
     from huggingface_hub import snapshot_download
 
-    if folder.missing(names):
-        raise EncoderError(folder.lack_message(str(wanted), names))
+    if encoder_folder.missing(names):
+        raise EncoderError(encoder_folder.lack_message(str(wanted), names))
     with _explained(wanted):
         place = snapshot_download(
             wanted.repo,
             revision=wanted.revision,
-            allow_patterns=folder.needed(names),
+            allow_patterns=encoder_folder.needed(names),
             library_name="ktrain-sentiment",
             library_version=__version__,
         )
@@ -260,7 +260,7 @@ def _verified(place: Path, wanted: _Wanted) -> Path:
                 f"encoder {wanted}: {link.name} was damaged (its digest is not the hub's) and "
                 "was taken out of the cache; run again to fetch it anew"
             )
-    folder.check(place, str(wanted))
+    encoder_folder.check(place, str(wanted))
     return place
 
 
@@ -270,3 +270,10 @@ def _intact(stored: Path) -> bool:
     if _COMMIT.fullmatch(stored.name):
         return git_blob_sha1_of(stored) == stored.name
     return True
+
+
+def git_blob_sha1_of(path: Path) -> str:
+    """Hex digest by which git, and so a hub, names a file that is not kept in LFS."""
+    content = path.read_bytes()
+    header = b"blob %d\0" % len(content)
+    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()

@@ -1,7 +1,7 @@
 """The graph with 8-bit weights and 8-bit activations in its large products.
 
 Weights are signed with one scale a column. Activations are unsigned with one fixed scale a
-product, found on real texts (`calibration.py`), so that a text's prediction does not depend on
+product, found on real texts (`collect_activations`), so that a text's prediction does not depend on
 which texts share its batch, as it does when scales are taken from the batch. Three things keep
 the loss small; all are computed here, and cost the graph nothing but one product a channel:
 
@@ -20,13 +20,105 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.export.activations import Activations
-from ktrain_sentiment.export.architecture import Array, Dense
+from ktrain_sentiment.export.onnx_graph import build_graph
 from ktrain_sentiment.export.onnx_writer import FLOAT32, GraphWriter
+from ktrain_sentiment.export.transformer_spec import Array, Dense, TransformerSpec
+from ktrain_sentiment.predictor.onnx_session import open_session
+from ktrain_sentiment.predictor.tokenization import EncodedTexts
+
+_TOKENS = 8_000
+_KEPT_TOKENS = 1_024
+
+
+@dataclass
+class Activations:
+    """The inputs of one matrix product, by channel.
+
+    Attributes:
+        low: Smallest value of each channel, (channels,).
+        high: Largest value of each channel, (channels,).
+        sample: Some of the inputs themselves, (tokens, channels).
+    """
+
+    low: Array
+    high: Array
+    sample: Array
+
+    def absorb(self, other: Activations) -> None:
+        """Cover another product's inputs too: a layer that is used several times."""
+        self.low = np.minimum(self.low, other.low)
+        self.high = np.maximum(self.high, other.high)
+        self.sample = np.concatenate([self.sample, other.sample])[::2]
+
+
+class _Observer(GraphWriter):
+    """Writes the fp32 graph with the inputs of all products as further outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[str, int]] = []
+
+    def project(self, tensor: str, maps: Sequence[Dense]) -> list[str]:
+        self.calls.append((tensor, id(maps[0])))
+        return super().project(tensor, maps)
+
+    def _further_outputs(self) -> list[Any]:
+        names = dict.fromkeys(tensor for tensor, _ in self.calls)
+        return [self._helper.make_tensor_value_info(name, FLOAT32, None) for name in names]
+
+
+def collect_activations(spec: TransformerSpec, encoded: EncodedTexts) -> list[Activations]:
+    """Run the fp32 graph on some texts and look at the inputs of its products.
+
+    Args:
+        spec: The description of the model.
+        encoded: Real texts; the first few thousand tokens are used.
+
+    Returns:
+        One entry for each call of `GraphWriter.project`, in order; calls that share their weights
+        share the entry.
+    """
+    writer = _Observer()
+    session = open_session(build_graph(spec, writer).SerializeToString())
+    names = [output.name for output in session.get_outputs()][1:]
+    seen: dict[str, list[Array]] = {name: [] for name in names}
+    for ids in _first(encoded):
+        inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        feeds = {i.name: inputs.get(i.name, np.zeros_like(ids)) for i in session.get_inputs()}
+        for name, values in zip(names, session.run(names, feeds), strict=True):
+            seen[name].append(values[0])
+    return _merged(writer.calls, {name: _summary(values) for name, values in seen.items()})
+
+
+def _first(encoded: EncodedTexts) -> list[Any]:
+    budget = np.cumsum(encoded.lengths)
+    count = int(np.searchsorted(budget, _TOKENS)) + 1
+    return [ids[None] for ids in encoded.ids[:count]]
+
+
+def _summary(values: Sequence[Array]) -> Activations:
+    rows = np.concatenate(values)
+    step = max(len(rows) // _KEPT_TOKENS, 1)
+    return Activations(rows.min(axis=0), rows.max(axis=0), rows[::step])
+
+
+def _merged(calls: Sequence[tuple[str, int]], found: dict[str, Activations]) -> list[Activations]:
+    by_weight: dict[int, Activations] = {}
+    merged = []
+    for tensor, weight in calls:
+        own = Activations(found[tensor].low, found[tensor].high, found[tensor].sample)
+        if weight in by_weight:
+            by_weight[weight].absorb(own)
+        else:
+            by_weight[weight] = own
+        merged.append(by_weight[weight])
+    return merged
+
 
 _STEPS = 100
 _TINY = 1e-30
@@ -36,24 +128,24 @@ _SMOOTHING = 0.8
 
 @dataclass(frozen=True)
 class Rounding:
-    """How the inputs of a product are rounded: `uint8(x * factors / scale + zero)`.
+    """How the inputs of a product are rounded: `uint8(x * smoothing_scales / scale + zero_point)`.
 
     Attributes:
-        factors: One a channel; its inverse is in the weights.
+        smoothing_scales: One a channel; its inverse is in the weights.
         scale: One step.
-        zero: The integer that stands for zero.
+        zero_point: The integer that stands for zero.
     """
 
-    factors: Array
+    smoothing_scales: Array
     scale: float
-    zero: int
+    zero_point: int
 
 
 class Int8Writer(GraphWriter):
     """Writes large products and tables in 8 bits.
 
     Args:
-        activations: The inputs of each product, as `calibration.observe` gives them.
+        activations: The inputs of each product, as `collect_activations` gives them.
     """
 
     def __init__(self, activations: Sequence[Activations]) -> None:
@@ -65,8 +157,8 @@ class Int8Writer(GraphWriter):
         seen = next(self._activations)
         joint = np.concatenate([dense.weight for dense in maps], axis=1)
         rounding = self.once(seen, lambda: choose_rounding(seen, joint))
-        scale, zero = self.number(rounding.scale), self._zero(rounding.zero)
-        smooth = self.node("Mul", tensor, self.array(rounding.factors))
+        scale, zero = self.number(rounding.scale), self._zero(rounding.zero_point)
+        smooth = self.node("Mul", tensor, self.array(rounding.smoothing_scales))
         rounded = self.node("QuantizeLinear", smooth, scale, zero)
         return [self._product(rounded, scale, zero, seen, rounding, dense) for dense in maps]
 
@@ -133,11 +225,11 @@ def choose_rounding(seen: Activations, weight: Array) -> Rounding:
     largest = np.maximum(np.maximum(np.abs(seen.low), np.abs(seen.high)), 1e-3)
     heaviest = np.maximum(np.abs(weight).max(axis=1), 1e-5)
     spread = largest**_SMOOTHING / heaviest ** (1 - _SMOOTHING)
-    factors = (np.exp(np.log(spread).mean()) / spread).astype(np.float32)
-    low = min(float((seen.low * factors).min()), 0.0)
-    high = max(float((seen.high * factors).max()), 0.0)
+    smoothing = (np.exp(np.log(spread).mean()) / spread).astype(np.float32)
+    low = min(float((seen.low * smoothing).min()), 0.0)
+    high = max(float((seen.high * smoothing).max()), 0.0)
     scale = float(np.float32((high - low) / 255))
-    return Rounding(factors, scale, int(np.clip(np.rint(-low / scale), 0, 255)))
+    return Rounding(smoothing, scale, int(np.clip(np.rint(-low / scale), 0, 255)))
 
 
 def quantise_map(
@@ -150,10 +242,11 @@ def quantise_map(
         seen: Its inputs.
         rounding: How they are rounded.
     """
-    weight = dense.weight / rounding.factors[:, None]
+    weight = dense.weight / rounding.smoothing_scales[:, None]
     integers, scales = quantise(weight, 0, _STEPS)
-    inputs = seen.sample * rounding.factors
-    steps = np.clip(np.rint(inputs / rounding.scale) + rounding.zero, 0, 255) - rounding.zero
+    inputs = seen.sample * rounding.smoothing_scales
+    zero_point = rounding.zero_point
+    steps = np.clip(np.rint(inputs / rounding.scale) + zero_point, 0, 255) - zero_point
     rounded = steps.mean(axis=0) * rounding.scale
     error = inputs.mean(axis=0) @ weight - rounded @ (integers * scales)
     return integers, scales, (dense.bias + error).astype(np.float32)

@@ -5,11 +5,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ktrain_sentiment.export.activations import Activations
-from ktrain_sentiment.export.architecture import Dense
-from ktrain_sentiment.export.onnx_int8 import choose_rounding, quantise, quantise_map
+from ktrain_sentiment.export.quantization import (
+    Activations,
+    choose_rounding,
+    quantise,
+    quantise_map,
+)
+from ktrain_sentiment.export.transformer_spec import Dense
 from ktrain_sentiment.predictor.onnx_session import open_session, run
-from ktrain_sentiment.predictor.tokenizing import TextEncoder, pad
+from ktrain_sentiment.predictor.tokenization import TextEncoder, pad
 from support.reviews import make_reviews
 
 numbers = st.floats(-100, 100, width=32)
@@ -43,7 +47,7 @@ def test_a_table_has_a_scale_for_each_row():
 def test_rounding_covers_what_was_seen():
     sample = with_outlier()
     rounding = choose_rounding(activations(sample), np.ones((16, 4), np.float32))
-    steps = sample * rounding.factors / rounding.scale + rounding.zero
+    steps = sample * rounding.smoothing_scales / rounding.scale + rounding.zero_point
     assert steps.min() > -0.51
     assert steps.max() < 255.51
 
@@ -54,7 +58,7 @@ def test_an_outlier_channel_does_not_drown_the_others():
     smooth = choose_rounding(activations(sample), dense.weight)
     plain_step = (sample.max() - sample.min()) / 255
     other = np.delete(np.arange(16), 3)
-    assert (smooth.scale / smooth.factors[other]).max() < 0.5 * plain_step
+    assert (smooth.scale / smooth.smoothing_scales[other]).max() < 0.5 * plain_step
 
 
 def test_the_mean_error_of_a_product_is_mended():
@@ -63,8 +67,10 @@ def test_the_mean_error_of_a_product_is_mended():
     seen = activations(sample)
     rounding = choose_rounding(seen, dense.weight)
     integers, scales, bias = quantise_map(dense, seen, rounding)
-    steps = np.clip(np.rint(sample * rounding.factors / rounding.scale) + rounding.zero, 0, 255)
-    got = (steps - rounding.zero) * rounding.scale @ (integers * scales) + bias
+    steps = np.clip(
+        np.rint(sample * rounding.smoothing_scales / rounding.scale) + rounding.zero_point, 0, 255
+    )
+    got = (steps - rounding.zero_point) * rounding.scale @ (integers * scales) + bias
     wanted = sample @ dense.weight + dense.bias
     np.testing.assert_allclose(got.mean(axis=0), wanted.mean(axis=0), atol=1e-3)
 

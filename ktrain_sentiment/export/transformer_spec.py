@@ -1,8 +1,8 @@
 """Transformer classifiers as one neutral description, from PyTorch-named weights.
 
 BERT, DistilBERT, RoBERTa, XLM-R, CamemBERT, ELECTRA, ALBERT, MPNet, Longformer and GPT-2 compute
-much the same with other names and small differences; here the names end (`families.py` has them),
-and the differences become fields. Whoever writes a graph (see `onnx_graph.py`) needs to know this
+much the same with other names and small differences; here the names end (`FAMILIES` has them), and
+the differences become fields. Whoever writes a graph (see `onnx_graph.py`) needs to know this
 description alone.
 """
 
@@ -17,8 +17,146 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.export.families import FAMILIES, Family
 from ktrain_sentiment.export.weights import Weights
+
+
+@dataclass(frozen=True)
+class Family:
+    """Where a family keeps its weights, and what it does differently.
+
+    Attributes:
+        root: The model's own name in front of all its weights.
+        layer: A layer, with its number for `{}`.
+        parts: Names in a layer: query, key and value (or one that holds all three), the
+            attention's output, its norm, the inner and the outer map, and their norm.
+        head: The maps of the head, each with its activation.
+        projection: From the embeddings' width to the layers', where a family has one.
+        positions_from_padding: Positions are counted from the padding id + 1.
+        causal: A token sees those before it; norms come first; maps are stored (in, out).
+        windowed: A token sees its neighbours, and the first token has maps of its own.
+        embeddings: Where the tables of embeddings are, below `root`.
+        words: The table of word embeddings.
+        positions: The table of position embeddings.
+    """
+
+    root: str
+    layer: str
+    parts: tuple[str, ...]
+    head: tuple[tuple[str, str | None], ...]
+    projection: str = ""
+    positions_from_padding: bool = False
+    causal: bool = False
+    windowed: bool = False
+    embeddings: str = "embeddings."
+    words: str = "word_embeddings"
+    positions: str = "position_embeddings"
+
+    @property
+    def inputs(self) -> str:
+        """What stands in front of the names of the embeddings."""
+        return f"{self.root}.{self.embeddings}"
+
+
+_BERT_PARTS = (
+    "attention.self.query",
+    "attention.self.key",
+    "attention.self.value",
+    "attention.output.dense",
+    "attention.output.LayerNorm",
+    "intermediate.dense",
+    "output.dense",
+    "output.LayerNorm",
+)
+_ROBERTA_HEAD = (("classifier.dense", "tanh"), ("classifier.out_proj", None))
+_ROBERTA = Family(
+    "roberta", "roberta.encoder.layer.{}", _BERT_PARTS, _ROBERTA_HEAD, positions_from_padding=True
+)
+
+FAMILIES: Mapping[str, Family] = {
+    "bert": Family(
+        "bert",
+        "bert.encoder.layer.{}",
+        _BERT_PARTS,
+        (("bert.pooler.dense", "tanh"), ("classifier", None)),
+    ),
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+    "longformer": Family(
+        "longformer",
+        "longformer.encoder.layer.{}",
+        _BERT_PARTS,
+        _ROBERTA_HEAD,
+        positions_from_padding=True,
+        windowed=True,
+    ),
+    "electra": Family(
+        "electra",
+        "electra.encoder.layer.{}",
+        _BERT_PARTS,
+        (("classifier.dense", "gelu"), ("classifier.out_proj", None)),
+        projection="electra.embeddings_project",
+    ),
+    "distilbert": Family(
+        "distilbert",
+        "distilbert.transformer.layer.{}",
+        (
+            "attention.q_lin",
+            "attention.k_lin",
+            "attention.v_lin",
+            "attention.out_lin",
+            "sa_layer_norm",
+            "ffn.lin1",
+            "ffn.lin2",
+            "output_layer_norm",
+        ),
+        (("pre_classifier", "relu"), ("classifier", None)),
+    ),
+    "albert": Family(
+        "albert",
+        "albert.encoder.albert_layer_groups.{}.albert_layers.0",
+        (
+            "attention.query",
+            "attention.key",
+            "attention.value",
+            "attention.dense",
+            "attention.LayerNorm",
+            "ffn",
+            "ffn_output",
+            "full_layer_layer_norm",
+        ),
+        (("albert.pooler", "tanh"), ("classifier", None)),
+        projection="albert.encoder.embedding_hidden_mapping_in",
+    ),
+    "mpnet": Family(
+        "mpnet",
+        "mpnet.encoder.layer.{}",
+        (
+            "attention.attn.q",
+            "attention.attn.k",
+            "attention.attn.v",
+            "attention.attn.o",
+            "attention.LayerNorm",
+            "intermediate.dense",
+            "output.dense",
+            "output.LayerNorm",
+        ),
+        _ROBERTA_HEAD,
+        positions_from_padding=True,
+    ),
+    "gpt2": Family(
+        "transformer",
+        "transformer.h.{}",
+        ("attn.c_attn", "attn.c_proj", "ln_1", "mlp.c_fc", "mlp.c_proj", "ln_2"),
+        (("score", None),),
+        causal=True,
+        embeddings="",
+        words="wte",
+        positions="wpe",
+    ),
+}
+"""The families whose graph can be built from weights, by config.json's `model_type`."""
+
 
 Array = NDArray[np.float32]
 
@@ -50,7 +188,7 @@ class Dense:
 class Norm:
     """A layer normalisation over the last axis."""
 
-    gain: Array
+    gamma: Array
     bias: Array
 
 
@@ -61,8 +199,8 @@ class Layer:
     Attributes:
         window: How many tokens to either side a token sees, the first token besides (Longformer);
             None: all.
-        overview: The same layer with the query, key and value that Longformer's first token has
-            of its own, which sees all tokens; None: the first token is like the others.
+        global_attention: The same layer with the query, key and value that Longformer's first
+            token has of its own, which sees all tokens; None: the first token is like the others.
     """
 
     query: Dense
@@ -70,15 +208,15 @@ class Layer:
     value: Dense
     attention: Dense
     attention_norm: Norm
-    inner: Dense
-    outer: Dense
+    intermediate: Dense
+    output: Dense
     output_norm: Norm
     window: int | None = None
-    overview: Layer | None = None
+    global_attention: Layer | None = None
 
 
 @dataclass(frozen=True)
-class Encoder:
+class TransformerSpec:
     """A sequence classifier.
 
     Attributes:
@@ -94,12 +232,12 @@ class Encoder:
         heads: Attention heads.
         activation: Of the inner map: gelu, gelu_tanh, relu, silu.
         epsilon: Added to the variance in each normalisation.
-        counted_from: RoBERTa and MPNet count positions from this padding id + 1 and skip
+        position_padding_idx: RoBERTa and MPNet count positions from this padding id + 1 and skip
             padding; None: from zero.
         relative: Attention bias by relative distance, (buckets, heads), or None (MPNet alone).
         causal: A token sees itself and those before it alone (GPT-2).
-        last_before: The head reads the last token that is not this padding id (GPT-2); None: it
-            reads the first token.
+        pool_last_non_padding: The head reads the last token that is not this padding id (GPT-2);
+            None: it reads the first token.
     """
 
     words: Array
@@ -113,13 +251,13 @@ class Encoder:
     heads: int
     activation: str
     epsilon: float
-    counted_from: int | None
+    position_padding_idx: int | None
     relative: Array | None
     causal: bool
-    last_before: int | None
+    pool_last_non_padding: int | None
 
 
-def describe(weights: Weights, config: Mapping[str, Any]) -> Encoder:
+def describe(weights: Weights, config: Mapping[str, Any]) -> TransformerSpec:
     """Turn PyTorch-named weights and their configuration into the neutral description.
 
     Args:
@@ -134,14 +272,14 @@ def describe(weights: Weights, config: Mapping[str, Any]) -> Encoder:
     reader = _Reader(weights)
     encoder = _describe(family, reader, config)
     head = tuple((reader.head(name), activation) for name, activation in family.head)
-    last_before = _known_padding_id(config) if family.causal else None
-    return dataclasses.replace(encoder, head=head, last_before=last_before)
+    pool_last_non_padding = _known_padding_id(config) if family.causal else None
+    return dataclasses.replace(encoder, head=head, pool_last_non_padding=pool_last_non_padding)
 
 
-def describe_encoder(weights: Weights, config: Mapping[str, Any]) -> Encoder:
+def encoder_spec(weights: Weights, config: Mapping[str, Any]) -> TransformerSpec:
     """Like `describe`, for a pre-trained encoder: no head, and names with or without a prefix.
 
-    The oldest encoders on the hub call a normalisation's gain `gamma` and its bias `beta`.
+    The oldest encoders on the hub call a normalisation's gamma `gamma` and its bias `beta`.
     """
     family = _family(config)
     renamed = {_modern(name): array for name, array in weights.items()}
@@ -157,9 +295,9 @@ def _modern(name: str) -> str:
     return name
 
 
-def _describe(family: Family, reader: _Reader, config: Mapping[str, Any]) -> Encoder:
+def _describe(family: Family, reader: _Reader, config: Mapping[str, Any]) -> TransformerSpec:
     """Everything but the head."""
-    return Encoder(
+    return TransformerSpec(
         words=reader.array(f"{family.inputs}{family.words}.weight"),
         positions=reader.array(f"{family.inputs}{family.positions}.weight"),
         types=reader.optional(f"{family.inputs}token_type_embeddings.weight"),
@@ -171,10 +309,10 @@ def _describe(family: Family, reader: _Reader, config: Mapping[str, Any]) -> Enc
         heads=int(_first(config, "num_attention_heads", "n_heads", "n_head")),
         activation=_ACTIVATIONS[_activation(config)],
         epsilon=float(config.get("layer_norm_eps", config.get("layer_norm_epsilon", 1e-12))),
-        counted_from=_padding_id(config) if family.counts_padding else None,
+        position_padding_idx=_padding_id(config) if family.positions_from_padding else None,
         relative=reader.optional(f"{family.root}.encoder.relative_attention_bias.weight"),
         causal=family.causal,
-        last_before=None,
+        pool_last_non_padding=None,
     )
 
 
@@ -228,7 +366,7 @@ def _layers(reader: _Reader, family: Family, config: Mapping[str, Any]) -> tuple
 
 def _layer(reader: _Reader, family: Family, config: Mapping[str, Any], number: int) -> Layer:
     names = [f"{family.layer.format(number)}.{part}" for part in family.parts]
-    mixing, (attention, attention_norm, inner, outer, output_norm) = names[:-5], names[-5:]
+    mixing, (attention, attention_norm, intermediate, output, output_norm) = names[:-5], names[-5:]
     read = reader.convolution if family.causal else reader.dense
     query, key, value = _thirds(read(mixing[0])) if family.causal else map(read, mixing)
     layer = Layer(
@@ -237,8 +375,8 @@ def _layer(reader: _Reader, family: Family, config: Mapping[str, Any], number: i
         value,
         read(attention),
         reader.norm(attention_norm),
-        read(inner),
-        read(outer),
+        read(intermediate),
+        read(output),
         reader.norm(output_norm),
     )
     return _with_window(reader, layer, config, mixing, number) if family.windowed else layer
@@ -260,8 +398,8 @@ def _with_window(
     query, key, value = (reader.dense(f"{name}_global") for name in mixing)
     windows = _first(config, "attention_window")
     window = windows if isinstance(windows, int) else windows[number]
-    overview = dataclasses.replace(layer, query=query, key=key, value=value)
-    return dataclasses.replace(layer, window=int(window) // 2, overview=overview)
+    global_attention = dataclasses.replace(layer, query=query, key=key, value=value)
+    return dataclasses.replace(layer, window=int(window) // 2, global_attention=global_attention)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ import pytest
 import ktrain_sentiment
 from ktrain_sentiment.errors import ConfigError, PredictorError
 from ktrain_sentiment.inference.embedding import open_embedder
-from ktrain_sentiment.predictor.digests import digest_files
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.manifest import update_predictor
+from ktrain_sentiment.predictor.manifest import digest_files, update_predictor
 from support.bomb import Bomb
 from support.classics import TEXTS
 from support.damage import flip_bit
