@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from ktrain_sentiment.data.corpora import CORPORA, corpus_path, data_folder
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits, fingerprint
-from ktrain_sentiment.data.reading import keep_rows, read_labelled, read_rows, read_texts
+from ktrain_sentiment.data.reading import (
+    keep_rows,
+    read_frame,
+    read_labelled,
+    read_rows,
+    read_texts,
+)
 from ktrain_sentiment.data.splitfiles import is_prepared, write_splits
 from ktrain_sentiment.data.splitnames import SPLIT_NAMES
 from ktrain_sentiment.data.splitting import k_fold, split
@@ -22,6 +28,7 @@ __all__ = [
     "is_prepared",
     "k_fold",
     "keep_rows",
+    "read_frame",
     "read_labelled",
     "read_rows",
     "read_texts",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ktrain_sentiment.cleaning import apply_cleaning
@@ -15,7 +16,7 @@ from ktrain_sentiment.data.labels import relabel
 from ktrain_sentiment.data.rows import select_rows
 from ktrain_sentiment.data.sources import read_source
 from ktrain_sentiment.data.splitfiles import is_prepared, read_prepared
-from ktrain_sentiment.data.table import Table, plain_column
+from ktrain_sentiment.data.table import Table, plain_column, unique_names
 from ktrain_sentiment.data.values import to_strings
 from ktrain_sentiment.errors import DataError
 
@@ -47,7 +48,27 @@ def read_rows(config: DataConfig, *, lenient: bool = False) -> LabelledTexts:
     folder = Path(config.data).expanduser()
     if config.data and is_prepared(folder):
         return read_prepared(folder, config)
-    table = read_source(config)
+    return _rows_of(read_source(config), config, lenient=lenient)
+
+
+def read_frame(frame: pd.DataFrame, config: DataConfig, source: str) -> LabelledTexts:
+    """Take texts and labels from a data frame, with the checks that a file goes through.
+
+    Args:
+        frame: Any columns; see `DataConfig` for how those of texts and labels are found.
+        config: What the labels mean, what to leave out; how a file is read means nothing here.
+        source: What to call it in messages.
+
+    Raises:
+        DataError: It does not hold texts with labels of two classes.
+    """
+    names, repeated = unique_names(list(frame.columns))
+    plain = frame.reset_index(drop=True).set_axis(names, axis=1)
+    table = Table(plain, np.arange(1, len(plain) + 1), source, repeated=repeated)
+    return keep_rows(_rows_of(table, config))
+
+
+def _rows_of(table: Table, config: DataConfig, *, lenient: bool = False) -> LabelledTexts:
     columns = choose_columns(table, config.text_column, config.label_column)
     texts, text_note = to_strings(table, columns.text, "text")
     labels, label_note = to_strings(table, columns.label, "label")

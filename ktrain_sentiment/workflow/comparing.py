@@ -5,15 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import re
 import shutil
-import threading
-import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +19,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.atomic import refuse_existing, write_json, write_table, write_text
 from ktrain_sentiment.config import KTRAIN_MODELS, CompareConfig, OutputConfig, TrainingSettings
 from ktrain_sentiment.config.comparing import BASELINES
-from ktrain_sentiment.data import Splits, read_labelled, split
+from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, compare
@@ -40,6 +35,7 @@ from ktrain_sentiment.training.model import class_indices
 from ktrain_sentiment.training.policies import epochs_for
 from ktrain_sentiment.workflow.contenders import Answers, Job, check_models, judge_contender
 from ktrain_sentiment.workflow.kinds import for_classics
+from ktrain_sentiment.workflow.processes import in_own_process
 from ktrain_sentiment.workflow.training import settings_alone
 
 log = logging.getLogger(__name__)
@@ -72,11 +68,18 @@ class CompareResult:
     figures: dict[str, Any]
 
 
-def compare_models(settings: TrainingSettings, comparing: CompareConfig) -> CompareResult:
+def compare_models(
+    settings: TrainingSettings, comparing: CompareConfig, texts: LabelledTexts | None = None
+) -> CompareResult:
     """Train every model on the same rows and judge it on the same test rows.
 
     Each model is trained in a process of its own, and what it came to is kept as soon as it is
     there: with `resume`, models that are done are not trained again.
+
+    Args:
+        settings: Data, models' settings, output.
+        comparing: Which models.
+        texts: The rows, where they are read already by `settings.source`.
 
     Raises:
         InputError: The data, an encoder or the settings cannot be used.
@@ -85,7 +88,7 @@ def compare_models(settings: TrainingSettings, comparing: CompareConfig) -> Comp
     folder = settings.output.run or default_run(settings.source.data, "compared")
     if not settings.output.resume:
         refuse_existing(folder, overwrite=settings.output.overwrite, marker=SETTINGS)
-    texts = read_labelled(settings.source)
+    texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
     for note in (*texts.notes, *splits.notes):
         log.info("%s", note)
@@ -103,7 +106,7 @@ def compare_models(settings: TrainingSettings, comparing: CompareConfig) -> Comp
     advice = recommend(entries, len(splits.test))
     figures = {
         "data": {
-            "source": settings.source.data,
+            "source": settings.source.data or texts.source,
             "rows": splits.sizes(),
             "fingerprint": splits.fingerprint,
         },
@@ -198,7 +201,7 @@ def _answers(job: Job, folder: Path) -> Answers:
         log.info("%s: done before", job.model)
         return found
     log.info("training %s on %d rows", job.model, len(job.splits.train))
-    answers = in_own_process(job)
+    answers = in_own_process(judge_contender, job, quiet=True)
     frame = to_frame(judge(job.splits.test, answers.probabilities, job.splits.labels))
     write_table(table, frame)
     values = {**vars(answers.costs), "learning_rate": answers.learning_rate}
@@ -214,26 +217,6 @@ def _read_answers(place: Path, table: Path, stamp: str) -> Answers | None:
         return None
     rate = values.pop("learning_rate")
     return Answers(from_frame(pd.read_parquet(table)).probabilities, Costs(**values), rate)
-
-
-def in_own_process(job: Job) -> Answers:
-    """Judge a model in a fresh process, whose memory and frameworks are that model's alone."""
-    context = get_context("spawn")
-    with ProcessPoolExecutor(1, context, settle_in, (os.getpid(),)) as pool:
-        return pool.submit(judge_contender, job).result()
-
-
-def settle_in(parent: int) -> None:
-    """Let this process warn as the one that started it does, and end when that one is gone."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    """A killed process takes nobody along by itself, and a model can train for hours."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
 
 
 def rank(judged: dict[str, Answers], splits: Splits) -> tuple[Entry, ...]:
@@ -307,7 +290,7 @@ def _few_accuracy(job: Job, place: Path) -> float:
         if found["stamp"] == stamp:
             return float(found["accuracy"])
     log.info("training %s on %d rows", job.model, len(job.splits.train))
-    answers = in_own_process(job)
+    answers = in_own_process(judge_contender, job, quiet=True)
     truth = class_indices(job.splits.test["label"], job.splits.labels)
     accuracy = float((answers.probabilities.argmax(axis=1) == truth).mean())
     write_json(place, {"accuracy": accuracy, "stamp": stamp})

@@ -13,7 +13,7 @@ from typing import Any
 
 from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import ExploreConfig, TrainingSettings
-from ktrain_sentiment.data import Splits, read_labelled, split
+from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError, InputError
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.overlay import (
@@ -85,9 +85,19 @@ class Exploration:
 
 
 def explore(
-    settings: TrainingSettings, exploring: ExploreConfig, *, quiet: bool = False
+    settings: TrainingSettings,
+    exploring: ExploreConfig,
+    texts: LabelledTexts | None = None,
+    *,
+    quiet: bool = False,
 ) -> Exploration:
     """Search a learning rate for each variant, and verify the suggestions when asked.
+
+    Args:
+        settings: Data, model, how to search, output.
+        exploring: Variants and short trainings.
+        texts: The rows, where they are read already by `settings.source`.
+        quiet: Show no progress.
 
     Raises:
         InputError: The data, the encoder or the settings cannot be used.
@@ -98,7 +108,7 @@ def explore(
         raise InputError(
             f"{folder.lr_find('json')} exists: choose another --run, or add --overwrite"
         )
-    texts = read_labelled(settings.source)
+    texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
     for note in (*texts.notes, *splits.notes):
         log.info("%s", note)

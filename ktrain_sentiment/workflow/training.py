@@ -70,11 +70,18 @@ class RunResult:
     judged: Judged | None
 
 
-def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = False) -> RunResult:
+def train(
+    settings: TrainingSettings,
+    texts: LabelledTexts | None = None,
+    *,
+    reuse: bool = False,
+    quiet: bool = False,
+) -> RunResult:
     """Train, judge and save a classifier as configured.
 
     Args:
         settings: Data, model, policy, output.
+        texts: The rows, where they are read already by `settings.source`.
         reuse: Take a finished run with the same settings as the result.
         quiet: Show no progress.
 
@@ -88,7 +95,7 @@ def train(settings: TrainingSettings, *, reuse: bool = False, quiet: bool = Fals
         log.info("%s is finished with these settings: nothing to train", folder.path)
         return RunResult(folder, json.loads(folder.metrics.read_text("utf-8")), None)
     _check_place(folder, settings)
-    texts = read_labelled(settings.source)
+    texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
     _say(texts, splits)
     kind = kind_of(settings)
@@ -273,7 +280,7 @@ def _figures(
     return {
         **judged.to_json(),
         "data": {
-            "source": settings.source.data,
+            "source": settings.source.data or splits.source,
             "fingerprint": splits.fingerprint,
             "rows": splits.sizes(),
             "labels": list(splits.labels),

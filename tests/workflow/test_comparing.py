@@ -1,11 +1,6 @@
 """Models side by side: which examples are drawn, how models are ranked, and what is advised."""
 
 import dataclasses
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +20,6 @@ from ktrain_sentiment.evaluation.costs import Costs
 from ktrain_sentiment.workflow.comparing import draw, rank, recommend, settings_of
 from ktrain_sentiment.workflow.contenders import Answers, check_models
 from ktrain_sentiment.workflow.kinds import kind_of
-from support.process import ROOT
 
 LABELS = ("negative", "positive")
 ROWS = 1000
@@ -169,34 +163,3 @@ def test_a_single_model_is_refused() -> None:
 def test_contradictions_are_refused(change: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         dataclasses.replace(CompareConfig(), **change)
-
-
-ABANDONED = """
-import os, sys, time
-from ktrain_sentiment.workflow import comparing
-
-def linger(job):
-    print(os.getpid(), flush=True)
-    time.sleep(60)
-
-comparing.judge_contender = linger
-if __name__ == "__main__":
-    comparing.in_own_process(None)
-"""
-
-
-def test_a_model_in_training_does_not_outlive_the_comparison(tmp_path: Path) -> None:
-    script = tmp_path / "abandoned.py"
-    script.write_text(ABANDONED)
-    command = [sys.executable, script]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        child = int(parent.stdout.readline())
-        parent.kill()
-    deadline = time.monotonic() + 20
-    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    alive = Path(f"/proc/{child}").exists()
-    if alive:
-        os.kill(child, signal.SIGKILL)
-    assert not alive
