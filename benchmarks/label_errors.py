@@ -86,7 +86,7 @@ def flip(settings: Settings) -> Flipped:
     """Read the rows and flip labels, evenly over the other classes."""
     from ktrain_sentiment.config import DataConfig
     from ktrain_sentiment.data import read_labelled
-    from ktrain_sentiment.evaluation.judged import encode
+    from ktrain_sentiment.evaluation.predictions import encode
 
     texts = read_labelled(DataConfig(data=str(settings.data)))
     truth, rows = encode(texts.frame["label"], texts.labels), len(texts)
@@ -101,7 +101,7 @@ def flip(settings: Settings) -> Flipped:
 
 def on_folds(rows: Flipped, predict: Callable[[Ints, Ints], Floats]) -> Floats:
     """Out-of-fold probabilities of a function of (known rows, asked rows)."""
-    from ktrain_sentiment.evaluation.folds import gather
+    from ktrain_sentiment.evaluation.predictions import gather
 
     parts = []
     for k in np.unique(rows.fold):
@@ -221,7 +221,7 @@ def judge(rows: Flipped, table: Floats, looked_at: float) -> dict[str, float]:
 
 def task(settings: Settings) -> dict[str, Any]:
     """Run what was asked for, show a table, and return the figures."""
-    from ktrain_sentiment.evaluation.second_opinion import pooled
+    from ktrain_sentiment.evaluation.label_noise import pooled
 
     rows = flip(settings)
     results: dict[str, dict[str, float]] = {}

@@ -35,7 +35,8 @@ from ktrain_sentiment.config import (
     TrainConfig,
     TrainingSettings,
 )
-from ktrain_sentiment.report.leaderboard import HEAD, Entry, cost_cells, markdown_table
+from ktrain_sentiment.evaluation.comparison import Entry
+from ktrain_sentiment.report.leaderboard import HEAD, cost_cells, markdown_table
 from ktrain_sentiment.report.wording import share
 from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.workflow import CompareResult, compare_models
@@ -142,7 +143,7 @@ def _markdown(found: Mapping[str, CompareResult]) -> str:
     """A row a model, best on the first data set first; costs are those of the first."""
     boards = list(found.values())
     entries = [{entry.name: entry for entry in board.entries} for board in boards]
-    rows = [board.entries[0].evaluation.n for board in boards]
+    rows = [board.entries[0].metrics.n for board in boards]
     named = [f"{name}, {count:,} rows" for name, count in zip(found, rows, strict=True)]
     body = [
         [name, *(_accuracy(board[name]) for board in entries), *cost_cells(first.costs)]
@@ -152,8 +153,8 @@ def _markdown(found: Mapping[str, CompareResult]) -> str:
 
 
 def _accuracy(entry: Entry) -> str:
-    low, high = entry.evaluation.accuracy.low, entry.evaluation.accuracy.high
-    return f"{share(entry.evaluation.accuracy.value)} ({100 * low:.1f} to {100 * high:.1f})"
+    low, high = entry.metrics.accuracy.low, entry.metrics.accuracy.high
+    return f"{share(entry.metrics.accuracy.value)} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 if __name__ == "__main__":

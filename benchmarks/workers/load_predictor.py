@@ -102,7 +102,7 @@ def with_onnxruntime(folder: Path, texts: list[str]) -> Table:
 def with_ours(folder: Path, texts: list[str]) -> Table:
     """This package, its fp32 engine, the temperature taken back."""
     import ktrain_sentiment
-    from ktrain_sentiment.evaluation.temperature import apply_temperature
+    from ktrain_sentiment.evaluation.calibration import apply_temperature
 
     temperature = json.loads((folder / "manifest.json").read_text())["temperature"]
     table = ktrain_sentiment.load(folder, "fp32").predict_proba(texts)

@@ -2,15 +2,14 @@
 
 from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines
 from ktrain_sentiment.evaluation.intervals import Estimate
-from ktrain_sentiment.evaluation.losses import top_losses
-from ktrain_sentiment.evaluation.metrics import ClassFigures, Evaluation, evaluate
+from ktrain_sentiment.evaluation.metrics import ClassFigures, Metrics, compute_metrics, top_losses
 
 __all__ = [
     "Baseline",
     "ClassFigures",
     "Estimate",
-    "Evaluation",
-    "evaluate",
+    "Metrics",
+    "compute_metrics",
     "run_baselines",
     "top_losses",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ktrain_sentiment.evaluation.metrics import Evaluation, evaluate
+from ktrain_sentiment.evaluation.metrics import Metrics, compute_metrics
 
 Table = NDArray[np.float64]
 
@@ -29,13 +29,13 @@ class Baseline:
 
     Attributes:
         name: What it is, in words.
-        evaluation: Its figures on the same rows as the model's.
+        metrics: Its figures on the same rows as the model's.
         probabilities: Its probabilities, shape (n, classes), for a paired comparison.
         seconds: Time to fit it and to predict.
     """
 
     name: str
-    evaluation: Evaluation
+    metrics: Metrics
     probabilities: Table
     seconds: float
 
@@ -82,7 +82,7 @@ def _timed(
     if table is None:
         return None
     seconds = time.perf_counter() - start
-    return Baseline(name, evaluate(y_true, table, labels), table, seconds)
+    return Baseline(name, compute_metrics(y_true, table, labels), table, seconds)
 
 
 def majority(train_y: ArrayLike, n: int, classes: int) -> Table:

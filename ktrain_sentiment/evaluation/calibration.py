@@ -1,13 +1,21 @@
-"""Whether a probability means what it says: Brier score, calibration error, reliability bins."""
+"""Whether a probability means what it says, what makes it so, and what a threshold on it gains.
+
+A network that was trained long states probabilities that are too high. Dividing its logits by one
+temperature, fitted on rows it was not trained on, mends most of that and changes no decision (Guo
+et al. 2017, "On Calibration of Modern Neural Networks").
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.evaluation.confusion import Floats
+from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_share
+from ktrain_sentiment.prediction import softmax
 
 BINS = 15
 SMALLEST = 1e-7
@@ -99,3 +107,176 @@ def noise_floor(bins: Reliability, *, seed: int = 0, draws: int = 1000) -> float
     right = rng.binomial(bins.count, np.clip(bins.confidence, 0, 1), size=(draws, len(bins.count)))
     cells = np.stack([bins.count - right, right], axis=-1)
     return float(np.quantile(cell_calibration_error(cells, bins.confidence), 0.95))
+
+
+STEPS = 100
+COLDEST, HOTTEST = 0.05, 20.0
+# The weight of a belief that the temperature is near 1: a tenth of what one row tells. It decides
+# only where the rows cannot, as when all were predicted rightly and the likelihood has no optimum.
+PRIOR = 0.1
+
+
+def apply_temperature(probabilities: ArrayLike, temperature: float) -> Floats:
+    """Probabilities as they would be with the logits divided by `temperature`, (n, classes).
+
+    The logits need not be known: up to a constant they are the logarithms of the probabilities.
+    """
+    logits = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST**2))
+    return softmax(logits, temperature)
+
+
+def fit_temperature(y_true: ArrayLike, probabilities: ArrayLike) -> float:
+    """The temperature that minimises the log loss, by Newton's method.
+
+    In the inverse temperature the log loss is convex: its slope is the difference between the
+    expected and the true class's logit, its curvature the variance of the logit.
+
+    Args:
+        y_true: Class indices, shape (n,), of rows that the model was not trained on.
+        probabilities: The model's probabilities at temperature 1, shape (n, classes).
+
+    Returns:
+        A temperature between 0.05 and 20; above 1 the model was too sure.
+    """
+    logits = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), SMALLEST**2))
+    truth = np.asarray(y_true, dtype=np.int64)
+    true_logits = logits[np.arange(len(logits)), truth]
+    inverse = 1.0
+    for _ in range(STEPS):
+        stated = softmax(logits * inverse)
+        expected = (stated * logits).sum(axis=1)
+        variance = (stated * logits**2).sum(axis=1) - expected**2
+        slope = (expected - true_logits).sum() + PRIOR * (inverse - 1)
+        step = slope / (variance.sum() + PRIOR)
+        # Far from the optimum the curvature vanishes and a whole step overshoots.
+        new = float(np.clip(inverse - step, inverse / 2, inverse * 2))
+        new = min(max(new, 1 / HOTTEST), 1 / COLDEST)
+        if abs(new - inverse) < 1e-9:
+            break
+        inverse = new
+    return 1 / inverse
+
+
+@dataclass(frozen=True)
+class CoverageCurve:
+    """Accuracy of the answers as fewer texts are answered, a point for each distinct probability.
+
+    Attributes:
+        threshold: Texts with at least this winning probability are answered, falling.
+        covered: Share of texts answered, rising, shape (points,).
+        accuracy: Accuracy of the answers, shape (points,).
+    """
+
+    threshold: Floats
+    covered: Floats
+    accuracy: Floats
+
+
+def coverage_curve(y_true: ArrayLike, probabilities: ArrayLike) -> CoverageCurve:
+    """Answer the surest texts first and see how the accuracy of the answers falls.
+
+    Args:
+        y_true: Class indices, shape (n,).
+        probabilities: Shape (n, classes).
+    """
+    table = np.asarray(probabilities, dtype=np.float64)
+    confidence = table.max(axis=1)
+    order = np.argsort(-confidence, kind="stable")
+    right = (table.argmax(axis=1) == np.asarray(y_true))[order]
+    last_of_ties = np.append(np.flatnonzero(np.diff(confidence[order])), len(order) - 1)
+    answered = last_of_ties + 1
+    return CoverageCurve(
+        threshold=confidence[order][last_of_ties],
+        covered=answered / len(order),
+        accuracy=np.cumsum(right)[last_of_ties] / answered,
+    )
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """What a threshold does.
+
+    Attributes:
+        below: Texts whose winning probability is below this are left to a person.
+        covered: Share of texts that are answered, with its interval.
+        accuracy: Accuracy of the answers, with its interval; None when nothing is answered.
+    """
+
+    below: float
+    covered: Estimate
+    accuracy: Estimate | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers."""
+        accuracy = None if self.accuracy is None else self.accuracy.to_json()
+        return {"below": self.below, "covered": self.covered.to_json(), "accuracy": accuracy}
+
+
+def abstain(y_true: ArrayLike, probabilities: ArrayLike, below: float) -> Abstention:
+    """Judge a threshold on rows with known classes.
+
+    Args:
+        y_true: Class indices, shape (n,).
+        probabilities: Shape (n, classes).
+        below: Leave texts below this winning probability to a person.
+    """
+    table = np.asarray(probabilities, dtype=np.float64)
+    answered = table.max(axis=1) >= below
+    right = (table.argmax(axis=1) == np.asarray(y_true))[answered]
+    return Abstention(
+        below=below,
+        covered=bootstrap_share(int(answered.sum()), len(answered)),
+        accuracy=bootstrap_share(int(right.sum()), len(right)) if len(right) else None,
+    )
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of a curve as the threshold falls, `x` and `y` of one shape."""
+
+    x: Floats
+    y: Floats
+
+
+def roc_curve(is_class: ArrayLike, scores: ArrayLike) -> Curve | None:
+    """False positive rate against true positive rate; None unless both kinds of row occur.
+
+    Args:
+        is_class: Whether a row is of the class, bool of shape (n,).
+        scores: Its probability of the class, shape (n,).
+    """
+    hits, misses = _cumulated(is_class, scores)
+    if not hits[-1] or not misses[-1]:
+        return None
+    zero = np.zeros(1)
+    return Curve(np.append(zero, misses / misses[-1]), np.append(zero, hits / hits[-1]))
+
+
+def roc_auc(is_class: ArrayLike, scores: ArrayLike) -> float | None:
+    """Area under the ROC curve, ties counted half; None unless both kinds of row occur."""
+    curve = roc_curve(is_class, scores)
+    return None if curve is None else float(np.trapezoid(curve.y, curve.x))
+
+
+def precision_recall_curve(is_class: ArrayLike, scores: ArrayLike) -> Curve | None:
+    """Recall against precision; None unless both kinds of row occur."""
+    hits, misses = _cumulated(is_class, scores)
+    if not hits[-1] or not misses[-1]:
+        return None
+    return Curve(hits / hits[-1], hits / (hits + misses))
+
+
+def average_precision(is_class: ArrayLike, scores: ArrayLike) -> float | None:
+    """Precision averaged over the steps of recall; None unless both kinds of row occur."""
+    curve = precision_recall_curve(is_class, scores)
+    return None if curve is None else float((np.diff(curve.x, prepend=0.0) * curve.y).sum())
+
+
+def _cumulated(is_class: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
+    """Rows of the class and others at or above each distinct score, from the highest down."""
+    values = np.asarray(scores, dtype=np.float64)
+    order = np.argsort(-values, kind="stable")
+    flags: NDArray[np.bool_] = np.asarray(is_class, dtype=bool)[order]
+    last_of_ties = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
+    hits = np.cumsum(flags)[last_of_ties].astype(np.float64)
+    return hits, last_of_ties + 1 - hits

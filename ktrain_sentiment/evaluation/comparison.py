@@ -1,4 +1,4 @@
-"""Whether one classifier is better than another on the same rows, in a plain sentence."""
+"""Which of several classifiers is better on the same rows, and what each costs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from ktrain_sentiment.evaluation import confusion
 from ktrain_sentiment.evaluation.calibration import row_log_loss
 from ktrain_sentiment.evaluation.confusion import Floats
-from ktrain_sentiment.evaluation.exact import mcnemar
-from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_cells, bootstrap_mean
-from ktrain_sentiment.evaluation.metrics import check
+from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_cells, bootstrap_mean, mcnemar
+from ktrain_sentiment.evaluation.metrics import Metrics, check
 
 SIGNIFICANT = 0.05
 
@@ -153,3 +152,86 @@ def _difference(
         return gained
 
     return bootstrap_cells(counts, difference, seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What a model costs.
+
+    Attributes:
+        train_seconds: Time to train it, loading and searching included.
+        texts_per_second: Speed of prediction on many texts.
+        latency_ms: Median time of one text alone.
+        memory_mb: Most memory of the process that trained and asked it.
+        disk_mb: Size of the files that prediction needs; 0 without files.
+    """
+
+    train_seconds: float
+    texts_per_second: float
+    latency_ms: float
+    memory_mb: float
+    disk_mb: float
+
+    def to_json(self) -> dict[str, float]:
+        """The figures, rounded to what was measured."""
+        return {
+            "train_seconds": round(self.train_seconds, 2),
+            "texts_per_second": round(self.texts_per_second, 1),
+            "latency_ms": round(self.latency_ms, 3),
+            "memory_mb": round(self.memory_mb, 1),
+            "disk_mb": round(self.disk_mb, 2),
+        }
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of a comparison.
+
+    Attributes:
+        name: What it is called.
+        metrics: Its figures on the test rows.
+        p_value: McNemar against the best model, corrected for the number of models (Holm 1979);
+            None for the best one itself.
+        costs: Its times, memory and size.
+        learning_rate: The maximum learning rate, where there is one.
+    """
+
+    name: str
+    metrics: Metrics
+    p_value: float | None
+    costs: Costs
+    learning_rate: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and strings."""
+        return {
+            "name": self.name,
+            "accuracy": self.metrics.accuracy.to_json(),
+            "macro_f1": self.metrics.macro_f1.to_json(),
+            "p_value_against_best": self.p_value,
+            **self.costs.to_json(),
+            "learning_rate": self.learning_rate,
+        }
+
+
+@dataclass(frozen=True)
+class FewShot:
+    """A model trained on few examples.
+
+    Attributes:
+        name: What it is called.
+        examples: Rows a class.
+        accuracies: On the test rows, one for each draw.
+    """
+
+    name: str
+    examples: int
+    accuracies: tuple[float, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and strings."""
+        return {
+            "name": self.name,
+            "examples_a_class": self.examples,
+            "accuracies": [round(one, 6) for one in self.accuracies],
+        }

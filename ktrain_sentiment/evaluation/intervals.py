@@ -1,4 +1,4 @@
-"""How far a figure would move with other rows: bootstrap intervals that take milliseconds.
+"""How sure a figure is: bootstrap intervals that take milliseconds, and exact tests on counts.
 
 The interval is the bias-corrected and accelerated one (BCa; Efron 1987, "Better bootstrap
 confidence intervals"): F1, Matthews correlation and losses are skewed when a model is good, and a
@@ -10,7 +10,7 @@ row.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -179,8 +179,9 @@ def bootstrap_mean(
 ) -> Estimate:
     """Interval of a mean over rows, such as a loss.
 
-    More than a thousand rows are first averaged in random blocks: the mean of independent rows
-    spreads as the mean of their blocks does, and the time no longer grows with the rows.
+    More than a thousand rows are first put into a thousand random blocks, so that the time does not
+    grow with the rows. Their sizes differ by one row, so a resample's mean is the sum of its blocks
+    over the rows in them: a mean of block means would count a row of a small block twice.
 
     Args:
         values: One value a row, shape (n,).
@@ -190,22 +191,19 @@ def bootstrap_mean(
     """
     rows = np.asarray(values, dtype=np.float64)
     rng = np.random.default_rng(seed)
-    blocks = _block_means(rows, rng)
-    picked = rng.integers(len(blocks), size=(resamples, len(blocks)))
-    centred = blocks - blocks.mean()
-    cubes, squares = (centred**3).sum(), (centred**2).sum()
-    acceleration = float(cubes / (6 * squares**1.5)) if squares > 0 else 0.0
+    sums, sizes = rows, np.ones(len(rows))
+    if len(rows) > MOST_BLOCKS:
+        starts = np.linspace(0, len(rows), MOST_BLOCKS, endpoint=False).astype(np.int64)
+        sizes = np.diff(np.append(starts, len(rows))).astype(np.float64)
+        sums = np.add.reduceat(rng.permutation(rows), starts)
+    picked = rng.integers(len(sums), size=(resamples, len(sums)))
     value = float(rows.mean())
-    low, high = _bca(value, blocks[picked].mean(axis=1), acceleration, confidence)
+    influence = sums - value * sizes
+    cubes, squares = (influence**3).sum(), (influence**2).sum()
+    acceleration = float(cubes / (6 * squares**1.5)) if squares > 0 else 0.0
+    means = sums[picked].sum(axis=1) / sizes[picked].sum(axis=1)
+    low, high = _bca(value, means, acceleration, confidence)
     return Estimate(value, low, high, len(rows))
-
-
-def _block_means(rows: Floats, rng: np.random.Generator) -> Floats:
-    if len(rows) <= MOST_BLOCKS:
-        return rows
-    starts = np.linspace(0, len(rows), MOST_BLOCKS, endpoint=False).astype(np.int64)
-    sizes = np.diff(np.append(starts, len(rows)))
-    return np.add.reduceat(rng.permutation(rows), starts) / sizes
 
 
 def _acceleration(jackknife: Floats, weights: Floats) -> float:
@@ -229,3 +227,82 @@ def _bca(
 def _bca_share(tail: float, bias: float, acceleration: float) -> float:
     shifted = bias + _NORMAL.inv_cdf(tail)
     return _NORMAL.cdf(bias + shifted / (1 - acceleration * shifted))
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Exact two-sided McNemar test: are the disagreements as a fair coin would split them?
+
+    Args:
+        only_first: Rows that only the first classifier has right.
+        only_second: Rows that only the second has right.
+
+    Returns:
+        The p-value, 0 to 1.
+    """
+    total, fewer = only_first + only_second, min(only_first, only_second)
+    if total == 0:
+        return 1.0
+    tail = np.exp(_log_choose(total)[: fewer + 1] - total * np.log(2)).sum()
+    return float(min(1.0, 2 * tail))
+
+
+def binomial_more(hits: int, rows: int, share: float) -> float:
+    """Exact one-sided binomial test: are there more hits than a share of the rows explains?
+
+    Args:
+        hits: Rows that are hits.
+        rows: Rows in all.
+        share: The share of hits that is taken for granted, above 0 and below 1.
+
+    Returns:
+        The probability of as many hits or more, 0 to 1.
+    """
+    counts = np.arange(hits, rows + 1)
+    log = _log_choose(rows)[hits:] + counts * np.log(share) + (rows - counts) * np.log1p(-share)
+    return float(min(1.0, np.exp(log).sum()))
+
+
+def fisher_less(hits: int, rows: int, all_hits: int, all_rows: int) -> float:
+    """Fisher's exact test that a group has a lower rate of hits than the rest, one-sided.
+
+    Args:
+        hits: Hits in the group.
+        rows: Rows in the group.
+        all_hits: Hits in the group and the rest together.
+        all_rows: Rows in both together.
+
+    Returns:
+        The p-value, 0 to 1.
+    """
+    fewest = max(0, rows - (all_rows - all_hits))
+    possible = np.arange(fewest, min(rows, all_hits) + 1)
+    log = _log_factorials(all_rows)
+    weights = (
+        (log[all_hits] - log[possible] - log[all_hits - possible])
+        + log[all_rows - all_hits]
+        - log[rows - possible]
+        - log[all_rows - all_hits - rows + possible]
+        - (log[all_rows] - log[rows] - log[all_rows - rows])
+    )
+    return float(min(1.0, np.exp(weights[possible <= hits]).sum()))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction for testing many things at once (Holm 1979), in the given order."""
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values)
+    scaled = values[order] * np.arange(len(values), 0, -1)
+    corrected = np.empty_like(values)
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(scaled))
+    return [float(value) for value in corrected]
+
+
+def _log_factorials(largest: int) -> NDArray[np.float64]:
+    """log(0!) to log(largest!)."""
+    return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, largest + 1)))])
+
+
+def _log_choose(total: int) -> NDArray[np.float64]:
+    log = _log_factorials(total)
+    chosen: NDArray[np.float64] = log[total] - log - log[::-1]
+    return chosen

@@ -13,10 +13,13 @@ likely wrong than the model where a calibrated model gives it a probability belo
 usual belief is 3.3 %, which is what people found by looking at ten well-known test sets (Northcutt,
 Athalye and Mueller 2021, "Pervasive Label Errors in Test Sets Destabilize Machine Learning
 Benchmarks").
+
+A list of doubted labels, corrected by hand, makes the next training set: `apply_corrections`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +28,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ktrain_sentiment.evaluation.calibration import SMALLEST
+from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.evaluation.calibration import (
+    SMALLEST,
+    apply_temperature,
+    fit_temperature,
+    row_log_loss,
+)
 from ktrain_sentiment.evaluation.confusion import Counts, Floats
 from ktrain_sentiment.evaluation.metrics import check
 
@@ -192,3 +201,142 @@ def label_error_table(
         }
     )
     return frame.sort_values(["doubted", "quality"], ascending=[False, True], ignore_index=True)
+
+
+WEIGHTS = np.linspace(0, 1, 21)
+
+
+def pooled(y_given: ArrayLike, first: ArrayLike, second: ArrayLike) -> Floats:
+    """A weighted mean of two classifiers' probabilities, calibrated, shape (n, classes).
+
+    The weight is the one of the lowest log loss on the given labels, so that a second opinion that
+    is worth nothing is not listened to. A mean of two is less sure than either; a temperature mends
+    that. Both come to two numbers fitted on n rows.
+
+    Args:
+        y_given: The labels as given, class indices, shape (n,).
+        first: Probabilities of rows that the first did not learn, shape (n, classes).
+        second: The same of the second.
+    """
+    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    losses = [row_log_loss(y_given, w * one + (1 - w) * other).mean() for w in WEIGHTS]
+    weight = WEIGHTS[int(np.argmin(losses))]
+    mixed: Floats = weight * one + (1 - weight) * other
+    return apply_temperature(mixed, fit_temperature(y_given, mixed))
+
+
+COLUMN = "corrected"
+DROP = "drop"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row that was changed.
+
+    Attributes:
+        row: Its number in the source.
+        text: Its text.
+        before: The label it had.
+        after: The label it has now, or None when the row was dropped.
+    """
+
+    row: int
+    text: str
+    before: str
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A corrected data set.
+
+    Attributes:
+        frame: The rows with their new labels, dropped ones left out, in the old order.
+        changes: What was changed, in the order of the source.
+        confirmed: Rows whose label was looked at and written again as it was.
+    """
+
+    frame: pd.DataFrame
+    changes: tuple[Change, ...]
+    confirmed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The record of what changed."""
+        kinds = Counter(f"{c.before} -> {c.after or DROP}" for c in self.changes)
+        return {
+            "rows": len(self.frame),
+            "changed": len(self.changes),
+            "confirmed": self.confirmed,
+            "kinds": dict(kinds.most_common()),
+            "changes": [vars(change) for change in self.changes],
+        }
+
+
+def apply_corrections(
+    frame: pd.DataFrame, corrections: pd.DataFrame, labels: Sequence[str]
+) -> Corrected:
+    """Put corrected labels into a data set.
+
+    Args:
+        frame: Columns `row`, `text`, `label` and any others.
+        corrections: Columns `row`, `text` and `corrected`; an empty cell leaves the row alone.
+        labels: The labels there may be.
+
+    Raises:
+        DataError: A column is missing, a label is unknown, a row does not exist, is corrected in
+            two ways, or has another text than the list says.
+    """
+    _check_columns(corrections)
+    wanted = _wanted(corrections, labels)
+    known = dict(zip(frame["row"], frame["text"], strict=True))
+    for row, (text, _) in wanted.items():
+        if known.get(row) != text:
+            held = "no such row" if row not in known else f"its text is {known[row][:40]!r}"
+            raise DataError(
+                f"corrections: row {row} with text {text[:40]!r}: {held} in the data; give the "
+                "data that the list was made from"
+            )
+    return _apply(frame, {row: label for row, (_, label) in wanted.items()})
+
+
+def _check_columns(corrections: pd.DataFrame) -> None:
+    for column in ("row", "text", COLUMN):
+        if column not in corrections.columns:
+            listed = ", ".join(map(str, corrections.columns))
+            raise DataError(
+                f"corrections: no column {column}, found {listed}: wanted the list that error "
+                f"inspection wrote, with the column {COLUMN} filled in"
+            )
+
+
+def _wanted(corrections: pd.DataFrame, labels: Sequence[str]) -> dict[int, tuple[str, str]]:
+    """The text and the new label of each row that has one."""
+    wanted: dict[int, tuple[str, str]] = {}
+    cells = corrections[["row", "text", COLUMN]].itertuples(index=False, name=None)
+    for row, text, cell in cells:
+        label = "" if pd.isna(cell) else str(cell).strip()
+        if not label:
+            continue
+        if label != DROP and label not in labels:
+            raise DataError(
+                f"corrections: row {row}: label {label!r} is unknown: wanted one of "
+                f"{', '.join(labels)}, or {DROP}"
+            )
+        if wanted.setdefault(int(row), (str(text), label)) != (str(text), label):
+            raise DataError(f"corrections: row {row} is corrected in two ways: keep one line of it")
+    return wanted
+
+
+def _apply(frame: pd.DataFrame, wanted: dict[int, str]) -> Corrected:
+    changes, confirmed, labels = [], 0, []
+    cells = frame[["row", "text", "label"]].itertuples(index=False, name=None)
+    for row, text, before in cells:
+        after = wanted.get(row, before)
+        labels.append(after)
+        if row in wanted and after == before:
+            confirmed += 1
+        elif row in wanted:
+            changes.append(Change(int(row), text, before, None if after == DROP else after))
+    dropped = frame["row"].isin([row for row, label in wanted.items() if label == DROP])
+    corrected = frame.assign(label=labels)[~dropped].reset_index(drop=True)
+    return Corrected(corrected, tuple(changes), confirmed)

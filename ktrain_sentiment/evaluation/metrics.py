@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.evaluation import calibration, confusion, curves
+from ktrain_sentiment.evaluation import calibration, confusion
+from ktrain_sentiment.evaluation.calibration import apply_temperature, row_log_loss
 from ktrain_sentiment.evaluation.confusion import Counts, Floats
 from ktrain_sentiment.evaluation.intervals import (
     RESAMPLES,
@@ -54,7 +56,7 @@ class ClassFigures:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Metrics:
     """The figures of one classifier on one set of rows.
 
     Attributes:
@@ -107,14 +109,14 @@ class Evaluation:
         }
 
 
-def evaluate(
+def compute_metrics(
     y_true: ArrayLike,
     probabilities: ArrayLike,
     labels: Sequence[str],
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
-) -> Evaluation:
+) -> Metrics:
     """Judge probabilities against the truth.
 
     Args:
@@ -131,7 +133,7 @@ def evaluate(
     matrix = confusion.confusion_matrix(truth, table.argmax(axis=1), len(labels))
     options = {"seed": seed, "resamples": resamples}
     bins = calibration.reliability(truth, table)
-    return Evaluation(
+    return Metrics(
         labels=tuple(labels),
         n=len(truth),
         **{n: bootstrap_confusion(matrix, f, **options) for n, f in CONFUSION_FIGURES.items()},
@@ -199,8 +201,8 @@ def _per_class(
             recall=float(recall[k]),
             f1=bootstrap_f1(matrix, k, **options),
             support=int(support[k]),
-            roc_auc=curves.roc_auc(truth == k, table[:, k]),
-            average_precision=curves.average_precision(truth == k, table[:, k]),
+            roc_auc=calibration.roc_auc(truth == k, table[:, k]),
+            average_precision=calibration.average_precision(truth == k, table[:, k]),
         )
         for k, label in enumerate(labels)
     )
@@ -209,3 +211,104 @@ def _per_class(
 def _rounded(figures: ClassFigures) -> dict[str, Any]:
     plain = {n: round(v, 6) if isinstance(v, float) else v for n, v in vars(figures).items()}
     return {**plain, "f1": figures.f1.to_json()}
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a temperature did on rows that it was not fitted on.
+
+    Attributes:
+        temperature: The temperature.
+        before: Figures at temperature 1.
+        after: Figures at this temperature.
+    """
+
+    temperature: float
+    before: Metrics
+    after: Metrics
+
+    @property
+    def helped(self) -> bool:
+        """Whether the calibration error fell."""
+        return self.after.ece.value < self.before.ece.value
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in plain words, whether or not it went well."""
+        verb = "lowered" if self.helped else "did not lower"
+        sentence = (
+            f"A temperature of {self.temperature:.2f} {verb} the calibration error on "
+            f"{self.after.n:,} rows it was not fitted on: {100 * self.before.ece.value:.1f} % "
+            f"before, {100 * self.after.ece.value:.1f} % after"
+        )
+        floor = self.after.ece_floor
+        if max(self.before.ece.value, self.after.ece.value) <= floor:
+            return (
+                f"{sentence}. Neither can be told from perfect calibration, whose error stays "
+                f"below {100 * floor:.1f} % by chance alone on so many rows."
+            )
+        return f"{sentence}."
+
+
+def evaluate_temperature(
+    y_true: ArrayLike, probabilities: ArrayLike, labels: Sequence[str], temperature: float
+) -> Calibration:
+    """Compare the figures before and after a temperature.
+
+    Args:
+        y_true: Class indices, shape (n,), of rows the temperature was not fitted on.
+        probabilities: Probabilities at temperature 1, shape (n, classes).
+        labels: Class names.
+        temperature: The temperature to judge.
+
+    Raises:
+        DataError: Shapes, indices or probabilities make no sense.
+    """
+    truth, table = check(y_true, probabilities, labels)
+    after = apply_temperature(table, temperature)
+    return Calibration(
+        temperature, compute_metrics(truth, table, labels), compute_metrics(truth, after, labels)
+    )
+
+
+def top_losses(
+    texts: Sequence[str],
+    y_true: ArrayLike,
+    probabilities: ArrayLike,
+    labels: Sequence[str],
+    *,
+    rows: Sequence[int] | None = None,
+    limit: int | None = None,
+) -> pd.DataFrame:
+    """Rows by falling loss; rows that were predicted rightly are kept, with their small loss.
+
+    Args:
+        texts: The texts, length n.
+        y_true: Class indices, shape (n,).
+        probabilities: Shape (n, classes).
+        labels: Class names, in the order of the columns.
+        rows: Row numbers in the source file; counted from 1 when None.
+        limit: Keep this many rows; all when None.
+
+    Returns:
+        Columns `text`, `label` (the given one), `predicted`, `probability` (of the predicted
+        label), `p_true` (of the given label), `loss` (-log `p_true`, in nats), `row`.
+
+    Raises:
+        DataError: Shapes, indices or probabilities make no sense.
+    """
+    truth, table = check(y_true, probabilities, labels)
+    winner, everyone = table.argmax(axis=1), np.arange(len(truth))
+    frame = pd.DataFrame(
+        {
+            "text": list(texts),
+            "label": [labels[k] for k in truth],
+            "predicted": [labels[k] for k in winner],
+            "probability": table[everyone, winner],
+            "p_true": table[everyone, truth],
+            "loss": row_log_loss(truth, table),
+            "row": everyone + 1 if rows is None else list(rows),
+        }
+    )
+    ordered = frame.sort_values("loss", ascending=False, kind="stable", ignore_index=True)
+    return ordered if limit is None else ordered.head(limit)

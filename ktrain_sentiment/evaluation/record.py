@@ -9,13 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from ktrain_sentiment.evaluation.abstention import Abstention
 from ktrain_sentiment.evaluation.baselines import Baseline
+from ktrain_sentiment.evaluation.calibration import Abstention
 from ktrain_sentiment.evaluation.comparison import Comparison
-from ktrain_sentiment.evaluation.judged import JudgedRows
-from ktrain_sentiment.evaluation.metrics import Evaluation
-from ktrain_sentiment.evaluation.review import Review
-from ktrain_sentiment.evaluation.slices import Slice
+from ktrain_sentiment.evaluation.metrics import Metrics
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions
+from ktrain_sentiment.evaluation.review import Review, Slice
 from ktrain_sentiment.prediction import Classifier
 
 
@@ -26,7 +25,7 @@ class EvalSet:
     Attributes:
         name: What it is called.
         source: Where the rows come from.
-        judged: The rows with their probabilities.
+        predictions: The rows with their probabilities.
         classifier: Who said it, when a model was opened for it.
         predictor: The predictor folder; None when there is none.
         train: The rows it was trained on, when they are known.
@@ -36,7 +35,7 @@ class EvalSet:
 
     name: str
     source: str
-    judged: JudgedRows
+    predictions: LabelledPredictions
     classifier: Classifier | None = None
     predictor: Path | None = None
     train: pd.DataFrame | None = None
@@ -50,7 +49,7 @@ class EvalResult:
 
     Attributes:
         eval_set: What was judged.
-        evaluation: Its figures.
+        metrics: Its figures.
         baselines: Baselines on the same rows, by key.
         slices: Accuracy on parts of the rows.
         comparison: Against another classifier; None when none was named.
@@ -58,7 +57,7 @@ class EvalResult:
     """
 
     eval_set: EvalSet
-    evaluation: Evaluation
+    metrics: Metrics
     baselines: Mapping[str, Baseline]
     slices: tuple[Slice, ...]
     comparison: Comparison | None = None
@@ -69,8 +68,8 @@ class EvalResult:
         return {
             "name": self.eval_set.name,
             "source": self.eval_set.source,
-            **self.evaluation.to_json(),
-            "baselines": {k: b.evaluation.to_json() for k, b in self.baselines.items()},
+            **self.metrics.to_json(),
+            "baselines": {k: b.metrics.to_json() for k, b in self.baselines.items()},
             "slices": [one.to_json() for one in self.slices],
             "comparison": None if self.comparison is None else self.comparison.to_json(),
             "abstention": None if self.abstention is None else self.abstention.to_json(),
@@ -100,7 +99,7 @@ class Inspection:
         return {
             "name": self.eval_set.name,
             "source": self.eval_set.source,
-            "rows": len(self.eval_set.judged),
+            "rows": len(self.eval_set.predictions),
             "model_errors": len(self.top_losses),
             "label_errors": self.review.noise.to_json(),
             "confusions": [

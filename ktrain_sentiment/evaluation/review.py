@@ -1,14 +1,19 @@
-"""The mistakes on a set of rows, sorted by whose they probably are: the model's or the label's."""
+"""Where a classifier goes wrong: weak kinds of text, confused pairs of labels, its worst mistakes.
+
+Mistakes are sorted by whose they probably are, the model's or the label's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.explanation import (
@@ -17,18 +22,224 @@ from ktrain_sentiment.evaluation.explanation import (
     check_faithfulness,
     explain,
 )
-from ktrain_sentiment.evaluation.judged import JudgedRows
+from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_share, fisher_less, holm
 from ktrain_sentiment.evaluation.label_noise import (
     USUAL_SHARE,
     LabelNoise,
     find_label_errors,
     label_error_table,
+    pooled,
 )
-from ktrain_sentiment.evaluation.losses import top_losses
-from ktrain_sentiment.evaluation.second_opinion import pooled
-from ktrain_sentiment.evaluation.slices import Slice, by_length, by_repetition, group, judge_slices
-from ktrain_sentiment.evaluation.telling_words import Confusion, confusions
+from ktrain_sentiment.evaluation.metrics import top_losses
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.words import count_words, telling
+
+FEWEST_ROWS = 10
+MOST_VALUES = 20
+PARTS = 4
+SIGNIFICANT = 0.05
+WORTH_NAMING = 0.05
+"""A slice is named as weak when it is at least this much less accurate than the rest."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows that share a value.
+
+    Attributes:
+        column: What the rows were divided by.
+        value: What these rows have in common.
+        n: Number of rows.
+        accuracy: Accuracy on them.
+        rest: Accuracy on the other rows of the same column; None when there are none.
+        p_value: One-sided Fisher test that these rows do worse than the others, corrected for the
+            number of slices (Holm).
+    """
+
+    column: str
+    value: str
+    n: int
+    accuracy: Estimate
+    rest: float | None
+    p_value: float
+
+    @property
+    def weak(self) -> bool:
+        """Whether these rows do clearly and noticeably worse than the others."""
+        gap = 0.0 if self.rest is None else self.rest - self.accuracy.value
+        return self.p_value < SIGNIFICANT and gap >= WORTH_NAMING
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and strings."""
+        return {
+            "column": self.column,
+            "value": self.value,
+            "n": self.n,
+            "accuracy": self.accuracy.to_json(),
+            "rest": self.rest,
+            "p_value": self.p_value,
+            "weak": self.weak,
+        }
+
+
+def evaluate_slices(
+    columns: Mapping[str, Sequence[Any]], y_true: ArrayLike, probabilities: ArrayLike
+) -> tuple[Slice, ...]:
+    """Accuracy on the rows of each value of each column.
+
+    Args:
+        columns: By name, one value a row: numbers are cut at their quartiles, other values taken as
+            they are. `by_length` and `by_repetition` make two that every text has.
+        y_true: Class indices, shape (n,).
+        probabilities: Shape (n, classes).
+
+    Returns:
+        Slices in the order of the columns, those of fewer than ten rows left out.
+
+    Raises:
+        DataError: A column has too many distinct values to divide by.
+    """
+    right = np.asarray(probabilities).argmax(axis=1) == np.asarray(y_true)
+    found: list[tuple[str, str, NDArray[np.bool_]]] = []
+    for column, values in columns.items():
+        groups = group(column, pd.Series(list(values)))
+        found += [(column, v, groups == v) for v in groups.cat.categories]
+    found = [one for one in found if one[2].sum() >= FEWEST_ROWS]
+    p_values = holm([_worse(right, inside) for _, _, inside in found])
+    return tuple(
+        Slice(
+            column=column,
+            value=str(value),
+            n=int(inside.sum()),
+            accuracy=bootstrap_share(int(right[inside].sum()), int(inside.sum())),
+            rest=None if inside.all() else float(right[~inside].mean()),
+            p_value=p_value,
+        )
+        for (column, value, inside), p_value in zip(found, p_values, strict=True)
+    )
+
+
+def _worse(right: NDArray[np.bool_], inside: NDArray[np.bool_]) -> float:
+    return fisher_less(int(right[inside].sum()), int(inside.sum()), int(right.sum()), len(right))
+
+
+def group(column: str, values: pd.Series[Any]) -> pd.Series[Any]:
+    """The group that each value falls into, as an ordered categorical of names.
+
+    Raises:
+        DataError: There are too many distinct values to divide by.
+    """
+    distinct = values.nunique(dropna=False)
+    if pd.api.types.is_numeric_dtype(values) and distinct > PARTS:
+        return _by_quartile(values)
+    if distinct > MOST_VALUES:
+        raise DataError(
+            f"--slice-by {column}: {distinct:,} distinct values, wanted numbers or at most "
+            f"{MOST_VALUES} values; divide by another column, or group its values first"
+        )
+    names = values.map(lambda value: "(none)" if pd.isna(value) else str(value))
+    return names.astype(pd.CategoricalDtype(sorted(names.unique()), ordered=True))
+
+
+def _by_quartile(values: pd.Series[Any]) -> pd.Series[Any]:
+    edges = np.unique(np.nanquantile(values.astype(float), np.linspace(0, 1, PARTS + 1)))
+    part = np.clip(np.searchsorted(edges, values.astype(float), side="left") - 1, 0, None)
+    part = np.where(values.isna(), -1, part)
+    names = {-1: "(none)"}
+    for k in np.unique(part[part >= 0]):
+        inside = values[part == k]
+        names[int(k)] = _span(inside.min(), inside.max())
+    order = [names[k] for k in sorted(set(part.tolist()))]
+    return pd.Series([names[k] for k in part.tolist()]).astype(
+        pd.CategoricalDtype(list(dict.fromkeys(order)), ordered=True)
+    )
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+
+
+def by_length(texts: Sequence[str]) -> list[int]:
+    """Number of words of each text."""
+    return [len(text.split()) for text in texts]
+
+
+def by_repetition(texts: Sequence[str]) -> list[str]:
+    """Whether a text occurs more than once, letter case and spaces aside."""
+    keys = pd.Series([re.sub(r"\s+", " ", text).strip().casefold() for text in texts])
+    return ["repeated" if again else "once" for again in keys.duplicated(keep=False)]
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """Rows of one class that were taken for another.
+
+    Attributes:
+        true: Name of the true class.
+        predicted: Name of the predicted one.
+        count: Number of such rows.
+        share: Their share of the rows of the true class.
+        words: Telling words with their z-scores, the strongest first.
+        rows: Positions of the rows, the surest mistakes first.
+    """
+
+    true: str
+    predicted: str
+    count: int
+    share: float
+    words: tuple[tuple[str, float], ...]
+    rows: tuple[int, ...]
+
+
+def confused_pairs(
+    texts: Sequence[str],
+    y_true: ArrayLike,
+    probabilities: ArrayLike,
+    labels: Sequence[str],
+    *,
+    words: int = 8,
+) -> tuple[ConfusedPair, ...]:
+    """Group the mistakes by true and predicted class, the most frequent pair first.
+
+    Args:
+        texts: The texts, length n.
+        y_true: Class indices, shape (n,).
+        probabilities: Shape (n, classes).
+        labels: Class names.
+        words: How many telling words each pair gets at most.
+    """
+    table, truth = np.asarray(probabilities), np.asarray(y_true, dtype=np.int64)
+    winner = table.argmax(axis=1)
+    bags = [count_words([text]) for text in texts]
+    everything = _sum(bags)
+    found = []
+    for true, predicted in {*zip(truth.tolist(), winner.tolist(), strict=True)}:
+        if true == predicted:
+            continue
+        inside = np.flatnonzero((truth == true) & (winner == predicted))
+        inside = inside[np.argsort(-table[inside, predicted], kind="stable")]
+        well = np.flatnonzero((truth == true) & (winner == true))
+        scores = telling(_pick(bags, inside), _pick(bags, well), everything)
+        share = len(inside) / int((truth == true).sum())
+        best = tuple(scores[:words])
+        pair = ConfusedPair(
+            labels[true], labels[predicted], len(inside), share, best, tuple(inside.tolist())
+        )
+        found.append(pair)
+    return tuple(sorted(found, key=lambda pair: (-pair.count, pair.true, pair.predicted)))
+
+
+def _pick(bags: Sequence[Counter[str]], rows: NDArray[np.int64]) -> Counter[str]:
+    return _sum(bags[k] for k in rows.tolist())
+
+
+def _sum(bags: Iterable[Counter[str]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for bag in bags:
+        total.update(bag)
+    return total
+
 
 OWN_COLUMNS = frozenset({"text", "label", "row"})
 CHECKED_TEXTS = 20
@@ -52,13 +263,13 @@ class Review:
     losses: pd.DataFrame
     doubtful: pd.DataFrame
     noise: LabelNoise
-    confusions: tuple[Confusion, ...]
+    confusions: tuple[ConfusedPair, ...]
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
     faithfulness: Faithfulness | None = None
 
 
 def review(
-    judged: JudgedRows,
+    predictions: LabelledPredictions,
     classifier: Classifier | None = None,
     *,
     explained: int = 10,
@@ -68,67 +279,46 @@ def review(
     """Sort the mistakes on rows that the model was not trained on.
 
     Args:
-        judged: The rows, held out or out of fold.
+        predictions: The rows, held out or out of fold.
         classifier: Explains its predictions; None leaves explanations out.
         explained: How many rows of each of the two lists are explained.
         share: Share of wrong labels that is believed in, 0 to 1.
         second: Probabilities of another classifier that did not learn these rows either, to doubt
             labels together, shape (n, classes).
     """
-    table = judged.probabilities
-    if second is not None:
-        table = pooled(judged.y_true, table, second)
-    noise = find_label_errors(judged.y_true, table, judged.labels, share=share)
-    everything = label_error_table(noise, judged.texts, judged.y_true, table, rows=judged.rows)
+    texts, truth, rows = predictions.texts, predictions.y_true, predictions.rows
+    labels, table = predictions.labels, predictions.probabilities
+    listened = table if second is None else pooled(truth, table, second)
+    noise = find_label_errors(truth, listened, labels, share=share)
+    everything = label_error_table(noise, texts, truth, listened, rows=rows)
     doubtful = everything[everything["doubted"]].reset_index(drop=True)
-    losses = model_errors(judged, noise)
-    found = Review(
-        losses=losses,
-        doubtful=doubtful,
-        noise=noise,
-        confusions=confusions(judged.texts, judged.y_true, judged.probabilities, judged.labels),
-    )
-    if classifier is None:
-        return found
-    shown = [*losses["text"].head(explained), *doubtful["text"].head(explained)]
-    explanations = {one.text: one for one in explain(classifier, list(dict.fromkeys(shown)))}
-    return Review(
-        losses, doubtful, noise, found.confusions, explanations, _faithfulness(judged, classifier)
-    )
+    losses = top_losses(texts, truth, table, labels, rows=rows)
+    # A mistake is the model's where its label is not more likely wrong than the model.
+    own = losses["row"].isin(predictions.frame["row"][~noise.likely])
+    losses = losses[own & (losses["predicted"] != losses["label"])].reset_index(drop=True)
+    explanations: dict[str, Explanation] = {}
+    faithfulness = None
+    if classifier is not None:
+        shown = [*losses["text"].head(explained), *doubtful["text"].head(explained)]
+        explanations = {one.text: one for one in explain(classifier, list(dict.fromkeys(shown)))}
+        # Checked on texts drawn at random: the top losses would not be a fair sample.
+        drawn = np.random.default_rng(0).choice(
+            len(texts), min(CHECKED_TEXTS, len(texts)), replace=False
+        )
+        sample = explain(classifier, [texts[k] for k in drawn.tolist()])
+        faithfulness = check_faithfulness(classifier, sample)
+    pairs = confused_pairs(texts, truth, table, labels)
+    return Review(losses, doubtful, noise, pairs, explanations, faithfulness)
 
 
-def model_errors(judged: JudgedRows, noise: LabelNoise) -> pd.DataFrame:
-    """Top losses among the wrongly predicted rows whose label is not more likely wrong."""
-    winner = judged.probabilities.argmax(axis=1)
-    wrong = np.flatnonzero((winner != judged.y_true) & ~noise.likely)
-    if not len(wrong):
-        return top_losses(judged.texts, judged.y_true, judged.probabilities, judged.labels, limit=0)
-    texts, rows = judged.texts, judged.rows
-    return top_losses(
-        [texts[k] for k in wrong],
-        judged.y_true[wrong],
-        judged.probabilities[wrong],
-        judged.labels,
-        rows=[rows[k] for k in wrong],
-    )
-
-
-def _faithfulness(judged: JudgedRows, classifier: Classifier) -> Faithfulness | None:
-    """Checked on texts drawn at random: the top losses would not be a fair sample."""
-    rng = np.random.default_rng(0)
-    texts = judged.texts
-    drawn = rng.choice(len(texts), min(CHECKED_TEXTS, len(texts)), replace=False)
-    return check_faithfulness(classifier, explain(classifier, [texts[k] for k in drawn.tolist()]))
-
-
-def usual_slices(judged: JudgedRows) -> tuple[Slice, ...]:
+def usual_slices(predictions: LabelledPredictions) -> tuple[Slice, ...]:
     """Slices by length, by repetition and by each column of the data that divides it sensibly."""
-    frame = judged.frame.assign(
-        words=by_length(judged.texts), repetition=by_repetition(judged.texts)
+    frame = predictions.frame.assign(
+        words=by_length(predictions.texts), repetition=by_repetition(predictions.texts)
     )
-    names = ["words", "repetition", *(n for n in judged.frame if n not in OWN_COLUMNS)]
+    names = ["words", "repetition", *(n for n in predictions.frame if n not in OWN_COLUMNS)]
     columns = {str(name): frame[name].tolist() for name in names if _divides(frame[name])}
-    return judge_slices(columns, judged.y_true, judged.probabilities)
+    return evaluate_slices(columns, predictions.y_true, predictions.probabilities)
 
 
 def _divides(values: pd.Series[Any]) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError, require
-from ktrain_sentiment.evaluation.exact import binomial_more
+from ktrain_sentiment.evaluation.intervals import binomial_more
 from ktrain_sentiment.export.onnx_graph import build_graph
 from ktrain_sentiment.export.onnx_writer import GraphWriter
 from ktrain_sentiment.export.quantization import Int8Writer, collect_activations

@@ -81,7 +81,7 @@ def _result(facts: ReportFacts) -> dict[str, Any]:
         {
             "type": METRIC_TYPES[name],
             "name": title,
-            "value": round(facts.evaluation.headline[name].value, 4),
+            "value": round(facts.metrics.headline[name].value, 4),
         }
         for name, title in CARD_METRICS.items()
     ]
@@ -100,15 +100,15 @@ def _figures(facts: ReportFacts) -> str:
     others = list(facts.baselines.values())
     titles = ["", "this model", "95 % interval", *(other.name for other in others)]
     lines = [_row(titles), _row(["---"] + ["---:"] * (len(titles) - 1))]
-    for name, one in facts.evaluation.headline.items():
+    for name, one in facts.metrics.headline.items():
         value, spread = wording.plain(name, one.value), wording.interval(name, one)
         cells = [wording.plain(name, other.figures[name]) for other in others]
         lines.append(_row([wording.NAMES[name], value, spread, *cells]))
     classes = [_row(["label", "precision", "recall", "F1", "rows"]), _row(["---"] + ["---:"] * 4)]
-    for each in facts.evaluation.per_class:
+    for each in facts.metrics.per_class:
         shares = [wording.share(v) for v in (each.precision, each.recall, each.f1.value)]
         classes.append(_row([each.label, *shares, f"{each.support:,}"]))
-    rows = f"On {facts.evaluation.n:,} {facts.split} rows of {_dataset(facts)['name']}:"
+    rows = f"On {facts.metrics.n:,} {facts.split} rows of {_dataset(facts)['name']}:"
     return "\n".join(["## Figures", "", rows, "", *lines, "", *classes])
 
 
@@ -117,7 +117,7 @@ def _row(cells: list[str]) -> str:
 
 
 def _use(facts: ReportFacts) -> str:
-    labels = ", ".join(f"`{label}`" for label in facts.judged.labels)
+    labels = ", ".join(f"`{label}`" for label in facts.predictions.labels)
     transformers = _WITH_TRANSFORMERS if facts.has_encoder else ""
     return f"""## Use
 
@@ -141,7 +141,7 @@ def _limits(facts: ReportFacts) -> str:
         f"It learned from {data.training_rows:,} texts of {name}, half of them at most "
         f"{data.words[0]} words long. On other kinds of text it may do worse; measure it with "
         "`ktrain-sentiment evaluate` before relying on it.",
-        wording.calibration_sentence(facts.evaluation),
+        wording.calibration_sentence(facts.metrics),
         *wording.cautions(facts),
         "It judges wording, not facts, and carries the biases of "
         f"{'its encoder and its data' if facts.has_encoder else 'its data'}.",

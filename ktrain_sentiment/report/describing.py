@@ -12,7 +12,7 @@ from ktrain_sentiment.data.checks import check_rows
 from ktrain_sentiment.data.findings import Finding
 from ktrain_sentiment.data.profile import telling_words
 from ktrain_sentiment.data.repeats import check_splits
-from ktrain_sentiment.evaluation.slices import by_length
+from ktrain_sentiment.evaluation.review import by_length
 from ktrain_sentiment.report.facts import DataFacts
 
 FEW_ROWS = 25

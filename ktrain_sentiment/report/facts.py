@@ -9,13 +9,11 @@ from typing import Any
 import pandas as pd
 
 from ktrain_sentiment.data.findings import Finding
-from ktrain_sentiment.evaluation.abstention import CoverageCurve
+from ktrain_sentiment.evaluation.calibration import CoverageCurve
 from ktrain_sentiment.evaluation.comparison import Comparison
-from ktrain_sentiment.evaluation.judged import JudgedRows
-from ktrain_sentiment.evaluation.metrics import Evaluation
-from ktrain_sentiment.evaluation.review import Review
-from ktrain_sentiment.evaluation.slices import Slice
-from ktrain_sentiment.evaluation.temperature import Calibration
+from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions
+from ktrain_sentiment.evaluation.review import Review, Slice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,8 +150,8 @@ class ReportFacts:
         title: Name of the run.
         split: Name of the split that the figures are on: `test`, or `validation` without one;
             empty for rows from elsewhere.
-        judged: Its rows and what the model said of them.
-        evaluation: The model's figures on it.
+        predictions: Its rows and what the model said of them.
+        metrics: The model's figures on it.
         baselines: Baselines on the same rows, by key.
         data: What it was trained and judged on.
         folds: What `metrics.json` holds of a cross-validation; None without one.
@@ -172,8 +170,8 @@ class ReportFacts:
 
     title: str
     split: str
-    judged: JudgedRows
-    evaluation: Evaluation
+    predictions: LabelledPredictions
+    metrics: Metrics
     baselines: Mapping[str, BaselineFacts]
     data: DataFacts
     learning: LearningFacts | None = None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from ktrain_sentiment.evaluation.abstention import CoverageCurve, abstain
-from ktrain_sentiment.evaluation.curves import precision_recall_curve, roc_curve
-from ktrain_sentiment.evaluation.metrics import ClassFigures, Evaluation
-from ktrain_sentiment.evaluation.slices import Slice
+from ktrain_sentiment.evaluation.calibration import (
+    CoverageCurve,
+    abstain,
+    precision_recall_curve,
+    roc_curve,
+)
+from ktrain_sentiment.evaluation.metrics import ClassFigures, Metrics
+from ktrain_sentiment.evaluation.review import Slice
 from ktrain_sentiment.report import plots, wording
 from ktrain_sentiment.report.facts import ReportFacts, SpeedFacts
 from ktrain_sentiment.report.markup import (
@@ -27,7 +31,7 @@ def figures_section(facts: ReportFacts) -> Markup:
     """Headline figures beside the baselines, and the paired comparison."""
     others = list(facts.baselines.values())
     rows = []
-    for name, one in facts.evaluation.headline.items():
+    for name, one in facts.metrics.headline.items():
         cells = [wording.plain(name, b.figures[name]) for b in others]
         better = " ↓" if name in wording.LOWER_IS_BETTER else ""
         value = element("strong", wording.plain(name, one.value))
@@ -37,7 +41,7 @@ def figures_section(facts: ReportFacts) -> Markup:
         "figures",
         "How good it is",
         table(
-            f"Figures on {facts.evaluation.n:,} {facts.split or 'given'} rows; ↓ lower is better",
+            f"Figures on {facts.metrics.n:,} {facts.split or 'given'} rows; ↓ lower is better",
             head,
             rows,
         ),
@@ -64,7 +68,7 @@ def _folds(facts: ReportFacts) -> Markup | None:
 
 def classes_section(facts: ReportFacts) -> Markup:
     """Confusion matrix and figures of each class, curves, slices."""
-    evaluation = facts.evaluation
+    evaluation = facts.metrics
     rows = [_class_row(one) for one in evaluation.per_class]
     head = ["label", "precision", "recall", "F1", "95 % interval", "ROC AUC", "rows"]
     return section(
@@ -83,7 +87,7 @@ def _class_row(one: ClassFigures) -> list[Content]:
     return [one.label, *shares, wording.interval("macro_f1", one.f1), auc, f"{one.support:,}"]
 
 
-def _confusion(evaluation: Evaluation) -> Markup:
+def _confusion(evaluation: Metrics) -> Markup:
     counts = evaluation.confusion
     head = [element("td", "true, down; predicted, across", class_="note")]
     head += [element("th", label, scope="col") for label in evaluation.labels]
@@ -111,7 +115,7 @@ def _cell(count: int, part: float, *, right: bool) -> Markup:
 
 
 def _curves(facts: ReportFacts) -> Markup | None:
-    judged = facts.judged
+    judged = facts.predictions
     if len(judged.labels) > MOST_CURVES:
         return None
     columns = {
@@ -172,7 +176,7 @@ def _slice_row(one: Slice) -> list[Content]:
 
 def trust_section(facts: ReportFacts) -> Markup:
     """Calibration, and what is gained by leaving doubtful texts to a person."""
-    evaluation, calibration = facts.evaluation, facts.calibration
+    evaluation, calibration = facts.metrics, facts.calibration
     if calibration is None:
         bins, said = {"model": evaluation.reliability}, ""
     else:
@@ -209,7 +213,7 @@ def _abstentions(facts: ReportFacts) -> Markup | None:
     for wanted in COVERAGES:
         at = min(int((curve.covered < wanted).sum()), len(curve.covered) - 1)
         below = float(curve.threshold[at]) if wanted < 1 else 0.0
-        one = abstain(facts.judged.y_true, facts.judged.probabilities, below)
+        one = abstain(facts.predictions.y_true, facts.predictions.probabilities, below)
         if one.accuracy is None:
             continue
         answer = f"{below:.3f}" if below else "none"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, chance
 from ktrain_sentiment.report.drawing import COLOURS, DASHES, MARKERS, SERIES, in_house_style, panel
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
-    from ktrain_sentiment.evaluation.costs import Costs
-    from ktrain_sentiment.evaluation.metrics import Evaluation
+    from ktrain_sentiment.evaluation.comparison import Costs, Entry, FewShot
 
 HEAD = (
     "model", "accuracy", "95 % interval", "macro F1", "against the best", "trained in",
@@ -27,60 +25,6 @@ SAID = frozenset({"model", "against the best"})
 """Columns of words."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One model of a comparison.
-
-    Attributes:
-        name: What it is called.
-        evaluation: Its figures on the test rows.
-        p_value: McNemar against the best model, corrected for the number of models (Holm 1979);
-            None for the best one itself.
-        costs: Its times, memory and size.
-        learning_rate: The maximum learning rate, where there is one.
-    """
-
-    name: str
-    evaluation: Evaluation
-    p_value: float | None
-    costs: Costs
-    learning_rate: float | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers and strings."""
-        return {
-            "name": self.name,
-            "accuracy": self.evaluation.accuracy.to_json(),
-            "macro_f1": self.evaluation.macro_f1.to_json(),
-            "p_value_against_best": self.p_value,
-            **self.costs.to_json(),
-            "learning_rate": self.learning_rate,
-        }
-
-
-@dataclass(frozen=True)
-class FewShot:
-    """A model trained on few examples.
-
-    Attributes:
-        name: What it is called.
-        examples: Rows a class.
-        accuracies: On the test rows, one for each draw.
-    """
-
-    name: str
-    examples: int
-    accuracies: tuple[float, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers and strings."""
-        return {
-            "name": self.name,
-            "examples_a_class": self.examples,
-            "accuracies": [round(one, 6) for one in self.accuracies],
-        }
-
-
 def rows(entries: Sequence[Entry]) -> list[list[str]]:
     """A row of text for each model, in the columns of `HEAD`."""
     return [_cells(entry) for entry in entries]
@@ -89,9 +33,9 @@ def rows(entries: Sequence[Entry]) -> list[list[str]]:
 def _cells(entry: Entry) -> list[str]:
     return [
         entry.name,
-        share(entry.evaluation.accuracy.value),
-        interval("accuracy", entry.evaluation.accuracy),
-        share(entry.evaluation.macro_f1.value),
+        share(entry.metrics.accuracy.value),
+        interval("accuracy", entry.metrics.accuracy),
+        share(entry.metrics.macro_f1.value),
         against_best(entry),
         *cost_cells(entry.costs),
     ]
@@ -121,13 +65,13 @@ def table(entries: Sequence[Entry]) -> Table:
     """The comparison for the screen, best first; `markdown` has all columns."""
     from rich.table import Table
 
-    shown = Table(title=f"On {entries[0].evaluation.n:,} test rows", title_style="bold")
+    shown = Table(title=f"On {entries[0].metrics.n:,} test rows", title_style="bold")
     for name in ("model", "accuracy, %", "macro F1, %", "against the best", "training", "one text"):
         shown.add_column(name, justify="left" if name in SAID else "right", no_wrap=True)
     for entry in entries:
         name, _, span, _, against, trained, _, alone, *_ = _cells(entry)
-        accuracy = f"{100 * entry.evaluation.accuracy.value:.1f} ({span})"
-        macro_f1 = f"{100 * entry.evaluation.macro_f1.value:.1f}"
+        accuracy = f"{100 * entry.metrics.accuracy.value:.1f} ({span})"
+        macro_f1 = f"{100 * entry.metrics.macro_f1.value:.1f}"
         shown.add_row(name, accuracy, macro_f1, against, trained, alone)
     return shown
 
@@ -170,7 +114,7 @@ def accuracy_against_latency(entries: Sequence[Entry]) -> Figure:
     """Accuracy with its interval against the time of one text, a point a model."""
     figure, axes = panel(6.4, 3.8)
     for number, entry in enumerate(entries):
-        accuracy, colour = entry.evaluation.accuracy, COLOURS[SERIES[number % len(SERIES)]]
+        accuracy, colour = entry.metrics.accuracy, COLOURS[SERIES[number % len(SERIES)]]
         below, above = accuracy.value - accuracy.low, accuracy.high - accuracy.value
         axes.errorbar(
             [entry.costs.latency_ms], [100 * accuracy.value], yerr=[[100 * below], [100 * above]],
@@ -186,7 +130,7 @@ def accuracy_against_latency(entries: Sequence[Entry]) -> Figure:
 def learning_curve(found: Sequence[FewShot], entries: Sequence[Entry]) -> Figure:
     """Accuracy against examples a class, a line a model; the last point is all training rows."""
     figure, axes = panel(6.4, 3.8)
-    whole = {entry.name: 100 * entry.evaluation.accuracy.value for entry in entries}
+    whole = {entry.name: 100 * entry.metrics.accuracy.value for entry in entries}
     names = list(dict.fromkeys(one.name for one in found))
     sizes = sorted({one.examples for one in found})
     places = {size: k for k, size in enumerate(sizes)}

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ktrain_sentiment.evaluation.calibration import Reliability
-    from ktrain_sentiment.evaluation.curves import Curve
+    from ktrain_sentiment.evaluation.calibration import Curve, Reliability
 
 __all__ = [
     "Suggestion",

@@ -16,17 +16,16 @@ import yaml
 
 from ktrain_sentiment.data import SPLIT_NAMES
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.evaluation.abstention import coverage_curve
 from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines, tfidf_logistic
+from ktrain_sentiment.evaluation.calibration import apply_temperature, coverage_curve
 from ktrain_sentiment.evaluation.comparison import Comparison, compare
-from ktrain_sentiment.evaluation.judged import JudgedRows, encode, from_frame
-from ktrain_sentiment.evaluation.metrics import evaluate
-from ktrain_sentiment.evaluation.review import Review, review, usual_slices
-from ktrain_sentiment.evaluation.temperature import (
+from ktrain_sentiment.evaluation.metrics import (
     Calibration,
-    apply_temperature,
-    judge_temperature,
+    compute_metrics,
+    evaluate_temperature,
 )
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode
+from ktrain_sentiment.evaluation.review import Review, review, usual_slices
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.report.describing import describe
 from ktrain_sentiment.report.facts import (
@@ -66,8 +65,8 @@ def read_run(
     return ReportFacts(
         title=folder.resolve().name,
         split=split,
-        judged=judged,
-        evaluation=evaluate(judged.y_true, judged.probabilities, judged.labels),
+        predictions=judged,
+        metrics=compute_metrics(judged.y_true, judged.probabilities, judged.labels),
         baselines={key: baseline_facts(baseline) for key, baseline in baselines.items()},
         data=describe(str(figures["data"]["source"]), frames, judged.labels),
         learning=_read_learning(run, figures),
@@ -97,7 +96,7 @@ def _review_validation(
     return review(judged, classifier, second=second)
 
 
-def read_judged(run: RunFolder, split: str) -> JudgedRows:
+def read_judged(run: RunFolder, split: str) -> LabelledPredictions:
     """The rows of a split with their predictions.
 
     Raises:
@@ -110,7 +109,7 @@ def read_judged(run: RunFolder, split: str) -> JudgedRows:
         )
     source = run.split(split)
     frame = pd.read_parquet(source) if source.is_file() else None
-    return from_frame(pd.read_parquet(path), frame)
+    return LabelledPredictions.from_frame(pd.read_parquet(path), frame)
 
 
 def _read_metrics(run: RunFolder) -> dict[str, Any]:
@@ -134,7 +133,7 @@ def _modified(path: Path) -> str:
     return stamp.isoformat(timespec="minutes")
 
 
-def _fit_baselines(train: pd.DataFrame, judged: JudgedRows) -> dict[str, Baseline]:
+def _fit_baselines(train: pd.DataFrame, judged: LabelledPredictions) -> dict[str, Baseline]:
     train_y = encode(train["label"], judged.labels)
     return run_baselines(
         train["text"].tolist(), train_y, judged.texts, judged.y_true, judged.labels
@@ -143,11 +142,13 @@ def _fit_baselines(train: pd.DataFrame, judged: JudgedRows) -> dict[str, Baselin
 
 def baseline_facts(baseline: Baseline) -> BaselineFacts:
     """What the report says of a baseline."""
-    figures = {name: one.value for name, one in baseline.evaluation.headline.items()}
+    figures = {name: one.value for name, one in baseline.metrics.headline.items()}
     return BaselineFacts(name=baseline.name, figures=figures)
 
 
-def _against_tfidf(judged: JudgedRows, baselines: Mapping[str, Baseline]) -> Comparison | None:
+def _against_tfidf(
+    judged: LabelledPredictions, baselines: Mapping[str, Baseline]
+) -> Comparison | None:
     if "tfidf" not in baselines:
         return None
     other = baselines["tfidf"]
@@ -156,13 +157,15 @@ def _against_tfidf(judged: JudgedRows, baselines: Mapping[str, Baseline]) -> Com
     return compare(judged.y_true, *tables, judged.labels, names)
 
 
-def _read_calibration(judged: JudgedRows, figures: Mapping[str, Any]) -> Calibration | None:
+def _read_calibration(
+    judged: LabelledPredictions, figures: Mapping[str, Any]
+) -> Calibration | None:
     """What the temperature did on rows that it was not fitted on."""
     temperature = figures.get("temperature")
     if not temperature:
         return None
     raw = apply_temperature(judged.probabilities, 1 / temperature)
-    return judge_temperature(judged.y_true, raw, judged.labels, temperature)
+    return evaluate_temperature(judged.y_true, raw, judged.labels, temperature)
 
 
 def _read_learning(run: RunFolder, figures: Mapping[str, Any]) -> LearningFacts:

@@ -46,7 +46,7 @@ def _kicker(facts: ReportFacts) -> str:
 
 
 def _key_figures(facts: ReportFacts) -> Markup:
-    headline = facts.evaluation.headline
+    headline = facts.metrics.headline
     items: list[tuple[str, str, str]] = [
         (wording.NAMES[name], wording.plain(name, headline[name].value), _between(facts, name))
         for name in ("accuracy", "macro_f1", "ece")
@@ -72,8 +72,8 @@ def _key_figures(facts: ReportFacts) -> Markup:
 
 def _between(facts: ReportFacts, name: str) -> str:
     if name == "ece":
-        return f"chance alone: up to {wording.share(facts.evaluation.ece_floor)}"
-    return wording.interval(name, facts.evaluation.headline[name])
+        return f"chance alone: up to {wording.share(facts.metrics.ece_floor)}"
+    return wording.interval(name, facts.metrics.headline[name])
 
 
 def _cautions(sentences: Sequence[str]) -> Markup | None:

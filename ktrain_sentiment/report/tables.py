@@ -25,12 +25,10 @@ from ktrain_sentiment.report.wording import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ktrain_sentiment.evaluation import Baseline, Evaluation
+    from ktrain_sentiment.evaluation import Baseline, Metrics
     from ktrain_sentiment.evaluation.explanation import Explanation
     from ktrain_sentiment.evaluation.record import EvalResult, Inspection
-    from ktrain_sentiment.evaluation.review import Review
-    from ktrain_sentiment.evaluation.slices import Slice
-    from ktrain_sentiment.evaluation.telling_words import Confusion
+    from ktrain_sentiment.evaluation.review import ConfusedPair, Review, Slice
 
 
 FAINTEST = 0.2
@@ -38,18 +36,18 @@ FAINTEST = 0.2
 
 
 def headline(
-    evaluation: Evaluation, baselines: Mapping[str, Baseline] | None = None, name: str = "model"
+    metrics: Metrics, baselines: Mapping[str, Baseline] | None = None, name: str = "model"
 ) -> Table:
     """The headline figures with their intervals, beside the baselines'."""
-    table = Table(title=f"Figures on {evaluation.n:,} rows", title_style="bold")
+    table = Table(title=f"Figures on {metrics.n:,} rows", title_style="bold")
     table.add_column("")
     table.add_column(name, justify="right", style="bold")
     table.add_column("95 % interval", justify="right")
     others = baselines or {}
     for key, baseline in others.items():
         table.add_column(SHORT.get(key, baseline.name), justify="right")
-    for key, figure in evaluation.headline.items():
-        values = [plain(key, b.evaluation.headline[key].value) for b in others.values()]
+    for key, figure in metrics.headline.items():
+        values = [plain(key, b.metrics.headline[key].value) for b in others.values()]
         table.add_row(NAMES[key], plain(key, figure.value), interval(key, figure), *values)
     return table
 
@@ -64,7 +62,7 @@ def cross_validation(found: Mapping[str, Any]) -> Table:
     return table
 
 
-def per_class(evaluation: Evaluation) -> Table:
+def per_class(evaluation: Metrics) -> Table:
     """Precision, recall, F1 and support of each class."""
     table = Table(title="By class", title_style="bold")
     table.add_column("label")
@@ -77,7 +75,7 @@ def per_class(evaluation: Evaluation) -> Table:
     return table
 
 
-def confusion(evaluation: Evaluation) -> Table:
+def confusion(evaluation: Metrics) -> Table:
     """The confusion matrix: true labels down, predicted ones across."""
     table = Table(title="True label down, predicted across", title_style="bold")
     table.add_column("")
@@ -143,7 +141,7 @@ def doubtful_labels(
     return table
 
 
-def confusions(found: Sequence[Confusion], limit: int = 6) -> Table:
+def confusions(found: Sequence[ConfusedPair], limit: int = 6) -> Table:
     """Mistakes by pair of labels, with their telling words."""
     table = Table(title="What is taken for what", title_style="bold")
     table.add_column("")
@@ -163,12 +161,12 @@ def assessment(found: EvalResult) -> list[Table | Text]:
     parts: list[Table | Text] = [Text(f"{subject.name} on {subject.source}", style="bold")]
     parts += [Text(note, style="yellow") for note in subject.notes]
     parts += [
-        headline(found.evaluation, found.baselines, subject.name),
-        per_class(found.evaluation),
-        confusion(found.evaluation),
+        headline(found.metrics, found.baselines, subject.name),
+        per_class(found.metrics),
+        confusion(found.metrics),
         slices(found.slices),
     ]
-    parts.append(Text(calibration_sentence(found.evaluation)))
+    parts.append(Text(calibration_sentence(found.metrics)))
     if found.abstention is not None:
         parts.append(Text(abstention_sentence(found.abstention)))
     if found.comparison is not None:
@@ -179,7 +177,7 @@ def assessment(found: EvalResult) -> list[Table | Text]:
 def inspection(found: Inspection, limit: int) -> list[Table | Text]:
     """Everything that `ktrain-sentiment inspect-errors` shows."""
     subject = found.eval_set
-    rows = f"{len(subject.judged):,} rows of {subject.source}, judged by {subject.name}"
+    rows = f"{len(subject.predictions):,} rows of {subject.source}, judged by {subject.name}"
     likely = found.label_errors[found.label_errors["p_wrong"] >= 0.5]
     counts = f"{len(found.top_losses):,} mistakes of the model, {len(likely):,} labels to check"
     parts: list[Table | Text] = [Text(f"{rows}: {counts}", style="bold")]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ktrain_sentiment.evaluation.abstention import Abstention
+from ktrain_sentiment.evaluation.calibration import Abstention
 from ktrain_sentiment.evaluation.intervals import Estimate
-from ktrain_sentiment.evaluation.metrics import Evaluation
+from ktrain_sentiment.evaluation.metrics import Metrics
 from ktrain_sentiment.report.facts import ReportFacts
 
 NAMES = {
@@ -62,7 +62,7 @@ def size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
-def calibration_sentence(evaluation: Evaluation) -> str:
+def calibration_sentence(evaluation: Metrics) -> str:
     """Whether the probabilities are what they say, in words."""
     error, floor = evaluation.ece.value, evaluation.ece_floor
     judged = "no more than chance explains" if error <= floor else "more than chance explains"
@@ -107,7 +107,7 @@ def fold_rows(found: Mapping[str, Any]) -> list[list[str]]:
 
 def verdict(facts: ReportFacts) -> str:
     """The outcome in one or two sentences."""
-    accuracy = facts.evaluation.accuracy
+    accuracy = facts.metrics.accuracy
     rows = {"test": "that training never saw", "validation": "of the validation split"}.get(
         facts.split, f"of {facts.data.source}"
     )

@@ -9,14 +9,13 @@ from pathlib import Path
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import read_labelled
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.evaluation.abstention import abstain, coverage_curve
 from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines
+from ktrain_sentiment.evaluation.calibration import abstain, coverage_curve
 from ktrain_sentiment.evaluation.comparison import Comparison, compare
-from ktrain_sentiment.evaluation.judged import encode
-from ktrain_sentiment.evaluation.metrics import evaluate
+from ktrain_sentiment.evaluation.metrics import compute_metrics
+from ktrain_sentiment.evaluation.predictions import encode
 from ktrain_sentiment.evaluation.record import EvalResult, EvalSet
-from ktrain_sentiment.evaluation.review import review, usual_slices
-from ktrain_sentiment.evaluation.slices import Slice, judge_slices
+from ktrain_sentiment.evaluation.review import Slice, evaluate_slices, review, usual_slices
 from ktrain_sentiment.report.describing import describe
 from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.reading import baseline_facts, measure, read_run
@@ -25,7 +24,7 @@ from ktrain_sentiment.workflow.subject import (
     from_predictor,
     from_run,
     is_run,
-    judge_same_rows,
+    predict_same_rows,
 )
 
 
@@ -56,7 +55,7 @@ def find_subject(
     subject = _main_subject(source, first, split, opening)
     if not compare:
         return subject, None
-    return subject, judge_same_rows(compare[-1], subject, opening)
+    return subject, predict_same_rows(compare[-1], subject, opening)
 
 
 def _main_subject(source: DataConfig, place: Path | None, split: str, opening: Opening) -> EvalSet:
@@ -94,12 +93,12 @@ def assess(
         ConfigError: A column is not there, or the threshold is no probability.
         DataError: A column has too many different values.
     """
-    judged = subject.judged
+    judged = subject.predictions
     if abstain_below is not None and not 0 <= abstain_below <= 1:
         raise ConfigError(f"--abstain-below {abstain_below}: wanted a probability, 0 to 1")
     return EvalResult(
         eval_set=subject,
-        evaluation=evaluate(judged.y_true, judged.probabilities, judged.labels),
+        metrics=compute_metrics(judged.y_true, judged.probabilities, judged.labels),
         baselines=_baselines(subject),
         slices=_slices(subject, slice_by),
         comparison=_compared(subject, other),
@@ -110,7 +109,7 @@ def assess(
 
 
 def _baselines(subject: EvalSet) -> dict[str, Baseline]:
-    judged, train = subject.judged, subject.train
+    judged, train = subject.predictions, subject.train
     if train is None:
         return run_baselines([], [], judged.texts, judged.y_true, judged.labels)
     train_y = encode(train["label"], judged.labels)
@@ -120,7 +119,7 @@ def _baselines(subject: EvalSet) -> dict[str, Baseline]:
 
 
 def _slices(subject: EvalSet, slice_by: Sequence[str]) -> tuple[Slice, ...]:
-    judged = subject.judged
+    judged = subject.predictions
     for name in slice_by:
         if name not in judged.frame:
             listed = ", ".join(map(str, judged.frame.columns))
@@ -128,17 +127,17 @@ def _slices(subject: EvalSet, slice_by: Sequence[str]) -> tuple[Slice, ...]:
     if not slice_by:
         return usual_slices(judged)
     chosen = {name: judged.frame[name].tolist() for name in slice_by}
-    return judge_slices(chosen, judged.y_true, judged.probabilities)
+    return evaluate_slices(chosen, judged.y_true, judged.probabilities)
 
 
 def _compared(subject: EvalSet, other: EvalSet | None) -> Comparison | None:
     if other is None:
         return None
-    judged = subject.judged
+    judged = subject.predictions
     names = (subject.name, other.name)
     if names[0] == names[1]:
         names = (f"{names[0]} (A)", f"{names[1]} (B)")
-    tables = (judged.probabilities, other.judged.probabilities)
+    tables = (judged.probabilities, other.predictions.probabilities)
     return compare(judged.y_true, *tables, judged.labels, names)
 
 
@@ -149,13 +148,13 @@ def to_facts(found: EvalResult) -> ReportFacts:
         whole = open_classifier(subject.predictor)
         facts = read_run(subject.predictor.parent, whole, found.baselines)
         return replace(facts, slices=found.slices)
-    judged, classifier, folder = subject.judged, subject.classifier, subject.predictor
+    judged, classifier, folder = subject.predictions, subject.classifier, subject.predictor
     speed = measure(classifier, judged.texts, folder) if classifier and folder else None
     return ReportFacts(
         title=subject.name,
         split=subject.split,
-        judged=judged,
-        evaluation=found.evaluation,
+        predictions=judged,
+        metrics=found.metrics,
         baselines={key: baseline_facts(one) for key, one in found.baselines.items()},
         data=describe(subject.source, {subject.split or "rows": judged.frame}, judged.labels),
         comparison=found.comparison,

@@ -22,13 +22,11 @@ from ktrain_sentiment.config.comparing import BASELINES
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, compare
-from ktrain_sentiment.evaluation.costs import Costs
-from ktrain_sentiment.evaluation.exact import holm
-from ktrain_sentiment.evaluation.judged import from_frame, judge, to_frame
-from ktrain_sentiment.evaluation.metrics import evaluate
+from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, Costs, Entry, FewShot, compare
+from ktrain_sentiment.evaluation.intervals import holm
+from ktrain_sentiment.evaluation.metrics import compute_metrics
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.report import leaderboard, plots
-from ktrain_sentiment.report.leaderboard import Entry, FewShot
 from ktrain_sentiment.runs import default_run
 from ktrain_sentiment.settings import to_flat, to_yaml
 from ktrain_sentiment.training.model import class_indices
@@ -202,7 +200,9 @@ def _answers(job: Job, folder: Path) -> Answers:
         return found
     log.info("training %s on %d rows", job.model, len(job.splits.train))
     answers = in_own_process(judge_contender, job, quiet=True)
-    frame = to_frame(judge(job.splits.test, answers.probabilities, job.splits.labels))
+    frame = LabelledPredictions.join(
+        job.splits.test, answers.probabilities, job.splits.labels
+    ).to_frame()
     write_table(table, frame)
     values = {**vars(answers.costs), "learning_rate": answers.learning_rate}
     write_json(place, {**values, "stamp": stamp})
@@ -216,7 +216,9 @@ def _read_answers(place: Path, table: Path, stamp: str) -> Answers | None:
     if values.pop("stamp") != stamp:
         return None
     rate = values.pop("learning_rate")
-    return Answers(from_frame(pd.read_parquet(table)).probabilities, Costs(**values), rate)
+    return Answers(
+        LabelledPredictions.from_frame(pd.read_parquet(table)).probabilities, Costs(**values), rate
+    )
 
 
 def rank(judged: dict[str, Answers], splits: Splits) -> tuple[Entry, ...]:
@@ -226,7 +228,9 @@ def rank(judged: dict[str, Answers], splits: Splits) -> tuple[Entry, ...]:
     """
     truth = class_indices(splits.test["label"], splits.labels)
     tables = {name: answers.probabilities for name, answers in judged.items()}
-    evaluations = {name: evaluate(truth, table, splits.labels) for name, table in tables.items()}
+    evaluations = {
+        name: compute_metrics(truth, table, splits.labels) for name, table in tables.items()
+    }
     order = sorted(evaluations, key=lambda name: -evaluations[name].accuracy.value)
     best, *others = order
     found = [
@@ -236,7 +240,7 @@ def rank(judged: dict[str, Answers], splits: Splits) -> tuple[Entry, ...]:
     return tuple(
         Entry(
             name=name,
-            evaluation=evaluations[name],
+            metrics=evaluations[name],
             p_value=p_value,
             costs=judged[name].costs,
             learning_rate=judged[name].learning_rate,
@@ -250,7 +254,7 @@ def recommend(entries: Sequence[Entry], rows: int) -> str:
     best = entries[0]
     equals = [e for e in entries if e.p_value is None or e.p_value >= SIGNIFICANT]
     cheapest = min(equals, key=lambda entry: entry.costs.latency_ms)
-    points = 100 * best.evaluation.accuracy.value
+    points = 100 * best.metrics.accuracy.value
     if cheapest is best:
         rivals = [entry for entry in equals if entry is not best]
         if not rivals:
@@ -263,7 +267,7 @@ def recommend(entries: Sequence[Entry], rows: int) -> str:
             f"Take {best.name}: {points:.1f} % of {rows:,} rows right, and it answers fastest of "
             f"those that chance cannot tell from it ({names})."
         )
-    lead = points - 100 * cheapest.evaluation.accuracy.value
+    lead = points - 100 * cheapest.metrics.accuracy.value
     times = best.costs.latency_ms / max(cheapest.costs.latency_ms, 1e-9)
     return (
         f"Take {cheapest.name}: {best.name} is {lead:.1f} points ahead, which {rows:,} rows cannot "

@@ -26,7 +26,7 @@ from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.baselines import majority, polar_columns, tfidf_pipeline, vader
-from ktrain_sentiment.evaluation.costs import Costs
+from ktrain_sentiment.evaluation.comparison import Costs
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.embedding import open_encoder_embedder
 from ktrain_sentiment.predictor.layout import PredictorFolder

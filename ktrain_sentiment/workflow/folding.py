@@ -13,9 +13,12 @@ import pandas as pd
 from ktrain_sentiment.atomic import write_table
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits, k_fold
-from ktrain_sentiment.evaluation.folds import CrossValidation, judge_folds
-from ktrain_sentiment.evaluation.judged import from_frame, judge, to_frame
-from ktrain_sentiment.evaluation.temperature import apply_temperature, fit_temperature
+from ktrain_sentiment.evaluation.calibration import apply_temperature, fit_temperature
+from ktrain_sentiment.evaluation.predictions import (
+    CrossValidation,
+    LabelledPredictions,
+    evaluate_folds,
+)
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.session import fit, predict_proba
@@ -65,13 +68,13 @@ def cross_validate(
         _fold(splits, number, settings, plan, folder)
         for number, splits in enumerate(k_fold(texts, settings.split), start=1)
     ]
-    pooled = from_frame(pd.concat(held_out, ignore_index=True))
+    pooled = LabelledPredictions.from_frame(pd.concat(held_out, ignore_index=True))
     fold_of_row = np.repeat(np.arange(len(held_out)), [len(frame) for frame in held_out])
     temperature = fit_temperature(pooled.y_true, pooled.probabilities)
     table = apply_temperature(pooled.probabilities, temperature)
     calibrated = replace(pooled, probabilities=table)
-    write_table(folder.predictions("out_of_fold"), to_frame(calibrated))
-    return judge_folds(fold_of_row, pooled.y_true, table, pooled.labels)
+    write_table(folder.predictions("out_of_fold"), calibrated.to_frame())
+    return evaluate_folds(fold_of_row, pooled.y_true, table, pooled.labels)
 
 
 def _fold(
@@ -93,7 +96,7 @@ def _fold(
         quiet=plan.quiet,
     )
     table = predict_proba(session, splits.validation)
-    frame = to_frame(judge(splits.validation, table, splits.labels))
+    frame = LabelledPredictions.join(splits.validation, table, splits.labels).to_frame()
     write_table(path, frame)
     return frame
 

@@ -12,9 +12,13 @@ from ktrain_sentiment.atomic import refuse_existing, staged_file, write_json, wr
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import read_labelled
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.evaluation.corrections import COLUMN, Corrected, apply_corrections
-from ktrain_sentiment.evaluation.label_noise import USUAL_SHARE
-from ktrain_sentiment.evaluation.neighbours import nearest
+from ktrain_sentiment.evaluation.explanation import nearest
+from ktrain_sentiment.evaluation.label_noise import (
+    COLUMN,
+    USUAL_SHARE,
+    Corrected,
+    apply_corrections,
+)
 from ktrain_sentiment.evaluation.record import EvalSet, Inspection
 from ktrain_sentiment.evaluation.review import review
 from ktrain_sentiment.inference.embedding import open_embedder
@@ -99,7 +103,7 @@ def inspect(
         classifier = open_classifier(subject.predictor, opening)
     asked = classifier if explained else None
     found = review(
-        subject.judged, asked, explained=explained, share=share, second=second_opinion(subject)
+        subject.predictions, asked, explained=explained, share=share, second=second_opinion(subject)
     )
     losses, doubtful = found.losses, found.doubtful.drop(columns="doubted").assign(**{COLUMN: ""})
     if neighbours:

@@ -10,14 +10,13 @@ import pandas as pd
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.evaluation import (
     Baseline,
-    Evaluation,
-    evaluate,
+    Metrics,
+    compute_metrics,
     run_baselines,
     top_losses,
 )
-from ktrain_sentiment.evaluation.judged import judge as judge_rows
-from ktrain_sentiment.evaluation.judged import to_frame
-from ktrain_sentiment.evaluation.temperature import apply_temperature, fit_temperature
+from ktrain_sentiment.evaluation.calibration import apply_temperature, fit_temperature
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.training.model import class_indices
 from ktrain_sentiment.training.session import Session, predict_proba
 
@@ -37,15 +36,15 @@ class Judged:
     """
 
     headline: str
-    evaluations: dict[str, Evaluation]
-    raw: Evaluation
+    evaluations: dict[str, Metrics]
+    raw: Metrics
     baselines: dict[str, Baseline]
     temperature: float
     predictions: dict[str, pd.DataFrame]
     losses: pd.DataFrame
 
     @property
-    def main(self) -> Evaluation:
+    def main(self) -> Metrics:
         """The figures to quote."""
         return self.evaluations[self.headline]
 
@@ -60,7 +59,7 @@ class Judged:
                 key: {
                     "name": baseline.name,
                     "seconds": round(baseline.seconds, 3),
-                    **baseline.evaluation.to_json(),
+                    **baseline.metrics.to_json(),
                 }
                 for key, baseline in self.baselines.items()
             },
@@ -80,8 +79,8 @@ def judge(session: Session, splits: Splits) -> Judged:
     train_y = class_indices(splits.train["label"], labels)
     return Judged(
         headline=headline,
-        evaluations={name: evaluate(truth[name], scaled[name], labels) for name in frames},
-        raw=evaluate(truth[headline], raw[headline], labels),
+        evaluations={name: compute_metrics(truth[name], scaled[name], labels) for name in frames},
+        raw=compute_metrics(truth[headline], raw[headline], labels),
         baselines=run_baselines(
             splits.train["text"].tolist(),
             train_y,
@@ -91,7 +90,7 @@ def judge(session: Session, splits: Splits) -> Judged:
         ),
         temperature=temperature,
         predictions={
-            name: to_frame(judge_rows(frame, scaled[name], labels))
+            name: LabelledPredictions.join(frame, scaled[name], labels).to_frame()
             for name, frame in frames.items()
         },
         losses=top_losses(

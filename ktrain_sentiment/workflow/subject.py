@@ -21,8 +21,7 @@ from ktrain_sentiment.data.textkeys import near_codes
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.baselines import tfidf_logistic
 from ktrain_sentiment.evaluation.confusion import Floats
-from ktrain_sentiment.evaluation.folds import gather
-from ktrain_sentiment.evaluation.judged import encode, fit_labels, judge
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode, fit_labels, gather
 from ktrain_sentiment.evaluation.record import EvalSet
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.report.reading import read_judged
@@ -57,7 +56,7 @@ def from_run(folder: Path, split: str = "") -> EvalSet:
     return EvalSet(
         name=folder.resolve().name,
         source=f"{folder} ({chosen} rows)",
-        judged=read_judged(run, chosen),
+        predictions=read_judged(run, chosen),
         predictor=run.predictor if run.predictor.is_dir() else None,
         train=_training_rows(run),
         split=chosen,
@@ -98,7 +97,7 @@ def _predicted(
     return EvalSet(
         name=_name(predictor),
         source=source,
-        judged=judge(fitted, table, classifier.labels),
+        predictions=LabelledPredictions.join(fitted, table, classifier.labels),
         classifier=classifier,
         predictor=predictor,
         train=train,
@@ -124,7 +123,7 @@ def _seen_in_training(frame: pd.DataFrame, train: pd.DataFrame | None) -> str:
     )
 
 
-def judge_same_rows(place: Path, other: EvalSet, opening: Opening = AS_USUAL) -> EvalSet:
+def predict_same_rows(place: Path, other: EvalSet, opening: Opening = AS_USUAL) -> EvalSet:
     """Let another run or predictor judge the rows of a subject.
 
     Saved predictions are taken where they are of exactly these rows.
@@ -140,25 +139,27 @@ def judge_same_rows(place: Path, other: EvalSet, opening: Opening = AS_USUAL) ->
     """
     if is_run(place) and other.split and RunFolder(place).predictions(other.split).is_file():
         saved = from_run(place, other.split)
-        if saved.judged.texts == other.judged.texts:
+        if saved.predictions.texts == other.predictions.texts:
             return _same_labels(saved, other)
     predictor = RunFolder(place).predictor if is_run(place) else place
     classifier = open_classifier(predictor, opening)
-    found = _predicted(predictor, classifier, other.judged.frame, other.source)
+    found = _predicted(predictor, classifier, other.predictions.frame, other.source)
     return _same_labels(found, other)
 
 
 def _same_labels(found: EvalSet, other: EvalSet) -> EvalSet:
     """The same, its columns in the order of the other's labels."""
-    ours, theirs = found.judged.labels, other.judged.labels
+    ours, theirs = found.predictions.labels, other.predictions.labels
     if set(ours) != set(theirs):
         raise DataError(
             f"{found.name} knows {', '.join(ours)} and {other.name} {', '.join(theirs)}: wanted "
             "two classifiers of the same labels"
         )
     columns = [ours.index(label) for label in theirs]
-    judged = judge(other.judged.frame, found.judged.probabilities[:, columns], theirs)
-    return replace(found, judged=judged)
+    judged = LabelledPredictions.join(
+        other.predictions.frame, found.predictions.probabilities[:, columns], theirs
+    )
+    return replace(found, predictions=judged)
 
 
 def out_of_fold(texts: LabelledTexts, seed: int = 0) -> EvalSet:
@@ -186,7 +187,7 @@ def out_of_fold(texts: LabelledTexts, seed: int = 0) -> EvalSet:
     return EvalSet(
         name="TF-IDF + logistic regression",
         source=texts.source,
-        judged=judge(frame, table, labels),
+        predictions=LabelledPredictions.join(frame, table, labels),
         notes=(
             f"no --predictor: each row is judged by TF-IDF and logistic regression that did not "
             f"see it ({FOLDS} folds)",
@@ -204,7 +205,7 @@ def second_opinion(subject: EvalSet) -> Floats | None:
         Shape (n, classes); None for a subject that is this model itself, for rows that are too few
         to fold, and where scikit-learn is not installed.
     """
-    judged, classes = subject.judged, len(subject.judged.labels)
+    judged, classes = subject.predictions, len(subject.predictions.labels)
     if subject.predictor is None and subject.classifier is None:
         return None
     if subject.train is not None and subject.split in {"validation", "test"}:

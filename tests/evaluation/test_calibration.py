@@ -3,14 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ktrain_sentiment.evaluation import evaluate
-from ktrain_sentiment.evaluation.abstention import abstain, coverage_curve, threshold_for
-from ktrain_sentiment.evaluation.calibration import noise_floor, reliability, row_log_loss
-from ktrain_sentiment.evaluation.temperature import (
+from ktrain_sentiment.evaluation import compute_metrics
+from ktrain_sentiment.evaluation.calibration import (
+    abstain,
     apply_temperature,
+    coverage_curve,
     fit_temperature,
-    judge_temperature,
+    noise_floor,
+    reliability,
+    row_log_loss,
 )
+from ktrain_sentiment.evaluation.metrics import evaluate_temperature
 
 
 def test_the_calibration_error_of_a_known_table_is_what_one_computes_by_hand():
@@ -73,8 +76,8 @@ def test_certainty_survives_a_temperature_without_warnings():
 def test_the_report_says_whether_a_temperature_helped(draw):
     one = draw(2000, 2, seed=6)
     spoiled = apply_temperature(one.probabilities, 0.4)
-    good = judge_temperature(one.y_true, spoiled, one.labels, 2.5)
-    bad = judge_temperature(one.y_true, one.probabilities, one.labels, 3.0)
+    good = evaluate_temperature(one.y_true, spoiled, one.labels, 2.5)
+    bad = evaluate_temperature(one.y_true, one.probabilities, one.labels, 3.0)
     assert good.helped
     assert "lowered the calibration error" in good.sentence
     assert not bad.helped
@@ -83,7 +86,7 @@ def test_the_report_says_whether_a_temperature_helped(draw):
 
 def test_an_error_that_chance_explains_is_called_so(draw):
     one = draw(200, 2, seed=8)
-    sentence = judge_temperature(one.y_true, one.probabilities, one.labels, 1.02).sentence
+    sentence = evaluate_temperature(one.y_true, one.probabilities, one.labels, 1.02).sentence
     assert "by chance alone" in sentence
 
 
@@ -91,7 +94,7 @@ def test_answering_fewer_texts_makes_the_answers_better(draw):
     one = draw(3000, 2, seed=3)
     curve = coverage_curve(one.y_true, one.probabilities)
     assert curve.covered[-1] == 1.0
-    accuracy = evaluate(one.y_true, one.probabilities, one.labels).accuracy.value
+    accuracy = compute_metrics(one.y_true, one.probabilities, one.labels).accuracy.value
     assert curve.accuracy[-1] == pytest.approx(accuracy)
     assert np.interp(0.3, curve.covered, curve.accuracy) > accuracy + 0.1
 
@@ -109,13 +112,3 @@ def test_a_threshold_above_everything_answers_nothing_and_says_no_accuracy():
     assert found.covered.value == 0.0
     assert found.accuracy is None
     assert found.to_json()["accuracy"] is None
-
-
-def test_the_threshold_for_an_accuracy_reaches_it(draw):
-    one = draw(2000, 2, seed=11)
-    below = threshold_for(coverage_curve(one.y_true, one.probabilities), 0.9)
-    assert below is not None
-    kept = abstain(one.y_true, one.probabilities, below).accuracy
-    assert kept is not None
-    assert kept.value >= 0.9
-    assert threshold_for(coverage_curve([1, 1], [[0.6, 0.4]] * 2), 0.5) is None

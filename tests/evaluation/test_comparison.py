@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ktrain_sentiment.evaluation.comparison import compare
-from ktrain_sentiment.evaluation.exact import fisher_less, holm, mcnemar
+from ktrain_sentiment.evaluation.intervals import fisher_less, holm, mcnemar
 
 stats = pytest.importorskip("scipy.stats", reason="SciPy is not installed")
 

@@ -5,8 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from ktrain_sentiment.evaluation import confusion, evaluate
+from ktrain_sentiment.evaluation import compute_metrics, confusion
 from ktrain_sentiment.evaluation.intervals import (
+    binomial_more,
     bootstrap_cells,
     bootstrap_confusion,
     bootstrap_f1,
@@ -54,12 +55,14 @@ def test_intervals_of_a_skewed_loss_cover_the_truth_19_times_in_20():
     assert covered / SIMULATIONS == AROUND_95
 
 
-def test_averaging_in_blocks_changes_no_interval_noticeably():
-    rows = np.random.default_rng(0).exponential(size=5000)
-    blocked = bootstrap_mean(rows)
-    width = 2 * 1.96 * rows.std() / np.sqrt(len(rows))
-    assert blocked.value == pytest.approx(rows.mean())
-    assert blocked.high - blocked.low == pytest.approx(width, rel=0.1)
+@pytest.mark.parametrize("rows", [999, 1001, 1506, 1999, 2001, 5000])
+def test_putting_rows_into_blocks_changes_no_interval_noticeably(rows):
+    losses = np.random.default_rng(0).exponential(size=rows)
+    rng = np.random.default_rng(1)
+    plain = np.quantile(losses[rng.integers(rows, size=(4000, rows))].mean(axis=1), [0.025, 0.975])
+    found = bootstrap_mean(losses)
+    assert found.value == pytest.approx(losses.mean())
+    assert [found.low, found.high] == pytest.approx(plain, abs=0.1 * (plain[1] - plain[0]))
 
 
 def test_a_share_agrees_with_resampling_rows_one_by_one():
@@ -80,7 +83,7 @@ def test_without_a_single_mistake_the_interval_still_has_width(hits, value):
 
 def test_a_perfect_classifier_is_not_taken_to_be_perfect_for_sure():
     table = np.eye(3)[[0, 1, 2] * 10]
-    found = evaluate([0, 1, 2] * 10, table, ("a", "b", "c"))
+    found = compute_metrics([0, 1, 2] * 10, table, ("a", "b", "c"))
     for name in ("accuracy", "macro_f1", "mcc"):
         assert found.headline[name].value == pytest.approx(1.0)
         assert 0.7 < found.headline[name].low < 0.95
@@ -121,5 +124,22 @@ def test_all_intervals_of_a_large_test_set_take_a_moment_only():
     table = rng.dirichlet([1, 1, 1], size=25_000)
     truth = rng.integers(3, size=25_000)
     start = time.perf_counter()
-    evaluate(truth, table, ("a", "b", "c"))
+    compute_metrics(truth, table, ("a", "b", "c"))
     assert time.perf_counter() - start < 2.0
+
+
+def test_a_fair_coin_gives_what_can_be_counted_by_hand() -> None:
+    assert binomial_more(3, 3, 0.5) == pytest.approx(1 / 8)
+    assert binomial_more(2, 3, 0.5) == pytest.approx(4 / 8)
+
+
+def test_nothing_is_always_reached() -> None:
+    assert binomial_more(0, 50, 0.01) == pytest.approx(1.0)
+    assert binomial_more(0, 0, 0.5) == pytest.approx(1.0)
+
+
+def test_more_hits_are_less_probable() -> None:
+    tails = [binomial_more(hits, 691, 0.01) for hits in (7, 8, 12, 13, 20)]
+    assert tails == sorted(tails, reverse=True)
+    assert tails[2] > 0.03
+    assert tails[-1] < 1e-4

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.evaluation import evaluate
+from ktrain_sentiment.evaluation import compute_metrics
 from ktrain_sentiment.evaluation.confusion import balanced_accuracy, confusion_matrix, macro_f1
 
 metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
@@ -17,7 +17,7 @@ def test_every_headline_figure_agrees_with_scikit_learn(case, request):
     judged = request.getfixturevalue(case)
     truth, table = judged.y_true, judged.probabilities
     winner, classes = table.argmax(axis=1), len(judged.labels)
-    found = evaluate(truth, table, judged.labels)
+    found = compute_metrics(truth, table, judged.labels)
     halved = metrics.brier_score_loss(truth, table, labels=range(classes), scale_by_half=True)
     wanted = {
         "accuracy": metrics.accuracy_score(truth, winner),
@@ -36,7 +36,7 @@ def test_every_headline_figure_agrees_with_scikit_learn(case, request):
 def test_the_figures_of_each_class_agree_with_scikit_learn(case, request):
     judged = request.getfixturevalue(case)
     truth, table = judged.y_true, judged.probabilities
-    found = evaluate(truth, table, judged.labels).per_class
+    found = compute_metrics(truth, table, judged.labels).per_class
     wanted = metrics.precision_recall_fscore_support(truth, table.argmax(axis=1))
     for k, one in enumerate(found):
         got = (one.precision, one.recall, one.f1.value, one.support)
@@ -46,7 +46,7 @@ def test_the_figures_of_each_class_agree_with_scikit_learn(case, request):
 def test_areas_under_curves_agree_with_scikit_learn_also_when_scores_tie(four_classes):
     truth, table = four_classes.y_true, four_classes.probabilities.round(1)
     table /= table.sum(axis=1, keepdims=True)
-    for k, one in enumerate(evaluate(truth, table, four_classes.labels).per_class):
+    for k, one in enumerate(compute_metrics(truth, table, four_classes.labels).per_class):
         area = metrics.roc_auc_score(truth == k, table[:, k])
         precision = metrics.average_precision_score(truth == k, table[:, k])
         assert (one.roc_auc, one.average_precision) == pytest.approx((area, precision))
@@ -55,7 +55,7 @@ def test_areas_under_curves_agree_with_scikit_learn_also_when_scores_tie(four_cl
 def test_a_class_without_rows_counts_for_nothing_and_breaks_nothing():
     truth = np.array([0, 0, 1, 1])
     table = np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.6, 0.3, 0.1]])
-    found = evaluate(truth, table, ("a", "b", "c"))
+    found = compute_metrics(truth, table, ("a", "b", "c"))
     assert found.balanced_accuracy.value == pytest.approx(0.75)
     assert found.macro_f1.value == pytest.approx((0.8 + 2 / 3) / 2)
     assert found.per_class[2].support == 0
@@ -74,7 +74,9 @@ def test_the_confusion_matrix_has_true_classes_down_and_predicted_ones_across():
 
 
 def test_the_json_form_holds_no_nan_and_every_interval(two_classes):
-    found = evaluate(two_classes.y_true, two_classes.probabilities, two_classes.labels).to_json()
+    found = compute_metrics(
+        two_classes.y_true, two_classes.probabilities, two_classes.labels
+    ).to_json()
     text = json.dumps(found, allow_nan=False)
     again = json.loads(text)
     assert again["accuracy"]["low"] < again["accuracy"]["value"] < again["accuracy"]["high"]
@@ -94,5 +96,5 @@ def test_the_json_form_holds_no_nan_and_every_interval(two_classes):
 )
 def test_what_makes_no_sense_is_refused_in_one_line(truth, table, words):
     with pytest.raises(DataError, match=words) as caught:
-        evaluate(truth, table, ("a", "b"))
+        compute_metrics(truth, table, ("a", "b"))
     assert "\n" not in str(caught.value)

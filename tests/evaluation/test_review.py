@@ -4,8 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ktrain_sentiment.evaluation.judged import judge
-from ktrain_sentiment.evaluation.review import review, usual_slices
+from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions
+from ktrain_sentiment.evaluation.review import (
+    by_length,
+    by_repetition,
+    evaluate_slices,
+    review,
+    usual_slices,
+)
 
 LABELS = ("negative", "positive")
 
@@ -26,7 +33,7 @@ def judged():
             "all": ["same"] * 100,
         }
     )
-    return judge(frame, np.stack([1 - positive, positive], axis=1), LABELS)
+    return LabelledPredictions.join(frame, np.stack([1 - positive, positive], axis=1), LABELS)
 
 
 def test_wrong_labels_and_wrong_predictions_are_told_apart(judged):
@@ -42,7 +49,7 @@ def test_wrong_labels_and_wrong_predictions_are_told_apart(judged):
 
 def test_a_classifier_that_errs_nowhere_gives_empty_lists(judged):
     table = np.eye(2)[judged.y_true] * 0.98 + 0.01
-    found = review(judge(judged.frame, table, LABELS))
+    found = review(LabelledPredictions.join(judged.frame, table, LABELS))
     assert found.losses.empty
     assert found.doubtful.empty
     assert found.confusions == ()
@@ -54,3 +61,67 @@ def test_a_classifier_that_errs_nowhere_gives_empty_lists(judged):
 def test_rows_are_sliced_by_every_column_that_divides_them_and_no_other(judged):
     columns = {one.column for one in usual_slices(judged)}
     assert columns == {"shop"}
+
+
+def rightly(flags):
+    """Probabilities of two classes, the truth being 0, right where the flag is set."""
+    return np.where(np.asarray(flags, dtype=bool)[:, None], [0.9, 0.1], [0.1, 0.9])
+
+
+def test_a_slice_much_worse_than_the_rest_is_named_and_the_others_are_not():
+    source = ["web"] * 100 + ["phone"] * 40 + ["shop"] * 100
+    right = [True] * 92 + [False] * 8 + [True] * 22 + [False] * 18 + [True] * 90 + [False] * 10
+    found = evaluate_slices({"source": source}, np.zeros(240, dtype=int), rightly(right))
+    assert {one.value: one.weak for one in found} == {"web": False, "phone": True, "shop": False}
+    phone = next(one for one in found if one.value == "phone")
+    assert phone.accuracy.value == pytest.approx(0.55)
+    assert phone.rest == pytest.approx(0.91)
+    assert phone.n == 40
+
+
+def test_a_slice_that_is_worse_by_chance_is_not_named():
+    right = ([True] * 9 + [False]) * 2 + ([True] * 19 + [False]) * 4
+    found = evaluate_slices(
+        {"half": ["a"] * 20 + ["b"] * 80}, np.zeros(100, dtype=int), rightly(right)
+    )
+    assert not any(one.weak for one in found)
+
+
+def test_numbers_are_cut_at_their_quartiles_in_rising_order():
+    lengths = list(range(1, 101))
+    found = evaluate_slices({"words": lengths}, np.zeros(100, dtype=int), rightly([True] * 100))
+    assert [one.value for one in found] == ["1 to 25", "26 to 50", "51 to 75", "76 to 100"]
+    assert sum(one.n for one in found) == 100
+
+
+def test_missing_values_are_a_slice_of_their_own():
+    values = [1.0, 2.0, 3.0, 4.0, 5.0] * 12 + [None] * 12
+    found = evaluate_slices({"stars": values}, np.zeros(72, dtype=int), rightly([True] * 72))
+    assert next(one for one in found if one.value == "(none)").n == 12
+    assert sum(one.n for one in found) == 72
+
+
+def test_a_slice_of_everything_has_no_rest():
+    found = evaluate_slices({"source": ["web"] * 20}, np.zeros(20, dtype=int), rightly([True] * 20))
+    assert [(one.rest, one.weak) for one in found] == [(None, False)]
+
+
+def test_slices_of_a_handful_of_rows_are_left_out():
+    values = ["a"] * 50 + ["b"] * 9
+    found = evaluate_slices({"source": values}, np.zeros(59, dtype=int), rightly([True] * 59))
+    assert [one.value for one in found] == ["a"]
+
+
+def test_a_column_of_free_text_is_refused():
+    with pytest.raises(DataError, match="50 distinct values"):
+        evaluate_slices(
+            {"id": [f"r{k}" for k in range(50)]}, np.zeros(50, dtype=int), rightly([True] * 50)
+        )
+
+
+def test_repetition_ignores_case_and_spaces():
+    assert by_repetition(["Good  film", "good film ", "bad"]) == ["repeated", "repeated", "once"]
+
+
+def test_length_counts_words():
+    assert by_length(["one two", "", "a\nb c"]) == [2, 0, 3]

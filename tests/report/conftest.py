@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from ktrain_sentiment.evaluation import evaluate, top_losses
-from ktrain_sentiment.evaluation.judged import judge, to_frame
+from ktrain_sentiment.evaluation import compute_metrics, top_losses
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.prediction import to_predictions
 from ktrain_sentiment.runs import RunFolder
 
@@ -65,9 +65,11 @@ def make_run(folder: Path, *, with_test: bool = True) -> RunFolder:
     headline = "test" if with_test else "validation"
     figures = {}
     for name in ("validation", "test")[: 1 + with_test]:
-        judged = judge(splits[name], Words().predict_proba(splits[name]["text"]), LABELS)
-        to_frame(judged).to_parquet(run.predictions(name))
-        found = evaluate(judged.y_true, judged.probabilities, LABELS)
+        judged = LabelledPredictions.join(
+            splits[name], Words().predict_proba(splits[name]["text"]), LABELS
+        )
+        judged.to_frame().to_parquet(run.predictions(name))
+        found = compute_metrics(judged.y_true, judged.probabilities, LABELS)
         figures[name] = found.to_json()
         losses = top_losses(judged.texts, judged.y_true, judged.probabilities, LABELS)
         losses.to_csv(run.top_losses, index=False)

@@ -18,7 +18,7 @@ def test_the_header_is_what_the_hub_reads(facts):
     (result,) = header["model-index"][0]["results"]
     assert result["dataset"] == {"name": "reviews.csv", "type": "reviews.csv", "split": "test"}
     values = {metric["name"]: metric["value"] for metric in result["metrics"]}
-    assert values["Accuracy"] == pytest.approx(facts.evaluation.accuracy.value, abs=1e-4)
+    assert values["Accuracy"] == pytest.approx(facts.metrics.accuracy.value, abs=1e-4)
 
 
 def test_the_hubs_own_library_reads_the_header(facts):
@@ -32,7 +32,7 @@ def test_the_limits_are_those_of_this_run(facts):
     card = model_card(facts)
     assert "It learned from 120 texts of reviews.csv" in card
     assert "first 64 tokens" in card
-    assert f"{facts.evaluation.n} test rows" in card
+    assert f"{facts.metrics.n} test rows" in card
 
 
 def test_a_local_encoder_is_not_named_as_a_model_of_the_hub(facts):
@@ -65,10 +65,10 @@ def test_data_of_the_hub_is_named_as_such(facts):
 
 
 def test_labels_with_bars_do_not_break_the_tables(facts):
-    first, second = facts.evaluation.per_class
+    first, second = facts.metrics.per_class
     renamed = dataclasses.replace(first, label="happy|sad")
-    evaluation = dataclasses.replace(facts.evaluation, per_class=(renamed, second))
-    assert "| happy\\|sad |" in model_card(dataclasses.replace(facts, evaluation=evaluation))
+    evaluation = dataclasses.replace(facts.metrics, per_class=(renamed, second))
+    assert "| happy\\|sad |" in model_card(dataclasses.replace(facts, metrics=evaluation))
 
 
 def test_a_pupil_with_fewer_layers_says_so(facts):

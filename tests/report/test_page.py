@@ -102,7 +102,7 @@ def test_texts_of_the_data_cannot_bring_markup_in(page):
 
 
 def test_the_figures_on_the_page_are_those_of_the_run(page, facts):
-    accuracy = facts.evaluation.accuracy
+    accuracy = facts.metrics.accuracy
     for value in (accuracy.value, accuracy.low, accuracy.high):
         assert f"{100 * value:.1f}" in page
     assert f"Of {accuracy.n} texts that training never saw" in page

@@ -15,8 +15,8 @@ def shown(table, width=100):
 
 
 def test_the_headline_table_has_intervals_and_baselines(facts):
-    text = shown(tables.headline(facts.evaluation, {}, "mine"))
-    accuracy = facts.evaluation.accuracy
+    text = shown(tables.headline(facts.metrics, {}, "mine"))
+    accuracy = facts.metrics.accuracy
     assert f"{100 * accuracy.value:.1f}" in text
     assert f"{100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}" in text
 

@@ -16,7 +16,7 @@ from ktrain_sentiment.config import (
 )
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.evaluation.costs import Costs
+from ktrain_sentiment.evaluation.comparison import Costs
 from ktrain_sentiment.workflow.comparing import draw, rank, recommend, settings_of
 from ktrain_sentiment.workflow.contenders import Answers, check_models
 from ktrain_sentiment.workflow.kinds import kind_of
@@ -88,7 +88,7 @@ def test_models_are_ranked_by_accuracy_and_tested_against_the_best() -> None:
     assert entries[1].p_value > 0.5
     assert entries[2].p_value is not None
     assert entries[2].p_value < 1e-6
-    assert entries[2].evaluation.accuracy.value == pytest.approx(0.7)
+    assert entries[2].metrics.accuracy.value == pytest.approx(0.7)
 
 
 def test_p_values_are_corrected_for_the_number_of_models() -> None:

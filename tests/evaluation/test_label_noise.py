@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation import top_losses
+from ktrain_sentiment.evaluation.calibration import row_log_loss
+from ktrain_sentiment.evaluation.explanation import nearest
 from ktrain_sentiment.evaluation.label_noise import (
+    apply_corrections,
     class_thresholds,
     find_label_errors,
     label_error_table,
+    pooled,
 )
-from ktrain_sentiment.evaluation.neighbours import nearest
-from ktrain_sentiment.evaluation.telling_words import confusions
+from ktrain_sentiment.evaluation.review import confused_pairs
 from ktrain_sentiment.words import telling
 
 TEXTS = ["fine", "poor", "odd", "grand"]
@@ -107,7 +112,7 @@ def test_confusions_name_the_words_of_the_texts_that_were_mistaken():
     texts = [*wrong, *right, *["a bad film"] * 10]
     truth = [1] * 18 + [0] * 10
     table = np.array([[0.8, 0.2]] * 3 + [[0.1, 0.9]] * 15 + [[0.9, 0.1]] * 10)
-    (pair,) = confusions(texts, truth, table, LABELS)
+    (pair,) = confused_pairs(texts, truth, table, LABELS)
     assert (pair.true, pair.predicted, pair.count) == ("positive", "negative", 3)
     assert pair.share == pytest.approx(3 / 18)
     assert pair.words[0][0] == "quiet"
@@ -117,7 +122,7 @@ def test_confusions_name_the_words_of_the_texts_that_were_mistaken():
 
 def test_confusions_come_most_frequent_first_and_their_surest_mistakes_first():
     table = np.array([[0.6, 0.4, 0.0], [0.9, 0.1, 0.0], [0.0, 0.3, 0.7]])
-    found = confusions(["x", "y", "z"], [1, 1, 1], table, ("a", "b", "c"))
+    found = confused_pairs(["x", "y", "z"], [1, 1, 1], table, ("a", "b", "c"))
     assert [(one.predicted, one.rows) for one in found] == [("a", (1, 0)), ("c", (2,))]
 
 
@@ -130,8 +135,8 @@ def test_words_that_are_as_frequent_on_both_sides_tell_nothing():
 
 def test_texts_of_one_and_the_same_word_or_of_none_break_nothing():
     table = np.array([[0.8, 0.2], [0.2, 0.8]])
-    assert confusions(["good", "good"], [1, 1], table, LABELS)[0].count == 1
-    assert confusions(["", "…"], [1, 1], table, LABELS)[0].words == ()
+    assert confused_pairs(["good", "good"], [1, 1], table, LABELS)[0].count == 1
+    assert confused_pairs(["", "…"], [1, 1], table, LABELS)[0].words == ()
 
 
 def test_the_nearest_rows_are_found_as_by_sorting_everything():
@@ -161,3 +166,114 @@ def test_the_label_error_table_has_each_row_once():
     assert found.iloc[0]["text"] == "odd"
     assert found.iloc[0]["suggested"] == "negative"
     assert isinstance(found, pd.DataFrame)
+
+
+def opinion(rng, truth, sureness):
+    """A calibrated classifier of a certain quality, independent of others given the truth."""
+    odds = rng.normal((2 * truth - 1) * sureness**2 / 2, sureness)
+    positive = 1 / (1 + np.exp(-odds))
+    return np.stack([1 - positive, positive], axis=1)
+
+
+@pytest.fixture
+def flipped_rows():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(2, size=4000)
+    flipped = rng.random(4000) < 0.05
+    return rng, truth, np.where(flipped, 1 - truth, truth), flipped
+
+
+def found(given, table, flipped):
+    noise = find_label_errors(given, table, ("a", "b"))
+    return flipped[np.argsort(noise.quality)[:320]].sum() / flipped.sum()
+
+
+def test_two_opinions_find_more_flipped_labels_than_one(flipped_rows):
+    rng, truth, given, flipped = flipped_rows
+    first, second = opinion(rng, truth, 2.2), opinion(rng, truth, 1.8)
+    both = pooled(given, first, second)
+    assert found(given, both, flipped) > found(given, first, flipped) + 0.05
+    assert row_log_loss(given, both).mean() < row_log_loss(given, first).mean()
+
+
+def test_an_opinion_that_is_worth_nothing_is_not_listened_to(flipped_rows):
+    rng, truth, given, flipped = flipped_rows
+    first, noise = opinion(rng, truth, 2.2), rng.dirichlet([1, 1], size=4000)
+    both = pooled(given, first, noise)
+    assert (both.argmax(axis=1) == first.argmax(axis=1)).mean() > 0.98
+    assert found(given, both, flipped) == pytest.approx(found(given, first, flipped), abs=0.02)
+
+
+def test_the_order_of_two_opinions_does_not_matter(flipped_rows):
+    rng, truth, given, _ = flipped_rows
+    first, second = opinion(rng, truth, 2.2), opinion(rng, truth, 1.8)
+    assert pooled(given, first, second) == pytest.approx(pooled(given, second, first), abs=1e-6)
+
+
+LABELS = ("negative", "positive")
+
+
+@pytest.fixture
+def data():
+    return pd.DataFrame(
+        {
+            "text": ["good", "bad", "dull", "???"],
+            "label": ["positive", "positive", "negative", "positive"],
+            "row": [2, 3, 4, 5],
+            "source": list("wxyz"),
+        }
+    )
+
+
+def corrections(*lines):
+    return pd.DataFrame(lines, columns=["row", "text", "corrected"])
+
+
+def test_corrected_labels_are_taken_over_and_recorded(data):
+    done = apply_corrections(
+        data,
+        corrections((3, "bad", " negative "), (5, "???", "drop"), (2, "good", "positive")),
+        LABELS,
+    )
+    assert done.frame["label"].tolist() == ["positive", "negative", "negative"]
+    assert done.frame["source"].tolist() == ["w", "x", "y"]
+    record = done.to_json()
+    assert record["changed"] == 2
+    assert record["confirmed"] == 1
+    assert record["kinds"] == {"positive -> negative": 1, "positive -> drop": 1}
+    assert record["changes"][0] == {
+        "row": 3,
+        "text": "bad",
+        "before": "positive",
+        "after": "negative",
+    }
+    json.dumps(record)
+
+
+def test_rows_left_empty_are_left_alone_and_the_input_is_not_touched(data):
+    before = data.copy()
+    done = apply_corrections(data, corrections((3, "bad", np.nan), (4, "dull", "")), LABELS)
+    assert done.changes == ()
+    pd.testing.assert_frame_equal(done.frame, before)
+    pd.testing.assert_frame_equal(data, before)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([(3, "bad", "Negativ")], "label 'Negativ' is unknown: wanted one of negative, positive"),
+        ([(3, "other", "negative")], "its text is 'bad' in the data"),
+        ([(99, "bad", "negative")], "no such row"),
+        ([(3, "bad", "negative"), (3, "bad", "drop")], "two ways"),
+    ],
+)
+def test_a_correction_that_does_not_fit_the_data_is_refused(data, lines, words):
+    with pytest.raises(DataError) as caught:
+        apply_corrections(data, corrections(*lines), LABELS)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_list_without_the_column_to_fill_in_is_refused(data):
+    with pytest.raises(DataError, match="no column corrected"):
+        apply_corrections(data, data[["row", "text"]], LABELS)

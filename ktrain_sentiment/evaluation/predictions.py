@@ -1,0 +1,234 @@
+"""Labelled rows with what a classifier said of them: joined, kept on disk, out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.evaluation.confusion import Floats
+from ktrain_sentiment.evaluation.metrics import Metrics, check, compute_metrics
+
+PREFIX = "p_"
+
+
+@dataclass(frozen=True)
+class LabelledPredictions:
+    """Rows with their true labels and their predicted probabilities.
+
+    Attributes:
+        frame: Columns `text`, `label`, `row` and any others of the source, n rows.
+        labels: Class names, in the order of the columns of `probabilities`.
+        y_true: Class indices, shape (n,).
+        probabilities: As the predictor answers, its temperature applied, shape (n, classes).
+    """
+
+    frame: pd.DataFrame
+    labels: tuple[str, ...]
+    y_true: NDArray[np.int64]
+    probabilities: Floats
+
+    @classmethod
+    def join(
+        cls, frame: pd.DataFrame, probabilities: ArrayLike, labels: Sequence[str]
+    ) -> LabelledPredictions:
+        """Put rows and probabilities together.
+
+        Args:
+            frame: Columns `text`, `label` and `row`.
+            probabilities: Shape (n, classes), in the order of the frame.
+            labels: Class names, in the order of the columns.
+
+        Raises:
+            DataError: A row has a label that the classifier does not know, or shapes differ.
+        """
+        y_true = encode(frame["label"], labels)
+        truth, table = check(y_true, probabilities, labels)
+        return cls(frame.reset_index(drop=True), tuple(labels), truth, table)
+
+    @classmethod
+    def from_frame(
+        cls, predictions: pd.DataFrame, source: pd.DataFrame | None = None
+    ) -> LabelledPredictions:
+        """Read back what `to_frame` made.
+
+        Args:
+            predictions: Columns as `to_frame` makes them.
+            source: The rows that were predicted, with the further columns of the data; they are
+                taken over when they are the same rows in the same order.
+
+        Raises:
+            DataError: A column is missing.
+        """
+        names = [str(name) for name in predictions.columns]
+        labels = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+        missing = [name for name in ("row", "text", "label") if name not in predictions]
+        if missing or len(labels) < 2:
+            wanted = ", ".join(missing) or "p_<label> of two labels or more"
+            raise DataError(f"predictions: no column {wanted}; wanted a file that training wrote")
+        frame = predictions[["text", "label", "row"]]
+        if source is not None and source["row"].tolist() == frame["row"].tolist():
+            frame = source
+        table = predictions[[PREFIX + label for label in labels]].to_numpy(dtype=np.float64)
+        # 32-bit rounding on disk; sums are made exact again.
+        return cls.join(frame, table / table.sum(axis=1, keepdims=True), labels)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Columns `row`, `text`, `label`, `predicted` and one `p_<label>` a class."""
+        winner = self.probabilities.argmax(axis=1)
+        frame = pd.DataFrame(
+            {
+                "row": self.rows,
+                "text": self.texts,
+                "label": [str(label) for label in self.frame["label"]],
+                "predicted": [self.labels[k] for k in winner],
+            }
+        )
+        for k, label in enumerate(self.labels):
+            frame[PREFIX + label] = self.probabilities[:, k].astype(np.float32)
+        return frame
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts."""
+        return [str(text) for text in self.frame["text"]]
+
+    @property
+    def rows(self) -> list[int]:
+        """The row numbers in the source."""
+        return [int(row) for row in self.frame["row"]]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+def encode(values: Sequence[str] | pd.Series[str], labels: Sequence[str]) -> NDArray[np.int64]:
+    """Labels as class indices.
+
+    Raises:
+        DataError: A label is unknown.
+    """
+    index = {label: k for k, label in enumerate(labels)}
+    unknown = sorted({str(value) for value in values} - set(index))
+    if unknown:
+        raise DataError(
+            f"labels {', '.join(unknown[:5])}: the classifier knows {', '.join(labels)}; map the "
+            "data's labels to these, or leave those rows out"
+        )
+    return np.asarray([index[str(value)] for value in values], dtype=np.int64)
+
+
+def fit_labels(values: Sequence[str], labels: Sequence[str]) -> tuple[list[str], str]:
+    """Labels of data in a classifier's spelling, where they differ in letter case alone.
+
+    Args:
+        values: The labels of the rows.
+        labels: The labels that the classifier knows.
+
+    Returns:
+        The labels to compare with, and a remark when any was respelled; values that still are
+        unknown are left as they are.
+    """
+    known = set(labels)
+    spelled = {label.casefold(): label for label in labels}
+    if len(spelled) < len(labels):
+        return list(values), ""
+    changed = {v: spelled[v.casefold()] for v in {*values} - known if v.casefold() in spelled}
+    shown = ", ".join(f"{old} as {new}" for old, new in sorted(changed.items()))
+    return [changed.get(v, v) for v in values], f"labels taken as: {shown}" if changed else ""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over folds.
+
+    Attributes:
+        mean: Its mean.
+        deviation: Its standard deviation between folds (n - 1 in the denominator).
+        lowest: Its lowest value.
+        highest: Its highest value.
+        folds: Number of folds.
+    """
+
+    mean: float
+    deviation: float
+    lowest: float
+    highest: float
+    folds: int
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """The outcome of a cross-validation.
+
+    Attributes:
+        pooled: Figures on all rows, each predicted by the model that did not see it.
+        folds: Figures of each fold.
+        spread: Mean and spread of each headline figure over the folds.
+    """
+
+    pooled: Metrics
+    folds: tuple[Metrics, ...]
+    spread: dict[str, Spread]
+
+
+def gather(parts: Iterable[tuple[ArrayLike, ArrayLike]], rows: int) -> Floats:
+    """Put the held-out predictions of the folds together in the order of the rows.
+
+    Args:
+        parts: For each fold the positions of its held-out rows, shape (m,), and their
+            probabilities, shape (m, classes).
+        rows: Number of rows in all.
+
+    Returns:
+        Out-of-fold probabilities, shape (rows, classes).
+
+    Raises:
+        DataError: A row was predicted by no fold, or by two.
+    """
+    places, tables = [], []
+    for held_out, probabilities in parts:
+        places.append(np.asarray(held_out, dtype=np.int64))
+        tables.append(np.asarray(probabilities, dtype=np.float64))
+    place = np.concatenate(places) if places else np.empty(0, dtype=np.int64)
+    times = np.bincount(place, minlength=rows)
+    if len(times) != rows or (times != 1).any():
+        wrong = int((times != 1).sum())
+        raise DataError(f"folds: {wrong} of {rows} rows not predicted exactly once; fold again")
+    gathered = np.empty((rows, tables[0].shape[1]))
+    gathered[place] = np.concatenate(tables)
+    return gathered
+
+
+def evaluate_folds(
+    fold_of_row: ArrayLike, y_true: ArrayLike, out_of_fold: ArrayLike, labels: Sequence[str]
+) -> CrossValidation:
+    """Figures of all rows together, of each fold, and their spread.
+
+    Args:
+        fold_of_row: The fold that held each row out, shape (n,).
+        y_true: Class indices, shape (n,).
+        out_of_fold: Probabilities as `gather` gives them, shape (n, classes).
+        labels: Class names.
+
+    Raises:
+        DataError: Shapes, indices or probabilities make no sense.
+    """
+    truth, table = check(y_true, out_of_fold, labels)
+    fold: NDArray[np.int64] = np.asarray(fold_of_row, dtype=np.int64)
+    each = tuple(
+        compute_metrics(truth[fold == k], table[fold == k], labels)
+        for k in np.unique(fold).tolist()
+    )
+    names = each[0].headline
+    spread = {name: _spread([one.headline[name].value for one in each]) for name in names}
+    return CrossValidation(compute_metrics(truth, table, labels), each, spread)
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return Spread(float(np.mean(values)), deviation, min(values), max(values), len(values))
