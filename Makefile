@@ -52,7 +52,7 @@ format: $(STAMP) ## Format the code
 lock: | $(BIN)/uv ## Resolve requirements again into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--no-header --no-emit-index-url --no-emit-find-links \
-		requirements.txt requirements/dev.txt requirements/build.txt -o requirements.lock
+		requirements.txt requirements/dev.txt -o requirements.lock
 
 bench: bench-inference bench-training bench-distillation bench-distilbert ## Run every benchmark (hours)
 

@@ -1,19 +1,64 @@
-"""One list of pins, and a lock that follows it."""
+"""Ranges for those who install, pins of what was tested, and a lock: the three agree."""
 
 import re
+import tomllib
 from pathlib import Path
 
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).resolve().parents[1]
-LISTS = ("requirements.txt", "requirements/dev.txt", "requirements/build.txt")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+RUN = [*PROJECT["dependencies"], *EXTRAS["train"], *EXTRAS["data"], *EXTRAS["remote"]]
+LISTS = {"requirements.txt": RUN, "requirements/dev.txt": EXTRAS["dev"]}
+NEVER_LOCKED = {"datasets", "openvino"}
+"""Extras that are heavy, and that the tests stand in for."""
 
 
-def pins(path: Path) -> set[str]:
-    """`name==version` of every line that has one, without extras and markers."""
-    found = re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==([\w.+-]+)", path.read_text(), re.MULTILINE)
-    return {f"{name.lower().replace('_', '-')}=={version}" for name, version in found}
+def pins(name: str) -> dict[str, str]:
+    """The version of every line that pins one."""
+    lines = (ROOT / name).read_text().splitlines()
+    found = (re.match(r"([\w.-]+)==([\w.+-]+)", line) for line in lines)
+    return {canonicalize_name(pin[1]): pin[2] for pin in found if pin}
 
 
-def test_the_lock_holds_every_pin_of_the_requirements() -> None:
-    wanted = set().union(*(pins(ROOT / name) for name in LISTS))
-    assert wanted
-    assert sorted(wanted - pins(ROOT / "requirements.lock")) == [], "run: make lock"
+def ranges(listed: list[str]) -> dict[str, Requirement]:
+    """Requirements by name, without those that name another extra of this package."""
+    found = {canonicalize_name(one.name): one for one in map(Requirement, listed)}
+    found.pop(canonicalize_name(PROJECT["name"]), None)
+    return found
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_line_of_a_list_pins_one_version(name: str) -> None:
+    lines = [line for line in (ROOT / name).read_text().splitlines() if line.strip(" ")]
+    assert [line for line in lines if not re.fullmatch(r"#.*|[\w-]+==[\w.]+", line)] == []
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_range_has_a_pin_and_every_pin_a_range(name: str) -> None:
+    assert sorted(ranges(LISTS[name])) == sorted(pins(name))
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_pin_lies_in_its_range(name: str) -> None:
+    wanted = ranges(LISTS[name])
+    pinned = pins(name)
+    assert pinned
+    assert [n for n, version in pinned.items() if version not in wanted[n].specifier] == []
+
+
+def test_a_range_pins_nothing() -> None:
+    everything = [one for listed in [RUN, *EXTRAS.values()] for one in listed]
+    assert [one for one in everything if "==" in one] == []
+
+
+def test_every_extra_is_locked_or_named_as_one_that_is_not() -> None:
+    assert set(EXTRAS) == {"train", "data", "remote", "dev"} | NEVER_LOCKED
+
+
+def test_the_lock_holds_every_pin() -> None:
+    wanted = {item for name in LISTS for item in pins(name).items()}
+    assert sorted(wanted - pins("requirements.lock").items()) == [], "run: make lock"
