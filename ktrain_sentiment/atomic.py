@@ -1,43 +1,50 @@
-"""Write folders and files whole or not at all, and tell what is in a file by its digest.
+"""Write folders and files atomically, by one process at a time; digests of what is in a file.
 
 Output is written beside its place under a staging name and moved in at the end, so a killed
 process, an exception or a full disk leaves what was there before. Staging names carry the machine
 and the process that made them; the next run for the same target removes those whose process is
-gone.
+gone. What is no regular file (a pipe, a device, standard output) is written to, never replaced.
 
     with staged_folder(Path("runs/reviews/predictor"), overwrite=False) as folder:
         (folder / "manifest.json").write_text("{}")
 
-    with staged_file(Path("scores.parquet"), overwrite=True) as path:
-        frame.to_parquet(path)
+    with hold(Path("scores.parquet")), staged_file(Path("scores.parquet"), overwrite=True) as path:
+        pq.write_table(table, path)
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
 import platform
 import re
 import shutil
+import stat
+import tempfile
+import time
 import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from ktrain_sentiment.errors import InputError, SentimentError
+from ktrain_sentiment.errors import InputError, SentimentError, explain
 
 if TYPE_CHECKING:
     import pandas as pd
 
+try:
+    import fcntl
+except ImportError:  # Windows has none: there, nothing is locked.
+    fcntl = None  # type: ignore[assignment]
+
 _STAGED = ".staged-"
 _RETIRED = ".retired-"
 _NAME = re.compile(r"\.(staged|retired)-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}-")
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_BARRED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
+_LOCK = b"ktrain-sentiment: "
+_DESCRIPTOR = re.compile(rf"/(?:dev/fd|proc/(?:self|{os.getpid()})/fd)/(\d+)")
 _ours: set[str] = set()
 """Staging names that this process has in use: a process id alone can be one of a former boot."""
 
@@ -91,14 +98,14 @@ def staged_folder(
         InputError: The target exists and may not be replaced, or cannot be written.
         SentimentError: The disk is full.
     """
-    place = target.resolve()
+    place = real_path(target)
     if place.exists() and not place.is_dir():
         raise InputError(f"{target} is a file, and a folder is to be written: choose another place")
     if Path.cwd().is_relative_to(place):
         raise InputError(f"{target} holds the working folder: choose a folder below it")
     clear_leftovers(place)
     refuse_existing(place, overwrite=overwrite, marker=marker)
-    with _explained(target), _staging_name(place) as staged:
+    with explained(target), _staging_name(place) as staged:
         staged.mkdir()
         yield staged
         _sync(staged)
@@ -110,8 +117,9 @@ def staged_folder(
 def staged_file(target: Path, overwrite: bool = False) -> Iterator[Path]:
     """Give a path to write to, which becomes `target` when the block ends well.
 
-    The path has the suffix of `target`, for writers that look at it. A device or pipe, such as
-    /dev/stdout, is given as it is.
+    The path has the suffix of `target`, for writers that look at it. Where a file is replaced, the
+    path is an empty file of the same owner and mode. For what is no regular file, the path is a
+    file elsewhere whose content is sent there in the end.
 
     Args:
         target: Where the file will stand; parents are made. A link is followed.
@@ -124,26 +132,145 @@ def staged_file(target: Path, overwrite: bool = False) -> Iterator[Path]:
         InputError: The target exists and may not be replaced, or cannot be written.
         SentimentError: The disk is full.
     """
-    place = target.resolve()
+    if is_stream(target):
+        with tempfile.TemporaryDirectory() as folder, explained(target):
+            path = Path(folder) / target.name
+            yield path
+            with path.open("rb") as content, open_stream(target) as stream:
+                shutil.copyfileobj(content, stream)
+        return
+    place = real_path(target)
     if place.is_dir():
         raise InputError(f"{target} is a folder, and a file is to be written: name a file in it")
-    if place.exists() and not place.is_file():
-        yield target
-        return
     clear_leftovers(place)
     refuse_existing(place, overwrite=overwrite)
-    with _explained(target), _staging_name(place) as staged:
+    with explained(target), _staging_name(place) as staged:
+        create_like(staged, place)
         yield staged
         _sync(staged)
         refuse_existing(place, overwrite=overwrite)
         if place.exists():
             shutil.copymode(place, staged)
         staged.replace(place)
-        _sync_entry(place.parent)
+        sync_entry(place.parent)
+
+
+def create_like(path: Path, model: Path) -> None:
+    """Create an empty file that only those may read who may read `model`; none without a model."""
+    try:
+        kept = model.stat()
+    except FileNotFoundError:
+        return
+    # Narrow first: a file that is made wide can be opened by others before its mode is changed.
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with contextlib.suppress(OSError):  # Only the superuser may give a file away.
+            os.chown(descriptor, kept.st_uid, kept.st_gid)
+        path.chmod(stat.S_IMODE(kept.st_mode) | stat.S_IWUSR)
+    finally:
+        os.close(descriptor)
+
+
+def real_path(target: Path) -> Path:
+    """Where a path leads through all links; a link that leads to itself stays as it is."""
+    return Path(os.path.realpath(target))
+
+
+def is_stream(target: Path) -> bool:
+    """Whether a path names no regular file or folder: a pipe, a device, an open descriptor."""
+    if _descriptor(target) is not None:
+        return True
+    return target.exists() and not target.is_file() and not target.is_dir()
+
+
+def open_stream(target: Path) -> BinaryIO:
+    """Open what `is_stream` recognised, to write to it; nothing is created or cut off.
+
+    Raises:
+        OSError: It is closed, or may not be written.
+    """
+    number = _descriptor(target)
+    if number is None:
+        return os.fdopen(os.open(target, os.O_WRONLY), "wb")
+    # A second opening of /dev/stdout would cut off the file behind it, and start at its beginning.
+    return os.fdopen(os.dup(number), "wb")
+
+
+def _descriptor(target: Path) -> int | None:
+    """The number in a name such as /dev/stdout, which may lead to a regular file all the same."""
+    path = Path.cwd() / target
+    for _ in range(40):  # As many links as Linux follows.
+        if found := _DESCRIPTOR.fullmatch(os.path.normpath(path)):
+            return int(found[1])
+        if not path.is_symlink():
+            break
+        path = path.parent / path.readlink()
+    return None
+
+
+@contextlib.contextmanager
+def hold(target: Path) -> Iterator[None]:
+    """Be the only process that writes a file or folder while the block runs.
+
+    The lock is a file `.NAME.lock` beside the target, held through the operating system: that of a
+    killed process is free at once. Parents of the target are made.
+
+    Args:
+        target: The file or folder; two names that lead to one place have one lock.
+
+    Raises:
+        InputError: Another process holds it, or the place cannot be written.
+    """
+    place = real_path(target)
+    path = place.with_name(f".{place.name}.lock")
+    with explained(target):
+        make_parent(place)
+        descriptor = _lock(path, target)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        os.close(descriptor)
+
+
+def _lock(path: Path, target: Path) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        try:
+            held = os.pread(descriptor, 200, 0)
+            if held and not held.startswith(_LOCK):
+                raise InputError(f"{path} is in the way: it is no lock of ours; move it elsewhere")
+            if fcntl is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_same(descriptor, path):
+                break
+        except BlockingIOError as error:
+            os.close(descriptor)
+            holder = held.removeprefix(_LOCK).decode("utf-8", "replace") or "another process"
+            raise InputError(
+                f"{target} is being written by {holder}: wait until it ends, or stop it"
+            ) from error
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # Its holder has just removed it; another may have made a new one.
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    holder = f"process {os.getpid()} on {platform.node()} since {since}"
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, _LOCK + holder.encode(), 0)
+    return descriptor
+
+
+def _is_same(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def write_text(target: Path, text: str, *, overwrite: bool = True) -> None:
-    """Write a text file in UTF-8, whole or not at all.
+    """Write a text file in UTF-8, atomically.
 
     Args:
         target: Where the file will stand; parents are made.
@@ -221,10 +348,7 @@ def _host() -> str:
 @contextlib.contextmanager
 def _staging_name(place: Path) -> Iterator[Path]:
     """A free name beside `place`; whatever still stands there afterwards is removed."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise InputError(f"{place} cannot be written: {error.filename} is a file") from error
+    make_parent(place)
     staged = place.with_name(_beside(_STAGED, place))
     _ours.add(staged.name)
     try:
@@ -232,6 +356,18 @@ def _staging_name(place: Path) -> Iterator[Path]:
     finally:
         _remove(staged)
         _ours.discard(staged.name)
+
+
+def make_parent(place: Path) -> None:
+    """Make the folder in which something will stand.
+
+    Raises:
+        InputError: A part of it is a file.
+    """
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise InputError(f"{place} cannot be written: {error.filename} is a file") from error
 
 
 def _beside(kind: str, place: Path) -> str:
@@ -242,7 +378,7 @@ def _swap_in(staged: Path, place: Path) -> None:
     """Put the staged folder in place; the old one is set aside first and put back on failure."""
     if not place.exists():
         staged.rename(place)
-        return _sync_entry(place.parent)
+        return sync_entry(place.parent)
     retired = place.with_name(_beside(_RETIRED, place))
     _ours.add(retired.name)
     place.rename(retired)
@@ -251,7 +387,7 @@ def _swap_in(staged: Path, place: Path) -> None:
     except OSError:
         retired.rename(place)
         raise
-    _sync_entry(place.parent)
+    sync_entry(place.parent)
     _remove(retired)
     _ours.discard(retired.name)
     return None
@@ -273,7 +409,8 @@ def _sync(path: Path) -> None:
             os.fsync(stream.fileno())
 
 
-def _sync_entry(folder: Path) -> None:
+def sync_entry(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -284,22 +421,17 @@ def _sync_entry(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _explained(target: Path) -> Iterator[None]:
+def explained(target: Path) -> Iterator[None]:
     """Turn a full disk and a place that may not be written into one line."""
     try:
         yield
     except SentimentError:
         raise
     except Exception as error:
-        number = getattr(error, "errno", None)
-        file = str(getattr(error, "filename", None) or "")
-        # Libraries that write through C often keep the reason in the message alone.
-        if number in _FULL or "No space left on device" in str(error):
-            raise SentimentError(
-                f"{target}: the disk is full; free some space or choose another place "
-                "(nothing was left half-written)"
-            ) from error
-        if number in _BARRED and file.startswith(str(target.resolve().parent)):
-            reason = os.strerror(number or 0).lower()
-            raise InputError(f"{target} cannot be written: {reason}") from error
-        raise
+        file = getattr(error, "filename", None)
+        near = file is None or str(file).startswith(str(real_path(target).parent))
+        known = explain(error, target)
+        # Something else may be missing or barred than what is written, such as what is read.
+        if known is None or (isinstance(known, InputError) and not near):
+            raise
+        raise known from error

@@ -14,8 +14,20 @@ Each message is one line that says what was given, what was wanted, and what to 
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 from types import ModuleType
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_BARRED = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP,
+    errno.ENAMETOOLONG, errno.ENXIO, errno.EBADF,
+}  # fmt: skip
+_CONTROLS = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"
+} | {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+"""What moves a terminal's cursor, colours or reading direction, as it is written in Python."""
 
 
 class SentimentError(Exception):
@@ -69,3 +81,35 @@ def require(module: str, extra: str) -> ModuleType:
             f"{module} is not installed, and this needs it: "
             f'run  pip install "ktrain-sentiment[{extra}]"'
         ) from error
+
+
+def explain(error: BaseException, place: object) -> SentimentError | None:
+    """What the system's refusal to write means, in one line; None for any other error.
+
+    Args:
+        error: What was raised.
+        place: What was to be written.
+
+    Returns:
+        An `InputError` where another place would do; a plain `SentimentError` for a full disk.
+    """
+    number = getattr(error, "errno", None)
+    # Libraries that write through C often keep the reason in the message alone.
+    if number == errno.EFBIG:
+        return SentimentError(f"{place}: may not grow further; raise the limit, see ulimit -f")
+    if number in _FULL or "No space left on device" in str(error):
+        return SentimentError(
+            f"{place}: the disk is full; free some space or choose another place "
+            "(nothing was left half-written)"
+        )
+    if number in _BARRED:
+        return InputError(f"{place} cannot be written: {os.strerror(number or 0).lower()}")
+    return None
+
+
+def printable(text: str) -> str:
+    """A text that a terminal shows and does not obey: control characters become escapes.
+
+    Texts and labels come from anywhere: one with an escape sequence could rename the user's window.
+    """
+    return text.translate(_CONTROLS)

@@ -14,13 +14,14 @@ PACKAGE = "ktrain_sentiment"
 
 LAYERS = {
     "errors": 0, "prediction": 0, "version": 0,
-    "atomic": 1, "cleaning": 1, "config": 1, "runs": 1, "settings": 1, "tables": 1, "words": 1,
-    "data": 2, "encoders": 2, "evaluation": 2, "predictor": 2,
-    "export": 3, "report": 3,
-    "inference": 4, "training": 4,
-    "workflow": 5,
-    "api": 6, "scale": 6, "serve": 6, "sklearn": 6,
-    "commands": 7, "__main__": 8,
+    "atomic": 1, "cleaning": 1, "config": 1, "runs": 1, "settings": 1, "words": 1,
+    "tables": 2,
+    "data": 3, "encoders": 3, "evaluation": 3, "predictor": 3,
+    "export": 4, "report": 4,
+    "inference": 5, "training": 5,
+    "workflow": 6,
+    "api": 7, "scale": 7, "serve": 7, "sklearn": 7,
+    "commands": 8, "__main__": 9,
 }  # fmt: skip
 """The layer of each part of the package; a part may import parts of lower layers alone."""
 

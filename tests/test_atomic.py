@@ -1,12 +1,15 @@
-"""Folders and files appear whole or not at all."""
+"""Folders and files appear atomically, and one process at a time writes them."""
 
+import contextlib
 import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +17,7 @@ import pytest
 
 from ktrain_sentiment.atomic import (
     clear_leftovers,
+    hold,
     refuse_existing,
     staged_file,
     staged_folder,
@@ -161,9 +165,127 @@ def test_a_link_is_followed(tmp_path):
     assert (tmp_path / "real" / "a.txt").read_text() == "new"
 
 
-def test_a_device_is_written_directly():
-    with staged_file(Path("/dev/null")) as path:
-        assert path == Path("/dev/null")
+@pytest.fixture
+def pipe(tmp_path: Path):
+    """A named pipe of the test's own, and what arrives in it."""
+    path = tmp_path / "pipe.csv"
+    os.mkfifo(path)
+    with ThreadPoolExecutor(1) as reader:
+        yield path, reader.submit(path.read_text)
+
+
+def test_a_named_pipe_is_written_to_and_stays(pipe):
+    path, arrived = pipe
+    with staged_file(path) as staged:
+        assert staged.suffix == ".csv"
+        staged.write_text("content")
+    assert arrived.result(timeout=10) == "content"
+    assert stat.S_ISFIFO(path.lstat().st_mode)
+    assert names(path.parent) == {"pipe.csv"}
+
+
+def test_a_device_is_written_to_and_stays(tmp_path):
+    node = tmp_path / "null"
+    try:
+        os.mknod(node, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+        node.write_text("x")
+    except OSError:
+        pytest.skip("devices cannot be made or opened here")
+    write_text(node, "content")
+    assert stat.S_ISCHR(node.lstat().st_mode)
+    assert names(tmp_path) == {"null"}
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "link"])
+def test_a_file_behind_standard_output_is_appended_to_and_not_replaced(tmp_path, name):
+    if not Path("/proc/self/fd/1").exists():
+        pytest.skip("open files have no names of this kind here")
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    code = f"""
+        from pathlib import Path
+        from ktrain_sentiment.atomic import write_text
+        write_text(Path({name!r}), "content\\n")
+        """
+    with log.open("a") as stream:
+        command = [sys.executable, "-c", textwrap.dedent(code)]
+        subprocess.run(command, stdout=stream, cwd=tmp_path, check=True)
+    assert log.read_text() == "before\ncontent\n"
+
+
+def test_a_link_to_a_file_stays_and_the_file_gets_the_new_content(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real" / "a.csv")
+    write_text(tmp_path / "link.csv", "new")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real" / "a.csv").read_text() == "new"
+
+
+def test_a_private_file_stays_private_while_it_is_replaced(tmp_path):
+    target = tmp_path / "scores.csv"
+    target.write_text("old")
+    target.chmod(0o600)
+    with staged_file(target, overwrite=True) as path:
+        path.write_text("new")
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_target_is_held_by_one_process_at_a_time(tmp_path):
+    other = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(f"""
+            import time
+            from pathlib import Path
+            from ktrain_sentiment.atomic import hold
+            with hold(Path({str(tmp_path / "a.csv")!r})):
+                print("held", flush=True)
+                time.sleep(60)
+        """)], stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert other.stdout is not None
+    other.stdout.readline()
+    (tmp_path / "link.csv").symlink_to(tmp_path / "a.csv")
+    for name in ("a.csv", "link.csv"):
+        with pytest.raises(InputError, match=f"being written by process {other.pid} on"):
+            hold(tmp_path / name).__enter__()
+    other.kill()
+    other.wait()
+    other.stdout.close()
+    assert (tmp_path / ".a.csv.lock").exists()
+    with hold(tmp_path / "a.csv"):
+        pass
+    assert names(tmp_path) == {"link.csv"}
+
+
+def test_a_held_target_is_free_again_after_an_error(tmp_path):
+    with pytest.raises(ValueError, match="stop"), hold(tmp_path / "run"):
+        raise ValueError("stop")
+    with hold(tmp_path / "run"), pytest.raises(InputError, match="being written by process"):
+        hold(tmp_path / "run").__enter__()
+
+
+def test_two_that_want_one_target_at_the_same_time_never_both_get_it(tmp_path):
+    inside: list[int] = []
+
+    def work(number: int) -> None:
+        for _ in range(100):
+            with contextlib.suppress(InputError), hold(tmp_path / "a.csv"):
+                inside.append(number)
+                assert len(inside) == 1
+                inside.remove(number)
+
+    with ThreadPoolExecutor(4) as workers:
+        assert list(workers.map(work, range(4))) == [None] * 4
+    assert names(tmp_path) == set()
+
+
+def test_a_file_of_the_user_is_not_taken_for_a_lock(tmp_path):
+    (tmp_path / ".a.csv.lock").write_text("precious")
+    with pytest.raises(InputError, match="no lock of ours"):
+        hold(tmp_path / "a.csv").__enter__()
+    assert (tmp_path / ".a.csv.lock").read_text() == "precious"
 
 
 @pytest.mark.parametrize(

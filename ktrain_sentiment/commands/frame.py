@@ -1,8 +1,8 @@
 """The common frame of every command: flags, logging, progress, errors, exit codes, `--json`.
 
 A command defines a dataclass of flags and a function that takes it, and calls `run`. Exit codes:
-0 done, 1 a fault of ours (with a traceback), 2 the input or the flags are wrong (one line),
-130 interrupted with Ctrl-C.
+0 done, 1 an internal error (with a traceback) or a full disk (one line), 2 the input or the flags
+are wrong (one line), 128 plus a signal's number when one stopped it: 130 for Ctrl-C, 143 SIGTERM.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import dataclasses
 import io
 import json
 import logging
-import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,8 +22,13 @@ from typing import Any, TypeVar
 import docstring_parser
 import tyro
 
+from ktrain_sentiment.commands.process import (
+    give_up_broken_output,
+    occupy_standard_streams,
+    stopping_signals,
+)
 from ktrain_sentiment.config import RENAMED, ScriptFlags
-from ktrain_sentiment.errors import ConfigError, InputError, SentimentError
+from ktrain_sentiment.errors import ConfigError, InputError, SentimentError, explain, printable
 from ktrain_sentiment.settings import field_names, from_flat, read_settings
 
 log = logging.getLogger(__name__)
@@ -66,30 +71,42 @@ def _run(
     arguments: Sequence[str],
     prog: str,
 ) -> int:
+    occupy_standard_streams()
     start_logging(quiet=True)
-    try:
-        flags = parse(flags_type, arguments, description, prog)
-        start_logging(quiet=flags.quiet)
-        figures = task(flags)
-        if flags.json:
-            sys.stdout.write(to_json_line(figures or {}) + "\n")
-        sys.stdout.flush()
-    except InputError as error:
-        return _complain(prog, error, 2)
-    except SentimentError as error:
-        return _complain(prog, error, 1)
-    except KeyboardInterrupt as stop:
-        return _complain(prog, str(stop) or "interrupted", 130)
-    except BrokenPipeError:
-        # The reader (head, less) went away; say nothing, as other tools do.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    with stopping_signals() as received:
+        try:
+            flags = parse(flags_type, arguments, description, prog)
+            start_logging(quiet=flags.quiet)
+            if flags.json and sys.stdout is None:
+                raise ConfigError("--json: standard output is closed, and was to take the figures")
+            figures = task(flags)
+            if flags.json:
+                sys.stdout.write(to_json_line(figures or {}) + "\n")
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except KeyboardInterrupt as stop:
+            return _complain(prog, str(stop) or "interrupted", 128 + (*received, signal.SIGINT)[0])
+        except BrokenPipeError:
+            return 141  # The reader (head, less) went away; say nothing, as other tools do.
+        except (SentimentError, OSError) as error:
+            known = error if isinstance(error, SentimentError) else explain(error, _place(error))
+            if known is None:
+                raise
+            return _complain(prog, known, 2 if isinstance(known, InputError) else 1)
+        finally:
+            give_up_broken_output()
     return 0
 
 
+def _place(error: OSError) -> str:
+    return str(error.filename or "standard output")
+
+
 def _complain(prog: str, problem: object, code: int) -> int:
-    line = " ".join(str(problem).split())
-    sys.stderr.write(f"{prog}: {line}\n")
+    line = printable(" ".join(str(problem).split()))
+    with contextlib.suppress(OSError):  # Standard error may be full or gone, too.
+        sys.stderr.write(f"{prog}: {line}\n")
+        sys.stderr.flush()
     return code
 
 
@@ -199,10 +216,18 @@ def _as_one_line(box: str) -> str:
     return f"{said}.{hint} See --help."
 
 
+class _OneLine(logging.Formatter):
+    """Messages quote cells of tables, which may hold anything."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message without control characters."""
+        return printable(super().format(record))
+
+
 def start_logging(*, quiet: bool) -> None:
     """Send this package's messages to standard error, one line each."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_OneLine("%(message)s"))
     logger = logging.getLogger("ktrain_sentiment")
     logger.handlers = [handler]
     logger.propagate = False
