@@ -35,8 +35,8 @@ class Prediction:
     """The answer for one text.
 
     Attributes:
-        label: The most probable label.
-        probability: Its probability, 0 to 1.
+        label: The most probable label; empty where there was no text.
+        probability: Its probability, 0 to 1; NaN where there was no text.
         probabilities: The probability of each label, in the classifier's order.
         truncated: The text was longer than the model reads, and a part of it was not seen.
     """
@@ -70,12 +70,15 @@ def to_predictions(
     labels: Sequence[str],
     truncated: Sequence[bool] | None = None,
 ) -> list[Prediction]:
-    """Turn a (texts, classes) array of probabilities into `Prediction` objects."""
+    """Turn a (texts, classes) array of probabilities into `Prediction` objects.
+
+    A row of NaN is that of a missing text, and its label is empty.
+    """
     best = probabilities.argmax(axis=1) if len(probabilities) else np.empty(0, dtype=np.int64)
     cut = truncated if truncated is not None else [False] * len(probabilities)
     return [
         Prediction(
-            label=labels[winner],
+            label=labels[winner] if row[winner] == row[winner] else "",
             probability=float(row[winner]),
             probabilities=dict(zip(labels, map(float, row), strict=True)),
             truncated=bool(was_cut),

@@ -140,7 +140,9 @@ def without(text: str, spans: Sequence[tuple[int, int]]) -> list[str]:
 def _erase(text: str, spans: Sequence[tuple[int, int]]) -> str:
     for start, stop in sorted(spans, reverse=True):
         text = text[:start].rstrip() + " " + text[stop:].lstrip()
-    return text.strip()
+    # A blank text gets no prediction, and nothing but the model without any word is the measure of
+    # a single one. No tokenizer makes a word of NUL.
+    return text.strip() or "\0"
 
 
 def log_odds(probability: Floats | float) -> Floats:

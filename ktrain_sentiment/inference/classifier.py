@@ -1,19 +1,27 @@
-"""Which texts are computed together."""
+"""Texts in, probabilities out, whatever computes them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.errors import InputError
-from ktrain_sentiment.inference.runners import Runner
+from ktrain_sentiment.inference.runners import Runner, make_runner
 from ktrain_sentiment.prediction import Prediction, Probabilities, softmax, to_predictions
-from ktrain_sentiment.predictor.tokenization import EncodedTexts, Encoder, pad
+from ktrain_sentiment.predictor.tokenization import (
+    EncodedTexts,
+    Encoder,
+    FeatureEncoder,
+    FeatureIndex,
+    TextEncoder,
+    pad,
+)
 
 Indices = NDArray[np.int64]
 
@@ -55,7 +63,7 @@ class Scores:
     """Probabilities of several texts, and which of them lost their end.
 
     Attributes:
-        probabilities: float32 of shape (texts, classes).
+        probabilities: float32 of shape (texts, classes); NaN where there was no text.
         truncated: bool of shape (texts,).
     """
 
@@ -64,14 +72,49 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class ClassifierParts:
+    """What a classifier is made of, in bytes and plain values: what its pickle carries.
+
+    Attributes:
+        labels: The labels, in the order of the columns of `predict_proba`.
+        engine: int8, fp32 or openvino.
+        graph: The engine's ONNX file.
+        vocabulary: tokenizer.json, or features.json of ktrain's own models.
+        counts_words: The vocabulary is features.json.
+        maxlen: Longest text in tokens.
+        padding_id: The id that fills short rows of a batch.
+        temperature: See `Manifest`.
+        cleaning: Names of the cleaning steps that training applied.
+        stamp: Changes when the folder's files do.
+    """
+
+    labels: tuple[str, ...]
+    engine: str
+    graph: bytes
+    vocabulary: bytes
+    counts_words: bool = False
+    maxlen: int = 0
+    padding_id: int = 0
+    temperature: float = 1.0
+    cleaning: tuple[str, ...] = ()
+    stamp: str = ""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class TextClassifier:
     """A `Classifier` that needs no TensorFlow. Safe to call from several threads.
+
+    It can be pickled and copied, and so be handed to joblib, Spark or Ray: the pickle carries the
+    files themselves, and needs no folder where it is opened.
 
     Attributes:
         labels: The labels, in the order of the columns of `predict_proba`.
         encoder: Turns texts into ids of tokens, or of words and n-grams.
         runner: Turns ids into logits.
         engine: What the runner is: int8, fp32 or openvino.
+        parts: What to make it of again; asked for when it is pickled, so that the files need no
+            memory until then.
+        threads: Cores to use; 0: all.
         temperature: See `Manifest`.
         cleaning: Names of the cleaning steps that training applied.
     """
@@ -80,31 +123,89 @@ class TextClassifier:
     encoder: Encoder
     runner: Runner
     engine: str
+    parts: Callable[[], ClassifierParts]
+    threads: int = 0
     temperature: float = 1.0
     cleaning: tuple[str, ...] = ()
+
+    @classmethod
+    def from_parts(
+        cls,
+        parts: ClassifierParts,
+        threads: int = 0,
+        reread: Callable[[], ClassifierParts] | None = None,
+    ) -> TextClassifier:
+        """Open a classifier.
+
+        Args:
+            parts: What it is made of.
+            threads: Cores to use; 0: all.
+            reread: Gives the parts again; they are kept in memory when None.
+
+        Raises:
+            PredictorError: The parts do not fit together.
+            MissingExtraError: The engine is not installed.
+        """
+        encoder: Encoder
+        if parts.counts_words:
+            encoder = FeatureEncoder(FeatureIndex.from_bytes(parts.vocabulary))
+        else:
+            encoder = TextEncoder(parts.vocabulary, parts.maxlen, parts.padding_id)
+        return cls(
+            labels=parts.labels,
+            encoder=encoder,
+            runner=make_runner(parts.engine, parts.graph, threads),
+            engine=parts.engine,
+            parts=reread or (lambda: parts),
+            threads=threads,
+            temperature=parts.temperature,
+            cleaning=parts.cleaning,
+        )
 
     @property
     def maxlen(self) -> int:
         """Longest text in tokens, special tokens included; the rest is not read."""
         return self.encoder.maxlen
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """One `Prediction` a text, in the texts' order; each says whether its text was cut."""
+    def predict(self, texts: Iterable[str | None]) -> list[Prediction]:
+        """One `Prediction` a text, in the texts' order.
+
+        A missing text (None, NaN) or one of white space only gets no prediction, as the command
+        line gives it none: its label is empty and its probabilities are NaN.
+
+        Example:
+            >>> [answer] = ktrain_sentiment.load("runs/reviews/predictor").predict(["Not bad."])
+            >>> answer.label, answer.probability
+            ('positive', 0.93)
+
+        Args:
+            texts: A list, tuple, Series, array of one dimension or iterator of strings.
+
+        Raises:
+            InputError: A single string, a table or what has no order; something else than strings.
+        """
         scores = self.score(texts)
         return to_predictions(scores.probabilities, self.labels, scores.truncated.tolist())
 
-    def predict_proba(self, texts: Sequence[str]) -> Probabilities:
-        """Class probabilities, float32 of shape (len(texts), len(labels)), in the texts' order."""
+    def predict_proba(self, texts: Iterable[str | None]) -> Probabilities:
+        """Class probabilities, float32 of shape (texts, labels), in the texts' order.
+
+        Args:
+            texts: As for `predict`; the row of a missing or blank text is NaN.
+
+        Raises:
+            InputError: As for `predict`.
+        """
         return self.score(texts).probabilities
 
-    def score(self, texts: Sequence[str]) -> Scores:
+    def score(self, texts: Iterable[str | None]) -> Scores:
         """Probabilities and truncation of many texts, as arrays.
 
         Raises:
-            InputError: `texts` is a single string, or holds something else than strings.
+            InputError: As for `predict`.
         """
-        _check(texts)
-        chunks = [self._score_chunk(texts[i : i + _CHUNK]) for i in range(0, len(texts), _CHUNK)]
+        given = list_texts(texts)
+        chunks = [self._score_chunk(given[i : i + _CHUNK]) for i in range(0, len(given), _CHUNK)]
         if not chunks:
             empty = np.empty((0, len(self.labels)), dtype=np.float32)
             return Scores(empty, np.empty(0, dtype=bool))
@@ -113,7 +214,19 @@ class TextClassifier:
             np.concatenate([chunk.truncated for chunk in chunks]),
         )
 
-    def _score_chunk(self, texts: Sequence[str]) -> Scores:
+    def _score_chunk(self, given: Sequence[str | None]) -> Scores:
+        texts = [text for text in given if text is not None]
+        if len(texts) == len(given):
+            return self._score_texts(texts)
+        there = np.fromiter((text is not None for text in given), bool, len(given))
+        table = np.full((len(given), len(self.labels)), np.nan, dtype=np.float32)
+        truncated = np.zeros(len(given), dtype=bool)
+        if texts:
+            found = self._score_texts(texts)
+            table[there], truncated[there] = found.probabilities, found.truncated
+        return Scores(table, truncated)
+
+    def _score_texts(self, texts: Sequence[str]) -> Scores:
         cleaned = apply_cleaning(texts, self.cleaning) if self.cleaning else texts
         encoded = self.encoder.encode(cleaned)
         batches = plan_batches(encoded.lengths, _BATCH_TOKENS, _BATCH_TEXTS)
@@ -134,11 +247,66 @@ class TextClassifier:
         with ThreadPoolExecutor(self.runner.threads) as pool:
             yield from pool.map(lambda inputs: self.runner.among_others(*inputs), padded)
 
+    def __repr__(self) -> str:
+        """Labels, engine and length limit."""
+        labels = ", ".join(self.labels)
+        return f"<TextClassifier of {labels}; {self.engine}, up to {self.maxlen} tokens>"
 
-def _check(texts: Sequence[object]) -> None:
-    if isinstance(texts, str):
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the files and not the folder's name: another machine does not have it.
+
+        Raises:
+            PredictorError: The folder has gone or was changed since it was opened.
+        """
+        return TextClassifier.from_parts, (self.parts(), self.threads)
+
+    def __copy__(self) -> TextClassifier:
+        """Itself: nothing about it can change, and threads may share it."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TextClassifier:
+        """Itself, as for `copy`."""
+        return self
+
+
+def list_texts(texts: Iterable[object]) -> list[str | None]:
+    """Texts as a list; None for each that is missing or blank.
+
+    Raises:
+        InputError: It is no collection of texts in an order, or holds something else than strings.
+    """
+    if isinstance(texts, str | bytes):
         raise InputError("got a single text, wanted a list of texts: write [text]")
-    for index, text in enumerate(texts):
-        if not isinstance(text, str):
+    if hasattr(texts, "columns"):
+        names = [str(name) for name in texts.columns]
+        column = "text" if "text" in names or not names else names[0]
+        raise InputError(f'got a table, wanted its column of texts: write predict(df["{column}"])')
+    if isinstance(texts, Mapping | set | frozenset):
+        kind = type(texts).__name__
+        raise InputError(f"got a {kind}, whose order says nothing: wanted a list of texts")
+    if getattr(texts, "ndim", 1) != 1:
+        shape = getattr(texts, "shape", ())
+        raise InputError(f"got an array of shape {shape}, wanted one dimension: one text each")
+    try:
+        # Arrow's arrays hand out scalars of their own.
+        values = texts.to_pylist() if hasattr(texts, "to_pylist") else list(texts)
+    except TypeError:
+        kind = type(texts).__name__
+        raise InputError(f"got a value of type {kind}, wanted a list of texts") from None
+    listed: list[str | None] = []
+    for index, text in enumerate(values):
+        if isinstance(text, str):
+            listed.append(text if text.strip() else None)
+        elif _is_missing(text):
+            listed.append(None)
+        else:
             kind = type(text).__name__
             raise InputError(f"text number {index} is of type {kind}, wanted a string")
+    return listed
+
+
+def _is_missing(value: object) -> bool:
+    # pandas' own missing values are known by name: predicting needs no pandas.
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float) and value != value

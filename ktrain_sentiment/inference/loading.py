@@ -14,6 +14,8 @@ warning says so.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import logging
 import os
@@ -23,17 +25,11 @@ from typing import Any, get_args
 
 from ktrain_sentiment.cleaning import check_steps
 from ktrain_sentiment.errors import ConfigError, PredictorError
-from ktrain_sentiment.inference.classifier import TextClassifier
-from ktrain_sentiment.inference.runners import Engine, make_runner
+from ktrain_sentiment.inference.classifier import ClassifierParts, TextClassifier
+from ktrain_sentiment.inference.runners import Engine
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import Manifest, read_checked, read_manifest
-from ktrain_sentiment.predictor.tokenization import (
-    Encoder,
-    FeatureEncoder,
-    FeatureIndex,
-    TextEncoder,
-    padding_id,
-)
+from ktrain_sentiment.predictor.tokenization import padding_id
 from ktrain_sentiment.runs import RUNS, RunFolder
 
 
@@ -53,34 +49,45 @@ def load(
 
     Raises:
         PredictorError: The folder is missing, incomplete, damaged or of a newer format.
-        ConfigError: The engine is unknown.
+        ConfigError: The engine is unknown, or the number of threads can be none.
         MissingExtraError: The engine is not installed.
     """
-    place = PredictorFolder(Path(folder))
     if engine not in get_args(Engine):
         raise ConfigError(f"engine {engine!r}: wanted one of {', '.join(get_args(Engine))}")
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 0:
+        raise ConfigError(f"threads {threads!r}: wanted a number of cores, or 0 for all of them")
+    place = PredictorFolder(Path(folder).absolute())
+    parts = _read_parts(place, engine)
+    reread = functools.partial(_reread, place, engine, parts.stamp)
+    return TextClassifier.from_parts(parts, threads, reread)
+
+
+def _reread(place: PredictorFolder, engine: Engine, stamp: str) -> ClassifierParts:
+    parts = _read_parts(place, engine)
+    if parts.stamp != stamp:
+        raise PredictorError(f"{place.path} was changed since it was opened: load it again")
+    return parts
+
+
+def _read_parts(place: PredictorFolder, engine: Engine) -> ClassifierParts:
     if place.path.is_dir() and not place.manifest.is_file():
-        return load_foreign(place, engine, threads)
+        return _read_foreign(place, engine)
     manifest = read_manifest(place.path)
     check_steps(manifest.cleaning)
     chosen, path = _choose(place, manifest, engine)
-    graph = read_checked(place, manifest.files, path.relative_to(place.path).as_posix())
-    return TextClassifier(
+    vocabulary = place.features if manifest.is_ktrain_model else place.tokenizer
+    return ClassifierParts(
         labels=manifest.labels,
-        encoder=_open_encoder(place, manifest),
-        runner=make_runner(chosen, graph, threads),
         engine=chosen,
+        graph=read_checked(place, manifest.files, path.relative_to(place.path).as_posix()),
+        vocabulary=read_checked(place, manifest.files, vocabulary.name),
+        counts_words=manifest.is_ktrain_model,
+        maxlen=manifest.maxlen,
+        padding_id=manifest.padding_id,
         temperature=manifest.temperature,
         cleaning=manifest.cleaning,
+        stamp=repr(sorted(manifest.files.items())),
     )
-
-
-def _open_encoder(place: PredictorFolder, manifest: Manifest) -> Encoder:
-    if manifest.is_ktrain_model:
-        features = read_checked(place, manifest.files, place.features.name)
-        return FeatureEncoder(FeatureIndex.from_bytes(features))
-    tokenizer = read_checked(place, manifest.files, place.tokenizer.name)
-    return TextEncoder(tokenizer, manifest.maxlen, manifest.padding_id)
 
 
 def _choose(place: PredictorFolder, manifest: Manifest, engine: Engine) -> tuple[str, Path]:
@@ -116,13 +123,8 @@ _NO_LIMIT = 10**9
 """transformers writes a huge model_max_length for "no limit"."""
 
 
-def load_foreign(place: PredictorFolder, engine: Engine, threads: int = 0) -> TextClassifier:
-    """Open a folder that has no manifest.
-
-    Args:
-        place: The folder.
-        engine: As in `load`.
-        threads: Cores to use; 0: all.
+def _read_foreign(place: PredictorFolder, engine: Engine) -> ClassifierParts:
+    """The parts of a folder that has no manifest.
 
     Raises:
         PredictorError: A needed file is missing or cannot be used; the message lists all missing.
@@ -131,12 +133,14 @@ def load_foreign(place: PredictorFolder, engine: Engine, threads: int = 0) -> Te
     chosen, graph = _open_graph(place, engine, config)
     tokenizer = _read(place.tokenizer, _LARGEST_JSON)
     logger.warning("%s has no manifest.json: its files are used unchecked", place.path)
-    limit = _length_limit(place, config)
-    return TextClassifier(
+    return ClassifierParts(
         labels=_labels(place, config),
-        encoder=TextEncoder(tokenizer, limit, padding_id(tokenizer, config)),
-        runner=make_runner(chosen, graph, threads),
         engine=chosen,
+        graph=graph,
+        vocabulary=tokenizer,
+        maxlen=_length_limit(place, config),
+        padding_id=padding_id(tokenizer, config),
+        stamp=hashlib.sha256(graph).hexdigest(),
     )
 
 

@@ -1,15 +1,23 @@
 """Texts in, probabilities out, in order, whatever the batches."""
 
+import copy
+import pickle
+import shutil
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import ktrain_sentiment
-from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.errors import ConfigError, InputError, PredictorError
 from ktrain_sentiment.inference import classifier as classifier_module
 from ktrain_sentiment.inference.classifier import plan_batches
 from ktrain_sentiment.inference.runners import OnnxRunner
@@ -78,7 +86,7 @@ def test_a_cut_text_says_so(classifier):
     assert (short.truncated, long.truncated) == (False, True)
 
 
-@pytest.mark.parametrize("odd", ["", "   ", "\x00", "🙂" * 500, "\ud83d", "ﷺ\u202e\u0301" * 9])
+@pytest.mark.parametrize("odd", ["\x00", "🙂" * 500, "\ud83d", "ﷺ\u202e\u0301" * 9])
 def test_odd_texts_are_answered(classifier, odd):
     [answer] = classifier.predict([odd])
     assert 0.5 <= answer.probability <= 1
@@ -89,10 +97,122 @@ def test_a_single_string_is_not_taken_for_letters(classifier):
         classifier.predict("a film")
 
 
-@pytest.mark.parametrize("value", [None, 3, b"bytes", float("nan")])
+@pytest.mark.parametrize("value", [3, b"bytes", 1.5, ["a film"], pd.Timestamp(0)])
 def test_what_is_no_text_is_named_by_its_place(classifier, value):
     with pytest.raises(InputError, match=f"text number 1 is of type {type(value).__name__}"):
         classifier.predict(["a film", value])
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT, "", "  \n\u3000"])
+def test_where_there_is_no_text_there_is_no_prediction(classifier, missing):
+    first, gap, last = classifier.predict([TEXTS[0], missing, TEXTS[1]])
+    assert (gap.label, gap.truncated) == ("", False)
+    assert np.isnan([gap.probability, *gap.probabilities.values()]).all()
+    table = classifier.predict_proba([TEXTS[0], missing, TEXTS[1]])
+    assert np.isnan(table[1]).all()
+    np.testing.assert_allclose(table[[0, 2]], classifier.predict_proba(TEXTS[:2]), atol=1e-6)
+    assert (first.label, last.label) == tuple(p.label for p in classifier.predict(TEXTS[:2]))
+
+
+def test_texts_that_are_all_missing_get_no_prediction(classifier):
+    assert [answer.label for answer in classifier.predict([None, ""])] == ["", ""]
+
+
+KINDS = {
+    "tuple": tuple, "generator": lambda texts: (text for text in texts), "iterator": iter,
+    "series": pd.Series, "shuffled series": lambda texts: pd.Series(texts, index=[5, 5, 2]),
+    "categorical": pd.Categorical, "array": np.array, "objects": lambda t: np.array(t, object),
+    "arrow": pa.array, "arrow column": lambda texts: pa.chunked_array([texts]),
+    "keys": lambda texts: dict.fromkeys(texts).keys(), "deque": deque,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_collection_of_texts_in_an_order_will_do(classifier, kind):
+    texts = TEXTS[:3]
+    assert len(classifier.predict(KINDS[kind](texts))) == 3
+    got = classifier.predict_proba(KINDS[kind](texts))
+    np.testing.assert_array_equal(got, classifier.predict_proba(texts))
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (pd.DataFrame({"id": [1], "text": ["a film"]}), r'write predict\(df\["text"\]\)'),
+        (pd.DataFrame({"review": ["a film"]}), r'write predict\(df\["review"\]\)'),
+        ({"a film": 1}, "got a dict, whose order says nothing"),
+        ({"a film"}, "got a set, whose order says nothing"),
+        (np.array([["a film"]]), r"array of shape \(1, 1\), wanted one dimension"),
+        (np.array("a film"), r"array of shape \(\), wanted one dimension"),
+        (b"a film", r"write \[text\]"),
+        (3, "got a value of type int, wanted a list of texts"),
+        (None, "got a value of type NoneType, wanted a list of texts"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_refused_with_what_to_write(classifier, texts, said):
+    with pytest.raises(InputError, match=said):
+        classifier.predict(texts)
+
+
+def test_what_it_shows_of_itself_fits_on_a_line(classifier):
+    assert repr(classifier) == "<TextClassifier of negative, positive; int8, up to 24 tokens>"
+
+
+# Pickled and copied
+
+
+@pytest.fixture(params=["predictor", "classic", "from elsewhere"])
+def folder(request, tmp_path, predictor):
+    """A copy of a predictor folder of each kind."""
+    source = predictor if request.param == "from elsewhere" else request.getfixturevalue(
+        request.param)  # fmt: skip
+    copied = Path(shutil.copytree(source, tmp_path / "copied"))
+    if request.param == "from elsewhere":
+        (copied / "manifest.json").unlink()
+    return copied
+
+
+def test_a_pickle_needs_no_folder_where_it_is_opened(folder):
+    opened = ktrain_sentiment.load(folder, threads=1)
+    wanted, pickled = opened.predict_proba(TEXTS[:9]), pickle.dumps(opened)
+    shutil.rmtree(folder)
+    copy = pickle.loads(pickled)
+    np.testing.assert_array_equal(copy.predict_proba(TEXTS[:9]), wanted)
+    assert (copy.labels, copy.engine, copy.threads) == (opened.labels, opened.engine, 1)
+    assert pickle.loads(pickle.dumps(copy)).labels == opened.labels
+
+
+def test_another_process_can_be_handed_a_classifier(classifier):
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        got = pool.submit(classifier.predict_proba, TEXTS[:3]).result()
+    np.testing.assert_allclose(got, classifier.predict_proba(TEXTS[:3]), atol=1e-6)
+
+
+def test_copies_are_the_classifier_itself(classifier):
+    assert copy.deepcopy({"model": classifier})["model"] is classifier
+    assert copy.copy(classifier) is classifier
+
+
+def test_a_folder_that_was_changed_since_is_not_pickled(folder):
+    opened = ktrain_sentiment.load(folder)
+    shutil.rmtree(folder)
+    with pytest.raises(PredictorError, match=str(folder)):
+        pickle.dumps(opened)
+
+
+def test_a_folder_that_was_exchanged_since_is_not_pickled(tmp_path, predictor, classic):
+    folder = Path(shutil.copytree(predictor, tmp_path / "mine"))
+    opened = ktrain_sentiment.load(folder)
+    shutil.rmtree(folder)
+    shutil.copytree(classic, folder)
+    with pytest.raises(PredictorError, match="was changed since it was opened: load it again"):
+        pickle.dumps(opened)
+
+
+@pytest.mark.parametrize("threads", [-1, 1.5, "2", True, None])
+def test_threads_that_can_be_none_are_refused(predictor, threads):
+    with pytest.raises(ConfigError, match=r"threads .*: wanted a number of cores, or 0 for all"):
+        ktrain_sentiment.load(predictor, threads=threads)
 
 
 def test_several_threads_may_ask_at_once(predictor):
