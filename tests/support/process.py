@@ -49,3 +49,16 @@ def run_code(
 ) -> subprocess.CompletedProcess[str]:
     """Run a piece of Python in a process of its own."""
     return run_python("-c", textwrap.dedent(code), environment=environment, timeout=timeout)
+
+
+def call_outside(
+    *command: str | Path, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command as someone who has no clone: the tree and the fence are not on its path."""
+    inside = {"PYTHONPATH", "PIP_NO_INDEX", "PYTHONHOME", "VIRTUAL_ENV"}
+    outside = {name: value for name, value in os.environ.items() if name not in inside}
+    return subprocess.run(
+        list(map(str, command)),
+        env={**outside, "PIP_DISABLE_PIP_VERSION_CHECK": "1", **environment},
+        cwd=cwd, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
