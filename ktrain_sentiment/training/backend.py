@@ -1,33 +1,39 @@
-"""The only door to TensorFlow and ktrain.
+"""The only door to TensorFlow, ktrain and transformers.
 
-Both misbehave on current libraries unless the process is prepared before they are imported.
-`open_backend` prepares it, imports them, picks the device and the precision, seeds every source
-of randomness, and says what it runs with. Each mend says why it is there and when it can go.
+It is also the only place that sets environment variables for them. They misbehave on current
+libraries unless the process is prepared before they are imported: `open_backend` prepares it,
+imports them, makes the patches of `patches.py`, picks the device and the precision, seeds every
+source of randomness, and says what it runs with.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import logging
 import os
 import platform
-import sys
-import tempfile
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from ktrain_sentiment.config import ComputeConfig
+from ktrain_sentiment.encoders.encoder_folder import cache_folder
 from ktrain_sentiment.errors import ConfigError, require
-from ktrain_sentiment.training.fast.compiled import compiled_folder, with_cache_flag
+from ktrain_sentiment.training.patches import (
+    Untyped,
+    own_warning_filters,
+    patch_before_ktrain,
+    patch_ktrain,
+    scratch_folder,
+    suppress_native_log,
+    suppress_output,
+    without_autotune,
+)
 
 log = logging.getLogger(__name__)
-
-Untyped = Any
-"""A module, model, layer, tensor or tokenizer of a library that publishes no types."""
 
 Logs = Mapping[str, float] | None
 """What Keras tells a callback: figures by name."""
@@ -90,7 +96,7 @@ def open_backend(config: ComputeConfig | None = None, seed: int = 0) -> Backend:
 
 def _open(config: ComputeConfig) -> Backend:
     prepare_environment()
-    with hushed_native_log():
+    with suppress_native_log():
         tf = require("tensorflow", "train")
         tf.config.list_physical_devices()
     _check_keras_2(tf)
@@ -127,57 +133,42 @@ def prepare_environment() -> None:
     )
 
 
+CACHE_FLAG = "--tf_xla_persistent_cache_directory"
+
+
+def compiled_folder(cpu_flags: Iterable[str]) -> Path:
+    """Where what XLA compiled is kept, so that a machine compiles a shape once, not each process.
+
+    Apart for each TensorFlow and each kind of CPU: code compiled for others might not run.
+
+    Args:
+        cpu_flags: The CPU's features.
+    """
+    kind = hashlib.sha256(" ".join(sorted(cpu_flags)).encode()).hexdigest()[:12]
+    try:
+        version = metadata.version("tensorflow")
+    except metadata.PackageNotFoundError:
+        version = "none"  # What imports it next says how to install it.
+    return cache_folder() / "compiled" / f"tensorflow-{version}-{kind}"
+
+
+def with_cache_flag(flags: str, folder: Path) -> str:
+    """The value of `TF_XLA_FLAGS` that keeps compiled code in a folder, unless it has one."""
+    return flags if CACHE_FLAG in flags else f"{flags} {CACHE_FLAG}={folder}".strip()
+
+
 def import_ktrain() -> Untyped:
-    """Import ktrain with the mends that it needs on current libraries.
+    """Import ktrain with the patches that it needs on current libraries.
 
     Raises:
         MissingExtraError: ktrain is not installed.
     """
-    numpy = importlib.import_module("numpy")
-    if not hasattr(numpy, "Inf"):
-        # ktrain's lroptimize/triangular.py uses np.Inf, which NumPy 2 removed; fit_onecycle and
-        # autofit crash without it. Can go when ktrain says np.inf.
-        setattr(numpy, "Inf", numpy.inf)  # noqa: B010 - not an attribute that NumPy declares
-    if sys.version_info >= (3, 12):
-        # ktrain imports distutils, which Python 3.12 removed; setuptools carries a copy and puts
-        # it in place on import. Can go when ktrain stops importing it.
-        importlib.import_module("setuptools")
-    with _own_warning_filters():
+    patch_before_ktrain()
+    with own_warning_filters():
         ktrain = require("ktrain", "train")
         importlib.import_module("ktrain.text")
+    patch_ktrain(ktrain, importlib.import_module("transformers"))
     return ktrain
-
-
-@contextlib.contextmanager
-def _own_warning_filters() -> Iterator[None]:
-    """Undo what ktrain does to the process's warning filters; hush its imports meanwhile."""
-    before = warnings.filters[:]
-    try:
-        warnings.simplefilter("ignore")
-        yield
-    finally:
-        warnings.filters[:] = before  # type: ignore[index]
-
-
-@contextlib.contextmanager
-def hushed_native_log() -> Iterator[None]:
-    """Hold back what native libraries write to standard error, unless what they did fails.
-
-    TensorFlow's C++ side greets the user with several lines before its own log level applies.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as sink:
-        os.dup2(sink.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            sink.seek(0)
-            os.write(kept, sink.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def _check_keras_2(tf: Untyped) -> None:
@@ -257,18 +248,6 @@ def seed_everything(backend: Backend, seed: int) -> None:
     importlib.import_module("langdetect").DetectorFactory.seed = seed
 
 
-def without_autotune(tf: Untyped, dataset: Untyped) -> Untyped:
-    """The dataset with tf.data's autotuner switched off.
-
-    At the end of every epoch the iterator waits for the autotuner's thread, whose sleep doubles
-    each time: epochs of 26 s take 41 s, then 82 s, whatever the work (TensorFlow 2.20 and 2.21).
-    Can go when TensorFlow wakes that thread.
-    """
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.with_options(options)
-
-
 def _version(name: str) -> str:
     module = importlib.import_module(name)
     return str(getattr(module, "__version__", "unknown"))
@@ -281,14 +260,18 @@ def is_opened() -> bool:
 
 __all__ = [
     "Backend",
+    "Logs",
     "Untyped",
     "choose_precision",
+    "compiled_folder",
     "cpu_flags",
-    "hushed_native_log",
     "import_ktrain",
     "is_opened",
     "open_backend",
     "prepare_environment",
+    "scratch_folder",
     "seed_everything",
+    "suppress_native_log",
+    "suppress_output",
     "without_autotune",
 ]

@@ -1,4 +1,4 @@
-"""What happens between the steps of training: the best epoch is kept, progress is shown.
+"""What happens between the steps: weights are averaged, the best epoch kept, progress shown.
 
 Callbacks are plain classes with Keras's method names; `as_callback` makes Keras accept them.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ktrain_sentiment.errors import TrainingError
-from ktrain_sentiment.training.averaging import WeightAverage
 from ktrain_sentiment.training.backend import Backend, Logs, Untyped
 
 MONITORED = {
@@ -27,10 +27,105 @@ MONITORED = {
 """The figure that decides the best epoch, and Keras's name for it; `last` asks no figure."""
 
 
+AVERAGE_EVERY = 5
+"""Steps between two additions to the average: neighbours hardly differ, and a pass costs time."""
+
+AVERAGE_PREFIX = "average/"
+"""Names of the average's arrays in a checkpoint."""
+AVERAGE_STEPS = "averaged/steps"
+"""Name of the number of steps taken."""
+
+
 def as_callback(backend: Backend, plain: type, *arguments: Any, **named: Any) -> Untyped:  # noqa: ANN401
     """An instance of a plain callback class that is also a `keras.callbacks.Callback`."""
     kind = type(plain.__name__, (plain, backend.keras.callbacks.Callback), {})
     return kind(*arguments, **named)
+
+
+def decay_of(additions: int, decay: float) -> float:
+    """How much of the average an addition leaves: less at first, so that the start is forgotten.
+
+    Args:
+        additions: Those before this one.
+        decay: What is left after each step, in the long run.
+    """
+    return min(decay**AVERAGE_EVERY, (1 + additions) / (10 + additions))
+
+
+class WeightAverage:
+    """A running average of the weights, which is judged and kept (Polyak & Juditsky 1992).
+
+    Late in training the weights wander around a good place; their average lies nearer to it than
+    any of them, costs no steps, and its probabilities are less extreme. It stands in for the
+    weights whenever the model is judged, and comes before the keeper of the best epoch.
+    """
+
+    model: Untyped = None
+
+    def __init__(self, tf: Untyped, decay: float) -> None:
+        """Start with the first step.
+
+        Args:
+            tf: TensorFlow.
+            decay: Share of the average that a step leaves as it is, below 1.
+        """
+        super().__init__()
+        self._tf = tf
+        self._decay = decay
+        self._steps = 0
+        self._add = tf.function(self._add_weights)
+
+    def set_model(self, model: Untyped) -> None:
+        """Follow this model's weights, from those that it has now; Keras calls it again."""
+        if model is self.model:
+            return
+        self.model = model
+        self._weights = [w for w in model.weights if w.dtype.is_floating]
+        self._averages = [self._tf.Variable(w, trainable=False) for w in self._weights]
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Add the weights, every few steps."""
+        del batch, logs
+        self._steps += 1
+        if self._steps % AVERAGE_EVERY == 0:
+            left = decay_of(self._steps // AVERAGE_EVERY - 1, self._decay)
+            self._add(self._tf.constant(1.0 - left, self._tf.float32))
+
+    def _add_weights(self, share: Untyped) -> None:
+        for average, weight in zip(self._averages, self._weights, strict=True):
+            average.assign_add(share * (weight - average))
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Put the average in the weights' place."""
+        del logs
+        self._exchange()
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """Put the weights back."""
+        del logs
+        self._exchange()
+
+    def _exchange(self) -> None:
+        for average, weight in zip(self._averages, self._weights, strict=True):
+            held = weight.numpy()
+            weight.assign(average)
+            average.assign(held)
+
+    def get_weights(self) -> list[NDArray[Any]]:
+        """All of the model's weights, averaged, in the order of its own `get_weights`."""
+        averaged = {w.ref(): a for w, a in zip(self._weights, self._averages, strict=True)}
+        return [averaged.get(w.ref(), w).numpy() for w in self.model.weights]
+
+    def capture(self) -> dict[str, NDArray[Any]]:
+        """The average, for a checkpoint."""
+        kept = {f"{AVERAGE_PREFIX}{k:05d}": a.numpy() for k, a in enumerate(self._averages)}
+        return {**kept, AVERAGE_STEPS: np.array(self._steps, np.int64)}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a checkpoint."""
+        for k, average in enumerate(self._averages):
+            average.assign(arrays[f"{AVERAGE_PREFIX}{k:05d}"])
+        self._steps = int(arrays[AVERAGE_STEPS])
 
 
 class BestEpoch:
@@ -164,21 +259,16 @@ class TensorBoardLog:
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write one point of every figure."""
+        metadata = self.tf.compat.v1.SummaryMetadata()
+        metadata.plugin_data.plugin_name = "scalars"
+        metadata.data_class = 1
         if self.writer is None:
             self.writer = self.tf.summary.create_file_writer(self.folder)
         with self.writer.as_default():
             for name, value in (logs or {}).items():
                 tensor = self.tf.constant(value, self.tf.float32)
-                self.tf.summary.write(f"epoch/{name}", tensor, epoch + 1, _scalar(self.tf))
+                self.tf.summary.write(f"epoch/{name}", tensor, epoch + 1, metadata)
         self.writer.flush()
-
-
-def _scalar(tf: Untyped) -> Untyped:
-    """Make the metadata that marks an event as one of TensorBoard's scalars."""
-    metadata = tf.compat.v1.SummaryMetadata()
-    metadata.plugin_data.plugin_name = "scalars"
-    metadata.data_class = 1
-    return metadata
 
 
 def tensorboard_log(backend: Backend, folder: Path) -> Untyped:

@@ -1,18 +1,129 @@
-"""The data set that ktrain's Learner trains on: bucketed batches from a flat table of tokens."""
+"""The data sets that ktrain's Learner trains on, and which rows go into which batch.
+
+Texts of similar length share a batch, so that little is padding; the order is shuffled inside
+and across the length groups, anew each epoch, from the seed and the epoch alone. A run that
+starts again in the middle therefore sees the same batches as the run that was stopped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.training import batches
+from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
-from ktrain_sentiment.training.tokens import TokenTable
+from ktrain_sentiment.training.tokens import RaggedTokens
+
+MULTIPLE = 8
+"""Batches are padded to a multiple of this many tokens."""
+
+GROUP = 50
+"""Batches that are sorted by length together; more means less padding and less shuffling."""
+
+RowIndices = NDArray[np.int64]
+
+
+def padded_width(longest: int, maxlen: int, multiple: int = MULTIPLE) -> int:
+    """Width of a batch whose longest text has `longest` tokens."""
+    return min(math.ceil(max(longest, 1) / multiple) * multiple, max(maxlen, longest))
+
+
+def steps_per_epoch(rows: int, batch_size: int) -> int:
+    """Batches of an epoch, the last one possibly smaller."""
+    return math.ceil(rows / batch_size)
+
+
+def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
+    """The source of randomness of one epoch; the same for the same seed and epoch."""
+    return np.random.default_rng(np.random.SeedSequence([seed, epoch]))
+
+
+def training_batches(
+    lengths: NDArray[np.int64],
+    batch_size: int,
+    generator: np.random.Generator,
+    group: int = GROUP,
+) -> list[RowIndices]:
+    """One epoch's batches: every row once, rows of similar length together, shuffled.
+
+    Rows are shuffled, cut into groups of `group` batches, sorted by length inside each group, cut
+    into batches, and the batches are shuffled. Only one batch can be smaller than the others.
+
+    Args:
+        lengths: Tokens of each row, int64 of shape (rows,).
+        batch_size: Rows a batch.
+        generator: Source of randomness, see `epoch_generator`.
+        group: Batches that are sorted together.
+    """
+    order = generator.permutation(len(lengths))
+    batches: list[RowIndices] = []
+    for start in range(0, len(order), batch_size * group):
+        alike = _by_length(order[start : start + batch_size * group], lengths)
+        batches += _cut(alike, batch_size)
+    return _shuffle(batches, generator)
+
+
+def stratified_batches(
+    lengths: NDArray[np.int64],
+    classes: NDArray[np.int64],
+    batch_size: int,
+    generator: np.random.Generator,
+    group: int = GROUP,
+) -> list[RowIndices]:
+    """Like `training_batches`, with every batch holding the classes in their overall proportions.
+
+    Rows of each class are ordered as in `training_batches` and dealt out evenly over the batches.
+
+    Args:
+        lengths: Tokens of each row, int64 of shape (rows,).
+        classes: Class index of each row, int64 of shape (rows,).
+        batch_size: Rows a batch.
+        generator: Source of randomness.
+        group: Batches whose rows are sorted by length together.
+    """
+    size = batch_size * group
+    position = np.empty(len(lengths), np.float64)
+    for label in np.unique(classes):
+        rows = generator.permutation(np.flatnonzero(classes == label))
+        share = max(1, round(size * len(rows) / len(lengths)))
+        ordered = np.concatenate(
+            [_by_length(rows[i : i + share], lengths) for i in range(0, len(rows), share)]
+        )
+        position[ordered] = (np.arange(len(ordered)) + generator.random()) / len(ordered)
+    order = np.argsort(position, kind="stable")
+    return _shuffle(_cut(order, batch_size), generator)
+
+
+def _by_length(rows: RowIndices, lengths: NDArray[np.int64]) -> RowIndices:
+    return rows[np.argsort(lengths[rows], kind="stable")]
+
+
+def _cut(order: RowIndices, batch_size: int) -> list[RowIndices]:
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def _shuffle(batches: Sequence[RowIndices], generator: np.random.Generator) -> list[RowIndices]:
+    return [batches[position] for position in generator.permutation(len(batches))]
+
+
+def evaluation_order(lengths: NDArray[np.int64]) -> RowIndices:
+    """Rows from short to long: the order in which evaluation reads them."""
+    return np.argsort(lengths, kind="stable").astype(np.int64)
+
+
+def inverse(order: RowIndices) -> RowIndices:
+    """The permutation that undoes `order`: results[inverse(order)] are in stored order."""
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return back
+
 
 Batch = tuple[dict[str, NDArray[np.int32]], NDArray[np.float32]]
 
@@ -28,7 +139,7 @@ class EncodedRows:
         maxlen: Longest row in tokens.
     """
 
-    tokens: TokenTable
+    tokens: RaggedTokens
     targets: NDArray[np.float32]
     pad_id: int
     maxlen: int
@@ -41,7 +152,7 @@ class EncodedRows:
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """One padded batch: inputs of shape (rows, width) and targets (rows, classes)."""
         longest = int((self.tokens.offsets[rows + 1] - self.tokens.offsets[rows]).max())
-        width = batches.padded_width(longest, self.maxlen)
+        width = padded_width(longest, self.maxlen)
         ids, mask = self.tokens.padded(rows, width, self.pad_id)
         return {"input_ids": ids, "attention_mask": mask}, self.targets[rows]
 
@@ -51,7 +162,23 @@ def one_hot(classes: NDArray[np.int64], count: int) -> NDArray[np.float32]:
     return np.eye(count, dtype=np.float32)[classes]
 
 
-class Rows(Protocol):
+def class_indices(labels: pd.Series, known: Sequence[str]) -> NDArray[np.int64]:
+    """Position of each label among the known ones, int64 of shape (rows,).
+
+    Raises:
+        ConfigError: A label is not among the known ones.
+    """
+    codes = pd.Categorical(labels, categories=list(known)).codes.astype(np.int64)
+    if (codes < 0).any():
+        unknown = sorted(set(labels[codes < 0].astype(str)))[:5]
+        raise ConfigError(
+            f"labels {', '.join(unknown)} do not occur in the training rows, "
+            f"which have: {', '.join(known)}"
+        )
+    return codes
+
+
+class Examples(Protocol):
     """Rows that can be put into batches."""
 
     @property
@@ -69,7 +196,7 @@ class Rows(Protocol):
         ...
 
 
-class RestartableRows:
+class ResumableDataset:
     """What all our data sets for ktrain have in common; the order of evaluation is their own.
 
     Training repeats for ever, in an order that depends on the seed and the epoch alone, from
@@ -79,7 +206,13 @@ class RestartableRows:
     rows: Any
 
     def __init__(
-        self, backend: Backend, rows: Rows, batch_size: int, seed: int, *, stratified: bool = False
+        self,
+        backend: Backend,
+        rows: Examples,
+        batch_size: int,
+        seed: int,
+        *,
+        stratified: bool = False,
     ) -> None:
         """Keep the rows; nothing is copied.
 
@@ -127,13 +260,11 @@ class RestartableRows:
 
     def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
         """The rows of each batch of one epoch of training."""
-        generator = batches.epoch_generator(self.seed, epoch)
+        generator = epoch_generator(self.seed, epoch)
         if self.stratified:
             classes = self.rows.targets.argmax(axis=1)
-            return batches.stratified_batches(
-                self.rows.lengths, classes, self.batch_size, generator
-            )
-        return batches.training_batches(self.rows.lengths, self.batch_size, generator)
+            return stratified_batches(self.rows.lengths, classes, self.batch_size, generator)
+        return training_batches(self.rows.lengths, self.batch_size, generator)
 
     def _training_stream(self) -> Iterator[Any]:
         epoch, step = self.start
@@ -143,7 +274,7 @@ class RestartableRows:
             epoch, step = epoch + 1, 0
 
 
-class BucketedRows(RestartableRows):
+class BucketedDataset(ResumableDataset):
     """Encoded rows with everything that ktrain asks of a data set.
 
     Evaluation goes from short rows to long ones, and `get_y` answers in the same order, which is
@@ -155,7 +286,7 @@ class BucketedRows(RestartableRows):
     @cached_property
     def order(self) -> NDArray[np.int64]:
         """The row of each position in an evaluation."""
-        return batches.evaluation_order(self.rows.lengths)
+        return evaluation_order(self.rows.lengths)
 
     def xshape(self) -> tuple[int, int]:
         """Rows and the longest row in tokens."""
@@ -167,20 +298,20 @@ class BucketedRows(RestartableRows):
 
     def in_stored_order(self, results: NDArray[Any]) -> NDArray[Any]:
         """Results of an evaluation, put back into the order of the rows as they were given."""
-        return results[batches.inverse(self.order)]
+        return results[inverse(self.order)]
 
     def _inputs(self) -> Untyped:
         ids = self.backend.tf.TensorSpec([None, None], self.backend.tf.int32)
         return {"input_ids": ids, "attention_mask": ids}
 
     def _evaluation_stream(self) -> Iterator[Batch]:
-        for chosen in batches.evaluation_batches(self.rows.lengths, self.batch_size):
+        for chosen in _cut(self.order, self.batch_size):
             yield self.rows.batch(chosen)
 
 
 def ktrain_dataset(
     backend: Backend, rows: EncodedRows, batch_size: int, seed: int, *, stratified: bool = False
 ) -> Untyped:
-    """`BucketedRows` as a subclass of ktrain's own, which the Learner checks for."""
-    kind = type("BucketedDataset", (BucketedRows, backend.ktrain.dataset.Dataset), {})
+    """`BucketedDataset` as a subclass of ktrain's own, which the Learner checks for."""
+    kind = type("BucketedKtrainDataset", (BucketedDataset, backend.ktrain.dataset.Dataset), {})
     return kind(backend, rows, batch_size, seed, stratified=stratified)

@@ -1,13 +1,21 @@
-"""The learning-rate policies, and a ktrain Learner whose schedule can be saved and restored."""
+"""The learning-rate policies, how long they take, and how much each class counts.
+
+ktrain brings 1cycle (Smith 2018, arXiv:1803.09820), cyclical rates (Smith 2017, arXiv:1506.01186)
+and warm restarts (SGDR, Loshchilov & Hutter 2017, arXiv:1608.03983); its Learner is given a
+schedule that can be saved and restored.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from ktrain_sentiment.config import TrainConfig
+from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training.backend import Backend, Logs, Untyped
 from ktrain_sentiment.training.batches import steps_per_epoch
 from ktrain_sentiment.training.callbacks import as_callback
@@ -233,3 +241,40 @@ def planned_updates(config: TrainConfig, texts: int) -> int:
     """How often the weights will change."""
     batches = steps_per_epoch(texts, config.batch_size) * planned_epochs(config, texts)
     return batches // config.accumulate
+
+
+def class_weights(wanted: str, labels: pd.Series, known: Sequence[str]) -> dict[int, float] | None:
+    """The weight of each class index, as Keras takes it.
+
+    Args:
+        wanted: `none`, `balanced` (rows / (classes * rows of the class), as scikit-learn has
+            it), or a weight a class such as `negative=1,positive=3`; classes left out weigh 1.
+        labels: Labels of the training rows.
+        known: All classes, in the model's order.
+
+    Raises:
+        ConfigError: A class is unknown, or a weight is not a positive number.
+    """
+    if wanted == "none":
+        return None
+    if wanted == "balanced":
+        counts = labels.value_counts()
+        return {i: len(labels) / (len(known) * int(counts[k])) for i, k in enumerate(known)}
+    given = dict(_class_weight(pair, known) for pair in wanted.split(","))
+    return {index: given.get(label, 1.0) for index, label in enumerate(known)}
+
+
+def _class_weight(pair: str, known: Sequence[str]) -> tuple[str, float]:
+    label, _, number = (part.strip() for part in pair.rpartition("="))
+    if label not in known:
+        raise ConfigError(
+            f"--class-weight {pair}: wanted none, balanced or weights such as "
+            f"{known[0]}=1,{known[1]}=3; the classes are {', '.join(known)}"
+        )
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = math.nan
+    if not 0 < weight < math.inf:
+        raise ConfigError(f"--class-weight {pair}: the weight must be a number above 0")
+    return label, weight

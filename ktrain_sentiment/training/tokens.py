@@ -3,7 +3,7 @@
 ktrain tokenises text by text and keeps a padded row of Python objects for each. Here texts are
 taken in large batches, each distinct word is tokenised once where the tokenizer allows it
 (`wordpieces.py`), and the ids of all texts lie one after the other in a single int32 array: four
-bytes a token and nothing else. A corpus larger than memory goes to a memory-mapped file instead.
+bytes a token and nothing else.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.training.backend import Untyped
-from ktrain_sentiment.training.wordpieces import Rows, WordTokens, word_parts
+from ktrain_sentiment.training.wordpieces import TokenBatch, WordTokens, word_parts
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -29,7 +28,7 @@ CHUNK = 2048
 
 
 @dataclass(frozen=True)
-class TokenTable:
+class RaggedTokens:
     """Token ids of many texts.
 
     Attributes:
@@ -67,7 +66,7 @@ class TokenTable:
         return ids.astype(np.int32, copy=False), mask.astype(np.int32)
 
 
-def tokenise(texts: Sequence[str], tokenizer: Untyped, maxlen: int) -> TokenTable:
+def tokenize(texts: Sequence[str], tokenizer: Untyped, maxlen: int) -> RaggedTokens:
     """Tokenise texts in memory.
 
     Args:
@@ -79,87 +78,53 @@ def tokenise(texts: Sequence[str], tokenizer: Untyped, maxlen: int) -> TokenTabl
     ids = np.empty(0, np.int32)
     lengths, truncated, used = [], [], 0
     for chunk in _encoded_chunks(texts, tokenizer, maxlen):
-        ids = _with_room(ids, used + len(chunk.ids))
+        wanted = used + len(chunk.ids)
+        if wanted > len(ids):
+            # Grown in place: parts that are joined at the end would be there twice.
+            ids.resize(max(wanted, len(ids) + len(ids) // 2), refcheck=False)
         ids[used : used + len(chunk.ids)] = chunk.ids
         used += len(chunk.ids)
         lengths.append(chunk.lengths)
         truncated.append(chunk.truncated)
     ids.resize(used, refcheck=False)
-    offsets = _offsets(_joined(lengths, np.int64))
-    return TokenTable(ids, offsets, _joined(truncated, np.bool_))
-
-
-def _with_room(ids: NDArray[np.int32], wanted: int) -> NDArray[np.int32]:
-    """The same array, grown in place: parts that are joined at the end would be there twice."""
-    if wanted > len(ids):
-        ids.resize(max(wanted, len(ids) + len(ids) // 2), refcheck=False)
-    return ids
-
-
-def tokenise_to_disk(
-    texts: Iterable[str],
-    tokenizer: Untyped,
-    maxlen: int,
-    folder: Path,
-) -> TokenTable:
-    """Tokenise a stream of texts into files of `folder`, and return them memory-mapped.
-
-    Memory stays at one chunk of texts and eight bytes a text, whatever the size of the corpus.
-
-    Args:
-        texts: Untyped iterable; it is read once.
-        tokenizer: A `tokenizers.Tokenizer`.
-        maxlen: Longest result in tokens, special tokens included.
-        folder: Where `ids.int32` goes; made if missing.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    lengths, truncated = [], []
-    with (folder / "ids.int32").open("wb") as stream:
-        for chunk in _encoded_chunks(texts, tokenizer, maxlen):
-            stream.write(chunk.ids.tobytes())
-            lengths.append(chunk.lengths)
-            truncated.append(chunk.truncated)
-    offsets = _offsets(_joined(lengths, np.int64))
-    ids = (
-        np.memmap(folder / "ids.int32", dtype=np.int32, mode="r")
-        if offsets[-1]
-        else np.empty(0, np.int32)
-    )
-    return TokenTable(ids=ids, offsets=offsets, truncated=_joined(truncated, np.bool_))
+    ends = np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths]), dtype=np.int64)
+    return RaggedTokens(ids, ends, np.concatenate([np.empty(0, np.bool_), *truncated]))
 
 
 def _encoded_chunks(
-    texts: Iterable[str],
+    texts: Sequence[str],
     tokenizer: Untyped,
     maxlen: int,
-) -> Iterator[TokenTable]:
+) -> Iterator[TokenBatch]:
     before = tokenizer.truncation, tokenizer.padding
     tokenizer.no_padding()
     tokenizer.no_truncation()
+    chunks = (list(texts[first : first + CHUNK]) for first in range(0, len(texts), CHUNK))
     try:
         parts = word_parts(tokenizer)
         words = WordTokens(tokenizer, parts, maxlen) if parts else None
         if words is None:
             tokenizer.enable_truncation(max_length=maxlen)
-            found: Iterator[Rows] = (
-                _whole_texts(tokenizer, chunk) for chunk in _chunks(texts, CHUNK)
-            )
+            yield from (_whole_texts(tokenizer, chunk) for chunk in chunks)
         else:
-            found = map(words.encode, _one_ahead(words.read, _chunks(texts, CHUNK)))
-        for rows in found:
-            yield TokenTable(rows.ids, _offsets(rows.lengths), rows.truncated)
+            yield from map(words.encode, _one_ahead(words.read, chunks))
     finally:
-        _restore(tokenizer, *before)
+        truncation, padding = before
+        tokenizer.no_truncation()
+        if truncation is not None:
+            tokenizer.enable_truncation(**truncation)
+        if padding is not None:
+            tokenizer.enable_padding(**padding)
 
 
-def _whole_texts(tokenizer: Untyped, texts: list[str]) -> Rows:
+def _whole_texts(tokenizer: Untyped, texts: list[str]) -> TokenBatch:
     """Tokenise texts one by one, as any tokenizer can."""
     encodings = tokenizer.encode_batch_fast(texts)
     lengths = np.fromiter((len(e.ids) for e in encodings), np.int64, len(encodings))
     joined = itertools.chain.from_iterable(e.ids for e in encodings)
     ids = np.fromiter(joined, np.int32, int(lengths.sum()))
     cut = np.fromiter((bool(e.overflowing) for e in encodings), np.bool_, len(encodings))
-    return Rows(ids, lengths, cut)
+    return TokenBatch(ids, lengths, cut)
 
 
 def _one_ahead(work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
@@ -173,31 +138,3 @@ def _one_ahead(work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
             coming = begun
         if coming is not None:
             yield coming.result()
-
-
-def _restore(tokenizer: Untyped, truncation: Untyped, padding: Untyped) -> None:
-    if truncation is None:
-        tokenizer.no_truncation()
-    else:
-        tokenizer.enable_truncation(**truncation)
-    if padding is not None:
-        tokenizer.enable_padding(**padding)
-
-
-def _chunks(texts: Iterable[str], size: int) -> Iterator[list[str]]:
-    chunk: list[str] = []
-    for text in texts:
-        chunk.append(text)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
-
-
-def _joined(parts: list[NDArray[Any]], dtype: Untyped) -> NDArray[Any]:
-    return np.concatenate(parts) if parts else np.empty(0, dtype)

@@ -3,7 +3,7 @@
 BERT's tokenizers clean a text character by character, split it at white space and punctuation, and
 cut each word into pieces by itself. So what stands between two spaces or marks has the same tokens
 wherever it stands. A corpus has a hundredth as many different words as words: arrays find them
-(`word_split.py`), the Rust tokenizer decides the tokens of each, and arrays put them together.
+(`split_words`), the Rust tokenizer decides the tokens of each, and arrays put them together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ktrain_sentiment.training.backend import Untyped
-from ktrain_sentiment.training.word_split import POOL, Integers, SplitTexts, split_words
 
 MOST_WORDS = 1_000_000
 """Distinct words remembered; beyond it the memory starts again from nothing."""
@@ -29,10 +28,102 @@ LETTERS_A_TOKEN = 6
 about five, its spaces included. Where they do not suffice the whole text is read."""
 
 Ids = NDArray[np.int32]
+Integers = NDArray[np.int64]
+
+BLOCK = 256
+"""Texts whose bytes are looked at together: few enough to stay in the processor's cache."""
+
+POOL = pa.system_memory_pool()
+"""Where arrays lie: pyarrow's usual pool keeps what it once had, 35 MB for blocks of this size."""
+
+# A word is a run of bytes between white space and punctuation of ASCII, and each mark of
+# punctuation is a word of its own. Other alphabets' marks and spaces stay inside words: the
+# tokenizer, which reads a word further, takes those apart.
+_SPACES = b" \t\n\r"
+_SPACE, _LETTER, _MARK = 0, 1, 2
+_LOWER = bytes(range(256)).lower()
+
+
+def _kind(byte: int) -> int:
+    if byte in _SPACES:
+        return _SPACE
+    printable = 0x21 <= byte <= 0x7E
+    return _MARK if printable and not chr(byte).isalnum() else _LETTER
+
+
+_KINDS = bytes(map(_kind, range(256)))
 
 
 @dataclass(frozen=True)
-class Rows:
+class SplitTexts:
+    """The words of some texts.
+
+    Attributes:
+        distinct: The different words, UTF-8, as they are met.
+        numbers: Which of them each word is, text after text; int32 of shape (words,).
+        counts: Words of each text, int64 of shape (texts,).
+    """
+
+    distinct: list[bytes]
+    numbers: NDArray[np.int32]
+    counts: Integers
+
+
+def split_words(texts: Sequence[str], *, lower: bool) -> SplitTexts:
+    """Find the words of texts.
+
+    Args:
+        texts: The texts.
+        lower: Whether to turn the letters A to Z into small ones.
+    """
+    words, counts = [], [np.empty(0, np.int64)]
+    for first in range(0, len(texts), BLOCK):
+        found, count = _split_block(texts[first : first + BLOCK], lower=lower)
+        words.append(found)
+        counts.append(count)
+    together = pa.chunked_array(words, pa.binary())
+    encoded = pc.dictionary_encode(together, memory_pool=POOL).combine_chunks(memory_pool=POOL)
+    return SplitTexts(
+        distinct=encoded.dictionary.to_pylist(),
+        numbers=encoded.indices.to_numpy(),
+        counts=np.concatenate(counts),
+    )
+
+
+def _split_block(texts: Sequence[str], *, lower: bool) -> tuple[pa.Array, Integers]:
+    """All words of some texts, and how many each text has."""
+    joined = pa.array(texts, pa.large_string(), memory_pool=POOL)
+    offsets = np.frombuffer(joined.buffers()[1], np.int64, len(texts) + 1)
+    raw = joined.buffers()[2].to_pybytes()[: offsets[-1]] if offsets[-1] else b""
+    starts, lengths = _words_of(np.frombuffer(raw.translate(_KINDS), np.uint8), offsets)
+    words = _as_arrow(raw.translate(_LOWER if lower else None, _SPACES), lengths)
+    return words, np.diff(np.searchsorted(starts, offsets)).astype(np.int64)
+
+
+def _words_of(kinds: NDArray[np.uint8], offsets: Integers) -> tuple[Integers, Integers]:
+    """First byte and number of bytes of each word, from the kind of each byte."""
+    letter = kinds == _LETTER
+    first, last = letter.copy(), letter.copy()
+    first[1:] &= ~letter[:-1]
+    last[:-1] &= ~letter[1:]
+    edges = offsets[(offsets > 0) & (offsets < len(kinds))]
+    first[edges], last[edges - 1] = letter[edges], letter[edges - 1]
+    begins = np.flatnonzero(first | (kinds == _MARK))
+    lengths = np.ones(len(begins), np.int64)
+    lengths[first[begins]] = np.flatnonzero(last) + 1 - np.flatnonzero(first)
+    return begins, lengths
+
+
+def _as_arrow(contents: bytes, lengths: Integers) -> pa.Array:
+    """Strings that lie one after the other, without copying them."""
+    ends = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=ends[1:])
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(contents)]
+    return pa.Array.from_buffers(pa.binary(), len(lengths), buffers)
+
+
+@dataclass(frozen=True)
+class TokenBatch:
     """Token ids of some texts, special tokens included.
 
     Attributes:
@@ -89,7 +180,7 @@ class WordTokens:
         enough = LETTERS_A_TOKEN * (self._room + 1)
         return self._split(texts, [_beginning(text, enough) for text in texts])
 
-    def encode(self, found: ReadTexts) -> Rows:
+    def encode(self, found: ReadTexts) -> TokenBatch:
         """Tokenise the texts that were read."""
         if len(self._memory) > MOST_WORDS:
             self._memory = _Memory()
@@ -146,7 +237,7 @@ class WordTokens:
             for word in words
         ]
 
-    def _rows(self, words: _Pieces) -> Rows:
+    def _rows(self, words: _Pieces) -> TokenBatch:
         """As many tokens of each text as there is room for, between what stands around a text."""
         inner = np.minimum(words.lengths.astype(np.int64), self._room)
         lengths = inner + len(self._before) + len(self._after)
@@ -159,7 +250,7 @@ class WordTokens:
         firsts = (ends - lengths + len(self._before)).tolist()
         for first, start, count in zip(firsts, words.starts.tolist(), inner.tolist(), strict=True):
             ids[first : first + count] = words.ids[start : start + count]
-        return Rows(ids, lengths, words.lengths > self._room)
+        return TokenBatch(ids, lengths, words.lengths > self._room)
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Faster training of transformers' TensorFlow encoders on CPUs, on the same weights."""
+"""Faster training of BERT-like encoders on CPUs: the same mathematics on the same weights."""

@@ -47,21 +47,21 @@ class Elementwise:
         )
         self.add_bias_gelu = compiled(self._add_bias_gelu)
         self.add_bias_gelu_gradient = compiled(self._add_bias_gelu_gradient)
-        self.add_dropped = compiled(self._add_dropped)
-        self.add_dropped_gradient = compiled(self._add_dropped_gradient)
+        self.add_dropout = compiled(self._add_dropout)
+        self.add_dropout_gradient = compiled(self._add_dropout_gradient)
         self.normalise = compiled(self._normalise)
         self.normalise_gradient = compiled(self._normalise_gradient)
         self.split_heads = compiled(self._split_heads)
-        self.attend = compiled(self._attend)
-        self.attend_gradient = compiled(self._attend_gradient)
+        self.masked_softmax = compiled(self._masked_softmax)
+        self.masked_softmax_gradient = compiled(self._masked_softmax_gradient)
 
-    def _wide(self, values: Untyped) -> Untyped:
+    def _fp32(self, values: Untyped) -> Untyped:
         return self.tf.cast(values, self.tf.float32)
 
-    def _narrow(self, values: Untyped) -> Untyped:
+    def _compute(self, values: Untyped) -> Untyped:
         return self.tf.cast(values, self.dtype)
 
-    def dropped(self, values: Untyped, seed: Untyped, rate: float) -> Untyped:
+    def dropout(self, values: Untyped, seed: Untyped, rate: float) -> Untyped:
         """Inverted dropout whose mask is a function of position and seed, and is never stored.
 
         An element is kept when a 32-bit hash of its position is at least `rate * 2**32`, hence
@@ -94,29 +94,29 @@ class Elementwise:
 
     def _add_bias_gelu(self, product: Untyped, bias: Untyped) -> Untyped:
         """`gelu(u) = u * Phi(u)` of `u = product + bias`, exact, with the error function."""
-        u = self._wide(product) + bias
-        return self._narrow(u * self._phi(u))
+        u = self._fp32(product) + bias
+        return self._compute(u * self._phi(u))
 
     def _add_bias_gelu_gradient(
         self, product: Untyped, bias: Untyped, gradient: Untyped
     ) -> Untyped:
         """`dL/du = dL/dy * (Phi(u) + u * phi(u))`, `u` recomputed, `phi` the normal density."""
-        u = self._wide(product) + bias
+        u = self._fp32(product) + bias
         density = self.tf.exp(-0.5 * u * u) * (1.0 / math.sqrt(2.0 * math.pi))
-        return self._narrow(self._wide(gradient) * (self._phi(u) + u * density))
+        return self._compute(self._fp32(gradient) * (self._phi(u) + u * density))
 
     def _phi(self, u: Untyped) -> Untyped:
         return 0.5 * (1.0 + self.tf.math.erf(u * math.sqrt(0.5)))
 
-    def _add_dropped(
+    def _add_dropout(
         self, residual: Untyped, product: Untyped, bias: Untyped, seed: Untyped, rate: float
     ) -> Untyped:
         """`residual + dropout(product + bias)`, float32."""
-        return residual + self.dropped(self._wide(product) + bias, seed, rate)
+        return residual + self.dropout(self._fp32(product) + bias, seed, rate)
 
-    def _add_dropped_gradient(self, gradient: Untyped, seed: Untyped, rate: float) -> Untyped:
+    def _add_dropout_gradient(self, gradient: Untyped, seed: Untyped, rate: float) -> Untyped:
         """The gradient through the dropout, in the products' format."""
-        return self._narrow(self.dropped(gradient, seed, rate))
+        return self._compute(self.dropout(gradient, seed, rate))
 
     def _normalise(
         self, rows: Untyped, gamma: Untyped, beta: Untyped, epsilon: float
@@ -124,7 +124,7 @@ class Elementwise:
         """Layer normalisation of each row (Ba et al. 2016): float32, and in products' format."""
         normal, _ = self._standardised(rows, epsilon)
         result = normal * gamma + beta
-        return result, self._narrow(result)
+        return result, self._compute(result)
 
     def _standardised(self, rows: Untyped, epsilon: float) -> tuple[Untyped, Untyped]:
         tf = self.tf
@@ -134,7 +134,7 @@ class Elementwise:
         return centred * scale, scale
 
     def _normalise_gradient(
-        self, rows: Untyped, gamma: Untyped, wide: Untyped, narrow: Untyped, epsilon: float
+        self, rows: Untyped, gamma: Untyped, fp32: Untyped, compute: Untyped, epsilon: float
     ) -> tuple[Untyped, Untyped, Untyped]:
         """Gradients to rows, gamma and beta; those of both outputs of `normalise` come in.
 
@@ -143,7 +143,7 @@ class Elementwise:
         """
         tf = self.tf
         normal, scale = self._standardised(rows, epsilon)
-        dy = wide + self._wide(narrow)
+        dy = fp32 + self._fp32(compute)
         g = dy * gamma
         mean_g = tf.reduce_mean(g, axis=-1, keepdims=True)
         mean_gn = tf.reduce_mean(g * normal, axis=-1, keepdims=True)
@@ -168,34 +168,34 @@ class Elementwise:
         """
         tf = self.tf
         texts, length = tf.unstack(tf.shape(like))
-        grouped = tf.reshape(self._wide(flat) + bias, (texts, length, parts, heads, size))
+        grouped = tf.reshape(self._fp32(flat) + bias, (texts, length, parts, heads, size))
         forward = tf.transpose(grouped, (2, 0, 3, 1, 4))
-        return tuple(self._narrow(part) for part in tf.unstack(forward, num=parts))
+        return tuple(self._compute(part) for part in tf.unstack(forward, num=parts))
 
-    def _attend(
-        self, scores: Untyped, hidden: Untyped, seed: Untyped, scale: float, rate: float
+    def _masked_softmax(
+        self, scores: Untyped, attention_bias: Untyped, seed: Untyped, scale: float, rate: float
     ) -> tuple[Untyped, Untyped]:
-        """Softmax over keys of `scale * scores + hidden`, before and after dropout.
+        """Softmax over keys of `scale * scores + attention_bias`, before and after dropout.
 
         Args:
             scores: `[texts, heads, queries, keys]`.
-            hidden: float32 `[texts, keys]`: 0, or very negative where there is padding.
+            attention_bias: float32 `[texts, keys]`: 0, or very negative where there is padding.
             seed: uint32 of shape (2,).
             scale: Factor of the scores.
             rate: Share of probabilities that becomes zero.
         """
         tf = self.tf
-        shifted = self._wide(scores) * scale + hidden[:, tf.newaxis, tf.newaxis, :]
+        shifted = self._fp32(scores) * scale + attention_bias[:, tf.newaxis, tf.newaxis, :]
         powers = tf.exp(shifted - tf.reduce_max(shifted, axis=-1, keepdims=True))
         probabilities = powers / tf.reduce_sum(powers, axis=-1, keepdims=True)
-        kept = self.dropped(probabilities, seed, rate)
-        return self._narrow(probabilities), self._narrow(kept)
+        kept = self.dropout(probabilities, seed, rate)
+        return self._compute(probabilities), self._compute(kept)
 
-    def _attend_gradient(
+    def _masked_softmax_gradient(
         self, probabilities: Untyped, gradient: Untyped, seed: Untyped, scale: float, rate: float
     ) -> Untyped:
         """`dL/ds = scale * p * (g - sum(g * p))`, `g` the gradient through the dropout."""
-        p = self._wide(probabilities)
-        g = self.dropped(self._wide(gradient), seed, rate)
+        p = self._fp32(probabilities)
+        g = self.dropout(self._fp32(gradient), seed, rate)
         total = self.tf.reduce_sum(g * p, axis=-1, keepdims=True)
-        return self._narrow(scale * p * (g - total))
+        return self._compute(scale * p * (g - total))

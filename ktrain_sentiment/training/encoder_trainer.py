@@ -1,12 +1,18 @@
-"""From a verified encoder folder to a ktrain preprocessor and a compiled Keras classifier."""
+"""From a verified encoder folder to a trainer: preprocessor, classifier, and what is left out.
+
+An encoder can be given fewer layers than it was pre-trained with: small students for distillation.
+The layers that stay are spread evenly over the stack, first and last among them, and keep their
+weights. So was DistilBERT begun from BERT (Sanh et al. 2019, arXiv:1910.01108).
+"""
 
 from __future__ import annotations
 
-import contextlib
+import copy
+import logging
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +20,93 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.config import TrainConfig
+from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
+from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.errors import ConfigError, EncoderError
 from ktrain_sentiment.prediction import softmax
-from ktrain_sentiment.training.backend import Backend, Untyped
-from ktrain_sentiment.training.dataset import EncodedRows, ktrain_dataset, one_hot
-from ktrain_sentiment.training.kernels import accelerate
-from ktrain_sentiment.training.shrinking import keep_layers
-from ktrain_sentiment.training.tokens import tokenise
+from ktrain_sentiment.training.adversarial import adversarial_distance, train_adversarially
+from ktrain_sentiment.training.backend import Backend, Untyped, open_backend, seed_everything
+from ktrain_sentiment.training.dataset import (
+    EncodedRows,
+    class_indices,
+    ktrain_dataset,
+    one_hot,
+)
+from ktrain_sentiment.training.fast.kernels import accelerate
+from ktrain_sentiment.training.optimizers import configured_adam
+from ktrain_sentiment.training.tokens import tokenize
+from ktrain_sentiment.training.trainer import SoftTargets, Trainer, assemble_trainer
+
+log = logging.getLogger(__name__)
 
 SAMPLE_PER_CLASS = 8
 """Training texts a class that ktrain's own preprocessing sees, to set up its state."""
+_NUMBER = re.compile(r"(?<=/layer_\._)\d+(?=/)")
+_SHARES_LAYERS = "albert"
+
+
+def open_encoder_trainer(
+    encoder: Path,
+    splits: Splits,
+    encoder_config: EncoderConfig,
+    config: TrainConfig,
+    compute: ComputeConfig,
+    soft_targets: SoftTargets | None = None,
+) -> Trainer:
+    """Load the encoder, tokenise the rows, and compile a classifier.
+
+    Args:
+        encoder: A verified encoder folder.
+        splits: Training and validation rows.
+        encoder_config: The longest text, and how many of the encoder's layers to keep.
+        config: How to train.
+        compute: Device, precision, threads.
+        soft_targets: What to learn; the training rows and their labels when not given.
+
+    Raises:
+        ConfigError: Settings contradict each other or the data.
+        EncoderError: The encoder cannot be used.
+    """
+    backend = open_backend(compute, config.seed)
+    preprocessor = make_preprocessor(
+        backend, encoder, splits.train, splits.labels, encoder_config.maxlen
+    )
+    # Seeded here, so that the new head and the dropout depend on nothing that came before.
+    seed_everything(backend, config.seed)
+    model = make_classifier(
+        backend,
+        preprocessor,
+        configured_adam(backend.tf, config),
+        config.freeze,
+        layers=encoder_config.layers,
+        fast=compute.accelerate,
+    )
+    if soft_targets is None:
+        rows = preprocessor.encode(splits.train)
+    else:
+        rows = preprocessor.encode(soft_targets.texts, soft_targets.targets)
+    distance = adversarial_distance(config, len(rows.targets))
+    if distance:
+        train_adversarially(backend.tf, model, distance)
+    config = replace(config, adversarial_epsilon=distance)
+    learner = backend.ktrain.text.learner.TransformerTextClassLearner
+    return assemble_trainer(backend, preprocessor, model, rows, splits, config, learner)
 
 
 @dataclass(frozen=True)
-class TextPipeline:
-    """ktrain's preprocessor together with what the fast path needs of it.
+class TextPreprocessor:
+    """Texts to token ids: ktrain's preprocessor and what the fast path needs of it.
 
     Attributes:
-        preprocessor: A `ktrain.text.Transformer`, ready to be saved in a predictor.
+        ktrain_preprocessor: A `ktrain.text.Transformer`, ready to be saved in a predictor.
         tokenizer: The Rust tokenizer inside the preprocessor's.
         labels: The classes, in the order of the model's outputs.
         maxlen: Longest text in tokens.
         pad_id: Id of the padding token.
     """
 
-    preprocessor: Untyped
+    ktrain_preprocessor: Untyped
     tokenizer: Untyped
     labels: tuple[str, ...]
     maxlen: int
@@ -52,7 +118,7 @@ class TextPipeline:
         """Tokenise the `text` column; targets are one-hot `label`s unless given."""
         if targets is None:
             targets = one_hot(class_indices(frame["label"], self.labels), len(self.labels))
-        tokens = tokenise(frame["text"].tolist(), self.tokenizer, self.maxlen)
+        tokens = tokenize(frame["text"].tolist(), self.tokenizer, self.maxlen)
         return EncodedRows(tokens, targets, self.pad_id, self.maxlen)
 
     def dataset(self, backend: Backend, rows: EncodedRows, config: TrainConfig) -> Untyped:
@@ -67,25 +133,9 @@ class TextPipeline:
         return softmax(logits).astype(np.float32)
 
 
-def class_indices(labels: pd.Series, known: Sequence[str]) -> NDArray[np.int64]:
-    """Position of each label among the known ones, int64 of shape (rows,).
-
-    Raises:
-        ConfigError: A label is not among the known ones.
-    """
-    codes = pd.Categorical(labels, categories=list(known)).codes.astype(np.int64)
-    if (codes < 0).any():
-        strangers = sorted(set(labels[codes < 0].astype(str)))[:5]
-        raise ConfigError(
-            f"labels {', '.join(strangers)} do not occur in the training rows, "
-            f"which have: {', '.join(known)}"
-        )
-    return codes
-
-
-def make_pipeline(
+def make_preprocessor(
     backend: Backend, encoder: Path, train: pd.DataFrame, labels: Sequence[str], maxlen: int
-) -> TextPipeline:
+) -> TextPreprocessor:
     """Make ktrain's Transformer preprocessor for an encoder, set up on some training rows.
 
     Args:
@@ -101,8 +151,12 @@ def make_pipeline(
     """
     check_maxlen(encoder, maxlen)
     # ktrain advises against more than 512 tokens, whatever the encoder; what it has was checked.
-    with _model_class_instead_of_model(backend), warnings.catch_warnings(action="ignore"):
-        preprocessor = backend.ktrain.text.Transformer(str(encoder), maxlen=maxlen)
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            preprocessor = backend.ktrain.text.Transformer(str(encoder), maxlen=maxlen)
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise EncoderError(f"{encoder}: transformers cannot read it: {reason}") from error
     tokenizer = _open_tokenizer(preprocessor, encoder)
     _agree_on_padding(preprocessor.config, tokenizer, encoder)
     # GPT-2 would hand out the keys and values of every batch, as if a text were to be continued.
@@ -113,7 +167,7 @@ def make_pipeline(
     preprocessor.preprocess_train(sample["text"].tolist(), sample["label"].tolist(), verbose=0)
     if tuple(preprocessor.get_classes()) != tuple(labels):
         raise ConfigError(f"ktrain sees the classes {preprocessor.get_classes()}, not {labels}")
-    return TextPipeline(
+    return TextPreprocessor(
         preprocessor, tokenizer.backend_tokenizer, tuple(labels), maxlen, tokenizer.pad_token_id
     )
 
@@ -164,52 +218,9 @@ def _agree_on_padding(config: Untyped, tokenizer: Untyped, encoder: Path) -> Non
     config.pad_token_id = tokenizer.pad_token_id
 
 
-@contextlib.contextmanager
-def _model_class_instead_of_model(backend: Backend) -> Iterator[None]:
-    """Let ktrain's Transformer look at the model's class, not load the model to look at it.
-
-    `Transformer(...)` loads the whole model only to read the signature of its `call`, and
-    `get_classifier` loads it again. Can go when ktrain reads the class.
-    """
-    module = backend.ktrain.text.preprocessor
-    auto = module.TFAutoModelForSequenceClassification
-
-    class ClassOnly:
-        @staticmethod
-        def from_pretrained(name: str, **_: Untyped) -> Untyped:
-            config = backend.transformers.AutoConfig.from_pretrained(name)
-            return _classifier_class(backend, config)
-
-    module.TFAutoModelForSequenceClassification = ClassOnly
-    transformer_init = module.TransformersPreprocessor.__init__
-
-    def init_then_restore(self: Untyped, *args: Untyped, **kwargs: Untyped) -> None:
-        transformer_init(self, *args, **kwargs)
-        self.model_type = auto
-
-    module.TransformersPreprocessor.__init__ = init_then_restore
-    try:
-        yield
-    finally:
-        module.TFAutoModelForSequenceClassification = auto
-        module.TransformersPreprocessor.__init__ = transformer_init
-
-
-def _classifier_class(backend: Backend, config: Untyped) -> Untyped:
-    mapping = backend.transformers.TF_MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
-    try:
-        return mapping[type(config)]
-    except KeyError as error:
-        raise EncoderError(
-            f"an encoder of type {config.model_type} has no TensorFlow classifier in "
-            "transformers: choose a BERT, DistilBERT, RoBERTa, ALBERT, ELECTRA, MPNet, Longformer "
-            "or GPT-2 encoder"
-        ) from error
-
-
 def make_classifier(
     backend: Backend,
-    pipeline: TextPipeline,
+    preprocessor: TextPreprocessor,
     optimizer: Untyped,
     freeze: str = "none",
     *,
@@ -220,23 +231,23 @@ def make_classifier(
 
     Args:
         backend: The opened frameworks.
-        pipeline: From `make_pipeline`.
+        preprocessor: From `make_preprocessor`.
         optimizer: A Keras optimiser.
         freeze: Parts that are not trained, see `freeze_parts`.
         layers: How many of the encoder's layers to keep; all when not given.
-        fast: Train with the kernels of `kernels.py` where they know the encoder.
+        fast: Train with the kernels of `fast/` where they know the encoder.
 
     Raises:
         ConfigError: The encoder has fewer layers than are to be kept or frozen.
     """
     with warnings.catch_warnings(action="ignore"):
-        model = pipeline.preprocessor.get_classifier()
+        model = preprocessor.ktrain_preprocessor.get_classifier()
     if layers is not None:
         model = keep_layers(model, layers)
         # ktrain pickles its preprocessor with this configuration and loads the model by it.
-        pipeline.preprocessor.config.num_hidden_layers = layers
-    model.config.id2label = dict(enumerate(pipeline.labels))
-    model.config.label2id = {label: index for index, label in enumerate(pipeline.labels)}
+        preprocessor.ktrain_preprocessor.config.num_hidden_layers = layers
+    model.config.id2label = dict(enumerate(preprocessor.labels))
+    model.config.label2id = {label: index for index, label in enumerate(preprocessor.labels)}
     freeze_parts(model, freeze)
     if fast:
         accelerate(backend, model)
@@ -281,3 +292,64 @@ def encoder_layers(model: Untyped) -> list[Any]:
     pattern = re.compile(r"^(layer|h)_(\._)?\d+$")
     found = [m for m in model.submodules if pattern.match(getattr(m, "name", ""))]
     return sorted(found, key=lambda m: int(re.sub(r"\D", "", m.name)))
+
+
+def spread_layers(total: int, count: int) -> tuple[int, ...]:
+    """Which of `total` layers stay, from 0: `count` of them, as evenly spaced as can be.
+
+    Of twelve, six are 0, 2, 4, 7, 9, 11; of six, three are 0, 2, 5.
+    """
+    return tuple(int(number) for number in np.linspace(0, total - 1, count).round())
+
+
+def keep_layers(model: Untyped, count: int) -> Untyped:
+    """A smaller model of the same class: some of a model's layers, and all its other weights.
+
+    Its configuration says how many layers it has, and in `kept_layers` which ones they were. ALBERT
+    has one set of weights for all layers; there the set stays and is run fewer times.
+
+    Args:
+        model: A built transformers TensorFlow classifier; it is not changed.
+        count: How many layers to keep.
+
+    Raises:
+        ConfigError: The model has fewer layers, or no plain stack of them.
+    """
+    total = int(model.config.num_hidden_layers)
+    if count > total:
+        raise ConfigError(f"--layers {count}: the encoder has {total} layers")
+    kept = spread_layers(total, count)
+    config = copy.deepcopy(model.config)
+    config.num_hidden_layers = count
+    config.kept_layers = list(kept)
+    if isinstance(windows := getattr(config, "attention_window", None), list):
+        config.attention_window = [windows[number] for number in kept]
+    smaller = type(model)(config)
+    smaller.build_in_name_scope()
+    _copy_weights(model, smaller, kept)
+    log.info("keeping layers %s of %d", ", ".join(str(number + 1) for number in kept), total)
+    return smaller
+
+
+def _copy_weights(model: Untyped, smaller: Untyped, kept: tuple[int, ...]) -> None:
+    weights = {_below_the_model(variable.name): variable for variable in model.weights}
+    _refuse_other_stacks(model, weights)
+    for variable in smaller.weights:
+        name = _below_the_model(variable.name)
+        variable.assign(weights[_NUMBER.sub(lambda found: str(kept[int(found[0])]), name)])
+
+
+def _below_the_model(name: str) -> str:
+    """A variable's name without the model's own, which Keras numbers: `bert/encoder/...`."""
+    return name.partition("/")[2]
+
+
+def _refuse_other_stacks(model: Untyped, weights: dict[str, Untyped]) -> None:
+    config = model.config
+    numbers = {found[0] for name in weights if (found := _NUMBER.search(name))}
+    shared = config.model_type == _SHARES_LAYERS and not numbers
+    if not shared and numbers != {str(number) for number in range(config.num_hidden_layers)}:
+        raise ConfigError(
+            f"--layers: an encoder of type {config.model_type} is no plain stack of layers; leave "
+            "it out, or choose a BERT, DistilBERT, RoBERTa, ALBERT, ELECTRA or MPNet encoder"
+        )

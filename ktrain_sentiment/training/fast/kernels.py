@@ -2,9 +2,9 @@
 
 `accelerate(backend, model)` replaces, on this one object, the method that runs the stack of layers
 while training; prediction, saving, loading and everything else stay what transformers made them.
-What the replacement does otherwise is in `fast/`: element-wise chains in one pass each, gradients
-by hand, dropout without stored masks, matrix products in bfloat16 where the CPU has it, and in
-the last layer only the token that the classifier reads. The mathematics is the same.
+What the replacement does otherwise is in `layers.py`: element-wise chains in one pass each,
+gradients by hand, dropout without stored masks, matrix products in bfloat16 where the CPU has it,
+and in the last layer only the token that the classifier reads. The mathematics is the same.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ from dataclasses import dataclass, field
 
 from ktrain_sentiment.training.backend import Backend, Untyped
 from ktrain_sentiment.training.fast.elementwise import Elementwise
-from ktrain_sentiment.training.fast.encoder import SEEDS_A_LAYER, LayerParts, run_layers
-from ktrain_sentiment.training.fast.operations import Operations
+from ktrain_sentiment.training.fast.layers import (
+    SEEDS_A_LAYER,
+    LayerParts,
+    Operations,
+    run_layers,
+)
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +62,6 @@ class Acceleration:
     reason: str = ""
     _undo: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
-    @property
-    def active(self) -> bool:
-        """Whether the model trains with the fast kernels."""
-        return bool(self._undo)
-
     def restore(self) -> None:
         """Give the model its own methods back; recompile it if it was trained already."""
         while self._undo:
@@ -75,7 +74,7 @@ def accelerate(
     *,
     bfloat16: bool | None = None,
     fuse: bool = True,
-    first_only: bool = True,
+    cls_only: bool = True,
 ) -> Acceleration:
     """Let a transformers sequence classifier train with the fast kernels.
 
@@ -87,7 +86,7 @@ def accelerate(
         model: A transformers TensorFlow model; unknown ones are left alone, and the result says so.
         bfloat16: Multiply matrices in bfloat16; by default when that is the backend's precision.
         fuse: Let XLA compile the element-wise chains, a few seconds for each new batch shape.
-        first_only: Let the last layer compute only the token that the classifier reads.
+        cls_only: Let the last layer compute only the token that the classifier reads.
     """
     family, reason = _family(backend, model)
     done = Acceleration(model, family, reason)
@@ -99,7 +98,7 @@ def accelerate(
     tf = backend.tf
     steps = _steps(tf, tf.bfloat16 if bfloat16 else tf.float32, fuse, model.config.hidden_size)
     stack = (_distilbert_stack if family == "DistilBert" else _bert_stack)(backend, model)
-    _replace_call(tf, stack, steps, _generator(tf, model), first_only, done)
+    _replace_call(tf, stack, steps, _generator(tf, model), cls_only, done)
     return done
 
 
@@ -128,13 +127,9 @@ def _family(backend: Backend, model: Untyped) -> tuple[str, str]:
         return "", "it is a decoder"
     if getattr(config, "position_embedding_type", "absolute") != "absolute":
         return "", f"its positions are {config.position_embedding_type}, not absolute"
-    if _policy(model) != "float32":
-        return "", f"its Keras policy is {_policy(model)}, not float32"
+    if model.dtype_policy.name != "float32":
+        return "", f"its Keras policy is {model.dtype_policy.name}, not float32"
     return family, ""
-
-
-def _policy(model: Untyped) -> str:
-    return str(model.dtype_policy.name)
 
 
 def _bert_stack(backend: Backend, model: Untyped) -> Stack:
@@ -158,8 +153,8 @@ def _bert_layer(layer: Untyped) -> LayerParts:
         value=attention.value,
         context=behind.dense,
         context_norm=behind.LayerNorm,
-        wide=layer.intermediate.dense,
-        narrow=layer.bert_output.dense,
+        intermediate=layer.intermediate.dense,
+        output=layer.bert_output.dense,
         output_norm=layer.bert_output.LayerNorm,
         heads=attention.num_attention_heads,
         attention_rate=attention.dropout.rate,
@@ -188,8 +183,8 @@ def _distilbert_layer(layer: Untyped) -> LayerParts:
         value=attention.v_lin,
         context=attention.out_lin,
         context_norm=layer.sa_layer_norm,
-        wide=feed_forward.lin1,
-        narrow=feed_forward.lin2,
+        intermediate=feed_forward.lin1,
+        output=feed_forward.lin2,
         output_norm=layer.output_layer_norm,
         heads=attention.n_heads,
         attention_rate=attention.dropout.rate,
@@ -218,7 +213,7 @@ def _replace_call(
     stack: Stack,
     steps: Operations,
     generator: Untyped,
-    first_only: bool,
+    cls_only: bool,
     done: Acceleration,
 ) -> None:
     """Put the fast stack in the place of the owner's `call`, while training only."""
@@ -233,8 +228,8 @@ def _replace_call(
             return original(*args, **kwargs)
         states, mask, *_ = asked.values()
         seeds = generator.uniform_full_int((len(stack.layers) * SEEDS_A_LAYER, 2), dtype=tf.uint32)
-        hidden = stack.mask_of(mask)
-        last = run_layers(steps, stack.layers, states, hidden, seeds, True, first_only)
+        attention_bias = stack.mask_of(mask)
+        last = run_layers(steps, stack.layers, states, attention_bias, seeds, True, cls_only)
         return stack.result_of(last)
 
     call.__signature__ = signature  # type: ignore[attr-defined]

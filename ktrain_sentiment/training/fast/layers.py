@@ -1,0 +1,329 @@
+"""A stack of post-norm transformer layers on Keras's own weights, with gradients by hand.
+
+`Operations` has the differentiable steps. A step's forward pass is one or two compiled chains (see
+`elementwise.py`) around matrix products; its backward pass recomputes what is cheap and keeps what
+is not. `run_layers` puts the steps together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ktrain_sentiment.training.backend import Untyped
+from ktrain_sentiment.training.fast.elementwise import Elementwise
+
+SEEDS_A_LAYER = 3
+"""Dropouts in a layer: attention probabilities, attention output, feed-forward output."""
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Steps of a transformer layer over flat tokens.
+
+    Attributes:
+        chains: The compiled element-wise chains.
+    """
+
+    chains: Elementwise
+
+    @property
+    def tf(self) -> Untyped:
+        """TensorFlow."""
+        return self.chains.tf
+
+    def product(self, rows: Untyped, *kernels: Untyped) -> Untyped:
+        """`rows @ [kernel | kernel | ...]` in the products' format; kernels are float32."""
+        kernel = kernels[0] if len(kernels) == 1 else self.tf.concat(kernels, axis=1)
+        return self.tf.matmul(rows, self.tf.cast(kernel, self.chains.dtype))
+
+    def bias_gradient(self, rows: Untyped) -> Untyped:
+        """Column sums of `[tokens, width]`, float32 `[width]`."""
+        tf = self.tf
+        ones = tf.ones((1, tf.shape(rows)[0]), rows.dtype)
+        return tf.cast(tf.matmul(ones, rows)[0], tf.float32)
+
+    def gelu(self, product: Untyped, bias: Untyped) -> Untyped:
+        """Exact GELU of `product + bias`."""
+
+        def step(product: Untyped, bias: Untyped) -> Untyped:
+            def gradient(upstream: Untyped) -> tuple[Untyped, Untyped]:
+                through_bias = self.chains.add_bias_gelu_gradient(product, bias, upstream)
+                return through_bias, self.bias_gradient(through_bias)
+
+            return self.chains.add_bias_gelu(product, bias), gradient
+
+        return self.tf.custom_gradient(step)(product, bias)
+
+    def add_and_normalise(
+        self,
+        residual: Untyped,
+        product: Untyped,
+        bias: Untyped,
+        norm: tuple[Untyped, Untyped, float],
+        dropout: tuple[Untyped, float],
+    ) -> tuple[Untyped, Untyped]:
+        """`LayerNorm(residual + dropout(product + bias))`.
+
+        Args:
+            residual: float32 `[tokens, width]`.
+            product: `[tokens, width]` in the products' format.
+            bias: float32 `[width]`.
+            norm: gamma, beta and epsilon of the normalisation.
+            dropout: Seed, uint32 of shape (2,), and rate.
+
+        Returns:
+            The result as float32, and in the products' format.
+        """
+        gamma, beta, epsilon = norm
+        seed, rate = dropout
+
+        def step(
+            residual: Untyped, product: Untyped, bias: Untyped, gamma: Untyped, beta: Untyped
+        ) -> Untyped:
+            rows = self.chains.add_dropout(residual, product, bias, seed, rate=rate)
+
+            def gradient(fp32: Untyped, compute: Untyped) -> tuple[Untyped, ...]:
+                d_rows, d_gamma, d_beta = self.chains.normalise_gradient(
+                    rows, gamma, fp32, compute, epsilon=epsilon
+                )
+                through_bias = self.chains.add_dropout_gradient(d_rows, seed, rate=rate)
+                return d_rows, through_bias, self.bias_gradient(through_bias), d_gamma, d_beta
+
+            return self.chains.normalise(rows, gamma, beta, epsilon=epsilon), gradient
+
+        inputs = (residual, product, bias, gamma, beta)
+        return self.tf.custom_gradient(step)(*inputs)  # type: ignore[no-any-return]
+
+    def heads(
+        self, product: Untyped, bias: Untyped, like: Untyped, heads: int, parts: int
+    ) -> tuple[Untyped, ...]:
+        """Cut `product + bias` into heads, and into queries, keys or values.
+
+        Args:
+            product: `[texts * length, parts * width]` in the products' format.
+            bias: float32 `[parts * width]`.
+            like: Any tensor `[texts, length]`.
+            heads: Number of heads.
+            parts: How many of queries, keys and values lie beside each other.
+
+        Returns:
+            `parts` tensors `[texts, heads, length, width / heads]`.
+        """
+
+        def step(product: Untyped, bias: Untyped) -> Untyped:
+            def gradient(*upstream: Untyped) -> tuple[Untyped, Untyped]:
+                through_bias = self.tf.concat([self.joined(part) for part in upstream], axis=1)
+                return through_bias, self.bias_gradient(through_bias)
+
+            size = product.shape[-1] // (parts * heads)
+            split = self.chains.split_heads(
+                product, bias, like, parts=parts, heads=heads, size=size
+            )
+            return split, gradient
+
+        return self.tf.custom_gradient(step)(product, bias)  # type: ignore[no-any-return]
+
+    def joined(self, split: Untyped) -> Untyped:
+        """Heads beside each other again: `[texts * length, heads * size]`."""
+        tf = self.tf
+        shape = tf.shape(split)
+        back = tf.transpose(split, (0, 2, 1, 3))
+        return tf.reshape(back, (shape[0] * shape[2], split.shape[1] * split.shape[3]))
+
+    def attention(
+        self,
+        queries: Untyped,
+        keys: Untyped,
+        values: Untyped,
+        attention_bias: Untyped,
+        dropout: tuple[Untyped, float],
+    ) -> Untyped:
+        """Scaled dot-product attention of all heads (Vaswani et al. 2017).
+
+        Args:
+            queries: `[texts, heads, queries, size]`.
+            keys: `[texts, heads, length, size]`.
+            values: `[texts, heads, length, size]`.
+            attention_bias: float32 `[texts, length]`: 0, or very negative where there is padding.
+            dropout: Seed, uint32 of shape (2,), and rate.
+
+        Returns:
+            `[texts * queries, heads * size]` in the products' format.
+        """
+        tf, chains, (seed, rate) = self.tf, self.chains, dropout
+        how = {"scale": queries.shape[-1] ** -0.5, "rate": rate}
+
+        def step(q: Untyped, k: Untyped, v: Untyped) -> Untyped:
+            scores = tf.matmul(q, k, transpose_b=True)
+            probabilities, kept = chains.masked_softmax(scores, attention_bias, seed, **how)
+
+            def gradient(upstream: Untyped) -> tuple[Untyped, Untyped, Untyped]:
+                d_kept = tf.matmul(upstream, v, transpose_b=True)
+                d_scores = chains.masked_softmax_gradient(probabilities, d_kept, seed, **how)
+                return (
+                    tf.matmul(d_scores, k),
+                    tf.matmul(d_scores, q, transpose_a=True),
+                    tf.matmul(kept, upstream, transpose_a=True),
+                )
+
+            return tf.matmul(kept, v), gradient
+
+        return self.joined(tf.custom_gradient(step)(queries, keys, values))
+
+
+@dataclass(frozen=True)
+class LayerParts:
+    """The Keras layers that hold one transformer layer's weights.
+
+    Attributes:
+        query: Dense layer of the queries.
+        key: Dense layer of the keys.
+        value: Dense layer of the values.
+        context: Dense layer behind the attention.
+        context_norm: Layer normalisation behind that.
+        intermediate: First dense layer of the feed-forward block.
+        output: Second dense layer of the feed-forward block.
+        output_norm: Layer normalisation behind that.
+        heads: Number of attention heads.
+        attention_rate: Dropout of attention probabilities.
+        context_rate: Dropout behind the attention.
+        output_rate: Dropout behind the feed-forward block.
+    """
+
+    query: Untyped
+    key: Untyped
+    value: Untyped
+    context: Untyped
+    context_norm: Untyped
+    intermediate: Untyped
+    output: Untyped
+    output_norm: Untyped
+    heads: int
+    attention_rate: float
+    context_rate: float
+    output_rate: float
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Hidden states of a batch, flat, in the two formats that the next layer reads.
+
+    Attributes:
+        fp32: float32 `[tokens, width]`.
+        compute: The same in the products' format.
+    """
+
+    fp32: Untyped
+    compute: Untyped
+
+
+def run_layer(
+    steps: Operations,
+    parts: LayerParts,
+    tokens: Tokens,
+    attention_bias: Untyped,
+    seeds: Untyped,
+    training: bool,
+    cls_only: bool,
+) -> Tokens:
+    """One layer: attention and feed-forward, each with dropout, residual and normalisation.
+
+    Args:
+        steps: The differentiable steps.
+        parts: The layer's weights.
+        tokens: Hidden states of all tokens.
+        attention_bias: float32 `[texts, length]`: 0, or very negative where there is padding.
+        seeds: uint32 `[SEEDS_A_LAYER, 2]`.
+        training: Whether dropout is on.
+        cls_only: Compute the output of each text's first token alone. It still attends to all.
+    """
+    context = _self_attention(
+        steps, parts, tokens, attention_bias, (seeds[0], parts.attention_rate * training), cls_only
+    )
+    residual = _first(steps, tokens.fp32, attention_bias) if cls_only else tokens.fp32
+    middle = Tokens(
+        *steps.add_and_normalise(
+            residual,
+            steps.product(context, parts.context.kernel),
+            parts.context.bias,
+            _norm(parts.context_norm),
+            (seeds[1], parts.context_rate * training),
+        )
+    )
+    activated = steps.gelu(
+        steps.product(middle.compute, parts.intermediate.kernel), parts.intermediate.bias
+    )
+    return Tokens(
+        *steps.add_and_normalise(
+            middle.fp32,
+            steps.product(activated, parts.output.kernel),
+            parts.output.bias,
+            _norm(parts.output_norm),
+            (seeds[2], parts.output_rate * training),
+        )
+    )
+
+
+def _norm(layer: Untyped) -> tuple[Untyped, Untyped, float]:
+    return layer.gamma, layer.beta, layer.epsilon
+
+
+def _first(steps: Operations, rows: Untyped, attention_bias: Untyped) -> Untyped:
+    """Rows of each text's first token, `[texts, width]`."""
+    texts, length = steps.tf.unstack(steps.tf.shape(attention_bias))
+    return steps.tf.reshape(rows, (texts, length, rows.shape[-1]))[:, 0]
+
+
+def _self_attention(
+    steps: Operations,
+    parts: LayerParts,
+    tokens: Tokens,
+    attention_bias: Untyped,
+    dropout: tuple[Untyped, float],
+    cls_only: bool,
+) -> Untyped:
+    q, k, v = parts.query, parts.key, parts.value
+    concat = steps.tf.concat
+    if cls_only:
+        product = steps.product(_first(steps, tokens.compute, attention_bias), q.kernel)
+        (queries,) = steps.heads(product, q.bias, attention_bias[:, :1], parts.heads, 1)
+        product = steps.product(tokens.compute, k.kernel, v.kernel)
+        bias = concat((k.bias, v.bias), axis=0)
+        keys, values = steps.heads(product, bias, attention_bias, parts.heads, 2)
+    else:
+        product = steps.product(tokens.compute, q.kernel, k.kernel, v.kernel)
+        bias = concat((q.bias, k.bias, v.bias), axis=0)
+        queries, keys, values = steps.heads(product, bias, attention_bias, parts.heads, 3)
+    return steps.attention(queries, keys, values, attention_bias, dropout)
+
+
+def run_layers(
+    steps: Operations,
+    layers: Sequence[LayerParts],
+    states: Untyped,
+    attention_bias: Untyped,
+    seeds: Untyped,
+    training: bool,
+    cls_only: bool,
+) -> Untyped:
+    """All layers, from `[texts, length, width]` to the same, or to `[texts, 1, width]`.
+
+    Args:
+        steps: The differentiable steps.
+        layers: The layers' weights, first to last.
+        states: float32 hidden states.
+        attention_bias: float32 `[texts, length]`: 0, or very negative where there is padding.
+        seeds: uint32 `[layers * SEEDS_A_LAYER, 2]`.
+        training: Whether dropout is on.
+        cls_only: Let the last layer compute the output of each text's first token alone.
+    """
+    tf = steps.tf
+    texts, width = tf.shape(states)[0], states.shape[-1]
+    fp32 = tf.reshape(states, (-1, width))
+    tokens = Tokens(fp32, tf.cast(fp32, steps.chains.dtype))
+    for index, parts in enumerate(layers):
+        mine = seeds[index * SEEDS_A_LAYER : (index + 1) * SEEDS_A_LAYER]
+        only = cls_only and index == len(layers) - 1
+        tokens = run_layer(steps, parts, tokens, attention_bias, mine, training, only)
+    return tf.reshape(tokens.fp32, (texts, -1, width))

@@ -1,0 +1,173 @@
+"""ktrain's own text classifiers, from before the transformers, trained like those.
+
+NBSVM (Wang and Manning 2012, https://aclanthology.org/P12-2018), a fastText-like network (Joulin et
+al. 2016, arXiv:1607.01759), logistic regression on word embeddings, a bidirectional GRU on
+pre-trained word vectors, and a plain GRU.
+
+    model = ModelConfig(model="nbsvm")
+    trainer = open_ktrain_trainer(splits, model, TrainConfig(), ComputeConfig())
+    fitted = trainer.fit(learning_rate=1e-2, checkpoints=Checkpoints(folder))
+    save_ktrain_trainer(trainer, Path("predictor"), facts, validation)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrain_sentiment.config import ComputeConfig, ModelConfig, TrainConfig
+from ktrain_sentiment.data import Splits
+from ktrain_sentiment.export.ktrain_models import (
+    TrainedKtrainModel,
+    name_weights,
+    save_ktrain_model,
+)
+from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
+from ktrain_sentiment.training.backend import (
+    Backend,
+    Untyped,
+    is_opened,
+    open_backend,
+    seed_everything,
+    suppress_output,
+)
+from ktrain_sentiment.training.ktrain_features import (
+    FeaturePreprocessor,
+    FeatureRows,
+    embedding_table,
+    make_feature_preprocessor,
+    read_word_vectors,
+)
+from ktrain_sentiment.training.optimizers import configured_adam
+from ktrain_sentiment.training.trainer import SoftTargets, Trainer, assemble_trainer
+
+_ASKED = 32
+"""Texts of an eager call."""
+
+
+def open_ktrain_trainer(
+    splits: Splits,
+    settings: ModelConfig,
+    config: TrainConfig,
+    compute: ComputeConfig,
+    soft_targets: SoftTargets | None = None,
+) -> Trainer:
+    """Count words and n-grams, build ktrain's model, and compile it.
+
+    Args:
+        splits: Training and validation rows.
+        settings: Which model, and what it sees.
+        config: How to train.
+        compute: Device, precision, threads.
+        soft_targets: What to learn; the training rows and their labels when not given.
+
+    Raises:
+        ConfigError: Settings contradict each other or the data.
+        DataError: The word vectors cannot be used.
+    """
+    if compute.precision == "auto" and not is_opened():
+        # bfloat16 is left to those who ask: these models gain no speed from it, and their outputs
+        # are probabilities, whose sums it would leave up to 0.002 away from one.
+        compute = dataclasses.replace(compute, precision="float32")
+    backend = open_backend(compute, config.seed)
+    preprocessor, rows = make_feature_preprocessor(backend, splits.train, splits.labels, settings)
+    seed_everything(backend, config.seed)
+    model = build_model(backend, preprocessor, rows, settings)
+    macro_f1 = backend.keras.metrics.F1Score(average="macro", name="macro_f1")
+    model.compile(
+        optimizer=configured_adam(backend.tf, config),
+        loss="categorical_crossentropy",
+        metrics=["accuracy", macro_f1],
+    )
+    if soft_targets is not None:
+        rows = preprocessor.encode(soft_targets.texts, soft_targets.targets)
+    learner = backend.ktrain.core.GenLearner
+    return assemble_trainer(backend, preprocessor, model, rows, splits, config, learner)
+
+
+def build_model(
+    backend: Backend, preprocessor: FeaturePreprocessor, train: FeatureRows, settings: ModelConfig
+) -> Untyped:
+    """The Keras model of one of ktrain's own classifiers, not compiled by us yet."""
+    if settings.model == "bigru":
+        return _bigru(backend, preprocessor, train, settings)
+    with suppress_output():
+        return backend.ktrain.text.text_classifier(
+            settings.model,
+            (train.ids, train.targets),
+            preproc=preprocessor.ktrain_preprocessor,
+            multilabel=False,
+            verbose=0,
+        )
+
+
+def _bigru(
+    backend: Backend, preprocessor: FeaturePreprocessor, train: FeatureRows, settings: ModelConfig
+) -> Untyped:
+    """The network of ktrain's `bigru`, on the user's word vectors of whatever width.
+
+    ktrain's own builder downloads 1.3 GB of fastText vectors unasked and takes no others; its
+    network is repeated here. Can go when ktrain takes a file.
+    """
+    assert settings.vectors is not None, "ModelConfig refuses it"
+    words = preprocessor.ktrain_preprocessor.get_tokenizer().word_index
+    vectors = read_word_vectors(settings.vectors, words.keys())
+    table = embedding_table(vectors, words, preprocessor.ktrain_preprocessor.max_features)
+    layers = backend.keras.layers
+    inputs = layers.Input(shape=(train.ids.shape[1],))
+    embedded = layers.Embedding(*table.shape, weights=[table])(inputs)
+    dropped = layers.SpatialDropout1D(0.2)(embedded)
+    states = layers.Bidirectional(layers.GRU(80, return_sequences=True))(dropped)
+    pooled = [layers.GlobalAveragePooling1D()(states), layers.GlobalMaxPool1D()(states)]
+    outputs = layers.Dense(len(preprocessor.labels), activation="softmax")(
+        layers.concatenate(pooled)
+    )
+    return backend.keras.Model(inputs=inputs, outputs=outputs)
+
+
+def save_ktrain_trainer(
+    trainer: Trainer,
+    folder: Path,
+    facts: TrainingFacts,
+    validation: ValidationTexts,
+    *,
+    overwrite: bool = False,
+) -> SavedPredictor:
+    """Save the model of a trainer; the arguments are those of `save_ktrain_model`.
+
+    Raises:
+        InputError: The folder exists and may not be replaced.
+    """
+    preprocessor: FeaturePreprocessor = trainer.preprocessor  # type: ignore[assignment]
+    trained = TrainedKtrainModel(
+        family=preprocessor.family,
+        labels=preprocessor.labels,
+        index=preprocessor.index(),
+        weights=name_weights(preprocessor.family, trainer.model.get_weights()),
+        ask=lambda texts: _ask(trainer.model, preprocessor.ids(texts)),
+        save_for_ktrain=lambda place: save_for_ktrain(trainer, place),
+    )
+    return save_ktrain_model(trained, folder, facts, validation, overwrite=overwrite)
+
+
+def _ask(model: Untyped, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Probabilities from eager calls, which no rewriting of graphs to bfloat16 reaches."""
+    parts = [ids[first : first + _ASKED] for first in range(0, len(ids), _ASKED)]
+    return np.concatenate([np.asarray(model(part, training=False), np.float32) for part in parts])
+
+
+def save_for_ktrain(trainer: Trainer, folder: Path) -> None:
+    """Write the two files that plain `ktrain.load_predictor` reads, into an existing folder."""
+    keras = trainer.backend.keras
+    # A copy with an optimiser of Keras's own: a file that names ours loads only beside us.
+    portable = keras.models.clone_model(trainer.model)
+    portable.set_weights(trainer.model.get_weights())
+    portable.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    with suppress_output():
+        predictor = trainer.backend.ktrain.get_predictor(
+            portable, trainer.preprocessor.preprocessor
+        )
+        predictor.save(str(folder))
