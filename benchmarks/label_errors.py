@@ -172,7 +172,7 @@ def fine_tuned(rows: Flipped, settings: Settings) -> Floats:
     from ktrain_sentiment.data import Splits
     from ktrain_sentiment.encoders import resolve
     from ktrain_sentiment.training.checkpoints import Checkpoints
-    from ktrain_sentiment.training.session import fit, open_session, predict_proba
+    from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
 
     names = np.asarray(rows.labels, dtype=object)
     frame = pd.DataFrame({"text": rows.texts, "label": names[rows.given]})
@@ -191,10 +191,10 @@ def fine_tuned(rows: Flipped, settings: Settings) -> Floats:
         )
         splits = Splits(train, validation, test, labels=rows.labels)
         folder = resolve(settings.encoder)
-        session = open_session(folder, splits, text, config, ComputeConfig())
+        trainer = open_encoder_trainer(folder, splits, text, config, ComputeConfig())
         with tempfile.TemporaryDirectory() as scratch:
-            fit(session, settings.learning_rate, Checkpoints(Path(scratch) / "c"), quiet=True)
-        table = np.asarray(predict_proba(session, splits.test), dtype=np.float64)
+            trainer.fit(settings.learning_rate, Checkpoints(Path(scratch) / "c"), quiet=True)
+        table = np.asarray(trainer.predict_proba(splits.test), dtype=np.float64)
         if kept:
             kept.parent.mkdir(parents=True, exist_ok=True)
             np.save(kept, table)

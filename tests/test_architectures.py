@@ -35,8 +35,9 @@ from ktrain_sentiment.export.weights import to_torch_names
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.tokenization import TextEncoder
 from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
 from ktrain_sentiment.training.keras_classifier import load_keras
-from ktrain_sentiment.training.session import Fitted, Session, fit, open_session
+from ktrain_sentiment.training.trainer import FitResult, Trainer
 from support.architectures import ARCHITECTURES, NAMES, Architecture, build_encoder
 
 PAGE = Path(__file__).parents[1] / "docs" / "architectures.md"
@@ -80,8 +81,8 @@ class Journey:
         return resolve(str(build_encoder(self.home / "encoder", self.architecture)))
 
     @cached_property
-    def session(self) -> Session:
-        return open_session(
+    def trainer(self) -> Trainer:
+        return open_encoder_trainer(
             self.encoder,
             SPLITS,
             EncoderConfig(maxlen=self.architecture.maxlen),
@@ -94,19 +95,19 @@ class Journey:
     @cached_property
     def loaded(self) -> dict[str, np.ndarray]:
         """The weights as they were before training, by PyTorch's names."""
-        return to_torch_names(named_arrays(self.session.model), self.architecture.family)
+        return to_torch_names(named_arrays(self.trainer.model), self.architecture.family)
 
     @cached_property
-    def fitted(self) -> Fitted:
+    def fitted(self) -> FitResult:
         assert self.loaded
-        return fit(self.session, 5e-3, Checkpoints(self.home / "checkpoints"), quiet=True)
+        return self.trainer.fit(5e-3, Checkpoints(self.home / "checkpoints"), quiet=True)
 
     @cached_property
     def saved(self) -> SavedPredictor:
         assert self.fitted
         return save_predictor(
-            self.session.model,
-            self.session.pipeline.preprocessor,
+            self.trainer.model,
+            self.trainer.preprocessor.ktrain_preprocessor,
             self.home / "predictor",
             TrainingFacts(encoder=self.architecture.example),
             ValidationTexts(texts=SPLITS.validation["text"].tolist()),
@@ -115,9 +116,9 @@ class Journey:
     def trained_model_says(self, texts: list[str]) -> np.ndarray:
         """Probabilities of the trained Keras model itself, in 32-bit floats."""
         encoder = TextEncoder.from_folder(self.saved.folder, self.architecture.maxlen)
-        padding = self.session.pipeline.pad_id
+        padding = self.trainer.preprocessor.pad_id
         parts = [
-            keras_probabilities(self.session.model, encoder.encode([text]), padding)
+            keras_probabilities(self.trainer.model, encoder.encode([text]), padding)
             for text in texts
         ]
         return np.concatenate(parts)
@@ -142,7 +143,7 @@ class Journey:
 def check_loads(journey: Journey) -> None:
     """Each tensor of the checkpoint is in the Keras model; only the head is new."""
     stored = load_file(journey.encoder / "model.safetensors")
-    prefix = f"{journey.session.model.base_model_prefix}."
+    prefix = f"{journey.trainer.model.base_model_prefix}."
     named = {prefix + name if journey.architecture.bare else name: a for name, a in stored.items()}
     for name, array in named.items():
         np.testing.assert_array_equal(journey.loaded[name], array, err_msg=name)
@@ -154,7 +155,7 @@ def check_trains(journey: Journey) -> None:
     losses = journey.fitted.history["loss"].to_numpy()
     assert np.isfinite(losses).all()
     assert losses[-1] < losses[0] - 0.02
-    now = to_torch_names(named_arrays(journey.session.model), journey.architecture.family)
+    now = to_torch_names(named_arrays(journey.trainer.model), journey.architecture.family)
     same = [name for name in now if np.array_equal(now[name], journey.loaded[name])]
     assert [name for name in same if not UNREAD.search(name)] == []
 
@@ -185,7 +186,7 @@ def check_reloads(journey: Journey) -> None:
 
 def check_ktrain(journey: Journey) -> None:
     """Plain ktrain reads the folder, and it says what the trained model said."""
-    predictor = journey.session.backend.ktrain.load_predictor(str(journey.saved.folder.path))
+    predictor = journey.trainer.backend.ktrain.load_predictor(str(journey.saved.folder.path))
     texts = SPLITS.validation["text"].tolist()
     # Tracing a graph takes a quarter of a minute for some, and tells nothing more.
     predictor.model.run_eagerly = True

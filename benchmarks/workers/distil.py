@@ -19,7 +19,7 @@ from ktrain_sentiment.config import ComputeConfig, DataConfig, EncoderConfig, Tr
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.export.saving import TrainingFacts, ValidationTexts, save_predictor
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.session import fit, open_session, predict_proba
+from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
 from ktrain_sentiment.workflow.distilling import open_lessons
 
 
@@ -37,15 +37,17 @@ def main() -> None:
     config = TrainConfig(**task["training"], keep_best="last")
     text = EncoderConfig(**task["text"])
     lessons = open_lessons(config, splits, DataConfig())
-    session = open_session(Path(text.encoder), splits, text, config, ComputeConfig(), lessons)
+    trainer = open_encoder_trainer(
+        Path(text.encoder), splits, text, config, ComputeConfig(), lessons
+    )
     with tempfile.TemporaryDirectory() as place:
-        fitted = fit(session, task["learning_rate"], Checkpoints(Path(place)), quiet=True)
-    predicted = predict_proba(session, judged).argmax(axis=1)
+        fitted = trainer.fit(task["learning_rate"], Checkpoints(Path(place)), quiet=True)
+    predicted = trainer.predict_proba(judged).argmax(axis=1)
     right = [splits.labels[k] == label for k, label in zip(predicted, judged["label"], strict=True)]
     if task["predictor"]:
         save_predictor(
-            session.model,
-            session.pipeline.preprocessor,
+            trainer.model,
+            trainer.preprocessor.ktrain_preprocessor,
             Path(task["predictor"]),
             TrainingFacts(encoder=text.encoder),
             # For the comparison of engines and the ranges of int8; they need no unseen texts.

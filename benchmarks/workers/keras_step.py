@@ -18,8 +18,8 @@ import numpy as np
 from answers import say
 
 from ktrain_sentiment.config import ComputeConfig
-from ktrain_sentiment.training import kernels
 from ktrain_sentiment.training.backend import Backend, Untyped, open_backend
+from ktrain_sentiment.training.fast import kernels
 from ktrain_sentiment.training.optimizers import make_adam
 
 
@@ -33,7 +33,7 @@ def make_model(backend: Backend, encoder: str, how: list[str]) -> Untyped:
             model,
             bfloat16="bf16" in how,
             fuse="unfused" not in how,
-            first_only="all" not in how,
+            cls_only="all" not in how,
         )
     if "frozen" in how:
         getattr(model, model.base_model_prefix).embeddings.trainable = False

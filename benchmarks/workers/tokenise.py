@@ -1,6 +1,6 @@
 """Texts to what training reads, by ktrain as it comes or by this package.
 
-python tokenise.py TASK (ktrain|ours)
+python tokenize.py TASK (ktrain|ours)
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if __name__ == "__main__":
         import pandas  # noqa: F401
         from tokenizers import Tokenizer
 
-        from ktrain_sentiment.training.tokens import tokenise
+        from ktrain_sentiment.training.tokens import tokenize
 
         tokenizer = Tokenizer.from_file(f"{task['encoder']}/tokenizer.json")
         before, begun = answers.held_mb(), time.perf_counter()
-        rows = tokenise(task["train"], tokenizer, task["maxlen"])
+        rows = tokenize(task["train"], tokenizer, task["maxlen"])
     seconds = time.perf_counter() - begun
     grown = answers.peak_mb() - before
     answers.say(done=True, seconds=seconds, grown_mb=grown, rows=len(rows))

@@ -19,7 +19,7 @@ if __name__ == "__main__":
     from ktrain_sentiment.data import Splits
     from ktrain_sentiment.training.callbacks import as_callback
     from ktrain_sentiment.training.checkpoints import Checkpoints
-    from ktrain_sentiment.training.session import fit, open_session, predict_proba
+    from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
 
     def frame(name: str) -> pd.DataFrame:
         """The rows of a split."""
@@ -38,11 +38,11 @@ if __name__ == "__main__":
         adversarial_epsilon=float(sys.argv[2]),
     )
     text = EncoderConfig(encoder=task["encoder"], maxlen=task["maxlen"])
-    session = open_session(Path(task["encoder"]), splits, text, config, ComputeConfig())
+    trainer = open_encoder_trainer(Path(task["encoder"]), splits, text, config, ComputeConfig())
 
     def right() -> float:
         """Accuracy on the judged rows."""
-        winners = predict_proba(session, dev).argmax(axis=1)
+        winners = trainer.predict_proba(dev).argmax(axis=1)
         return train_loop.share_right(winners.tolist(), task["dev_y"])
 
     steps = task["epochs"] * -(-len(task["train"]) // task["batch_size"])
@@ -71,12 +71,11 @@ if __name__ == "__main__":
             self.validation.__exit__(None, None, None)
 
     begun = clock.now()
-    fit(
-        session,
+    trainer.fit(
         task["learning_rate"],
         Checkpoints(Path(tempfile.mkdtemp())),
         quiet=True,
-        extra_callbacks=(as_callback(session.backend, Judging),),
+        extra_callbacks=(as_callback(trainer.backend, Judging),),
     )
     ended = clock.now()
     train_loop.finish(begun, ended, right())

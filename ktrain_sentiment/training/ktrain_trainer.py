@@ -168,6 +168,6 @@ def save_for_ktrain(trainer: Trainer, folder: Path) -> None:
     portable.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
     with suppress_output():
         predictor = trainer.backend.ktrain.get_predictor(
-            portable, trainer.preprocessor.preprocessor
+            portable, trainer.preprocessor.ktrain_preprocessor
         )
         predictor.save(str(folder))

@@ -17,8 +17,8 @@ import pandas as pd
 from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training.backend import Backend, Logs, Untyped
-from ktrain_sentiment.training.batches import steps_per_epoch
 from ktrain_sentiment.training.callbacks import as_callback
+from ktrain_sentiment.training.dataset import steps_per_epoch
 
 SCHEDULES = frozenset({"CyclicLR", "SGDRScheduler", "StepSchedule"})
 """Callbacks that change the learning rate: ktrain's two, and ours."""

@@ -29,7 +29,7 @@ from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.report import leaderboard, plots
 from ktrain_sentiment.runs import default_run
 from ktrain_sentiment.settings import to_flat, to_yaml
-from ktrain_sentiment.training.model import class_indices
+from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import epochs_for
 from ktrain_sentiment.workflow.contenders import Answers, Job, check_models, judge_contender
 from ktrain_sentiment.workflow.kinds import for_classics

@@ -31,10 +31,9 @@ from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.embedding import open_encoder_embedder
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.model import class_indices
+from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import USUAL_EPOCHS, epochs_for
 from ktrain_sentiment.training.probe import fit_probe
-from ktrain_sentiment.training.session import fit, predict_proba
 from ktrain_sentiment.workflow.kinds import kind_of
 from ktrain_sentiment.workflow.training import train
 
@@ -226,12 +225,12 @@ def _few_examples(job: Job) -> Contender:
     kind, given = kind_of(job.settings), job.settings.training
     epochs = few_shot_epochs(given, len(job.splits.train))
     training = replace(given, epochs=epochs, keep_best="last", early_stopping=None)
-    session = kind.open(job.splits, training, None)
+    trainer = kind.open(job.splits, training, None)
     rate = given.learning_rate or kind.usual_rate
     with tempfile.TemporaryDirectory() as place:
-        fit(session, rate, Checkpoints(Path(place)), quiet=True)
+        trainer.fit(rate, Checkpoints(Path(place)), quiet=True)
     return Contender(
-        lambda texts: predict_proba(session, pd.DataFrame({"text": list(texts)})),
+        lambda texts: trainer.predict_proba(pd.DataFrame({"text": list(texts)})),
         learning_rate=rate,
     )
 

@@ -17,9 +17,8 @@ from ktrain_sentiment.data import Splits, UnlabelledTexts, read_unlabelled
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.prediction import Classifier
-from ktrain_sentiment.training.dataset import one_hot
-from ktrain_sentiment.training.model import class_indices
-from ktrain_sentiment.training.session import Lessons
+from ktrain_sentiment.training.dataset import class_indices, one_hot
+from ktrain_sentiment.training.trainer import SoftTargets
 
 log = logging.getLogger(__name__)
 
@@ -52,18 +51,18 @@ class Teacher:
         mixed = self.share * self.probabilities(frame) + (1 - self.share) * hard
         return np.asarray(mixed, np.float32)
 
-    def lessons(self, train: pd.DataFrame) -> Lessons:
+    def lessons(self, train: pd.DataFrame) -> SoftTargets:
         """The training rows, then the unlabelled texts with the teacher's probabilities alone."""
-        rows = Lessons(train[["text"]], self.targets(train))
+        rows = SoftTargets(train[["text"]], self.targets(train))
         if self.unlabelled is None:
             return rows
         more = self.unlabelled.frame
-        return Lessons(
+        return SoftTargets(
             pd.concat([rows.texts, more], ignore_index=True),
             np.concatenate([rows.targets, self.probabilities(more)]),
         )
 
-    def kept_lessons(self, train: pd.DataFrame, path: Path, *, resume: bool) -> Lessons:
+    def kept_lessons(self, train: pd.DataFrame, path: Path, *, resume: bool) -> SoftTargets:
         """The lessons, kept in a file so that a run that goes on learns the same to the last bit.
 
         Args:
@@ -74,7 +73,7 @@ class Teacher:
         columns = [f"p_{label}" for label in self.labels]
         if resume and path.is_file():
             kept = pd.read_parquet(path)
-            return Lessons(kept[["text"]], kept[columns].to_numpy(np.float32))
+            return SoftTargets(kept[["text"]], kept[columns].to_numpy(np.float32))
         lessons = self.lessons(train)
         table = pd.DataFrame(lessons.targets, columns=columns)
         table.insert(0, "text", lessons.texts["text"].to_numpy())
@@ -129,7 +128,7 @@ def open_teacher(config: TrainConfig, splits: Splits, source: DataConfig) -> Tea
     return Teacher(classifier, splits.labels, config.teacher_share, unlabelled)
 
 
-def open_lessons(config: TrainConfig, splits: Splits, source: DataConfig) -> Lessons | None:
+def open_lessons(config: TrainConfig, splits: Splits, source: DataConfig) -> SoftTargets | None:
     """What the configured teacher gives to learn from, or None without one; see `open_teacher`."""
     teacher = open_teacher(config, splits, source)
     return None if teacher is None else teacher.lessons(splits.train)

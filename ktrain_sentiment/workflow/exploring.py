@@ -24,10 +24,9 @@ from ktrain_sentiment.report.overlay import (
 )
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.settings import from_flat
-from ktrain_sentiment.training.batches import steps_per_epoch
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.finder import LearningRateCurve
-from ktrain_sentiment.training.session import fit
+from ktrain_sentiment.training.dataset import steps_per_epoch
+from ktrain_sentiment.training.learning_rate import LearningRateCurve
 from ktrain_sentiment.workflow.distilling import open_lessons
 from ktrain_sentiment.workflow.kinds import kind_of, name_of
 from ktrain_sentiment.workflow.searching import (
@@ -117,8 +116,8 @@ def explore(
         log.info("%s", name)
         kind = kind_of(variant)
         lessons = open_lessons(variant.training, splits, variant.source)
-        session = kind.open(splits, variant.training, lessons)
-        curves[name] = run_search(session, kind.searches, quiet=quiet)
+        trainer = kind.open(splits, variant.training, lessons)
+        curves[name] = run_search(trainer, kind.searches, quiet=quiet)
     trials: tuple[Trial, ...] = ()
     if exploring.verify:
         trials = verify(settings, exploring, splits, next(iter(curves.values())))
@@ -163,9 +162,9 @@ def verify(
     trials = []
     for origin, rate in candidates(curve):
         log.info("training shortly at %.1e (%s)", rate, origin)
-        session = kind_of(settings).open(small, training, lessons)
+        trainer = kind_of(settings).open(small, training, lessons)
         with tempfile.TemporaryDirectory() as scratch:
-            fitted = fit(session, rate, Checkpoints(Path(scratch)), checkpoint_every=10**9)
+            fitted = trainer.fit(rate, Checkpoints(Path(scratch)), checkpoint_every=10**9)
         best = fitted.history.to_dict("records")[fitted.best_epoch - 1]
         trials.append(
             Trial(

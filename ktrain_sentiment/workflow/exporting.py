@@ -22,8 +22,7 @@ from ktrain_sentiment.inference.scoring.sources import ReadOptions
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.training.backend import open_backend
-from ktrain_sentiment.training.keras_classifier import load_keras_model
-from ktrain_sentiment.training.tracing import tracer
+from ktrain_sentiment.training.keras_classifier import load_keras_model, tracer
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,6 @@ from ktrain_sentiment.evaluation.predictions import (
 )
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.session import fit, predict_proba
 from ktrain_sentiment.workflow.kinds import Kind
 
 log = logging.getLogger(__name__)
@@ -86,16 +85,15 @@ def _fold(
         return pd.read_parquet(path)
     log.info("fold %d of %d", number, settings.split.folds)
     config = replace(settings.training, epochs=plan.epochs, keep_best="last", early_stopping=None)
-    session = plan.kind.open(splits, config, None)
-    fit(
-        session,
+    trainer = plan.kind.open(splits, config, None)
+    trainer.fit(
         plan.learning_rate,
         Checkpoints(folder.checkpoints / f"fold_{number}"),
         settings.output.checkpoint_every,
         resume=settings.output.resume,
         quiet=plan.quiet,
     )
-    table = predict_proba(session, splits.validation)
+    table = trainer.predict_proba(splits.validation)
     frame = LabelledPredictions.join(splits.validation, table, splits.labels).to_frame()
     write_table(path, frame)
     return frame

@@ -1,4 +1,4 @@
-"""A trained session judged on validation and test rows, beside baselines of the same run."""
+"""A trained trainer judged on validation and test rows, beside baselines of the same run."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ktrain_sentiment.evaluation import (
 )
 from ktrain_sentiment.evaluation.calibration import apply_temperature, fit_temperature
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
-from ktrain_sentiment.training.model import class_indices
-from ktrain_sentiment.training.session import Session, predict_proba
+from ktrain_sentiment.training.dataset import class_indices
+from ktrain_sentiment.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Judged:
         evaluations: Figures by split name, after temperature scaling.
         raw: Figures of the headline split before temperature scaling.
         baselines: Baselines on the headline split, by key.
-        temperature: Fitted on the validation rows.
+        temperature: FitResult on the validation rows.
         predictions: Frames by split name: row, text, label, predicted, `p_<label>`.
         losses: Validation rows by falling loss.
     """
@@ -66,13 +66,13 @@ class Judged:
         }
 
 
-def judge(session: Session, splits: Splits) -> Judged:
+def judge(trainer: Trainer, splits: Splits) -> Judged:
     """Predict validation and test rows, calibrate on validation, and compare with baselines."""
     frames = {"validation": splits.validation, "test": splits.test}
     frames = {name: frame for name, frame in frames.items() if len(frame)}
-    labels = session.pipeline.labels
+    labels = trainer.preprocessor.labels
     truth = {name: class_indices(frame["label"], labels) for name, frame in frames.items()}
-    raw = {name: predict_proba(session, frame) for name, frame in frames.items()}
+    raw = {name: trainer.predict_proba(frame) for name, frame in frames.items()}
     temperature = fit_temperature(truth["validation"], raw["validation"])
     scaled = {name: apply_temperature(table, temperature) for name, table in raw.items()}
     headline = "test" if "test" in frames else "validation"

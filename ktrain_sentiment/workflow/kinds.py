@@ -20,12 +20,13 @@ from ktrain_sentiment.export.saving import (
     ValidationTexts,
     save_predictor,
 )
-from ktrain_sentiment.training.classics import open_classic, save_session
-from ktrain_sentiment.training.session import Lessons, Session, open_session
-from ktrain_sentiment.training.tracing import tracer
+from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
+from ktrain_sentiment.training.keras_classifier import tracer
+from ktrain_sentiment.training.ktrain_trainer import open_ktrain_trainer, save_ktrain_trainer
+from ktrain_sentiment.training.trainer import SoftTargets, Trainer
 
-Open = Callable[[Splits, TrainConfig, Lessons | None], Session]
-Save = Callable[[Session, Path, TrainingFacts, ValidationTexts], SavedPredictor]
+Open = Callable[[Splits, TrainConfig, SoftTargets | None], Trainer]
+Save = Callable[[Trainer, Path, TrainingFacts, ValidationTexts], SavedPredictor]
 
 ENCODER_RATE = 5e-5
 """Of encoders, where a search finds none (Devlin et al. 2019, appendix A.3)."""
@@ -57,8 +58,8 @@ class Kind:
     Attributes:
         name: The encoder as the user named it, or ktrain's name of its own classifier.
         open: Rows, training configuration and what to learn (the training rows' labels when None)
-            to a session.
-        save: A trained session into a predictor folder, which is replaced.
+            to a trainer.
+        save: A trained trainer into a predictor folder, which is replaced.
         searches: How a learning rate is searched, and how again if that shows nothing.
         usual_rate: The learning rate to take where the search finds none.
     """
@@ -97,19 +98,21 @@ def _encoder(settings: TrainingSettings) -> Kind:
     folder = resolve(settings.encoder.encoder)
     check_maxlen(folder, settings.encoder.maxlen)
 
-    def open_(splits: Splits, training: TrainConfig, lessons: Lessons | None) -> Session:
-        return open_session(folder, splits, settings.encoder, training, settings.compute, lessons)
+    def open_(splits: Splits, training: TrainConfig, lessons: SoftTargets | None) -> Trainer:
+        return open_encoder_trainer(
+            folder, splits, settings.encoder, training, settings.compute, lessons
+        )
 
     def save(
-        session: Session, place: Path, facts: TrainingFacts, validation: ValidationTexts
+        trainer: Trainer, place: Path, facts: TrainingFacts, validation: ValidationTexts
     ) -> SavedPredictor:
         return save_predictor(
-            session.model,
-            session.pipeline.preprocessor,
+            trainer.model,
+            trainer.preprocessor.ktrain_preprocessor,
             place,
             facts,
             validation,
-            trace=tracer(session.model),
+            trace=tracer(trainer.model),
             overwrite=True,
         )
 
@@ -126,13 +129,13 @@ def _classic(settings: TrainingSettings) -> Kind:
                 f"--{setting.replace('_', '-')} {given}: {name} has {lacking}, leave it out"
             )
 
-    def open_(splits: Splits, training: TrainConfig, lessons: Lessons | None) -> Session:
-        return open_classic(splits, settings.model, training, settings.compute, lessons)
+    def open_(splits: Splits, training: TrainConfig, lessons: SoftTargets | None) -> Trainer:
+        return open_ktrain_trainer(splits, settings.model, training, settings.compute, lessons)
 
     def save(
-        session: Session, place: Path, facts: TrainingFacts, validation: ValidationTexts
+        trainer: Trainer, place: Path, facts: TrainingFacts, validation: ValidationTexts
     ) -> SavedPredictor:
-        return save_session(session, place, facts, validation, overwrite=True)
+        return save_ktrain_trainer(trainer, place, facts, validation, overwrite=True)
 
     searches = _searches(settings, *CLASSIC_SEARCH, CLASSIC_STEPS)
     return Kind(name, open_, save, searches, CLASSIC_RATES[name])

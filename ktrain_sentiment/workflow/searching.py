@@ -16,19 +16,19 @@ from ktrain_sentiment.atomic import write_json, write_table
 from ktrain_sentiment.config import SearchConfig
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.training.finder import LearningRateCurve, SearchBounds
-from ktrain_sentiment.training.session import Session, find_learning_rate
+from ktrain_sentiment.training.learning_rate import LearningRateCurve, SearchBounds
+from ktrain_sentiment.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
 
 def run_search(
-    session: Session, searches: Sequence[SearchConfig], *, quiet: bool = False
+    trainer: Trainer, searches: Sequence[SearchConfig], *, quiet: bool = False
 ) -> LearningRateCurve:
     """Search with a progress bar on standard error, until a curve can be read.
 
     Args:
-        session: What to train on for some steps.
+        trainer: What to train on for some steps.
         searches: How to search, and how again if that shows nothing; ranges and steps are given.
         quiet: Show no progress.
 
@@ -37,7 +37,7 @@ def run_search(
     """
     for config in searches:
         log.info("searching the learning rate over up to %d steps", config.search_steps)
-        curve = _search(session, config, quiet=quiet)
+        curve = _search(trainer, config, quiet=quiet)
         if curve.reading.chosen is not None:
             break
         if config is not searches[-1]:
@@ -46,7 +46,7 @@ def run_search(
     return curve
 
 
-def _search(session: Session, config: SearchConfig, *, quiet: bool) -> LearningRateCurve:
+def _search(trainer: Trainer, config: SearchConfig, *, quiet: bool) -> LearningRateCurve:
     assert config.search_start is not None
     assert config.search_end is not None
     assert config.search_steps is not None
@@ -61,7 +61,7 @@ def _search(session: Session, config: SearchConfig, *, quiet: bool) -> LearningR
     with tqdm(
         total=bounds.steps, desc="learning rate", unit="step", file=sys.stderr, disable=hidden
     ) as bar:
-        return find_learning_rate(session, bounds, bar.update)
+        return trainer.find_learning_rate(bounds, bar.update)
 
 
 def search_figures(curve: LearningRateCurve) -> dict[str, Any]:

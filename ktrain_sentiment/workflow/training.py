@@ -30,9 +30,9 @@ from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.settings import from_flat, read_settings, to_flat, to_yaml
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.model import class_indices
+from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import USUAL_EPOCHS, planned_epochs
-from ktrain_sentiment.training.session import Fitted, Session, fit
+from ktrain_sentiment.training.trainer import FitResult, Trainer
 from ktrain_sentiment.workflow.distilling import open_teacher
 from ktrain_sentiment.workflow.folding import (
     FoldPlan,
@@ -105,23 +105,22 @@ def train(
     if teacher is not None:
         resume = settings.output.resume
         lessons = teacher.kept_lessons(splits.train, folder.lessons, resume=resume)
-    session = kind.open(splits, settings.training, lessons)
-    _say_length(session)
-    rate = _learning_rate(session, kind, settings, folder, quiet=quiet)
-    fitted = fit(
-        session,
+    trainer = kind.open(splits, settings.training, lessons)
+    _say_length(trainer)
+    rate = _learning_rate(trainer, kind, settings, folder, quiet=quiet)
+    fitted = trainer.fit(
         rate,
         Checkpoints(folder.checkpoints),
         settings.output.checkpoint_every,
         resume=settings.output.resume,
         quiet=quiet,
-        extra_callbacks=(tensorboard_log(session.backend, folder.tensorboard),),
+        extra_callbacks=(tensorboard_log(trainer.backend, folder.tensorboard),),
     )
     _save_history(fitted, folder)
-    judged = judge(session, splits)
+    judged = judge(trainer, splits)
     _save_judgement(judged, folder)
-    figures = _figures(settings, splits, session, fitted, judged, rate)
-    saved = _save_predictor(session, kind, splits, judged, folder, figures)
+    figures = _figures(settings, splits, trainer, fitted, judged, rate)
+    saved = _save_predictor(trainer, kind, splits, judged, folder, figures)
     if teacher is not None:
         said = judged.predictions[judged.headline]
         figures["teacher"] = teacher.figures(said, said["predicted"])
@@ -136,11 +135,11 @@ def train(
     return RunResult(folder, figures, judged)
 
 
-def _say_length(session: Session) -> None:
+def _say_length(trainer: Trainer) -> None:
     """Why a training takes more epochs than usual, where it was left to us."""
-    texts = session.learner.train_data.nsamples()
-    epochs = planned_epochs(session.config, texts)
-    if session.config.epochs is None and epochs > USUAL_EPOCHS:
+    texts = trainer.learner.train_data.nsamples()
+    epochs = planned_epochs(trainer.config, texts)
+    if trainer.config.epochs is None and epochs > USUAL_EPOCHS:
         log.info(
             "few texts to learn from (%s): %d epochs instead of %d (--epochs decides)",
             f"{texts:,}", epochs, USUAL_EPOCHS,
@@ -226,14 +225,14 @@ def _begin(folder: RunFolder, settings: TrainingSettings, splits: Splits) -> Non
 
 
 def _learning_rate(
-    session: Session, kind: Kind, settings: TrainingSettings, folder: RunFolder, *, quiet: bool
+    trainer: Trainer, kind: Kind, settings: TrainingSettings, folder: RunFolder, *, quiet: bool
 ) -> float:
     if settings.training.learning_rate is not None:
         return settings.training.learning_rate
     if settings.output.resume and folder.lr_find("json").is_file():
         found = read_search(folder)
     else:
-        curve = run_search(session, kind.searches, quiet=quiet)
+        curve = run_search(trainer, kind.searches, quiet=quiet)
         save_search(curve, folder)
         found = search_figures(curve)
     if found["chosen"] is None:
@@ -247,7 +246,7 @@ def _learning_rate(
     return float(found["chosen"])
 
 
-def _save_history(fitted: Fitted, folder: RunFolder) -> None:
+def _save_history(fitted: FitResult, folder: RunFolder) -> None:
     write_table(folder.history, fitted.history)
     schedule = pd.DataFrame({"learning_rate": fitted.schedule.learning_rates})
     if fitted.schedule.momenta:
@@ -271,8 +270,8 @@ def _save_judgement(judged: Judged, folder: RunFolder) -> None:
 def _figures(
     settings: TrainingSettings,
     splits: Splits,
-    session: Session,
-    fitted: Fitted,
+    trainer: Trainer,
+    fitted: FitResult,
     judged: Judged,
     rate: float,
 ) -> dict[str, Any]:
@@ -287,23 +286,23 @@ def _figures(
         },
         "model": settings.model.model,
         "encoder": name_of(settings),
-        "kept_layers": session.kept_layers,
-        "longest_text": session.longest_text,
+        "kept_layers": trainer.kept_layers,
+        "longest_text": trainer.longest_text,
         "policy": settings.training.policy,
         "learning_rate": rate,
-        "adversarial": session.config.adversarial_epsilon,
+        "adversarial": trainer.config.adversarial_epsilon,
         "best_epoch": fitted.best_epoch,
         "epochs": len(fitted.history),
         "train_seconds": round(fitted.seconds, 2),
         "texts_per_second": round(trained / fitted.seconds, 1) if fitted.seconds else None,
-        "device": session.backend.device,
-        "precision": session.backend.precision,
-        "versions": session.backend.versions,
+        "device": trainer.backend.device,
+        "precision": trainer.backend.precision,
+        "versions": trainer.backend.versions,
     }
 
 
 def _save_predictor(
-    session: Session,
+    trainer: Trainer,
     kind: Kind,
     splits: Splits,
     judged: Judged,
@@ -321,7 +320,7 @@ def _save_predictor(
         texts=splits.validation["text"].tolist(),
         targets=class_indices(splits.validation["label"], splits.labels),
     )
-    return kind.save(session, folder.predictor, facts, validation)
+    return kind.save(trainer, folder.predictor, facts, validation)
 
 
 def _report(folder: RunFolder, judged: Judged) -> None:

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from ktrain_sentiment.errors import MissingExtraError, PredictorError
 from ktrain_sentiment.predictor.tokenization import FeatureEncoder, FeatureIndex, make_index
-from ktrain_sentiment.training.backend import open_backend
-from ktrain_sentiment.training.features import hushed
+from ktrain_sentiment.training.backend import open_backend, suppress_output
 
 TRAIN = [
     "a good film, a GOOD film and a good cast", "a bad film: never a good word",
@@ -30,7 +29,7 @@ def fitted(ngrams: int, bound: int, maxlen: int) -> Any:
     preprocessor = ktrain.text.preprocessor.StandardTextPreprocessor(
         maxlen=maxlen, max_features=bound, lang="en", ngram_range=ngrams
     )
-    with hushed():
+    with suppress_output():
         preprocessor.preprocess_train(TRAIN, CLASSES, verbose=0)
     return preprocessor
 
@@ -60,7 +59,7 @@ texts = st.lists(words, max_size=12).map(" ".join) | st.text()
 @settings(max_examples=300, deadline=None)
 def test_ids_are_those_of_ktrain(said: list[str], ngrams: int, bound: int, maxlen: int) -> None:
     preprocessor = fitted(ngrams, bound, maxlen)
-    with hushed():
+    with suppress_output():
         theirs, _ = preprocessor.preprocess_test(said, verbose=0)
     ours = reread(index_of(preprocessor)).encode(said)
     np.testing.assert_array_equal(np.stack(ours.ids), theirs)
@@ -92,7 +91,7 @@ def test_texts_without_spaces_between_words_are_set_apart_as_ktrain_does() -> No
         maxlen=9, max_features=50, lang="zh-cn", ngram_range=2
     )
     said = ["这部电影非常好看", "这部电影很无聊"]
-    with hushed():
+    with suppress_output():
         preprocessor.preprocess_train(said, ["yes", "no"], verbose=0)
         theirs, _ = preprocessor.preprocess_test(said, verbose=0)
     index = make_index(

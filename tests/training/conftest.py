@@ -26,7 +26,7 @@ def splits(reviews: list[tuple[str, str]]) -> Splits:
 
 @pytest.fixture
 def open_tiny(tiny_bert: Path, splits: Splits) -> Callable[..., Any]:
-    from ktrain_sentiment.training.session import open_session
+    from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
 
     def make(*, accelerate: bool = False, layers: int | None = None, **settings: Any) -> Any:
         config = TrainConfig(
@@ -35,6 +35,6 @@ def open_tiny(tiny_bert: Path, splits: Splits) -> Callable[..., Any]:
         # The fused kernels compile for every batch shape, which a tiny model does not repay.
         compute = ComputeConfig(accelerate=accelerate)
         text = EncoderConfig(maxlen=32, layers=layers)
-        return open_session(tiny_bert, splits, text, config, compute)
+        return open_encoder_trainer(tiny_bert, splits, text, config, compute)
 
     return make

@@ -11,8 +11,7 @@ from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training.adversarial import FEW, adversarial_distance, word_table
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.finder import SearchBounds
-from ktrain_sentiment.training.session import find_learning_rate, fit
+from ktrain_sentiment.training.learning_rate import SearchBounds
 
 DISTANCE = 4.0
 
@@ -22,24 +21,24 @@ def open_calm(open_tiny: Callable[..., Any]) -> Callable[..., Any]:
     """Sessions without dropout, whose optimiser subtracts the gradient times a rate."""
 
     def make(rate: float, **settings: Any) -> Any:
-        session = open_tiny(adversarial_epsilon=DISTANCE, **settings)
-        model, tf = session.model, session.backend.tf
+        trainer = open_tiny(adversarial_epsilon=DISTANCE, **settings)
+        model, tf = trainer.model, trainer.backend.tf
         for part in model.submodules:
             if hasattr(part, "rate"):
                 part.rate = 0.0
         plain = tf.keras.optimizers.legacy.SGD(rate)
         model.compile(optimizer=plain, loss=model.loss, metrics=["accuracy"])
-        return session
+        return trainer
 
     return make
 
 
-def first_batch(session: Any) -> tuple[Any, Any]:
-    return next(iter(session.learner.train_data.to_tfdataset(train=True)))
+def first_batch(trainer: Any) -> tuple[Any, Any]:
+    return next(iter(trainer.learner.train_data.to_tfdataset(train=True)))
 
 
-def gradients(session: Any, inputs: Any, targets: Any, weights: Any) -> list[np.ndarray]:
-    tf, model = session.backend.tf, session.model
+def gradients(trainer: Any, inputs: Any, targets: Any, weights: Any) -> list[np.ndarray]:
+    tf, model = trainer.backend.tf, trainer.model
     with tf.GradientTape() as tape:
         loss = model.loss(targets, model(inputs, training=True).logits, weights)
     found = tape.gradient(loss, model.trainable_variables)
@@ -54,17 +53,17 @@ def distance(some: list[np.ndarray], others: list[np.ndarray]) -> float:
 def test_a_step_is_the_mean_of_the_gradients_here_and_where_the_loss_is_higher(
     open_calm: Callable[..., Any],
 ) -> None:
-    session = open_calm(rate=1.0)
-    model, table = session.model, word_table(session.model)
-    inputs, targets = first_batch(session)
+    trainer = open_calm(rate=1.0)
+    model, table = trainer.model, word_table(trainer.model)
+    inputs, targets = first_batch(trainer)
     weights = np.linspace(0.5, 2.0, len(targets)).astype(np.float32)
     before = [variable.numpy() for variable in model.trainable_variables]
     place = next(i for i, v in enumerate(model.trainable_variables) if v is table)
 
-    here = gradients(session, inputs, targets, weights)
+    here = gradients(trainer, inputs, targets, weights)
     length = DISTANCE * np.linalg.norm(before[place], axis=1).mean()
     table.assign_add(length * here[place] / np.linalg.norm(here[place]))
-    there = gradients(session, inputs, targets, weights)
+    there = gradients(trainer, inputs, targets, weights)
     table.assign(before[place])
 
     model.train_on_batch(inputs, targets, sample_weight=weights)
@@ -75,54 +74,54 @@ def test_a_step_is_the_mean_of_the_gradients_here_and_where_the_loss_is_higher(
 
 
 def test_the_embeddings_are_put_back_exactly(open_calm: Callable[..., Any]) -> None:
-    session = open_calm(rate=0.0)
-    before = word_table(session.model).numpy()
-    session.model.train_on_batch(*first_batch(session))
-    np.testing.assert_array_equal(word_table(session.model).numpy(), before)
+    trainer = open_calm(rate=0.0)
+    before = word_table(trainer.model).numpy()
+    trainer.model.train_on_batch(*first_batch(trainer))
+    np.testing.assert_array_equal(word_table(trainer.model).numpy(), before)
 
 
 def test_what_training_reports_is_about_the_texts_as_they_are(
     open_calm: Callable[..., Any],
 ) -> None:
-    session = open_calm(rate=0.0)
-    batch = first_batch(session)
-    trained = session.model.train_on_batch(*batch, return_dict=True)
-    judged = session.model.test_on_batch(*batch, return_dict=True)
+    trainer = open_calm(rate=0.0)
+    batch = first_batch(trainer)
+    trained = trainer.model.train_on_batch(*batch, return_dict=True)
+    judged = trainer.model.test_on_batch(*batch, return_dict=True)
     assert trained == pytest.approx(judged, abs=1e-6)
 
 
 def test_a_search_takes_the_models_own_steps_and_gives_the_adversarial_one_back(
     open_tiny: Callable[..., Any],
 ) -> None:
-    session = open_tiny(adversarial_epsilon=DISTANCE)
-    step, seen = session.model.train_step, []
+    trainer = open_tiny(adversarial_epsilon=DISTANCE)
+    step, seen = trainer.model.train_step, []
     bounds = SearchBounds(1e-5, 1e-1, 20)
-    find_learning_rate(session, bounds, lambda: seen.append(session.model.train_step))
+    trainer.find_learning_rate(bounds, lambda: seen.append(trainer.model.train_step))
     assert len(seen) == 20
     assert step not in seen
-    assert session.model.train_step is step
+    assert trainer.model.train_step is step
 
 
 @pytest.mark.parametrize("part", ["embeddings", "1"])
 def test_frozen_embeddings_stay_as_they_are(
     open_tiny: Callable[..., Any], tmp_path: Path, part: str
 ) -> None:
-    session = open_tiny(adversarial_epsilon=DISTANCE, freeze=part, epochs=1)
-    before = word_table(session.model).numpy()
-    head = session.model.trainable_variables[-1].numpy()
-    fit(session, 1e-3, Checkpoints(tmp_path), quiet=True)
-    np.testing.assert_array_equal(word_table(session.model).numpy(), before)
-    assert np.abs(session.model.trainable_variables[-1].numpy() - head).max() > 0
+    trainer = open_tiny(adversarial_epsilon=DISTANCE, freeze=part, epochs=1)
+    before = word_table(trainer.model).numpy()
+    head = trainer.model.trainable_variables[-1].numpy()
+    trainer.fit(1e-3, Checkpoints(tmp_path), quiet=True)
+    np.testing.assert_array_equal(word_table(trainer.model).numpy(), before)
+    assert np.abs(trainer.model.trainable_variables[-1].numpy() - head).max() > 0
 
 
 def test_it_learns_with_everything_else_turned_on(
     open_tiny: Callable[..., Any], tmp_path: Path
 ) -> None:
-    session = open_tiny(
+    trainer = open_tiny(
         adversarial_epsilon=DISTANCE, accumulate=2, clip_norm=0.5, class_weight="balanced",
         stratified_batches=True, epochs=3, accelerate=True,
     )  # fmt: skip
-    history = fit(session, 1e-3, Checkpoints(tmp_path), quiet=True).history
+    history = trainer.fit(1e-3, Checkpoints(tmp_path), quiet=True).history
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
 
 

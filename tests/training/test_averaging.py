@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.training.averaging import EVERY, decay_of
-from ktrain_sentiment.training.callbacks import as_callback
+from ktrain_sentiment.training.callbacks import AVERAGE_EVERY, as_callback, decay_of
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.session import fit
 
 DECAY = 0.9
 
@@ -33,7 +31,7 @@ class Witness:
 
 def averaged_by_hand(start: list[np.ndarray], steps: list[list[np.ndarray]]) -> list[np.ndarray]:
     average = [np.array(w, np.float64) for w in start]
-    for number, weights in enumerate(steps[EVERY - 1 :: EVERY]):
+    for number, weights in enumerate(steps[AVERAGE_EVERY - 1 :: AVERAGE_EVERY]):
         left = decay_of(number, DECAY)
         average = [left * a + (1 - left) * w for a, w in zip(average, weights, strict=True)]
     return average
@@ -42,13 +40,13 @@ def averaged_by_hand(start: list[np.ndarray], steps: list[list[np.ndarray]]) -> 
 def test_what_is_judged_and_kept_is_the_average_of_the_weights(
     open_tiny: Callable[..., Any], tmp_path: Path
 ) -> None:
-    session = open_tiny(epochs=2, ema_decay=DECAY, keep_best="last")
-    start, witness = session.model.get_weights(), as_callback(session.backend, Witness)
-    fit(session, 1e-3, Checkpoints(tmp_path), quiet=True, extra_callbacks=(witness,))
+    trainer = open_tiny(epochs=2, ema_decay=DECAY, keep_best="last")
+    start, witness = trainer.model.get_weights(), as_callback(trainer.backend, Witness)
+    trainer.fit(1e-3, Checkpoints(tmp_path), quiet=True, extra_callbacks=(witness,))
     wanted = averaged_by_hand(start, witness.steps)
     last = witness.steps[-1]
     for kept, judged, average in zip(
-        session.model.get_weights(), witness.judged[-1], wanted, strict=True
+        trainer.model.get_weights(), witness.judged[-1], wanted, strict=True
     ):
         np.testing.assert_allclose(kept, average, atol=1e-5)
         np.testing.assert_array_equal(kept, judged)
@@ -60,10 +58,9 @@ def test_training_itself_does_not_see_the_average(
 ) -> None:
     paths = []
     for average in (0.0, DECAY):
-        session = open_tiny(epochs=2, ema_decay=average)
-        witness = as_callback(session.backend, Witness)
-        fit(
-            session, 1e-3, Checkpoints(tmp_path / str(average)), quiet=True,
+        trainer = open_tiny(epochs=2, ema_decay=average)
+        witness = as_callback(trainer.backend, Witness)
+        trainer.fit(1e-3, Checkpoints(tmp_path / str(average)), quiet=True,
             extra_callbacks=(witness,),
         )  # fmt: skip
         paths.append(witness.steps[-1])
@@ -74,16 +71,16 @@ def test_training_itself_does_not_see_the_average(
 def test_without_an_average_the_last_weights_are_kept(
     open_tiny: Callable[..., Any], tmp_path: Path
 ) -> None:
-    session = open_tiny(epochs=1, ema_decay=0.0, keep_best="last")
-    witness = as_callback(session.backend, Witness)
-    fit(session, 1e-3, Checkpoints(tmp_path), quiet=True, extra_callbacks=(witness,))
-    for kept, last in zip(session.model.get_weights(), witness.steps[-1], strict=True):
+    trainer = open_tiny(epochs=1, ema_decay=0.0, keep_best="last")
+    witness = as_callback(trainer.backend, Witness)
+    trainer.fit(1e-3, Checkpoints(tmp_path), quiet=True, extra_callbacks=(witness,))
+    for kept, last in zip(trainer.model.get_weights(), witness.steps[-1], strict=True):
         np.testing.assert_array_equal(kept, last)
 
 
 def test_the_start_is_forgotten_sooner_than_in_the_long_run() -> None:
     assert decay_of(0, 0.99) == pytest.approx(0.1)
-    assert decay_of(10_000, 0.99) == pytest.approx(0.99**EVERY)
+    assert decay_of(10_000, 0.99) == pytest.approx(0.99**AVERAGE_EVERY)
 
 
 @pytest.mark.parametrize("average", [1.0, -0.1])

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.training.class_weights import class_weights
+from ktrain_sentiment.training.policies import class_weights
 
 LABELS = pd.Series(["negative"] * 30 + ["positive"] * 10)
 KNOWN = ("negative", "positive")

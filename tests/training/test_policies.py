@@ -10,7 +10,6 @@ import pytest
 from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.training import policies
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.session import fit
 
 
 def test_linear_rates_warm_up_and_fall_to_zero() -> None:
@@ -57,8 +56,8 @@ def test_few_texts_are_learned_more_often_unless_told_otherwise(
 
 
 def rates_of(open_tiny: Callable[..., Any], folder: Path, **settings: Any) -> np.ndarray:
-    session = open_tiny(**settings)
-    return np.array(fit(session, 1e-3, Checkpoints(folder), quiet=True).schedule.learning_rates)
+    trainer = open_tiny(**settings)
+    return np.array(trainer.fit(1e-3, Checkpoints(folder), quiet=True).schedule.learning_rates)
 
 
 def test_onecycle_rises_to_the_maximum_and_falls(

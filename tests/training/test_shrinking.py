@@ -11,8 +11,7 @@ from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training.backend import Backend, open_backend
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.session import fit, predict_proba
-from ktrain_sentiment.training.shrinking import keep_layers, spread_layers
+from ktrain_sentiment.training.encoder_trainer import keep_layers, spread_layers
 
 SHAPE = {
     "vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2,
@@ -105,10 +104,10 @@ def test_an_encoder_that_is_no_plain_stack_is_refused(backend: Backend) -> None:
 def test_a_session_trains_the_layers_that_stay(
     open_tiny: Callable[..., Any], splits: Splits, tmp_path: Path
 ) -> None:
-    session = open_tiny(epochs=4, layers=1)
-    assert session.model.config.num_hidden_layers == 1
-    assert session.pipeline.preprocessor.config.num_hidden_layers == 1
-    fit(session, 2e-3, Checkpoints(tmp_path), quiet=True)
-    predicted = predict_proba(session, splits.test).argmax(axis=1)
+    trainer = open_tiny(epochs=4, layers=1)
+    assert trainer.model.config.num_hidden_layers == 1
+    assert trainer.preprocessor.ktrain_preprocessor.config.num_hidden_layers == 1
+    trainer.fit(2e-3, Checkpoints(tmp_path), quiet=True)
+    predicted = trainer.predict_proba(splits.test).argmax(axis=1)
     truth = [splits.labels.index(label) for label in splits.test["label"]]
     assert (predicted == truth).mean() > 0.7

@@ -25,19 +25,19 @@ def texts(reviews: list[tuple[str, str]]) -> list[str]:
 def test_ids_are_those_of_the_tokenizer_text_by_text(
     tokenizer: Tokenizer, texts: list[str]
 ) -> None:
-    table = tokens.tokenise(texts, tokenizer, 512)
+    table = tokens.tokenize(texts, tokenizer, 512)
     for index, text in enumerate(texts[:50]):
         assert table.row(index).tolist() == tokenizer.encode(text).ids
 
 
 def test_texts_longer_than_maxlen_are_cut_and_marked(tokenizer: Tokenizer) -> None:
-    table = tokens.tokenise(["a", "a " * 50, "a " * 6, "a " * 7], tokenizer, 8)
+    table = tokens.tokenize(["a", "a " * 50, "a " * 6, "a " * 7], tokenizer, 8)
     assert table.lengths.tolist() == [3, 8, 8, 8]
     assert table.truncated.tolist() == [False, True, False, True]
 
 
 def test_padding_fills_to_the_width_and_the_mask_says_where(tokenizer: Tokenizer) -> None:
-    table = tokens.tokenise(["good film", "bad"], tokenizer, 16)
+    table = tokens.tokenize(["good film", "bad"], tokenizer, 16)
     ids, mask = table.padded(np.array([1, 0]), 8, pad_id=0)
     assert ids.shape == mask.shape == (2, 8)
     assert mask.sum(axis=1).tolist() == table.lengths[[1, 0]].tolist()
@@ -49,25 +49,13 @@ def test_the_tokenizers_own_settings_are_left_as_they_were(tiny_bert: Path) -> N
     tokenizer = Tokenizer.from_file(str(tiny_bert / "tokenizer.json"))
     tokenizer.enable_padding(length=12)
     tokenizer.enable_truncation(10)
-    tokens.tokenise(["good film"], tokenizer, 4)
+    tokens.tokenize(["good film"], tokenizer, 4)
     assert tokenizer.padding["length"] == 12
     assert tokenizer.truncation["max_length"] == 10
 
 
-def test_tokens_on_disk_equal_those_in_memory(
-    tokenizer: Tokenizer, texts: list[str], tmp_path: Path
-) -> None:
-    memory = tokens.tokenise(texts, tokenizer, 16)
-    disk = tokens.tokenise_to_disk(iter(texts), tokenizer, 16, tmp_path)
-    assert isinstance(disk.ids, np.memmap)
-    np.testing.assert_array_equal(disk.ids, memory.ids)
-    np.testing.assert_array_equal(disk.offsets, memory.offsets)
-    np.testing.assert_array_equal(disk.truncated, memory.truncated)
-
-
-def test_no_texts_are_an_empty_table(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    assert len(tokens.tokenise([], tokenizer, 16)) == 0
-    assert len(tokens.tokenise_to_disk([], tokenizer, 16, tmp_path)) == 0
+def test_no_texts_are_an_empty_table(tokenizer: Tokenizer) -> None:
+    assert len(tokens.tokenize([], tokenizer, 16)) == 0
 
 
 ODD = st.text(
@@ -86,7 +74,7 @@ def test_words_looked_up_give_what_whole_texts_give(
     tokenizer: Tokenizer, found: list[str], maxlen: int
 ) -> None:
     written = [text.encode("utf-8", "replace").decode("utf-8") for text in found]
-    looked_up = tokens.tokenise(written, tokenizer, maxlen)
+    looked_up = tokens.tokenize(written, tokenizer, maxlen)
     for index, text in enumerate(written):
         bare = tokenizer.encode(text, add_special_tokens=False).ids[: maxlen - 2]
         ends = tokenizer.encode("").ids
@@ -95,7 +83,7 @@ def test_words_looked_up_give_what_whole_texts_give(
 
 def test_special_tokens_in_a_text_are_told_from_words(tokenizer: Tokenizer) -> None:
     text = "good[SEP]film [MASK]. <s> [sep] [CLS]"
-    assert tokens.tokenise([text], tokenizer, 64).row(0).tolist() == tokenizer.encode(text).ids
+    assert tokens.tokenize([text], tokenizer, 64).row(0).tolist() == tokenizer.encode(text).ids
 
 
 def test_a_long_text_whose_beginning_does_not_suffice_is_read_whole(
@@ -103,7 +91,7 @@ def test_a_long_text_whose_beginning_does_not_suffice_is_read_whole(
 ) -> None:
     monkeypatch.setattr(wordpieces, "LETTERS_A_TOKEN", 1)
     texts = ["good film " * 9, "unbelievably " * 3, "a b c d e f g h i j", "nospaceatall" * 4]
-    table = tokens.tokenise(texts, tokenizer, 8)
+    table = tokens.tokenize(texts, tokenizer, 8)
     for index, text in enumerate(texts):
         bare = tokenizer.encode(text, add_special_tokens=False).ids
         assert table.row(index).tolist()[1:-1] == bare[:6]
@@ -120,7 +108,7 @@ def test_what_a_reader_fails_on_is_raised() -> None:
 
 def test_many_spaces_do_not_hide_the_words_behind_them(tokenizer: Tokenizer) -> None:
     text = "good" + " " * 100 + "film " * 3
-    table = tokens.tokenise([text, "bad"], tokenizer, 64)
+    table = tokens.tokenize([text, "bad"], tokenizer, 64)
     assert table.row(0).tolist() == tokenizer.encode("good film film film").ids
     assert table.truncated.tolist() == [False, False]
 
@@ -129,14 +117,14 @@ def test_other_tokenizers_read_whole_texts(texts: list[str]) -> None:
     other = Tokenizer(models.WordLevel({"the": 0, "[UNK]": 1}, unk_token="[UNK]"))
     other.pre_tokenizer = pre_tokenizers.Whitespace()
     assert word_parts(other) is None
-    table = tokens.tokenise(["the plot", "the"], other, 8)
+    table = tokens.tokenize(["the plot", "the"], other, 8)
     assert [table.row(0).tolist(), table.row(1).tolist()] == [[0, 1], [0]]
 
 
 def test_the_memory_of_words_is_bounded(
     tokenizer: Tokenizer, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = tokens.tokenise(texts, tokenizer, 32)
+    expected = tokens.tokenize(texts, tokenizer, 32)
     monkeypatch.setattr(wordpieces, "MOST_WORDS", 5)
     monkeypatch.setattr(tokens, "CHUNK", 7)
-    np.testing.assert_array_equal(tokens.tokenise(texts, tokenizer, 32).ids, expected.ids)
+    np.testing.assert_array_equal(tokens.tokenize(texts, tokenizer, 32).ids, expected.ids)

@@ -16,8 +16,7 @@ from ktrain_sentiment.config import (
     TrainingSettings,
 )
 from ktrain_sentiment.errors import ConfigError, InputError
-from ktrain_sentiment.training.finder import LearningRateCurve
-from ktrain_sentiment.training.learning_rate import Reading, Suggestion
+from ktrain_sentiment.training.learning_rate import LearningRateCurve, Reading, Suggestion
 from ktrain_sentiment.workflow import exploring
 
 
@@ -83,12 +82,12 @@ def test_a_search_learns_what_training_would_learn(
 ) -> None:
     given = []
 
-    def open_session(splits: object, training: object, lessons: object) -> None:
+    def open_encoder_trainer(splits: object, training: object, lessons: object) -> None:
         given.append(lessons)
         raise InputError("far enough")
 
     monkeypatch.setattr(exploring, "open_lessons", lambda *_: "what the teacher says")
-    monkeypatch.setattr(exploring, "kind_of", lambda _: SimpleNamespace(open=open_session))
+    monkeypatch.setattr(exploring, "kind_of", lambda _: SimpleNamespace(open=open_encoder_trainer))
     settings = TrainingSettings(
         source=DataConfig(data=str(reviews_csv)), output=OutputConfig(run=tmp_path)
     )

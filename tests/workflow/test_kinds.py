@@ -33,7 +33,7 @@ from support.reviews import BLAME, PRAISE
 RATES = {"nbsvm": 0.02, "fasttext": 0.01, "logreg": 0.2, "bigru": 0.01, "standard_gru": 0.003}
 
 BFLOAT16 = 5e-3
-"""Rounding of a session's probabilities when an earlier test opened the backend with bfloat16."""
+"""Rounding of a trainer's probabilities when an earlier test opened the backend with bfloat16."""
 
 
 @pytest.fixture(scope="module")

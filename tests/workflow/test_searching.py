@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from ktrain_sentiment.config import SearchConfig
-from ktrain_sentiment.training.finder import LearningRateCurve, SearchBounds
-from ktrain_sentiment.training.learning_rate import Reading, Suggestion
+from ktrain_sentiment.training.learning_rate import (
+    LearningRateCurve,
+    Reading,
+    SearchBounds,
+    Suggestion,
+)
 from ktrain_sentiment.workflow import searching
 
 SEARCHES = tuple(
@@ -22,8 +26,8 @@ def steps_searched(monkeypatch: pytest.MonkeyPatch):
     def prepare(readable_from: int) -> list[int]:
         made: list[int] = []
 
-        def find(session: object, bounds: SearchBounds, on_step: object) -> LearningRateCurve:
-            del session, on_step
+        def find(trainer: object, bounds: SearchBounds, on_step: object) -> LearningRateCurve:
+            del trainer, on_step
             made.append(bounds.steps)
             rate = Suggestion("between", 1e-4, 0.5, "")
             found = rate if bounds.steps >= readable_from else None

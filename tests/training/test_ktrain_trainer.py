@@ -10,11 +10,11 @@ from ktrain_sentiment.config import ComputeConfig, DataConfig, ModelConfig, Spli
 from ktrain_sentiment.config import TrainConfig as Training
 from ktrain_sentiment.data import Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.training import classics
-from ktrain_sentiment.training.backend import open_backend
+from ktrain_sentiment.training import ktrain_trainer
+from ktrain_sentiment.training.backend import open_backend, suppress_output
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.features import hushed, make_classic_pipeline
-from ktrain_sentiment.training.session import Session, fit, predict_proba
+from ktrain_sentiment.training.ktrain_features import make_feature_preprocessor
+from ktrain_sentiment.training.trainer import Trainer
 from support.reviews import BLAME, PRAISE
 
 COMPUTE = ComputeConfig(precision="float32")
@@ -44,16 +44,16 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def trained(
     splits: Splits, name: str, place: Path, vectors: Path | None = None, epochs: int = 4
-) -> Session:
+) -> Trainer:
     config = ModelConfig(model=name, vectors=vectors)
-    session = classics.open_classic(splits, config, Training(epochs=epochs), COMPUTE)
-    fit(session, RATES[name], Checkpoints(place / name), quiet=True)
-    return session
+    trainer = ktrain_trainer.open_ktrain_trainer(splits, config, Training(epochs=epochs), COMPUTE)
+    trainer.fit(RATES[name], Checkpoints(place / name), quiet=True)
+    return trainer
 
 
-def accuracy(session: Session, frame: pd.DataFrame) -> float:
-    answers = predict_proba(session, frame).argmax(axis=1)
-    return float((np.array(session.pipeline.labels)[answers] == frame["label"]).mean())
+def accuracy(trainer: Trainer, frame: pd.DataFrame) -> float:
+    answers = trainer.predict_proba(frame).argmax(axis=1)
+    return float((np.array(trainer.preprocessor.labels)[answers] == frame["label"]).mean())
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def accuracy(session: Session, frame: pd.DataFrame) -> float:
 def test_a_classic_learns(
     name: str, wanted: float, splits: Splits, vectors: Path, tmp_path: Path
 ) -> None:
-    session = trained(splits, name, tmp_path, vectors if name == "bigru" else None)
-    assert accuracy(session, splits.train) > wanted
-    rows = predict_proba(session, splits.test)
+    trainer = trained(splits, name, tmp_path, vectors if name == "bigru" else None)
+    assert accuracy(trainer, splits.train) > wanted
+    rows = trainer.predict_proba(splits.test)
     assert rows.shape == (len(splits.test), 2)
     assert np.allclose(rows.sum(axis=1), 1, atol=BFLOAT16)
 
@@ -74,16 +74,16 @@ def test_a_classic_learns(
 @pytest.mark.parametrize("name", ["fasttext", "standard_gru"])
 def test_the_loss_of_a_slow_learner_falls(name: str, splits: Splits, tmp_path: Path) -> None:
     config = ModelConfig(model=name, vocab_size=200)
-    session = classics.open_classic(splits, config, Training(epochs=2), COMPUTE)
-    fitted = fit(session, RATES[name], Checkpoints(tmp_path), quiet=True)
+    trainer = ktrain_trainer.open_ktrain_trainer(splits, config, Training(epochs=2), COMPUTE)
+    fitted = trainer.fit(RATES[name], Checkpoints(tmp_path), quiet=True)
     assert fitted.history["loss"].iloc[-1] < fitted.history["loss"].iloc[0]
 
 
 def test_answers_keep_the_order_of_the_texts(splits: Splits, tmp_path: Path) -> None:
-    session = trained(splits, "nbsvm", tmp_path, epochs=1)
+    trainer = trained(splits, "nbsvm", tmp_path, epochs=1)
     frame = splits.test.head(7)
     backwards = frame.iloc[::-1]
-    there, back = (predict_proba(session, rows) for rows in (frame, backwards))
+    there, back = (trainer.predict_proba(rows) for rows in (frame, backwards))
     assert np.allclose(there, back[::-1])
 
 
@@ -96,7 +96,7 @@ def test_the_same_seed_gives_the_same_weights(splits: Splits, tmp_path: Path) ->
 def test_rows_are_as_wide_as_the_longest_text_and_no_wider(splits: Splits) -> None:
     backend = open_backend(COMPUTE)
     config = ModelConfig(model="logreg")
-    _, rows = make_classic_pipeline(backend, splits.train, splits.labels, config)
+    _, rows = make_feature_preprocessor(backend, splits.train, splits.labels, config)
     assert rows.ids.shape[1] == splits.train["text"].str.split().str.len().max()
     assert rows.ids[:, 0].any()
 
@@ -109,10 +109,10 @@ def test_a_feature_that_was_cut_off_in_every_training_row_is_no_fault(splits: Sp
     )
     backend = open_backend(COMPUTE)
     config = ModelConfig(model="nbsvm", max_features=3, vocab_size=50)
-    pipeline, rows = make_classic_pipeline(backend, frame, splits.labels, config)
-    with hushed():
-        model = classics._build(backend, pipeline, rows, config)
-    top = pipeline.preprocessor.max_features - 1
+    preprocessor, rows = make_feature_preprocessor(backend, frame, splits.labels, config)
+    with suppress_output():
+        model = ktrain_trainer.build_model(backend, preprocessor, rows, config)
+    top = preprocessor.ktrain_preprocessor.max_features - 1
     assert rows.ids.max() < top
     assert np.isfinite(model(np.array([[0, 0, top]], np.int32)).numpy()).all()
 
@@ -120,21 +120,21 @@ def test_a_feature_that_was_cut_off_in_every_training_row_is_no_fault(splits: Sp
 def test_texts_of_one_word_each_have_no_ngrams_and_still_train(splits: Splits) -> None:
     frame = pd.DataFrame({"text": ["awful", "lovely"] * 3, "label": ["negative", "positive"] * 3})
     config = ModelConfig(model="nbsvm")
-    _, rows = make_classic_pipeline(open_backend(), frame, splits.labels, config)
+    _, rows = make_feature_preprocessor(open_backend(), frame, splits.labels, config)
     assert rows.ids.tolist() == [[1], [2]] * 3
 
 
 def test_texts_without_a_single_word_are_refused(splits: Splits) -> None:
     frame = pd.DataFrame({"text": ["!!", "?"], "label": ["negative", "positive"]})
     with pytest.raises(ConfigError, match="no training text has a word in it"):
-        make_classic_pipeline(open_backend(), frame, splits.labels, ModelConfig(model="nbsvm"))
+        make_feature_preprocessor(open_backend(), frame, splits.labels, ModelConfig(model="nbsvm"))
 
 
 def test_ktrain_prints_nothing_on_standard_output(
     splits: Splits, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    session = trained(splits, "logreg", tmp_path, epochs=1)
-    classics.save_for_ktrain(session, tmp_path / "predictor")
+    trainer = trained(splits, "logreg", tmp_path, epochs=1)
+    ktrain_trainer.save_for_ktrain(trainer, tmp_path / "predictor")
     assert capsys.readouterr().out == ""
 
 
@@ -146,7 +146,7 @@ def test_a_gru_reads_fewer_words_of_a_long_text_than_the_others(splits: Splits) 
         (ModelConfig(model="logreg"), 2_000),
         (ModelConfig(model="standard_gru", max_features=500), 500),
     ):
-        _, rows = make_classic_pipeline(backend, frame, splits.labels, config)
+        _, rows = make_feature_preprocessor(backend, frame, splits.labels, config)
         assert rows.ids.shape == (len(frame), width)
 
 

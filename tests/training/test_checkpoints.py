@@ -18,8 +18,7 @@ from ktrain_sentiment.data import read_labelled, split
 from ktrain_sentiment.training.backend import open_backend
 from ktrain_sentiment.training.callbacks import as_callback
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.classics import open_classic
-from ktrain_sentiment.training.session import fit
+from ktrain_sentiment.training.ktrain_trainer import open_ktrain_trainer
 
 
 class Killed(BaseException):
@@ -45,9 +44,9 @@ class KillAt:
 POLICIES = ["onecycle", "triangular", "sgdr", "linear"]
 
 
-def outcome(session: Any, fitted: Any) -> tuple[list[np.ndarray], list[dict[str, float]], Any]:
+def outcome(trainer: Any, fitted: Any) -> tuple[list[np.ndarray], list[dict[str, float]], Any]:
     history = fitted.history.to_dict("records")
-    return session.model.get_weights(), history, fitted.schedule
+    return trainer.model.get_weights(), history, fitted.schedule
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -58,15 +57,14 @@ def test_a_run_killed_twice_ends_like_the_unbroken_one(
         "policy": policy, "epochs": 3, "cycle_length": 1, "early_stopping": 3,
         "adversarial_epsilon": 1.0,
     }  # fmt: skip
-    session = open_tiny(**settings)
-    unbroken = outcome(session, fit(session, 1e-3, Checkpoints(tmp_path / "a"), 4, quiet=True))
+    trainer = open_tiny(**settings)
+    unbroken = outcome(trainer, trainer.fit(1e-3, Checkpoints(tmp_path / "a"), 4, quiet=True))
     backend = open_backend()
     for moment in [(0, 7), (1, 2)]:
-        session = open_tiny(**settings)
+        trainer = open_tiny(**settings)
         kill = as_callback(backend, KillAt, *moment)
         with pytest.raises(Killed):
-            fit(
-                session,
+            trainer.fit(
                 1e-3,
                 Checkpoints(tmp_path / "b"),
                 4,
@@ -74,9 +72,9 @@ def test_a_run_killed_twice_ends_like_the_unbroken_one(
                 quiet=True,
                 extra_callbacks=(kill,),
             )
-    session = open_tiny(**settings)
+    trainer = open_tiny(**settings)
     resumed = outcome(
-        session, fit(session, 1e-3, Checkpoints(tmp_path / "b"), 4, resume=True, quiet=True)
+        trainer, trainer.fit(1e-3, Checkpoints(tmp_path / "b"), 4, resume=True, quiet=True)
     )
     assert resumed[1] == unbroken[1]
     assert resumed[2] == unbroken[2]
@@ -88,15 +86,15 @@ def test_a_run_with_the_fused_kernels_resumes_exactly_too(
     open_tiny: Callable[..., Any], tmp_path: Path
 ) -> None:
     settings = {"accelerate": True, "epochs": 1, "batch_size": 30}
-    session = open_tiny(**settings)
-    unbroken = outcome(session, fit(session, 1e-3, Checkpoints(tmp_path / "a"), 4, quiet=True))
-    session = open_tiny(**settings)
+    trainer = open_tiny(**settings)
+    unbroken = outcome(trainer, trainer.fit(1e-3, Checkpoints(tmp_path / "a"), 4, quiet=True))
+    trainer = open_tiny(**settings)
     kill = as_callback(open_backend(), KillAt, 0, 6)
     checkpoints = Checkpoints(tmp_path / "b")
     with pytest.raises(Killed):
-        fit(session, 1e-3, checkpoints, 4, quiet=True, extra_callbacks=(kill,))
-    session = open_tiny(**settings)
-    resumed = outcome(session, fit(session, 1e-3, checkpoints, 4, resume=True, quiet=True))
+        trainer.fit(1e-3, checkpoints, 4, quiet=True, extra_callbacks=(kill,))
+    trainer = open_tiny(**settings)
+    resumed = outcome(trainer, trainer.fit(1e-3, checkpoints, 4, resume=True, quiet=True))
     assert resumed[1] == unbroken[1]
     for mine, theirs in zip(resumed[0], unbroken[0], strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -107,16 +105,16 @@ def test_a_classic_resumes_exactly_too(reviews_csv: Path, tmp_path: Path) -> Non
     config = TrainConfig(epochs=3, batch_size=40)
 
     def opened() -> Any:
-        return open_classic(splits, ModelConfig(model="fasttext"), config, ComputeConfig())
+        return open_ktrain_trainer(splits, ModelConfig(model="fasttext"), config, ComputeConfig())
 
-    session = opened()
-    unbroken = outcome(session, fit(session, 1e-2, Checkpoints(tmp_path / "a"), 4, quiet=True))
-    session, checkpoints = opened(), Checkpoints(tmp_path / "b")
-    kill = as_callback(session.backend, KillAt, 1, 6)
+    trainer = opened()
+    unbroken = outcome(trainer, trainer.fit(1e-2, Checkpoints(tmp_path / "a"), 4, quiet=True))
+    trainer, checkpoints = opened(), Checkpoints(tmp_path / "b")
+    kill = as_callback(trainer.backend, KillAt, 1, 6)
     with pytest.raises(Killed):
-        fit(session, 1e-2, checkpoints, 4, quiet=True, extra_callbacks=(kill,))
-    session = opened()
-    resumed = outcome(session, fit(session, 1e-2, checkpoints, 4, resume=True, quiet=True))
+        trainer.fit(1e-2, checkpoints, 4, quiet=True, extra_callbacks=(kill,))
+    trainer = opened()
+    resumed = outcome(trainer, trainer.fit(1e-2, checkpoints, 4, resume=True, quiet=True))
     assert resumed[1] == unbroken[1]
     assert resumed[2] == unbroken[2]
     for mine, theirs in zip(resumed[0], unbroken[0], strict=True):

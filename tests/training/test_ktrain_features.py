@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.training.word_vectors import embedding_table, read_word_vectors
+from ktrain_sentiment.training.ktrain_features import embedding_table, read_word_vectors
 
 GLOVE = "good 1 2 3\nbad -1 -2 -3\n. . 7 8 9\nugly 4 5 6\n"
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ktrain_sentiment.training import batches
+from ktrain_sentiment.training import dataset
 
 LENGTHS = st.lists(st.integers(2, 64), min_size=1, max_size=300).map(
     lambda values: np.array(values, np.int64)
@@ -14,10 +14,10 @@ LENGTHS = st.lists(st.integers(2, 64), min_size=1, max_size=300).map(
 
 @given(LENGTHS, st.integers(1, 40), st.integers(0, 5))
 def test_every_row_is_in_exactly_one_batch(lengths: np.ndarray, size: int, seed: int) -> None:
-    made = batches.training_batches(lengths, size, batches.epoch_generator(seed, 0))
+    made = dataset.training_batches(lengths, size, dataset.epoch_generator(seed, 0))
     assert sorted(np.concatenate(made).tolist()) == list(range(len(lengths)))
     assert all(len(batch) <= size for batch in made)
-    assert len(made) == batches.steps_per_epoch(len(lengths), size)
+    assert len(made) == dataset.steps_per_epoch(len(lengths), size)
 
 
 @given(LENGTHS, st.integers(1, 40), st.integers(0, 5))
@@ -25,15 +25,15 @@ def test_stratified_batches_hold_every_row_once_too(
     lengths: np.ndarray, size: int, seed: int
 ) -> None:
     classes = (np.arange(len(lengths)) % 3 == 0).astype(np.int64)
-    made = batches.stratified_batches(lengths, classes, size, batches.epoch_generator(seed, 0))
+    made = dataset.stratified_batches(lengths, classes, size, dataset.epoch_generator(seed, 0))
     assert sorted(np.concatenate(made).tolist()) == list(range(len(lengths)))
-    assert len(made) == batches.steps_per_epoch(len(lengths), size)
+    assert len(made) == dataset.steps_per_epoch(len(lengths), size)
 
 
 def test_the_same_seed_and_epoch_give_the_same_batches() -> None:
     lengths = np.random.default_rng(0).integers(3, 60, 500)
     first, again, other = (
-        batches.training_batches(lengths, 16, batches.epoch_generator(7, epoch))
+        dataset.training_batches(lengths, 16, dataset.epoch_generator(7, epoch))
         for epoch in (2, 2, 3)
     )
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
@@ -42,22 +42,22 @@ def test_the_same_seed_and_epoch_give_the_same_batches() -> None:
 
 def padding_share(made: list[np.ndarray], lengths: np.ndarray) -> float:
     """Share of the tokens in these batches that are padding."""
-    total = sum(batches.padded_width(int(lengths[b].max()), 64) * len(b) for b in made)
+    total = sum(dataset.padded_width(int(lengths[b].max()), 64) * len(b) for b in made)
     return 1 - lengths.sum() / total
 
 
 def test_grouping_by_length_saves_most_of_the_padding() -> None:
     lengths = np.random.default_rng(0).integers(4, 64, 4000)
-    generator = batches.epoch_generator(0, 0)
-    grouped = batches.training_batches(lengths, 32, generator)
-    mixed = batches.training_batches(lengths, 32, generator, group=1)
+    generator = dataset.epoch_generator(0, 0)
+    grouped = dataset.training_batches(lengths, 32, generator)
+    mixed = dataset.training_batches(lengths, 32, generator, group=1)
     assert padding_share(grouped, lengths) < 0.15
     assert padding_share(mixed, lengths) > 0.4
 
 
 def test_long_and_short_batches_are_mixed_in_time() -> None:
     lengths = np.arange(3200)
-    made = batches.training_batches(lengths, 32, batches.epoch_generator(0, 0))
+    made = dataset.training_batches(lengths, 32, dataset.epoch_generator(0, 0))
     means = np.array([lengths[batch].mean() for batch in made])
     assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.4
 
@@ -66,7 +66,7 @@ def test_stratified_batches_have_the_classes_in_proportion() -> None:
     generator = np.random.default_rng(0)
     classes = (generator.random(2000) < 0.1).astype(np.int64)
     lengths = generator.integers(4, 64, 2000)
-    made = batches.stratified_batches(lengths, classes, 40, batches.epoch_generator(0, 0))
+    made = dataset.stratified_batches(lengths, classes, 40, dataset.epoch_generator(0, 0))
     rare = np.array([classes[batch].sum() for batch in made])
     assert rare.min() >= 2
     assert rare.max() <= 7
@@ -74,9 +74,9 @@ def test_stratified_batches_have_the_classes_in_proportion() -> None:
 
 def test_evaluation_results_come_back_in_stored_order() -> None:
     lengths = np.random.default_rng(0).integers(3, 60, 100)
-    order = np.concatenate(batches.evaluation_batches(lengths, 16))
+    order = dataset.evaluation_order(lengths)
     assert (np.diff(lengths[order]) >= 0).all()
-    np.testing.assert_array_equal(order[batches.inverse(order)], np.arange(100))
+    np.testing.assert_array_equal(order[dataset.inverse(order)], np.arange(100))
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_evaluation_results_come_back_in_stored_order() -> None:
     [(1, 64, 8), (8, 64, 8), (9, 64, 16), (63, 60, 63), (58, 60, 60)],
 )
 def test_widths_are_multiples_of_eight_up_to_maxlen(longest: int, maxlen: int, width: int) -> None:
-    assert batches.padded_width(longest, maxlen) == width
+    assert dataset.padded_width(longest, maxlen) == width

@@ -9,7 +9,7 @@ import pytest
 from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.errors import ConfigError, EncoderError
 from ktrain_sentiment.training.backend import open_backend
-from ktrain_sentiment.training.model import TextPipeline, make_pipeline
+from ktrain_sentiment.training.encoder_trainer import TextPreprocessor, make_preprocessor
 from support.architectures import ARCHITECTURES, build_encoder
 
 
@@ -24,22 +24,22 @@ def gpt2(tmp_path: Path) -> Path:
     return build_encoder(tmp_path / "gpt2", ARCHITECTURES["GPT-2"])
 
 
-def pipeline_of(encoder: Path, splits: Splits, maxlen: int = 16) -> TextPipeline:
-    return make_pipeline(open_backend(), encoder, splits.train, splits.labels, maxlen)
+def pipeline_of(encoder: Path, splits: Splits, maxlen: int = 16) -> TextPreprocessor:
+    return make_preprocessor(open_backend(), encoder, splits.train, splits.labels, maxlen)
 
 
 def test_the_end_of_text_token_pads_where_there_is_no_other(gpt2: Path, splits: Splits) -> None:
-    pipeline = pipeline_of(gpt2, splits)
-    assert pipeline.preprocessor.get_tokenizer().pad_token == "<|endoftext|>"
-    assert pipeline.preprocessor.config.pad_token_id == pipeline.pad_id == 0
+    preprocessor = pipeline_of(gpt2, splits)
+    assert preprocessor.ktrain_preprocessor.get_tokenizer().pad_token == "<|endoftext|>"
+    assert preprocessor.ktrain_preprocessor.config.pad_token_id == preprocessor.pad_id == 0
 
 
 def test_the_models_padding_id_counts_where_the_tokenizer_has_another(
     gpt2: Path, splits: Splits
 ) -> None:
     change(gpt2 / "config.json", pad_token_id=5)
-    pipeline = pipeline_of(gpt2, splits)
-    assert pipeline.pad_id == pipeline.preprocessor.get_tokenizer().pad_token_id == 5
+    preprocessor = pipeline_of(gpt2, splits)
+    assert preprocessor.pad_id == preprocessor.ktrain_preprocessor.get_tokenizer().pad_token_id == 5
 
 
 def test_an_encoder_with_nothing_to_pad_with_is_refused(gpt2: Path, splits: Splits) -> None:

@@ -11,12 +11,11 @@ from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training.callbacks import standard_error
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.finder import SearchBounds
-from ktrain_sentiment.training.session import find_learning_rate, fit, predict_proba
+from ktrain_sentiment.training.learning_rate import SearchBounds
 
 
-def accuracy(session: Any, splits: Splits) -> float:
-    predicted = predict_proba(session, splits.test).argmax(axis=1)
+def accuracy(trainer: Any, splits: Splits) -> float:
+    predicted = trainer.predict_proba(splits.test).argmax(axis=1)
     truth = [splits.labels.index(label) for label in splits.test["label"]]
     return float((predicted == truth).mean())
 
@@ -24,10 +23,10 @@ def accuracy(session: Any, splits: Splits) -> float:
 def test_a_tiny_encoder_learns_made_up_reviews(
     open_tiny: Callable[..., Any], splits: Splits, tmp_path: Path
 ) -> None:
-    session = open_tiny(epochs=5)
-    before = accuracy(session, splits)
-    fitted = fit(session, 2e-3, Checkpoints(tmp_path), quiet=True)
-    assert accuracy(session, splits) > max(0.7, before + 0.1)
+    trainer = open_tiny(epochs=5)
+    before = accuracy(trainer, splits)
+    fitted = trainer.fit(2e-3, Checkpoints(tmp_path), quiet=True)
+    assert accuracy(trainer, splits) > max(0.7, before + 0.1)
     assert len(fitted.history) == 5
     best = fitted.history["val_macro_f1"].max()
     error = standard_error(best, len(splits.validation))
@@ -39,48 +38,50 @@ def test_the_same_seed_gives_the_same_weights_byte_for_byte(
 ) -> None:
     outcomes = []
     for name in ("first", "second"):
-        session = open_tiny(epochs=1, seed=3)
-        fit(session, 1e-3, Checkpoints(tmp_path / name), quiet=True)
-        outcomes.append(b"".join(weight.tobytes() for weight in session.model.get_weights()))
+        trainer = open_tiny(epochs=1, seed=3)
+        trainer.fit(1e-3, Checkpoints(tmp_path / name), quiet=True)
+        outcomes.append(b"".join(weight.tobytes() for weight in trainer.model.get_weights()))
     assert outcomes[0] == outcomes[1]
 
 
 def test_logits_are_those_of_ktrains_fixed_padding(
     open_tiny: Callable[..., Any], splits: Splits
 ) -> None:
-    session = open_tiny()
-    predictor = session.backend.ktrain.get_predictor(session.model, session.pipeline.preprocessor)
+    trainer = open_tiny()
+    predictor = trainer.backend.ktrain.get_predictor(
+        trainer.model, trainer.preprocessor.ktrain_preprocessor
+    )
     theirs = predictor.predict_proba(splits.test["text"].tolist())
-    np.testing.assert_allclose(predict_proba(session, splits.test), theirs, atol=2e-3)
+    np.testing.assert_allclose(trainer.predict_proba(splits.test), theirs, atol=2e-3)
 
 
 def test_a_search_leaves_weights_and_optimiser_as_they_were(
     open_tiny: Callable[..., Any],
 ) -> None:
-    session = open_tiny()
-    weights = session.model.get_weights()
-    slots = [variable.numpy() for variable in session.model.optimizer.variables()]
-    curve = find_learning_rate(session, SearchBounds(1e-5, 1.0, 40))
+    trainer = open_tiny()
+    weights = trainer.model.get_weights()
+    slots = [variable.numpy() for variable in trainer.model.optimizer.variables()]
+    curve = trainer.find_learning_rate(SearchBounds(1e-5, 1.0, 40))
     assert len(curve.rates) >= 20
-    for before, after in zip(weights, session.model.get_weights(), strict=True):
+    for before, after in zip(weights, trainer.model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
-    for before, variable in zip(slots, session.model.optimizer.variables(), strict=True):
+    for before, variable in zip(slots, trainer.model.optimizer.variables(), strict=True):
         np.testing.assert_array_equal(before, variable.numpy())
 
 
 def test_a_search_stops_when_its_time_is_used_up(open_tiny: Callable[..., Any]) -> None:
-    curve = find_learning_rate(open_tiny(), SearchBounds(1e-6, 1.0, 1000, seconds=0.01))
+    curve = open_tiny().find_learning_rate(SearchBounds(1e-6, 1.0, 1000, seconds=0.01))
     assert "time" in curve.stopped
     assert len(curve.rates) < 1000
 
 
 def test_frozen_parts_keep_their_weights(open_tiny: Callable[..., Any], tmp_path: Path) -> None:
-    session = open_tiny(epochs=1, freeze="1")
-    trained_names = {variable.name for variable in session.model.trainable_variables}
-    before = {v.name: v.numpy() for v in session.model.weights}
-    fit(session, 1e-3, Checkpoints(tmp_path), quiet=True)
+    trainer = open_tiny(epochs=1, freeze="1")
+    trained_names = {variable.name for variable in trainer.model.trainable_variables}
+    before = {v.name: v.numpy() for v in trainer.model.weights}
+    trainer.fit(1e-3, Checkpoints(tmp_path), quiet=True)
     changed = {
-        v.name for v in session.model.weights if not np.array_equal(v.numpy(), before[v.name])
+        v.name for v in trainer.model.weights if not np.array_equal(v.numpy(), before[v.name])
     }
     assert changed <= trained_names
     assert any("classifier" in name for name in changed)
@@ -93,6 +94,6 @@ def test_more_frozen_layers_than_there_are_is_refused(open_tiny: Callable[..., A
 
 
 def test_class_weights_reach_the_loss(open_tiny: Callable[..., Any]) -> None:
-    session = open_tiny(class_weight="balanced")
-    assert session.class_weight is not None
-    assert set(session.class_weight) == {0, 1}
+    trainer = open_tiny(class_weight="balanced")
+    assert trainer.class_weight is not None
+    assert set(trainer.class_weight) == {0, 1}

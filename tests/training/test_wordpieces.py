@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ktrain_sentiment.training import word_split
-from ktrain_sentiment.training.word_split import split_words
+from ktrain_sentiment.training import wordpieces
+from ktrain_sentiment.training.wordpieces import split_words
 
 MARKS = re.escape("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 WORD = re.compile(rf"[{MARKS}]|[^{MARKS} \t\n\r]+")
@@ -27,7 +27,7 @@ def words_of(texts: list[str], *, lower: bool = False) -> list[list[bytes]]:
 @given(st.lists(TEXT, max_size=8), st.integers(1, 3))
 def test_words_lie_between_spaces_and_marks(texts: list[str], block: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(word_split, "BLOCK", block)
+        patch.setattr(wordpieces, "BLOCK", block)
         assert words_of(texts) == [[w.encode() for w in WORD.findall(text)] for text in texts]
 
 
