@@ -1,6 +1,6 @@
 """Tiny encoders of every architecture, in the file layout that the hub has them in.
 
-Random weights under PyTorch's own names (`tests/predictor/torch_names.json`, which PyTorch wrote),
+Random weights under PyTorch's own names (`tests/export/torch_names.json`, which PyTorch wrote),
 without a head; and a tokenizer of each family's real kind, trained on the made-up reviews:
 WordPiece, byte-level BPE, Unigram.
 """
@@ -29,7 +29,7 @@ from support.reviews import make_reviews
 
 WIDTH, INNER, HEADS, LAYERS = 32, 64, 4, 2
 VOCABULARY = 400
-NAMES = Path(__file__).parents[1] / "predictor" / "torch_names.json"
+NAMES = Path(__file__).parents[1] / "export" / "torch_names.json"
 
 SHAPE = {
     "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": HEADS,
