@@ -108,6 +108,12 @@ def test_tensorflow_and_ktrain_have_one_door(ours: dict[str, Path]) -> None:
     assert door_problems(ours) == []
 
 
+def test_the_patches_of_the_libraries_are_made_by_the_door_alone(ours: dict[str, Path]) -> None:
+    patches = DOOR.replace("backend", "patches")
+    importers = {found.importer for found in imports_of(ours) if found.imported == patches}
+    assert importers == {DOOR}
+
+
 def test_scripts_never_import_each_other() -> None:
     assert script_problems(modules_below(ROOT / "scripts")) == []
 

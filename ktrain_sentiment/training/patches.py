@@ -46,8 +46,7 @@ def patch_ktrain(ktrain: Untyped, transformers: Untyped) -> None:
     # A folder whose config names Python files of its own (`auto_map`) makes transformers ask on
     # standard input whether to run them, where piped texts can answer. ktrain passes no
     # `trust_remote_code`; with no time to answer, transformers refuses.
-    dynamic: Untyped = importlib.import_module("transformers.dynamic_module_utils")
-    dynamic.TIME_OUT_REMOTE_CODE = 0
+    transformers.dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0
 
 
 def _patch_transformer_preprocessor(module: Untyped, transformers: Untyped) -> None:
