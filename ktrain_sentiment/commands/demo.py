@@ -82,7 +82,7 @@ def task(flags: Flags) -> dict[str, Any]:
     """Run every step and show what each gave."""
     from rich.console import Console
 
-    from ktrain_sentiment import load
+    from ktrain_sentiment.inference import load
     from ktrain_sentiment.workflow import summary_figures, train
 
     console = Console()

@@ -28,8 +28,8 @@ from ktrain_sentiment.commands.process import (
     stopping_signals,
 )
 from ktrain_sentiment.config import RENAMED, ScriptFlags
+from ktrain_sentiment.config.flat import field_names, from_flat, read_settings
 from ktrain_sentiment.errors import ConfigError, InputError, SentimentError, explain, printable
-from ktrain_sentiment.settings import field_names, from_flat, read_settings
 
 log = logging.getLogger(__name__)
 

@@ -126,10 +126,10 @@ def show(found: Profile) -> None:
 def write(flags: Flags, output: Path, kept: LabelledTexts, splits: Splits, found: Profile) -> None:
     """Write the splits (one folder a fold where there are folds) and the profile."""
     from ktrain_sentiment.atomic import staged_folder, write_json, write_text
+    from ktrain_sentiment.config.flat import to_flat, to_yaml
     from ktrain_sentiment.data import k_fold, write_splits
     from ktrain_sentiment.data.splitfiles import MARKER
     from ktrain_sentiment.report.profile_page import render_profile
-    from ktrain_sentiment.settings import to_flat, to_yaml
 
     with staged_folder(output, flags.overwrite, marker=MARKER) as folder:
         write_splits(splits, folder)

@@ -1,6 +1,6 @@
 """What can be configured: frozen dataclasses, one doc line a field, contradictions refused.
 
-Command lines are made from these (see `commands/frame.py`). `settings.py` reads them from YAML
+Command lines are made from these (see `commands/frame.py`). `flat.py` reads them from YAML
 or JSON and writes them back, flat, so that a run can be run again.
 """
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.atomic import refuse_existing, write_json, write_table, write_text
 from ktrain_sentiment.config import KTRAIN_MODELS, CompareConfig, OutputConfig, TrainingSettings
 from ktrain_sentiment.config.comparing import BASELINES
+from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import DataError
@@ -28,7 +29,6 @@ from ktrain_sentiment.evaluation.metrics import compute_metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.report import leaderboard, plots
 from ktrain_sentiment.runs import default_run
-from ktrain_sentiment.settings import to_flat, to_yaml
 from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import epochs_for
 from ktrain_sentiment.workflow.contenders import Answers, Job, check_models, judge_contender

@@ -13,6 +13,7 @@ from typing import Any
 
 from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import ExploreConfig, TrainingSettings
+from ktrain_sentiment.config.flat import from_flat
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError, InputError
 from ktrain_sentiment.report import plots
@@ -23,7 +24,6 @@ from ktrain_sentiment.report.overlay import (
     trials_table,
 )
 from ktrain_sentiment.runs import RunFolder, default_run
-from ktrain_sentiment.settings import from_flat
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.dataset import steps_per_epoch
 from ktrain_sentiment.training.learning_rate import LearningRateCurve

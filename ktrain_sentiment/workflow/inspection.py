@@ -10,6 +10,7 @@ import pandas as pd
 
 from ktrain_sentiment.atomic import refuse_existing, staged_file, write_json, write_table
 from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.config.flat import from_flat, read_settings
 from ktrain_sentiment.data import read_labelled
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.explanation import nearest
@@ -24,7 +25,6 @@ from ktrain_sentiment.evaluation.review import review
 from ktrain_sentiment.inference.embedding import open_embedder
 from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.settings import from_flat, read_settings
 from ktrain_sentiment.workflow.opening import AS_USUAL, Opening, open_classifier
 from ktrain_sentiment.workflow.subject import (
     from_predictor,

@@ -17,6 +17,7 @@ import pandas as pd
 
 from ktrain_sentiment.atomic import refuse_existing, write_json, write_table, write_text
 from ktrain_sentiment.config import TrainingSettings
+from ktrain_sentiment.config.flat import from_flat, read_settings, to_flat, to_yaml
 from ktrain_sentiment.data import SPLIT_NAMES, LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
@@ -27,7 +28,6 @@ from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.report.reading import read_run
 from ktrain_sentiment.runs import RunFolder, default_run
-from ktrain_sentiment.settings import from_flat, read_settings, to_flat, to_yaml
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.dataset import class_indices

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from ktrain_sentiment.config import DataConfig, TrainingSettings
+from ktrain_sentiment.config.flat import to_yaml
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.settings import to_yaml
 from ktrain_sentiment.workflow.training import is_finished, settings_alone
 
 SETTINGS = TrainingSettings(source=DataConfig(data="reviews.csv"))

@@ -11,8 +11,8 @@ import yaml
 
 from ktrain_sentiment import config
 from ktrain_sentiment.config import RENAMED, Group, SplitConfig, TrainConfig, TrainingSettings
+from ktrain_sentiment.config.flat import from_flat, read_settings, to_flat, to_yaml
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.settings import from_flat, read_settings, to_flat, to_yaml
 
 
 @dataclass(frozen=True, kw_only=True)
