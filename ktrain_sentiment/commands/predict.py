@@ -121,7 +121,7 @@ def task(flags: Flags) -> dict[str, Any]:
 
 def _refuse_existing(flags: Flags) -> None:
     from ktrain_sentiment.atomic import refuse_existing
-    from ktrain_sentiment.inference.scoring.formats import output_format
+    from ktrain_sentiment.tables.formats import output_format
 
     assert flags.output is not None
     output_format(flags.output, flags.output_format)
@@ -143,7 +143,8 @@ def _load(folder: Path, flags: Flags) -> Classifier:
 
 
 def _open_source(flags: Flags) -> Source:
-    from ktrain_sentiment.inference.scoring import formats, openers, sources
+    from ktrain_sentiment.inference.scoring import openers, sources
+    from ktrain_sentiment.tables import formats
 
     options = sources.ReadOptions(
         text_column=flags.text_column,
@@ -163,7 +164,8 @@ def _open_source(flags: Flags) -> Source:
 
 
 def _open_output(flags: Flags, source: Source, names: Sequence[str], folder: Path) -> Output:
-    from ktrain_sentiment.inference.scoring import formats, outputs
+    from ktrain_sentiment.inference.scoring import outputs
+    from ktrain_sentiment.tables import formats
 
     if flags.output is None:
         form = flags.output_format or _pipe_format(flags)
@@ -178,12 +180,14 @@ def _open_output(flags: Flags, source: Source, names: Sequence[str], folder: Pat
 
 def _pipe_format(flags: Flags) -> FileFormat:
     """The format of standard output: that of the input, as far as it is text."""
-    from ktrain_sentiment.inference.scoring import formats
+    from ktrain_sentiment.tables import formats
 
     if flags.texts:
         return "txt"
     form = flags.input_format or (formats.input_format(flags.file, None) if flags.file else "txt")
-    return "csv" if form in {"parquet", "excel"} else form
+    if form in {"parquet", "excel"}:
+        return "csv"
+    return "jsonl" if form == "json" else form
 
 
 def _score(

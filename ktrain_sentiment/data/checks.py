@@ -15,7 +15,7 @@ from ktrain_sentiment.data.language import languages
 from ktrain_sentiment.data.repeats import check_repeats
 from ktrain_sentiment.data.rows import is_blank, wanted_labels
 from ktrain_sentiment.data.wordcheck import check_words
-from ktrain_sentiment.data.wording import count, counted, percent, shorten
+from ktrain_sentiment.tables.messages import count, counted, percent, shorten
 
 LONG = 10_000
 """Characters: far more than any common encoder reads."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ktrain_sentiment.data.table import Table
-from ktrain_sentiment.data.wording import quoted
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.tables.messages import quoted
 
 TEXT_NAMES = (
     "text", "texts", "review", "reviews", "review_text", "reviewtext", "review_body", "sentence",

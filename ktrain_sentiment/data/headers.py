@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ktrain_sentiment.data.columns import LABEL_NAMES, TEXT_NAMES, simple_name
-from ktrain_sentiment.data.wording import count, rows_listed
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.tables.messages import count, rows_listed
 
 _LONG_NAME = 8
 """Words: more than this is a sentence, not a name."""

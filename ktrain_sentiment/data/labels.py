@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.data.wording import quoted
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.tables.messages import quoted
 
 _SEPARATORS = ("|", ";", ",", "/", "+")
 

@@ -17,7 +17,7 @@ from ktrain_sentiment.data.findings import Example, Finding, examples
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits
 from ktrain_sentiment.data.lengths import LengthSummary
 from ktrain_sentiment.data.repeats import check_splits
-from ktrain_sentiment.data.wording import count, percent, shorten
+from ktrain_sentiment.tables.messages import count, percent, shorten
 from ktrain_sentiment.words import count_words, telling
 
 if TYPE_CHECKING:

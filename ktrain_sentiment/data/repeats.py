@@ -13,7 +13,7 @@ from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.data.leaks import Leak, leaks
 from ktrain_sentiment.data.similar import LEAST_SHARED, similar_groups
 from ktrain_sentiment.data.textkeys import near_key
-from ktrain_sentiment.data.wording import count, shorten
+from ktrain_sentiment.tables.messages import count, shorten
 
 Codes = NDArray[np.int64]
 

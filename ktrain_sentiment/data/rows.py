@@ -12,8 +12,8 @@ from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import absent, several_labels, split_labels
 from ktrain_sentiment.data.textkeys import near_codes
-from ktrain_sentiment.data.wording import count, counted, quoted, rows_listed
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.tables.messages import count, counted, quoted, rows_listed
 
 
 @dataclass

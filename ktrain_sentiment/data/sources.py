@@ -18,9 +18,9 @@ from ktrain_sentiment.data.folders import read_class_folders
 from ktrain_sentiment.data.hub import read_hub
 from ktrain_sentiment.data.opening import bare_suffix, near_name
 from ktrain_sentiment.data.table import Table
-from ktrain_sentiment.data.wording import count
 from ktrain_sentiment.data.workbook import read_workbook
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.tables.messages import count
 
 _HUB = "hub:"
 Reader = Callable[[Path, DataConfig], Table]

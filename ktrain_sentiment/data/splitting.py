@@ -17,8 +17,8 @@ from ktrain_sentiment.data.moments import moments_of
 from ktrain_sentiment.data.reading import keep_rows, read_rows
 from ktrain_sentiment.data.splitnames import SPLIT_NAMES, split_name
 from ktrain_sentiment.data.textkeys import near_codes
-from ktrain_sentiment.data.wording import counted, quoted, rows_listed
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.tables.messages import counted, quoted, rows_listed
 
 _HELD_OUT = SPLIT_NAMES[1:]
 

@@ -18,8 +18,8 @@ from ktrain_sentiment.data.opening import bare_suffix, opened
 from ktrain_sentiment.data.sources import read_source
 from ktrain_sentiment.data.textkeys import near_codes
 from ktrain_sentiment.data.values import to_strings
-from ktrain_sentiment.data.wording import count
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.tables.messages import count
 
 LINES = (".txt", ".text")
 """Suffixes of files that hold a text on each line, commas and all."""

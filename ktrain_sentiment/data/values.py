@@ -10,8 +10,8 @@ from collections.abc import Collection
 import pandas as pd
 
 from ktrain_sentiment.data.table import Table
-from ktrain_sentiment.data.wording import count, rows_listed
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.tables.messages import count, rows_listed
 
 LABEL_SEPARATOR = "|"
 """Between the labels of one row, where a source gives a list of them."""

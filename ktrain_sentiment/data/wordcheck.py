@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ktrain_sentiment.data.findings import Finding, examples
-from ktrain_sentiment.data.wording import count, percent
+from ktrain_sentiment.tables.messages import count, percent
 from ktrain_sentiment.words import WORD
 
 PRECISE = 0.97

@@ -9,8 +9,8 @@ from typing import Any
 from ktrain_sentiment.data.columns import choose_columns
 from ktrain_sentiment.data.opening import check_file
 from ktrain_sentiment.data.table import Table
-from ktrain_sentiment.data.wording import count, quoted, rows_listed
 from ktrain_sentiment.errors import DataError, require
+from ktrain_sentiment.tables.messages import count, quoted, rows_listed
 
 EXCEL_LIMIT = 32767
 """Characters: what Excel cuts a longer text to."""

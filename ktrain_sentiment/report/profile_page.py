@@ -7,7 +7,6 @@ from importlib.resources import files
 from ktrain_sentiment.data.findings import Example, Finding
 from ktrain_sentiment.data.lengths import LengthSummary
 from ktrain_sentiment.data.profile import ClassProfile, Profile
-from ktrain_sentiment.data.wording import percent
 from ktrain_sentiment.report.markup import (
     Content,
     Markup,
@@ -21,6 +20,7 @@ from ktrain_sentiment.report.markup import (
     table,
 )
 from ktrain_sentiment.report.wording import share
+from ktrain_sentiment.tables.messages import percent
 from ktrain_sentiment.version import __version__
 
 _WEIGHTS = {"harm": "Mend", "doubt": "Look at", "note": "Good to know"}

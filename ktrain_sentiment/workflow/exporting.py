@@ -16,11 +16,11 @@ from ktrain_sentiment.export.saving import (
     export_again,
     save_predictor,
 )
-from ktrain_sentiment.inference.scoring.formats import input_format
 from ktrain_sentiment.inference.scoring.openers import open_file
 from ktrain_sentiment.inference.scoring.sources import ReadOptions
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.tables.formats import input_format
 from ktrain_sentiment.training.backend import open_backend
 from ktrain_sentiment.training.keras_classifier import load_keras_model, tracer
 

@@ -18,10 +18,10 @@ from ktrain_sentiment.inference.scoring.delimited import (
     parse_delimiter,
     read_records,
 )
-from ktrain_sentiment.inference.scoring.formats import input_format, output_format
 from ktrain_sentiment.inference.scoring.lines import Line
 from ktrain_sentiment.inference.scoring.openers import open_file
 from ktrain_sentiment.inference.scoring.sources import ReadOptions, Source, open_pipe
+from ktrain_sentiment.tables.formats import input_format, output_format
 
 COMMA = Dialect(",", quoted=True)
 
@@ -281,10 +281,11 @@ def test_the_name_says_the_format(name, wanted):
     assert input_format(Path(name), None) == wanted
 
 
-def test_a_name_that_says_nothing_can_be_helped():
-    with pytest.raises(ConfigError, match="--input-format"):
-        input_format(Path("data"), None)
-    assert input_format(Path("data"), "csv") == "csv"
+def test_a_name_that_says_nothing_is_taken_for_csv_or_can_be_helped():
+    assert input_format(Path("data"), None) == "csv"
+    assert input_format(Path("data.docx"), "csv") == "csv"
+    with pytest.raises(DataError, match=r"the format \.docx is not known; wanted one of \.csv"):
+        input_format(Path("data.docx"), None)
     with pytest.raises(ConfigError, match="--output-format"):
         output_format(Path("data"), None)
 

@@ -15,7 +15,6 @@ import pytest
 
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.inference.scoring import outputs
-from ktrain_sentiment.inference.scoring.formats import input_format, output_format
 from ktrain_sentiment.inference.scoring.openers import open_file
 from ktrain_sentiment.inference.scoring.outputs import PipeOutput, open_output
 from ktrain_sentiment.inference.scoring.scoring import (
@@ -27,6 +26,7 @@ from ktrain_sentiment.inference.scoring.scoring import (
 )
 from ktrain_sentiment.inference.scoring.sources import ReadOptions, open_texts
 from ktrain_sentiment.prediction import Prediction, Probabilities, to_predictions
+from ktrain_sentiment.tables.formats import input_format, output_format
 
 ADDED = ("predicted", "probability", "p_no", "p_yes")
 ODD = [

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ktrain_sentiment.data.opening import check_file
 from ktrain_sentiment.inference.scoring import binary
-from ktrain_sentiment.inference.scoring.formats import Format
 from ktrain_sentiment.inference.scoring.lines import file_lines
 from ktrain_sentiment.inference.scoring.sources import (
     ReadOptions,
@@ -15,6 +14,7 @@ from ktrain_sentiment.inference.scoring.sources import (
     count_lines,
     open_lines,
 )
+from ktrain_sentiment.tables.formats import Format
 
 
 def open_file(path: Path, form: Format, options: ReadOptions) -> Source:

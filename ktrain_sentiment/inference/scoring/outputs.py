@@ -18,11 +18,11 @@ from typing import Any, BinaryIO
 from ktrain_sentiment.atomic import staged_file, write_text
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference.scoring.binary_sinks import Workbook, arrow_table, output_schema
-from ktrain_sentiment.inference.scoring.formats import Format
 from ktrain_sentiment.inference.scoring.rows import Chunk
 from ktrain_sentiment.inference.scoring.sinks import Added, text_sink
 from ktrain_sentiment.inference.scoring.sources import Source
 from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.tables.formats import Format
 
 Identity = Mapping[str, Any]
 """What decides the output: input, predictor, options. A run goes on only where all are the same."""

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.inference.scoring.formats import Format
 from ktrain_sentiment.inference.scoring.rows import Chunk, Record
 from ktrain_sentiment.inference.scoring.sources import UNREADABLE, Source
+from ktrain_sentiment.tables.formats import Format
 
 Added = Mapping[str, Sequence[Any]]
 """The new columns of a chunk: text or number a row, None where nothing was scored."""

@@ -16,9 +16,9 @@ from ktrain_sentiment.inference.scoring.delimited import (
     open_delimited,
     parse_delimiter,
 )
-from ktrain_sentiment.inference.scoring.formats import Format
 from ktrain_sentiment.inference.scoring.lines import Line, pipe_lines
 from ktrain_sentiment.inference.scoring.rows import BadRow, Chunk, ChunkBuilder, Record
+from ktrain_sentiment.tables.formats import Format
 
 Rows = Iterator[tuple[int, Record | BadRow] | None]
 

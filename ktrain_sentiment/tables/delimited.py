@@ -1,0 +1,527 @@
+"""CSV, TSV and their kin, row by row in constant memory.
+
+The standard `csv` module in strict mode does the reading, because it refuses what other readers
+mend in silence: a quote that never closes swallows rows there. Every value stays the text that it
+is: `NA`, `null`, `007` and `1e5` are somebody's words.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.tables.encodings import LONGEST, Line
+from ktrain_sentiment.tables.headers import is_repeated, is_shuffled, refuse_doubtful_header
+from ktrain_sentiment.tables.messages import count, rows_listed
+from ktrain_sentiment.tables.table import (
+    HEAD,
+    Problem,
+    ReadAs,
+    ReadOptions,
+    Row,
+    Rows,
+    Table,
+    peek,
+    table_of_rows,
+    table_of_stream,
+    unique_names,
+)
+
+DELIMITERS = (",", "\t", ";", "|")
+_SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+_NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar", " ": "space"}
+_SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.DOTALL)
+_MOST_LINES = 10_000
+"""A quoted value with more line breaks than this has lost its closing quote."""
+_MOST_WRAPPED = 0.1
+_limit_lock = threading.Lock()
+
+_NEVER_CLOSES = Problem(
+    "has a double quote that never closes",
+    "close it, or write --quoting no if quotes are plain text in this file",
+)
+_AFTER_QUOTE = Problem(
+    "has text after a closing double quote",
+    "write quotes inside a quoted text twice, or --quoting no if quotes are plain text in this "
+    "file",
+)
+_LONE_RETURN = Problem(
+    "has a carriage return outside double quotes", "remove it, or quote the text"
+)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    r"""How a delimited file is written.
+
+    Attributes:
+        delimiter: The character between two values.
+        quoted: Values may stand in double quotes, and then hold delimiters and line breaks.
+        backslash: A quote inside a quoted value is written \" instead of "".
+        spaced: A space follows each delimiter and is no part of the value.
+        trailing: Each row, but not the header, ends with a delimiter that separates nothing.
+    """
+
+    delimiter: str
+    quoted: bool = True
+    backslash: bool = False
+    spaced: bool = False
+    trailing: bool = False
+
+    def __str__(self) -> str:
+        name = _NAMES.get(self.delimiter, repr(self.delimiter))
+        said = [f"{name}-separated"]
+        said += [] if self.quoted else ["double quotes taken as plain text"]
+        said += ['quotes written as \\"'] if self.backslash else []
+        said += [f"a space after each {name}"] if self.spaced else []
+        said += [f"a {name} at the end of each row left out"] if self.trailing else []
+        return ", ".join(said)
+
+
+def parse_delimiter(given: str) -> str:
+    """The character that a flag means.
+
+    Raises:
+        ConfigError: It is neither one character nor a known word.
+    """
+    wanted = _SPELLED.get(given.lower(), given)
+    if len(wanted) != 1 or wanted in '"\r\n':
+        raise ConfigError(f"--delimiter {given}: wanted one character, or tab")
+    return wanted
+
+
+Found = tuple[int, list[str], Problem | None, Sequence[Line]]
+"""Line number, values, what is wrong with the row, and the lines that it took."""
+
+
+class _Feeder:
+    """Hands lines to the csv reader, and takes them back when it could not read them."""
+
+    def __init__(self, lines: Iterator[Line | None], *, backslash: bool) -> None:
+        self._lines = lines
+        self._back: deque[Line] = deque()
+        self._backslash = backslash
+        self.taken: list[Line] = []
+
+    def pauses(self) -> bool:
+        """Whether the input pauses here; StopIteration at its end."""
+        if not self._back:
+            line = next(self._lines)
+            if line is None:
+                return True
+            self._back.append(line)
+        return False
+
+    def give_back(self, first: int) -> None:
+        """Take back all lines of a row from a position on."""
+        self._back.extendleft(reversed(self.taken[first:]))
+
+    def __iter__(self) -> _Feeder:
+        return self
+
+    def __next__(self) -> str:
+        if len(self.taken) > _MOST_LINES:
+            raise csv.Error("unexpected end of data")
+        line = self._back.popleft() if self._back else next(self._lines)
+        while line is None:
+            line = next(self._lines)
+        self.taken.append(line)
+        return line[1].replace('\\"', '""') if self._backslash else line[1]
+
+
+def read_records(lines: Iterator[Line | None], dialect: Dialect) -> Iterator[Found | None]:
+    """Rows with their line numbers; a row that cannot be read costs its first line alone.
+
+    Yields:
+        Each row, blank ones without values; and None where the input pauses.
+    """
+    feeder = _Feeder(lines, backslash=dialect.backslash)
+    reader = _csv_reader(feeder, dialect)
+    while True:
+        try:
+            if feeder.pauses():
+                yield None
+                continue
+        except StopIteration:
+            return
+        feeder.taken = []
+        try:
+            values = next(reader)
+        except csv.Error as error:
+            reader = _csv_reader(feeder, dialect)
+            if "limit" in str(error):
+                feeder.give_back(0)
+                feeder.taken = []
+                found = _read_long(reader, feeder, dialect)
+                reader = _csv_reader(feeder, dialect)
+                yield found
+            else:
+                yield _bad(feeder, dialect, error)
+            continue
+        taken = feeder.taken
+        problem = taken[0][2]
+        if len(taken) > 1:
+            problem = next((line[2] for line in taken if line[2]), None)
+        yield taken[0][0], values, problem, taken
+
+
+def _csv_reader(lines: Iterable[str], dialect: Dialect) -> Iterator[list[str]]:
+    return csv.reader(
+        lines,
+        delimiter=dialect.delimiter,
+        quoting=csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE,
+        skipinitialspace=dialect.spaced,
+        strict=True,
+    )
+
+
+def _read_long(reader: Iterator[list[str]], feeder: _Feeder, dialect: Dialect) -> Found:
+    """Read one row without the csv module's limit of 128 KiB a value, which is global."""
+    with _limit_lock:
+        before = csv.field_size_limit(2 * LONGEST)
+        try:
+            values = next(reader)
+        except csv.Error as error:
+            return _bad(feeder, dialect, error)
+        finally:
+            csv.field_size_limit(before)
+    return feeder.taken[0][0], values, feeder.taken[0][2], feeder.taken
+
+
+def _bad(feeder: _Feeder, dialect: Dialect, error: csv.Error) -> Found:
+    feeder.give_back(1)
+    number, text, problem = feeder.taken[0]
+    values = text.rstrip("\r\n").split(dialect.delimiter)
+    return number, values, problem or _explain(error), feeder.taken[:1]
+
+
+def _explain(error: csv.Error) -> Problem:
+    message = str(error)
+    if "unexpected end" in message:
+        return _NEVER_CLOSES
+    if "new-line character" in message:
+        return _LONE_RETURN
+    if "limit" in message:
+        return Problem(f"has a value of more than {2 * LONGEST:,} characters")
+    return _AFTER_QUOTE
+
+
+@dataclass
+class Scan:
+    """What reading in one way gives, as far as it goes; nothing of it is kept.
+
+    Attributes:
+        dialect: The way.
+        header: The first row.
+        rows: How many rows follow.
+        fault: The first line that does not fit, and why.
+        spanning: The line of the first row that goes over several; None without one.
+        repeats: Lines that repeat the header.
+        shuffled: The line that repeats it in another order.
+        wrapped: How many values of each column stand in quotes, read without quoting.
+        escaped: One of them holds doubled quotes.
+        spaced: A space stands before every value but the first of a row, in the header too.
+        longer: How many rows end with an empty value more than the header has.
+    """
+
+    dialect: Dialect
+    header: list[str] = field(default_factory=list)
+    rows: int = 0
+    fault: tuple[int, Problem] | None = None
+    spanning: int | None = None
+    repeats: list[int] = field(default_factory=list)
+    shuffled: int | None = None
+    wrapped: list[int] = field(default_factory=list)
+    escaped: bool = False
+    spaced: bool = False
+    longer: int = 0
+
+    @property
+    def fits(self) -> bool:
+        """Every row has as many values as the header, and more than one."""
+        return self.fault is None and len(self.header) > 1
+
+    @property
+    def has_quoted_values(self) -> bool:
+        """Read without quoting, values still stand in quotes: then quotes were meant as quoting."""
+        return self.escaped or max(self.wrapped, default=0) > _MOST_WRAPPED * (self.rows + 1)
+
+    def take(self, line: int, values: list[str]) -> Problem | None:
+        """Count a row; what is wrong with its width, if something is."""
+        if not self.dialect.quoted:
+            self._look_for_quotes(values)
+        header = self.header
+        if not header:
+            self.header, self.spaced = values, len(values) > 1 and _is_spaced(values)
+            return None
+        self.rows += 1
+        if len(values) == len(header):
+            if values[-1] == header[-1] and is_repeated(header, values):
+                self.repeats.append(line)
+            elif self.shuffled is None and values[-1] in header and is_shuffled(header, values):
+                self.shuffled = line
+        elif len(values) == len(header) + 1 and not values[-1]:
+            self.longer += 1
+        else:
+            return _ragged(len(values), len(header), self.dialect)
+        if self.longer and self.longer < self.rows:
+            return _ragged(len(values), len(header), self.dialect)
+        self.spaced = self.spaced and _is_spaced(values)
+        return None
+
+    def _look_for_quotes(self, values: list[str]) -> None:
+        self.wrapped = self.wrapped or [0] * len(values)
+        for position, value in enumerate(values[: len(self.wrapped)]):
+            if len(value) > 1 and value[0] == value[-1] == '"':
+                self.escaped = self.escaped or '""' in value[1:-1]
+                self.wrapped[position] += 1
+
+    def settled(self) -> Scan:
+        """The same, with what only all rows together show in its dialect."""
+        if self.fault is None and self.rows:
+            self.dialect = replace(
+                self.dialect,
+                trailing=self.longer > 0,
+                spaced=self.spaced or self.dialect.spaced,
+            )
+        return self
+
+
+def scan(lines: Iterator[Line | None], dialect: Dialect, *, whole: bool = True) -> Scan:
+    """Read lines in one way, to the first row that does not fit.
+
+    Args:
+        lines: The lines.
+        dialect: The way.
+        whole: The lines end where the source does; otherwise a value may go on behind them.
+    """
+    result = Scan(dialect)
+    for found in read_records(lines, dialect):
+        if found is None or (not found[1] and found[2] is None):
+            continue
+        line, values, problem, taken = found
+        if problem is _NEVER_CLOSES and not whole:
+            break
+        if problem is None:
+            problem = result.take(line, values)
+        if result.spanning is None and len(taken) > 1:
+            result.spanning = line
+        if problem is not None:
+            result.fault = (line, problem)
+            break
+    return result.settled()
+
+
+def _is_spaced(values: Sequence[str]) -> bool:
+    return all(value.startswith(" ") for value in values[1:] if value)
+
+
+def _ragged(values: int, wanted: int, dialect: Dialect) -> Problem:
+    name = _NAMES.get(dialect.delimiter, repr(dialect.delimiter))
+    return Problem(
+        f"has {count(values, f'{name}-separated value')} where the first line has {wanted}",
+        f"put texts that hold a {name} in double quotes, or name another --delimiter",
+    )
+
+
+def choose_delimiter(sample: Sequence[Line], own: str, options: ReadOptions) -> str:
+    """The given delimiter, or the first that gives every sampled row the same width.
+
+    Args:
+        sample: The first lines.
+        own: The delimiter that the format's name promises.
+        options: What the user said.
+    """
+    if options.delimiter is not None:
+        return parse_delimiter(options.delimiter)
+    ways = {"yes": (True,), "no": (False,)}.get(options.quoting, (True, False))
+    scans: list[Scan] = []
+    for delimiter in dict.fromkeys((own, *DELIMITERS)):
+        for quoted in ways:
+            found = scan(iter(sample), Dialect(delimiter, quoted), whole=len(sample) < HEAD)
+            if found.fits or (found.dialect.trailing and found.fault is None):
+                return delimiter
+            scans.append(found)
+    widest = max(scans, key=lambda found: len(found.header))
+    return widest.dialect.delimiter if len(widest.header) > 1 else own
+
+
+def settle_dialect(
+    lines: Callable[[], Iterator[Line | None]], delimiter: str, options: ReadOptions, source: str
+) -> Scan:
+    """The one way in which all lines are read, and what that gives.
+
+    Quotes are ambiguous: in CSV they hold a value together, over lines even; in many tab-separated
+    exports they are just characters. A source that reads well in both ways, differently, is
+    refused. One that reads well in no way is read with quoting, and its bad rows are bad.
+
+    Raises:
+        DataError: There are two ways, or a header in the middle has another order.
+    """
+    quoted = scan(lines(), Dialect(delimiter, quoted=options.quoting != "no"))
+    chosen = quoted
+    if options.quoting == "auto" and (quoted.fault or quoted.spanning is not None):
+        plain = scan(lines(), Dialect(delimiter, quoted=False))
+        plain_is_meant = plain.fits and not plain.has_quoted_values
+        if quoted.fault is None and plain_is_meant:
+            raise DataError(
+                f"{source}: line {quoted.spanning}: the double quote here can be read in two "
+                "ways: it holds a value over several lines (--quoting yes), or is plain text "
+                "(--quoting no)"
+            )
+        if quoted.fault and plain_is_meant:
+            chosen = plain
+        elif quoted.fault:
+            others = (Dialect(delimiter, backslash=True), Dialect(delimiter, spaced=True))
+            scans = (scan(lines(), other) for other in others)
+            chosen = next((other for other in scans if other.fits), quoted)
+    if chosen.shuffled is not None:
+        raise DataError(
+            f"{source}: line {chosen.shuffled} names the columns again, in another order; the rows "
+            "below it mean something else: read the files one by one, not joined with cat"
+        )
+    return chosen
+
+
+def open_delimited(
+    lines: Callable[[], Iterator[Line | None]],
+    name: str,
+    own: str,
+    options: ReadOptions,
+    read_as: ReadAs,
+    *,
+    once: bool,
+) -> Table:
+    """Open a delimited text: find dialect and header.
+
+    Args:
+        lines: Gives the lines from the first; if `once`, only the first call does.
+        name: For messages.
+        own: The delimiter that the format's name promises.
+        options: What the user said.
+        read_as: How it is read, as far as that is known.
+        once: It can be read only once: what it is must show in the lines that are there.
+
+    Raises:
+        DataError: It is empty, can be read in two ways, or its first line looks like a row.
+        ConfigError: An option makes no sense.
+    """
+    stream = lines()
+    ahead = peek(stream, HEAD)
+    sample = [line for line in ahead if line is not None]
+    first = next((line for line in sample if line[1].strip()), None)
+    if first is None:
+        raise DataError(f"{name}: the file is empty; wanted a header line and rows")
+    separator = _SEPARATOR_LINE.fullmatch(first[1])
+    if separator:  # Excel's own line, which says what stands between the values.
+        options = replace(options, delimiter=options.delimiter or separator[1])
+        sample = [line for line in sample if line is not first]
+    delimiter = choose_delimiter(sample, own, options)
+
+    def behind() -> Iterator[Line | None]:
+        again = itertools.chain(ahead, stream) if once else lines()
+        number = first[0] if separator else 0
+        return (line for line in again if line is None or line[0] > number) if number else again
+
+    everything = (lambda: iter(sample)) if once else behind
+    found = settle_dialect(everything, delimiter, options, name)
+    dialect, header = found.dialect, found.header
+    if found.fault and not header:
+        raise DataError(f"{name}: line {found.fault[0]} (the header) {found.fault[1]}")
+    columns = _column_names(header, sample, dialect, name, options)
+    names, repeated = unique_names(columns or header)
+    notes = [f"read as {dialect}"] if dialect != Dialect(own) else []
+    if found.repeats and not columns:
+        left_out = f"left out {count(len(found.repeats), 'line')} repeating the header"
+        notes.append(f"{left_out}: {rows_listed(found.repeats, 'line')}")
+    quoting = "backslash" if dialect.backslash else "quoted" if dialect.quoted else "plain"
+    read_as = replace(read_as, delimiter=delimiter, quoting=quoting, header=not columns)
+    facts = {"notes": tuple(notes), "repeated": repeated}
+
+    def rows() -> Rows:
+        return rows_of(read_records(behind(), dialect), names, None if columns else header, dialect)
+
+    if once:
+        return table_of_stream(rows(), name, names, read_as, **facts)
+    return table_of_rows(rows, name, names, read_as, **facts)
+
+
+def _column_names(
+    header: Sequence[str],
+    sample: Sequence[Line],
+    dialect: Dialect,
+    name: str,
+    options: ReadOptions,
+) -> tuple[str, ...]:
+    """The names given for a source without a header; empty where its first line is one."""
+    if options.columns:
+        if len(options.columns) != len(header):
+            raise DataError(
+                f"{name}: --columns gives {count(len(options.columns), 'name')} and the file has "
+                f"{count(len(header), 'column')}; name each of them, in order"
+            )
+        return options.columns
+    records = [found[1] for found in read_records(iter(sample), dialect) if found and found[1]]
+    try:
+        refuse_doubtful_header(header, records[1:], name, options.known_columns)
+    except DataError:
+        if len(options.fallback_columns) != len(header):
+            raise
+        return options.fallback_columns
+    return ()
+
+
+def rows_of(
+    found: Iterator[Found | None],
+    names: Sequence[str],
+    header: Sequence[str] | None,
+    dialect: Dialect,
+) -> Rows:
+    """Rows as records; the header and its repetitions are left out.
+
+    A blank line is a row without text where there is one column, and nothing where there are more.
+
+    Args:
+        found: What `read_records` gives.
+        names: The names to give the values.
+        header: The header as it stands in the source; None when it has none.
+        dialect: How it is written.
+    """
+    wanted = width = len(names)
+    begun = header is None
+    if dialect.trailing:
+        wanted += 1
+    for one in found:
+        if one is None:
+            yield None
+            continue
+        line, values, problem, taken = one
+        if not values:
+            if width == 1 and begun:
+                yield Row(line, {names[0]: ""}, problem)
+            continue
+        if not begun:
+            begun = True
+            continue
+        if header is not None and values[-1] == header[-1] and is_repeated(header, values):
+            continue
+        if len(values) == wanted and problem is None:
+            yield Row(line, dict(zip(names, values, strict=False)))
+            continue
+        raw = "".join(text for _, text, _ in taken)
+        problem = problem or _ragged(len(values), width, dialect)
+        yield Row(line, _fit(values, names, dialect.delimiter), problem, raw)
+
+
+def _fit(values: list[str], names: Sequence[str], delimiter: str) -> dict[str, str | None]:
+    """As many values as columns: missing ones are None, surplus ones join the last."""
+    last = len(names) - 1
+    if len(values) > len(names):
+        values = [*values[:last], delimiter.join(values[last:])]
+    return dict(itertools.zip_longest(names, values))

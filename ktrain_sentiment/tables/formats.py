@@ -1,0 +1,77 @@
+"""Which format a name stands for: one list for whatever is read, and what of it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from ktrain_sentiment.errors import ConfigError, DataError
+
+Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "excel", "txt"]
+WrittenFormat = Literal["csv", "tsv", "jsonl", "parquet", "excel", "txt"]
+
+FORMATS: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xlsb": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
+    ".txt": "txt",
+    ".text": "txt",
+}
+COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
+ARCHIVE = ".zip"
+_NOT_WRITTEN = {".xlsm", ".xlsb", ".xls", ".ods", ".json", ARCHIVE}
+KNOWN = "csv, tsv, jsonl, parquet, excel, txt"
+
+
+def bare_suffix(name: str | Path) -> str:
+    """The suffix that says the format, in lower case, without that of a compression."""
+    path = Path(name)
+    if path.suffix.lower() in COMPRESSED:
+        path = path.with_suffix("")
+    return path.suffix.lower()
+
+
+def input_format(path: Path, given: Format | None) -> Format:
+    """The format of a file to read, without regard to a compression; CSV where there is no suffix.
+
+    Raises:
+        DataError: The suffix is that of no format.
+    """
+    suffix = bare_suffix(path)
+    found = given or (FORMATS.get(suffix) if suffix else "csv")
+    if found is None:
+        known = " ".join(sorted(FORMATS))
+        raise DataError(f"{path}: the format {suffix} is not known; wanted one of {known}")
+    return found
+
+
+def output_format(path: Path, given: WrittenFormat | None) -> WrittenFormat:
+    """The format of a file to write.
+
+    Raises:
+        ConfigError: The name says nothing, or something that is only read.
+    """
+    suffix = path.suffix.lower()
+    if given is not None:
+        return given
+    if suffix in COMPRESSED:
+        raise ConfigError(f"{path}: compressed files are read, not written; leave out {suffix}")
+    if suffix in _NOT_WRITTEN:
+        instead = ".jsonl" if suffix == ".json" else ".xlsx"
+        raise ConfigError(f"{path}: {suffix} is read, not written; choose {instead}")
+    found = FORMATS.get(suffix)
+    if found is None or found == "json":
+        raise ConfigError(
+            f"{path}: the name does not say the format; add --output-format ({KNOWN})"
+        )
+    return found

@@ -1,0 +1,125 @@
+"""Whether the first row of a table names its columns, or is already a row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from ktrain_sentiment.errors import DataError
+
+TEXT_NAMES = (
+    "text", "texts", "review", "reviews", "review_text", "reviewtext", "review_body", "sentence",
+    "sentences", "tweet", "tweets", "tweet_text", "full_text", "comment", "comments", "content",
+    "message", "body", "document", "post", "headline", "phrase", "utterance", "feedback",
+    "opinion", "snippet", "description",
+)  # fmt: skip
+LABEL_NAMES = (
+    "label", "labels", "sentiment", "sentiments", "class", "target", "category", "polarity",
+    "emotion", "emotions", "intent", "airline_sentiment", "label_text", "stars", "star_rating",
+    "rating", "ratings", "score", "overall",
+)  # fmt: skip
+_LONG_NAME = 8
+"""Words: more than this is a sentence, not a name."""
+_LONG_ONLY_NAME = 3
+"""As `_LONG_NAME`, for the name of the only column: nothing else speaks for a header there."""
+_MOST_ABOVE = 20
+"""Rows of titles and remarks that may stand above the header of a sheet."""
+
+
+def simple_name(name: object) -> str:
+    """A column name without regard to case, spaces and hyphens."""
+    return re.sub(r"[\s\-]+", "_", str(name).strip().casefold())
+
+
+def known_names(names: Sequence[object]) -> set[str]:
+    """Those of the names that columns of texts and labels commonly have."""
+    return {simple_name(name) for name in names} & {*TEXT_NAMES, *LABEL_NAMES}
+
+
+def refuse_doubtful_header(
+    header: Sequence[object],
+    rows: Sequence[Sequence[object]],
+    source: str,
+    known: Collection[str],
+) -> None:
+    """Refuse a first row that looks like data: taking it for names would lose it in silence.
+
+    Args:
+        header: The first row.
+        rows: Some of the others.
+        source: The file, for the message.
+        known: Names that the user gave; a first row that holds them is a header.
+
+    Raises:
+        DataError: The first row looks like data.
+    """
+    doubt = header_doubt(header, rows, known)
+    if doubt:
+        columns = "column" if len(header) == 1 else f"{len(header)} columns"
+        raise DataError(
+            f"{source}: the first line looks like a row, not like column names ({doubt}); name the "
+            f"{columns} with --columns, or the ones to use with --text-column and --label-column"
+        )
+
+
+def header_doubt(
+    header: Sequence[object], rows: Sequence[Sequence[object]], known: Collection[str]
+) -> str:
+    """Why a first row is hardly a header; empty when it may be one."""
+    if set(known) & set(map(str, header)) or known_names(header):
+        return ""
+    most = _LONG_NAME if len(header) > 1 else _LONG_ONLY_NAME
+    for position, cell in enumerate(header):
+        name = "" if cell is None else str(cell)
+        short = name if len(name) <= 40 else f"{name[:37]}..."
+        if len(name.split()) > most:
+            return f"it holds the sentence {short!r}"
+        if _is_number(name):
+            return f"it holds the number {short}"
+        if name and sum(row[position : position + 1] == [cell] for row in rows) >= 2:
+            return f"{short!r} stands in other rows of that column too"
+    return ""
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
+
+def header_position(rows: Sequence[Sequence[object]]) -> int:
+    """Which row of a sheet names the columns: the first, but for titles and remarks above it.
+
+    A title fills fewer cells than the rows under it. The header is the first row with a known
+    name among those at the top, and otherwise the first that is as wide as the rows below.
+
+    Args:
+        rows: The first rows that are not empty; empty cells are None.
+    """
+    top = rows[:_MOST_ABOVE]
+    filled = [sum(cell is not None for cell in row) for row in top]
+    for position, row in enumerate(top):
+        names = [cell for cell in row if isinstance(cell, str)]
+        wide = filled[position] >= 2 or max(filled) == 1
+        if wide and known_names(names):
+            return position
+    if filled[0] == 1 and max(filled) > 1:
+        return next(position for position, width in enumerate(filled) if width > 1)
+    return 0
+
+
+def is_repeated(header: Sequence[str], values: Sequence[str]) -> bool:
+    """Whether a row is the header once more, as in files put together with `cat`."""
+    if len(values) != len(header):
+        return False
+    first = values[0].removeprefix("\ufeff")
+    same = [first, *values[1:]] == list(header)
+    return same and (len(header) > 1 or first != values[0] or bool(known_names(header)))
+
+
+def is_shuffled(header: Sequence[str], values: Sequence[str]) -> bool:
+    """Whether a row is the header in another order: the rows below it mean something else."""
+    names = [values[0].removeprefix("\ufeff"), *values[1:]] if values else []
+    return len(header) > 1 and names != list(header) and sorted(names) == sorted(header)

@@ -1,0 +1,324 @@
+"""JSON and JSON Lines: one object a row, read one at a time, whatever the size of the file."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.tables.encodings import HALF_CHARACTER, LONGEST, Line, has_half_character
+from ktrain_sentiment.tables.table import (
+    HEAD,
+    UNREADABLE,
+    Problem,
+    ReadAs,
+    Record,
+    Row,
+    Rows,
+    Table,
+    check_head,
+    peek,
+    records_of,
+    scan_types,
+    table_of_rows,
+    table_of_stream,
+)
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_STEP = 1 << 16
+_TOO_DEEP = Problem("is nested too deeply to read")
+_PYTHON = re.compile(r"\s*\{\s*'|\s*\{[^\"]*\bNone\b")
+Lines = Callable[[], Iterator[Line | None]]
+
+
+def open_json_lines(lines: Lines, name: str, read_as: ReadAs, *, once: bool) -> Table:
+    """Open a source with one JSON object a line; empty lines are skipped.
+
+    Raises:
+        DataError: None of the first lines is one.
+    """
+    if once:
+        rows = json_rows(lines())
+        head = peek(rows, HEAD)
+        columns, types = scan_types(records_of(head))
+        return table_of_stream(
+            _chained(head, rows), name, columns, read_as, types=types, open_ended=True
+        )  # fmt: skip
+    check_head(peek(json_rows(lines()), HEAD), name, "line")
+    columns, types = scan_types(row.record for row in json_rows(lines()) if row)
+    return table_of_rows(lambda: json_rows(lines()), name, columns, read_as, types=types)
+
+
+def _chained(head: Sequence[Row | None], rest: Rows) -> Rows:
+    yield from head
+    yield from rest
+
+
+def open_json(lines: Lines, name: str, read_as: ReadAs) -> Table:
+    """Open a JSON file: a list of objects, JSON Lines, or an object that holds columns or rows.
+
+    Raises:
+        DataError: It is none of these.
+    """
+    start = next((line[1] for line in lines() if line and line[1].strip()), "").lstrip()
+    if start.startswith("["):
+        check_head(peek(_array_rows(lines()), HEAD), name, "record")
+        columns, types = scan_types(row.record for row in _array_rows(lines()) if row)
+        end = sum(1 for _ in _array_rows(lines()))
+        facts = {"types": types, "unit": "record", "end": end}
+        return table_of_rows(lambda: _array_rows(lines()), name, columns, read_as, **facts)
+    if start.startswith("{") and not _is_whole_object(start):
+        return _open_object(lines, name, read_as)
+    second = _second_line(lines())
+    if start.startswith("{") and not second:
+        try:
+            return _open_object(lines, name, read_as)
+        except DataError:
+            if not _is_flat(start):
+                raise
+    return open_json_lines(lines, name, read_as, once=False)
+
+
+def _second_line(lines: Iterator[Line | None]) -> str:
+    filled = (line[1] for line in lines if line and line[1].strip())
+    next(filled, "")
+    return next(filled, "")
+
+
+def _is_whole_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return bool(_PYTHON.match(line)) or line.rstrip().endswith("}")
+
+
+def _is_flat(line: str) -> bool:
+    """An object of plain values only: a single row."""
+    value = json.loads(line)
+    return not any(isinstance(item, dict | list) for item in value.values())
+
+
+def _open_object(lines: Lines, name: str, read_as: ReadAs) -> Table:
+    """Rows out of one object, which has to be held in memory."""
+    text, size = [], 0
+    for line in lines():
+        if line is None:
+            continue
+        if line[2]:
+            raise DataError(f"{name}: line {line[0]} {line[2]}; {line[2].advice}")
+        text.append(line[1])
+        size += len(line[1])
+        if size > 4 * LONGEST:
+            raise DataError(
+                f"{name}: is one JSON object of more than {LONGEST >> 18} MiB; write JSON Lines, "
+                "an object a line"
+            )
+    try:
+        content = _loads("".join(text))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{name}: not JSON: {_one_line(error)}") from error
+    except RecursionError as error:
+        raise DataError(f"{name}: nested too deeply to read") from error
+    except ValueError as error:
+        raise DataError(f"{name}: {_one_line(error)}") from error
+    records = _records(content)
+    if records is None:
+        raise DataError(
+            f"{name}: is a JSON object without rows in it; wanted a list of objects, or JSON Lines"
+        )
+    rows = [_checked(record, number) for number, record in enumerate(records, start=1)]
+    columns, types = scan_types(row.record for row in rows)
+    return table_of_rows(
+        lambda: iter(rows), name, columns, read_as, types=types, unit="record", end=len(rows)
+    )  # fmt: skip
+
+
+def _records(content: Mapping[str, Any]) -> list[Any] | None:
+    """Rows of the shapes that exporters give one object; None when it is none of these.
+
+    Those of `pandas.DataFrame.to_json` are columns of values by index (its default), rows by index,
+    a table apart from its columns (split), and rows under `data` beside a schema (table).
+    """
+    if isinstance(content.get("columns"), list) and isinstance(content.get("data"), list):
+        names = [str(name) for name in content["columns"]]
+        return [dict(zip(names, row, strict=False)) for row in content["data"]]
+    lists = {name: value for name, value in content.items() if isinstance(value, list)}
+    rows = {name: value for name, value in lists.items() if all(isinstance(r, dict) for r in value)}
+    if len(rows) == 1 and next(iter(rows.values())):
+        return next(iter(rows.values()))
+    if len(lists) == len(content) and len({len(values) for values in lists.values()}) == 1:
+        return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+    nested = list(content.values())
+    if not nested or not all(isinstance(value, dict) for value in nested):
+        return None
+    keys = list(nested[0])
+    if any(list(value) != keys for value in nested):
+        return nested if any(set(value) & set(keys) for value in nested[1:]) else None
+    by_index = all(key.isdigit() for key in keys) or len(keys) > len(nested)
+    if not by_index:
+        return nested
+    columns = [value.values() for value in nested]
+    return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def json_rows(lines: Iterator[Line | None]) -> Rows:
+    """Each line that is not blank is a JSON object."""
+    for line in lines:
+        if line is None:
+            yield None
+            continue
+        number, text, problem = line
+        if not text.strip():
+            continue
+        raw = text.rstrip("\r\n")
+        if problem is not None:
+            yield Row(number, {UNREADABLE: raw}, problem, raw)
+            continue
+        try:
+            value = _loads(text)
+        except (ValueError, RecursionError) as error:
+            yield Row(number, {UNREADABLE: raw}, _explain(error, text), raw)
+            continue
+        yield _checked(value, number, raw)
+
+
+def _explain(error: Exception, text: str) -> Problem:
+    if isinstance(error, RecursionError):
+        return _TOO_DEEP
+    if _PYTHON.match(text):
+        return Problem(
+            "is a Python dictionary, not JSON",
+            "write it as JSON: json.dumps(ast.literal_eval(line)) for each line",
+        )
+    if isinstance(error, json.JSONDecodeError):
+        return Problem(
+            f"is no JSON object: {error.msg} (character {error.colno})", "write one object a line"
+        )
+    return Problem(_one_line(error))
+
+
+def _checked(value: object, place: int, raw: str = "") -> Row:
+    if not isinstance(value, dict):
+        kept = raw or json.dumps(value)
+        problem = Problem(f"is a JSON {type(value).__name__}, wanted an object with fields")
+        return Row(place, {UNREADABLE: kept}, problem, kept)
+    for name, item in value.items():
+        if isinstance(item, str) and has_half_character(item):
+            reason = HALF_CHARACTER.reason.replace("holds", f"field {name!r} holds", 1)
+            return Row(place, value, Problem(f"is damaged: {reason}", HALF_CHARACTER.advice), raw)
+    if "annotations" in value and isinstance(value.get("data"), dict):
+        advice = "export it as JSON-MIN or CSV, which have a field for the text and one a label"
+        return Row(place, value, Problem("is a task of Label Studio's full export", advice), raw)
+    return Row(place, value)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Record:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"has the field {twice!r} twice; give each its own name")
+    return record
+
+
+@functools.cache
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(object_pairs_hook=_object)
+
+
+def _loads(text: str) -> Any:  # noqa: ANN401
+    return _decoder().decode(text)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _array_rows(lines: Iterator[Line | None]) -> Rows:
+    """The objects of a JSON array, one at a time; places count them."""
+    feed = _Feed(lines)
+    feed.skip(1)
+    place = 0
+    while True:
+        character = feed.next_character()
+        if character == "]":
+            return
+        place += 1
+        if not character:
+            yield _broken(place, "the file ends before the list does", feed)
+            return
+        if place > 1:
+            if character != ",":
+                yield _broken(place, "wanted a comma before it", feed)
+                return
+            feed.skip(1)
+            feed.next_character()
+        try:
+            value = feed.value()
+        except (ValueError, RecursionError) as error:
+            reason = getattr(error, "msg", "") or _one_line(error)
+            deep = isinstance(error, RecursionError)
+            yield _broken(place, "nested too deeply" if deep else reason, feed)
+            return
+        yield _checked(value, place)
+
+
+def _broken(place: int, reason: str, feed: _Feed) -> Row:
+    raw = feed.text()[:200]
+    problem = Problem(f"is no JSON: {reason}", "the rows behind it cannot be read: mend the file")
+    return Row(place, {UNREADABLE: raw}, problem, raw)
+
+
+class _Feed:
+    """The text of a file, as much of it as the value at hand needs."""
+
+    def __init__(self, lines: Iterator[Line | None]) -> None:
+        self._lines = (line[1] for line in lines if line is not None)
+        self._buffer = ""
+        self._at = 0
+        self.next_character()
+
+    def text(self) -> str:
+        """What is read and not used."""
+        return self._buffer[self._at :]
+
+    def _more(self, least: int) -> bool:
+        parts = [self.text()]
+        size = 0
+        for line in self._lines:
+            parts.append(line)
+            size += len(line)
+            if size >= least:
+                break
+        self._buffer, self._at = "".join(parts), 0
+        return size > 0
+
+    def next_character(self) -> str:
+        """The next character that is no space; empty at the end."""
+        while True:
+            space = _SPACE.match(self._buffer, self._at)
+            self._at = space.end() if space else self._at
+            if self._at < len(self._buffer):
+                return self._buffer[self._at]
+            if not self._more(_STEP):
+                return ""
+
+    def skip(self, characters: int) -> None:
+        """Go on behind characters that were looked at."""
+        self._at += characters
+
+    def value(self) -> object:
+        """The value that begins here; more is read, twice as much each time, till it is whole."""
+        least = _STEP
+        while True:
+            try:
+                value, self._at = _decoder().raw_decode(self._buffer, self._at)
+            except json.JSONDecodeError:
+                if len(self._buffer) - self._at > LONGEST or not self._more(least):
+                    raise
+                least *= 2
+            else:
+                return value

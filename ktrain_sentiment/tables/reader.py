@@ -1,0 +1,154 @@
+"""From what the user named to a table: one function for every source and every format."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.tables.columnar import open_parquet
+from ktrain_sentiment.tables.delimited import open_delimited
+from ktrain_sentiment.tables.encodings import BLOCK, Line, glance, lines_of, survey
+from ktrain_sentiment.tables.folders import open_class_folders, open_pattern
+from ktrain_sentiment.tables.formats import Format, input_format
+from ktrain_sentiment.tables.json_rows import open_json, open_json_lines
+from ktrain_sentiment.tables.sheets import Rank, open_workbook
+from ktrain_sentiment.tables.sources import Source, locate, paused, really, stored
+from ktrain_sentiment.tables.table import HEAD, ReadAs, ReadOptions, Row, Table, peek, table_of_rows
+from ktrain_sentiment.tables.text_lines import Lines, looks_delimited, open_text_lines
+
+_PIPE_BLOCK = 1 << 16
+
+
+def open_table(
+    source: str | Path | BinaryIO, options: ReadOptions | None = None, rank: Rank | None = None
+) -> Table:
+    """Open a table, whatever it is kept in; its rows are read when they are asked for.
+
+    Args:
+        source: A file, a folder with a subfolder for each class, a pattern such as
+            `exports/*.csv`, a URL, or a binary stream. A pipe gives rows as they arrive.
+        options: What is known about it.
+        rank: Says how well a sheet of a workbook suits, where there are several.
+
+    Raises:
+        DataError: It is missing, damaged or empty, or could be read in two ways.
+        ConfigError: An option makes no sense.
+        MissingExtraError: A library that it needs is not installed.
+    """
+    options = options or ReadOptions()
+    if isinstance(source, str | Path) and "://" not in str(source):
+        path = Path(source).expanduser()
+        if path.is_dir():
+            return open_class_folders(path, options.encoding)
+        if not path.exists() and glob.has_magic(str(source)):
+            return open_pattern(str(path), lambda one: open_table(one, options, rank))
+    found = locate(source)
+    form = options.format
+    if form is None:
+        form = input_format(Path(found.name.partition("?")[0]).with_suffix(found.suffix), None)
+        form = "txt" if not isinstance(source, str | Path) else form
+    read_as = ReadAs(format=form, member=found.member)
+    if form in {"parquet", "excel", "json"}:
+        found = stored(found)
+    if form == "parquet":
+        return open_parquet(found, read_as)
+    if form == "excel":
+        return open_workbook(found, options, rank)
+    return _open_text(found, form, options, read_as)
+
+
+def open_texts(texts: Sequence[str]) -> Table:
+    """Texts that are there already, such as those of a command line, as a table."""
+    rows = [Row(place, {"text": text}) for place, text in enumerate(texts, start=1)]
+    read_as = ReadAs(format="txt", header=False)
+    return table_of_rows(
+        lambda: iter(rows), "the given texts", ("text",), read_as, end=len(rows), unit="row"
+    )  # fmt: skip
+
+
+def _open_text(source: Source, form: Format, options: ReadOptions, read_as: ReadAs) -> Table:
+    once = source.pipe is not None
+    name = source.name
+    if source.pipe is not None:
+        blocks = _pipe_blocks(source.pipe)
+        start = next((block for block in blocks if block), b"")
+        _refuse_other_kind(start, source, form)
+        encoding = glance(start, options.encoding, name)
+        stream = lines_of(itertools.chain([start], blocks), encoding, name)
+    else:
+        with source.open() as opened:
+            _refuse_other_kind(opened.read(256), source, form)
+        with source.open() as opened:
+            encoding = survey(opened.read, options.encoding, name)
+        stream = iter(())
+
+    def lines() -> Iterator[Line | None]:
+        return stream if once else lines_of(_blocks(source), encoding, name)
+
+    read_as = replace(read_as, encoding=encoding.name)
+    table = _open_lines(lines, name, form, options, read_as, once=once)
+    table = replace(table, notes=(*filter(None, (encoding.note,)), *table.notes))
+    return table if table.end is not None else replace(table, end=encoding.lines)
+
+
+def _open_lines(
+    lines: Lines, name: str, form: Format, options: ReadOptions, read_as: ReadAs, *, once: bool
+) -> Table:
+    if form == "json":
+        return open_json(lines, name, read_as)
+    if form == "jsonl":
+        first = "" if once else next((line[1] for line in lines() if line and line[1].strip()), "")
+        # A list in a file of that name is common, and no line of it is an object.
+        whole = first.lstrip().startswith("[")
+        return (
+            open_json(lines, name, read_as)
+            if whole
+            else open_json_lines(lines, name, read_as, once=once)
+        )
+    if form == "txt":
+        stream = lines()
+        ahead = peek(stream, HEAD)
+        sample = [line for line in ahead if line is not None]
+
+        def again() -> Iterator[Line | None]:
+            return itertools.chain(ahead, stream) if once else lines()
+
+        as_table = options.format is None and (
+            options.delimiter or options.columns or looks_delimited(sample)
+        )
+        if not as_table:
+            return open_text_lines(again, sample, name, read_as, once=once)
+        own = looks_delimited(sample) or ","
+        read_as = replace(read_as, format="tsv" if own == "\t" else "csv")
+        return open_delimited(again, name, own, options, read_as, once=once)
+    own = "\t" if form == "tsv" else ","
+    return open_delimited(lines, name, own, options, read_as, once=once)
+
+
+def _blocks(source: Source) -> Iterator[bytes]:
+    with source.open() as stream:
+        while block := stream.read(BLOCK):
+            yield block
+
+
+def _pipe_blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """Blocks as they arrive; an empty one whenever the writer pauses."""
+    while block := os.read(stream.fileno(), _PIPE_BLOCK):
+        yield block
+        if paused(stream):
+            yield b""
+
+
+def _refuse_other_kind(start: bytes, source: Source, form: Format) -> None:
+    what = really(start)
+    if what and not (what.startswith(("an HTML", "an XML")) and form == "txt"):
+        raise DataError(
+            f"{source.name}: is {what}, whatever its name says; give it the right name, or save "
+            "it as CSV"
+        )

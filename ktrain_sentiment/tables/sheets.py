@@ -1,0 +1,228 @@
+"""Sheets of Excel and OpenDocument workbooks."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ktrain_sentiment.errors import DataError, require
+from ktrain_sentiment.tables.headers import header_position
+from ktrain_sentiment.tables.messages import count, quoted, rows_listed
+from ktrain_sentiment.tables.sources import Source, as_file, really
+from ktrain_sentiment.tables.table import (
+    ReadAs,
+    ReadOptions,
+    Row,
+    Rows,
+    Table,
+    scan_types,
+    table_of_rows,
+    unique_names,
+)
+
+EXCEL_LIMIT = 32767
+"""Characters: what Excel cuts a longer text to."""
+MOST_CELLS = 30_000_000
+"""Cells of a sheet, empty ones included: the library that reads it holds them all in memory."""
+_CELL = re.compile(rb'<(?:\w+:)?c\s[^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"')
+_REPEATED = re.compile(rb'number-(?:rows|columns)-repeated="([0-9]+)"')
+
+Rank = Callable[[Table], int]
+"""How well a table suits: 0 where it does not."""
+
+
+def open_workbook(source: Source, options: ReadOptions, rank: Rank | None) -> Table:
+    """Open the sheet that is named, or the one that suits best.
+
+    Args:
+        source: An .xlsx, .xlsm, .xlsb, .xls or .ods file.
+        options: Its sheet, and the names of its columns.
+        rank: Says how well each of several sheets suits; None: all do.
+
+    Raises:
+        DataError: It cannot be read, or there is no telling which sheet is meant.
+        MissingExtraError: The library that reads workbooks is not installed.
+    """
+    calamine = require("python_calamine", "data")
+    with as_file(source) as path:
+        _check(path, source.name)
+        try:
+            book = calamine.CalamineWorkbook.from_path(str(path))
+            names = list(book.sheet_names)
+            if options.sheet is not None and options.sheet not in names:
+                raise DataError(
+                    f"{source.name}: there is no sheet {options.sheet!r}; sheets: {quoted(names)}"
+                )
+            wanted = [options.sheet] if options.sheet is not None else names
+            return _choose(book, wanted, source.name, options, rank)
+        except (calamine.CalamineError, OSError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(f"{source.name}: not a readable workbook: {reason}") from error
+
+
+def _check(path: Path, name: str) -> None:
+    with path.open("rb") as stream:
+        start = stream.read(256)
+    what = really(start)
+    if not start.startswith((b"PK", b"\xd0\xcf\x11\xe0", b"\x09\x08")):
+        kind = what or ("text" if start and b"\0" not in start else "")
+        if kind:
+            raise DataError(
+                f"{name}: not a readable workbook: it is {kind}, whatever its name says; open it "
+                "in a spreadsheet and save it as .xlsx or .csv"
+            )
+    if zipfile.is_zipfile(path):
+        _refuse_stray_cells(path, name)
+
+
+def _refuse_stray_cells(path: Path, name: str) -> None:
+    """Refuse a sheet whose used cells span an area that memory cannot hold.
+
+    A single cell at the last corner of a sheet does that, in a file of a few kilobytes; the
+    library allocates the whole area and aborts the process.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.namelist():
+                if re.fullmatch(r"xl/worksheets/[^/]+\.xml", member):
+                    with archive.open(member) as stream:
+                        low, high = _corners(iter(lambda: stream.read(1 << 20), b""))
+                    area = (high[0] - low[0] + 1) * (high[1] - low[1] + 1)
+                elif member == "content.xml":
+                    area = _repeated_area(archive, member)
+                    high = (0, 0)
+                else:
+                    continue
+                if area > MOST_CELLS:
+                    last = f" as far as row {high[1]:,}, column {high[0]:,}" if high[1] else ""
+                    raise DataError(
+                        f"{name}: a sheet has cells{last}, an area of {area:,} cells, more than "
+                        f"memory holds; delete the stray cells, or save the sheet as .csv"
+                    )
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{name}: not a readable workbook: {reason}") from error
+
+
+def _corners(blocks: Iterator[bytes]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The first and the last column and row that a sheet uses."""
+    columns: set[bytes] = set()
+    first, last, rest = 1 << 30, 0, b""
+    for block in blocks:
+        text = rest + block
+        for column, row in _CELL.findall(text):
+            columns.add(column)
+            number = int(row)
+            first, last = min(first, number), max(last, number)
+        rest = text[max(text.rfind(b"<"), len(text) - 4096) :] if b"<" in text[-4096:] else b""
+    numbers = [_column_number(column) for column in columns] or [1]
+    return (min(numbers), min(first, last or 1)), (max(numbers), max(last, 1))
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = 26 * number + letter - ord("A") + 1
+    return number
+
+
+def _repeated_area(archive: zipfile.ZipFile, member: str) -> int:
+    """An upper bound of what an OpenDocument sheet spans where rows are repeated with content."""
+    widest = 0
+    with archive.open(member) as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            # Empty rows at a sheet's end are repeated a million times by every office suite.
+            for row in re.findall(rb"<table:table-row[^>]*>(?=<table:table-cell[^>]*value)", block):
+                times = _REPEATED.findall(row)
+                widest = max([widest, *map(int, times)])
+    return widest * 64 if widest > MOST_CELLS // 64 else 0
+
+
+def _choose(
+    book: Any, names: Sequence[str], source: str, options: ReadOptions, rank: Rank | None  # noqa: ANN401
+) -> Table:  # fmt: skip
+    if len(names) == 1:
+        return _sheet(book, names[0], source, options, named=options.sheet is not None)
+    ranked: dict[str, tuple[int, Table]] = {}
+    for name in names:
+        try:
+            table = _sheet(book, name, source, options, named=True)
+        except DataError:
+            continue
+        suits = rank(table) if rank else 1
+        if suits:
+            ranked[name] = suits, table
+    best = max((suits for suits, _ in ranked.values()), default=0)
+    fitting = {name: table for name, (suits, table) in ranked.items() if suits == best}
+    if len(fitting) == 1:
+        [(name, table)] = fitting.items()
+        return table.with_notes(f"sheet {name!r}")
+    what = "several sheets have" if fitting else "none of the sheets has"
+    listed = quoted(list(fitting) or names)
+    kind = "texts and labels" if best != 1 else "texts"
+    raise DataError(f"{source}: {what} {kind}: {listed}; choose one with --sheet")
+
+
+def _sheet(book: Any, name: str, source: str, options: ReadOptions, *, named: bool) -> Table:  # noqa: ANN401
+    shown = f"{source} (sheet {name!r})" if named else source
+    sheet = book.get_sheet_by_name(name)
+    top = sheet.start[0] + 1 if sheet.start else 1
+    cells = ((n, [_value(cell) for cell in row]) for n, row in enumerate(sheet.iter_rows(), top))
+    filled = [(n, row) for n, row in cells if any(cell is not None for cell in row)]
+    if not filled:
+        raise DataError(f"{shown}: the sheet is empty; wanted a header row and rows")
+    position = 0 if options.columns else header_position([row for _, row in filled])
+    header_row, header = filled[position]
+    body = filled if options.columns else filled[position + 1 :]
+    width = max(len(row) for _, row in filled)
+    used = [k for k in range(width) if any(row[k] is not None for _, row in filled[position:])]
+    given: Sequence[object] = options.columns or [header[k] for k in used]
+    if len(given) != len(used):
+        raise DataError(
+            f"{shown}: --columns gives {count(len(given), 'name')} and the sheet has "
+            f"{count(len(used), 'column')}; name each of them, in order"
+        )
+    names, repeated = unique_names(given)
+    rows = [Row(n, {c: row[k] for c, k in zip(names, used, strict=True)}) for n, row in body]
+    _, types = scan_types(row.record for row in rows)
+    notes = [f"names of the columns in row {header_row}"] if position else []
+    notes += _cut_by_excel(rows)
+
+    def all_rows() -> Rows:
+        return iter(rows)
+
+    return table_of_rows(
+        all_rows,
+        shown,
+        names,
+        ReadAs(format="excel", sheet=name, header=not options.columns),
+        notes=tuple(notes),
+        repeated=repeated,
+        end=rows[-1].place if rows else 0,
+        unit="row",
+        types=types,
+    )
+
+
+def _value(cell: object) -> object:
+    """A cell's value; a sheet stores all numbers as fractions, whole ones are meant as such."""
+    if cell == "":
+        return None
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return int(cell)
+    return cell
+
+
+def _cut_by_excel(rows: Sequence[Row]) -> list[str]:
+    full = [
+        row.place
+        for row in rows
+        if any(isinstance(c, str) and len(c) == EXCEL_LIMIT for c in row.record.values())
+    ]
+    if not full:
+        return []
+    cut = f"Excel cut {count(len(full), 'text')} at {EXCEL_LIMIT:,} characters"
+    return [f"{cut}: {rows_listed(full)}"]

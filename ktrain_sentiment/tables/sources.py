@@ -1,0 +1,260 @@
+"""Where the bytes of a table come from: a file, an archive, a pipe, a remote URL.
+
+Messages instead of tracebacks: nothing here lets an OSError out.
+"""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import difflib
+import gzip
+import io
+import lzma
+import os
+import select
+import shutil
+import tempfile
+import urllib.parse
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from ktrain_sentiment.errors import DataError, require
+from ktrain_sentiment.tables.formats import ARCHIVE, COMPRESSED, FORMATS, bare_suffix
+from ktrain_sentiment.tables.messages import quoted
+
+Opener = Callable[[], contextlib.AbstractContextManager[BinaryIO]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Bytes that can be read from their beginning as often as wanted, or a pipe.
+
+    Attributes:
+        name: As the user named it, for messages.
+        suffix: That of the data itself, in lower case: neither of a compression nor an archive.
+        open: Opens the bytes, uncompressed on the way, as a context manager.
+        path: The file, where the bytes lie in one as they are.
+        member: Of an archive.
+        pipe: What is read as it comes, once; `open` is not to be used.
+    """
+
+    name: str
+    suffix: str
+    open: Opener
+    path: Path | None = None
+    member: str = ""
+    pipe: BinaryIO | None = None
+
+
+def locate(source: str | Path | BinaryIO) -> Source:
+    """Find what was named.
+
+    Raises:
+        DataError: It does not exist, is a folder, may not be read, or holds several tables.
+        MissingExtraError: The library that fetches remote files is not installed.
+    """
+    if isinstance(source, str) and "://" in source:
+        return _remote(source)
+    if isinstance(source, str | Path):
+        return _file(Path(source).expanduser(), str(source))
+    name = "standard input" if getattr(source, "name", "") == "<stdin>" else "the given stream"
+    if _is_pipe(source):
+        return Source(name, "", lambda: opened(Path(os.devnull)), pipe=source)
+    content = source.read()
+    return Source(name, "", lambda: contextlib.closing(cast("BinaryIO", io.BytesIO(content))))
+
+
+def _is_pipe(stream: BinaryIO) -> bool:
+    try:
+        return stream.fileno() >= 0
+    except (OSError, AttributeError):
+        return False
+
+
+def _file(path: Path, name: str) -> Source:
+    check_file(path)
+    if bare_suffix(path) == ARCHIVE:
+        return _member(path, name)
+    plain = None if path.suffix.lower() in COMPRESSED else path
+    return Source(name, bare_suffix(path), lambda: opened(path), path=plain)
+
+
+def _member(path: Path, name: str) -> Source:
+    """The one table in a ZIP archive; what macOS adds does not count."""
+    with _explained(path), zipfile.ZipFile(path) as archive:
+        names = [
+            item.filename
+            for item in archive.infolist()
+            if not item.is_dir() and not item.filename.startswith("__MACOSX/")
+        ]
+    tables = [name for name in names if bare_suffix(name) in FORMATS and Path(name).name[0] != "."]
+    if len(tables) != 1:
+        what = "several tables" if tables else "no table"
+        raise DataError(
+            f"{path}: holds {what}: {quoted(tables or names)}; unpack it, and name the one to read"
+        )
+
+    @contextlib.contextmanager
+    def open_member() -> Iterator[BinaryIO]:
+        with _explained(path), zipfile.ZipFile(path) as archive, archive.open(tables[0]) as stream:
+            opener = _OPENERS.get(Path(tables[0]).suffix.lower())
+            yield cast("BinaryIO", opener(cast("BinaryIO", stream)) if opener else stream)
+
+    return Source(name, bare_suffix(tables[0]), open_member, member=tables[0])
+
+
+def _remote(url: str) -> Source:
+    """A remote file, fetched once into a temporary one: it is read more than once."""
+    fsspec = require("fsspec", "remote")
+    copy = tempfile.NamedTemporaryFile(suffix=Path(urllib.parse.urlsplit(url).path).suffix)  # noqa: SIM115
+    try:
+        with fsspec.open(url, "rb") as stream:
+            shutil.copyfileobj(stream, copy)
+    except ImportError as error:
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f'{url}: {reason}; run  pip install "ktrain-sentiment[remote]"  or fetch the file first'
+        ) from error
+    except Exception as error:
+        # A file system of any kind raises whatever it likes; all of it is about what was named.
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DataError(f"{url}: cannot be fetched: {reason}") from error
+    copy.flush()
+    found = _file(Path(copy.name), url)
+    # The temporary file lives as long as what opens it.
+    held = (copy, found.open)
+    suffix = bare_suffix(urllib.parse.urlsplit(url).path)
+    return Source(url, suffix, lambda: held[1](), found.path, found.member)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for binary reading, uncompressed on the way.
+
+    Raises:
+        DataError: It does not exist, is a folder, may not be read, or is damaged.
+    """
+    check_file(path)
+    opener = _OPENERS.get(path.suffix.lower())
+    with _explained(path), path.open("rb") as raw:
+        if opener is None:
+            yield raw
+        else:
+            with cast("contextlib.AbstractContextManager[BinaryIO]", opener(raw)) as stream:
+                yield stream
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise DataError(f"{path}: no permission to read it; check its access rights") from error
+    except (
+        OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError,
+    ) as error:  # fmt: skip
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"{path}: cannot be read, it may be damaged or cut off: {reason}"
+        ) from error
+    except RuntimeError as error:
+        if "encrypted" not in str(error) and "password" not in str(error):
+            raise
+        raise DataError(f"{path}: is encrypted; unpack it with its password first") from error
+
+
+def _open_zst(stream: BinaryIO) -> BinaryIO:
+    import pyarrow as pa
+
+    # Python has no zstd before 3.14; pyarrow, which is needed for Parquet anyway, does.
+    return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(stream, "r"), "zstd"))
+
+
+_OPENERS: dict[str, Callable[[BinaryIO], object]] = {
+    ".gz": lambda stream: gzip.GzipFile(fileobj=stream),
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
+    ".zst": _open_zst,
+}
+
+
+@contextlib.contextmanager
+def as_file(source: Source) -> Iterator[Path]:
+    """A source as a file for libraries that seek: unpacked beside nothing, gone afterwards."""
+    if source.path is not None:
+        yield source.path
+        return
+    with tempfile.NamedTemporaryFile(suffix=source.suffix) as copy:
+        with source.open() as stream:
+            shutil.copyfileobj(stream, copy)
+        copy.flush()
+        yield Path(copy.name)
+
+
+def stored(source: Source) -> Source:
+    """A pipe read to its end into a temporary file, for whoever needs all of it."""
+    if source.pipe is None:
+        return source
+    copy = tempfile.NamedTemporaryFile()  # noqa: SIM115
+    shutil.copyfileobj(source.pipe, copy)
+    copy.flush()
+    held = (copy, Path(copy.name))
+    return Source(source.name, source.suffix, lambda: opened(held[1]), held[1])
+
+
+def paused(stream: BinaryIO) -> bool:
+    """Whether a pipe has nothing to read at the moment."""
+    return not select.select([stream], [], [], 0)[0]
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no file, with the name that was perhaps meant.
+
+    Raises:
+        DataError: Nothing is there, or a folder.
+    """
+    if path.is_file():
+        return
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, wanted a file")
+    if path.exists():
+        raise DataError(f"{path}: is neither a file nor a folder; save the data to a file first")
+    raise DataError(f"{path}: no such file{near_name(path)}")
+
+
+def near_name(path: Path) -> str:
+    """What was perhaps meant by a path where nothing is, as the end of a message."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f" (there is no folder {folder})"
+    near = difflib.get_close_matches(path.name, [entry.name for entry in folder.iterdir()], n=1)
+    return f"; did you mean {folder / near[0]}?" if near else ""
+
+
+_SIGNATURES = {
+    b"PK\x03\x04": "a ZIP archive or a workbook",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "compressed with gzip",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ": "compressed with xz",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"%PDF": "a PDF document",
+}
+_HTML = (b"<html", b"<!doctype html", b"<table", b"<head", b"<meta")
+
+
+def really(start: bytes) -> str:
+    """What a file is by its first bytes, whatever its name says; empty where they say nothing."""
+    for signature, what in _SIGNATURES.items():
+        if start.startswith(signature):
+            return what
+    head = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith(_HTML):
+        return "an HTML page"
+    return "an XML document" if head.startswith(b"<?xml") else ""

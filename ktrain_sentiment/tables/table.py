@@ -1,0 +1,327 @@
+"""A table: its column names and a stream of record batches, in which a bad row spoils no other."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from ktrain_sentiment.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ktrain_sentiment.tables.formats import Format
+
+Quoting = Literal["auto", "yes", "no"]
+Unit = Literal["line", "row", "record"]
+
+Record = Mapping[str, Any]
+"""One row: the value of each column by name; a column that the row lacks is missing."""
+
+HEAD = 500
+"""Rows that are looked at before the first one is given out: to tell dialect and columns."""
+
+UNREADABLE = "unreadable"
+"""The column in which the raw text of what is no row is kept (JSON that cannot be parsed)."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one row.
+
+    Attributes:
+        reason: As it follows a place: `has a double quote that never closes`.
+        advice: What to do about it in the source.
+    """
+
+    reason: str
+    advice: str = "mend it, or leave the row out"
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row on its way into a batch; `raw` is its text where it could not be read."""
+
+    place: int
+    record: Record
+    problem: Problem | None = None
+    raw: str = ""
+
+
+Rows = Iterator[Row | None]
+"""Rows in order; None where the input pauses (a pipe), so that what has come can be answered."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows in order, as records or as an Arrow table.
+
+    Attributes:
+        places: Where each row stands in the source (line, row or record number), from 1.
+        rows: The rows, bad ones included, as far as they could be made out.
+        problems: What is wrong with a row, by its position in the batch.
+        raw: The text of bad rows as it stands in the source, by position.
+    """
+
+    places: Sequence[int]
+    rows: Sequence[Record] | pa.Table
+    problems: Mapping[int, Problem] = field(default_factory=dict)
+    raw: Mapping[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def records(self) -> Sequence[Record]:
+        """The rows as records."""
+        if isinstance(self.rows, Sequence):
+            return self.rows
+        return list(self.rows.to_pylist())
+
+    def values(self, column: str) -> list[Any]:
+        """The values of one column; None where a row lacks it."""
+        if isinstance(self.rows, Sequence):
+            return [record.get(column) for record in self.rows]
+        return list(self.rows[column].to_pylist())
+
+    def after(self, place: int) -> Batch:
+        """The rows that stand behind a place."""
+        first = next((i for i, own in enumerate(self.places) if own > place), len(self))
+        if first == 0:
+            return self
+        problems = {i - first: problem for i, problem in self.problems.items() if i >= first}
+        raw = {i - first: text for i, text in self.raw.items() if i >= first}
+        return Batch(self.places[first:], self.rows[first:], problems, raw)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """What is known about a table before it is opened; None and empty: to be found.
+
+    Attributes:
+        format: Of the source; None: as its name says.
+        delimiter: Between values: a character, or a word such as tab.
+        quoting: Whether values may stand in double quotes (yes), or quotes are plain text (no).
+        encoding: A Python codec name, in any spelling.
+        sheet: Of a workbook.
+        columns: Names for the columns of a source without a header, in order.
+        known_columns: Names that are columns for certain: a first row that holds one is a header.
+        fallback_columns: As `columns`, where the first row turns out to be no header.
+    """
+
+    format: Format | None = None
+    delimiter: str | None = None
+    quoting: Quoting = "auto"
+    encoding: str | None = None
+    sheet: str | None = None
+    columns: tuple[str, ...] = ()
+    known_columns: tuple[str, ...] = ()
+    fallback_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadAs:
+    """How a table was read: what a later reading of its like wants to know.
+
+    Attributes:
+        format: csv, jsonl, parquet, ...
+        encoding: Of text; empty for other formats.
+        delimiter: Of delimited text; empty for other formats.
+        quoting: How quotes were taken: quoted, plain, or backslash.
+        sheet: Of a workbook.
+        header: Whether the source itself names the columns.
+        member: Of an archive.
+    """
+
+    format: str
+    encoding: str = ""
+    delimiter: str = ""
+    quoting: str = ""
+    sheet: str = ""
+    header: bool = True
+    member: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A source that was opened: nothing is read beyond its head until `batches` is asked for.
+
+    Attributes:
+        name: What was opened, for messages.
+        columns: Its columns in order, names unique.
+        read_as: How it is read.
+        start: Gives the rows from the first, once for a pipe and as often as wanted otherwise.
+        head: The first rows that can be read, at most 500, for the choice of columns.
+        notes: One-line remarks to show the user.
+        repeated: Names that several columns of the source share; the second became `name (2)`.
+        end: The place of the last row; None: not known before the end.
+        unit: What a place counts.
+        types: The type of each column (`str`, `int`, `float`, `bool`, or `object` for others and
+            mixtures); missing ones are `str`. For writers that need to know.
+        schema: The Arrow schema, where the source has one.
+        categories: The names of numbered classes by column, where the source says them.
+        open_ended: Later rows may bring further columns.
+        is_split: Column `split` was made here: files or folders for each split.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    read_as: ReadAs
+    start: Callable[[int], Iterator[Batch]]
+    head: Sequence[Record] = ()
+    notes: tuple[str, ...] = ()
+    repeated: frozenset[str] = frozenset()
+    end: int | None = None
+    unit: Unit = "line"
+    types: Mapping[str, type] = field(default_factory=dict)
+    schema: pa.Schema | None = None
+    categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    open_ended: bool = False
+    is_split: bool = False
+
+    def batches(self, size: int = 4096) -> Iterator[Batch]:
+        """The rows in batches of at most so many."""
+        return self.start(size)
+
+    def sample(self, column: str) -> list[Any]:
+        """The values of a column in the head."""
+        return [record.get(column) for record in self.head]
+
+    def with_notes(self, *notes: str) -> Table:
+        """The same table with further notes; empty ones are left out."""
+        return replace(self, notes=(*self.notes, *(note for note in notes if note)))
+
+
+def table_of_rows(
+    rows: Callable[[], Rows], name: str, columns: Sequence[str], read_as: ReadAs, **facts: Any  # noqa: ANN401
+) -> Table:  # fmt: skip
+    """A table of a source that gives rows one by one.
+
+    Args:
+        rows: Gives all rows; called for the head, and again for each reading.
+        name: For messages.
+        columns: The names of the columns.
+        read_as: How it is read.
+        **facts: Other attributes of `Table`.
+
+    Raises:
+        DataError: None of the first rows can be read.
+    """
+    head = peek(rows(), HEAD)
+    check_head(head, name, facts.get("unit", "line"))
+    return Table(name, tuple(columns), read_as, batched(rows), records_of(head), **facts)
+
+
+def table_of_stream(
+    rows: Rows, name: str, columns: Sequence[str], read_as: ReadAs, **facts: Any  # noqa: ANN401
+) -> Table:  # fmt: skip
+    """As `table_of_rows`, of rows that come once."""
+    head = peek(rows, HEAD)
+    whole = itertools.chain(head, rows)
+    return Table(
+        name, tuple(columns), read_as, batched(lambda: whole), records_of(head), **facts
+    )  # fmt: skip
+
+
+def peek(items: Iterator[Any], most: int) -> list[Any]:
+    """The first items, as many as are there without waiting, but at least one; then the pause."""
+    ahead: list[Any] = []
+    for item in items:
+        if item is not None or ahead:
+            ahead.append(item)
+        if len(ahead) == most or (item is None and ahead):
+            break
+    return ahead
+
+
+def records_of(rows: Iterable[Row | None]) -> list[Record]:
+    """The records of the rows that could be read."""
+    return [row.record for row in rows if row is not None and row.problem is None]
+
+
+def check_head(rows: Sequence[Row | None], name: str, unit: Unit) -> None:
+    """Refuse a source of which no row can be read: its format is not what it is taken for.
+
+    Raises:
+        DataError: There are rows, and each has a problem.
+    """
+    found = [row for row in rows if row is not None]
+    if found and all(row.problem for row in found):
+        first = found[0]
+        assert first.problem is not None
+        every = "the only row" if len(found) == 1 else f"none of the first {len(found)} rows"
+        cannot = "cannot be read" if len(found) == 1 else "can be read"
+        raise DataError(
+            f"{name}: {every} {cannot}: {unit} {first.place} {first.problem}; "
+            f"{first.problem.advice}"
+        )
+
+
+def batched(rows: Callable[[], Rows]) -> Callable[[int], Iterator[Batch]]:
+    """What groups rows into batches of a given size; a pause of the input ends a batch early."""
+
+    def batches(size: int) -> Iterator[Batch]:
+        places: list[int] = []
+        records: list[Record] = []
+        problems: dict[int, Problem] = {}
+        raw: dict[int, str] = {}
+        for row in rows():
+            if row is not None:
+                if row.problem is not None:
+                    problems[len(places)] = row.problem
+                    raw[len(places)] = row.raw
+                places.append(row.place)
+                records.append(row.record)
+            if places and (row is None or len(places) == size):
+                yield Batch(places, records, problems, raw)
+                places, records, problems, raw = [], [], {}, {}
+        if places:
+            yield Batch(places, records, problems, raw)
+
+    return batches
+
+
+def unique_names(header: Sequence[object]) -> tuple[list[str], frozenset[str]]:
+    """Column names without repeats, and the names that were repeated.
+
+    A column without a name is called by its position.
+    """
+    plain = ["" if raw is None else str(raw).strip() for raw in header]
+    times = Counter(name for name in plain if name)
+    taken = set(plain)
+    names: list[str] = []
+    for position, name in enumerate(plain, start=1):
+        wanted = name or f"column {position}"
+        number = 2
+        while wanted in names or (wanted != name and wanted in taken):
+            wanted, number = f"{name or f'column {position}'} ({number})", number + 1
+        names.append(wanted)
+    return names, frozenset(name for name, count in times.items() if count > 1)
+
+
+def scan_types(records: Iterable[Record]) -> tuple[tuple[str, ...], dict[str, type]]:
+    """All columns in order of appearance, and the type of each.
+
+    Whole numbers and others in one column make it `float`; any other mixture makes it `object`.
+    """
+    kinds: dict[str, set[type]] = {}
+    for record in records:
+        for name, value in record.items():
+            found = kinds.setdefault(name, set())
+            if value is not None:
+                found.add(type(value))
+    return tuple(kinds), {name: _common(found) for name, found in kinds.items()}
+
+
+def _common(kinds: set[type]) -> type:
+    if not kinds:
+        return str
+    if kinds == {int, float}:
+        return float
+    only = next(iter(kinds))
+    return only if len(kinds) == 1 and only in {str, int, float, bool} else object
