@@ -34,7 +34,7 @@ def test_it_answers_and_auto_takes_the_only_engine_there_is(classic):
 
 
 def test_a_text_without_a_known_word_is_answered_too(classic):
-    table = ktrain_sentiment.load(classic).predict_proba(["", "東京", "..."])
+    table = ktrain_sentiment.load(classic).predict_proba(["\0", "東京", "..."])
     np.testing.assert_allclose(table, 0.5)
 
 

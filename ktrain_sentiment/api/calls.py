@@ -1,0 +1,401 @@
+"""One function a job: data in, settings as keyword arguments, a result out.
+
+The settings are those of the command line, with underscores: `ktrain-sentiment train --help` lists
+them, and a name that is none is answered with the nearest one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import pandas as pd
+
+from ktrain_sentiment.api.results import (
+    Dataset,
+    Evaluation,
+    Folder,
+    LearningRateSearch,
+    ModelComparison,
+    TrainingRun,
+)
+from ktrain_sentiment.config import CompareConfig, DataConfig, ExploreConfig, TrainingSettings
+from ktrain_sentiment.data import LabelledTexts, read_frame, read_labelled
+from ktrain_sentiment.errors import ConfigError, DataError, InputError, SentimentError
+from ktrain_sentiment.evaluation.record import EvalResult
+from ktrain_sentiment.inference import Engine
+from ktrain_sentiment.runs import RunFolder, default_run
+from ktrain_sentiment.settings import field_names, from_flat
+from ktrain_sentiment.workflow.assessment import assess, find_subject
+from ktrain_sentiment.workflow.comparing import CompareResult, compare_models
+from ktrain_sentiment.workflow.exploring import Exploration, explore
+from ktrain_sentiment.workflow.opening import Opening
+from ktrain_sentiment.workflow.processes import in_own_process
+from ktrain_sentiment.workflow.subject import from_predictor, predict_same_rows
+from ktrain_sentiment.workflow.training import train as run_training
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+Data = (
+    Dataset | str | os.PathLike[str] | pd.DataFrame | tuple[Sequence[str | None], Sequence[object]]
+)
+"""What `read` takes."""
+
+_FLAG = re.compile(r"--([a-z][a-z-]*)")
+_FRAME = "a DataFrame"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Exploring(TrainingSettings):
+    exploring: ExploreConfig = field(default_factory=ExploreConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Comparing(TrainingSettings):
+    comparing: CompareConfig = field(default_factory=CompareConfig)
+
+
+def _in_python(said: str) -> str:
+    """A message of the command line with settings for flags: `--batch-size` is `batch_size`."""
+    return _FLAG.sub(lambda found: found[1].replace("-", "_"), said)
+
+
+def _speaking_python(call: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let the errors of a call name keyword arguments and not flags."""
+
+    @functools.wraps(call)
+    def translated(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        try:
+            return call(*args, **kwargs)
+        except (SentimentError, KeyboardInterrupt) as error:
+            error.args = tuple(_in_python(str(part)) for part in error.args)
+            raise
+
+    return translated
+
+
+@_speaking_python
+def read(
+    data: Data,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    **settings: Any,  # noqa: ANN401 - checked by the fields of DataConfig
+) -> Dataset:
+    """Read texts with labels, and say which columns they are in and which rows are left out.
+
+    Example:
+        >>> ktrain_sentiment.read("reviews.csv")
+        <Dataset reviews.csv: 1,000 rows (positive 510, negative 490)>
+          left out 2 rows without text: rows 7, 13
+
+    Args:
+        data: A file, a folder, a pattern, a named corpus (`movie-reviews`), `hub:<dataset>`; a
+            DataFrame, or anything with `to_pandas`; or texts and labels, `(texts, labels)`.
+        text_column: Column that holds the texts; found by itself when None.
+        label_column: Column that holds the labels; found by itself when None.
+        settings: Fields of `config.DataConfig`: `map`, `drop_labels`, `cleaning`, `duplicates`, ...
+
+    Raises:
+        DataError: It cannot be read, or does not hold texts with labels of two classes.
+        ConfigError: A setting is unknown, of a wrong type, or contradicts another.
+    """
+    given = {"text_column": text_column, "label_column": label_column, **settings}
+    return _read(
+        "read()", data, {name: value for name, value in given.items() if value is not None}
+    )
+
+
+@_speaking_python
+def find_lr(
+    data: Data,
+    *,
+    encoder: str | None = None,
+    model: str | None = None,
+    run: Folder | None = None,
+    quiet: bool = False,
+    **settings: Any,  # noqa: ANN401 - checked by the fields of the configuration
+) -> LearningRateSearch:
+    """Search a learning rate: train for some steps while it grows, and read the loss's curve.
+
+    Example:
+        >>> search = ktrain_sentiment.find_lr(data, encoder="minilm")
+        >>> search.suggestion, search.plot()
+
+    Args:
+        data: As for `read`, or what it returned.
+        encoder: A Hugging Face hub name, a local folder, or minilm.
+        model: One of ktrain's own classifiers in place of an encoder: nbsvm, logreg, ...
+        run: Folder to keep the files in; none are kept when None.
+        quiet: Show warnings only.
+        settings: Fields of `config.TrainingSettings`, and `vary`, `verify` and others of
+            `config.ExploreConfig`.
+
+    Raises:
+        InputError: The data, the encoder or the settings cannot be used.
+        TrainingError: The loss was not a number from the start, or the process died.
+    """
+    given = {"encoder": encoder, "model": model, "run": run, **settings}
+    dataset, config = _configure("find_lr()", _Exploring, data, given)
+    with contextlib.ExitStack() as scratch:
+        if run is None:
+            folder = scratch.enter_context(tempfile.TemporaryDirectory())
+            config = replace(config, output=replace(config.output, run=Path(folder, "lr")))
+        found = in_own_process(_explore, config, dataset.texts, quiet, quiet=quiet)
+    return LearningRateSearch(found)
+
+
+@_speaking_python
+def train(
+    data: Data,
+    *,
+    encoder: str | None = None,
+    model: str | None = None,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    batch_size: int | None = None,
+    maxlen: int | None = None,
+    seed: int | None = None,
+    run: Folder | None = None,
+    quiet: bool = False,
+    **settings: Any,  # noqa: ANN401 - checked by the fields of the configuration
+) -> TrainingRun:
+    """Train a classifier, judge it on rows that it never saw, and save it as a predictor.
+
+    The training runs in a process of its own, which takes TensorFlow, its memory and its settings
+    with it when it ends. Ctrl-C is passed on; `resume=True` then goes on with the same run.
+
+    Example:
+        >>> run = ktrain_sentiment.train("reviews.csv", encoder="minilm", epochs=2)
+        >>> ktrain_sentiment.load(run.predictor).predict(["Not bad at all."])
+
+    Args:
+        data: As for `read`, or what it returned.
+        encoder: A Hugging Face hub name, a local folder, or minilm; distilbert-base-uncased when
+            None.
+        model: One of ktrain's own classifiers in place of an encoder: nbsvm, fasttext, logreg, ...
+        epochs: Passes over the training rows; 3 when None, and more where rows are few.
+        learning_rate: The maximum; found by a short search when None.
+        batch_size: Texts a step; 32 when None.
+        maxlen: Longest text in tokens; 128 when None.
+        seed: Seed of everything random in training; 0 when None.
+        run: The run folder; when None the first of runs/<name>, runs/<name>-2, ... that is free.
+        quiet: Show warnings only.
+        settings: Any other field of `config.TrainingSettings`: `policy`, `test`, `folds`, ...
+
+    Raises:
+        InputError: The data, the encoder, the settings or the run folder cannot be used.
+        TrainingError: The loss diverged, the disk is full, or the process died.
+        KeyboardInterrupt: Ctrl-C; the message says how to go on.
+    """
+    given = {
+        "encoder": encoder, "model": model, "epochs": epochs, "learning_rate": learning_rate,
+        "batch_size": batch_size, "maxlen": maxlen, "seed": seed, "run": run, **settings,
+    }  # fmt: skip
+    dataset, config = _configure("train()", TrainingSettings, data, given)
+    config = _with_place(config, "")
+    return TrainingRun(in_own_process(_train, config, dataset.texts, quiet, quiet=quiet))
+
+
+@_speaking_python
+def compare(
+    data: Data,
+    *,
+    models: Sequence[str] | None = None,
+    encoder: str | None = None,
+    run: Folder | None = None,
+    quiet: bool = False,
+    **settings: Any,  # noqa: ANN401 - checked by the fields of the configuration
+) -> ModelComparison:
+    """Train several models on the same rows, and say which is worth it.
+
+    Example:
+        >>> ktrain_sentiment.compare(data, models=["tfidf", "nbsvm", "minilm"]).advice
+
+    Args:
+        data: As for `read`, or what it returned.
+        models: Any of majority, tfidf, vader, probe, ktrain's own classifiers, encoder, and names
+            of encoders; see `config.CompareConfig`.
+        encoder: What `probe` and `encoder` stand on.
+        run: The folder; when None the first of runs/<name>-compared, ... that is free.
+        quiet: Show warnings only.
+        settings: Other fields of `config.CompareConfig` and of `config.TrainingSettings`.
+
+    Raises:
+        InputError: The data, a model or the settings cannot be used.
+        TrainingError: A loss diverged, or a process died.
+    """
+    chosen = None if models is None else list(models)
+    given = {"models": chosen, "encoder": encoder, "run": run, **settings}
+    dataset, config = _configure("compare()", _Comparing, data, given)
+    config = _with_place(config, "compared")
+    return ModelComparison(in_own_process(_compare, config, dataset.texts, quiet=quiet))
+
+
+@_speaking_python
+def evaluate(
+    data: Data | TrainingRun,
+    predictor: Folder | TrainingRun | None = None,
+    *,
+    other: Folder | TrainingRun | None = None,
+    slice_by: Sequence[str] = (),
+    abstain_below: float | None = None,
+    engine: Engine = "auto",
+    **settings: Any,  # noqa: ANN401 - checked by the fields of DataConfig
+) -> Evaluation:
+    """Say how good a predictor is on labelled rows, with 95 % intervals, beside baselines.
+
+    Example:
+        >>> ktrain_sentiment.evaluate("more.csv", run.predictor).table
+
+    Args:
+        data: As for `read`, or what it returned; or a run, or its folder, to judge it on its own
+            test rows from its saved predictions.
+        predictor: A predictor folder, ours or a Hugging Face model's, or a run; None for a run.
+        other: Another one to compare with on the same rows.
+        slice_by: Columns of the data to judge by, beside the usual ones.
+        abstain_below: A probability: judge what is gained by leaving texts below it to a person.
+        engine: What computes the predictions: auto, int8, fp32 or openvino.
+        settings: As for `read`.
+
+    Raises:
+        InputError: The data, a folder or the settings cannot be used.
+    """
+    place = _folder_of(predictor)
+    if isinstance(data, TrainingRun):
+        data = data.path
+    rows: DataConfig | LabelledTexts
+    if place is None:
+        if not isinstance(data, str | os.PathLike):
+            raise ConfigError("evaluate(): name the predictor to judge on these rows")
+        rows = from_flat(DataConfig, {"data": str(data), **settings}, "evaluate()")
+    else:
+        rows = _read("evaluate()", data, settings).texts
+    question = functools.partial(
+        _evaluate, rows, place, _folder_of(other), tuple(slice_by), abstain_below, engine
+    )
+    return Evaluation(in_own_process(question, quiet=True))
+
+
+@_speaking_python
+def open_run(folder: Folder) -> TrainingRun:
+    """Open a run that was finished before, by Python or by the command line.
+
+    Raises:
+        InputError: The folder holds no finished run.
+    """
+    run = RunFolder(Path(folder))
+    if not run.metrics.is_file():
+        raise InputError(f"{folder}: no finished run; wanted a folder that train() has made")
+    return TrainingRun(run.path)
+
+
+def _read(who: str, data: object, settings: Mapping[str, Any]) -> Dataset:
+    if isinstance(data, Dataset):
+        if settings:
+            raise ConfigError(f"{who}: {', '.join(settings)}: the data is read already")
+        return data
+    if isinstance(data, str | os.PathLike):
+        config = from_flat(DataConfig, {**settings, "data": os.fspath(data)}, who)
+        texts = read_labelled(config)
+    else:
+        config = from_flat(DataConfig, settings, who)
+        texts = read_frame(_frame_of(who, data), config, _FRAME)
+    return Dataset(texts, tuple(map(_in_python, texts.notes)))
+
+
+def _frame_of(who: str, data: Any) -> pd.DataFrame:  # noqa: ANN401
+    if isinstance(data, pd.DataFrame):
+        return data
+    if hasattr(data, "to_pandas"):
+        return pd.DataFrame(data.to_pandas())
+    if isinstance(data, tuple | list) and len(data) == 2 and not isinstance(data[0], str):
+        texts, labels = map(list, data)
+        if len(texts) != len(labels):
+            raise DataError(f"{who}: {len(texts):,} texts and {len(labels):,} labels")
+        return pd.DataFrame({"text": texts, "label": labels})
+    kind = type(data).__name__
+    raise DataError(
+        f"{who}: got data of type {kind}; wanted a path, a DataFrame, or texts and labels as "
+        "(texts, labels)"
+    )
+
+
+Settings = TypeVar("Settings", bound=TrainingSettings)
+
+
+def _configure(
+    who: str, kind: type[Settings], data: Data, given: Mapping[str, Any]
+) -> tuple[Dataset, Settings]:
+    """The data, read, and the other settings, checked."""
+    values = {name: value for name, value in given.items() if value is not None}
+    if isinstance(values.get("run"), os.PathLike):
+        values["run"] = os.fspath(values["run"])
+    config = from_flat(kind, values, who)  # First: a misspelt name needs no data to be read.
+    dataset = _read(who, data, {n: values[n] for n in values if n in field_names(DataConfig)})
+    return dataset, replace(config, source=dataset.texts.config)
+
+
+def _with_place(config: Settings, task: str) -> Settings:
+    """The settings with a run folder: a free one, unless one is named or gone on with."""
+    output = config.output
+    place = output.run or default_run(config.source.data, task)
+    if output.run is None and not (output.resume or output.overwrite):
+        place = next(one for one in _numbered(place) if not one.exists())
+    return replace(config, output=replace(output, run=place.absolute()))
+
+
+def _numbered(place: Path) -> Iterator[Path]:
+    yield place
+    yield from (place.with_name(f"{place.name}-{number}") for number in itertools.count(2))
+
+
+def _folder_of(place: Folder | TrainingRun | None) -> Path | None:
+    if place is None:
+        return None
+    return place.path if isinstance(place, TrainingRun) else Path(place).absolute()
+
+
+# What runs in a process of its own.
+
+
+def _explore(config: _Exploring, texts: LabelledTexts, quiet: bool) -> Exploration:
+    return explore(config, config.exploring, texts, quiet=quiet)
+
+
+def _train(config: TrainingSettings, texts: LabelledTexts, quiet: bool) -> Path:
+    return run_training(config, texts, quiet=quiet).folder.path
+
+
+def _compare(config: _Comparing, texts: LabelledTexts) -> CompareResult:
+    return compare_models(config, config.comparing, texts)
+
+
+def _evaluate(
+    rows: DataConfig | LabelledTexts,
+    predictor: Path | None,
+    other: Path | None,
+    slice_by: tuple[str, ...],
+    abstain_below: float | None,
+    engine: Engine,
+) -> EvalResult:
+    opening = Opening(engine)
+    if isinstance(rows, DataConfig) or predictor is None:
+        source = rows if isinstance(rows, DataConfig) else rows.config
+        compared = () if other is None else (other,)
+        subject, second = find_subject(source, predictor=None, compare=compared, opening=opening)
+    else:
+        subject = from_predictor(predictor, rows, opening)
+        second = None if other is None else predict_same_rows(other, subject, opening)
+    found = assess(subject, second, slice_by=slice_by, abstain_below=abstain_below)
+    # The classifier is a predictor folder's; to carry its files along would double them.
+    return replace(found, eval_set=replace(found.eval_set, classifier=None))

@@ -1,0 +1,384 @@
+"""What the API's calls return: figures, tables and pictures, and how a notebook shows them."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ktrain_sentiment.data import LabelledTexts
+from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.evaluation.record import EvalResult
+from ktrain_sentiment.report import leaderboard, plots
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.workflow.comparing import CompareResult
+from ktrain_sentiment.workflow.exploring import Exploration
+from ktrain_sentiment.workflow.searching import draw_search, save_search
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "mcc", "log_loss", "brier", "ece")
+"""Figures that a table lists, as `metrics.json` calls them."""
+
+Folder = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Page:
+    """An HTML page on disk; shown in a frame where a notebook displays it.
+
+    Attributes:
+        path: The file, which needs no other.
+    """
+
+    path: Path
+
+    def __fspath__(self) -> str:
+        """The path, so that `open` and `webbrowser.open` take the page itself."""
+        return str(self.path)
+
+    def _repr_html_(self) -> str:
+        page = escape(self.path.read_text(encoding="utf-8"), quote=True)
+        return f'<iframe srcdoc="{page}" style="width:100%;height:40em;border:0"></iframe>'
+
+
+@dataclass(frozen=True, repr=False)
+class Dataset:
+    """Texts with labels that `read` found fit to learn from.
+
+    Attributes:
+        texts: The rows and how they were read, as the rest of the package takes them.
+        notes: What was chosen, what was left out and why, a line each.
+    """
+
+    texts: LabelledTexts
+    notes: tuple[str, ...] = ()
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Columns `text`, `label` (both str) and `row` (from 1), then the source's others."""
+        return self.texts.frame
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that occur, sorted."""
+        return self.texts.labels
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows for each label, most frequent first."""
+        return self.texts.counts
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.texts)
+
+    def __repr__(self) -> str:
+        """Rows of each label, then the notes."""
+        counts = ", ".join(f"{label} {count:,}" for label, count in self.counts.items())
+        head = f"<Dataset {self.texts.source}: {len(self):,} rows ({counts})>"
+        return "\n".join([head, *(f"  {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        return _html(self, self.frame.head(5))
+
+
+@dataclass(frozen=True, repr=False)
+class LearningRateSearch:
+    """What a search for a learning rate found.
+
+    Attributes:
+        found: Curves, short trainings and figures, as the workflow gives them.
+    """
+
+    found: Exploration
+
+    @property
+    def suggestion(self) -> float | None:
+        """The maximum learning rate to take; None where the curve cannot be read."""
+        best = self.found.trials[0].learning_rate if self.found.trials else None
+        return best or self.found.figures["chosen"]
+
+    @property
+    def conclusion(self) -> str:
+        """What to take and why, in a sentence."""
+        return self.found.conclusion
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """Learning rate of each step, shape (steps,)."""
+        return next(iter(self.found.curves.values())).rates
+
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """Training loss of each step in nats, shape (steps,)."""
+        return next(iter(self.found.curves.values())).losses
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a suggestion: rule, learning_rate, loss, why."""
+        return pd.DataFrame(self.found.figures["suggestions"])
+
+    def plot(self) -> Figure:
+        """Draw the loss against the learning rate, the suggestions marked."""
+        return _shown(draw_search(next(iter(self.found.curves.values()))))
+
+    def save(self, folder: Folder) -> Path:
+        """Write `lr_find.csv`, `lr_find.json` and `lr_find.png`, and return their folder.
+
+        Raises:
+            InputError: The folder cannot be written.
+        """
+        place = Path(folder)
+        save_search(next(iter(self.found.curves.values())), RunFolder(place))
+        return place
+
+    def __repr__(self) -> str:
+        """The suggestion and the conclusion."""
+        rate = "none" if self.suggestion is None else f"{self.suggestion:.2e}"
+        return f"<LearningRateSearch: {rate}>\n  {self.conclusion}"
+
+    def _repr_html_(self) -> str:
+        return _html(self, self.table)
+
+
+@dataclass(frozen=True, repr=False)
+class TrainingRun:
+    """A finished training: its folder, and what lies in it.
+
+    Attributes:
+        path: The run folder; `ktrain_sentiment.open_run` opens it again.
+    """
+
+    path: Path
+
+    @property
+    def predictor(self) -> Path:
+        """The predictor folder, for `ktrain_sentiment.load`."""
+        return RunFolder(self.path).predictor
+
+    @functools.cached_property
+    def metrics(self) -> Mapping[str, Any]:
+        """All figures, as `metrics.json` holds them."""
+        found: dict[str, Any] = json.loads(RunFolder(self.path).metrics.read_text("utf-8"))
+        return found
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The headline figures: index figure; columns value, low, high (95 %), and baselines."""
+        return figures_table(self.metrics[self.metrics["headline"]], self.metrics["baselines"])
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch: losses in nats, accuracy and macro F1, of validation as `val_...`."""
+        return pd.read_csv(RunFolder(self.path).history)
+
+    def top_losses(self, n: int = 10) -> pd.DataFrame:
+        """The n most wrongly classified validation rows, the worst first.
+
+        Returns:
+            Columns text, label, predicted, probability (of predicted), p_true, loss (nats), row.
+        """
+        table = pd.read_csv(RunFolder(self.path).top_losses, dtype=_STRINGS, keep_default_na=False)
+        return table.head(n)
+
+    def predictions(self, split: str = "test") -> pd.DataFrame:
+        """Row, text, label, predicted and a column `p_<label>` a class, a row a text.
+
+        Args:
+            split: test, validation or out_of_fold.
+
+        Raises:
+            DataError: The run has no predictions of that split.
+        """
+        path = RunFolder(self.path).predictions(split)
+        if not path.is_file():
+            held = sorted(one.stem.partition("_")[2] for one in self.path.glob("predictions_*"))
+            raise DataError(f"{self.path} has no {split} rows; it has {', '.join(held)}")
+        return pd.read_parquet(path)
+
+    def report(self) -> Page:
+        """The page about the run."""
+        return Page(RunFolder(self.path).report)
+
+    def plot(self, what: str = "history") -> Figure:
+        """Draw the run: its `history`, its `confusion` matrix or its `schedule`.
+
+        Raises:
+            ConfigError: There is no such picture.
+        """
+        folder = RunFolder(self.path)
+        if what == "history":
+            table = self.history.drop(columns="epoch")
+            columns = {str(name): table[name].tolist() for name in table}
+            return _shown(plots.history(columns, self.metrics["best_epoch"]))
+        if what == "confusion":
+            figures = self.metrics[self.metrics["headline"]]
+            return _shown(plots.confusion_matrix(figures["confusion"], figures["labels"]))
+        if what == "schedule":
+            steps = pd.read_csv(folder.schedule)
+            momenta = steps["momentum"].tolist() if "momentum" in steps else None
+            return _shown(plots.schedule(steps["learning_rate"].tolist(), momenta))
+        raise ConfigError(f"plot({what!r}): wanted history, confusion or schedule")
+
+    def __repr__(self) -> str:
+        """Accuracy with its interval, beside the linear baseline's."""
+        split = self.metrics["headline"]
+        figures, baselines = self.metrics[split], self.metrics["baselines"]
+        baseline = baselines.get("tfidf") or baselines["majority"]
+        return (
+            f"<TrainingRun {self.path}>\n"
+            f"  {_percent(figures['accuracy'])} of {figures['n']:,} {split} rows right; "
+            f"{baseline['name']}: {100 * baseline['accuracy']['value']:.1f} %\n"
+            f"  predictor: {self.predictor}"
+        )
+
+    def _repr_html_(self) -> str:
+        return _html(self, self.table)
+
+
+@dataclass(frozen=True, repr=False)
+class ModelComparison:
+    """Several models on the same test rows.
+
+    Attributes:
+        found: Models, best first, and all figures, as the workflow gives them.
+    """
+
+    found: CompareResult
+
+    @property
+    def advice(self) -> str:
+        """Which model to take, and why."""
+        return self.found.advice
+
+    @property
+    def path(self) -> Path:
+        """The folder of the comparison, with the runs of the models that leave one."""
+        return self.found.folder
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a model, best first: accuracy and macro F1 with intervals, p value, costs."""
+        models = self.found.figures["models"]
+        flat = pd.json_normalize(models).drop(columns=["accuracy.n", "macro_f1.n"])
+        return flat.rename(columns=lambda name: name.replace(".value", "").replace(".", "_"))
+
+    def plot(self) -> Figure:
+        """Draw accuracy with its interval against the time of one text."""
+        return _shown(leaderboard.accuracy_against_latency(self.found.entries))
+
+    def save(self, path: Folder) -> Path:
+        """Write the table, as CSV or by its suffix as Parquet, and return its path."""
+        place = Path(path)
+        if place.suffix == ".parquet":
+            self.table.to_parquet(place, index=False)
+        else:
+            self.table.to_csv(place, index=False)
+        return place
+
+    def __repr__(self) -> str:
+        """The models with their accuracy, and the advice."""
+        lines = [
+            f"  {model['name']}: {_percent(model['accuracy'])}"
+            for model in self.found.figures["models"]
+        ]
+        return "\n".join([f"<ModelComparison {self.path}>", *lines, f"  {self.advice}"])
+
+    def _repr_html_(self) -> str:
+        return _html(self, self.table)
+
+
+@dataclass(frozen=True, repr=False)
+class Evaluation:
+    """How good a classifier is on some rows.
+
+    Attributes:
+        found: Everything that was found, as the workflow gives it.
+    """
+
+    found: EvalResult
+
+    @functools.cached_property
+    def metrics(self) -> Mapping[str, Any]:
+        """All figures, plain numbers and strings: those of `ktrain-sentiment evaluate --json`."""
+        return self.found.to_json()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks about the rows, such as that some were trained on."""
+        return self.found.eval_set.notes
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The headline figures: index figure; columns value, low, high (95 %), and baselines."""
+        return figures_table(self.metrics, self.metrics["baselines"])
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """Row, text, label, predicted and a column `p_<label>` a class, a row a text."""
+        return self.found.eval_set.predictions.to_frame()
+
+    def plot(self) -> Figure:
+        """Draw the confusion matrix."""
+        return _shown(plots.confusion_matrix(self.metrics["confusion"], self.metrics["labels"]))
+
+    def __repr__(self) -> str:
+        """Accuracy with its interval, and the notes."""
+        name, source = self.found.eval_set.name, self.found.eval_set.source
+        right = f"{_percent(self.metrics['accuracy'])} of {self.metrics['n']:,} rows right"
+        lines = [f"<Evaluation of {name} on {source}>", right, *self.notes]
+        return "\n  ".join(lines)
+
+    def _repr_html_(self) -> str:
+        return _html(self, self.table)
+
+
+_STRINGS = {"text": str, "label": str, "predicted": str}
+
+
+def figures_table(
+    figures: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame:
+    """Headline figures with their intervals, and those of baselines beside them."""
+    names = [name for name in FIGURES if name in figures]
+    table = pd.DataFrame([figures[name] for name in names], index=names)
+    table = table[["value", "low", "high"]].rename_axis("figure")
+    for key, baseline in baselines.items():
+        table[key] = [baseline[name]["value"] for name in names]
+    return table
+
+
+def _percent(figure: Mapping[str, float]) -> str:
+    low, high = 100 * figure["low"], 100 * figure["high"]
+    return f"{100 * figure['value']:.1f} % (95 % interval {low:.1f} to {high:.1f})"
+
+
+def _html(shown: object, table: pd.DataFrame) -> str:
+    head, *lines = repr(shown).splitlines()
+    notes = "".join(f"<br>{escape(line.strip())}" for line in lines)
+    rows = table.to_html(float_format="{:.4g}".format, max_rows=12, border=0)
+    return f"<p><b>{escape(head.strip('<>'))}</b>{notes}</p>{rows}"
+
+
+def _shown(figure: Figure) -> Figure:
+    """Let a notebook show a figure that pyplot knows nothing of."""
+    figure._repr_png_ = functools.partial(_png, figure)  # type: ignore[attr-defined]
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, facecolor="white")
+    return buffer.getvalue()
