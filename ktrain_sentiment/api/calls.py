@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from ktrain_sentiment.api.results import (
@@ -28,12 +29,12 @@ from ktrain_sentiment.api.results import (
     TrainingRun,
 )
 from ktrain_sentiment.config import CompareConfig, DataConfig, ExploreConfig, TrainingSettings
+from ktrain_sentiment.config.flat import field_names, from_flat
 from ktrain_sentiment.data import LabelledTexts, read_frame, read_labelled
 from ktrain_sentiment.errors import ConfigError, DataError, InputError, SentimentError
 from ktrain_sentiment.evaluation.record import EvalResult
 from ktrain_sentiment.inference import Engine
 from ktrain_sentiment.runs import RunFolder, default_run
-from ktrain_sentiment.settings import field_names, from_flat
 from ktrain_sentiment.workflow.assessment import assess, find_subject
 from ktrain_sentiment.workflow.comparing import CompareResult, compare_models
 from ktrain_sentiment.workflow.exploring import Exploration, explore
@@ -66,7 +67,8 @@ class _Comparing(TrainingSettings):
 
 def _in_python(said: str) -> str:
     """A message of the command line with settings for flags: `--batch-size` is `batch_size`."""
-    return _FLAG.sub(lambda found: found[1].replace("-", "_"), said)
+    named = _FLAG.sub(lambda found: found[1].replace("-", "_"), said)
+    return named.replace(" or null, got ", " or None, got ")
 
 
 def _speaking_python(call: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -337,12 +339,17 @@ def _configure(
     who: str, kind: type[Settings], data: Data, given: Mapping[str, Any]
 ) -> tuple[Dataset, Settings]:
     """The data, read, and the other settings, checked."""
-    values = {name: value for name, value in given.items() if value is not None}
-    if isinstance(values.get("run"), os.PathLike):
-        values["run"] = os.fspath(values["run"])
+    values = {name: _plain(value) for name, value in given.items() if value is not None}
     config = from_flat(kind, values, who)  # First: a misspelt name needs no data to be read.
     dataset = _read(who, data, {n: values[n] for n in values if n in field_names(DataConfig)})
     return dataset, replace(config, source=dataset.texts.config)
+
+
+def _plain(value: object) -> object:
+    """A value as a settings file holds it; grid searches give NumPy's numbers."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _with_place(config: Settings, task: str) -> Settings:

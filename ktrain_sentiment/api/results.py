@@ -273,7 +273,9 @@ class ModelComparison:
         """A row a model, best first: accuracy and macro F1 with intervals, p value, costs."""
         models = self.found.figures["models"]
         flat = pd.json_normalize(models).drop(columns=["accuracy.n", "macro_f1.n"])
-        return flat.rename(columns=lambda name: name.replace(".value", "").replace(".", "_"))
+        first = [name for name in flat if name == "name" or "." in name]
+        table = flat[[*first, *(name for name in flat if name not in first)]]
+        return table.rename(columns=lambda name: name.replace(".value", "").replace(".", "_"))
 
     def plot(self) -> Figure:
         """Draw accuracy with its interval against the time of one text."""

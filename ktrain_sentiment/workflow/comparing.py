@@ -96,7 +96,7 @@ def compare_models(
     for encoder in {_encoder_of(model, settings) for model in comparing.models} - {None}:
         resolve(str(encoder))
     _begin(folder, settings, comparing)
-    jobs = [_job(model, settings, comparing, splits, folder) for model in comparing.models]
+    jobs = [_job(model, settings, comparing, texts, splits, folder) for model in comparing.models]
     judged = {job.model: _answers(job, folder) for job in jobs}
     entries = rank(judged, splits)
     learning = [replace(job, few=True) for job in jobs if job.model not in NOT_LEARNING]
@@ -127,6 +127,7 @@ def _job(
     model: str,
     settings: TrainingSettings,
     comparing: CompareConfig,
+    texts: LabelledTexts,
     splits: Splits,
     folder: Path,
 ) -> Job:
@@ -134,7 +135,7 @@ def _job(
         settings.output, run=folder / "models" / _slug(model), overwrite=True, resume=False
     )
     own = settings_of(model, settings, comparing, len(splits.train))
-    return Job(model, replace(own, output=output), comparing, splits)
+    return Job(model, replace(own, output=output), comparing, splits, texts=texts)
 
 
 def settings_of(

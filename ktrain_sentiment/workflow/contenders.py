@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import KTRAIN_MODELS, CompareConfig, TrainConfig, TrainingSettings
 from ktrain_sentiment.config.comparing import BASELINES
-from ktrain_sentiment.data import Splits
+from ktrain_sentiment.data import LabelledTexts, Splits
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.baselines import majority, polar_columns, tfidf_pipeline, vader
@@ -68,6 +68,7 @@ class Job:
         comparing: What is compared.
         splits: The rows; `train` may be a few of them.
         few: Whether `train` is a few examples a class.
+        texts: What the rows were divided from; read again for a whole run when None.
     """
 
     model: str
@@ -75,6 +76,7 @@ class Job:
     comparing: CompareConfig
     splits: Splits
     few: bool = False
+    texts: LabelledTexts | None = None
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,7 @@ def _few_examples(job: Job) -> Contender:
 
 def _whole_run(job: Job) -> Contender:
     """A run with its report and its predictor; asked through the predictor's engine."""
-    result = train(job.settings, quiet=True)
+    result = train(job.settings, job.texts, quiet=True)
     place = PredictorFolder(result.folder.predictor)
     classifier = load(place.path)
     graph = place.onnx_int8 if classifier.engine == "int8" else place.onnx
