@@ -273,7 +273,7 @@ class ModelComparison:
         """A row a model, best first: accuracy and macro F1 with intervals, p value, costs."""
         models = self.found.figures["models"]
         flat = pd.json_normalize(models).drop(columns=["accuracy.n", "macro_f1.n"])
-        first = [name for name in flat if name == "name" or "." in name]
+        first = [name for name in flat if name == "name" or "." in str(name)]
         table = flat[[*first, *(name for name in flat if name not in first)]]
         return table.rename(columns=lambda name: name.replace(".value", "").replace(".", "_"))
 
