@@ -17,8 +17,11 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import re
 from types import ModuleType
 
+_DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+"""Modules whose package has another name."""
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _BARRED = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP,
@@ -77,10 +80,35 @@ def require(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name):
             raise
-        raise MissingExtraError(
-            f"{module} is not installed, and this needs it: "
-            f'run  pip install "ktrain-sentiment[{extra}]"'
-        ) from error
+        raise MissingExtraError(_install_line(module, extra)) from error
+
+
+def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
+    """What to install where an optional dependency was imported without asking first.
+
+    Returns:
+        The error for the user; None where no extra of this package installs the module.
+    """
+    from importlib import metadata  # Costs more than all the rest of this module.
+
+    module = (error.name or "").split(".")[0]
+    wanted = _DISTRIBUTIONS.get(module, module).lower().replace("_", "-")
+    try:
+        listed = metadata.requires("ktrain-sentiment") or []
+    except metadata.PackageNotFoundError:
+        return None
+    for line in listed:
+        found = re.match(r"([\w.-]+).*;.*extra == ['\"]([\w-]+)['\"]", line)
+        if found and found[1].lower().replace("_", "-") == wanted:
+            return MissingExtraError(_install_line(module, found[2]))
+    return None
+
+
+def _install_line(module: str, extra: str) -> str:
+    return (
+        f"{module} is not installed, and this needs it: "
+        f'run  pip install "ktrain-sentiment[{extra}]"'
+    )
 
 
 def explain(error: BaseException, place: object) -> SentimentError | None:

@@ -18,6 +18,19 @@ from typing import Any
 
 from ktrain_sentiment.config import CompareConfig, Group, ScriptFlags, TrainingSettings
 
+COMMON = (
+    "text_column",
+    "label_column",
+    "models",
+    "encoder",
+    "maxlen",
+    "epochs",
+    "few_shot",
+    "run",
+    "resume",
+)
+"""Flags that help shows first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(ScriptFlags, TrainingSettings):

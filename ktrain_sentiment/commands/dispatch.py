@@ -72,7 +72,8 @@ def run_command(command: str, arguments: list[str], *, prog: str, call: str) -> 
     description = description.replace(f"{PROGRAM} {command}", call)
     from ktrain_sentiment.commands.frame import run
 
-    run(module.Flags, module.task, description, arguments, prog=prog)
+    common = getattr(module, "COMMON", ())
+    run(module.Flags, module.task, description, arguments, prog=prog, common=common)
 
 
 def overview(prog: str) -> str:

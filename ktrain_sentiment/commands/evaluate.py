@@ -18,6 +18,9 @@ from typing import Any, Literal
 
 from ktrain_sentiment.config import DataConfig, Group, ScriptFlags
 
+COMMON = ("predictor", "compare", "slice_by", "abstain_below", "report")
+"""Flags that help shows first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(ScriptFlags):

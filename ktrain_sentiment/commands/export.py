@@ -22,6 +22,9 @@ from ktrain_sentiment.errors import ConfigError, PredictorError
 if TYPE_CHECKING:
     from ktrain_sentiment.export.saving import SavedPredictor
 
+COMMON = ("check", "output", "overwrite")
+"""Flags that help shows first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(ScriptFlags):

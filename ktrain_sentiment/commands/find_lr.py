@@ -18,6 +18,19 @@ from typing import Any
 
 from ktrain_sentiment.config import ExploreConfig, Group, ScriptFlags, TrainingSettings
 
+COMMON = (
+    "text_column",
+    "label_column",
+    "encoder",
+    "model",
+    "maxlen",
+    "batch_size",
+    "vary",
+    "verify",
+    "run",
+)
+"""Flags that help shows first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(ScriptFlags, TrainingSettings):

@@ -10,18 +10,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import itertools
 import json
 import logging
 import re
 import signal
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import docstring_parser
 import tyro
 
+from ktrain_sentiment.commands.helptext import render_help
 from ktrain_sentiment.commands.process import (
     give_up_broken_output,
     occupy_standard_streams,
@@ -29,7 +31,14 @@ from ktrain_sentiment.commands.process import (
 )
 from ktrain_sentiment.config import RENAMED, ScriptFlags
 from ktrain_sentiment.config.flat import field_names, from_flat, read_settings
-from ktrain_sentiment.errors import ConfigError, InputError, SentimentError, explain, printable
+from ktrain_sentiment.errors import (
+    ConfigError,
+    InputError,
+    SentimentError,
+    explain,
+    missing_extra,
+    printable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +58,9 @@ def run(
     task: Callable[[Flags], Figures | None],
     description: str | None,
     arguments: Sequence[str] | None = None,
+    *,
     prog: str | None = None,
+    common: Sequence[str] = (),
 ) -> None:
     """Parse the command line, do the task, and exit with the right code.
 
@@ -59,23 +70,27 @@ def run(
         description: The text at the top of `--help`; a command passes its docstring.
         arguments: Command-line arguments; those of the process when None.
         prog: What help and errors call the program; the script's name when None.
+        common: Fields of `flags_type` that help shows first.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(_run(flags_type, task, description, given, prog or Path(sys.argv[0]).name))
+    prog = prog or Path(sys.argv[0]).name
+    occupy_standard_streams()
+    if {"-h", "--help"} & {*itertools.takewhile(lambda argument: argument != "--", given)}:
+        sys.stdout.write(render_help(flags_type, description or "", prog, common))
+        sys.exit(0)
+    sys.exit(_run(flags_type, task, given, prog))
 
 
 def _run(
     flags_type: type[Flags],
     task: Callable[[Flags], Figures | None],
-    description: str | None,
     arguments: Sequence[str],
     prog: str,
 ) -> int:
-    occupy_standard_streams()
     start_logging(quiet=True)
     with stopping_signals() as received:
         try:
-            flags = parse(flags_type, arguments, description, prog)
+            flags = parse(flags_type, arguments, prog)
             start_logging(quiet=flags.quiet)
             if flags.json and sys.stdout is None:
                 raise ConfigError("--json: standard output is closed, and was to take the figures")
@@ -84,22 +99,36 @@ def _run(
                 sys.stdout.write(to_json_line(figures or {}) + "\n")
             if sys.stdout is not None:
                 sys.stdout.flush()
-        except KeyboardInterrupt as stop:
-            return _complain(prog, str(stop) or "interrupted", 128 + (*received, signal.SIGINT)[0])
-        except BrokenPipeError:
-            return 141  # The reader (head, less) went away; say nothing, as other tools do.
-        except (SentimentError, OSError) as error:
-            known = error if isinstance(error, SentimentError) else explain(error, _place(error))
-            if known is None:
-                raise
-            return _complain(prog, known, 2 if isinstance(known, InputError) else 1)
+        except SystemExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - panics of Rust libraries are no Exception
+            return _end(prog, error, received)
         finally:
             give_up_broken_output()
     return 0
 
 
-def _place(error: OSError) -> str:
-    return str(error.filename or "standard output")
+def _end(prog: str, error: BaseException, received: Sequence[int]) -> int:
+    """Say in one line what stopped the command, and return its exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        return _complain(prog, str(error) or "interrupted", 128 + (*received, signal.SIGINT)[0])
+    if isinstance(error, BrokenPipeError):
+        return 141  # The reader (head, less) went away; say nothing, as other tools do.
+    known: SentimentError | None = None
+    if isinstance(error, SentimentError):
+        known = error
+    elif isinstance(error, OSError):
+        known = explain(error, str(error.filename or "standard output"))
+    elif isinstance(error, ModuleNotFoundError):
+        known = missing_extra(error)
+    elif isinstance(error, MemoryError):
+        known = SentimentError("not enough memory: try a smaller --batch-size, or fewer rows")
+    if known is not None:
+        return _complain(prog, known, 2 if isinstance(known, InputError) else 1)
+    with contextlib.suppress(OSError):
+        traceback.print_exception(error)
+    what = traceback.format_exception_only(error)[-1]
+    return _complain(prog, f"an internal error, please report it with the lines above: {what}", 1)
 
 
 def _complain(prog: str, problem: object, code: int) -> int:
@@ -110,60 +139,26 @@ def _complain(prog: str, problem: object, code: int) -> int:
     return code
 
 
-def parse(
-    flags_type: type[Flags], arguments: Sequence[str], description: str | None, prog: str
-) -> Flags:
+def parse(flags_type: type[Flags], arguments: Sequence[str], prog: str) -> Flags:
     """Turn command-line arguments into a configuration; `--config` gives the defaults.
 
     Raises:
         ConfigError: The flags are wrong; the message is one line.
-        SystemExit: `--help` was asked for (code 0).
     """
     arguments = _with_new_names(arguments, field_names(flags_type))
-    default = _defaults(flags_type, arguments)
+    config = _config_path(arguments)
+    default: Any = tyro.MISSING_NONPROP
+    if config is not None:
+        default = from_flat(flags_type, read_settings(config), str(config))
     complaint = io.StringIO()
     try:
-        with contextlib.redirect_stderr(complaint), _joined_docstrings():
-            if default is None:
-                return tyro.cli(
-                    flags_type, prog=prog, args=list(arguments), description=description
-                )
-            return tyro.cli(
-                flags_type,
-                prog=prog,
-                args=list(arguments),
-                description=description,
-                default=default,
+        with contextlib.redirect_stderr(complaint):
+            flags: Flags = tyro.cli(
+                flags_type, prog=prog, args=arguments, default=default, add_help=False
             )
-    except SystemExit as stop:
-        if stop.code in (0, None):
-            raise
+            return flags
+    except SystemExit:
         raise ConfigError(_as_one_line(complaint.getvalue())) from None
-
-
-@contextlib.contextmanager
-def _joined_docstrings() -> Iterator[None]:
-    """Let the help of a field whose docstring has several lines run on, as its type's own does.
-
-    tyro joins the lines before it takes their indentation off, and keeps each break for that
-    reason. Can go when it does these the other way round.
-    """
-    original = docstring_parser.parse_from_object
-
-    def parse_from_object(
-        obj: object, style: docstring_parser.DocstringStyle = docstring_parser.DocstringStyle.AUTO
-    ) -> docstring_parser.Docstring:
-        found = original(obj, style)
-        for field in found.params:
-            if field.description:
-                field.description = " ".join(field.description.split())
-        return found
-
-    docstring_parser.parse_from_object = parse_from_object
-    try:
-        yield
-    finally:
-        docstring_parser.parse_from_object = original
 
 
 def _with_new_names(arguments: Sequence[str], known: Collection[str]) -> list[str]:
@@ -184,13 +179,6 @@ def _with_new_names(arguments: Sequence[str], known: Collection[str]) -> list[st
             argument = flag + equals + value
         current.append(argument)
     return current
-
-
-def _defaults(flags_type: type[Flags], arguments: Sequence[str]) -> Flags | None:
-    path = _config_path(arguments)
-    if path is None:
-        return None
-    return from_flat(flags_type, read_settings(path), str(path))
 
 
 def _config_path(arguments: Sequence[str]) -> Path | None:

@@ -21,6 +21,9 @@ from typing import Any, Literal
 
 from ktrain_sentiment.config import DataConfig, Group, ScriptFlags
 
+COMMON = ("predictor", "top", "explain", "nearest", "text", "out", "corrections")
+"""Flags that help shows first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(ScriptFlags):

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "excel", "txt"]
 
+COMMON = ("file", "predictor", "output", "text_column", "overwrite", "resume")
+"""Flags that help shows first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(ScriptFlags):

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ktrain_sentiment.data import LabelledTexts, Splits
     from ktrain_sentiment.data.profile import Profile
 
+COMMON = ("text_column", "label_column", "encoder", "profile_only", "output", "overwrite")
+"""Flags that help shows first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(ScriptFlags):

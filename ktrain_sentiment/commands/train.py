@@ -17,6 +17,21 @@ from typing import Any
 
 from ktrain_sentiment.config import ScriptFlags, TrainingSettings
 
+COMMON = (
+    "text_column",
+    "label_column",
+    "encoder",
+    "model",
+    "maxlen",
+    "epochs",
+    "learning_rate",
+    "batch_size",
+    "run",
+    "overwrite",
+    "resume",
+)
+"""Flags that help shows first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(ScriptFlags, TrainingSettings):

@@ -40,20 +40,20 @@ def renamed_table(monkeypatch: pytest.MonkeyPatch) -> None:
     "arguments", [["--average", "0.5"], ["--average=0.5"], ["--ema-decay", "0.5"]]
 )
 def test_an_old_flag_means_the_new_one(arguments: list[str]) -> None:
-    assert parse(Flags, arguments, None, "x").averaging.ema_decay == 0.5
+    assert parse(Flags, arguments, "x").averaging.ema_decay == 0.5
 
 
 def test_an_old_switch_can_be_turned_off() -> None:
-    assert not parse(Flags, ["--no-hold"], None, "x").averaging.keep
+    assert not parse(Flags, ["--no-hold"], "x").averaging.keep
 
 
 def test_an_old_flag_is_said_with_its_new_name(caplog: pytest.LogCaptureFixture) -> None:
-    parse(Flags, ["--average", "0.5"], None, "x")
+    parse(Flags, ["--average", "0.5"], "x")
     assert caplog.messages == ["--average is called --ema-decay now"]
 
 
 def test_a_name_that_is_a_flag_here_means_that_flag(caplog: pytest.LogCaptureFixture) -> None:
-    assert parse(Flags, ["--words", "5"], None, "x").words == 5
+    assert parse(Flags, ["--words", "5"], "x").words == 5
     assert caplog.messages == []
 
 
@@ -62,5 +62,5 @@ def test_an_old_key_of_a_settings_file_means_the_new_one(
 ) -> None:
     path = tmp_path / "old.yaml"
     path.write_text("average: 0.25\n")
-    assert parse(Flags, ["--config", str(path)], None, "x").averaging.ema_decay == 0.25
+    assert parse(Flags, ["--config", str(path)], "x").averaging.ema_decay == 0.25
     assert caplog.messages == [f"{path}: the setting average is called ema_decay now"]

@@ -1,0 +1,155 @@
+"""Every command is found by its name, answers alike both ways, and only its module is imported."""
+
+import ast
+import dataclasses
+import importlib
+import re
+import subprocess
+import time
+
+import pytest
+
+from ktrain_sentiment import __version__
+from ktrain_sentiment.commands.dispatch import COMMANDS
+from ktrain_sentiment.commands.helptext import flags_by_group
+from support.process import ROOT, run_code, run_python
+
+HEAVY = [
+    "ktrain", "keras", "matplotlib", "numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "sklearn",
+    "tensorflow", "tf_keras", "tokenizers", "torch", "transformers",
+]  # fmt: skip
+SCRIPTS = {name: name.replace("-", "_") for name in COMMANDS} | {"prepare": "prepare_data"}
+
+
+def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program as a module."""
+    return run_python("-m", "ktrain_sentiment", *arguments)
+
+
+def fields_of(name: str) -> list[str]:
+    """Flags of a command, as its help lists them."""
+    module = importlib.import_module(f"ktrain_sentiment.commands.{name.replace('-', '_')}")
+    return [flag.name for _, flags in flags_by_group(module.Flags) for flag in flags]
+
+
+# The program
+
+
+def test_help_lists_every_command_the_most_common_first() -> None:
+    done = ask("--help")
+    assert done.returncode == 0
+    assert re.findall(r"^  ([a-z-]+)  +\w", done.stdout, re.MULTILINE) == list(COMMANDS)
+    assert list(COMMANDS)[:2] == ["train", "predict"]
+
+
+def test_no_command_shows_the_help_and_is_an_error() -> None:
+    done = ask()
+    assert done.returncode == 2
+    assert done.stdout == ask("--help").stdout
+
+
+def test_the_version_is_said() -> None:
+    assert ask("--version").stdout == f"ktrain-sentiment {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("trian", "did you mean train?"),
+        ("find_lr", "did you mean find-lr?"),
+        ("--quiet", "wanted one of train, predict, "),
+    ],
+)
+def test_an_unknown_command_is_one_line_with_the_nearest_name(given: str, hint: str) -> None:
+    done = ask(given)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"python -m ktrain_sentiment: {given}: no such command; {hint}")
+
+
+def test_every_module_of_a_command_is_listed() -> None:
+    shared = {"__init__", "dispatch", "frame", "helptext", "process"}
+    modules = {path.stem for path in (ROOT / "ktrain_sentiment" / "commands").glob("*.py")}
+    assert modules - shared == {name.replace("-", "_") for name in COMMANDS}
+
+
+# The scripts
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_script_is_a_door_and_nothing_else(name: str) -> None:
+    tree = ast.parse((ROOT / "scripts" / f"{SCRIPTS[name]}.py").read_text())
+    docstring, door, start = tree.body
+    assert isinstance(docstring, ast.Expr)
+    assert ast.unparse(door) == "from ktrain_sentiment.commands.dispatch import main"
+    assert ast.unparse(start) == f"if __name__ == '__main__':\n    main('{name}')"
+
+
+def test_every_command_has_a_script_and_every_script_a_command() -> None:
+    assert {path.stem for path in (ROOT / "scripts").glob("*.py")} == set(SCRIPTS.values())
+
+
+# Each command, both ways
+
+
+def test_help_is_the_same_both_ways_but_for_the_call() -> None:
+    for name in COMMANDS:
+        script = f"scripts/{SCRIPTS[name]}.py"
+        by_script = run_python(script, "--help").stdout
+        installed = ask(name, "--help").stdout
+        call = f"python -m ktrain_sentiment {name}"
+        assert installed.startswith(f"usage: {call} ")
+        assert by_script.startswith(f"usage: {SCRIPTS[name]}.py ")
+        assert f"\n    {call}" in installed, "an example in the help"
+        assert f"\n    python {script}" in by_script, "an example in the help"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_wrong_flag_is_one_line_both_ways(name: str) -> None:
+    for call, prog in (
+        (["-m", "ktrain_sentiment", name], f"python -m ktrain_sentiment {name}"),
+        ([f"scripts/{SCRIPTS[name]}.py"], f"{SCRIPTS[name]}.py"),
+    ):
+        done = run_python(*call, "--surely-not-a-flag")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == (f"{prog}: Unrecognized options: --surely-not-a-flag. See --help.\n")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_each_flag_once_and_loads_nothing_heavy(name: str) -> None:
+    done = run_code(
+        f"""
+        import sys
+        from ktrain_sentiment.commands.dispatch import main
+        sys.argv = ["/usr/bin/ktrain-sentiment", {name!r}, "--help"]
+        try:
+            main()
+        except SystemExit as stop:
+            loaded = [name for name in {HEAVY!r} if name in sys.modules]
+            print("stopped with", stop.code, "and", loaded, file=sys.stderr)
+        """
+    )
+    assert done.stderr.strip() == "stopped with 0 and []"
+    assert f"    ktrain-sentiment {name}" in done.stdout
+    shown = re.findall(r"^  (?:-h, )?--([a-z-]+)", done.stdout, re.MULTILINE)
+    assert len(shown) == len(set(shown))
+    flags = {field.replace("_", "-") for field in fields_of(name)}
+    assert flags - set(shown) <= {"data", "texts", "predictor"}, "those that need no name"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_help_shows_first_are_flags_of_the_command(name: str) -> None:
+    module = importlib.import_module(f"ktrain_sentiment.commands.{name.replace('-', '_')}")
+    common = list(getattr(module, "COMMON", ()))
+    assert set(common) <= set(fields_of(name))
+    assert dataclasses.is_dataclass(module.Flags)
+
+
+def test_help_answers_within_half_a_second() -> None:
+    def seconds() -> float:
+        began = time.perf_counter()
+        ask("train", "--help")
+        return time.perf_counter() - began
+
+    # The quickest of several: other tests may be using the cores.
+    assert min(seconds() for _ in range(5)) < 0.5
