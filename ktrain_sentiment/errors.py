@@ -65,6 +65,11 @@ class TrainingError(SentimentError):
     """Training went wrong in a way that is not the input's fault alone."""
 
 
+def one_line(error: BaseException) -> str:
+    """The beginning of a library's message on one line, or the kind of error where it has none."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def require(module: str, extra: str) -> ModuleType:
     """Import an optional dependency, or say which pip command installs it.
 

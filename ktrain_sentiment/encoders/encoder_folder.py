@@ -182,7 +182,7 @@ def most_tokens(config: Mapping[str, Any]) -> int | None:
     Args:
         config: The contents of config.json.
     """
-    family = config.get("model_type")
+    family = str(config.get("model_type"))
     if family in _UNBOUNDED or config.get("position_biased_input") is False:
         return None
     positions = config.get("max_position_embeddings", config.get("n_positions"))

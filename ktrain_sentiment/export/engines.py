@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.errors import PredictorError, require
+from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.evaluation.intervals import binomial_more
 from ktrain_sentiment.export.onnx_graph import build_graph
 from ktrain_sentiment.export.onnx_writer import GraphWriter
@@ -20,7 +20,11 @@ from ktrain_sentiment.export.quantization import Int8Writer, collect_activations
 from ktrain_sentiment.export.transformer_spec import UnknownArchitectureError, describe
 from ktrain_sentiment.export.weights import Weights
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.onnx_session import open_session, predict_probabilities
+from ktrain_sentiment.predictor.onnx_session import (
+    open_session,
+    predict_probabilities,
+    quantise_file,
+)
 from ktrain_sentiment.predictor.tokenization import EncodedTexts
 
 if TYPE_CHECKING:
@@ -298,19 +302,7 @@ def write_int8(
     except UnknownArchitectureError:
         if not folder.onnx.is_file():
             raise
-        quantise_traced(folder.onnx, folder.onnx_int8)
-
-
-def quantise_traced(source: Path, target: Path) -> None:
-    """Quantise the matrix products of any ONNX file, one scale a column, signed."""
-    quantisation = require("onnxruntime.quantization", "train")
-    quantisation.quantize_dynamic(
-        source,
-        target,
-        op_types_to_quantize=["MatMul"],
-        per_channel=True,
-        weight_type=quantisation.QuantType.QInt8,
-    )
+        quantise_file(folder.onnx, folder.onnx_int8)
 
 
 def write_graph(path: Path, graph: ModelProto) -> None:

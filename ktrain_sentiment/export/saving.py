@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import importlib.metadata
-import json
 import platform
 import shutil
 from collections.abc import Mapping, Sequence
@@ -47,6 +46,7 @@ from ktrain_sentiment.predictor.manifest import (
     Manifest,
     check_files,
     digest_files,
+    read_json,
     read_manifest,
     write_manifest,
 )
@@ -276,7 +276,7 @@ def export_again(
     with staged_folder(output, overwrite, marker="manifest.json") as staged:
         place = PredictorFolder(staged)
         shutil.copytree(folder, staged, ignore=_only_sources, dirs_exist_ok=True)
-        config = json.loads(place.config.read_text(encoding="utf-8"))
+        config = read_json(place.config)
         weights = read_safetensors(place.torch_weights)
         tokenizer = place.tokenizer.read_bytes()
         encoder = TextEncoder(tokenizer, manifest.maxlen, manifest.padding_id)

@@ -9,6 +9,7 @@ description alone.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -172,6 +173,10 @@ _ACTIVATIONS = {
 }
 
 
+_MOST = 10_000
+"""Layers, groups of them, or attention heads; a larger number is a mistake."""
+
+
 class UnknownArchitectureError(PredictorError):
     """The architecture is not one of `FAMILIES`, so its graph cannot be built from weights."""
 
@@ -266,57 +271,40 @@ def describe(weights: Weights, config: Mapping[str, Any]) -> TransformerSpec:
 
     Raises:
         UnknownArchitectureError: The family, or an option of it, is not one of those known here.
-        PredictorError: A weight is missing.
+        PredictorError: A weight is missing, or a number in the configuration is impossible.
     """
     family = _family(config)
     reader = _Reader(weights)
-    encoder = _describe(family, reader, config)
-    head = tuple((reader.head(name), activation) for name, activation in family.head)
-    pool_last_non_padding = _known_padding_id(config) if family.causal else None
-    return dataclasses.replace(encoder, head=head, pool_last_non_padding=pool_last_non_padding)
+    spec = _describe(family, reader, config)
+    head = tuple(
+        (reader.dense(name, may_lack_bias=True), activation) for name, activation in family.head
+    )
+    if not family.causal:
+        return dataclasses.replace(spec, head=head)
+    padding_id = config.get("pad_token_id")
+    if not isinstance(padding_id, int):
+        raise PredictorError(
+            "config.json has no pad_token_id, and without one the last token of a text cannot be "
+            "told from padding: add that of the tokenizer's padding or end-of-text token"
+        )
+    return dataclasses.replace(spec, head=head, pool_last_non_padding=padding_id)
 
 
 def encoder_spec(weights: Weights, config: Mapping[str, Any]) -> TransformerSpec:
-    """Like `describe`, for a pre-trained encoder: no head, and names with or without a prefix.
-
-    The oldest encoders on the hub call a normalisation's gamma `gamma` and its bias `beta`.
-    """
+    """Like `describe`, for a pre-trained encoder: no head, and names with or without a prefix."""
     family = _family(config)
-    renamed = {_modern(name): array for name, array in weights.items()}
+    # The oldest encoders on the hub still have TensorFlow's names of a normalisation's weights.
+    renamed = {
+        re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", name)): array
+        for name, array in weights.items()
+    }
     if not any(name.startswith(f"{family.root}.") for name in renamed):
         renamed = {f"{family.root}.{name}": array for name, array in renamed.items()}
     return _describe(family, _Reader(renamed), config)
 
 
-def _modern(name: str) -> str:
-    for old, new in ((".gamma", ".weight"), (".beta", ".bias")):
-        if name.endswith(old):
-            return name.removesuffix(old) + new
-    return name
-
-
-def _describe(family: Family, reader: _Reader, config: Mapping[str, Any]) -> TransformerSpec:
-    """Everything but the head."""
-    return TransformerSpec(
-        words=reader.array(f"{family.inputs}{family.words}.weight"),
-        positions=reader.array(f"{family.inputs}{family.positions}.weight"),
-        types=reader.optional(f"{family.inputs}token_type_embeddings.weight"),
-        norm=None if family.causal else reader.norm(f"{family.inputs}LayerNorm"),
-        final_norm=reader.norm(f"{family.root}.ln_f") if family.causal else None,
-        projection=reader.optional_dense(family.projection),
-        layers=_layers(reader, family, config),
-        head=(),
-        heads=int(_first(config, "num_attention_heads", "n_heads", "n_head")),
-        activation=_ACTIVATIONS[_activation(config)],
-        epsilon=float(config.get("layer_norm_eps", config.get("layer_norm_epsilon", 1e-12))),
-        position_padding_idx=_padding_id(config) if family.positions_from_padding else None,
-        relative=reader.optional(f"{family.root}.encoder.relative_attention_bias.weight"),
-        causal=family.causal,
-        pool_last_non_padding=None,
-    )
-
-
 def _family(config: Mapping[str, Any]) -> Family:
+    """The family, where it and all of its options that change the arithmetic are known."""
     name = str(config.get("model_type"))
     if name not in FAMILIES:
         known = ", ".join(sorted(FAMILIES))
@@ -332,43 +320,80 @@ def _family(config: Mapping[str, Any]) -> Family:
     return FAMILIES[name]
 
 
-def _activation(config: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    return _first(config, "hidden_act", "activation", "activation_function")
+def _describe(family: Family, reader: _Reader, config: Mapping[str, Any]) -> TransformerSpec:
+    """Everything but the head."""
+    words = reader.array(f"{family.inputs}{family.words}.weight")
+    count = _count(config, "num_hidden_layers", "n_layers", "n_layer")
+    # ALBERT's layers share the weights of their group, most often one for all.
+    shared = "albert" in family.root and "num_hidden_groups" in config
+    groups = _count(config, "num_hidden_groups") if shared else count
+    distinct = [_layer(reader, family, config, group) for group in range(groups)]
+    heads = _count(config, "num_attention_heads", "n_heads", "n_head")
+    width = distinct[0].query.weight.shape[1]
+    if width % heads:
+        raise PredictorError(f"config.json: {heads} attention heads do not divide {width} channels")
+    epsilon = float(config.get("layer_norm_eps", config.get("layer_norm_epsilon", 1e-12)))
+    if not 0 <= epsilon < 1:
+        raise PredictorError(f"config.json: layer_norm_eps is {epsilon}, wanted a small number")
+    padding_idx = int(config.get("pad_token_id", 1)) if family.positions_from_padding else None
+    return TransformerSpec(
+        words=words,
+        positions=reader.array(f"{family.inputs}{family.positions}.weight"),
+        types=reader.optional(f"{family.inputs}token_type_embeddings.weight"),
+        norm=None if family.causal else reader.norm(f"{family.inputs}LayerNorm"),
+        final_norm=reader.norm(f"{family.root}.ln_f") if family.causal else None,
+        projection=(
+            reader.dense(family.projection)
+            if f"{family.projection}.weight" in reader.weights
+            else None
+        ),
+        layers=tuple(distinct[number * groups // count] for number in range(count)),
+        head=(),
+        heads=heads,
+        activation=_ACTIVATIONS[_activation(config)],
+        epsilon=epsilon,
+        position_padding_idx=padding_idx,
+        relative=reader.optional(f"{family.root}.encoder.relative_attention_bias.weight"),
+        causal=family.causal,
+        pool_last_non_padding=None,
+    )
 
 
-def _padding_id(config: Mapping[str, Any]) -> int:
-    return int(config.get("pad_token_id", 1))
+def _activation(config: Mapping[str, Any]) -> str:
+    return str(_first(config, "hidden_act", "activation", "activation_function")[1])
 
 
-def _known_padding_id(config: Mapping[str, Any]) -> int:
-    found = config.get("pad_token_id")
-    if not isinstance(found, int):
-        raise PredictorError(
-            "config.json has no pad_token_id, and without one the last token of a text cannot be "
-            "told from padding: add that of the tokenizer's padding or end-of-text token"
-        )
+def _count(config: Mapping[str, Any], *names: str) -> int:
+    """A number of things, under the one of these names that the family has for it."""
+    name, found = _first(config, *names)
+    if type(found) is not int or not 0 < found <= _MOST:
+        raise PredictorError(f"config.json: {name} is {found!r:.40}, wanted 1 to {_MOST:,}")
     return found
 
 
-def _first(config: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401
+def _first(config: Mapping[str, Any], *names: str) -> tuple[str, Any]:
     for name in names:
         if name in config:
-            return config[name]
+            return name, config[name]
     raise UnknownArchitectureError(f"config.json has none of {', '.join(names)}")
-
-
-def _layers(reader: _Reader, family: Family, config: Mapping[str, Any]) -> tuple[Layer, ...]:
-    count = int(_first(config, "num_hidden_layers", "n_layers", "n_layer"))
-    groups = int(config.get("num_hidden_groups", count)) if "albert" in family.root else count
-    distinct = [_layer(reader, family, config, group) for group in range(groups)]
-    return tuple(distinct[number * groups // count] for number in range(count))
 
 
 def _layer(reader: _Reader, family: Family, config: Mapping[str, Any], number: int) -> Layer:
     names = [f"{family.layer.format(number)}.{part}" for part in family.parts]
     mixing, (attention, attention_norm, intermediate, output, output_norm) = names[:-5], names[-5:]
-    read = reader.convolution if family.causal else reader.dense
-    query, key, value = _thirds(read(mixing[0])) if family.causal else map(read, mixing)
+
+    def read(name: str) -> Dense:
+        return reader.dense(name, in_out=family.causal)
+
+    if family.causal:  # One map whose outputs query, key and value share.
+        joint = read(mixing[0])
+        weights, biases = np.split(joint.weight, 3, axis=1), np.split(joint.bias, 3)
+        query, key, value = (
+            Dense(np.ascontiguousarray(w), np.ascontiguousarray(b))
+            for w, b in zip(weights, biases, strict=True)
+        )
+    else:
+        query, key, value = map(read, mixing)
     layer = Layer(
         query,
         key,
@@ -379,24 +404,10 @@ def _layer(reader: _Reader, family: Family, config: Mapping[str, Any], number: i
         read(output),
         reader.norm(output_norm),
     )
-    return _with_window(reader, layer, config, mixing, number) if family.windowed else layer
-
-
-def _thirds(joint: Dense) -> list[Dense]:
-    """Query, key and value from one map whose outputs they share."""
-    weights, biases = np.split(joint.weight, 3, axis=1), np.split(joint.bias, 3)
-    return [
-        Dense(np.ascontiguousarray(w), np.ascontiguousarray(b))
-        for w, b in zip(weights, biases, strict=True)
-    ]
-
-
-def _with_window(
-    reader: _Reader, layer: Layer, config: Mapping[str, Any], mixing: list[str], number: int
-) -> Layer:
-    """The layer with Longformer's window, and the first token's own maps."""
-    query, key, value = (reader.dense(f"{name}_global") for name in mixing)
-    windows = _first(config, "attention_window")
+    if not family.windowed:
+        return layer
+    query, key, value = (read(f"{name}_global") for name in mixing)
+    _, windows = _first(config, "attention_window")
     window = windows if isinstance(windows, int) else windows[number]
     global_attention = dataclasses.replace(layer, query=query, key=key, value=value)
     return dataclasses.replace(layer, window=int(window) // 2, global_attention=global_attention)
@@ -416,23 +427,12 @@ class _Reader:
     def optional(self, name: str) -> Array | None:
         return self.array(name) if name in self.weights else None
 
-    def dense(self, name: str) -> Dense:
-        return Dense(
-            np.ascontiguousarray(self.array(f"{name}.weight").T), self.array(f"{name}.bias")
-        )
-
-    def convolution(self, name: str) -> Dense:
-        """A map whose weight is (in, out) already, as GPT-2 has it."""
-        return Dense(self.array(f"{name}.weight"), self.array(f"{name}.bias"))
-
-    def head(self, name: str) -> Dense:
-        """A map that may have no bias."""
-        weight = np.ascontiguousarray(self.array(f"{name}.weight").T)
-        bias = self.optional(f"{name}.bias")
+    def dense(self, name: str, *, in_out: bool = False, may_lack_bias: bool = False) -> Dense:
+        """A map; PyTorch keeps its weight as (out, in), GPT-2's `Conv1D` as (in, out)."""
+        weight = self.array(f"{name}.weight")
+        weight = weight if in_out else np.ascontiguousarray(weight.T)
+        bias = self.optional(f"{name}.bias") if may_lack_bias else self.array(f"{name}.bias")
         return Dense(weight, np.zeros(weight.shape[1], np.float32) if bias is None else bias)
-
-    def optional_dense(self, name: str) -> Dense | None:
-        return self.dense(name) if f"{name}.weight" in self.weights else None
 
     def norm(self, name: str) -> Norm:
         return Norm(self.array(f"{name}.weight"), self.array(f"{name}.bias"))

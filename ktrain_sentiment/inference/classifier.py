@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.cleaning import apply_cleaning
-from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.errors import InputError, PredictorError
 from ktrain_sentiment.inference.runners import Runner, make_runner
 from ktrain_sentiment.prediction import Prediction, Probabilities, softmax, to_predictions
 from ktrain_sentiment.predictor.tokenization import (
@@ -82,7 +82,7 @@ class ClassifierParts:
         vocabulary: tokenizer.json, or features.json of ktrain's own models.
         counts_words: The vocabulary is features.json.
         maxlen: Longest text in tokens.
-        padding_id: The id that fills short rows of a batch.
+        padding_id: The id that fills short rows of a batch; None: the tokenizer's own.
         temperature: See `Manifest`.
         cleaning: Names of the cleaning steps that training applied.
         stamp: Changes when the folder's files do.
@@ -94,7 +94,7 @@ class ClassifierParts:
     vocabulary: bytes
     counts_words: bool = False
     maxlen: int = 0
-    padding_id: int = 0
+    padding_id: int | None = None
     temperature: float = 1.0
     cleaning: tuple[str, ...] = ()
     stamp: str = ""
@@ -183,6 +183,7 @@ class TextClassifier:
 
         Raises:
             InputError: A single string, a table or what has no order; something else than strings.
+            PredictorError: The model gives something else than one number a label.
         """
         scores = self.score(texts)
         return to_predictions(scores.probabilities, self.labels, scores.truncated.tolist())
@@ -232,8 +233,20 @@ class TextClassifier:
         batches = plan_batches(encoded.lengths, _BATCH_TOKENS, _BATCH_TEXTS)
         logits = np.empty((len(texts), len(self.labels)), dtype=np.float32)
         for batch, values in zip(batches, self._run(encoded, batches), strict=True):
+            if values.shape[1] != len(self.labels):
+                raise PredictorError(
+                    f"the graph gives {values.shape[1]} column(s) of logits, wanted one a label, "
+                    f"{len(self.labels)}"
+                )
             logits[batch] = values
-        return Scores(softmax(logits, self.temperature), encoded.truncated)
+        with np.errstate(all="ignore"):
+            probabilities = softmax(logits, self.temperature)
+        if not np.isfinite(probabilities).all():
+            raise PredictorError(
+                "the model gives probabilities that are not numbers: its weights are damaged, "
+                "train or fetch it again"
+            )
+        return Scores(probabilities, encoded.truncated)
 
     def _run(
         self, encoded: EncodedTexts, batches: Sequence[Indices]

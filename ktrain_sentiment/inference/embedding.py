@@ -9,7 +9,6 @@ that is written from PyTorch-layout weights, without TensorFlow or PyTorch.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +27,7 @@ from ktrain_sentiment.export.transformer_spec import describe, encoder_spec
 from ktrain_sentiment.export.weights import read_safetensors
 from ktrain_sentiment.inference.classifier import Indices, plan_batches
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.manifest import read_manifest
+from ktrain_sentiment.predictor.manifest import read_json, read_manifest
 from ktrain_sentiment.predictor.onnx_session import open_session, run
 from ktrain_sentiment.predictor.tokenization import TextEncoder, pad
 
@@ -59,7 +58,7 @@ def open_embedder(folder: Path) -> Embed:
             f"{folder} holds ktrain's own {manifest.family}, which makes no vectors of texts to "
             "find the nearest by"
         )
-    config = json.loads(place.config.read_text("utf-8"))
+    config = read_json(place.config)
     whole = describe(read_safetensors(place.torch_weights), config)
     graph = build_graph(dataclasses.replace(whole, head=()), DynamicInt8Writer())
     embed = _embed_with(graph, TextEncoder.from_folder(place, manifest.maxlen))
@@ -88,7 +87,7 @@ def open_encoder_embedder(folder: Path, maxlen: int) -> Embed:
                 "and a fast tokenizer"
             )
     check_maxlen(folder, maxlen)
-    config = json.loads(place.config.read_text("utf-8"))
+    config = read_json(place.config)
     encoder = encoder_spec(read_safetensors(place.torch_weights), config)
     graph = build_mean_graph(encoder, GraphWriter())
     return _embed_with(graph, TextEncoder.from_folder(place, maxlen))

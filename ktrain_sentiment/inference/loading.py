@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Mapping
@@ -24,19 +23,32 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ktrain_sentiment.cleaning import check_steps
-from ktrain_sentiment.errors import ConfigError, PredictorError
+from ktrain_sentiment.errors import ConfigError, PredictorError, one_line
 from ktrain_sentiment.inference.classifier import ClassifierParts, TextClassifier
 from ktrain_sentiment.inference.runners import Engine
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.manifest import Manifest, read_checked, read_manifest
-from ktrain_sentiment.predictor.tokenization import padding_id
+from ktrain_sentiment.predictor.manifest import Manifest, read_checked, read_json, read_manifest
+from ktrain_sentiment.predictor.tokenization import LONGEST, configured_padding_id
 from ktrain_sentiment.runs import RUNS, RunFolder
+
+logger = logging.getLogger(__name__)
+
+_INT8 = ("onnx/model_quantized.onnx", "onnx/model_int8.onnx", "model_quantized.onnx")
+_FP32 = ("onnx/model.onnx", "model.onnx")
+_LARGEST = 2**31
+_LARGEST_JSON = 2**27
+
+_PROBE = ("good", "neither good nor bad \u2603")
+"""Two lengths, so that one is padded, and a sign that no vocabulary of words holds."""
 
 
 def load(
     folder: str | os.PathLike[str], engine: Engine = "auto", *, threads: int = 0
 ) -> TextClassifier:
     """Open a predictor for prediction; needs neither TensorFlow nor transformers.
+
+    Two short texts go through it before it is handed out, so that a folder whose parts do not fit
+    together is refused here and not in the midst of a file.
 
     Args:
         folder: A predictor folder, or a folder from elsewhere with config.json, tokenizer.json
@@ -48,7 +60,8 @@ def load(
         A classifier; see `TextClassifier`.
 
     Raises:
-        PredictorError: The folder is missing, incomplete, damaged or of a newer format.
+        PredictorError: The folder is missing, incomplete, damaged or of a newer format, or its
+            model does not give one probability a label.
         ConfigError: The engine is unknown, or the number of threads can be none.
         MissingExtraError: The engine is not installed.
     """
@@ -57,9 +70,16 @@ def load(
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 0:
         raise ConfigError(f"threads {threads!r}: wanted a number of cores, or 0 for all of them")
     place = PredictorFolder(Path(folder).absolute())
-    parts = _read_parts(place, engine)
-    reread = functools.partial(_reread, place, engine, parts.stamp)
-    return TextClassifier.from_parts(parts, threads, reread)
+    try:
+        parts = _read_parts(place, engine)
+        reread = functools.partial(_reread, place, engine, parts.stamp)
+        classifier = TextClassifier.from_parts(parts, threads, reread)
+        classifier.score(_PROBE)
+    except PredictorError as error:
+        if str(place.path) in str(error):
+            raise
+        raise PredictorError(f"{place.path}: {error}") from error
+    return classifier
 
 
 def _reread(place: PredictorFolder, engine: Engine, stamp: str) -> ClassifierParts:
@@ -71,7 +91,7 @@ def _reread(place: PredictorFolder, engine: Engine, stamp: str) -> ClassifierPar
 
 def _read_parts(place: PredictorFolder, engine: Engine) -> ClassifierParts:
     if place.path.is_dir() and not place.manifest.is_file():
-        return _read_foreign(place, engine)
+        return _read_unverified(place, engine)
     manifest = read_manifest(place.path)
     check_steps(manifest.cleaning)
     chosen, path = _choose(place, manifest, engine)
@@ -97,10 +117,11 @@ def _choose(place: PredictorFolder, manifest: Manifest, engine: Engine) -> tuple
         PredictorError: The engine's file is not there, with the reason where one is recorded.
     """
     files = {"int8": place.onnx_int8, "fp32": place.onnx, "openvino": place.onnx}
+    kept = {name for name, report in manifest.engines.items() if report.get("kept")}
     if engine == "auto":
-        engine = "int8" if _is_kept(manifest, "int8") else "fp32"
+        engine = "int8" if "int8" in kept else "fp32"
     needed = "int8" if engine == "int8" else "fp32"
-    if not _is_kept(manifest, needed) and not files[engine].is_file():
+    if needed not in kept and not files[engine].is_file():
         reason = manifest.engines.get(needed, {}).get("reason") or "it was never exported"
         raise PredictorError(
             f"{place.path} has no {needed} engine: {reason}; choose another engine, or make it "
@@ -109,49 +130,36 @@ def _choose(place: PredictorFolder, manifest: Manifest, engine: Engine) -> tuple
     return engine, files[engine]
 
 
-def _is_kept(manifest: Manifest, engine: str) -> bool:
-    return bool(manifest.engines.get(engine, {}).get("kept"))
-
-
-logger = logging.getLogger(__name__)
-
-_INT8 = ("onnx/model_quantized.onnx", "onnx/model_int8.onnx", "model_quantized.onnx")
-_FP32 = ("onnx/model.onnx", "model.onnx")
-_LARGEST = 2**31
-_LARGEST_JSON = 2**27
-_NO_LIMIT = 10**9
-"""transformers writes a huge model_max_length for "no limit"."""
-
-
-def _read_foreign(place: PredictorFolder, engine: Engine) -> ClassifierParts:
+def _read_unverified(place: PredictorFolder, engine: Engine) -> ClassifierParts:
     """The parts of a folder that has no manifest.
 
     Raises:
         PredictorError: A needed file is missing or cannot be used; the message lists all missing.
     """
-    config = _read_json(place.config) if place.config.is_file() else {}
-    chosen, graph = _open_graph(place, engine, config)
-    tokenizer = _read(place.tokenizer, _LARGEST_JSON)
+    config = read_json(place.config, _LARGEST_JSON) if place.config.is_file() else {}
+    sources = (place.config, place.tokenizer, place.torch_weights)
+    has_graph = any((place.path / name).is_file() for name in (*_INT8, *_FP32))
+    if not has_graph and all(path.is_file() for path in sources):
+        chosen, graph = _write_graph(place, engine, config)
+    else:
+        chosen, path = _find_graph(place, engine)
+        graph = _read(path, _LARGEST)
     logger.warning("%s has no manifest.json: its files are used unchecked", place.path)
     return ClassifierParts(
         labels=_labels(place, config),
         engine=chosen,
         graph=graph,
-        vocabulary=tokenizer,
+        vocabulary=_read(place.tokenizer, _LARGEST_JSON),
         maxlen=_length_limit(place, config),
-        padding_id=padding_id(tokenizer, config),
+        padding_id=configured_padding_id(config),
         stamp=hashlib.sha256(graph).hexdigest(),
     )
 
 
-def _open_graph(
+def _write_graph(
     place: PredictorFolder, engine: Engine, config: Mapping[str, Any]
 ) -> tuple[str, bytes]:
-    """The engine and the bytes of its graph, written from the PyTorch weights if there is none."""
-    named = (*_INT8, *_FP32)
-    if any((place.path / name).is_file() for name in named) or not _has_weights(place):
-        chosen, path = _find(place, engine)
-        return chosen, _read(path, _LARGEST)
+    """The engine and the bytes of its graph, from the PyTorch weights."""
     logger.info("%s has no ONNX file: writing its graph from model.safetensors", place.path)
     # Imported here: writing a graph needs libraries that predicting does not.
     from ktrain_sentiment.export.onnx_graph import build_graph
@@ -160,18 +168,19 @@ def _open_graph(
     from ktrain_sentiment.export.transformer_spec import describe
     from ktrain_sentiment.export.weights import read_safetensors
 
+    weights = read_safetensors(place.torch_weights)
     # Without the model's own word on how much 8 bits may cost, auto means exact here.
     writer = DynamicInt8Writer() if engine == "int8" else GraphWriter()
-    graph = build_graph(describe(read_safetensors(place.torch_weights), config), writer)
-    return "fp32" if engine == "auto" else engine, graph.SerializeToString()
+    try:
+        graph = build_graph(describe(weights, config), writer).SerializeToString()
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+        raise PredictorError(
+            f"{place.path}: config.json does not fit model.safetensors: {one_line(error)}"
+        ) from error
+    return "fp32" if engine == "auto" else engine, graph
 
 
-def _has_weights(place: PredictorFolder) -> bool:
-    needed = (place.config, place.tokenizer, place.torch_weights)
-    return all(path.is_file() for path in needed)
-
-
-def _find(place: PredictorFolder, engine: Engine) -> tuple[str, Path]:
+def _find_graph(place: PredictorFolder, engine: Engine) -> tuple[str, Path]:
     """The engine and its ONNX file; complains about everything that is missing at once."""
     wanted = {"int8": _INT8, "fp32": _FP32, "openvino": _FP32, "auto": (*_INT8, *_FP32)}[engine]
     found = next((name for name in wanted if (place.path / name).is_file()), None)
@@ -194,8 +203,10 @@ def _find(place: PredictorFolder, engine: Engine) -> tuple[str, Path]:
 
 def _labels(place: PredictorFolder, config: Mapping[str, Any]) -> tuple[str, ...]:
     names = config.get("id2label")
-    if not isinstance(names, dict) or len(names) < 2:
-        raise PredictorError(f"{place.config} has no id2label with at least two labels")
+    if not isinstance(names, dict) or len(set(map(str, names.values()))) != max(len(names), 2):
+        raise PredictorError(
+            f"{place.config} has no id2label with at least two labels, all different"
+        )
     try:
         return tuple(str(names[str(index)]) for index in range(len(names)))
     except KeyError as error:
@@ -206,28 +217,19 @@ def _length_limit(place: PredictorFolder, config: Mapping[str, Any]) -> int:
     # Imported here: a predictor with a manifest needs nothing of encoders.
     from ktrain_sentiment.encoders.encoder_folder import most_tokens
 
-    own = _read_json(place.tokenizer_config) if place.tokenizer_config.is_file() else {}
+    path = place.tokenizer_config
+    own = read_json(path, _LARGEST_JSON) if path.is_file() else {}
+    # transformers writes a huge model_max_length for "no limit".
     limits = (own.get("model_max_length"), most_tokens(config))
-    known = [int(limit) for limit in limits if isinstance(limit, int) and limit < _NO_LIMIT]
+    known = [limit for limit in limits if type(limit) is int and limit < LONGEST]
     return min(known, default=512)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(_read(path, _LARGEST_JSON))
-    except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise PredictorError(f"{path} cannot be read as JSON: {reason}") from error
-    if not isinstance(value, dict):
-        raise PredictorError(f"{path}: wanted a JSON object, got {type(value).__name__}")
-    return value
-
-
 def _read(path: Path, largest: int) -> bytes:
-    size = path.stat().st_size
-    if size > largest:
-        raise PredictorError(f"{path} has {size:,} bytes, wanted at most {largest:,}")
     try:
+        size = path.stat().st_size
+        if size > largest:
+            raise PredictorError(f"{path} has {size:,} bytes, wanted at most {largest:,}")
         return path.read_bytes()
     except OSError as error:
         raise PredictorError(f"{path} cannot be read: {error.strerror}") from error

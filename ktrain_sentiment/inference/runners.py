@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.errors import PredictorError, require
-from ktrain_sentiment.predictor.onnx_session import feeds_for, open_session, run
+from ktrain_sentiment.errors import PredictorError, one_line, require
+from ktrain_sentiment.predictor.onnx_session import check_logits, feeds_for, open_session, run
 from ktrain_sentiment.predictor.tokenization import Ids
 
 if TYPE_CHECKING:
@@ -127,8 +127,9 @@ class OpenVinoRunner:
             many = options | {"NUM_STREAMS": self.threads}
             self._single = core.compile_model(model, "CPU", many)
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise PredictorError(f"OpenVINO cannot open the ONNX graph: {reason}") from error
+            raise PredictorError(
+                f"OpenVINO cannot open the ONNX graph: {one_line(error)}"
+            ) from error
         self._requests = threading.local()
 
     def alone(self, ids: Ids, mask: Ids) -> Logits:
@@ -144,5 +145,9 @@ class OpenVinoRunner:
         if request is None:  # A request holds its own buffers, so each thread has one.
             request = model.create_infer_request()
             setattr(self._requests, name, request)
-        answer = request.infer(feeds_for(self._inputs, ids, mask))
-        return np.array(answer["logits"], dtype=np.float32)
+        try:
+            answer = request.infer(feeds_for(self._inputs, ids, mask))["logits"]
+        except (RuntimeError, KeyError) as error:
+            raise PredictorError(f"OpenVINO cannot run the graph: {one_line(error)}") from error
+        # The request's buffer is used again for the next batch.
+        return check_logits(answer, len(ids)).copy()

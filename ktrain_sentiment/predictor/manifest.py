@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ktrain_sentiment.atomic import sha256_of, write_text
-from ktrain_sentiment.errors import PredictorError
+from ktrain_sentiment.errors import PredictorError, one_line
 from ktrain_sentiment.predictor.layout import PredictorFolder
 
 _EXPORT = "make it again with ktrain-sentiment export, or fetch the folder again"
@@ -58,13 +57,11 @@ def read_checked(folder: PredictorFolder, expected: Mapping[str, FileDigest], na
     Raises:
         PredictorError: The file is missing, changed, or not in the manifest; the message names it.
     """
-    path = folder.path / name
-    _check_presence(folder, expected, name)
-    if path.stat().st_size == expected[name].size:
-        contents = path.read_bytes()
-        if hashlib.sha256(contents).hexdigest() == expected[name].sha256:
-            return contents
-    raise PredictorError(_changed(folder, name))
+    path = _path_of(folder, expected, name)
+    contents = path.read_bytes()
+    if hashlib.sha256(contents).hexdigest() != expected[name].sha256:
+        raise PredictorError(_changed(folder, name))
+    return contents
 
 
 def check_files(
@@ -81,20 +78,23 @@ def check_files(
         PredictorError: A file is missing, changed, or not in the manifest; the message names it.
     """
     for name in names:
-        _check_presence(folder, expected, name)
-        path = folder.path / name
-        if path.stat().st_size != expected[name].size or digest(path) != expected[name]:
+        if sha256_of(_path_of(folder, expected, name)) != expected[name].sha256:
             raise PredictorError(_changed(folder, name))
 
 
-def _check_presence(folder: PredictorFolder, expected: Mapping[str, FileDigest], name: str) -> None:
-    if not (folder.path / name).is_file():
+def _path_of(folder: PredictorFolder, expected: Mapping[str, FileDigest], name: str) -> Path:
+    """A file that is there, is named in the manifest, and has the size that it has there."""
+    path = folder.path / name
+    if not path.is_file():
         raise PredictorError(f"{folder.path}: {name} is missing; {_EXPORT}")
     if name not in expected:
         raise PredictorError(
             f"{folder.path}: {name} is not in manifest.json, so it was added later and is not "
             f"trusted; {_EXPORT}"
         )
+    if path.stat().st_size != expected[name].size:
+        raise PredictorError(_changed(folder, name))
+    return path
 
 
 def _changed(folder: PredictorFolder, name: str) -> str:
@@ -107,6 +107,7 @@ def _changed(folder: PredictorFolder, name: str) -> str:
 FORMAT = "ktrain-sentiment predictor"
 FORMAT_VERSION = 1
 _LARGEST = 16 * 1024 * 1024
+_COLDEST = 1e-6
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -157,8 +158,12 @@ class Manifest:
             raise PredictorError(f"labels {list(self.labels)}: wanted two or more, all different")
         if self.maxlen < 1:
             raise PredictorError(f"maxlen {self.maxlen}: wanted at least 1 token")
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise PredictorError(f"temperature {self.temperature}: wanted a number above 0")
+        # Beyond these 32-bit logits overflow, or all labels get the same probability.
+        if not _COLDEST <= self.temperature <= 1 / _COLDEST:
+            raise PredictorError(
+                f"temperature {self.temperature!s:.20}: wanted a number above 0, from "
+                f"{_COLDEST:g} to {1 / _COLDEST:g}"
+            )
         for name in self.files:
             if not _stays_inside(name):
                 raise PredictorError(f"file name {name!r} leaves the predictor folder")
@@ -188,22 +193,32 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder} has no manifest.json, so it is not a predictor of this package; "
             "turn a ktrain predictor into one with ktrain-sentiment export"
         )
+    value = read_json(place.manifest)
     try:
-        return from_json(_read_json(place.manifest))
+        return from_json(value)
     except PredictorError as error:
         raise PredictorError(f"{place.manifest}: {error}") from error
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    if path.stat().st_size > _LARGEST:
-        raise PredictorError(f"is {path.stat().st_size} bytes, wanted at most {_LARGEST}")
+def read_json(path: Path, largest: int = _LARGEST) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Args:
+        path: The file.
+        largest: Bytes that are read at most.
+
+    Raises:
+        PredictorError: It is larger, cannot be read, or holds something else.
+    """
     try:
+        size = path.stat().st_size
+        if size > largest:
+            raise PredictorError(f"{path} has {size:,} bytes, wanted at most {largest:,}")
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise PredictorError(f"cannot be read as JSON: {reason}") from error
+        raise PredictorError(f"{path} cannot be read as JSON: {one_line(error)}") from error
     if not isinstance(value, dict):
-        raise PredictorError(f"wanted a JSON object, got {type(value).__name__}")
+        raise PredictorError(f"{path}: wanted a JSON object, got {type(value).__name__}")
     return value
 
 
@@ -219,10 +234,13 @@ def from_json(value: Mapping[str, Any]) -> Manifest:
         if name not in known and name not in _REQUIRED:
             continue
         if not isinstance(known.get(name), kind) or isinstance(known.get(name), bool):
-            got = repr(known.get(name))[:40]
+            got = f"{known.get(name)!r:.40}"
             raise PredictorError(f"field {name} is {got}, wanted {_spell(kind)}")
     known["labels"] = _strings(known, "labels")
     known["cleaning"] = _strings(known, "cleaning")
+    for name, kind, plural in (("engines", dict, "objects"), ("versions", str, "texts")):
+        if not all(isinstance(entry, kind) for entry in known.get(name, {}).values()):
+            raise PredictorError(f"field {name} holds something else than {plural}")
     known["files"] = {n: _file_digest(n, v) for n, v in known.get("files", {}).items()}
     return Manifest(**known)
 

@@ -9,24 +9,25 @@ ids of the known pairs of words, then of the triples, and so on. Of too many ids
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.errors import PredictorError, require
+from ktrain_sentiment.errors import PredictorError, one_line, require
 from ktrain_sentiment.predictor.layout import PredictorFolder
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
+from ktrain_sentiment.predictor.manifest import read_json
 
 Ids = NDArray[np.int64]
 
 _CHARACTERS_A_TOKEN = 1000
+
+LONGEST = 2**20
+"""More tokens than any model reads; a larger limit is a mistake, or means that there is none."""
 
 
 @dataclass(frozen=True)
@@ -73,35 +74,45 @@ class TextEncoder:
     Args:
         contents: The bytes of tokenizer.json.
         maxlen: Longest text in tokens, special tokens included.
-        padding_id: The id that fills short rows of a batch.
+        padding_id: The id that fills short rows of a batch; None: what the file says, or 0.
 
     Raises:
-        PredictorError: The bytes are no tokenizer, or maxlen leaves no room for a token.
+        PredictorError: The bytes are no tokenizer, or a number is out of its range.
     """
 
-    def __init__(self, contents: bytes, maxlen: int, padding_id: int) -> None:
-        self.maxlen = maxlen
-        self.padding_id = padding_id
-        self._tokenizer = _load(contents)
-        # What the file says about padding and truncation is whatever was used last.
-        self._tokenizer.no_padding()
-        room = maxlen - self._tokenizer.num_special_tokens_to_add(is_pair=False)
+    def __init__(self, contents: bytes, maxlen: int, padding_id: int | None) -> None:
+        with _explained("cannot be read"):
+            from tokenizers import Tokenizer
+
+            self._tokenizer = Tokenizer.from_buffer(contents)
+            if padding_id is None:
+                padding_id = int((self._tokenizer.padding or {}).get("pad_id", 0))
+            # What the file says about padding and truncation is whatever was used last.
+            self._tokenizer.no_padding()
+            room = maxlen - self._tokenizer.num_special_tokens_to_add(is_pair=False)
         if room < 1:
             raise PredictorError(f"maxlen {maxlen} leaves no room for a token: wanted a larger one")
+        if maxlen > LONGEST:
+            raise PredictorError(f"maxlen {maxlen}: wanted at most {LONGEST:,} tokens")
+        if not 0 <= padding_id < 2**31:
+            raise PredictorError(f"padding_id {padding_id}: wanted the id of a token")
         self._tokenizer.enable_truncation(maxlen)
+        self.maxlen, self.padding_id = maxlen, padding_id
 
     @classmethod
     def from_folder(cls, folder: PredictorFolder, maxlen: int) -> TextEncoder:
         """The tokenizer of a predictor folder, unverified; for folders made just now."""
-        contents = folder.tokenizer.read_bytes()
-        config = json.loads(folder.config.read_text(encoding="utf-8"))
-        return cls(contents, maxlen, padding_id(contents, config))
+        padding_id = configured_padding_id(read_json(folder.config))
+        return cls(folder.tokenizer.read_bytes(), maxlen, padding_id)
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Tokenize texts; uses all cores when there are many.
 
         A text of more than a thousand characters a token that fits is cut before it is tokenized:
         its end could not matter, and would only take time.
+
+        Raises:
+            PredictorError: The tokenizer cannot tokenize a text, as one without [UNK] cannot.
         """
         longest = self.maxlen * _CHARACTERS_A_TOKEN
         cut = [text[:longest] for text in texts]
@@ -117,31 +128,31 @@ class TextEncoder:
         )
 
     def _encode(self, texts: list[str]) -> list[Any]:
-        try:
-            return list(self._tokenizer.encode_batch_fast(texts))
-        except (TypeError, UnicodeEncodeError):
-            # Half a surrogate pair is no character; the tokenizer refuses the whole batch for it.
-            whole = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-            return list(self._tokenizer.encode_batch_fast(whole))
+        with _explained("cannot be used"):
+            try:
+                return list(self._tokenizer.encode_batch_fast(texts))
+            except (TypeError, UnicodeEncodeError):
+                # Half a surrogate pair is no character; the whole batch is refused for it.
+                whole = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+                return list(self._tokenizer.encode_batch_fast(whole))
 
 
-def _load(contents: bytes) -> Tokenizer:
-    from tokenizers import Tokenizer
-
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn whatever `tokenizers` raises into one line."""
     try:
-        return Tokenizer.from_buffer(contents)
-    except Exception as error:  # The library raises the bare class.
-        reason = " ".join(str(error).split())[:200]
-        raise PredictorError(f"tokenizer.json cannot be read: {reason}") from error
+        yield
+    except BaseException as error:
+        # Rust's panics derive from BaseException, and so does what must stop a program.
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise PredictorError(f"tokenizer.json {what}: {one_line(error)}") from error
+        raise
 
 
-def padding_id(tokenizer_json: bytes, config: dict[str, object]) -> int:
-    """The padding id that training used: config.json's, else that of the token [PAD] or <pad>."""
+def configured_padding_id(config: Mapping[str, object]) -> int | None:
+    """The padding id in config.json; None where there is none."""
     value = config.get("pad_token_id")
-    if isinstance(value, int):
-        return value
-    padding = json.loads(tokenizer_json).get("padding") or {}
-    return int(padding.get("pad_id", 0))
+    return value if type(value) is int else None
 
 
 def pad(ids: Sequence[Ids], padding_id: int) -> tuple[Ids, Ids]:
@@ -207,30 +218,24 @@ class FeatureIndex:
                 **value
                 | {"words": tuple(value["words"]), "ngrams": np.array(value["ngrams"], np.int64)}
             )
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise PredictorError(f"features.json cannot be read: {reason}") from error
-        except RecursionError as error:
-            raise PredictorError("features.json cannot be read: nested too deeply") from error
-        _check(index)
+        except _UNREADABLE as error:
+            raise PredictorError(f"features.json cannot be read: {one_line(error)}") from error
+        numbers = (index.bound, index.longest, index.maxlen)
+        sound = (
+            all(isinstance(word, str) for word in index.words)
+            and all(type(number) is int and number > 0 for number in numbers)
+            and all(type(flag) is bool for flag in (index.padded, index.segmented))
+            and index.ngrams.ndim == 1
+            and len(index.words) < index.bound < 2**31
+            and index.maxlen <= LONGEST
+        )
+        if not sound:
+            raise PredictorError("features.json cannot be read: its numbers contradict each other")
         return index
 
 
-def _check(index: FeatureIndex) -> None:
-    """Refuse what no preprocessor could have made.
-
-    Raises:
-        PredictorError: It is so.
-    """
-    numbers = (index.bound, index.longest, index.maxlen)
-    sound = (
-        all(isinstance(word, str) for word in index.words)
-        and all(type(number) is int and number > 0 for number in numbers)
-        and index.ngrams.ndim == 1
-        and len(index.words) < index.bound < 2**31
-    )
-    if not sound:
-        raise PredictorError("features.json cannot be read: its numbers contradict each other")
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What reading JSON of another shape raises."""
 
 
 def make_index(
@@ -287,7 +292,11 @@ class FeatureEncoder:
         self._word_ids = {word: number for number, word in enumerate(index.words, start=1)}
         self._order = np.argsort(index.ngrams, kind="stable")
         self._sorted = index.ngrams[self._order]
-        self._set_apart = _segmenter() if index.segmented else str
+        self._set_apart: Callable[[str], str] = str
+        if index.segmented:  # What ktrain does to texts that write no spaces between words.
+            jieba: Any = require("jieba", "train")
+            jieba.setLogLevel("ERROR")
+            self._set_apart = lambda text: " ".join(jieba.cut(text, cut_all=False))
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Ids of several texts; one without a known word gets a single zero."""
@@ -332,10 +341,3 @@ class FeatureEncoder:
         place = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
         found = self._sorted[place] == wanted
         return np.where(found, self._order[place] + self._index.bound + 1, 0)
-
-
-def _segmenter() -> Callable[[str], str]:
-    """What ktrain does to texts in languages that write no spaces between words."""
-    jieba: Any = require("jieba", "train")
-    jieba.setLogLevel("ERROR")
-    return lambda text: " ".join(jieba.cut(text, cut_all=False))

@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.predictor.tokenization import TextEncoder, pad, padding_id
+from ktrain_sentiment.predictor.tokenization import TextEncoder, configured_padding_id, pad
 from support.reviews import make_reviews
 
 TEXTS = [*(text for text, _ in make_reviews(20)), "x " * 100, "", "ünïcödé 🙂\n\ttabs", "a" * 300]
@@ -75,6 +76,15 @@ def test_padding_fills_short_rows_and_masks_them():
 
 
 def test_the_padding_id_comes_from_the_config_first():
-    assert padding_id(b'{"padding": {"pad_id": 7}}', {"pad_token_id": 1}) == 1
-    assert padding_id(b'{"padding": {"pad_id": 7}}', {"pad_token_id": None}) == 7
-    assert padding_id(b"{}", {}) == 0
+    assert configured_padding_id({"pad_token_id": 1}) == 1
+    assert configured_padding_id({"pad_token_id": None}) is None
+    assert configured_padding_id({"pad_token_id": True}) is None
+
+
+def test_without_one_in_the_config_it_is_the_tokenizers_own_or_zero(contents):
+    tokenizer = Tokenizer.from_buffer(contents)
+    tokenizer.no_padding()
+    assert TextEncoder(tokenizer.to_str().encode(), 16, None).padding_id == 0
+    tokenizer.enable_padding(pad_id=7)
+    assert TextEncoder(tokenizer.to_str().encode(), 16, None).padding_id == 7
+    assert TextEncoder(tokenizer.to_str().encode(), 16, 1).padding_id == 1
