@@ -68,7 +68,7 @@ bench-distillation: $(STAMP) ## A small student alone and taught by a large one
 bench-distilbert: $(STAMP) ## DistilBERT's size and speed beside BERT's
 	@$(BIN)/python benchmarks/distilbert.py
 
-docs: $(STAMP) ## Write docs/commands.md and the README's tree again from the code
+docs: $(STAMP) ## Write docs/commands/ and the README's tree again from the code
 	@$(BIN)/python docs/generate.py
 
 architectures: $(STAMP) ## Write docs/architectures.md again from a run of its tests

@@ -1,6 +1,6 @@
 """Write the parts of the documentation that repeat the code: command help and the tree.
 
-python docs/generate.py          write docs/commands.md and the tree in README.md
+python docs/generate.py          write docs/commands/ and the tree in README.md
 python docs/generate.py --check  only say whether they are up to date (exit code 1 if not)
 
 A test calls the second form, so neither can drift from the code.
@@ -9,20 +9,21 @@ A test calls the second form, so neither can drift from the code.
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ROOT / "docs" / "commands.md"
+COMMANDS = ROOT / "docs" / "commands"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- tree: made by docs/generate.py -->", "<!-- end of tree -->"
+MADE = "<!-- Made by `make docs` from the commands' own help; do not edit. -->"
+WIDTH = 100
 
 FOLDERS = ("ktrain_sentiment", "scripts", "benchmarks")
 OTHERS = {
     "data/README.md": "data card of the named corpora",
-    "docs/commands.md": "help of every script, generated",
+    "docs/commands/": "help of every command, generated",
     "docs/architectures.md": "which encoders go the whole way, made by the tests",
     "requirements.txt": "pinned direct dependencies of a training install",
     "requirements.lock": "the whole environment with hashes",
@@ -30,28 +31,38 @@ OTHERS = {
     ".ci/run": "what CI runs",
 }
 
+INDEX = """
+A command is called as `ktrain-sentiment train`, as `python -m ktrain_sentiment train` or, from a
+clone, as `python scripts/train.py`.
 
-def commands_page() -> str:
-    """The help of every script, as it prints it, on one page."""
-    head = "# Commands\n\nMade by `make docs` from the scripts' own help; do not edit.\n"
-    scripts = sorted((ROOT / "scripts").glob("*.py"))
-    return "\n".join(
-        [head, *(f"## scripts/{s.name}\n\n```text\n{help_of(s)}\n```\n" for s in scripts)]
-    )
+{table}
+
+With `--json`, the last line of standard output is one JSON object with the figures; messages and
+progress go to standard error. `--config FILE` reads flags from a YAML or JSON file first, such as
+the `config.yaml` of a run.
+
+| exit code | meaning |
+|---:|---|
+| 0 | done |
+| 1 | training failed, disk or memory is full (one line); an internal error (with a traceback) |
+| 2 | the input or the flags are wrong: one line says what was given, what was wanted, what to do |
+| 130 | interrupted with Ctrl-C; 143 and 129 after the signals TERM and HUP |
+| 141 | whoever read the output went away |
+"""
 
 
-def help_of(script: Path) -> str:
-    """What a script prints for --help, 100 columns wide, without colours."""
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
-    shown = subprocess.run(
-        [sys.executable, f"scripts/{script.name}", "--help"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
+def command_pages() -> Iterator[tuple[Path, str]]:
+    """A page for each command with what it prints for --help, and one that lists them."""
+    from ktrain_sentiment.commands.dispatch import COMMANDS as ABOUT
+    from ktrain_sentiment.commands.dispatch import PROGRAM, help_of
+
+    rows = [f"| [{name}]({name}.md) | {about} |" for name, about in ABOUT.items()]
+    table = "\n".join(["| command | what it does |", "|---|---|", *rows])
+    yield COMMANDS / "index.md", f"{MADE}\n\n# Commands\n{INDEX.format(table=table)}"
+    for name in ABOUT:
+        title = f"{PROGRAM} {name}"
+        text = help_of(name, title, width=WIDTH).rstrip()
+        yield COMMANDS / f"{name}.md", f"{MADE}\n\n# {title}\n\n```text\n{text}\n```\n"
 
 
 def tree() -> str:
@@ -91,16 +102,22 @@ def readme_with_tree() -> str:
 
 
 def main() -> int:
-    """Write, or check, both documents."""
-    stale = []
-    for path, text in ((COMMANDS, commands_page()), (README, readme_with_tree())):
+    """Write, or check, every document; pages of commands that are gone count as stale too."""
+    pages = dict(command_pages())
+    stale = [path for path in COMMANDS.glob("*.md") if path not in pages]
+    for path, text in (*pages.items(), (README, readme_with_tree())):
         if not path.exists() or path.read_text("utf-8") != text:
-            stale.append(path.name)
-            if "--check" not in sys.argv:
-                path.write_text(text, "utf-8")
+            stale.append(path)
     if "--check" in sys.argv and stale:
-        sys.stderr.write(f"out of date: {', '.join(stale)}; run: make docs\n")
+        names = ", ".join(sorted(str(path.relative_to(ROOT)) for path in stale))
+        sys.stderr.write(f"out of date: {names}; run: make docs\n")
         return 1
+    for path in stale:
+        if path in pages or path == README:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(pages.get(path) or readme_with_tree(), "utf-8")
+        else:
+            path.unlink()
     return 0
 
 

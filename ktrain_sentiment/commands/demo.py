@@ -35,6 +35,8 @@ SENTENCES = (
     "It wants to be clever and ends up merely loud.",
 )
 LOSSES_SHOWN = 5
+COMMON = ("run", "data", "encoder", "epochs", "fresh")
+"""Flags that help shows first."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ import importlib
 import shlex
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from ktrain_sentiment.version import __version__
 
@@ -67,13 +68,27 @@ def run_command(command: str, arguments: list[str], *, prog: str, call: str) -> 
         prog: What its help and errors call it.
         call: How its user calls it; the examples of its help are spelled this way.
     """
-    module = importlib.import_module(f"{__package__}.{command.replace('-', '_')}")
-    description = module.__doc__ or ""
-    description = description.replace(f"{PROGRAM} {command}", call)
     from ktrain_sentiment.commands.frame import run
 
-    common = getattr(module, "COMMON", ())
-    run(module.Flags, module.task, description, arguments, prog=prog, common=common)
+    module = _module(command)
+    about = _described(module, command, call)
+    run(module.Flags, module.task, about, arguments, prog=prog, common=module.COMMON)
+
+
+def help_of(command: str, prog: str, width: int) -> str:
+    """What a command prints for `--help` when its user calls it `prog`."""
+    from ktrain_sentiment.commands.helptext import render_help
+
+    module = _module(command)
+    return render_help(module.Flags, _described(module, command, prog), prog, module.COMMON, width)
+
+
+def _module(command: str) -> ModuleType:
+    return importlib.import_module(f"{__package__}.{command.replace('-', '_')}")
+
+
+def _described(module: ModuleType, command: str, call: str) -> str:
+    return (module.__doc__ or "").replace(f"{PROGRAM} {command}", call)
 
 
 def overview(prog: str) -> str:

@@ -77,7 +77,7 @@ def render_help(
         width: Columns; those of the terminal when None, a hundred at most.
     """
     width = width or min(shutil.get_terminal_size().columns, _WIDEST)
-    groups = list(flags_by_group(flags_type))
+    groups = list(flags_by_group(flags_type, "More options" if common else "Options"))
     every = {flag.name: flag for _, flags in groups for flag in flags}
     first = [flag for flag in every.values() if flag.positional]
     first += [every[name] for name in common]

@@ -140,8 +140,7 @@ def test_help_shows_each_flag_once_and_loads_nothing_heavy(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_help_shows_first_are_flags_of_the_command(name: str) -> None:
     module = importlib.import_module(f"ktrain_sentiment.commands.{name.replace('-', '_')}")
-    common = list(getattr(module, "COMMON", ()))
-    assert set(common) <= set(fields_of(name))
+    assert set(module.COMMON) <= set(fields_of(name))
     assert dataclasses.is_dataclass(module.Flags)
 
 
