@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ktrain_sentiment.config import ScriptFlags
+from ktrain_sentiment.commands.flags import ScriptFlags
 
 
 @dataclass(frozen=True, kw_only=True)

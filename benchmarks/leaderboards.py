@@ -30,7 +30,6 @@ from ktrain_sentiment.config import (
     DataConfig,
     EncoderConfig,
     ModelConfig,
-    OutputConfig,
     SplitConfig,
     TrainConfig,
     TrainingSettings,
@@ -93,7 +92,7 @@ def task(flags: Flags) -> dict[str, Any]:
     found = {}
     for board in _boards(flags):
         print(f"==> {board.name}", file=sys.stderr, flush=True)
-        found[board.name] = compare_models(*_settings(board, flags))
+        found[board.name] = _compared(board, flags)
     print(_markdown(found))
     return {name: result.figures for name, result in found.items()}
 
@@ -125,7 +124,7 @@ def _sample(flags: Flags) -> Path:
     return path
 
 
-def _settings(board: Board, flags: Flags) -> tuple[TrainingSettings, CompareConfig]:
+def _compared(board: Board, flags: Flags) -> CompareResult:
     begun = RUNS / f"leaderboard-{board.name.lower()}"
     resume = flags.resume and begun.is_dir()
     settings = TrainingSettings(
@@ -134,9 +133,9 @@ def _settings(board: Board, flags: Flags) -> tuple[TrainingSettings, CompareConf
         model=ModelConfig(vectors=flags.vectors),
         encoder=EncoderConfig(encoder=flags.encoder, maxlen=board.maxlen),
         training=TrainConfig(epochs=2),
-        output=OutputConfig(run=begun, resume=resume, overwrite=not resume),
     )
-    return settings, CompareConfig(models=_models(flags))
+    comparing = CompareConfig(models=_models(flags))
+    return compare_models(settings, comparing, folder=begun, resume=resume, overwrite=not resume)
 
 
 def _markdown(found: Mapping[str, CompareResult]) -> str:

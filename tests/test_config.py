@@ -8,12 +8,12 @@ from typing import Any, get_type_hints
 import pytest
 
 from ktrain_sentiment import config
+from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import (
     ComputeConfig,
     DataConfig,
     EncoderConfig,
-    OutputConfig,
-    ScriptFlags,
+    RunPlace,
     SearchConfig,
     SplitConfig,
     TrainConfig,
@@ -36,7 +36,7 @@ def test_every_configuration_is_frozen_and_has_usable_defaults(kind: type) -> No
     ("kind", "values", "named"),
     [
         (DataConfig, {"data": "a.csv", "train": "b.csv"}, "--train b.csv"),
-        (DataConfig, {"cleaning": ("htlm",)}, "--cleaning htlm"),
+        (DataConfig, {"cleaning": ("htlm",)}, "cleaning: wanted a list"),
         (DataConfig, {"min_class_size": -1}, "--min-class-size -1"),
         (SplitConfig, {"validation": 0.6, "test": 0.4}, "--validation 0.6 and --test 0.4"),
         (SplitConfig, {"test": -1}, "--test -1"),
@@ -54,8 +54,8 @@ def test_every_configuration_is_frozen_and_has_usable_defaults(kind: type) -> No
         (TrainConfig, {"unlabelled": "more.txt"}, "--unlabelled more.txt"),
         (SearchConfig, {"search_start": 0.1, "search_end": 0.01}, "--search-end 0.01"),
         (SearchConfig, {"search_steps": 1}, "--search-steps 1"),
-        (OutputConfig, {"overwrite": True, "resume": True}, "--overwrite and --resume"),
-        (OutputConfig, {"checkpoint_every": 0}, "--checkpoint-every 0"),
+        (RunPlace, {"overwrite": True, "resume": True}, "--overwrite and --resume"),
+        (TrainConfig, {"checkpoint_every": 0}, "--checkpoint-every 0"),
     ],
 )
 def test_values_that_cannot_work_are_refused_by_flag(
@@ -89,7 +89,11 @@ def test_data_may_be_named_by_train() -> None:
 def test_every_field_has_a_documented_flag_of_its_own() -> None:
     """Two groups with the same field would share one flag."""
     groups = get_type_hints(TrainingSettings).values()
-    names = [entry.name for kind in (*groups, ScriptFlags) for entry in dataclasses.fields(kind)]
+    names = [
+        entry.name
+        for kind in (*groups, ScriptFlags, RunPlace)
+        for entry in dataclasses.fields(kind)
+    ]
     assert sorted(names) == sorted(set(names))
 
 

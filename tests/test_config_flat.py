@@ -6,17 +6,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pytest
-import yaml
 
 from ktrain_sentiment import config
 from ktrain_sentiment.config import RENAMED, Group, SplitConfig, TrainConfig, TrainingSettings
-from ktrain_sentiment.config.flat import from_flat, read_settings, to_flat, to_yaml
+from ktrain_sentiment.config.flat import (
+    Config,
+    from_flat,
+    parse_yaml,
+    read_settings,
+    to_flat,
+    to_yaml,
+)
 from ktrain_sentiment.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inner:
+class Inner(Config):
     """A group."""
 
     rate: float | None = None
@@ -27,7 +34,7 @@ class Inner:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outer:
+class Outer(Config):
     """Every type that a field can have."""
 
     count: int = 1
@@ -82,7 +89,7 @@ def test_hyphens_and_underscores_are_the_same() -> None:
     ],
 )
 def test_what_yaml_gives_is_read_as_declared(text: str, wanted: Outer) -> None:
-    assert from_flat(Outer, yaml.safe_load(text), "c.yaml") == wanted
+    assert from_flat(Outer, parse_yaml(text), "c.yaml") == wanted
 
 
 @pytest.mark.parametrize(
@@ -104,7 +111,7 @@ def test_what_yaml_gives_is_read_as_declared(text: str, wanted: Outer) -> None:
 )
 def test_a_value_of_another_type_is_refused(text: str, complaint: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        from_flat(Outer, yaml.safe_load(text), "c.yaml")
+        from_flat(Outer, parse_yaml(text), "c.yaml")
     assert str(caught.value) == f"c.yaml: {complaint}"
 
 
@@ -135,7 +142,13 @@ def test_values_that_contradict_each_other_are_refused_by_the_configuration() ->
 def test_a_configuration_survives_a_file(suffix: str, tmp_path: Path) -> None:
     before = from_flat(
         TrainingSettings,
-        {"data": "é.csv", "learning_rate": 5e-5, "run": "runs/x", "cleaning": ["html"], "test": 20},
+        {
+            "data": "é.csv",
+            "learning_rate": 5e-5,
+            "vectors": "v.txt",
+            "cleaning": ["html"],
+            "test": 20,
+        },
         "c",
     )
     write = json.dumps if suffix == ".json" else to_yaml
@@ -162,6 +175,10 @@ def test_flat_values_are_what_yaml_can_write() -> None:
         ("a.yaml", b"a: [1", "cannot be read as YAML or JSON"),
         ("a.json", b"{", "cannot be read as YAML or JSON"),
         ("a.yaml", b"\xff\xfe\x00", "cannot be read as YAML or JSON"),
+        ("a.yaml", b"a: &a [1]\nb: *a", "aliases are not taken, got *a"),
+        ("a.yaml", b"[" * 10_000, "cannot be read as YAML or JSON"),
+        ("a.json", b"[" * 100_000, "cannot be read as YAML or JSON"),
+        ("a.yaml", b"#" * 1_000_001, "wanted a file of settings, got more than 1 MB"),
         ("a.yaml", b"- 1\n- 2", "wanted 'name: value' lines, got list"),
         ("a.yaml", b"", "wanted 'name: value' lines, got NoneType"),
     ],
@@ -204,3 +221,35 @@ def test_every_renamed_setting_is_one_that_exists() -> None:
     }
     assert set(RENAMED.values()) <= known
     assert not set(RENAMED) & known
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"epochs": "two"}, "epochs: wanted a whole number or null, got 'two'"),
+        ({"epochs": 2.5}, "epochs: wanted a whole number or null, got 2.5"),
+        (
+            {"policy": "twocycle"},
+            "policy: wanted one of onecycle, triangular, sgdr, constant, linear",
+        ),
+        ({"stratified_batches": 1}, "stratified_batches: wanted true or false, got 1"),
+        ({"teacher": 3}, "teacher: wanted a path or null, got 3"),
+    ],
+)
+def test_a_value_of_another_type_from_python_is_refused_by_its_name(
+    values: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(**values)
+    assert str(caught.value).startswith(complaint)
+
+
+def test_python_gives_lists_texts_and_numpys_numbers_where_they_mean_the_same() -> None:
+    made = Outer(count=np.int64(3), place="runs/x", inner=Inner(names=["a", "b"]))  # type: ignore[arg-type]
+    assert made == Outer(count=3, place=Path("runs/x"), inner=Inner(names=("a", "b")))
+    assert type(made.count) is int
+
+
+def test_a_group_of_another_kind_is_refused() -> None:
+    with pytest.raises(ConfigError, match="inner: wanted Inner, got 3"):
+        Outer(inner=3)  # type: ignore[arg-type]

@@ -28,7 +28,13 @@ from ktrain_sentiment.api.results import (
     ModelComparison,
     TrainingRun,
 )
-from ktrain_sentiment.config import CompareConfig, DataConfig, ExploreConfig, TrainingSettings
+from ktrain_sentiment.config import (
+    CompareConfig,
+    DataConfig,
+    ExploreConfig,
+    RunPlace,
+    TrainingSettings,
+)
 from ktrain_sentiment.config.flat import field_names, from_flat
 from ktrain_sentiment.data import LabelledTexts, read_frame, read_labelled
 from ktrain_sentiment.errors import ConfigError, DataError, InputError, SentimentError
@@ -56,12 +62,17 @@ _FRAME = "a DataFrame"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Exploring(TrainingSettings):
+class _Training(TrainingSettings):
+    place: RunPlace = field(default_factory=RunPlace)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Exploring(_Training):
     exploring: ExploreConfig = field(default_factory=ExploreConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Comparing(TrainingSettings):
+class _Comparing(_Training):
     comparing: CompareConfig = field(default_factory=CompareConfig)
 
 
@@ -151,7 +162,7 @@ def find_lr(
     with contextlib.ExitStack() as scratch:
         if run is None:
             folder = scratch.enter_context(tempfile.TemporaryDirectory())
-            config = replace(config, output=replace(config.output, run=Path(folder, "lr")))
+            config = replace(config, place=replace(config.place, run=Path(folder, "lr")))
         found = in_own_process(_explore, config, dataset.texts, quiet, quiet=quiet)
     return LearningRateSearch(found)
 
@@ -203,7 +214,7 @@ def train(
         "encoder": encoder, "model": model, "epochs": epochs, "learning_rate": learning_rate,
         "batch_size": batch_size, "maxlen": maxlen, "seed": seed, "run": run, **settings,
     }  # fmt: skip
-    dataset, config = _configure("train()", TrainingSettings, data, given)
+    dataset, config = _configure("train()", _Training, data, given)
     config = _with_place(config, "")
     return TrainingRun(in_own_process(_train, config, dataset.texts, quiet, quiet=quiet))
 
@@ -332,7 +343,7 @@ def _frame_of(who: str, data: Any) -> pd.DataFrame:  # noqa: ANN401
     )
 
 
-Settings = TypeVar("Settings", bound=TrainingSettings)
+Settings = TypeVar("Settings", bound=_Training)
 
 
 def _configure(
@@ -354,11 +365,11 @@ def _plain(value: object) -> object:
 
 def _with_place(config: Settings, task: str) -> Settings:
     """The settings with a run folder: a free one, unless one is named or gone on with."""
-    output = config.output
-    place = output.run or default_run(config.source.data, task)
-    if output.run is None and not (output.resume or output.overwrite):
+    given = config.place
+    place = given.run or default_run(config.source.data, task)
+    if given.run is None and not (given.resume or given.overwrite):
         place = next(one for one in _numbered(place) if not one.exists())
-    return replace(config, output=replace(output, run=place.absolute()))
+    return replace(config, place=replace(given, run=place.absolute()))
 
 
 def _numbered(place: Path) -> Iterator[Path]:
@@ -376,15 +387,40 @@ def _folder_of(place: Folder | TrainingRun | None) -> Path | None:
 
 
 def _explore(config: _Exploring, texts: LabelledTexts, quiet: bool) -> Exploration:
-    return explore(config, config.exploring, texts, quiet=quiet)
+    place = config.place
+    return explore(
+        config,
+        config.exploring,
+        texts,
+        folder=place.run,
+        overwrite=place.overwrite,
+        quiet=quiet,
+    )
 
 
-def _train(config: TrainingSettings, texts: LabelledTexts, quiet: bool) -> Path:
-    return run_training(config, texts, quiet=quiet).folder.path
+def _train(config: _Training, texts: LabelledTexts, quiet: bool) -> Path:
+    place = config.place
+    result = run_training(
+        config,
+        texts,
+        folder=place.run,
+        overwrite=place.overwrite,
+        resume=place.resume,
+        quiet=quiet,
+    )
+    return result.folder.path
 
 
 def _compare(config: _Comparing, texts: LabelledTexts) -> CompareResult:
-    return compare_models(config, config.comparing, texts)
+    place = config.place
+    return compare_models(
+        config,
+        config.comparing,
+        texts,
+        folder=place.run,
+        overwrite=place.overwrite,
+        resume=place.resume,
+    )
 
 
 def _evaluate(

@@ -16,7 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ktrain_sentiment.config import CompareConfig, Group, ScriptFlags, TrainingSettings
+from ktrain_sentiment.commands.flags import ScriptFlags
+from ktrain_sentiment.config import CompareConfig, Group, RunPlace, TrainingSettings
 
 COMMON = (
     "text_column",
@@ -33,7 +34,7 @@ COMMON = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags, TrainingSettings):
+class Flags(ScriptFlags, RunPlace, TrainingSettings):
     """Which models to compare, on what."""
 
     comparing: Group[CompareConfig] = field(default_factory=CompareConfig)
@@ -46,7 +47,13 @@ def task(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.report import leaderboard
     from ktrain_sentiment.workflow import compare_models
 
-    found = compare_models(flags, flags.comparing)
+    found = compare_models(
+        flags,
+        flags.comparing,
+        folder=flags.run,
+        overwrite=flags.overwrite,
+        resume=flags.resume,
+    )
     console = Console()
     console.print(leaderboard.table(found.entries))
     if found.few_shot:

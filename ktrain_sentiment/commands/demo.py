@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import (
     DataConfig,
     EncoderConfig,
-    OutputConfig,
-    ScriptFlags,
     SplitConfig,
     TrainConfig,
     TrainingSettings,
@@ -76,7 +75,6 @@ def settings_of(flags: Flags) -> TrainingSettings:
             learning_rate=flags.learning_rate,
             adversarial_epsilon=flags.adversarial_epsilon,
         ),
-        output=OutputConfig(run=flags.run, overwrite=True),
     )
 
 
@@ -89,7 +87,13 @@ def task(flags: Flags) -> dict[str, Any]:
 
     console = Console()
     console.rule("Training, or finding it done")
-    result = train(settings_of(flags), reuse=not flags.fresh, quiet=flags.quiet)
+    result = train(
+        settings_of(flags),
+        folder=flags.run,
+        overwrite=True,
+        reuse=not flags.fresh,
+        quiet=flags.quiet,
+    )
     console.rule("Figures")
     show_figures(console, result)
     console.rule("The saved predictor, loaded again without TensorFlow")

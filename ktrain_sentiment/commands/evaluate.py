@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ktrain_sentiment.config import DataConfig, Group, ScriptFlags
+from ktrain_sentiment.commands.flags import ScriptFlags
+from ktrain_sentiment.config import DataConfig, Group
 
 COMMON = ("predictor", "compare", "slice_by", "abstain_below", "report")
 """Flags that help shows first."""

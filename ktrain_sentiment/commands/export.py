@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
-from ktrain_sentiment.config import ScriptFlags
+from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.errors import ConfigError, PredictorError
 
 if TYPE_CHECKING:

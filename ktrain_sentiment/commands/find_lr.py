@@ -16,7 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ktrain_sentiment.config import ExploreConfig, Group, ScriptFlags, TrainingSettings
+from ktrain_sentiment.commands.flags import ScriptFlags
+from ktrain_sentiment.config import ExploreConfig, Group, RunPlace, TrainingSettings
 
 COMMON = (
     "text_column",
@@ -33,7 +34,7 @@ COMMON = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags, TrainingSettings):
+class Flags(ScriptFlags, RunPlace, TrainingSettings):
     """What to search a learning rate for, and how."""
 
     exploring: Group[ExploreConfig] = field(default_factory=ExploreConfig)
@@ -45,7 +46,13 @@ def task(flags: Flags) -> dict[str, Any]:
 
     from ktrain_sentiment.workflow import exploration_tables, explore
 
-    found = explore(flags, flags.exploring, quiet=flags.quiet)
+    found = explore(
+        flags,
+        flags.exploring,
+        folder=flags.run,
+        overwrite=flags.overwrite,
+        quiet=flags.quiet,
+    )
     console = Console()
     for table in exploration_tables(found):
         console.print(table)

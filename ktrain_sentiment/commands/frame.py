@@ -23,13 +23,14 @@ from typing import Any, TypeVar
 
 import tyro
 
+from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.commands.helptext import render_help
 from ktrain_sentiment.commands.process import (
     give_up_broken_output,
     occupy_standard_streams,
     stopping_signals,
 )
-from ktrain_sentiment.config import RENAMED, ScriptFlags
+from ktrain_sentiment.config import RENAMED
 from ktrain_sentiment.config.flat import field_names, from_flat, read_settings
 from ktrain_sentiment.errors import (
     ConfigError,

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 import docstring_parser
 from tyro.conf import Positional
 
-from ktrain_sentiment.config import ScriptFlags
+from ktrain_sentiment.commands.flags import ScriptFlags
 
 _MARK = get_args(Positional[int])[1]
 _NAMES = {int: "N", float: "X", str: "TEXT", Path: "PATH"}

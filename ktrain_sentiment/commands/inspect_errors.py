@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ktrain_sentiment.config import DataConfig, Group, ScriptFlags
+from ktrain_sentiment.commands.flags import ScriptFlags
+from ktrain_sentiment.config import DataConfig, Group
 
 COMMON = ("predictor", "top", "explain", "nearest", "text", "out", "corrections")
 """Flags that help shows first."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from tyro.conf import Positional
 
-from ktrain_sentiment.config import ScriptFlags
+from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ktrain_sentiment.config import DataConfig, Group, ScriptFlags, SplitConfig
+from ktrain_sentiment.commands.flags import ScriptFlags
+from ktrain_sentiment.config import DataConfig, Group, SplitConfig
 from ktrain_sentiment.runs import data_name
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ktrain_sentiment.config import ScriptFlags, TrainingSettings
+from ktrain_sentiment.commands.flags import ScriptFlags
+from ktrain_sentiment.config import RunPlace, TrainingSettings
 
 COMMON = (
     "text_column",
@@ -34,7 +35,7 @@ COMMON = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags, TrainingSettings):
+class Flags(ScriptFlags, RunPlace, TrainingSettings):
     """Everything that a training run needs to know."""
 
 
@@ -45,7 +46,13 @@ def task(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.report import tables
     from ktrain_sentiment.workflow import summary_figures, train
 
-    result = train(flags, quiet=flags.quiet)
+    result = train(
+        flags,
+        folder=flags.run,
+        overwrite=flags.overwrite,
+        resume=flags.resume,
+        quiet=flags.quiet,
+    )
     console = Console()
     if result.judged is not None:
         console.print(tables.headline(result.judged.main, result.judged.baselines))

@@ -1,42 +1,48 @@
 """What can be configured: frozen dataclasses, one doc line a field, contradictions refused.
 
-Command lines are made from these (see `commands/frame.py`). `flat.py` reads them from YAML
-or JSON and writes them back, flat, so that a run can be run again.
+They hold what a job is about, nothing that only a command line needs. Command lines are made from
+these (see `commands/frame.py`). `flat.py` reads them from YAML or JSON and writes them back, flat,
+so that a run can be run again.
 """
 
 from __future__ import annotations
 
-from ktrain_sentiment.config.base import Group, ScriptFlags
-from ktrain_sentiment.config.comparing import CompareConfig
-from ktrain_sentiment.config.data import CleaningStep, DataConfig, Split, SplitConfig
-from ktrain_sentiment.config.renamed import RENAMED
-from ktrain_sentiment.config.searching import VARIED, ExploreConfig, SearchConfig
-from ktrain_sentiment.config.settings import TrainingSettings
-from ktrain_sentiment.config.training import (
+from ktrain_sentiment.config.data_config import CleaningStep, DataConfig, Split, SplitConfig
+from ktrain_sentiment.config.flat import RENAMED, Config, Group
+from ktrain_sentiment.config.settings import (
+    BASELINES,
+    VARIED,
+    CompareConfig,
+    ExploreConfig,
+    RunPlace,
+    SearchConfig,
+    TrainingSettings,
+)
+from ktrain_sentiment.config.train_config import (
     KTRAIN_MODELS,
     ComputeConfig,
     EncoderConfig,
     ModelConfig,
-    OutputConfig,
     Policy,
     TrainConfig,
 )
 
 __all__ = [
+    "BASELINES",
     "KTRAIN_MODELS",
     "RENAMED",
     "VARIED",
     "CleaningStep",
     "CompareConfig",
     "ComputeConfig",
+    "Config",
     "DataConfig",
     "EncoderConfig",
     "ExploreConfig",
     "Group",
     "ModelConfig",
-    "OutputConfig",
     "Policy",
-    "ScriptFlags",
+    "RunPlace",
     "SearchConfig",
     "Split",
     "SplitConfig",

@@ -1,23 +1,123 @@
-"""Everything that a training run needs to know."""
+"""What a training run needs to know, and how rates are searched and models compared."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
 
-from ktrain_sentiment.config.base import Group
-from ktrain_sentiment.config.data import DataConfig, SplitConfig
-from ktrain_sentiment.config.searching import SearchConfig
-from ktrain_sentiment.config.training import (
+from ktrain_sentiment.config.data_config import DataConfig, SplitConfig
+from ktrain_sentiment.config.flat import Config, Group
+from ktrain_sentiment.config.train_config import (
     ComputeConfig,
     EncoderConfig,
     ModelConfig,
-    OutputConfig,
     TrainConfig,
 )
+from ktrain_sentiment.errors import ConfigError
+
+BASELINES = ("majority", "tfidf", "vader")
+
+VARIED = ("model", "encoder", "batch_size", "freeze", "maxlen", "weight_decay")
+"""Settings that `find-lr` can vary."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
+class SearchConfig(Config):
+    """How a learning rate is searched."""
+
+    search_start: float | None = None
+    """First learning rate of the search; when not given 1e-6, ktrain's own classifiers 1e-5."""
+
+    search_end: float | None = None
+    """Last learning rate of the search; when not given 0.1, ktrain's own classifiers 10."""
+
+    search_steps: int | None = None
+    """Batches to train on while the learning rate grows; when not given 100, then, for an encoder
+    whose loss did not clearly fall in these, 200."""
+
+    search_stop_factor: float = 2.0
+    """Stop the search when the smoothed loss exceeds its best by this factor."""
+
+    search_minutes: float = 30.0
+    """Stop the search after this time, whatever it has seen."""
+
+    def check(self) -> None:
+        """Refuse a range that does not grow."""
+        rates = [0.0, *(r for r in (self.search_start, self.search_end) if r is not None)]
+        if any(low >= high for low, high in pairwise(rates)):
+            raise ConfigError(
+                f"--search-start {self.search_start} --search-end {self.search_end}: "
+                "wanted two numbers above 0, the first one smaller"
+            )
+        if self.search_steps is not None and self.search_steps < 2:
+            raise ConfigError(f"--search-steps {self.search_steps}: must be at least 2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExploreConfig(Config):
+    """What to compare when exploring learning rates."""
+
+    vary: str = ""
+    """Search once for each value of a setting and overlay the curves: "batch_size=16,32,64";
+    model, encoder, batch_size, freeze, maxlen and weight_decay can be varied."""
+
+    verify: bool = False
+    """Train shortly at each suggestion and at a grid around it; show which won on validation."""
+
+    verify_rows: int = 2000
+    """Training rows of each short training."""
+
+    verify_epochs: int | None = None
+    """Epochs of each short training, with the chosen policy; when not given 1, and more where that
+    is under 50 steps."""
+
+    def check(self) -> None:
+        """Refuse a setting that cannot be varied."""
+        name, equals, values = self.vary.partition("=")
+        if self.vary and (name.replace("-", "_") not in VARIED or not equals or not values):
+            raise ConfigError(
+                f"--vary {self.vary}: wanted one of {', '.join(VARIED)} with its values, "
+                "such as batch_size=16,32"
+            )
+        if self.verify_rows < 1 or (self.verify_epochs is not None and self.verify_epochs < 1):
+            raise ConfigError("--verify-rows and --verify-epochs: must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig(Config):
+    """Which models are compared, and on how many examples."""
+
+    models: tuple[str, ...] = ("majority", "tfidf", "vader", "probe", "nbsvm", "encoder")
+    """Any of majority, tfidf, vader; probe (logistic regression on the frozen --encoder); ktrain's
+    nbsvm, fasttext, logreg, bigru, standard_gru; encoder (--encoder fine-tuned); and names of
+    further encoders to fine-tune."""
+
+    few_shot: tuple[int, ...] = ()
+    """Also train each model on so many examples a class, and draw accuracy against them."""
+
+    few_shot_seeds: int = 3
+    """Draws of examples at each of these sizes."""
+
+    ktrain_epochs: int | None = None
+    """Passes over the training rows for ktrain's own classifiers; when not given 6, and more where
+    that is under 100 steps."""
+
+    ktrain_rate: float | None = None
+    """Maximum learning rate of ktrain's own classifiers; found by a short search when not given."""
+
+    def check(self) -> None:
+        """Refuse sizes that leave nothing to train on."""
+        if not self.models:
+            raise ConfigError("--models: name at least one model")
+        if any(size < 1 for size in self.few_shot) or self.few_shot_seeds < 1:
+            raise ConfigError("--few-shot and --few-shot-seeds: must be at least 1")
+        if self.ktrain_epochs is not None and self.ktrain_epochs < 1:
+            raise ConfigError(f"--ktrain-epochs {self.ktrain_epochs}: must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings(Config):
     """Everything that a training run needs to know."""
 
     source: Group[DataConfig] = field(default_factory=DataConfig)
@@ -27,4 +127,22 @@ class TrainingSettings:
     training: Group[TrainConfig] = field(default_factory=TrainConfig)
     search: Group[SearchConfig] = field(default_factory=SearchConfig)
     compute: Group[ComputeConfig] = field(default_factory=ComputeConfig)
-    output: Group[OutputConfig] = field(default_factory=OutputConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlace(Config):
+    """Where a run's files go: no setting of the run, but of the command or call that makes it."""
+
+    run: Path | None = None
+    """Folder of the run; runs/<name of the data> when not given."""
+
+    overwrite: bool = False
+    """Replace a run folder that exists, once the new run is whole."""
+
+    resume: bool = False
+    """Go on with a run that was stopped; give the same flags as then."""
+
+    def check(self) -> None:
+        """Refuse contradictions."""
+        if self.overwrite and self.resume:
+            raise ConfigError("--overwrite and --resume contradict each other: choose one")

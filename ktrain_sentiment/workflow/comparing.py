@@ -17,8 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.atomic import refuse_existing, write_json, write_table, write_text
-from ktrain_sentiment.config import KTRAIN_MODELS, CompareConfig, OutputConfig, TrainingSettings
-from ktrain_sentiment.config.comparing import BASELINES
+from ktrain_sentiment.config import BASELINES, KTRAIN_MODELS, CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.encoders import resolve
@@ -67,7 +66,13 @@ class CompareResult:
 
 
 def compare_models(
-    settings: TrainingSettings, comparing: CompareConfig, texts: LabelledTexts | None = None
+    settings: TrainingSettings,
+    comparing: CompareConfig,
+    texts: LabelledTexts | None = None,
+    *,
+    folder: Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
 ) -> CompareResult:
     """Train every model on the same rows and judge it on the same test rows.
 
@@ -75,17 +80,20 @@ def compare_models(
     there: with `resume`, models that are done are not trained again.
 
     Args:
-        settings: Data, models' settings, output.
+        settings: Data and models' settings.
         comparing: Which models.
         texts: The rows, where they are read already by `settings.source`.
+        folder: Where the result goes; runs/<name of the data>-compared when not given.
+        overwrite: Replace a comparison that is there.
+        resume: Train only the models that an earlier start did not come to.
 
     Raises:
         InputError: The data, an encoder or the settings cannot be used.
         TrainingError: A loss diverged.
     """
-    folder = settings.output.run or default_run(settings.source.data, "compared")
-    if not settings.output.resume:
-        refuse_existing(folder, overwrite=settings.output.overwrite, marker=SETTINGS)
+    folder = folder or default_run(settings.source.data, "compared")
+    if not resume:
+        refuse_existing(folder, overwrite=overwrite, marker=SETTINGS)
     texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
     for note in (*texts.notes, *splits.notes):
@@ -95,7 +103,7 @@ def compare_models(
     check_models(settings, comparing, splits.labels)
     for encoder in {_encoder_of(model, settings) for model in comparing.models} - {None}:
         resolve(str(encoder))
-    _begin(folder, settings, comparing)
+    _begin(folder, settings, comparing, resume=resume)
     jobs = [_job(model, settings, comparing, texts, splits, folder) for model in comparing.models]
     judged = {job.model: _answers(job, folder) for job in jobs}
     entries = rank(judged, splits)
@@ -131,11 +139,9 @@ def _job(
     splits: Splits,
     folder: Path,
 ) -> Job:
-    output = replace(
-        settings.output, run=folder / "models" / _slug(model), overwrite=True, resume=False
-    )
     own = settings_of(model, settings, comparing, len(splits.train))
-    return Job(model, replace(own, output=output), comparing, splits, texts=texts)
+    place = folder / "models" / _slug(model)
+    return Job(model, own, comparing, splits, place, texts=texts)
 
 
 def settings_of(
@@ -171,9 +177,11 @@ def _slug(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-") or "model"
 
 
-def _begin(folder: Path, settings: TrainingSettings, comparing: CompareConfig) -> None:
+def _begin(
+    folder: Path, settings: TrainingSettings, comparing: CompareConfig, *, resume: bool
+) -> None:
     """Empty the folder, unless an earlier start is to be resumed, and note the settings."""
-    if not settings.output.resume:
+    if not resume:
         shutil.rmtree(folder, ignore_errors=True)
     flat = {**settings_alone(settings), **to_flat(comparing)}
     write_text(folder / SETTINGS, to_yaml(flat))
@@ -181,10 +189,7 @@ def _begin(folder: Path, settings: TrainingSettings, comparing: CompareConfig) -
 
 def _stamp(job: Job) -> str:
     """What decides the answers of a model: the rows, and every setting but where files go."""
-    flat = {
-        **settings_alone(replace(job.settings, output=OutputConfig())),
-        **to_flat(job.comparing),
-    }
+    flat = {**settings_alone(job.settings), **to_flat(job.comparing)}
     flat = {name: value for name, value in flat.items() if name not in NOT_DECIDING}
     decided = json.dumps([job.model, job.splits.fingerprint, flat], sort_keys=True, default=str)
     return hashlib.sha256(decided.encode()).hexdigest()

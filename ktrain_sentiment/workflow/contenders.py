@@ -20,8 +20,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.config import KTRAIN_MODELS, CompareConfig, TrainConfig, TrainingSettings
-from ktrain_sentiment.config.comparing import BASELINES
+from ktrain_sentiment.config import (
+    BASELINES,
+    KTRAIN_MODELS,
+    CompareConfig,
+    TrainConfig,
+    TrainingSettings,
+)
 from ktrain_sentiment.data import LabelledTexts, Splits
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import ConfigError
@@ -64,9 +69,10 @@ class Job:
 
     Attributes:
         model: One of `CompareConfig.models`.
-        settings: What is trained and how, and the run of what leaves one.
+        settings: What is trained and how.
         comparing: What is compared.
         splits: The rows; `train` may be a few of them.
+        folder: The run of what leaves one.
         few: Whether `train` is a few examples a class.
         texts: What the rows were divided from; read again for a whole run when None.
     """
@@ -75,6 +81,7 @@ class Job:
     settings: TrainingSettings
     comparing: CompareConfig
     splits: Splits
+    folder: Path
     few: bool = False
     texts: LabelledTexts | None = None
 
@@ -239,7 +246,7 @@ def _few_examples(job: Job) -> Contender:
 
 def _whole_run(job: Job) -> Contender:
     """A run with its report and its predictor; asked through the predictor's engine."""
-    result = train(job.settings, job.texts, quiet=True)
+    result = train(job.settings, job.texts, folder=job.folder, overwrite=True, quiet=True)
     place = PredictorFolder(result.folder.predictor)
     classifier = load(place.path)
     graph = place.onnx_int8 if classifier.engine == "int8" else place.onnx

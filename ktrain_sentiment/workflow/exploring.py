@@ -88,25 +88,27 @@ def explore(
     exploring: ExploreConfig,
     texts: LabelledTexts | None = None,
     *,
+    folder: Path | None = None,
+    overwrite: bool = False,
     quiet: bool = False,
 ) -> Exploration:
     """Search a learning rate for each variant, and verify the suggestions when asked.
 
     Args:
-        settings: Data, model, how to search, output.
+        settings: Data, model, how to search.
         exploring: Variants and short trainings.
         texts: The rows, where they are read already by `settings.source`.
+        folder: Where the result goes; runs/<name of the data>-lr when not given.
+        overwrite: Replace a search that is there.
         quiet: Show no progress.
 
     Raises:
         InputError: The data, the encoder or the settings cannot be used.
         TrainingError: The loss was not a number from the start.
     """
-    folder = RunFolder(settings.output.run or default_run(settings.source.data, "lr"))
-    if folder.lr_find("json").exists() and not settings.output.overwrite:
-        raise InputError(
-            f"{folder.lr_find('json')} exists: choose another --run, or add --overwrite"
-        )
+    run = RunFolder(folder or default_run(settings.source.data, "lr"))
+    if run.lr_find("json").exists() and not overwrite:
+        raise InputError(f"{run.lr_find('json')} exists: choose another --run, or add --overwrite")
     texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
     for note in (*texts.notes, *splits.notes):
@@ -121,7 +123,7 @@ def explore(
     trials: tuple[Trial, ...] = ()
     if exploring.verify:
         trials = verify(settings, exploring, splits, next(iter(curves.values())))
-    return _write(folder, curves, trials, len(splits.validation))
+    return _write(run, curves, trials, len(splits.validation))
 
 
 def variants(settings: TrainingSettings, vary: str) -> Iterator[tuple[str, TrainingSettings]]:

@@ -34,12 +34,14 @@ class FoldPlan:
         kind: What is trained.
         learning_rate: The maximum learning rate, the same for every fold.
         epochs: Passes over each fold's training rows.
+        resume: Take what an earlier start of the run left of its folds.
         quiet: Show no progress.
     """
 
     kind: Kind
     learning_rate: float
     epochs: int
+    resume: bool = False
     quiet: bool = False
 
 
@@ -89,8 +91,8 @@ def _fold(
     trainer.fit(
         plan.learning_rate,
         Checkpoints(folder.checkpoints / f"fold_{number}"),
-        settings.output.checkpoint_every,
-        resume=settings.output.resume,
+        settings.training.checkpoint_every,
+        resume=plan.resume,
         quiet=plan.quiet,
     )
     table = trainer.predict_proba(splits.validation)

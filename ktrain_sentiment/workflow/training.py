@@ -11,13 +11,14 @@ import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ktrain_sentiment.atomic import refuse_existing, write_json, write_table, write_text
 from ktrain_sentiment.config import TrainingSettings
-from ktrain_sentiment.config.flat import from_flat, read_settings, to_flat, to_yaml
+from ktrain_sentiment.config.flat import OUTGROWN, from_flat, read_settings, to_flat, to_yaml
 from ktrain_sentiment.data import SPLIT_NAMES, LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
@@ -51,7 +52,7 @@ from ktrain_sentiment.workflow.searching import (
 
 log = logging.getLogger(__name__)
 
-NOT_COMPARED = frozenset({"overwrite", "resume", "checkpoint_every", "config", "json", "quiet"})
+NOT_COMPARED = frozenset({"checkpoint_every"})
 """Settings that may differ between a run and its resumption."""
 
 
@@ -74,14 +75,20 @@ def train(
     settings: TrainingSettings,
     texts: LabelledTexts | None = None,
     *,
+    folder: Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
     reuse: bool = False,
     quiet: bool = False,
 ) -> RunResult:
     """Train, judge and save a classifier as configured.
 
     Args:
-        settings: Data, model, policy, output.
+        settings: Data, model, policy.
         texts: The rows, where they are read already by `settings.source`.
+        folder: The run folder; runs/<name of the data> when not given.
+        overwrite: Replace a run that is there.
+        resume: Go on with a run that was stopped.
         reuse: Take a finished run with the same settings as the result.
         quiet: Show no progress.
 
@@ -90,49 +97,48 @@ def train(
         TrainingError: The loss diverged, or the disk is full.
         KeyboardInterrupt: Ctrl-C; the message says how to go on.
     """
-    folder = run_folder(settings)
-    if reuse and is_finished(folder, settings):
-        log.info("%s is finished with these settings: nothing to train", folder.path)
-        return RunResult(folder, json.loads(folder.metrics.read_text("utf-8")), None)
-    _check_place(folder, settings)
+    run = RunFolder(folder or default_run(settings.source.data))
+    if reuse and is_finished(run, settings):
+        log.info("%s is finished with these settings: nothing to train", run.path)
+        return RunResult(run, json.loads(run.metrics.read_text("utf-8")), None)
+    _check_place(run, settings, overwrite=overwrite, resume=resume)
     texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
     _say(texts, splits)
     kind = kind_of(settings)
     teacher = open_teacher(settings.training, splits, settings.source)
-    _begin(folder, settings, splits)
+    _begin(run, settings, splits, resume=resume)
     lessons = None
     if teacher is not None:
-        resume = settings.output.resume
-        lessons = teacher.kept_lessons(splits.train, folder.lessons, resume=resume)
+        lessons = teacher.kept_lessons(splits.train, run.lessons, resume=resume)
     trainer = kind.open(splits, settings.training, lessons)
     _say_length(trainer)
-    rate = _learning_rate(trainer, kind, settings, folder, quiet=quiet)
+    rate = _learning_rate(trainer, kind, settings, run, resume=resume, quiet=quiet)
     fitted = trainer.fit(
         rate,
-        Checkpoints(folder.checkpoints),
-        settings.output.checkpoint_every,
-        resume=settings.output.resume,
+        Checkpoints(run.checkpoints),
+        settings.training.checkpoint_every,
+        resume=resume,
         quiet=quiet,
-        extra_callbacks=(tensorboard_log(trainer.backend, folder.tensorboard),),
+        extra_callbacks=(tensorboard_log(trainer.backend, run.tensorboard),),
     )
-    _save_history(fitted, folder)
+    _save_history(fitted, run)
     judged = judge(trainer, splits)
-    _save_judgement(judged, folder)
+    _save_judgement(judged, run)
     figures = _figures(settings, splits, trainer, fitted, judged, rate)
-    saved = _save_predictor(trainer, kind, splits, judged, folder, figures)
+    saved = _save_predictor(trainer, kind, splits, judged, run, figures)
     if teacher is not None:
         said = judged.predictions[judged.headline]
         figures["teacher"] = teacher.figures(said, said["predicted"])
     if settings.split.folds:
-        plan = FoldPlan(kind, rate, len(fitted.history), quiet)
-        found = cross_validate(texts, settings, plan, folder)
+        plan = FoldPlan(kind, rate, len(fitted.history), resume, quiet)
+        found = cross_validate(texts, settings, plan, run)
         figures["cross_validation"] = cross_validation_figures(found)
     figures["engines"] = {engine.engine: engine.to_json() for engine in saved.engines}
-    write_json(folder.metrics, figures)
-    _report(folder, judged)
-    shutil.rmtree(folder.checkpoints, ignore_errors=True)
-    return RunResult(folder, figures, judged)
+    write_json(run.metrics, figures)
+    _report(run, judged)
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
+    return RunResult(run, figures, judged)
 
 
 def _say_length(trainer: Trainer) -> None:
@@ -144,11 +150,6 @@ def _say_length(trainer: Trainer) -> None:
             "few texts to learn from (%s): %d epochs instead of %d (--epochs decides)",
             f"{texts:,}", epochs, USUAL_EPOCHS,
         )  # fmt: skip
-
-
-def run_folder(settings: TrainingSettings) -> RunFolder:
-    """The configured run folder, or one named after the data."""
-    return RunFolder(settings.output.run or default_run(settings.source.data))
 
 
 def is_finished(folder: RunFolder, settings: TrainingSettings) -> bool:
@@ -164,6 +165,7 @@ def is_finished(folder: RunFolder, settings: TrainingSettings) -> bool:
 def _differences(folder: RunFolder, settings: TrainingSettings) -> list[str]:
     try:
         stored = read_settings(folder.config)
+        stored = {name: value for name, value in stored.items() if name not in OUTGROWN}
         before = to_flat(from_flat(TrainingSettings, stored, str(folder.config)))
     except ConfigError:
         return ["settings of another version"]
@@ -181,9 +183,11 @@ def settings_alone(settings: TrainingSettings) -> dict[str, Any]:
     return to_flat(TrainingSettings(**{name: getattr(settings, name) for name in groups}))
 
 
-def _check_place(folder: RunFolder, settings: TrainingSettings) -> None:
-    if not settings.output.resume:
-        refuse_existing(folder.path, overwrite=settings.output.overwrite, marker=folder.config.name)
+def _check_place(
+    folder: RunFolder, settings: TrainingSettings, *, overwrite: bool, resume: bool
+) -> None:
+    if not resume:
+        refuse_existing(folder.path, overwrite=overwrite, marker=folder.config.name)
         return
     if not folder.config.is_file():
         raise ConfigError(
@@ -206,10 +210,10 @@ def _say(texts: LabelledTexts, splits: Splits) -> None:
     log.info("%s: %s rows: %s", texts.source, f"{sum(splits.sizes().values()):,}", sizes)
 
 
-def _begin(folder: RunFolder, settings: TrainingSettings, splits: Splits) -> None:
+def _begin(folder: RunFolder, settings: TrainingSettings, splits: Splits, *, resume: bool) -> None:
     """Make the run folder, or check that the rows are those that it was begun with."""
     stamp = folder.path / "splits" / "fingerprint.txt"
-    if settings.output.resume:
+    if resume:
         if stamp.read_text("ascii").strip() != splits.fingerprint:
             raise ConfigError(
                 f"--resume: the rows of {settings.source.data} are not those that {folder.path} "
@@ -225,11 +229,17 @@ def _begin(folder: RunFolder, settings: TrainingSettings, splits: Splits) -> Non
 
 
 def _learning_rate(
-    trainer: Trainer, kind: Kind, settings: TrainingSettings, folder: RunFolder, *, quiet: bool
+    trainer: Trainer,
+    kind: Kind,
+    settings: TrainingSettings,
+    folder: RunFolder,
+    *,
+    resume: bool,
+    quiet: bool,
 ) -> float:
     if settings.training.learning_rate is not None:
         return settings.training.learning_rate
-    if settings.output.resume and folder.lr_find("json").is_file():
+    if resume and folder.lr_find("json").is_file():
         found = read_search(folder)
     else:
         curve = run_search(trainer, kind.searches, quiet=quiet)

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ktrain_sentiment.commands.frame import run
-from ktrain_sentiment.config import DataConfig, Group, ScriptFlags, TrainConfig
+from ktrain_sentiment.commands.flags import ScriptFlags
+from ktrain_sentiment.config import DataConfig, Group, TrainConfig
 from ktrain_sentiment.errors import DataError, TrainingError
 
 

@@ -14,7 +14,7 @@ import os, sys, time
 from dataclasses import dataclass
 from pathlib import Path
 from ktrain_sentiment.commands.frame import run
-from ktrain_sentiment.config import ScriptFlags
+from ktrain_sentiment.commands.flags import ScriptFlags
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(ScriptFlags):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.commands.frame import parse
-from ktrain_sentiment.config import RENAMED, Group, ScriptFlags
+from ktrain_sentiment.config import RENAMED, Group
 
 
 @dataclass(frozen=True, kw_only=True)

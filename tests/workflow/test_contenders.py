@@ -9,7 +9,6 @@ from ktrain_sentiment.config import (
     CompareConfig,
     DataConfig,
     ModelConfig,
-    OutputConfig,
     TrainConfig,
     TrainingSettings,
 )
@@ -30,12 +29,11 @@ def test_a_run_that_was_finished_before_a_kill_is_made_again_so_that_its_costs_a
 ) -> None:
     settings = TrainingSettings(
         source=DataConfig(data=str(reviews_csv)),
-        model=ModelConfig(model="logreg", words=200),
+        model=ModelConfig(model="logreg", vocab_size=200),
         training=TrainConfig(epochs=2, learning_rate=0.2),
-        output=OutputConfig(run=tmp_path / "run", overwrite=True),
     )
     splits = split(read_labelled(settings.source), settings.split)
-    job = Job("logreg", settings, CompareConfig(models=("logreg",)), splits)
+    job = Job("logreg", settings, CompareConfig(models=("logreg",)), splits, tmp_path / "run")
     judge_contender(job)
     again = judge_contender(job)
     learning = json.loads(RunFolder(tmp_path / "run").metrics.read_text("utf-8"))["train_seconds"]

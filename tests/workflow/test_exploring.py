@@ -11,7 +11,6 @@ from ktrain_sentiment.config import (
     EncoderConfig,
     ExploreConfig,
     ModelConfig,
-    OutputConfig,
     TrainConfig,
     TrainingSettings,
 )
@@ -88,11 +87,9 @@ def test_a_search_learns_what_training_would_learn(
 
     monkeypatch.setattr(exploring, "open_lessons", lambda *_: "what the teacher says")
     monkeypatch.setattr(exploring, "kind_of", lambda _: SimpleNamespace(open=open_encoder_trainer))
-    settings = TrainingSettings(
-        source=DataConfig(data=str(reviews_csv)), output=OutputConfig(run=tmp_path)
-    )
+    settings = TrainingSettings(source=DataConfig(data=str(reviews_csv)))
     with pytest.raises(InputError, match="far enough"):
-        exploring.explore(settings, ExploreConfig())
+        exploring.explore(settings, ExploreConfig(), folder=tmp_path)
     assert given == ["what the teacher says"]
 
 

@@ -16,7 +16,6 @@ from ktrain_sentiment.config import (
     DataConfig,
     EncoderConfig,
     ModelConfig,
-    OutputConfig,
     SearchConfig,
     TrainConfig,
     TrainingSettings,
@@ -46,25 +45,27 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def settings_of(reviews_csv: Path, vectors: Path, tmp_path_factory: pytest.TempPathFactory):
+def settings_of(reviews_csv: Path, vectors: Path):
     """The settings of a short run of a model."""
-    home = tmp_path_factory.mktemp("runs")
 
     def build(name: str, **model: object) -> TrainingSettings:
         return TrainingSettings(
             source=DataConfig(data=str(reviews_csv)),
-            model=ModelConfig(model=name, words=200, vectors=vectors, **model),
+            model=ModelConfig(model=name, vocab_size=200, vectors=vectors, **model),
             training=TrainConfig(epochs=2, learning_rate=RATES[name]),
-            output=OutputConfig(run=home / name, overwrite=True),
         )
 
     return build
 
 
 @pytest.fixture(scope="module")
-def runs(settings_of) -> Mapping[str, RunFolder]:
+def runs(settings_of, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, RunFolder]:
     """A finished run of each. Do not write to them."""
-    return {name: train(settings_of(name), quiet=True).folder for name in KTRAIN_MODELS}
+    home = tmp_path_factory.mktemp("runs")
+    return {
+        name: train(settings_of(name), folder=home / name, quiet=True).folder
+        for name in KTRAIN_MODELS
+    }
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +143,8 @@ def test_cross_validation_and_a_teacher_work_as_for_encoders(settings_of, runs, 
         given,
         split=replace(given.split, folds=2),
         training=replace(given.training, teacher=runs["logreg"].predictor, epochs=1),
-        output=OutputConfig(run=tmp_path / "run"),
     )
-    figures = train(settings, quiet=True).figures
+    figures = train(settings, folder=tmp_path / "run", quiet=True).figures
     assert figures["cross_validation"]["folds"] == 2
     assert figures["teacher"]["rows"] == figures["test"]["n"]
 
@@ -154,11 +154,10 @@ def test_a_teacher_changes_what_is_learned(settings_of, runs, tmp_path) -> None:
     taught = replace(
         given,
         training=replace(given.training, teacher=runs["logreg"].predictor, teacher_share=1.0),
-        output=OutputConfig(run=tmp_path / "run"),
     )
     tables = [
         pd.read_parquet(folder.predictions("test"))["p_positive"]
-        for folder in (train(taught, quiet=True).folder, runs["nbsvm"])
+        for folder in (train(taught, folder=tmp_path / "run", quiet=True).folder, runs["nbsvm"])
     ]
     assert np.abs(tables[0] - tables[1]).max() > 0.05
 
@@ -187,9 +186,8 @@ def test_a_classic_takes_its_usual_rate_where_the_search_finds_none(
         given,
         training=TrainConfig(epochs=1),
         search=SearchConfig(search_steps=5),
-        output=OutputConfig(run=tmp_path / "run"),
     )
-    assert train(settings, quiet=True).figures["learning_rate"] == 5e-3
+    assert train(settings, folder=tmp_path / "run", quiet=True).figures["learning_rate"] == 5e-3
     (said,) = [text for text in caplog.messages if "no learning rate" in text]
     assert said.startswith("fasttext: no learning rate found (")
     assert "taking the usual 0.005" in said
@@ -201,9 +199,8 @@ def test_few_texts_are_learned_more_often_and_that_is_said(settings_of, tmp_path
     settings = replace(
         given,
         training=replace(given.training, epochs=None),
-        output=OutputConfig(run=tmp_path / "run"),
     )
-    figures = train(settings, quiet=True).figures
+    figures = train(settings, folder=tmp_path / "run", quiet=True).figures
     texts = figures["data"]["rows"]["train"]
     assert figures["epochs"] > 3
     assert f"few texts to learn from ({texts}): {figures['epochs']} epochs" in caplog.text

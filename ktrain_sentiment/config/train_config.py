@@ -1,4 +1,4 @@
-"""What to train, how, on what, and where its files go."""
+"""What to train, how, and on what."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from ktrain_sentiment.config.flat import Config
 from ktrain_sentiment.errors import ConfigError
 
 Policy = Literal["onecycle", "triangular", "sgdr", "constant", "linear"]
@@ -15,7 +16,7 @@ KTRAIN_MODELS: tuple[KtrainModel, ...] = get_args(KtrainModel)
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderConfig:
+class EncoderConfig(Config):
     """Which pre-trained encoder, and how much of a text it reads."""
 
     encoder: str = "distilbert-base-uncased"
@@ -28,7 +29,7 @@ class EncoderConfig:
     """How many of the encoder's layers to keep, evenly spaced; all when not given. Fewer make a
     smaller and faster model, which can learn from a large one with --teacher."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         """Refuse a length that leaves no room for text, and an encoder without layers."""
         if self.maxlen < 4:
             raise ConfigError(f"--maxlen {self.maxlen}: must be at least 4 tokens")
@@ -37,7 +38,7 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig:
+class ModelConfig(Config):
     """What is trained: an encoder, or one of ktrain's own classifiers and what it sees."""
 
     model: Literal["encoder", KtrainModel] = "encoder"
@@ -56,7 +57,7 @@ class ModelConfig:
     vectors: Path | None = None
     """Word vectors for bigru: a text file in word2vec's or GloVe's format, gzipped or not."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         """Refuse what the models cannot take, and say which file bigru needs."""
         for name in ("vocab_size", "max_features"):
             given = getattr(self, name)
@@ -93,7 +94,7 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComputeConfig:
+class ComputeConfig(Config):
     """What to compute on, and how exactly."""
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
@@ -111,14 +112,14 @@ class ComputeConfig:
     accelerate: bool = True
     """Train with this package's faster kernels where the encoder's family has them."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         """Refuse a number of threads that cannot be."""
         if self.threads is not None and self.threads < 1:
             raise ConfigError(f"--threads {self.threads}: must be at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(Config):
     """How to train."""
 
     policy: Policy = "onecycle"
@@ -193,9 +194,16 @@ class TrainConfig:
     stratified_batches: bool = False
     """Give every batch the classes in the proportions of the training rows."""
 
-    def __post_init__(self) -> None:
+    checkpoint_every: int = 500
+    """Steps between checkpoints inside an epoch; each epoch's end has one too."""
+
+    def check(self) -> None:
         """Refuse values that cannot train."""
-        for name in ("epochs", "batch_size", "cycle_length", "cycle_multiplier", "accumulate"):
+        counts = (
+            "epochs", "batch_size", "cycle_length", "cycle_multiplier", "accumulate",
+            "checkpoint_every",
+        )  # fmt: skip
+        for name in counts:
             given = getattr(self, name)
             if given is not None and given < 1:
                 raise ConfigError(f"--{name.replace('_', '-')} {given}: must be at least 1")
@@ -229,27 +237,3 @@ class TrainConfig:
                 f"--unlabelled {self.unlabelled}: only a teacher can label these texts; name one "
                 "with --teacher <predictor folder>"
             )
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutputConfig:
-    """Where a run's files go."""
-
-    run: Path | None = None
-    """Folder of the run; runs/<name of the data> when not given."""
-
-    overwrite: bool = False
-    """Replace a run folder that exists."""
-
-    resume: bool = False
-    """Go on with a run that was stopped; give the same flags as then."""
-
-    checkpoint_every: int = 500
-    """Steps between checkpoints inside an epoch; each epoch's end has one too."""
-
-    def __post_init__(self) -> None:
-        """Refuse contradictions."""
-        if self.overwrite and self.resume:
-            raise ConfigError("--overwrite and --resume contradict each other: choose one")
-        if self.checkpoint_every < 1:
-            raise ConfigError(f"--checkpoint-every {self.checkpoint_every}: must be at least 1")

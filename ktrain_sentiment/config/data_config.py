@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from tyro.conf import Positional
 
+from ktrain_sentiment.config.flat import Config
 from ktrain_sentiment.errors import ConfigError
 
 Split = Literal["train", "validation", "test"]
@@ -14,7 +15,7 @@ CleaningStep = Literal["html", "urls", "mentions", "unicode", "spaces"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataConfig:
+class DataConfig(Config):
     """Which texts and labels to read."""
 
     data: Positional[str] = ""
@@ -77,28 +78,17 @@ class DataConfig:
     min_class_size: int = 0
     """Leave out classes with fewer rows than this."""
 
-    def __post_init__(self) -> None:
-        """Refuse data named twice; make tuples of the lists that a YAML file holds."""
+    def check(self) -> None:
+        """Refuse data named twice, and a number of rows that cannot be."""
         if self.train and self.data not in ("", self.train):
             raise ConfigError(f"--train {self.train}: the data is named already: {self.data}")
         object.__setattr__(self, "data", self.data or self.train)
-        for name in ("columns", "drop_labels", "cleaning"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
-        _refuse_unknown_cleaning(self.cleaning)
         if self.min_class_size < 0:
             raise ConfigError(f"--min-class-size {self.min_class_size}: must not be negative")
 
 
-def _refuse_unknown_cleaning(steps: tuple[str, ...]) -> None:
-    for step in steps:
-        if step not in get_args(CleaningStep):
-            known = ", ".join(get_args(CleaningStep))
-            raise ConfigError(f"--cleaning {step}: unknown step; wanted some of {known}")
-
-
 @dataclass(frozen=True, kw_only=True)
-class SplitConfig:
+class SplitConfig(Config):
     """How rows are divided into train, validation and test."""
 
     validation: float | str = 0.1
@@ -130,7 +120,7 @@ class SplitConfig:
     fold: int = 1
     """Which of the folds the predictor itself is validated on, from 1."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         """Refuse what contradicts itself or leaves nothing to train on."""
         shares = [share for share in (self.validation, self.test) if isinstance(share, float | int)]
         if any(share < 0 for share in shares):
