@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from ktrain_sentiment.data.corpora import CORPORA, corpus_path, data_folder
-from ktrain_sentiment.data.labelled import LabelledTexts, Splits, fingerprint
-from ktrain_sentiment.data.reading import (
-    keep_rows,
-    read_frame,
-    read_labelled,
-    read_rows,
-    read_texts,
-)
-from ktrain_sentiment.data.splitfiles import is_prepared, write_splits
-from ktrain_sentiment.data.splitnames import SPLIT_NAMES
-from ktrain_sentiment.data.splitting import k_fold, split
-from ktrain_sentiment.data.unlabelled import UnlabelledTexts, read_unlabelled
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ktrain_sentiment.data.corpora import CORPORA, corpus_path, data_folder
+    from ktrain_sentiment.data.labelled import LabelledTexts, Splits, fingerprint
+    from ktrain_sentiment.data.reading import keep_rows, read_frame, read_labelled, read_rows
+    from ktrain_sentiment.data.splitfiles import is_prepared, write_splits
+    from ktrain_sentiment.data.splitting import k_fold, split
+    from ktrain_sentiment.data.unlabelled import UnlabelledTexts, read_unlabelled
+    from ktrain_sentiment.tables.folders import SPLIT_NAMES
+
+_HOMES = {
+    "data.corpora": ("CORPORA", "corpus_path", "data_folder"),
+    "data.labelled": ("LabelledTexts", "Splits", "fingerprint"),
+    "data.reading": ("keep_rows", "read_frame", "read_labelled", "read_rows"),
+    "data.splitfiles": ("is_prepared", "write_splits"),
+    "data.splitting": ("k_fold", "split"),
+    "data.unlabelled": ("UnlabelledTexts", "read_unlabelled"),
+    "tables.folders": ("SPLIT_NAMES",),
+}
 
 __all__ = [
     "CORPORA",
@@ -31,8 +39,15 @@ __all__ = [
     "read_frame",
     "read_labelled",
     "read_rows",
-    "read_texts",
     "read_unlabelled",
     "split",
     "write_splits",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Open a room when it is asked for: choosing a column needs no pandas, most else does."""
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"ktrain_sentiment.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

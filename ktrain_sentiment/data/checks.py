@@ -13,7 +13,7 @@ from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import several_labels
 from ktrain_sentiment.data.language import languages
 from ktrain_sentiment.data.repeats import check_repeats
-from ktrain_sentiment.data.rows import is_blank, wanted_labels
+from ktrain_sentiment.data.selection import is_blank, wanted_labels
 from ktrain_sentiment.data.wordcheck import check_words
 from ktrain_sentiment.tables.messages import count, counted, percent, shorten
 

@@ -3,46 +3,60 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-import pandas as pd
-
-from ktrain_sentiment.data.table import Table
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.tables.headers import LABEL_NAMES, TEXT_NAMES, simple_name
 from ktrain_sentiment.tables.messages import quoted
+from ktrain_sentiment.tables.values import is_missing
 
-TEXT_NAMES = (
-    "text", "texts", "review", "reviews", "review_text", "reviewtext", "review_body", "sentence",
-    "sentences", "tweet", "tweets", "tweet_text", "full_text", "comment", "comments", "content",
-    "message", "body", "document", "post", "headline", "phrase", "utterance", "feedback",
-    "opinion", "snippet", "description",
-)  # fmt: skip
-LABEL_NAMES = (
-    "label", "labels", "sentiment", "sentiments", "class", "target", "category", "polarity",
-    "emotion", "emotions", "airline_sentiment", "label_text", "stars", "star_rating", "rating",
-    "ratings", "score", "overall",
-)  # fmt: skip
 MOST_LABELS = 50
-_SAMPLE = 5000
+_MOST_SEEN = 500
+"""Rows that decide on the column of texts: as many as a table shows before it is read."""
+_MADE_HERE = {"file", "file_row", "split"}
+_NUMBERS = {"stars", "star_rating", "rating", "ratings", "score", "overall"}
+"""Names of labels that may as well be those of measurements: they need few values."""
+
+
+class Sampled(Protocol):
+    """What columns are chosen from: a table before or after it was read."""
+
+    @property
+    def name(self) -> str:
+        """What was read, for messages."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+
+    @property
+    def repeated(self) -> Collection[str]:
+        """Names that several columns share."""
+
+    def sample(self, column: str) -> list[Any]:
+        """Values of a column, from its beginning."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns chosen, and what to tell the user where they were found rather than given."""
+    """The columns chosen, and what to tell the user where they were found rather than given.
+
+    Attributes:
+        text: The column of texts.
+        label: The column of labels; the first of `classes` where there are some.
+        note: What to tell.
+        classes: Columns that hold 1 for the class of a row and 0 for the others ("one-hot").
+    """
 
     text: str
     label: str
     note: str = ""
+    classes: tuple[str, ...] = ()
 
 
-def simple_name(name: str) -> str:
-    """A column name without regard to case, spaces and hyphens."""
-    return re.sub(r"[\s\-]+", "_", str(name).strip().casefold())
-
-
-def choose_columns(table: Table, text: str | None, label: str | None) -> Columns:
+def choose_columns(table: Sampled, text: str | None, label: str | None) -> Columns:
     """Choose the columns of texts and labels.
 
     Args:
@@ -54,79 +68,110 @@ def choose_columns(table: Table, text: str | None, label: str | None) -> Columns
         DataError: A given column does not exist, or there is no single sensible choice.
     """
     chosen_text = _given(table, text, "text") if text else _find_text(table, label)
-    chosen_label = _given(table, label, "label") if label else _find_label(table, chosen_text)
+    classes: tuple[str, ...] = ()
+    if label:
+        chosen_label = _given(table, label, "label")
+    elif classes := _one_hot(table, chosen_text):
+        chosen_label = classes[0]
+    else:
+        chosen_label = _find_label(table, chosen_text)
     if chosen_text == chosen_label:
         raise DataError(
-            f"{table.source}: {chosen_text!r} is named as the column of texts and of labels; "
-            f"columns: {_listed(table)}"
+            f"{table.name}: {chosen_text!r} is named as the column of texts and of labels; "
+            f"columns: {quoted(table.columns)}"
         )
     found = [] if text else [f"texts from column {chosen_text!r}"]
-    found += [] if label else [f"labels from column {chosen_label!r}"]
-    return Columns(chosen_text, chosen_label, " and ".join(found))
+    if classes:
+        found.append(f"labels from columns {quoted(classes)}, one for each class")
+    elif not label:
+        found.append(f"labels from column {chosen_label!r}")
+    return Columns(chosen_text, chosen_label, " and ".join(found), classes)
 
 
-def choose_text_column(table: Table, text: str | None) -> str:
+def choose_text_column(table: Sampled, text: str | None = None, trained: str | None = None) -> str:
     """Choose the column of texts where labels are not needed.
+
+    Args:
+        table: The table.
+        text: The user's choice.
+        trained: The column that a model was trained on: taken where the table has it.
 
     Raises:
         DataError: The given column does not exist, or there is no single sensible choice.
     """
     if text:
         return _given(table, text, "text")
-    return str(table.frame.columns[0]) if table.frame.shape[1] == 1 else _find_text(table, None)
+    if trained in table.columns:
+        return _given(table, str(trained), "text")
+    return table.columns[0] if len(table.columns) == 1 else _find_text(table, None)
 
 
-def _given(table: Table, name: str, what: str) -> str:
+def suits(table: Sampled) -> int:
+    """How well a table suits: 2 with texts and labels, 1 with texts alone, 0 without."""
+    try:
+        choose_text_column(table)
+        choose_columns(table, None, None)
+    except DataError:
+        pass
+    else:
+        return 2
+    try:
+        _find_text(table, None)
+    except DataError:
+        return 0
+    return 1
+
+
+def _given(table: Sampled, name: str, what: str) -> str:
     if name in table.repeated:
         raise DataError(
-            f"{table.source}: several columns are called {name!r}; rename all but the one that "
+            f"{table.name}: several columns are called {name!r}; rename all but the one that "
             f"holds the {what}s"
         )
-    if name in table.frame.columns:
+    if name in table.columns:
         return name
-    by_simple = {simple_name(column): str(column) for column in table.frame.columns}
+    by_simple = {simple_name(column): column for column in table.columns}
     near = difflib.get_close_matches(simple_name(name), by_simple, n=1, cutoff=0.5)
     hint = f"; did you mean {by_simple[near[0]]!r}?" if near else ""
     raise DataError(
-        f"{table.source}: there is no column {name!r} (--{what}-column); "
-        f"columns: {_listed(table)}{hint}"
+        f"{table.name}: there is no column {name!r} (--{what}-column); "
+        f"columns: {quoted(table.columns)}{hint}"
     )
 
 
-def _listed(table: Table) -> str:
-    return quoted(table.frame.columns)
-
-
-def _named(table: Table, known: Sequence[str], exclude: str | None) -> list[str]:
+def _named(table: Sampled, known: Sequence[str], exclude: str | None) -> list[str]:
     """Columns with a known name, in the order in which the names are known."""
-    columns = [str(column) for column in table.frame.columns if column != exclude]
+    columns = [column for column in table.columns if column != exclude]
     return [column for name in known for column in columns if simple_name(column) == name]
 
 
-def _only(table: Table, candidates: list[str], best: str, what: str) -> str | None:
+def _only(table: Sampled, candidates: list[str], best: str, what: str) -> str | None:
     """The one candidate, or the one with the plainest name; None when there is none."""
     if not candidates:
         return None
     if len(candidates) == 1 or simple_name(candidates[0]) == best != simple_name(candidates[1]):
         return _given(table, candidates[0], what)
-    raise _ambiguous(table, what, candidates)
+    listed = " or ".join(repr(name) for name in candidates)
+    raise DataError(
+        f"{table.name}: more than one column could hold the {what}s: {listed}; "
+        f"choose one with --{what}-column"
+    )
 
 
-def _find_text(table: Table, label: str | None) -> str:
-    frame = table.frame
+def _find_text(table: Sampled, label: str | None) -> str:
     named = _only(table, _named(table, TEXT_NAMES, label), "text", "text")
     if named:
         return named
-    prose = [str(c) for c in frame.columns if c != label and _is_prose(frame[c])]
+    prose = [c for c in table.columns if c != label and _is_prose(table.sample(c)[:_MOST_SEEN])]
     found = _only(table, prose, "", "text")
     if found:
         return found
     raise _none_found(table, "text")
 
 
-def _is_prose(column: pd.Series) -> bool:
+def _is_prose(column: Iterable[object]) -> bool:
     """Mostly different strings of several words."""
-    values = column.dropna().head(_SAMPLE)
+    values = [value for value in column if not is_missing(value)]
     strings = [value for value in values if isinstance(value, str) and value.strip()]
     if not strings or len(strings) < len(values) / 2:
         return False
@@ -134,41 +179,65 @@ def _is_prose(column: pd.Series) -> bool:
     return gaps >= 2 * len(strings) and len(set(strings)) > len(strings) / 2
 
 
-def _find_label(table: Table, text: str) -> str:
+def _find_label(table: Sampled, text: str) -> str:
     """A column with a known name and few values, or the only one with few values."""
-    frame = table.frame
     named = _named(table, LABEL_NAMES, text)
-    fitting = [c for c in named if has_few_values(frame[c])]
-    others = [str(c) for c in frame.columns if c not in {text, *named, "file", "split"}]
-    few = [c for c in others if has_few_values(frame[c], repeated=2)]
+    fitting = [c for c in named if _could_be_labels(table, c)]
+    others = [c for c in table.columns if c not in {text, *named, *_MADE_HERE}]
+    few = [c for c in others if kinds_of(table, c) >= 2 and has_few_values(table, c, repeated=2)]
     found = _only(table, fitting or few or named, "label", "label")
     if found:
         return found
     raise _none_found(table, "label")
 
 
-def has_few_values(column: pd.Series, repeated: int = 1) -> bool:
+def _could_be_labels(table: Sampled, column: str) -> bool:
+    """Few values, or many that are said again and again under a name that no measurement has."""
+    if has_few_values(table, column):
+        return True
+    return simple_name(column) not in _NUMBERS and has_few_values(table, column, 2, most=10**6)
+
+
+def _values(table: Sampled, column: str) -> list[str]:
+    values = (value for value in table.sample(column) if not is_missing(value))
+    return [text for value in values if (text := str(value).strip())]
+
+
+def kinds_of(table: Sampled, column: str) -> int:
+    """How many different values a column has, gaps aside."""
+    return len(set(_values(table, column)))
+
+
+def has_few_values(
+    table: Sampled, column: str, repeated: int = 1, most: int = MOST_LABELS
+) -> bool:  # fmt: skip
     """At most fifty values, which occur so many times each on average."""
-    values = column.dropna().head(_SAMPLE).map(str)
-    kinds = values.nunique()
-    return 1 <= kinds <= MOST_LABELS and kinds * repeated <= len(values)
+    values = _values(table, column)
+    kinds = len(set(values))
+    return 1 <= kinds <= most and kinds * repeated <= len(values)
 
 
-def _ambiguous(table: Table, what: str, candidates: list[str]) -> DataError:
-    listed = " or ".join(repr(name) for name in candidates)
-    return DataError(
-        f"{table.source}: more than one column could hold the {what}s: {listed}; "
-        f"choose one with --{what}-column"
-    )
+def _one_hot(table: Sampled, text: str) -> tuple[str, ...]:
+    """Columns of which exactly one holds a 1 in each row, where no column has a label's name."""
+    if any(_could_be_labels(table, column) for column in _named(table, LABEL_NAMES, text)):
+        return ()
+    others = [c for c in table.columns if c != text and c not in _MADE_HERE]
+    binary = [c for c in others if set(_values(table, c)) <= {"0", "1", "0.0", "1.0"}]
+    binary = [c for c in binary if kinds_of(table, c) == 2]
+    if len(binary) < 2:
+        return ()
+    rows = list(zip(*(_values(table, column) for column in binary), strict=False))
+    once = all(sum(cell.startswith("1") for cell in row) == 1 for row in rows)
+    return tuple(binary) if once and rows else ()
 
 
-def _none_found(table: Table, what: str) -> DataError:
-    if table.frame.shape[1] == 1:
+def _none_found(table: Sampled, what: str) -> DataError:
+    if len(table.columns) == 1:
         return DataError(
-            f"{table.source}: there is one column only, {_listed(table)}; wanted one of texts and "
-            "one of labels (if the columns are there, name the --delimiter)"
+            f"{table.name}: there is one column only, {quoted(table.columns)}; wanted one of texts "
+            "and one of labels (if the columns are there, name the --delimiter)"
         )
     return DataError(
-        f"{table.source}: no column looks like {what}s; columns: {_listed(table)}; "
+        f"{table.name}: no column looks like {what}s; columns: {quoted(table.columns)}; "
         f"choose one with --{what}-column"
     )

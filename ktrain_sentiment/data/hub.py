@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ktrain_sentiment.data.splitnames import split_name
-from ktrain_sentiment.data.table import Table
+from ktrain_sentiment.data.frames import Collected, with_class_names
 from ktrain_sentiment.errors import DataError, require
+from ktrain_sentiment.tables.folders import split_name
 
 _EXTRA = "datasets"
 
 
-def read_hub(name: str, config: str | None = None) -> Table:
+def read_hub(name: str, config: str | None = None) -> Collected:
     """Read a dataset of the hub; numbered classes get their names.
 
     Args:
@@ -46,7 +46,7 @@ def _short(error: Exception) -> str:
     return text if len(text) <= 300 else f"{text[:297]}..."
 
 
-def _all_splits(loaded: Any, source: str) -> Table:  # noqa: ANN401
+def _all_splits(loaded: Any, source: str) -> Collected:  # noqa: ANN401
     named = {str(name): split_name(str(name)) for name in loaded}
     frames = [_frame(loaded[name]).assign(split=wanted) for name, wanted in named.items() if wanted]
     if not frames:
@@ -61,13 +61,9 @@ def _all_splits(loaded: Any, source: str) -> Table:  # noqa: ANN401
 def _frame(dataset: Any) -> pd.DataFrame:  # noqa: ANN401
     """A split as a frame, with the names of classes for their numbers; -1 is no label there."""
     frame: pd.DataFrame = dataset.to_pandas()
-    for name, feature in dataset.features.items():
-        names = getattr(feature, "names", None)
-        if names is not None:
-            classes = dict(enumerate(names))
-            frame[name] = frame[name].map(classes)
-    return frame
+    named = {name: getattr(feature, "names", None) for name, feature in dataset.features.items()}
+    return with_class_names(frame, {name: names for name, names in named.items() if names})
 
 
-def _table(frame: pd.DataFrame, source: str) -> Table:
-    return Table(frame, np.arange(1, len(frame) + 1, dtype=np.int64), source)
+def _table(frame: pd.DataFrame, source: str) -> Collected:
+    return Collected(frame, np.arange(1, len(frame) + 1, dtype=np.int64), source)

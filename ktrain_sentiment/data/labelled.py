@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
 from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.data.splitnames import SPLIT_NAMES
+from ktrain_sentiment.tables.folders import SPLIT_NAMES
 
 OWN_COLUMNS = ("text", "label", "row")
 """The columns that every frame of this package has; others are the source's own."""
@@ -31,6 +32,8 @@ class LabelledTexts:
             is what was done to the texts.
         is_split: The source is divided already: column `split` says where each row belongs.
         is_final: The rows were selected when the source was prepared, and stay as they are.
+        table: How the source was read, for the predictor's manifest: its columns of texts and
+            labels, all its columns, and where known the fields of `ReadAs`.
     """
 
     frame: pd.DataFrame
@@ -41,6 +44,7 @@ class LabelledTexts:
     config: DataConfig = field(default_factory=DataConfig)
     is_split: bool = False
     is_final: bool = False
+    table: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -68,6 +72,7 @@ class Splits:
         source: What was divided, as the user named it.
         cleaning: The steps that were applied to the texts, for the predictor's manifest.
         notes: One-line remarks to show the user.
+        table: How the source was read, for the predictor's manifest.
     """
 
     train: pd.DataFrame
@@ -77,6 +82,7 @@ class Splits:
     source: str = ""
     cleaning: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    table: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -11,9 +12,12 @@ import pandas as pd
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.tables.messages import quoted
+from ktrain_sentiment.tables.messages import counted, quoted
 
 _SEPARATORS = ("|", ";", ",", "/", "+")
+_NO_LABEL = {"nan", "na", "n/a", "null", "none", "nil", "nat", "<na>", "\\n", "?", "-", "#n/a"}
+_MOST_STEPS = 11
+"""Different numbers that may still be steps of a scale, such as half stars."""
 
 
 def parse_map(text: str) -> dict[str, str]:
@@ -68,7 +72,7 @@ def relabel(
     """
     if config.fold_labels:
         labels = labels.map(fold, na_action="ignore").astype("str")
-    notes = [_differ_in_case(labels), _split_by_punctuation(labels)]
+    notes = [_differ_in_case(labels), _are_numbers(labels), _stand_for_none(labels)]
     mapping = parse_map(config.map)
     if config.fold_labels:
         mapping = {fold(old): new for old, new in mapping.items()}
@@ -129,8 +133,10 @@ def _differ_in_case(labels: pd.Series[str]) -> str:
     return f"labels that differ only in case or spacing: {quoted(alike)}; --fold-labels joins them"
 
 
-def _split_by_punctuation(labels: pd.Series[str]) -> str:
-    kinds = set(labels.dropna().unique())
+def _are_numbers(labels: pd.Series[str]) -> str:
+    """What numbers may mean; 1.0 is 1, as pandas writes whole numbers beside gaps."""
+    kinds = {re.sub(r"\.0+$", "", label) for label in labels.dropna().unique()}
+    kinds -= _stand_ins(kinds)
     if kinds and kinds <= {"0", "1"}:
         return 'labels are 0 and 1; --map "0=negative 1=positive" gives them names'
     if kinds and kinds <= set("12345") and len(kinds) > 2:
@@ -139,6 +145,40 @@ def _split_by_punctuation(labels: pd.Series[str]) -> str:
             '--map "1,2=negative 3=neutral 4,5=positive" makes fewer'
         )
     return ""
+
+
+def _stand_ins(kinds: Iterable[str]) -> set[str]:
+    """Labels that likely stand for a missing one: `nan`, `NULL`, and -1 beside 0, 1, ..."""
+    kinds = set(kinds)
+    found = {kind for kind in kinds if kind.strip().casefold() in _NO_LABEL}
+    minus = {kind for kind in kinds if kind.strip() in {"-1", "-1.0"}}
+    others = kinds - found - minus
+    counted_from_zero = others and all(re.fullmatch(r"\d+(\.0+)?", kind) for kind in others)
+    return found | minus if counted_from_zero else found
+
+
+def _stand_for_none(labels: pd.Series[str]) -> str:
+    counts = labels.value_counts()
+    found = [(kind, int(rows)) for kind, rows in counts.items() if kind in _stand_ins(counts.index)]
+    if not found or len(found) == len(counts):
+        return ""
+    names = " ".join(shlex.quote(str(kind)) for kind, _ in found)
+    return (
+        f"labels that likely stand for a missing one: {counted(found)}; --drop-labels {names} "
+        "leaves these rows out"
+    )
+
+
+def look_like_scores(labels: pd.Series[str]) -> bool:
+    """Whether labels are measurements: many different numbers, not all of them whole."""
+    kinds = labels.dropna().unique()
+    if len(kinds) <= _MOST_STEPS:
+        return False
+    try:
+        numbers = [float(kind) for kind in kinds]
+    except ValueError:
+        return False
+    return not all(number.is_integer() for number in numbers)
 
 
 def several_labels(labels: pd.Series[str]) -> pd.Series[str]:

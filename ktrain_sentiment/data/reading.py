@@ -2,23 +2,77 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import glob
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.data.columns import MOST_LABELS, choose_columns, choose_text_column
+from ktrain_sentiment.data.columns import MOST_LABELS, Columns, choose_columns, suits
+from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL, corpus_path
+from ktrain_sentiment.data.frames import Collected, collect, plain_column, to_strings
+from ktrain_sentiment.data.hub import read_hub
 from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts
-from ktrain_sentiment.data.labels import relabel
-from ktrain_sentiment.data.rows import select_rows
-from ktrain_sentiment.data.sources import read_source
+from ktrain_sentiment.data.labels import look_like_scores, relabel
+from ktrain_sentiment.data.selection import select_rows
 from ktrain_sentiment.data.splitfiles import is_prepared, read_prepared
-from ktrain_sentiment.data.table import Table, plain_column, unique_names
-from ktrain_sentiment.data.values import to_strings
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.tables import ReadOptions, open_table
+from ktrain_sentiment.tables.messages import count
+from ktrain_sentiment.tables.sources import near_name
+from ktrain_sentiment.tables.table import unique_names
+
+_HUB = "hub:"
+
+
+def read_source(config: DataConfig) -> Collected:
+    """Read the table that the user named: a corpus, a hub dataset, or what `open_table` opens.
+
+    Raises:
+        DataError: Nothing is named, it does not exist, or it cannot be read.
+    """
+    name = config.data
+    if not name:
+        raise DataError(
+            f"no data is named; wanted a file, or one of the corpora {', '.join(CORPORA)}"
+        )
+    if name.startswith(_HUB):
+        return read_hub(name.removeprefix(_HUB), config.hub_config)
+    path = Path(name).expanduser()
+    if name in CORPORA and not path.is_file():
+        return _read_corpus(name, config)
+    missing = not path.exists() and not glob.has_magic(name) and "://" not in name
+    if missing and path.name == name and not path.suffix and not near_name(path):
+        raise DataError(f"{name}: no such file, and no corpus; corpora: {', '.join(CORPORA)}")
+    return collect(open_table(name, read_options(config), suits))
+
+
+def read_options(config: DataConfig) -> ReadOptions:
+    """What a configuration says about how its data is read."""
+    return ReadOptions(
+        delimiter=config.delimiter,
+        quoting=config.quoting,
+        encoding=config.encoding,
+        sheet=config.sheet,
+        columns=config.columns,
+        known_columns=tuple(n for n in (config.text_column, config.label_column) if n),
+    )
+
+
+def _read_corpus(name: str, config: DataConfig) -> Collected:
+    """A named corpus, without the sentences that are neither negative nor positive."""
+    table = replace(collect(open_table(corpus_path(name))), name=name, read_as=None)
+    if config.neutral:
+        return table
+    kept = (table.frame["label"] != NEUTRAL).to_numpy()
+    left_out = count(int((~kept).sum()), "neutral row")
+    table = replace(table, frame=table.frame[kept].reset_index(drop=True), rows=table.rows[kept])
+    return table.with_notes(f"left out {left_out} (--neutral keeps them)")
 
 
 def read_labelled(config: DataConfig) -> LabelledTexts:
@@ -64,27 +118,46 @@ def read_frame(frame: pd.DataFrame, config: DataConfig, source: str) -> Labelled
     """
     names, repeated = unique_names(list(frame.columns))
     plain = frame.reset_index(drop=True).set_axis(names, axis=1)
-    table = Table(plain, np.arange(1, len(plain) + 1), source, repeated=repeated)
+    table = Collected(plain, np.arange(1, len(plain) + 1), source, repeated=repeated)
     return keep_rows(_rows_of(table, config))
 
 
-def _rows_of(table: Table, config: DataConfig, *, lenient: bool = False) -> LabelledTexts:
+def _rows_of(table: Collected, config: DataConfig, *, lenient: bool = False) -> LabelledTexts:
     columns = choose_columns(table, config.text_column, config.label_column)
     texts, text_note = to_strings(table, columns.text, "text")
-    labels, label_note = to_strings(table, columns.label, "label")
-    relabelled = relabel(labels, config, table.source, lenient=lenient)
+    labels, label_note = _labels(table, columns)
+    relabelled = relabel(labels, config, table.name, lenient=lenient)
     own = {"text": _clean(texts, config), "label": relabelled.labels, "row": table.rows}
-    frame = _with_other_columns(pd.DataFrame(own), table, {columns.text, columns.label})
+    used = {columns.text, columns.label, *columns.classes}
+    frame = _with_other_columns(pd.DataFrame(own), table, used)
     notes = (*table.notes, columns.note, text_note, label_note, *relabelled.notes)
     return LabelledTexts(
         frame=frame,
-        source=table.source,
+        source=table.name,
         text_column=columns.text,
         label_column=columns.label,
         notes=tuple(note for note in notes if note),
         config=config,
         is_split=table.is_split,
+        table=_record(table, columns),
     )
+
+
+def _labels(table: Collected, columns: Columns) -> tuple[pd.Series[str], str]:
+    if not columns.classes:
+        return to_strings(table, columns.label, "label")
+    chosen = table.frame[list(columns.classes)].astype(float).fillna(0)
+    names = chosen.idxmax(axis=1).where(chosen.sum(axis=1) == 1)
+    return names.astype("str"), ""
+
+
+def _record(table: Collected, columns: Columns) -> Mapping[str, Any]:
+    """How the table was read, for the predictor: what later tables are then read like."""
+    names = {"text_column": columns.text, "label_column": columns.label}
+    if table.read_as is None:
+        return names
+    how = {name: value for name, value in asdict(table.read_as).items() if value not in ("", True)}
+    return {**names, "columns": list(table.columns), **how}
 
 
 def keep_rows(texts: LabelledTexts, *, lenient: bool = False) -> LabelledTexts:
@@ -105,19 +178,6 @@ def keep_rows(texts: LabelledTexts, *, lenient: bool = False) -> LabelledTexts:
     return replace(texts, frame=frame, notes=(*texts.notes, *selection.notes))
 
 
-def read_texts(config: DataConfig) -> pd.DataFrame:
-    """Read texts to classify: column `text` (empty where missing) and `row`, then the others.
-
-    Raises:
-        DataError: It cannot be read, or there is no telling which column holds the texts.
-    """
-    table = read_source(config)
-    column = choose_text_column(table, config.text_column)
-    texts, _ = to_strings(table, column, "text")
-    frame = pd.DataFrame({"text": texts.fillna(""), "row": table.rows})
-    return _with_other_columns(frame, table, {column})
-
-
 def _clean(texts: pd.Series[str], config: DataConfig) -> pd.Series[str]:
     if not config.cleaning:
         return texts
@@ -125,7 +185,7 @@ def _clean(texts: pd.Series[str], config: DataConfig) -> pd.Series[str]:
     return pd.Series(cleaned, index=texts.index, dtype="str").where(texts.notna())
 
 
-def _with_other_columns(frame: pd.DataFrame, table: Table, used: set[str]) -> pd.DataFrame:
+def _with_other_columns(frame: pd.DataFrame, table: Collected, used: set[str]) -> pd.DataFrame:
     """The source's other columns too, renamed where they would clash with this package's own."""
     others = {
         f"source_{name}" if name in OWN_COLUMNS else str(name): plain_column(table.frame[name])
@@ -146,6 +206,13 @@ def _check_classes(frame: pd.DataFrame, texts: LabelledTexts, left_out: list[str
         raise DataError(
             f"{where}: {every} the label {frame['label'].iloc[0]!r}; wanted two classes or more"
             f"{reasons}"
+        )
+    if look_like_scores(frame["label"]):
+        low, high = frame["label"].astype(float).agg(["min", "max"])
+        raise DataError(
+            f"{where}: holds numbers from {low:g} to {high:g}, which look like scores, not like "
+            "classes; make classes of them first (such as negative below 0), or choose another "
+            "--label-column"
         )
     if kinds > MOST_LABELS and kinds > len(frame) / 2:
         raise DataError(

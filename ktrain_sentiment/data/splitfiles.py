@@ -12,8 +12,8 @@ import pandas as pd
 from ktrain_sentiment.atomic import write_json, write_table
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits, splits_fingerprint
-from ktrain_sentiment.data.splitnames import SPLIT_NAMES
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.tables.folders import SPLIT_NAMES
 
 MARKER = "splits.json"
 _FORMAT = 1
@@ -40,6 +40,7 @@ def write_splits(splits: Splits, folder: Path) -> None:
         "source": splits.source,
         "cleaning": splits.cleaning,
         "notes": splits.notes,
+        "table": dict(splits.table),
     }
     write_json(folder / MARKER, content)
 
@@ -76,6 +77,7 @@ def read_prepared(folder: Path, config: DataConfig) -> LabelledTexts:
         config=replace(config, cleaning=tuple(content.get("cleaning", ()))),
         is_split=True,
         is_final=True,
+        table=dict(content.get("table", {})),
     )
 
 

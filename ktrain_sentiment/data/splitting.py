@@ -15,9 +15,9 @@ from ktrain_sentiment.data.labelled import LabelledTexts, Splits
 from ktrain_sentiment.data.leaks import drop_leaks, leaks
 from ktrain_sentiment.data.moments import moments_of
 from ktrain_sentiment.data.reading import keep_rows, read_rows
-from ktrain_sentiment.data.splitnames import SPLIT_NAMES, split_name
 from ktrain_sentiment.data.textkeys import near_codes
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.tables.folders import SPLIT_NAMES, split_name
 from ktrain_sentiment.tables.messages import counted, quoted, rows_listed
 
 _HELD_OUT = SPLIT_NAMES[1:]
@@ -48,6 +48,7 @@ def split(texts: LabelledTexts, config: SplitConfig) -> Splits:
         labels=labels,
         source=texts.source,
         cleaning=texts.config.cleaning,
+        table=texts.table,
         notes=tuple(notes),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,20 +10,19 @@ import pandas as pd
 
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.data.columns import choose_text_column
-from ktrain_sentiment.data.delimited import find_encoding
+from ktrain_sentiment.data.columns import choose_text_column, suits
+from ktrain_sentiment.data.corpora import CORPORA
+from ktrain_sentiment.data.frames import collect, to_strings
 from ktrain_sentiment.data.labelled import Splits
-from ktrain_sentiment.data.opening import bare_suffix, opened
-from ktrain_sentiment.data.sources import read_source
+from ktrain_sentiment.data.reading import read_source
 from ktrain_sentiment.data.textkeys import near_codes
-from ktrain_sentiment.data.values import to_strings
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.tables import ReadOptions, open_table
+from ktrain_sentiment.tables.formats import bare_suffix
 from ktrain_sentiment.tables.messages import count
 
 LINES = (".txt", ".text")
 """Suffixes of files that hold a text on each line, commas and all."""
-
-_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
@@ -73,20 +71,13 @@ def read_unlabelled(name: str, splits: Splits, config: DataConfig) -> Unlabelled
 
 
 def _read(name: str, config: DataConfig) -> list[str]:
-    path = Path(name).expanduser()
-    if bare_suffix(path) in LINES:
-        return _read_lines(path, config.encoding)
-    table = read_source(DataConfig(data=name, hub_config=config.hub_config, neutral=True))
-    wanted = config.text_column if config.text_column in table.frame.columns else None
-    texts, _ = to_strings(table, choose_text_column(table, wanted), "text")
+    """The texts of whatever data can be read from; a text file's encoding is that of the others."""
+    if name.startswith("hub:") or (name in CORPORA and not Path(name).is_file()):
+        table = read_source(DataConfig(data=name, hub_config=config.hub_config, neutral=True))
+    else:
+        lines = bare_suffix(name) in LINES
+        options = ReadOptions(encoding=config.encoding if lines else None)
+        table = collect(open_table(name, options, suits))
+    column = choose_text_column(table, None, config.text_column)
+    texts, _ = to_strings(table, column, "text")
     return [str(text) for text in texts.dropna()]
-
-
-def _read_lines(path: Path, encoding: str | None) -> list[str]:
-    name = find_encoding(path, encoding).name
-    with opened(path) as stream:
-        contents = stream.read()
-    try:
-        return _LINE_END.split(contents.decode(name))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not {name} text; name its --encoding") from error

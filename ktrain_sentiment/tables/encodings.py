@@ -387,7 +387,7 @@ def _narrow(blocks: Iterator[bytes], encoding: Encoding, source: str) -> Iterato
     name, newline = encoding.name, encoding.newline
     problem = Problem(
         f"is not valid {name.upper()}" + ", though other text in the file is" * encoding.mixed,
-        "mend that line, or name the encoding with --encoding",
+        "mend that line, or name the right --encoding",
     )
     for block in whole_lines(blocks, newline.encode(name), source):
         if not block:

@@ -97,7 +97,10 @@ def _is_whole_object(line: str) -> bool:
 
 def _is_flat(line: str) -> bool:
     """An object of plain values only: a single row."""
-    value = json.loads(line)
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
     return not any(isinstance(item, dict | list) for item in value.values())
 
 
@@ -197,7 +200,7 @@ def _explain(error: Exception, text: str) -> Problem:
         return Problem(
             f"is no JSON object: {error.msg} (character {error.colno})", "write one object a line"
         )
-    return Problem(_one_line(error))
+    return Problem(_one_line(error), "give each field its own name")
 
 
 def _checked(value: object, place: int, raw: str = "") -> Row:
@@ -207,8 +210,8 @@ def _checked(value: object, place: int, raw: str = "") -> Row:
         return Row(place, {UNREADABLE: kept}, problem, kept)
     for name, item in value.items():
         if isinstance(item, str) and has_half_character(item):
-            reason = HALF_CHARACTER.reason.replace("holds", f"field {name!r} holds", 1)
-            return Row(place, value, Problem(f"is damaged: {reason}", HALF_CHARACTER.advice), raw)
+            reason = HALF_CHARACTER.reason.replace("holds", f"holds in field {name!r}", 1)
+            return Row(place, value, Problem(reason, HALF_CHARACTER.advice), raw)
     if "annotations" in value and isinstance(value.get("data"), dict):
         advice = "export it as JSON-MIN or CSV, which have a field for the text and one a label"
         return Row(place, value, Problem("is a task of Label Studio's full export", advice), raw)
@@ -220,7 +223,7 @@ def _object(pairs: list[tuple[str, Any]]) -> Record:
     if len(record) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"has the field {twice!r} twice; give each its own name")
+        raise ValueError(f"has the field {twice!r} twice")
     return record
 
 

@@ -169,8 +169,7 @@ def _choose(
 def _sheet(book: Any, name: str, source: str, options: ReadOptions, *, named: bool) -> Table:  # noqa: ANN401
     shown = f"{source} (sheet {name!r})" if named else source
     sheet = book.get_sheet_by_name(name)
-    top = sheet.start[0] + 1 if sheet.start else 1
-    cells = ((n, [_value(cell) for cell in row]) for n, row in enumerate(sheet.iter_rows(), top))
+    cells = ((n, [_value(cell) for cell in row]) for n, row in enumerate(sheet.iter_rows(), 1))
     filled = [(n, row) for n, row in cells if any(cell is not None for cell in row)]
     if not filled:
         raise DataError(f"{shown}: the sheet is empty; wanted a header row and rows")

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.errors import ConfigError, DataError
 
 ROWS = [
     ("Loved it", "positive"),
@@ -41,7 +41,7 @@ def test_a_given_delimiter_wins_over_the_found_one(write, read):
 
 
 def test_a_delimiter_of_two_characters_is_refused(write, read):
-    with pytest.raises(DataError, match="--delimiter ::: wanted one character, or tab"):
+    with pytest.raises(ConfigError, match="--delimiter ::: wanted one character, or tab"):
         read(write("reviews.csv", as_csv(ROWS)), delimiter="::")
 
 
@@ -107,17 +107,17 @@ def test_a_ragged_row_is_refused_by_its_line(write, read):
 
 def test_a_quote_that_never_closes_is_refused_by_its_line(write, read):
     path = write("reviews.csv", 'text,label\n"a, b",positive\n"open, c,negative\n"d, e",negative')
-    with pytest.raises(DataError, match="line 3: text follows a closing double quote"):
+    with pytest.raises(DataError, match="line 3 has text after a closing double quote"):
         read(path)
     path = write("reviews.csv", 'text,label\n"a, b",positive\n"open, c,negative\n')
-    with pytest.raises(DataError, match="line 3: a double quote opens here and never closes"):
+    with pytest.raises(DataError, match="line 3 has a double quote that never closes"):
         read(path)
 
 
 def test_one_bad_row_does_not_leave_the_quotes_in_the_others(write, read):
     rows = "".join(f'"text {k}",positive\n' for k in range(20))
     path = write("reviews.csv", f'text,label\n{rows}"He said "hi"",negative\n')
-    with pytest.raises(DataError, match="line 22: text follows a closing double quote"):
+    with pytest.raises(DataError, match="line 22 has text after a closing double quote"):
         read(path)
 
 

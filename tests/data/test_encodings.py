@@ -2,7 +2,7 @@
 
 import pytest
 
-from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.errors import ConfigError, DataError
 
 CONTENT = "text,label\nWhat a café,positive\nNaïve and dull,negative\n"
 TEXTS = ["What a café", "Naïve and dull"]
@@ -66,12 +66,14 @@ def test_one_line_of_another_encoding_among_utf8_is_named(write, read):
 
 
 def test_an_unknown_encoding_is_refused(write, read):
-    with pytest.raises(DataError, match="--encoding utf-9: no such encoding; try utf-8 or cp1252"):
+    with pytest.raises(ConfigError, match="--encoding utf-9: no such encoding; try utf-8 or"):
         read(write("reviews.csv", CONTENT), encoding="utf-9")
 
 
 def test_the_wrong_encoding_names_the_place(write, read):
-    with pytest.raises(DataError, match="line 2 is not valid ascii; name the right --encoding"):
+    with pytest.raises(
+        DataError, match="line 2 is not valid ASCII; mend that line, or name the right"
+    ):
         read(write("reviews.csv", CONTENT), encoding="ascii")
 
 

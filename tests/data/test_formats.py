@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from ktrain_sentiment.data.table import plain_column
+from ktrain_sentiment.data.frames import plain_column
 from ktrain_sentiment.errors import DataError
 from support.workbook import write_workbook
 
@@ -71,19 +71,21 @@ def test_json_lines_skip_empty_lines_and_count_all(write, read):
 
 def test_a_line_that_is_no_json_is_named(write, read):
     path = write("reviews.jsonl", json.dumps(RECORDS[0]) + "\n{'text': 'x'}\n")
-    with pytest.raises(DataError, match=r"reviews.jsonl: line 2: not a JSON object: "):
+    with pytest.raises(
+        DataError, match=r"reviews.jsonl: line 2 is a Python dictionary, not JSON; write it"
+    ):
         read(path)
 
 
 def test_a_json_line_that_is_no_object_is_named(write, read):
     path = write("reviews.jsonl", json.dumps(RECORDS[0]) + '\n["x", "y"]\n')
-    with pytest.raises(DataError, match="line 2: wanted an object with fields, got list"):
+    with pytest.raises(DataError, match="line 2 is a JSON list, wanted an object with fields"):
         read(path)
 
 
 def test_a_field_given_twice_is_not_silently_lost(write, read):
     path = write("reviews.jsonl", '{"text": "a", "label": "x", "text": "b"}\n')
-    with pytest.raises(DataError, match=r"line 1: .*has the field 'text' twice"):
+    with pytest.raises(DataError, match=r"line 1 has the field 'text' twice"):
         read(path)
 
 
@@ -91,15 +93,19 @@ def test_half_an_emoji_is_refused_by_its_line(write, read):
     path = write(
         "reviews.jsonl", '{"text": "fine", "label": "x"}\n{"text": "\\ud83d", "label": "y"}\n'
     )
-    with pytest.raises(DataError, match="line 2: field 'text' holds half a surrogate pair"):
+    with pytest.raises(DataError, match="line 2 holds in field 'text' half a surrogate pair"):
         read(path)
 
 
 def test_deeply_nested_json_is_refused_in_one_line(write, read):
-    with pytest.raises(DataError, match="line 1: "):
-        read(write("reviews.jsonl", "[" * 200_000 + "]" * 200_000))
-    with pytest.raises(DataError, match=r"reviews.json: "):
-        read(write("reviews.json", "[" * 200_000 + "]" * 200_000))
+    deep = "[" * 200_000 + "]" * 200_000
+    for name in ("reviews.jsonl", "reviews.json"):
+        with pytest.raises(DataError, match=f"{name}: .*record 1 is no JSON: nested too deeply"):
+            read(write(name, deep))
+    with pytest.raises(DataError, match="line 1 is nested too deeply to read"):
+        read(write("reviews.jsonl", f'{{"text": {deep}}}\n'))
+    with pytest.raises(DataError, match=r"reviews.json: .*nested too deeply"):
+        read(write("reviews.json", f'{{"text": {deep}}}'))
 
 
 def test_numbers_in_json_become_digits_and_are_counted(write, read):
@@ -117,7 +123,7 @@ def test_numbers_in_json_become_digits_and_are_counted(write, read):
 
 def test_a_text_that_is_an_object_is_refused_by_its_row(write, read):
     content = '[{"text": "a", "label": "x"}, {"text": {"en": "b"}, "label": "y"}]'
-    with pytest.raises(DataError, match="row 2: the text is of type dict, wanted text"):
+    with pytest.raises(DataError, match="row 2 holds a dict as text, wanted text"):
         read(write("reviews.json", content))
 
 
@@ -152,7 +158,7 @@ def test_bytes_in_parquet_are_decoded_or_refused(tmp_path, read):
     pd.DataFrame({"text": ["é".encode(), b"ok"], "label": ["a", "b"]}).to_parquet(path)
     assert read(path).frame["text"].tolist() == ["é", "ok"]
     pd.DataFrame({"text": [b"ok", b"\xff"], "label": ["a", "b"]}).to_parquet(path)
-    with pytest.raises(DataError, match="row 2: the text is bytes that are not valid UTF-8"):
+    with pytest.raises(DataError, match="row 2 holds bytes as text that are not valid UTF-8"):
         read(path)
 
 

@@ -71,5 +71,7 @@ def test_a_missing_file_is_named(tmp_path):
 def test_bytes_that_are_not_text_in_the_given_encoding_are_refused(tmp_path):
     path = tmp_path / "more.txt"
     path.write_bytes(b"caf\xe9 noir\n")
-    with pytest.raises(DataError, match="is not utf-8 text; name its --encoding"):
+    with pytest.raises(
+        DataError, match="line 1 is not valid UTF-8; mend that line, or name the right --encoding"
+    ):
         read(path, encoding="utf-8")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ktrain_sentiment.data.table import unique_names
 from ktrain_sentiment.errors import DataError, require
 from ktrain_sentiment.inference.scoring.columns import text_column
 from ktrain_sentiment.inference.scoring.rows import Chunk, Record, text_of
@@ -16,6 +15,7 @@ from ktrain_sentiment.inference.scoring.sources import (
     make_source,
     scan_records,
 )
+from ktrain_sentiment.tables.table import unique_names
 
 if TYPE_CHECKING:
     import pyarrow as pa

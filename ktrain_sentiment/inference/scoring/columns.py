@@ -28,13 +28,12 @@ def text_column(
         return columns[0] if len(columns) == 1 else "text"
     # The search by content needs pandas, which takes a third of a second to import.
     from ktrain_sentiment.data.columns import choose_text_column
-    from ktrain_sentiment.data.table import Table
+    from ktrain_sentiment.tables import ReadAs, Table
 
     records = [row for row in sample if not isinstance(row, BadRow)]
     if not records:
         raise DataError(f"{source}: there are no readable rows; wanted a column of texts")
-    values = [[record.get(name) for record in records] for name in columns]
-    table = Table.from_columns(columns, values, list(range(1, len(records) + 1)), source)
+    table = Table(source, tuple(columns), ReadAs(format=""), lambda _: iter(()), records)
     return choose_text_column(table, given)
 
 

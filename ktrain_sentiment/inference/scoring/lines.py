@@ -42,10 +42,11 @@ def file_lines(path: Path, encoding: str | None = None) -> Iterator[Line]:
         DataError: It cannot be opened, or there is no telling its encoding.
     """
     # These bring in pandas, which lines from a pipe do without.
-    from ktrain_sentiment.data.delimited import find_encoding
-    from ktrain_sentiment.data.opening import opened
+    from ktrain_sentiment.tables.encodings import survey
+    from ktrain_sentiment.tables.sources import opened
 
-    name = find_encoding(path, encoding).name
+    with opened(path) as stream:
+        name = survey(stream.read, encoding, str(path)).name.replace("utf-8", "utf-8-sig")
     with opened(path) as stream:
         if name.startswith(_WIDE):
             yield from _wide_lines(stream, name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from ktrain_sentiment.data.opening import check_file
 from ktrain_sentiment.inference.scoring import binary
 from ktrain_sentiment.inference.scoring.lines import file_lines
 from ktrain_sentiment.inference.scoring.sources import (
@@ -15,6 +14,7 @@ from ktrain_sentiment.inference.scoring.sources import (
     open_lines,
 )
 from ktrain_sentiment.tables.formats import Format
+from ktrain_sentiment.tables.sources import check_file
 
 
 def open_file(path: Path, form: Format, options: ReadOptions) -> Source:

@@ -111,7 +111,7 @@ def open_lines(
     own = "\t" if form == "tsv" else ","
     given = parse_delimiter(options.delimiter) if options.delimiter else None
     table = open_delimited(lines(), name, own, given, options.quoting)
-    from ktrain_sentiment.data.table import unique_names
+    from ktrain_sentiment.tables.table import unique_names
 
     columns = tuple(unique_names(table.header)[0])
     return make_source(table.rows(columns), columns, name, options)
@@ -222,7 +222,7 @@ def _common(kinds: set[type]) -> type:
 
 def count_lines(path: Path) -> int:
     """How many lines a file has, uncompressed."""
-    from ktrain_sentiment.data.opening import opened
+    from ktrain_sentiment.tables.sources import opened
 
     with opened(path) as stream:
         return sum(block.count(b"\n") for block in iter(lambda: stream.read(_BLOCK), b""))

@@ -1,10 +1,7 @@
 """Rows that are left out: each with its reason, its count and its place."""
 
-import pandas as pd
 import pytest
 
-from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.data import read_texts
 from ktrain_sentiment.errors import DataError
 
 CONTENT = """text,label
@@ -87,17 +84,3 @@ def test_texts_are_cleaned_before_they_are_compared(write, read):
 def test_a_text_that_cleaning_empties_is_left_out(write, read):
     path = write("a.csv", "text,label\n<br />,positive\nGood,positive\nBad,negative\n")
     assert read(path, cleaning=("html",)).frame["row"].tolist() == [3, 4]
-
-
-def test_texts_to_classify_keep_every_row(write):
-    path = write("a.csv", "id,review\n1,Good\n2,\n3,Good\n")
-    frame = read_texts(DataConfig(data=str(path)))
-    assert frame["text"].tolist() == ["Good", "", "Good"]
-    assert frame["id"].tolist() == ["1", "2", "3"]
-    assert frame["row"].tolist() == [2, 3, 4]
-
-
-def test_a_single_column_of_texts_is_enough_to_classify(tmp_path):
-    path = tmp_path / "a.parquet"
-    pd.DataFrame({"anything": ["Good", None]}).to_parquet(path)
-    assert read_texts(DataConfig(data=str(path)))["text"].tolist() == ["Good", ""]

@@ -1,0 +1,172 @@
+"""A table collected in memory, before anyone decided what its columns mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.tables import ReadAs, Table
+from ktrain_sentiment.tables.messages import count, rows_listed
+from ktrain_sentiment.tables.table import Batch
+from ktrain_sentiment.tables.values import spell
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Rows and columns of one source.
+
+    Attributes:
+        frame: One column a column of the source, names unique; text formats give text only.
+        rows: Where each row stands in the source (line, sheet row or record number), from 1.
+        name: What was read, for messages.
+        notes: One-line remarks to show the user.
+        repeated: Names that several columns of the source share; the second became `name (2)`.
+        is_split: The column `split` was made by the reader: files or folders for each split.
+        read_as: How it was read; None where that does not say how to read its like.
+    """
+
+    frame: pd.DataFrame
+    rows: NDArray[np.int64]
+    name: str
+    notes: tuple[str, ...] = ()
+    repeated: Collection[str] = field(default_factory=frozenset)
+    is_split: bool = False
+    read_as: ReadAs | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a table without rows."""
+        if len(self.frame) == 0:
+            raise DataError(f"{self.name}: there are no rows; wanted texts with labels")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(map(str, self.frame.columns))
+
+    def sample(self, column: str) -> list[Any]:
+        """Values of a column, from its beginning."""
+        return list(self.frame[column].astype(object).head(5000))
+
+    def with_notes(self, *notes: str) -> Collected:
+        """The same table with further notes; empty ones are left out."""
+        return replace(self, notes=(*self.notes, *(note for note in notes if note)))
+
+    def place(self, position: int) -> str:
+        """Where a row stands, for a message: the file, where there are several, and the row."""
+        if "file" in self.frame.columns and "file_row" in self.frame.columns:
+            row = self.frame.iloc[position]
+            return f"{row['file']}: row {row['file_row']}"
+        return f"{self.name}: row {self.rows[position]}"
+
+
+def collect(table: Table) -> Collected:
+    """Read all rows of a table.
+
+    Raises:
+        DataError: A row cannot be read as it stands, or there is none.
+    """
+    batches = []
+    for batch in table.batches():
+        for position, problem in batch.problems.items():
+            place = f"{table.unit} {batch.places[position]}"
+            raise DataError(f"{table.name}: {place} {problem}; {problem.advice}")
+        batches.append(batch)
+    places = np.array([place for batch in batches for place in batch.places], dtype=np.int64)
+    frame = _frame(table, batches) if table.schema is None else _arrow_frame(table.schema, batches)
+    frame = with_class_names(frame, table.categories)
+    return Collected(
+        frame, places, table.name, table.notes, table.repeated, table.is_split, table.read_as
+    )  # fmt: skip
+
+
+def _frame(table: Table, batches: Iterable[Batch]) -> pd.DataFrame:
+    columns: dict[str, list[Any]] = {name: [] for name in table.columns}
+    for batch in batches:
+        for name, values in columns.items():
+            values += batch.values(name)
+    return pd.DataFrame(
+        {name: pd.Series(values, dtype=object).infer_objects() for name, values in columns.items()}
+    )
+
+
+def _arrow_frame(schema: pa.Schema, batches: Sequence[Batch]) -> pd.DataFrame:
+    """Columns with the types of the source; a whole number stays one where others are missing."""
+    import pyarrow as pa
+
+    whole = pa.concat_tables([batch.rows for batch in batches] or [schema.empty_table()])
+    frame: pd.DataFrame = whole.to_pandas(
+        ignore_metadata=True, integer_object_nulls=True, self_destruct=True
+    )
+    return frame
+
+
+def with_class_names(
+    frame: pd.DataFrame, categories: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:  # fmt: skip
+    """Names in place of numbered classes; -1, and what has no name, is a missing label."""
+    named = {name: dict(enumerate(names)) for name, names in categories.items()}
+    return frame.assign(
+        **{name: frame[name].map(names) for name, names in named.items() if name in frame.columns}
+    )
+
+
+def to_strings(table: Collected, name: str, what: str) -> tuple[pd.Series[str], str]:
+    """A column of a table as strings; missing values stay missing.
+
+    Args:
+        table: The table.
+        name: The column.
+        what: `text` or `label`. A list of labels becomes `a|b`; a list is no text.
+
+    Returns:
+        The strings, and a note that counts the cells that were not text (empty for labels).
+
+    Raises:
+        DataError: A cell holds something that is no text: a list, an object, other bytes.
+    """
+    column = table.frame[name]
+    if column.dtype == "str":
+        return column, ""
+    spelled: list[str | None] = []
+    converted: list[int] = []
+    for position, value in enumerate(column.astype(object).tolist()):
+        text, problem = spell(value, what)
+        if problem is not None:
+            raise DataError(f"{table.place(position)} {problem}; {problem.advice}")
+        if text is not None and not isinstance(value, str | bytes):
+            converted.append(int(table.rows[position]))
+        spelled.append(text)
+    strings = pd.Series(spelled, index=column.index, dtype="str")
+    if not converted or what != "text":
+        return strings, ""
+    are = "is a number or date" if len(converted) == 1 else "are numbers or dates"
+    taken = f"{count(len(converted), 'text')} {are}, taken as written"
+    return strings, f"{taken}: {rows_listed(converted)}"
+
+
+def plain_column(column: pd.Series) -> pd.Series:
+    """A column that any file format can hold: mixed and nested values become text."""
+    if column.dtype != object:
+        return column
+    kinds = {type(value) for value in column.dropna()}
+    if kinds <= {str}:
+        return column.astype("str")
+    return column.map(_as_text, na_action="ignore").astype("str")
+
+
+def _as_text(value: object) -> str:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
