@@ -10,7 +10,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check format lock bench bench-inference bench-training \
-	bench-distillation bench-distilbert docs architectures clean
+	bench-distillation bench-distilbert docs site architectures clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -68,8 +68,12 @@ bench-distillation: $(STAMP) ## A small student alone and taught by a large one
 bench-distilbert: $(STAMP) ## DistilBERT's size and speed beside BERT's
 	@$(BIN)/python benchmarks/distilbert.py
 
-docs: $(STAMP) ## Write docs/commands/ and the README's tree again from the code
+docs: $(STAMP) ## Write docs/commands/ and the trees again from the code
 	@$(BIN)/python docs/generate.py
+
+site: $(STAMP) ## Build the documentation as a site in build/site
+	@$(BIN)/zensical build --strict
+	@echo "==> build/site/index.html"
 
 architectures: $(STAMP) ## Write docs/architectures.md again from a run of its tests
 	@$(BIN)/python -m pytest -q tests/test_architectures.py --write-table

@@ -1,6 +1,6 @@
 """Write the parts of the documentation that repeat the code: command help and the tree.
 
-python docs/generate.py          write docs/commands/ and the tree in README.md
+python docs/generate.py          write docs/commands/, and the trees in README.md and docs/house.md
 python docs/generate.py --check  only say whether they are up to date (exit code 1 if not)
 
 A test calls the second form, so neither can drift from the code.
@@ -16,19 +16,25 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ROOT / "docs" / "commands"
 README = ROOT / "README.md"
+HOUSE = ROOT / "docs" / "house.md"
 BEGIN, END = "<!-- tree: made by docs/generate.py -->", "<!-- end of tree -->"
 MADE = "<!-- Made by `make docs` from the commands' own help; do not edit. -->"
 WIDTH = 100
 
 FOLDERS = ("ktrain_sentiment", "scripts", "benchmarks")
 OTHERS = {
-    "data/README.md": "data card of the named corpora",
-    "docs/commands/": "help of every command, generated",
-    "docs/architectures.md": "which encoders go the whole way, made by the tests",
-    "requirements.txt": "pinned direct dependencies of a training install",
-    "requirements.lock": "the whole environment with hashes",
+    "data/": "data card of the named corpora",
+    "docs/": "one page a task, a page a command; `make site`",
+    "examples/": "a notebook from a DataFrame to a predictor",
+    "requirements/": "lists of pins; requirements.lock has the hashes",
     "tests/": "mirror the modules; offline",
     ".ci/run": "what CI runs",
+}
+
+SAID = {
+    "scripts": "doors of a few lines to the commands: `python scripts/train.py`",
+    "benchmarks": "every figure of the documentation, with the peers in the same run",
+    "workers": "one process a peer",
 }
 
 INDEX = """
@@ -65,47 +71,59 @@ def command_pages() -> Iterator[tuple[Path, str]]:
         yield COMMANDS / f"{name}.md", f"{MADE}\n\n# {title}\n\n```text\n{text}\n```\n"
 
 
+def folders() -> str:
+    """The folders, a line each: what fits on one screen of the README."""
+    package = ROOT / FOLDERS[0]
+    parts = sorted(folder for folder in package.iterdir() if (folder / "__init__.py").exists())
+    lines = [_line(package.name + "/", 0, _first_sentence(package / "__init__.py"))]
+    lines += [_line(f"{p.name}/", 1, _first_sentence(p / "__init__.py")) for p in parts]
+    lines += [_line(name + "/", 0, _first_sentence(ROOT / name / "__init__.py"))
+              for name in FOLDERS[1:]]  # fmt: skip
+    lines += [_line(name, 0, about) for name, about in OTHERS.items()]
+    return "\n".join(["```text", *lines, "```"])
+
+
 def tree() -> str:
-    """Every source file with the first sentence of its docstring."""
-    lines = ["```text"]
-    for folder in FOLDERS:
-        lines += _lines_of(ROOT / folder, 0)
-    lines += [f"{name:<34}{what}" for name, what in OTHERS.items()]
-    return "\n".join([*lines, "```"])
+    """Every module of the package and every benchmark with the first sentence of its docstring."""
+    found = [line for name in FOLDERS for line in _lines_of(ROOT / name, 0)]
+    return "\n".join(["```text", *found, "```"])
 
 
 def _lines_of(folder: Path, depth: int) -> list[str]:
-    indent = "  " * depth
-    head = _first_sentence(folder / "__init__.py") if (folder / "__init__.py").exists() else ""
-    lines = [f"{indent}{folder.name + '/':<{34 - len(indent)}}{head}".rstrip()]
+    lines = [_line(folder.name + "/", depth, _first_sentence(folder / "__init__.py"))]
     for path in sorted(folder.iterdir(), key=lambda p: (p.is_dir(), p.name)):
         if path.is_dir() and any(path.glob("*.py")):
             lines += _lines_of(path, depth + 1)
         elif path.suffix == ".py" and path.name != "__init__.py":
-            name = f"{indent}  {path.name}"
-            lines.append(f"{name:<34}{_first_sentence(path)}".rstrip())
+            lines.append(_line(path.name, depth + 1, _first_sentence(path)))
     return lines
 
 
+def _line(name: str, depth: int, about: str) -> str:
+    return f"{'  ' * depth + name:<30}{about}".rstrip()
+
+
 def _first_sentence(path: Path) -> str:
+    """The first sentence of a module's docstring; of a folder without one, nothing is said."""
+    if not path.exists():
+        return SAID.get(path.parent.name, "")
     text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
     first = " ".join(text.split("\n\n")[0].split())
     return first.split(". ")[0].rstrip(".")
 
 
-def readme_with_tree() -> str:
-    """README.md with its tree made anew."""
-    text = README.read_text("utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{tree()}\n{END}{after}"
+def with_part(path: Path, part: str) -> str:
+    """A page with the part between its marks made anew."""
+    before, _, rest = path.read_text("utf-8").partition(BEGIN)
+    return f"{before}{BEGIN}\n{part}\n{END}{rest.partition(END)[2]}"
 
 
 def main() -> int:
     """Write, or check, every document; pages of commands that are gone count as stale too."""
     pages = dict(command_pages())
     stale = [path for path in COMMANDS.glob("*.md") if path not in pages]
-    for path, text in (*pages.items(), (README, readme_with_tree())):
+    pages |= {README: with_part(README, folders()), HOUSE: with_part(HOUSE, tree())}
+    for path, text in pages.items():
         if not path.exists() or path.read_text("utf-8") != text:
             stale.append(path)
     if "--check" in sys.argv and stale:
@@ -113,9 +131,9 @@ def main() -> int:
         sys.stderr.write(f"out of date: {names}; run: make docs\n")
         return 1
     for path in stale:
-        if path in pages or path == README:
+        if path in pages:
             path.parent.mkdir(exist_ok=True)
-            path.write_text(pages.get(path) or readme_with_tree(), "utf-8")
+            path.write_text(pages[path], "utf-8")
         else:
             path.unlink()
     return 0

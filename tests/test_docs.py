@@ -1,8 +1,10 @@
 """The documentation says what the code does."""
 
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from support.process import ROOT, run_python
 
@@ -37,10 +39,15 @@ CALL = re.compile(
 )
 
 
-def test_every_flag_the_readme_shows_is_known_to_its_command() -> None:
-    readme = (ROOT / "README.md").read_text().replace("\\\n", " ")
-    calls = list(CALL.finditer(readme))
-    assert len(calls) > 10
+def pages() -> list[Path]:
+    """What people read that is not made from the code."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_every_flag_that_the_documentation_shows_is_known_to_its_command() -> None:
+    text = "\n".join(page.read_text() for page in pages()).replace("\\\n", " ")
+    calls = list(CALL.finditer(text))
+    assert len(calls) > 30
     for call in calls:
         door = call["script"] and (ROOT / "scripts" / f"{call['script']}.py").read_text()
         name = re.findall(r'main\("([a-z-]+)"\)', door)[0] if door else call["name"]
@@ -49,7 +56,30 @@ def test_every_flag_the_readme_shows_is_known_to_its_command() -> None:
             assert f" {flag}" in page, f"{name} has no {flag}"
 
 
-def test_every_picture_the_readme_shows_exists() -> None:
-    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text())
-    assert pictures
-    assert [name for name in pictures if not (ROOT / name).is_file()] == []
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+
+
+def test_every_page_and_picture_that_the_documentation_links_to_exists() -> None:
+    links = [(page, link) for page in pages() for link in LINK.findall(page.read_text())]
+    assert len(links) > 20
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_readme_can_be_read_in_one_sitting() -> None:
+    assert (ROOT / "README.md").stat().st_size < 10_500
+
+
+def test_the_site_builds_without_a_warning_and_asks_no_other_host(tmp_path: Path) -> None:
+    # A copy: the builder takes no pages from outside its folder, and leaves a cache in it.
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    config = tmp_path / "mkdocs.yml"
+    done = run_python("-m", "zensical", "build", "--strict", "--config-file", config)
+    assert done.returncode == 0, done.stdout + done.stderr
+    site = tmp_path / "build" / "site"
+    asked = re.findall(
+        r'<(?:script|link|img)[^>]*(?:src|href)="(https?://[^"]+)"',
+        (site / "index.html").read_text(),
+    )
+    assert asked == []
+    assert "find_lr" in (site / "reference" / "index.html").read_text()
