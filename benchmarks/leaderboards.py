@@ -23,7 +23,6 @@ from flags import BenchmarkFlags
 from sklearn.model_selection import train_test_split
 from texts import labelled
 
-from ktrain_sentiment.atomic import write_table
 from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.config import (
     CompareConfig,
@@ -38,6 +37,7 @@ from ktrain_sentiment.evaluation.comparison import Entry
 from ktrain_sentiment.report.leaderboard import HEAD, cost_cells, markdown_table
 from ktrain_sentiment.report.wording import share
 from ktrain_sentiment.runs import RUNS
+from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.workflow import CompareResult, compare_models
 
 

@@ -28,12 +28,9 @@ import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from ktrain_sentiment.errors import InputError, SentimentError, explain
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 try:
     import fcntl
@@ -52,7 +49,7 @@ _ours: set[str] = set()
 def refuse_existing(target: Path, *, overwrite: bool, marker: str | None = None) -> None:
     """Complain about an existing target; call it before hours of work, not after.
 
-    An empty folder counts as absent.
+    An empty folder counts as absent; what is no file or folder is written to, not replaced.
 
     Args:
         target: The folder or file that will be written.
@@ -63,7 +60,9 @@ def refuse_existing(target: Path, *, overwrite: bool, marker: str | None = None)
     Raises:
         InputError: The target exists and may not be replaced.
     """
-    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+    if not target.exists() or is_stream(target):
+        return
+    if target.is_dir() and not any(target.iterdir()):
         return
     if not overwrite:
         raise InputError(f"{target} exists: choose another place, or add --overwrite")
@@ -293,15 +292,6 @@ def write_json(target: Path, value: object, *, overwrite: bool = True) -> None:
     """
     text = json.dumps(value, indent=2, ensure_ascii=False)
     write_text(target, text + "\n", overwrite=overwrite)
-
-
-def write_table(target: Path, frame: pd.DataFrame, *, overwrite: bool = True) -> None:
-    """Write a table without its index, as Parquet for `.parquet`, else as CSV; see `write_text`."""
-    with staged_file(target, overwrite) as path:
-        if target.suffix == ".parquet":
-            frame.to_parquet(path, index=False)
-        else:
-            frame.to_csv(path, index=False)
 
 
 def clear_leftovers(target: Path) -> None:

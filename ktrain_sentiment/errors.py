@@ -116,12 +116,13 @@ def _install_line(module: str, extra: str) -> str:
     )
 
 
-def explain(error: BaseException, place: object) -> SentimentError | None:
+def explain(error: BaseException, place: object, what: str = "written") -> SentimentError | None:
     """What the system's refusal to write means, in one line; None for any other error.
 
     Args:
         error: What was raised.
         place: What was to be written.
+        what: What could not be done with it, where that is not known as well.
 
     Returns:
         An `InputError` where another place would do; a plain `SentimentError` for a full disk.
@@ -131,12 +132,12 @@ def explain(error: BaseException, place: object) -> SentimentError | None:
     if number == errno.EFBIG:
         return SentimentError(f"{place}: may not grow further; raise the limit, see ulimit -f")
     if number in _FULL or "No space left on device" in str(error):
+        reason = os.strerror(number or errno.ENOSPC)
         return SentimentError(
-            f"{place}: the disk is full; free some space or choose another place "
-            "(nothing was left half-written)"
+            f"{place}: the disk is full ({reason}); free some space or choose another place"
         )
     if number in _BARRED:
-        return InputError(f"{place} cannot be written: {os.strerror(number or 0).lower()}")
+        return InputError(f"{place} cannot be {what}: {os.strerror(number or 0).lower()}")
     return None
 
 

@@ -12,7 +12,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from ktrain_sentiment.atomic import (
@@ -22,7 +21,6 @@ from ktrain_sentiment.atomic import (
     staged_file,
     staged_folder,
     write_json,
-    write_table,
     write_text,
 )
 from ktrain_sentiment.errors import InputError, SentimentError
@@ -410,15 +408,8 @@ def test_what_has_no_form_in_json_leaves_the_old_file(tmp_path):
     assert (tmp_path / "a.json").read_text() == "old"
 
 
-@pytest.mark.parametrize(("name", "read"), [("a.csv", pd.read_csv), ("a.parquet", pd.read_parquet)])
-def test_a_table_has_the_format_of_its_name_and_no_index(tmp_path, name, read):
-    frame = pd.DataFrame({"text": ["good", "bad"], "row": [3, 7]}, index=[5, 6])
-    write_table(tmp_path / name, frame)
-    pd.testing.assert_frame_equal(read(tmp_path / name), frame.reset_index(drop=True))
-
-
 def test_a_file_is_kept_where_it_may_not_be_replaced(tmp_path):
     write_text(tmp_path / "a.csv", "old")
     with pytest.raises(InputError, match="--overwrite"):
-        write_table(tmp_path / "a.csv", pd.DataFrame({"row": [1]}), overwrite=False)
+        write_text(tmp_path / "a.csv", "new", overwrite=False)
     assert (tmp_path / "a.csv").read_text() == "old"

@@ -119,7 +119,7 @@ def _end(prog: str, error: BaseException, received: Sequence[int]) -> int:
     if isinstance(error, SentimentError):
         known = error
     elif isinstance(error, OSError):
-        known = explain(error, str(error.filename or "standard output"))
+        known = explain(error, error.filename or "standard output", "used")
     elif isinstance(error, ModuleNotFoundError):
         known = missing_extra(error)
     elif isinstance(error, MemoryError):

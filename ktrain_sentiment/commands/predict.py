@@ -7,13 +7,16 @@
 
 Reads CSV, TSV, JSON Lines, Parquet, Excel and lines of text, and writes any of them. Every input
 column is kept; new are `predicted`, `probability` and `p_<label>` for each label. Files are read
-and written in chunks, so their size does not matter. Needs neither TensorFlow nor PyTorch.
+and written in chunks, so their size does not matter; a run that was stopped goes on with --resume.
+Needs neither TensorFlow nor PyTorch.
 """
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
@@ -21,17 +24,17 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from tyro.conf import Positional
 
 from ktrain_sentiment.commands.flags import ScriptFlags
-from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.errors import ConfigError, SentimentError, printable
+from ktrain_sentiment.tables.formats import WrittenFormat
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from ktrain_sentiment.inference.scoring.outputs import Output
     from ktrain_sentiment.inference.scoring.scoring import ScoreOptions, ScoreReport
     from ktrain_sentiment.inference.scoring.sources import Source
     from ktrain_sentiment.prediction import Classifier
-
-FileFormat = Literal["csv", "tsv", "jsonl", "parquet", "excel", "txt"]
+    from ktrain_sentiment.tables.outputs import Output
+    from ktrain_sentiment.tables.writing import OutputDialect
 
 COMMON = ("file", "predictor", "output", "text_column", "overwrite", "resume")
 """Flags that help shows first."""
@@ -71,11 +74,21 @@ class Flags(ScriptFlags):
     prefix: str = ""
     """Put before the names of the new columns."""
 
-    input_format: FileFormat | None = None
+    input_format: WrittenFormat | None = None
     """Format of the input where its name does not say it; lines of text for standard input."""
 
-    output_format: FileFormat | None = None
+    output_format: WrittenFormat | None = None
     """Format of the output where its name does not say it."""
+
+    output_encoding: str = "utf-8"
+    """Encoding of a CSV, TSV or text output, such as cp1252 or utf-16."""
+
+    output_delimiter: str | None = None
+    """Between the values of a CSV or TSV output: a character, or tab, semicolon, pipe."""
+
+    excel_csv: bool = False
+    """Write CSV for a double click: UTF-8 that Excel recognises, and texts that look like formulas
+    guarded by an apostrophe."""
 
     delimiter: str | None = None
     """Between the values of a CSV or TSV file: a character, or tab; found by itself."""
@@ -102,6 +115,8 @@ class Flags(ScriptFlags):
             raise ConfigError(f"--abstain-below {self.abstain_below}: wanted 0 to 1")
         if self.threads < 0:
             raise ConfigError(f"--threads {self.threads}: wanted 0 or more")
+        if self.excel_csv and self.output_encoding != "utf-8":
+            raise ConfigError("got --excel-csv and --output-encoding: give one of them")
 
 
 def task(flags: Flags) -> dict[str, Any]:
@@ -109,30 +124,73 @@ def task(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.inference.loading import find_predictor
     from ktrain_sentiment.inference.scoring import scoring
 
-    if flags.output is not None:
-        _refuse_existing(flags)
+    _check_input(flags)
+    form = _check_output(flags)
     folder = find_predictor(flags.predictor)
+    if flags.predictor is None and not flags.quiet:
+        print(f"predictor: {folder}", file=sys.stderr)
     classifier = _load(folder, flags)
     source = _open_source(flags)
     options = scoring.ScoreOptions(abstain_below=flags.abstain_below, prefix=flags.prefix)
     names = scoring.new_columns(source, classifier.labels, options)
-    output = _open_output(flags, source, names, folder)
+    output = _open_output(flags, form, source, names, folder)
     report = _score(source, classifier, output, options, flags)
     _say(report, flags)
     return {**scoring.figures(report), "predictor": folder, "output": flags.output}
 
 
-def _refuse_existing(flags: Flags) -> None:
-    from ktrain_sentiment.atomic import refuse_existing
+def _check_input(flags: Flags) -> None:
+    """Find out what is wrong before the predictor is loaded."""
+    for text in flags.texts:
+        if _is_file(text):
+            raise ConfigError(
+                f"{text} is a file: did you mean --file {text}? A text of that name can be piped in"
+            )
+    if flags.texts or flags.file:
+        return
+    if sys.stdin is None:
+        raise ConfigError("standard input is closed: give texts, or --file")
+    if stat.S_ISDIR(os.fstat(sys.stdin.fileno()).st_mode):
+        raise ConfigError("standard input is a folder: give texts, or --file")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # Too long for a name, or with a NUL in it.
+        return False
+
+
+def _check_output(flags: Flags) -> WrittenFormat:
+    """The format of the output, whose place and dialect will do."""
+    from ktrain_sentiment.atomic import is_stream, refuse_existing
     from ktrain_sentiment.tables.formats import output_format
 
-    assert flags.output is not None
-    output_format(flags.output, flags.output_format)
-    if flags.file and flags.output.resolve() == flags.file.resolve():
-        raise ConfigError(f"--output {flags.output}: is the input; choose another name")
-    if flags.output.is_dir():
-        raise ConfigError(f"--output {flags.output}: is a folder; name a file in it")
-    refuse_existing(flags.output, overwrite=flags.overwrite)
+    place = flags.output
+    if place is None and sys.stdout is None:
+        raise ConfigError("standard output is closed: name a file with --output")
+    if place is None or (is_stream(place) and not place.suffix):
+        form = flags.output_format or _pipe_format(flags)
+    else:
+        form = output_format(place, flags.output_format)
+    _dialect(flags).check(form)
+    if place is None or is_stream(place):
+        return form
+    if flags.file and place.exists() and flags.file.exists() and place.samefile(flags.file):
+        raise ConfigError(f"--output {place}: is the input; choose another name")
+    if place.is_dir():
+        raise ConfigError(f"--output {place}: is a folder; name a file in it")
+    refuse_existing(place, overwrite=flags.overwrite)
+    return form
+
+
+def _dialect(flags: Flags) -> OutputDialect:
+    from ktrain_sentiment.tables.writing import OutputDialect
+
+    encoding = "utf-8-sig" if flags.excel_csv else flags.output_encoding
+    return OutputDialect(
+        encoding=encoding, delimiter=flags.output_delimiter, guarded=flags.excel_csv
+    )
 
 
 def _load(folder: Path, flags: Flags) -> Classifier:
@@ -166,22 +224,45 @@ def _open_source(flags: Flags) -> Source:
     return sources.open_pipe(sys.stdin.buffer, flags.input_format or "txt", options)
 
 
-def _open_output(flags: Flags, source: Source, names: Sequence[str], folder: Path) -> Output:
-    from ktrain_sentiment.inference.scoring import outputs
-    from ktrain_sentiment.tables import formats
+def _open_output(
+    flags: Flags, form: WrittenFormat, source: Source, names: Sequence[str], folder: Path
+) -> Output:
+    from ktrain_sentiment.inference.scoring.scoring import output_schema
+    from ktrain_sentiment.tables.outputs import open_output, stream_output
 
+    schema, dialect = output_schema(source, names), _dialect(flags)
     if flags.output is None:
-        form = flags.output_format or _pipe_format(flags)
-        return outputs.PipeOutput(sys.stdout.buffer, form, source, names)
-    form = formats.output_format(flags.output, flags.output_format)
-    identity = outputs.identify(flags.file, folder, names, {
-        "engine": flags.engine, "text column": source.text_column,
-        "--abstain-below": flags.abstain_below, "format": form,
-    })  # fmt: skip
-    return outputs.open_output(flags.output, form, source, names, identity, resume=flags.resume)
+        return stream_output(sys.stdout.buffer, form, schema, dialect)
+    return open_output(
+        flags.output, form, schema, _identity(flags, form, source, names, folder),
+        resume=flags.resume, overwrite=flags.overwrite, dialect=dialect,
+    )  # fmt: skip
 
 
-def _pipe_format(flags: Flags) -> FileFormat:
+def _identity(
+    flags: Flags, form: WrittenFormat, source: Source, names: Sequence[str], folder: Path
+) -> Mapping[str, Any]:
+    """What decides the output, by the name that a message gives it."""
+    from ktrain_sentiment.predictor.layout import PredictorFolder
+
+    manifest = PredictorFolder(folder).manifest
+    stamp = manifest if manifest.is_file() else folder
+    file = flags.file
+    return {
+        "input": file and [str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns],
+        "predictor": [str(folder.resolve()), stamp.stat().st_mtime_ns],
+        "new columns": list(names),
+        "engine": flags.engine,
+        "text column": source.text_column,
+        "--abstain-below": flags.abstain_below,
+        "format": form,
+        "columns": list(source.columns),
+        "reading": [flags.delimiter, flags.quoting, flags.encoding, flags.sheet],
+        "way of writing": [flags.output_encoding, flags.output_delimiter, flags.excel_csv],
+    }
+
+
+def _pipe_format(flags: Flags) -> WrittenFormat:
     """The format of standard output: that of the input, as far as it is text."""
     from ktrain_sentiment.tables import formats
 
@@ -200,17 +281,25 @@ def _score(
     options: ScoreOptions,
     flags: Flags,
 ) -> ScoreReport:
-    from tqdm import tqdm
+    """Score every row; say where a stopped run stands, and how to go on."""
+    resumable = bool(flags.file and output.resumable)
+    try:
+        from tqdm import tqdm
 
-    from ktrain_sentiment.inference.scoring.scoring import score
+        from ktrain_sentiment.inference.scoring.scoring import score
 
-    shown = None if flags.file and not flags.quiet else True
-    with tqdm(total=source.lines, unit=" lines", initial=output.done, disable=shown) as bar:
-        try:
+        hidden = None if flags.file and not flags.quiet else True
+        with tqdm(total=source.lines, unit=" lines", initial=output.done, disable=hidden) as bar:
             return score(source, classifier, output, options, lambda line: _move(bar, line))
-        except KeyboardInterrupt:
-            again = "; add --resume to go on from there" if flags.file and flags.output else ""
-            raise KeyboardInterrupt(f"stopped after line {bar.n}{again}") from None
+    except KeyboardInterrupt:
+        output.stop()
+        again = "; add --resume to go on from there" if resumable else ""
+        raise KeyboardInterrupt(f"stopped after line {output.done}{again}") from None
+    except SentimentError as error:
+        if type(error) is not SentimentError or not resumable:
+            raise
+        kept = f"what is done up to line {output.done} is kept: add --resume to go on"
+        raise SentimentError(f"{error}; {kept}") from error
 
 
 def _move(bar: tqdm[NoReturn], line: int) -> None:
@@ -229,4 +318,4 @@ def _say(report: ScoreReport, flags: Flags) -> None:
     }
     told = [f"{report.rows:,} rows", counts, *(f"{n:,} {what}" for what, n in notes.items() if n)]
     speed = f"{report.texts_per_second:,.0f} texts a second"
-    print("; ".join(filter(None, [*told, speed])), file=sys.stderr)
+    print(printable("; ".join(filter(None, [*told, speed]))), file=sys.stderr)

@@ -9,11 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from ktrain_sentiment.atomic import write_json, write_table
+from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits, splits_fingerprint
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.tables.folders import SPLIT_NAMES
+from ktrain_sentiment.tables.writing import write_table
 
 MARKER = "splits.json"
 _FORMAT = 1

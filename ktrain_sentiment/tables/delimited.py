@@ -84,7 +84,7 @@ class Dialect:
         return ", ".join(said)
 
 
-def parse_delimiter(given: str) -> str:
+def parse_delimiter(given: str, flag: str = "--delimiter") -> str:
     """The character that a flag means.
 
     Raises:
@@ -92,7 +92,7 @@ def parse_delimiter(given: str) -> str:
     """
     wanted = _SPELLED.get(given.lower(), given)
     if len(wanted) != 1 or wanted in '"\r\n':
-        raise ConfigError(f"--delimiter {given}: wanted one character, or tab")
+        raise ConfigError(f"{flag} {given}: wanted one character, or tab")
     return wanted
 
 

@@ -79,7 +79,7 @@ class Encoding:
     mixed: bool = False
 
 
-def codec(given: str) -> str:
+def codec(given: str, flag: str = "--encoding") -> str:
     """The codec that a user names, in any spelling.
 
     Raises:
@@ -89,7 +89,7 @@ def codec(given: str) -> str:
         info = codecs.lookup(given)
         "\n".encode(given)
     except (LookupError, UnicodeError, ValueError) as error:
-        raise ConfigError(f"--encoding {given}: no such encoding; try utf-8 or cp1252") from error
+        raise ConfigError(f"{flag} {given}: no such encoding; try utf-8 or cp1252") from error
     return "utf-8" if info.name == "utf-8-sig" else info.name
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.atomic import refuse_existing, write_json, write_table, write_text
+from ktrain_sentiment.atomic import refuse_existing, write_json, write_text
 from ktrain_sentiment.config import BASELINES, KTRAIN_MODELS, CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
@@ -28,6 +28,7 @@ from ktrain_sentiment.evaluation.metrics import compute_metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.report import leaderboard, plots
 from ktrain_sentiment.runs import default_run
+from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import epochs_for
 from ktrain_sentiment.workflow.contenders import Answers, Job, check_models, judge_contender

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.atomic import write_table
 from ktrain_sentiment.config import DataConfig, TrainConfig
 from ktrain_sentiment.data import Splits, UnlabelledTexts, read_unlabelled
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.training.dataset import class_indices, one_hot
 from ktrain_sentiment.training.trainer import SoftTargets
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ktrain_sentiment.atomic import write_table
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits, k_fold
 from ktrain_sentiment.evaluation.calibration import apply_temperature, fit_temperature
@@ -20,6 +19,7 @@ from ktrain_sentiment.evaluation.predictions import (
     evaluate_folds,
 )
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.workflow.kinds import Kind
 

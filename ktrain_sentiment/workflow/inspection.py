@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ktrain_sentiment.atomic import refuse_existing, staged_file, write_json, write_table
+from ktrain_sentiment.atomic import refuse_existing, write_json
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.config.flat import from_flat, read_settings
 from ktrain_sentiment.data import read_labelled
@@ -25,6 +25,7 @@ from ktrain_sentiment.evaluation.review import review
 from ktrain_sentiment.inference.embedding import open_embedder
 from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.tables.writing import unguard, write_table
 from ktrain_sentiment.workflow.opening import AS_USUAL, Opening, open_classifier
 from ktrain_sentiment.workflow.subject import (
     from_predictor,
@@ -154,11 +155,10 @@ def folder_for_lists(source: DataConfig, out: Path | None, *, overwrite: bool) -
 
 
 def write_lists(found: Inspection, folder: Path) -> Mapping[str, Path]:
-    """Write `top_losses.csv` and `label_errors.csv`, each whole or not at all."""
+    """Write `top_losses.csv` and `label_errors.csv`, which are safe to open in a spreadsheet."""
     paths = {name: folder / f"{name}.csv" for name in LISTS}
     for name, path in paths.items():
-        with staged_file(path, overwrite=True) as target:
-            getattr(found, name).to_csv(target, index=False, float_format="%.6g")
+        write_table(path, getattr(found, name), guarded=True, digits=6)
     return paths
 
 
@@ -217,9 +217,11 @@ def read_corrections(path: Path) -> pd.DataFrame:
         DataError: It cannot be read.
     """
     try:
-        return pd.read_csv(
+        listed = pd.read_csv(
             path, dtype={"text": str, COLUMN: str}, keep_default_na=False, sep=None, engine="python"
         )
     except (OSError, ValueError, pd.errors.ParserError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read as a list of corrections: {reason}") from error
+    texts = [name for name in ("text", COLUMN) if name in listed.columns]
+    return listed.assign(**{name: listed[name].map(unguard) for name in texts})

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ktrain_sentiment.atomic import write_json, write_table
+from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import SearchConfig
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.training.learning_rate import LearningRateCurve, SearchBounds
 from ktrain_sentiment.training.trainer import Trainer
 

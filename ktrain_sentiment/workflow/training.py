@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from ktrain_sentiment.atomic import refuse_existing, write_json, write_table, write_text
+from ktrain_sentiment.atomic import refuse_existing, write_json, write_text
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.config.flat import OUTGROWN, from_flat, read_settings, to_flat, to_yaml
 from ktrain_sentiment.data import SPLIT_NAMES, LabelledTexts, Splits, read_labelled, split
@@ -29,6 +29,7 @@ from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.report.reading import read_run
 from ktrain_sentiment.runs import RunFolder, default_run
+from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.dataset import class_indices
@@ -272,7 +273,7 @@ def _save_history(fitted: FitResult, folder: RunFolder) -> None:
 def _save_judgement(judged: Judged, folder: RunFolder) -> None:
     for name, frame in judged.predictions.items():
         write_table(folder.predictions(name), frame)
-    write_table(folder.top_losses, judged.losses)
+    write_table(folder.top_losses, judged.losses, guarded=True)
     drawn = plots.confusion_matrix(judged.main.confusion, judged.main.labels)
     plots.save_png(drawn, folder.plot("confusion"))
 

@@ -1,11 +1,15 @@
 """predict.py as a user runs it."""
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -114,26 +118,192 @@ def test_jsonl_through_a_pipe(predictor):
     assert json.loads(done.stdout)["n"] == 1
 
 
-def test_a_run_that_was_interrupted_can_go_on(predictor, tmp_path):
-    source = tmp_path / "in.csv"
-    texts = [text for text, _ in make_reviews(2500)] * 24
-    source.write_text("text\n" + "".join(f"{text}\n" for text in texts))
-    arguments = ["--predictor", predictor, "--file", source, "--output", tmp_path / "out.csv"]
-    with subprocess.Popen([sys.executable, SCRIPT, *arguments], cwd=ROOT, text=True,
-                          stderr=subprocess.PIPE) as child:  # fmt: skip
-        notes = tmp_path / "out.csv.partial.json"
-        while not notes.exists() and child.poll() is None:
-            time.sleep(0.01)
-        child.send_signal(signal.SIGINT)
+@pytest.fixture(scope="module")
+def long_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that takes seconds, with texts of two lines among others."""
+    path = tmp_path_factory.mktemp("long") / "in.csv"
+    texts = [text for text, _ in make_reviews(2500)] * 8
+    texts[::5] = [f'"{text}\nand more"' for text in texts[::5]]
+    path.write_text("text\n" + "".join(f"{text}\n" for text in texts))
+    return path
+
+
+@pytest.fixture(scope="module")
+def unbroken(predictor, long_csv, tmp_path_factory):
+    """What a run that is not stopped makes of the long file, by format."""
+    made: dict[str, bytes] = {}
+
+    def output(suffix: str) -> bytes:
+        if suffix not in made:
+            target = tmp_path_factory.mktemp("unbroken") / f"out{suffix}"
+            done = predict(predictor, "--file", long_csv, "--output", target)
+            assert done.returncode == 0, done.stderr
+            made[suffix] = target.read_bytes()
+        return made[suffix]
+
+    return output
+
+
+def done_of(notes: Path) -> int:
+    """The line up to which an unfinished output is known to be on the disk."""
+    return json.loads(notes.read_text())["done"] if notes.exists() else 0
+
+
+@contextlib.contextmanager
+def running(*arguments: str | Path, notes: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run of the script that has written some rows, and is ended at the latest afterwards."""
+    with subprocess.Popen(
+        [sys.executable, SCRIPT, *arguments], cwd=ROOT, text=True, stderr=subprocess.PIPE
+    ) as child:
+        try:
+            while not done_of(notes) and child.poll() is None:
+                time.sleep(0.01)
+            yield child
+        finally:
+            child.kill()
+
+
+@pytest.mark.parametrize(
+    ("number", "suffix", "code"),
+    [
+        (signal.SIGINT, ".csv", 130), (signal.SIGTERM, ".jsonl", 143),
+        (signal.SIGHUP, ".parquet", 129), (signal.SIGKILL, ".csv", -9),
+        (signal.SIGKILL, ".parquet", -9),
+    ],
+)  # fmt: skip
+def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
+    predictor, long_csv, unbroken, tmp_path, number, suffix, code
+):
+    target = tmp_path / f"out{suffix}"
+    notes = tmp_path / f"out{suffix}.partial.json"
+    arguments = ["--predictor", predictor, "--file", long_csv, "--output", target]
+    with running(*arguments, notes=notes) as child:
+        child.send_signal(number)
         _, complaint = child.communicate(timeout=60)
-    assert child.returncode == 130, complaint
-    assert "add --resume to go on from there" in complaint
-    assert not (tmp_path / "out.csv").exists()
+    assert child.returncode == code, complaint
+    assert not target.exists()
+    at = done_of(notes)
+    if number != signal.SIGKILL:
+        assert complaint == (
+            f"predict.py: stopped after line {at}; add --resume to go on from there\n"
+        )
+        assert {path.name for path in tmp_path.iterdir()} == {notes.name, notes.stem}
     done = run_python(SCRIPT, *arguments, "--resume", "--json")
     assert done.returncode == 0, done.stderr
-    assert 0 < json.loads(done.stdout)["resumed_at"] < len(texts)
-    assert len((tmp_path / "out.csv").read_text().splitlines()) == len(texts) + 1
-    assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "out.csv"}
+    assert json.loads(done.stdout)["resumed_at"] == at > 0
+    assert target.read_bytes() == unbroken(suffix)
+    assert {path.name for path in tmp_path.iterdir()} == {target.name}
+
+
+def test_two_runs_never_write_one_output_at_a_time(predictor, long_csv, unbroken, tmp_path):
+    arguments = ["--predictor", predictor, "--file", long_csv, "--output", tmp_path / "out.csv"]
+    with running(*arguments, notes=tmp_path / "out.csv.partial.json") as first:
+        first.send_signal(signal.SIGSTOP)
+        second = run_python(SCRIPT, *arguments, "--resume")
+        first.send_signal(signal.SIGCONT)
+        _, complaint = first.communicate(timeout=60)
+    assert (first.returncode, second.returncode) == (0, 2), complaint
+    assert f"out.csv is being written by process {first.pid} on" in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+    assert (tmp_path / "out.csv").read_bytes() == unbroken(".csv")
+    assert {path.name for path in tmp_path.iterdir()} == {"out.csv"}
+
+
+def test_a_disk_that_is_full_keeps_what_is_there(predictor, long_csv, unbroken, tmp_path):
+    command = f"{sys.executable} {SCRIPT} --predictor {predictor} --file {long_csv} --output "
+    command += str(tmp_path / "out.csv")
+    done = subprocess.run(f"ulimit -f 1000; {command}", shell=True, cwd=ROOT, text=True,
+                          capture_output=True, check=False)  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    at = done_of(tmp_path / "out.csv.partial.json")
+    assert at > 0
+    assert "out.csv: may not grow further" in done.stderr
+    assert f"up to line {at} is kept: add --resume to go on" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    subprocess.run(f"{command} --resume", shell=True, cwd=ROOT, capture_output=True, check=True)
+    assert (tmp_path / "out.csv").read_bytes() == unbroken(".csv")
+
+
+def test_a_file_of_the_user_is_not_taken_for_a_part_of_an_output(predictor, reviews_csv, tmp_path):
+    (tmp_path / "o.csv.partial").write_text("precious")
+    done = predict(predictor, "--file", reviews_csv, "--output", tmp_path / "o.csv")
+    assert done.returncode == 2
+    assert "o.csv.partial is in the way" in done.stderr
+    assert (tmp_path / "o.csv.partial").read_text() == "precious"
+    assert {path.name for path in tmp_path.iterdir()} == {"o.csv.partial"}
+
+
+def test_a_named_pipe_gets_the_rows_and_stays(predictor, reviews_csv, tmp_path):
+    os.mkfifo(tmp_path / "rows.csv")
+    with ThreadPoolExecutor(1) as reader:
+        arrived = reader.submit((tmp_path / "rows.csv").read_text)
+        done = predict(predictor, "--file", reviews_csv, "--output", tmp_path / "rows.csv")
+        assert done.returncode == 0, done.stderr
+        assert len(arrived.result(timeout=10).splitlines()) == 601
+    assert (tmp_path / "rows.csv").is_fifo()
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.csv"}
+
+
+def test_standard_output_by_name_is_appended_to(predictor, tmp_path):
+    (tmp_path / "log").write_text("before\n")
+    shell(f"{{predict}} --predictor {predictor} 'a film' --output /dev/stdout >> {tmp_path}/log")
+    first, second = (tmp_path / "log").read_text().splitlines()
+    assert (first, second.split("\t")[-1]) == ("before", "a film")
+
+
+def test_what_a_text_holds_never_reaches_the_terminal_raw(predictor):
+    mine, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, SCRIPT, "--predictor", predictor, "a\x1b]0;title\x07 film"],
+        cwd=ROOT, stdout=theirs,
+    ) as child:  # fmt: skip
+        shown = os.read(mine, 4096)
+        assert child.wait(30) == 0
+    os.close(theirs)
+    os.close(mine)
+    assert b"a\\x1b]0;title\\x07 film" in shown
+    assert b"\x1b" not in shown
+
+
+def test_excel_gets_letters_and_no_formulas_and_everyone_else_the_texts(predictor, tmp_path):
+    (tmp_path / "in.csv").write_text("id,text\n007,=1+1 größer\n-5,fine\n")
+    arguments = ["--file", tmp_path / "in.csv", "--output"]
+    predict(predictor, *arguments, tmp_path / "plain.csv")
+    done = predict(predictor, *arguments, tmp_path / "excel.csv", "--excel-csv")
+    assert done.returncode == 0, done.stderr
+    plain = (tmp_path / "plain.csv").read_bytes()
+    assert plain.splitlines()[1].startswith("007,=1+1 größer,".encode())
+    excel = (tmp_path / "excel.csv").read_bytes()
+    assert excel == b"\xef\xbb\xbf" + plain.replace(b"=1+1", b"'=1+1")
+
+
+def test_the_output_has_the_delimiter_and_the_encoding_that_were_asked_for(predictor):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--predictor", predictor, "--input-format", "csv",
+         "--output-delimiter", "semicolon", "--output-encoding", "cp1252"],
+        cwd=ROOT, input="text,id\ngrößer,1\n".encode(), capture_output=True, check=True,
+    )  # fmt: skip
+    header, row = done.stdout.decode("cp1252").splitlines()
+    assert header == "text;id;predicted;probability;p_negative;p_positive"
+    assert row.startswith("größer;1;")
+
+
+def test_the_predictor_that_was_found_is_named(predictor, tmp_path):
+    (tmp_path / "runs").symlink_to(predictor.parents[1])
+    done = run_python(ROOT / SCRIPT, "a film", cwd=tmp_path)
+    assert done.stderr == "predictor: runs/mine/predictor\n"
+    assert run_python(ROOT / SCRIPT, "a film", "--quiet", cwd=tmp_path).stderr == ""
+
+
+def test_closed_streams_are_said_before_anything_is_loaded(predictor):
+    for closed, said in [("<&-", "standard input is closed"), (">&-", "standard output is closed")]:
+        done = subprocess.run(
+            f"{sys.executable} {SCRIPT} --predictor {predictor} {closed}",
+            shell=True, cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_bad_rows_are_named_and_kept(predictor, tmp_path):
@@ -157,6 +327,11 @@ def test_the_keras_engine_needs_a_keras_model_and_says_so(predictor, tmp_path):
         (["--file", "missing.csv"], "no such file"),
         (["--file", "README"], "no such file|does not say the format"),
         (["a", "--abstain-below", "2"], "wanted 0 to 1"),
+        ([ROOT / "README.md"], "did you mean --file"),
+        (["a", "--output-encoding", "rot13"], "no such encoding"),
+        (["a", "--excel-csv"], "--excel-csv: wanted csv or tsv, got txt"),
+        (["a", "--excel-csv", "--output-encoding", "cp1252"], "give one of them"),
+        (["a", "--output", "/dev/null/x.csv"], "/dev/null is no folder|cannot be written"),
         (["a", "--threads", "-1"], "0 or more"),
         (["a", "--resume"], "--resume needs --file and --output"),
         (["a", "--output", "."], "is a folder|does not say the format"),

@@ -98,7 +98,7 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(script, tmp_path):
         ("{example} --what print --quiet > /dev/full", 1, "standard output: the disk is full"),
         ("{example} --json > /dev/full", 1, "standard output: the disk is full"),
         ("{example} --json >&-", 2, "standard output is closed"),
-        ("{example} --what write --file /dev/null/x", 2, "/dev/null/x cannot be written"),
+        ("{example} --what write --file /dev/null/x", 2, "/dev/null/x cannot be used"),
         ("ulimit -f 0; {example} --what write --file big", 1, "may not grow further"),
     ],
 )

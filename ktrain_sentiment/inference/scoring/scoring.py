@@ -7,13 +7,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from ktrain_sentiment.inference.scoring.columns import added_columns, refuse_collisions
-from ktrain_sentiment.inference.scoring.outputs import Output
 from ktrain_sentiment.inference.scoring.rows import Chunk
-from ktrain_sentiment.inference.scoring.sinks import Added
 from ktrain_sentiment.inference.scoring.sources import Source
 from ktrain_sentiment.prediction import Classifier, Prediction
+from ktrain_sentiment.tables.outputs import Output
+from ktrain_sentiment.tables.writing import OutputSchema
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +83,18 @@ def new_columns(source: Source, labels: Sequence[str], options: ScoreOptions) ->
     return names
 
 
+def output_schema(source: Source, names: Sequence[str]) -> OutputSchema:
+    """The columns of the output: the source's, then the new ones."""
+    predicted, probability, *_ = names
+    return OutputSchema(
+        names=(*source.columns, *names),
+        types={**source.types, **dict.fromkeys(names, np.float32), predicted: str},
+        arrow=source.schema,
+        shown=(predicted, probability, source.text_column),
+        source=source.name,
+    )
+
+
 def score(
     source: Source,
     classifier: Classifier,
@@ -105,7 +120,8 @@ def score(
         for chunk in source.chunks(options.chunk):
             chunk = _after(chunk, output.done)
             if len(chunk):
-                output.write(chunk, _predict(chunk, classifier, names, options, report))
+                added = _predict(chunk, classifier, names, options, report)
+                output.write(chunk.lines, _with_columns(chunk.rows, added))
                 _report_problems(source, chunk, report)
                 advance(chunk.lines[-1])
         output.finish()
@@ -131,7 +147,7 @@ def _predict(
     names: Sequence[str],
     options: ScoreOptions,
     report: ScoreReport,
-) -> Added:
+) -> Mapping[str, Sequence[Any]]:
     texts = [text for text in chunk.texts if text is not None]
     predictions = iter(classifier.predict(texts))
     rows = [None if text is None else next(predictions) for text in chunk.texts]
@@ -146,6 +162,20 @@ def _predict(
         for label in classifier.labels
     ]
     return dict(zip(names, columns, strict=True))
+
+
+def _with_columns(rows: Any, added: Mapping[str, Sequence[Any]]) -> Any:  # noqa: ANN401
+    if isinstance(rows, Sequence):
+        new = zip(*added.values(), strict=True)
+        return [
+            {**record, **dict(zip(added, values, strict=True))}
+            for record, values in zip(rows, new, strict=True)
+        ]
+    import pyarrow as pa
+
+    for name, values in added.items():
+        rows = rows.append_column(name, pa.array(values))
+    return rows
 
 
 def _label(row: Prediction | None, options: ScoreOptions) -> str | None:

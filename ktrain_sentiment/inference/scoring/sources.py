@@ -19,13 +19,12 @@ from ktrain_sentiment.inference.scoring.delimited import (
 from ktrain_sentiment.inference.scoring.lines import Line, pipe_lines
 from ktrain_sentiment.inference.scoring.rows import BadRow, Chunk, ChunkBuilder, Record
 from ktrain_sentiment.tables.formats import Format
+from ktrain_sentiment.tables.table import UNREADABLE
 
 Rows = Iterator[tuple[int, Record | BadRow] | None]
 
 _SAMPLE = 500
 _BLOCK = 1 << 20
-UNREADABLE = "unreadable"
-"""The column in which JSON Lines that are no JSON are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,19 +14,22 @@ import pyarrow.parquet as pq
 import pytest
 
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.inference.scoring import outputs
 from ktrain_sentiment.inference.scoring.openers import open_file
-from ktrain_sentiment.inference.scoring.outputs import PipeOutput, open_output
 from ktrain_sentiment.inference.scoring.scoring import (
     ScoreOptions,
     ScoreReport,
     figures,
     new_columns,
+    output_schema,
     score,
 )
 from ktrain_sentiment.inference.scoring.sources import ReadOptions, open_texts
 from ktrain_sentiment.prediction import Prediction, Probabilities, to_predictions
+from ktrain_sentiment.tables import binary_writing
+from ktrain_sentiment.tables.binary_writing import ArrowEncoder
 from ktrain_sentiment.tables.formats import input_format, output_format
+from ktrain_sentiment.tables.outputs import open_output, stream_output
+from ktrain_sentiment.tables.writing import OutputDialect, OutputSchema
 
 ADDED = ("predicted", "probability", "p_no", "p_yes")
 ODD = [
@@ -64,14 +67,18 @@ class StopsAfter(Counter):
 
 def run(
     source: Path, target: Path, classifier: Counter | None = None, *, resume: bool = False,
-    identity: dict[str, object] | None = None, **options: object,
+    overwrite: bool = False, identity: dict[str, object] | None = None,
+    dialect: OutputDialect | None = None, **options: object,
 ) -> ScoreReport:  # fmt: skip
     opened = open_file(source, input_format(source, None), ReadOptions())
     classifier = classifier or Counter()
     chosen = ScoreOptions(**({"chunk": 4} | options))
     names = new_columns(opened, classifier.labels, chosen)
     form = output_format(target, None)
-    output = open_output(target, form, opened, names, identity or {"input": 1}, resume=resume)
+    output = open_output(
+        target, form, output_schema(opened, names), identity or {"input": 1},
+        resume=resume, overwrite=overwrite, dialect=dialect,
+    )  # fmt: skip
     return score(opened, classifier, output, chosen)
 
 
@@ -197,7 +204,7 @@ def test_scoring_a_scored_file_needs_a_prefix(tmp_path):
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet", ".txt"])
 @pytest.mark.parametrize("stopped_after", [1, 30, 55])
 def test_a_stopped_run_goes_on_where_it_was(tmp_path, suffix, stopped_after, monkeypatch):
-    monkeypatch.setattr(outputs, "_PART_ROWS", 8)
+    monkeypatch.setattr(binary_writing, "_GROUP_ROWS", 7)
     source = write_input(tmp_path, ".csv", [f"text {n}\nof two lines" for n in range(60)])
     target = tmp_path / f"out{suffix}"
     with pytest.raises(KeyboardInterrupt):
@@ -266,24 +273,16 @@ def test_a_formula_stays_a_text_in_a_workbook(tmp_path):
     assert read_output(tmp_path / "out.xlsx")[0]["text"] == '=HYPERLINK("http://example.com")'
 
 
-def test_a_value_that_does_not_fit_its_column_is_named(tmp_path):
-    pipe_like = open_texts(["a"])
-    from ktrain_sentiment.inference.scoring.binary_sinks import arrow_table, output_schema
-    from ktrain_sentiment.inference.scoring.rows import Chunk
-
-    source = type(pipe_like)(
-        "x", ("text", "n"), "text", pipe_like.chunks, types={"text": str, "n": int}
-    )
-    chunk = Chunk([7], ["a"], {}, [{"text": "a", "n": "seven"}])
-    added = {"predicted": ["no"], "probability": [0.5], "p_no": [0.5], "p_yes": [0.5]}
+def test_a_value_that_does_not_fit_its_column_is_named():
+    schema = OutputSchema(names=("text", "n"), types={"text": str, "n": int})
     with pytest.raises(DataError, match="column 'n' does not stay int64 in lines 7 to 7"):
-        arrow_table(source, output_schema(source, ADDED), chunk, added)
+        ArrowEncoder(schema).encode([7], [{"text": "a", "n": "seven"}])
 
 
 def test_a_pipe_gets_each_chunk_at_once():
     stream = io.BytesIO()
     source = open_texts(["good", "two\nlines"])
-    output = PipeOutput(stream, "txt", source, ADDED)
+    output = stream_output(stream, "txt", output_schema(source, ADDED))
     score(source, Counter(), output, ScoreOptions(chunk=1))
     assert stream.getvalue().decode() == "no\t0.5\tgood\nno\t0.666667\ttwo lines\n"
 
@@ -291,7 +290,7 @@ def test_a_pipe_gets_each_chunk_at_once():
 @pytest.mark.parametrize("form", ["parquet", "excel"])
 def test_what_cannot_go_through_a_pipe_says_so(form):
     with pytest.raises(ConfigError, match="name a file with --output"):
-        PipeOutput(io.BytesIO(), form, open_texts(["a"]), ADDED)
+        stream_output(io.BytesIO(), form, OutputSchema(names=("text",)))
 
 
 def test_half_a_surrogate_pair_can_be_written(tmp_path):
@@ -307,7 +306,7 @@ def test_progress_is_told_by_line(tmp_path):
     source = write_input(tmp_path, ".csv", ["two\nlines"] * 6)
     opened = open_file(source, "csv", ReadOptions())
     names = new_columns(opened, Counter.labels, ScoreOptions())
-    output = open_output(tmp_path / "out.csv", "csv", opened, names, {}, resume=False)
+    output = open_output(tmp_path / "out.csv", "csv", output_schema(opened, names), {})
     told: list[int] = []
     score(opened, Counter(), output, ScoreOptions(chunk=3), told.append)
     assert told == [6, 12]
