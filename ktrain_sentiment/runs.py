@@ -83,8 +83,8 @@ class RunFolder:
         return self.path / "splits" / f"{name}.parquet"
 
     @property
-    def lessons(self) -> Path:
-        """What a teacher's pupil learns of each training row and unlabelled text."""
+    def soft_targets(self) -> Path:
+        """What a teacher's pupil learns of each training row and unlabelled text: probabilities."""
         return self.path / "splits" / "lessons.parquet"
 
     def predictions(self, name: str) -> Path:

@@ -20,7 +20,7 @@ from ktrain_sentiment.data import Splits
 from ktrain_sentiment.export.saving import TrainingFacts, ValidationTexts, save_predictor
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
-from ktrain_sentiment.workflow.distilling import open_lessons
+from ktrain_sentiment.workflow.distilling import load_soft_targets
 
 
 def main() -> None:
@@ -36,9 +36,9 @@ def main() -> None:
     )
     config = TrainConfig(**task["training"], keep_best="last")
     text = EncoderConfig(**task["text"])
-    lessons = open_lessons(config, splits, DataConfig())
+    soft_targets = load_soft_targets(config, splits, DataConfig())
     trainer = open_encoder_trainer(
-        Path(text.encoder), splits, text, config, ComputeConfig(), lessons
+        Path(text.encoder), splits, text, config, ComputeConfig(), soft_targets
     )
     with tempfile.TemporaryDirectory() as place:
         fitted = trainer.fit(task["learning_rate"], Checkpoints(Path(place)), quiet=True)
@@ -59,7 +59,7 @@ def main() -> None:
         accuracy=sum(right) / len(right),
         seconds=round(fitted.seconds, 1),
         steps=fitted.steps,
-        texts=len(splits.train) if lessons is None else len(lessons.texts),
+        texts=len(splits.train) if soft_targets is None else len(soft_targets.texts),
     )
 
 

@@ -22,8 +22,7 @@ from ktrain_sentiment.evaluation.record import EvalResult
 from ktrain_sentiment.report import leaderboard, plots
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow.comparing import CompareResult
-from ktrain_sentiment.workflow.exploring import Exploration
-from ktrain_sentiment.workflow.searching import draw_search, save_search
+from ktrain_sentiment.workflow.exploring import Exploration, draw_search, save_search
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

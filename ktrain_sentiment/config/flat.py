@@ -235,10 +235,16 @@ def _build(config_type: type[T], values: Mapping[str, Any], source: str) -> T:
     return config_type(**arguments)
 
 
-def to_flat(config: object) -> dict[str, Any]:
-    """The fields of a configuration and of its groups under flat names, ready for YAML."""
+def to_flat(config: object, as_type: type | None = None) -> dict[str, Any]:
+    """The fields of a configuration and of its groups under flat names, ready for YAML.
+
+    Args:
+        config: A configuration.
+        as_type: Leave out what a class derived from this one adds, as commands do.
+    """
     flat: dict[str, Any] = {}
-    for name, value in msgspec.to_builtins(config, enc_hook=str).items():
+    for name in declared_types(as_type or type(config)):
+        value = msgspec.to_builtins(getattr(config, name), enc_hook=str)
         flat.update(value if isinstance(value, dict) else {name: value})
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in flat.items()

@@ -17,10 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.atomic import refuse_existing, write_json, write_text
-from ktrain_sentiment.config import BASELINES, KTRAIN_MODELS, CompareConfig, TrainingSettings
+from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
-from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, Costs, Entry, FewShot, compare
 from ktrain_sentiment.evaluation.intervals import holm
@@ -31,20 +30,15 @@ from ktrain_sentiment.runs import default_run
 from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import epochs_for
-from ktrain_sentiment.workflow.contenders import Answers, Job, check_models, judge_contender
-from ktrain_sentiment.workflow.kinds import for_classics
+from ktrain_sentiment.workflow.candidates import CandidateResult, Job, evaluate_candidate
+from ktrain_sentiment.workflow.models import check_models, find_model
 from ktrain_sentiment.workflow.processes import in_own_process
-from ktrain_sentiment.workflow.training import settings_alone
 
 log = logging.getLogger(__name__)
 
 RESULT, SETTINGS = "comparison.json", "config.yaml"
-CLASSIC_EPOCHS = 6
-"""Passes of ktrain's own classifiers, which are quick and learn slowly, where none are given."""
-NOT_LEARNING = frozenset({"majority", "vader"})
-"""Models that more examples do not change."""
 NOT_DECIDING = frozenset({"models", "few_shot", "few_shot_seeds"})
-"""Settings of a comparison that change nothing about a single model's answers."""
+"""Settings of a comparison that change nothing about a single model's result."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +95,12 @@ def compare_models(
         log.info("%s", note)
     if not len(splits.test):
         raise DataError("a comparison needs test rows: leave --test 0 out")
-    check_models(settings, comparing, splits.labels)
-    for encoder in {_encoder_of(model, settings) for model in comparing.models} - {None}:
-        resolve(str(encoder))
+    check_models(settings, comparing.models, splits.labels)
     _begin(folder, settings, comparing, resume=resume)
     jobs = [_job(model, settings, comparing, texts, splits, folder) for model in comparing.models]
-    judged = {job.model: _answers(job, folder) for job in jobs}
+    judged = {job.model: _result_of(job, folder) for job in jobs}
     entries = rank(judged, splits)
-    learning = [replace(job, few=True) for job in jobs if job.model not in NOT_LEARNING]
+    learning = [replace(job, few=True) for job in jobs if find_model(job.model).learns]
     few = tuple(_few_shot(job, size, folder) for job in learning for size in comparing.few_shot)
     advice = recommend(entries, len(splits.test))
     figures = {
@@ -123,13 +115,6 @@ def compare_models(
     }
     _write(folder, entries, few, figures)
     return CompareResult(folder, entries, few, advice, figures)
-
-
-def _encoder_of(model: str, settings: TrainingSettings) -> str | None:
-    """The encoder that a model needs, if it needs one."""
-    if model in (*BASELINES, *KTRAIN_MODELS):
-        return None
-    return settings.encoder.encoder if model in ("probe", "encoder") else model
 
 
 def _job(
@@ -148,7 +133,7 @@ def _job(
 def settings_of(
     model: str, settings: TrainingSettings, comparing: CompareConfig, texts: int
 ) -> TrainingSettings:
-    """What a contender is trained by: the settings without what is for other models alone.
+    """What a candidate is trained by: the settings without what is for other models alone.
 
     Args:
         model: One of `CompareConfig.models`.
@@ -156,21 +141,20 @@ def settings_of(
         comparing: What is compared.
         texts: How many there are to learn from.
     """
-    vectors = settings.model.vectors if model == "bigru" else None
-    settings = replace(settings, model=replace(settings.model, vectors=vectors))
-    encoder = _encoder_of(model, settings)
-    if encoder is not None:
-        return replace(settings, encoder=replace(settings.encoder, encoder=encoder))
-    if model not in KTRAIN_MODELS:
+    spec = find_model(model)
+    settings = spec.without_foreign(settings)
+    if spec.name == "encoder" and model != spec.name:
+        return replace(settings, encoder=replace(settings.encoder, encoder=model))
+    if not spec.is_ktrain_model:
         return settings
-    plain = for_classics(settings)
     training = replace(
-        plain.training, epochs=comparing.ktrain_epochs, learning_rate=comparing.ktrain_rate
+        settings.training, epochs=comparing.ktrain_epochs, learning_rate=comparing.ktrain_rate
     )
+    epochs = epochs_for(training, texts, usual=spec.usual_epochs)
     return replace(
-        plain,
-        model=replace(plain.model, model=model),
-        training=replace(training, epochs=epochs_for(training, texts, usual=CLASSIC_EPOCHS)),
+        settings,
+        model=replace(settings.model, model=spec.name),  # type: ignore[arg-type]
+        training=replace(training, epochs=epochs),
     )
 
 
@@ -184,57 +168,57 @@ def _begin(
     """Empty the folder, unless an earlier start is to be resumed, and note the settings."""
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)
-    flat = {**settings_alone(settings), **to_flat(comparing)}
+    flat = {**to_flat(settings, TrainingSettings), **to_flat(comparing)}
     write_text(folder / SETTINGS, to_yaml(flat))
 
 
 def _stamp(job: Job) -> str:
-    """What decides the answers of a model: the rows, and every setting but where files go."""
-    flat = {**settings_alone(job.settings), **to_flat(job.comparing)}
+    """What decides the result of a model: the rows, and every setting but where files go."""
+    flat = {**to_flat(job.settings, TrainingSettings), **to_flat(job.comparing)}
     flat = {name: value for name, value in flat.items() if name not in NOT_DECIDING}
     decided = json.dumps([job.model, job.splits.fingerprint, flat], sort_keys=True, default=str)
     return hashlib.sha256(decided.encode()).hexdigest()
 
 
-def _answers(job: Job, folder: Path) -> Answers:
+def _result_of(job: Job, folder: Path) -> CandidateResult:
     """What a model came to, from an earlier start if it is there and of the same rows."""
     stamp = _stamp(job)
-    place = folder / "answers" / f"{_slug(job.model)}.json"
+    place = folder / "result" / f"{_slug(job.model)}.json"
     table = place.with_suffix(".parquet")
-    found = _read_answers(place, table, stamp)
+    found = _read_result(place, table, stamp)
     if found is not None:
         log.info("%s: done before", job.model)
         return found
     log.info("training %s on %d rows", job.model, len(job.splits.train))
-    answers = in_own_process(judge_contender, job, quiet=True)
+    result = in_own_process(evaluate_candidate, job, quiet=True)
     frame = LabelledPredictions.join(
-        job.splits.test, answers.probabilities, job.splits.labels
+        job.splits.test, result.probabilities, job.splits.labels
     ).to_frame()
     write_table(table, frame)
-    values = {**vars(answers.costs), "learning_rate": answers.learning_rate}
+    values = {**vars(result.costs), "learning_rate": result.learning_rate}
     write_json(place, {**values, "stamp": stamp})
-    return answers
+    return result
 
 
-def _read_answers(place: Path, table: Path, stamp: str) -> Answers | None:
+def _read_result(place: Path, table: Path, stamp: str) -> CandidateResult | None:
     if not (place.is_file() and table.is_file()):
         return None
     values = json.loads(place.read_text("utf-8"))
     if values.pop("stamp") != stamp:
         return None
     rate = values.pop("learning_rate")
-    return Answers(
+    return CandidateResult(
         LabelledPredictions.from_frame(pd.read_parquet(table)).probabilities, Costs(**values), rate
     )
 
 
-def rank(judged: dict[str, Answers], splits: Splits) -> tuple[Entry, ...]:
+def rank(judged: dict[str, CandidateResult], splits: Splits) -> tuple[Entry, ...]:
     """Figures of each model, best accuracy first, each tested against the best.
 
     McNemar's p-values are corrected with Holm's method for testing every other model (Holm 1979).
     """
     truth = class_indices(splits.test["label"], splits.labels)
-    tables = {name: answers.probabilities for name, answers in judged.items()}
+    tables = {name: result.probabilities for name, result in judged.items()}
     evaluations = {
         name: compute_metrics(truth, table, splits.labels) for name, table in tables.items()
     }
@@ -271,14 +255,14 @@ def recommend(entries: Sequence[Entry], rows: int) -> str:
             )
         names = ", ".join(entry.name for entry in rivals)
         return (
-            f"Take {best.name}: {points:.1f} % of {rows:,} rows right, and it answers fastest of "
+            f"Take {best.name}: {points:.1f} % of {rows:,} rows right, and it result fastest of "
             f"those that chance cannot tell from it ({names})."
         )
     lead = points - 100 * cheapest.metrics.accuracy.value
     times = best.costs.latency_ms / max(cheapest.costs.latency_ms, 1e-9)
     return (
         f"Take {cheapest.name}: {best.name} is {lead:.1f} points ahead, which {rows:,} rows cannot "
-        f"tell from chance, and {cheapest.name} answers {times:.1f} times as fast. With more test "
+        f"tell from chance, and {cheapest.name} result {times:.1f} times as fast. With more test "
         f"rows {best.name} may prove better."
     )
 
@@ -301,9 +285,9 @@ def _few_accuracy(job: Job, place: Path) -> float:
         if found["stamp"] == stamp:
             return float(found["accuracy"])
     log.info("training %s on %d rows", job.model, len(job.splits.train))
-    answers = in_own_process(judge_contender, job, quiet=True)
+    result = in_own_process(evaluate_candidate, job, quiet=True)
     truth = class_indices(job.splits.test["label"], job.splits.labels)
-    accuracy = float((answers.probabilities.argmax(axis=1) == truth).mean())
+    accuracy = float((result.probabilities.argmax(axis=1) == truth).mean())
     write_json(place, {"accuracy": accuracy, "stamp": stamp})
     return accuracy
 

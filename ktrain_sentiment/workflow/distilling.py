@@ -51,7 +51,7 @@ class Teacher:
         mixed = self.share * self.probabilities(frame) + (1 - self.share) * hard
         return np.asarray(mixed, np.float32)
 
-    def lessons(self, train: pd.DataFrame) -> SoftTargets:
+    def soft_targets(self, train: pd.DataFrame) -> SoftTargets:
         """The training rows, then the unlabelled texts with the teacher's probabilities alone."""
         rows = SoftTargets(train[["text"]], self.targets(train))
         if self.unlabelled is None:
@@ -62,8 +62,8 @@ class Teacher:
             np.concatenate([rows.targets, self.probabilities(more)]),
         )
 
-    def kept_lessons(self, train: pd.DataFrame, path: Path, *, resume: bool) -> SoftTargets:
-        """The lessons, kept in a file so that a run that goes on learns the same to the last bit.
+    def kept_soft_targets(self, train: pd.DataFrame, path: Path, *, resume: bool) -> SoftTargets:
+        """The targets, kept in a file so that a run that goes on learns the same to the last bit.
 
         Args:
             train: The training rows.
@@ -74,11 +74,11 @@ class Teacher:
         if resume and path.is_file():
             kept = pd.read_parquet(path)
             return SoftTargets(kept[["text"]], kept[columns].to_numpy(np.float32))
-        lessons = self.lessons(train)
-        table = pd.DataFrame(lessons.targets, columns=columns)
-        table.insert(0, "text", lessons.texts["text"].to_numpy())
+        soft_targets = self.soft_targets(train)
+        table = pd.DataFrame(soft_targets.targets, columns=columns)
+        table.insert(0, "text", soft_targets.texts["text"].to_numpy())
         write_table(path, table)
-        return lessons
+        return soft_targets
 
     def figures(self, test: pd.DataFrame, predicted: pd.Series[str]) -> dict[str, Any]:
         """How good the teacher is, how often its pupil says the same, what it alone labelled."""
@@ -128,7 +128,9 @@ def open_teacher(config: TrainConfig, splits: Splits, source: DataConfig) -> Tea
     return Teacher(classifier, splits.labels, config.teacher_share, unlabelled)
 
 
-def open_lessons(config: TrainConfig, splits: Splits, source: DataConfig) -> SoftTargets | None:
+def load_soft_targets(
+    config: TrainConfig, splits: Splits, source: DataConfig
+) -> SoftTargets | None:
     """What the configured teacher gives to learn from, or None without one; see `open_teacher`."""
     teacher = open_teacher(config, splits, source)
-    return None if teacher is None else teacher.lessons(splits.train)
+    return None if teacher is None else teacher.soft_targets(splits.train)

@@ -1,19 +1,25 @@
-"""Learning-rate exploration: several searches side by side, and what short trainings say."""
+"""Learning rates: a search and its files, several side by side, what short trainings say."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import math
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
 from ktrain_sentiment.atomic import write_json
-from ktrain_sentiment.config import ExploreConfig, TrainingSettings
-from ktrain_sentiment.config.flat import from_flat
+from ktrain_sentiment.config import ExploreConfig, SearchConfig, TrainingSettings
+from ktrain_sentiment.config.flat import from_flat, to_flat
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError, InputError
 from ktrain_sentiment.report import plots
@@ -24,18 +30,13 @@ from ktrain_sentiment.report.overlay import (
     trials_table,
 )
 from ktrain_sentiment.runs import RunFolder, default_run
+from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.dataset import steps_per_epoch
-from ktrain_sentiment.training.learning_rate import LearningRateCurve
-from ktrain_sentiment.workflow.distilling import open_lessons
-from ktrain_sentiment.workflow.kinds import kind_of, name_of
-from ktrain_sentiment.workflow.searching import (
-    explain_choice,
-    run_search,
-    save_search,
-    search_figures,
-)
-from ktrain_sentiment.workflow.training import settings_alone
+from ktrain_sentiment.training.learning_rate import LearningRateCurve, SearchBounds
+from ktrain_sentiment.training.trainer import Trainer
+from ktrain_sentiment.workflow.distilling import load_soft_targets
+from ktrain_sentiment.workflow.models import model_name, resolve_model
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,115 @@ GRID = (1 / 3, 3.0)
 """Factors around the chosen rate at which `verify` trains besides the suggestions."""
 TRIAL_STEPS = 50
 """Steps below which a short training is too short to tell a good rate from a high one."""
+
+
+def run_search(
+    trainer: Trainer, searches: Sequence[SearchConfig], *, quiet: bool = False
+) -> LearningRateCurve:
+    """Search with a progress bar on standard error, until a curve can be read.
+
+    Args:
+        trainer: What to train on for some steps.
+        searches: How to search, and how again if that shows nothing; ranges and steps are given.
+        quiet: Show no progress.
+
+    Returns:
+        The first curve that can be read, or the last one.
+    """
+    for config in searches:
+        log.info("searching the learning rate over up to %d steps", config.search_steps)
+        curve = _search(trainer, config, quiet=quiet)
+        if curve.reading.chosen is not None:
+            break
+        if config is not searches[-1]:
+            problem = curve.reading.problem.partition(":")[0]
+            log.info("%d steps show too little: %s", config.search_steps, problem)
+    return curve
+
+
+def _search(trainer: Trainer, config: SearchConfig, *, quiet: bool) -> LearningRateCurve:
+    assert config.search_start is not None
+    assert config.search_end is not None
+    assert config.search_steps is not None
+    bounds = SearchBounds(
+        config.search_start,
+        config.search_end,
+        config.search_steps,
+        config.search_stop_factor,
+        60 * config.search_minutes,
+    )
+    no_bar = quiet or not sys.stderr.isatty()
+    with tqdm(
+        total=bounds.steps, desc="learning rate", unit="step", file=sys.stderr, disable=no_bar
+    ) as bar:
+        return trainer.find_learning_rate(bounds, bar.update)
+
+
+def search_figures(curve: LearningRateCurve) -> dict[str, Any]:
+    """What a search found, ready for JSON."""
+    reading = curve.reading
+    return {
+        "chosen": None if reading.chosen is None else reading.chosen.learning_rate,
+        "rule": None if reading.chosen is None else reading.chosen.rule,
+        "problem": reading.problem,
+        "suggestions": [
+            {
+                "rule": suggestion.rule,
+                "learning_rate": suggestion.learning_rate,
+                "loss": suggestion.loss,
+                "why": suggestion.why,
+            }
+            for suggestion in reading.suggestions
+        ],
+        "stopped": curve.stopped,
+        "steps": len(curve.rates),
+        "seconds": curve.seconds,
+    }
+
+
+def save_search(curve: LearningRateCurve, folder: RunFolder) -> None:
+    """Write `lr_find.csv`, `lr_find.json` and `lr_find.png`, each atomically."""
+    smoothed = np.full(len(curve.losses), np.nan)
+    smoothed[: len(curve.reading.smoothed)] = curve.reading.smoothed
+    table = pd.DataFrame({"learning_rate": curve.rates, "loss": curve.losses, "smoothed": smoothed})
+    write_table(folder.lr_find("csv"), table)
+    plots.save_png(draw_search(curve), folder.lr_find("png"))
+    write_json(folder.lr_find("json"), search_figures(curve))
+
+
+def draw_search(curve: LearningRateCurve) -> Any:  # noqa: ANN401 - matplotlib publishes no types
+    """Draw the curve with its suggestions, the chosen one marked."""
+    reading = curve.reading
+    marks = [
+        plots.Suggestion(s.rule, s.learning_rate, chosen=s is reading.chosen)
+        for s in reading.suggestions
+    ]
+    return plots.learning_rate_curve(
+        curve.rates[: len(reading.smoothed)],
+        curve.losses[: len(reading.smoothed)],
+        reading.smoothed,
+        marks,
+    )
+
+
+def read_search(folder: RunFolder) -> dict[str, Any]:
+    """What an earlier search of this run found: its `search_figures`."""
+    return dict(json.loads(folder.lr_find("json").read_text(encoding="utf-8")))
+
+
+def explain_choice(figures: dict[str, Any]) -> str:
+    """One sentence: which rate is taken and why."""
+    if figures["chosen"] is None:
+        return f"no learning rate can be read off this curve: {figures['problem']}"
+    others = ", ".join(
+        f"{s['rule']} {s['learning_rate']:.1e}"
+        for s in figures["suggestions"]
+        if s["rule"] != figures["rule"]
+    )
+    return (
+        f"taking {figures['chosen']:.2e}, halfway between valley and steepest; "
+        f"the rules say {others}"
+    )
 
 
 @dataclass(frozen=True)
@@ -116,10 +226,10 @@ def explore(
     curves = {}
     for name, variant in variants(settings, exploring.vary):
         log.info("%s", name)
-        kind = kind_of(variant)
-        lessons = open_lessons(variant.training, splits, variant.source)
-        trainer = kind.open(splits, variant.training, lessons)
-        curves[name] = run_search(trainer, kind.searches, quiet=quiet)
+        spec = resolve_model(variant)
+        soft_targets = load_soft_targets(variant.training, splits, variant.source)
+        trainer = spec.open_trainer(variant, splits, soft_targets)
+        curves[name] = run_search(trainer, spec.searches(variant), quiet=quiet)
     trials: tuple[Trial, ...] = ()
     if exploring.verify:
         trials = verify(settings, exploring, splits, next(iter(curves.values())))
@@ -139,11 +249,11 @@ def variants(settings: TrainingSettings, vary: str) -> Iterator[tuple[str, Train
     name, _, values = vary.partition("=")
     key = name.replace("-", "_")
     if not vary:
-        yield name_of(settings), settings
+        yield model_name(settings), settings
         return
     if settings.model.is_ktrain_model and key in ("encoder", "maxlen"):
         raise ConfigError(f"--vary {vary}: {name} means nothing to {settings.model.model}")
-    flat = settings_alone(settings)
+    flat = to_flat(settings, TrainingSettings)
     for value in values.split(","):
         yield f"{name} {value}", from_flat(TrainingSettings, {**flat, key: value}, "--vary")
 
@@ -160,11 +270,12 @@ def verify(
     training = dataclasses.replace(
         settings.training, epochs=epochs, keep_best="loss", unlabelled=""
     )
-    lessons = open_lessons(training, small, settings.source)
+    soft_targets = load_soft_targets(training, small, settings.source)
+    short = dataclasses.replace(settings, training=training)
     trials = []
     for origin, rate in candidates(curve):
         log.info("training shortly at %.1e (%s)", rate, origin)
-        trainer = kind_of(settings).open(small, training, lessons)
+        trainer = resolve_model(short).open_trainer(short, small, soft_targets)
         with tempfile.TemporaryDirectory() as scratch:
             fitted = trainer.fit(rate, Checkpoints(Path(scratch)), checkpoint_every=10**9)
         best = fitted.history.to_dict("records")[fitted.best_epoch - 1]

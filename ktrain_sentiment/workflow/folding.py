@@ -21,7 +21,7 @@ from ktrain_sentiment.evaluation.predictions import (
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.workflow.kinds import Kind
+from ktrain_sentiment.workflow.models import ModelSpec
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +31,14 @@ class FoldPlan:
     """What all folds have in common.
 
     Attributes:
-        kind: What is trained.
+        spec: What is trained.
         learning_rate: The maximum learning rate, the same for every fold.
         epochs: Passes over each fold's training rows.
         resume: Take what an earlier start of the run left of its folds.
         quiet: Show no progress.
     """
 
-    kind: Kind
+    spec: ModelSpec
     learning_rate: float
     epochs: int
     resume: bool = False
@@ -87,7 +87,7 @@ def _fold(
         return pd.read_parquet(path)
     log.info("fold %d of %d", number, settings.split.folds)
     config = replace(settings.training, epochs=plan.epochs, keep_best="last", early_stopping=None)
-    trainer = plan.kind.open(splits, config, None)
+    trainer = plan.spec.open_trainer(replace(settings, training=config), splits)
     trainer.fit(
         plan.learning_rate,
         Checkpoints(folder.checkpoints / f"fold_{number}"),

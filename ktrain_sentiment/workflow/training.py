@@ -36,20 +36,20 @@ from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import USUAL_EPOCHS, planned_epochs
 from ktrain_sentiment.training.trainer import FitResult, Trainer
 from ktrain_sentiment.workflow.distilling import open_teacher
-from ktrain_sentiment.workflow.folding import (
-    FoldPlan,
-    cross_validate,
-    cross_validation_figures,
-)
-from ktrain_sentiment.workflow.judging import Judged, judge
-from ktrain_sentiment.workflow.kinds import Kind, kind_of, name_of
-from ktrain_sentiment.workflow.searching import (
+from ktrain_sentiment.workflow.exploring import (
     explain_choice,
     read_search,
     run_search,
     save_search,
     search_figures,
 )
+from ktrain_sentiment.workflow.folding import (
+    FoldPlan,
+    cross_validate,
+    cross_validation_figures,
+)
+from ktrain_sentiment.workflow.judging import Judged, judge
+from ktrain_sentiment.workflow.models import ModelSpec, model_name, resolve_model
 
 log = logging.getLogger(__name__)
 
@@ -106,15 +106,15 @@ def train(
     texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
     _say(texts, splits)
-    kind = kind_of(settings)
+    spec = resolve_model(settings)
     teacher = open_teacher(settings.training, splits, settings.source)
     _begin(run, settings, splits, resume=resume)
-    lessons = None
+    soft_targets = None
     if teacher is not None:
-        lessons = teacher.kept_lessons(splits.train, run.lessons, resume=resume)
-    trainer = kind.open(splits, settings.training, lessons)
+        soft_targets = teacher.kept_soft_targets(splits.train, run.soft_targets, resume=resume)
+    trainer = spec.open_trainer(settings, splits, soft_targets)
     _say_length(trainer)
-    rate = _learning_rate(trainer, kind, settings, run, resume=resume, quiet=quiet)
+    rate = _learning_rate(trainer, spec, settings, run, resume=resume, quiet=quiet)
     fitted = trainer.fit(
         rate,
         Checkpoints(run.checkpoints),
@@ -127,12 +127,12 @@ def train(
     judged = judge(trainer, splits)
     _save_judgement(judged, run)
     figures = _figures(settings, splits, trainer, fitted, judged, rate)
-    saved = _save_predictor(trainer, kind, splits, judged, run, figures)
+    saved = _save_predictor(trainer, spec, splits, judged, run, figures)
     if teacher is not None:
         said = judged.predictions[judged.headline]
         figures["teacher"] = teacher.figures(said, said["predicted"])
     if settings.split.folds:
-        plan = FoldPlan(kind, rate, len(fitted.history), resume, quiet)
+        plan = FoldPlan(spec, rate, len(fitted.history), resume, quiet)
         found = cross_validate(texts, settings, plan, run)
         figures["cross_validation"] = cross_validation_figures(found)
     figures["engines"] = {engine.engine: engine.to_json() for engine in saved.engines}
@@ -170,18 +170,12 @@ def _differences(folder: RunFolder, settings: TrainingSettings) -> list[str]:
         before = to_flat(from_flat(TrainingSettings, stored, str(folder.config)))
     except ConfigError:
         return ["settings of another version"]
-    now = settings_alone(settings)
+    now = to_flat(settings, TrainingSettings)
     return [
         f"--{name.replace('_', '-')} {before[name]} (now {now[name]})"
         for name in now
         if name not in NOT_COMPARED and before[name] != now[name]
     ]
-
-
-def settings_alone(settings: TrainingSettings) -> dict[str, Any]:
-    """The settings, flat, without the flags that a script adds to them."""
-    groups = TrainingSettings.__dataclass_fields__
-    return to_flat(TrainingSettings(**{name: getattr(settings, name) for name in groups}))
 
 
 def _check_place(
@@ -226,12 +220,12 @@ def _begin(folder: RunFolder, settings: TrainingSettings, splits: Splits, *, res
     for name in SPLIT_NAMES:
         write_table(folder.split(name), getattr(splits, name))
     write_text(stamp, splits.fingerprint + "\n")
-    write_text(folder.config, to_yaml(settings_alone(settings)))
+    write_text(folder.config, to_yaml(to_flat(settings, TrainingSettings)))
 
 
 def _learning_rate(
     trainer: Trainer,
-    kind: Kind,
+    spec: ModelSpec,
     settings: TrainingSettings,
     folder: RunFolder,
     *,
@@ -243,16 +237,16 @@ def _learning_rate(
     if resume and folder.lr_find("json").is_file():
         found = read_search(folder)
     else:
-        curve = run_search(trainer, kind.searches, quiet=quiet)
+        curve = run_search(trainer, spec.searches(settings), quiet=quiet)
         save_search(curve, folder)
         found = search_figures(curve)
     if found["chosen"] is None:
         log.warning(
             "%s: no learning rate found (%s); taking the usual %g, or give one with "
             "--learning-rate",
-            kind.name, found["problem"], kind.usual_rate,
+            model_name(settings), found["problem"], spec.usual_rate,
         )  # fmt: skip
-        return kind.usual_rate
+        return spec.usual_rate
     log.info("%s", explain_choice(found))
     return float(found["chosen"])
 
@@ -296,7 +290,7 @@ def _figures(
             "labels": list(splits.labels),
         },
         "model": settings.model.model,
-        "encoder": name_of(settings),
+        "encoder": model_name(settings),
         "kept_layers": trainer.kept_layers,
         "longest_text": trainer.longest_text,
         "policy": settings.training.policy,
@@ -314,14 +308,14 @@ def _figures(
 
 def _save_predictor(
     trainer: Trainer,
-    kind: Kind,
+    spec: ModelSpec,
     splits: Splits,
     judged: Judged,
     folder: RunFolder,
     figures: Mapping[str, Any],
 ) -> SavedPredictor:
     facts = TrainingFacts(
-        encoder=kind.name,
+        encoder=figures["encoder"],
         data_fingerprint=splits.fingerprint,
         metrics={name: figures[name] for name in ("headline", judged.headline, "learning_rate")},
         temperature=judged.temperature,
@@ -331,7 +325,7 @@ def _save_predictor(
         texts=splits.validation["text"].tolist(),
         targets=class_indices(splits.validation["label"], splits.labels),
     )
-    return kind.save(trainer, folder.predictor, facts, validation)
+    return spec.save_predictor(trainer, folder.predictor, facts, validation)
 
 
 def _report(folder: RunFolder, judged: Judged) -> None:

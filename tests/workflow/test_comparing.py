@@ -17,9 +17,9 @@ from ktrain_sentiment.config import (
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.comparison import Costs
+from ktrain_sentiment.workflow.candidates import CandidateResult
 from ktrain_sentiment.workflow.comparing import draw, rank, recommend, settings_of
-from ktrain_sentiment.workflow.contenders import Answers, check_models
-from ktrain_sentiment.workflow.kinds import kind_of
+from ktrain_sentiment.workflow.models import check_models, resolve_model
 
 LABELS = ("negative", "positive")
 ROWS = 1000
@@ -34,7 +34,7 @@ def some_rows(count: int) -> pd.DataFrame:
 SPLITS = Splits(train=some_rows(60), validation=some_rows(10), test=some_rows(ROWS), labels=LABELS)
 
 
-def answers(wrong: range, latency: float) -> Answers:
+def answers(wrong: range, latency: float) -> CandidateResult:
     """A model that has these rows wrong."""
     table = np.tile([0.9, 0.1], (ROWS, 1))
     table[1::2] = [0.1, 0.9]
@@ -42,7 +42,7 @@ def answers(wrong: range, latency: float) -> Answers:
     costs = Costs(
         train_seconds=1.0, texts_per_second=100.0, latency_ms=latency, memory_mb=50.0, disk_mb=10.0
     )
-    return Answers(table, costs, learning_rate=None)
+    return CandidateResult(table, costs, learning_rate=None)
 
 
 def test_what_is_for_encoders_alone_is_kept_from_ktrains_own_classifiers() -> None:
@@ -51,7 +51,7 @@ def test_what_is_for_encoders_alone_is_kept_from_ktrains_own_classifiers() -> No
         training=TrainConfig(freeze="embeddings", adversarial_epsilon=0.5),
     )
     own = settings_of("nbsvm", settings, CompareConfig(models=("nbsvm",)), 900)
-    assert kind_of(own).name == "nbsvm"
+    assert resolve_model(own).name == "nbsvm"
     assert settings_of("encoder", settings, CompareConfig(models=("encoder",)), 900) == settings
 
 
@@ -139,17 +139,17 @@ def test_a_class_with_fewer_rows_gives_all_it_has() -> None:
 
 def test_vader_is_refused_where_labels_are_not_polar() -> None:
     with pytest.raises(ConfigError, match="vader knows negative, positive and neutral, not"):
-        check_models(TrainingSettings(), CompareConfig(models=("vader",)), ("cats", "dogs"))
+        check_models(TrainingSettings(), ("vader",), ("cats", "dogs"))
 
 
 def test_bigru_is_refused_without_vectors() -> None:
     with pytest.raises(ConfigError, match="bigru needs --vectors"):
-        check_models(TrainingSettings(), CompareConfig(models=("tfidf", "bigru")), LABELS)
+        check_models(TrainingSettings(), ("tfidf", "bigru"), LABELS)
 
 
 def test_a_single_model_is_refused() -> None:
     with pytest.raises(ConfigError, match="--model nbsvm: name what is compared with --models"):
-        check_models(TrainingSettings(model=ModelConfig(model="nbsvm")), CompareConfig(), LABELS)
+        check_models(TrainingSettings(model=ModelConfig(model="nbsvm")), ("tfidf",), LABELS)
 
 
 @pytest.mark.parametrize(

@@ -44,20 +44,20 @@ def test_a_teacher_of_other_labels_is_refused(trained_run: Path):
 
 def test_unlabelled_texts_follow_the_rows_and_are_learned_from_the_teacher_alone():
     more = UnlabelledTexts(pd.DataFrame({"text": ["c"]}), "more.txt", 0)
-    lessons = Teacher(Sure(), ("negative", "positive"), 0.5, more).lessons(FRAME)
-    assert lessons.texts["text"].tolist() == ["a", "b", "c"]
+    soft_targets = Teacher(Sure(), ("negative", "positive"), 0.5, more).soft_targets(FRAME)
+    assert soft_targets.texts["text"].tolist() == ["a", "b", "c"]
     wanted = [[0.9, 0.1], [0.4, 0.6], [0.8, 0.2]]
-    np.testing.assert_allclose(lessons.targets, wanted, atol=1e-6)
+    np.testing.assert_allclose(soft_targets.targets, wanted, atol=1e-6)
 
 
 def test_a_run_that_goes_on_learns_what_it_began_with(tmp_path: Path):
-    path, labels = tmp_path / "lessons.parquet", ("negative", "positive")
-    begun = Teacher(Sure(), labels, 0.3).kept_lessons(FRAME, path, resume=False)
+    path, labels = tmp_path / "soft_targets.parquet", ("negative", "positive")
+    begun = Teacher(Sure(), labels, 0.3).kept_soft_targets(FRAME, path, resume=False)
     changed = Teacher(Sure(), labels, 0.9)
-    resumed = changed.kept_lessons(FRAME, path, resume=True)
+    resumed = changed.kept_soft_targets(FRAME, path, resume=True)
     np.testing.assert_array_equal(resumed.targets, begun.targets)
     assert resumed.texts["text"].tolist() == ["a", "b"]
-    anew = changed.kept_lessons(FRAME, path, resume=False)
+    anew = changed.kept_soft_targets(FRAME, path, resume=False)
     np.testing.assert_array_equal(anew.targets, changed.targets(FRAME))
 
 

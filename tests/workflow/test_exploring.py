@@ -81,12 +81,13 @@ def test_a_search_learns_what_training_would_learn(
 ) -> None:
     given = []
 
-    def open_encoder_trainer(splits: object, training: object, lessons: object) -> None:
-        given.append(lessons)
+    def open_trainer(settings: object, splits: object, soft_targets: object) -> None:
+        given.append(soft_targets)
         raise InputError("far enough")
 
-    monkeypatch.setattr(exploring, "open_lessons", lambda *_: "what the teacher says")
-    monkeypatch.setattr(exploring, "kind_of", lambda _: SimpleNamespace(open=open_encoder_trainer))
+    monkeypatch.setattr(exploring, "load_soft_targets", lambda *_: "what the teacher says")
+    spec = SimpleNamespace(open_trainer=open_trainer)
+    monkeypatch.setattr(exploring, "resolve_model", lambda _: spec)
     settings = TrainingSettings(source=DataConfig(data=str(reviews_csv)))
     with pytest.raises(InputError, match="far enough"):
         exploring.explore(settings, ExploreConfig(), folder=tmp_path)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from ktrain_sentiment.config import DataConfig, TrainingSettings
-from ktrain_sentiment.config.flat import to_yaml
+from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.workflow.training import is_finished, settings_alone
+from ktrain_sentiment.workflow.training import is_finished
 
 SETTINGS = TrainingSettings(source=DataConfig(data="reviews.csv"))
 
@@ -18,7 +18,7 @@ def finished(tmp_path: Path) -> RunFolder:
     folder.predictor.mkdir()
     (folder.predictor / "manifest.json").write_text("{}")
     folder.metrics.write_text("{}")
-    folder.config.write_text(to_yaml(settings_alone(SETTINGS)))
+    folder.config.write_text(to_yaml(to_flat(SETTINGS)))
     return folder
 
 

@@ -14,7 +14,7 @@ from ktrain_sentiment.config import (
 )
 from ktrain_sentiment.data import read_labelled, split
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.workflow.contenders import Job, few_shot_epochs, judge_contender
+from ktrain_sentiment.workflow.candidates import Job, evaluate_candidate, few_shot_epochs
 
 
 @pytest.mark.parametrize(("asked", "epochs"), [(None, 10), (2, 10), (50, 50)])
@@ -34,7 +34,7 @@ def test_a_run_that_was_finished_before_a_kill_is_made_again_so_that_its_costs_a
     )
     splits = split(read_labelled(settings.source), settings.split)
     job = Job("logreg", settings, CompareConfig(models=("logreg",)), splits, tmp_path / "run")
-    judge_contender(job)
-    again = judge_contender(job)
+    evaluate_candidate(job)
+    again = evaluate_candidate(job)
     learning = json.loads(RunFolder(tmp_path / "run").metrics.read_text("utf-8"))["train_seconds"]
     assert again.costs.train_seconds > learning

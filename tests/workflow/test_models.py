@@ -25,7 +25,7 @@ from ktrain_sentiment.export.saving import check_folder
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow import train
-from ktrain_sentiment.workflow.kinds import kind_of
+from ktrain_sentiment.workflow.models import resolve_model
 from support.process import run_code
 from support.reviews import BLAME, PRAISE
 
@@ -164,18 +164,19 @@ def test_a_teacher_changes_what_is_learned(settings_of, runs, tmp_path) -> None:
 
 def test_the_search_of_a_classic_goes_higher_unless_told_otherwise() -> None:
     settings = TrainingSettings(model=ModelConfig(model="nbsvm"))
-    (search,) = kind_of(settings).searches
+    (search,) = resolve_model(settings).searches(settings)
     assert (search.search_start, search.search_end) == (1e-5, 10)
     asked = SearchConfig(search_start=1e-3, search_end=0.5, search_steps=70)
-    assert kind_of(replace(settings, search=asked)).searches == (asked,)
+    given = replace(settings, search=asked)
+    assert resolve_model(given).searches(given) == (asked,)
 
 
 def test_an_encoders_rate_is_searched_twice_unless_the_steps_are_given(tiny_bert: Path) -> None:
     settings = TrainingSettings(encoder=EncoderConfig(encoder=str(tiny_bert), maxlen=32))
-    searches = kind_of(settings).searches
+    searches = resolve_model(settings).searches(settings)
     assert [search.search_steps for search in searches] == [100, 200]
     asked = replace(settings, search=SearchConfig(search_steps=70))
-    assert [search.search_steps for search in kind_of(asked).searches] == [70]
+    assert [search.search_steps for search in resolve_model(asked).searches(asked)] == [70]
 
 
 def test_a_classic_takes_its_usual_rate_where_the_search_finds_none(
@@ -211,16 +212,17 @@ def test_a_search_that_begins_behind_its_end_is_refused() -> None:
         model=ModelConfig(model="nbsvm"), search=SearchConfig(search_start=20)
     )
     with pytest.raises(ConfigError, match="--search-start 20 --search-end 10"):
-        kind_of(settings)
+        resolve_model(settings)
 
 
 def test_an_encoder_is_not_even_looked_for_when_a_classic_is_chosen() -> None:
     text = EncoderConfig(encoder="./nowhere")
     assert (
-        kind_of(TrainingSettings(model=ModelConfig(model="logreg"), encoder=text)).name == "logreg"
+        resolve_model(TrainingSettings(model=ModelConfig(model="logreg"), encoder=text)).name
+        == "logreg"
     )
     with pytest.raises(EncoderError):
-        kind_of(TrainingSettings(encoder=text))
+        resolve_model(TrainingSettings(encoder=text))
 
 
 @pytest.mark.parametrize(
@@ -240,4 +242,4 @@ def test_what_only_an_encoder_can_be_asked_is_refused(
         model=ModelConfig(model="fasttext"), training=TrainConfig(**setting)
     )
     with pytest.raises(ConfigError, match=complaint):
-        kind_of(settings)
+        resolve_model(settings)

@@ -1,0 +1,158 @@
+"""One model of a comparison: trained, asked, and its costs taken.
+
+`evaluate_candidate` does the whole of it in a process of its own, so that memory is that model's
+and frameworks do not meet.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ktrain_sentiment.config import CompareConfig, TrainConfig, TrainingSettings
+from ktrain_sentiment.data import LabelledTexts, Splits
+from ktrain_sentiment.evaluation.comparison import Costs
+from ktrain_sentiment.inference import load
+from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.training.policies import USUAL_EPOCHS, epochs_for
+from ktrain_sentiment.workflow.models import Candidate, Predict, find_model
+from ktrain_sentiment.workflow.training import train
+
+TIMED_TEXTS, TIMED_CALLS = 256, 20
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to train and on what.
+
+    Attributes:
+        model: One of `CompareConfig.models`.
+        settings: What is trained and how.
+        comparing: What is compared.
+        splits: The rows; `train` may be a few of them.
+        folder: The run of what leaves one.
+        few: Whether `train` is a few examples a class.
+        texts: What the rows were divided from; read again for a whole run when None.
+    """
+
+    model: str
+    settings: TrainingSettings
+    comparing: CompareConfig
+    splits: Splits
+    folder: Path
+    few: bool = False
+    texts: LabelledTexts | None = None
+
+
+@dataclass(frozen=True)
+class CandidateResult:
+    """What a model came to.
+
+    Attributes:
+        probabilities: Of the test rows, shape (rows, classes).
+        costs: Its times, memory and size.
+        learning_rate: The maximum learning rate, where there is one.
+    """
+
+    probabilities: NDArray[Any]
+    costs: Costs
+    learning_rate: float | None
+
+
+def evaluate_candidate(job: Job) -> CandidateResult:
+    """Train a model, let it predict the test rows, and take its times.
+
+    Raises:
+        InputError: The model cannot be trained on these rows.
+    """
+    begun = time.perf_counter()
+    spec = find_model(job.model)
+    if spec.fit is not None:
+        candidate = spec.fit(job.settings, job.splits)
+    else:
+        candidate = _few_examples(job) if job.few else _whole_run(job)
+    seconds = time.perf_counter() - begun
+    texts = job.splits.test["text"].tolist()
+    table = candidate.predict(texts)
+    rate, latency = speed_of(candidate.predict, texts)
+    return CandidateResult(
+        probabilities=np.asarray(table, np.float64),
+        costs=Costs(
+            train_seconds=seconds,
+            texts_per_second=rate,
+            latency_ms=latency,
+            memory_mb=peak_memory_mb(),
+            disk_mb=candidate.disk / 1e6,
+        ),
+        learning_rate=candidate.learning_rate,
+    )
+
+
+def peak_memory_mb() -> float:
+    """Most memory that this process ever held.
+
+    On Linux from /proc: getrusage's figure begins with the memory of the process that started
+    this one.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        lines = status.read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def speed_of(predict: Predict, texts: Sequence[str]) -> tuple[float, float]:
+    """Texts a second on many texts, and milliseconds of one alone (median)."""
+    many = texts[:TIMED_TEXTS]
+    begun = time.perf_counter()
+    predict(many)
+    rate = len(many) / (time.perf_counter() - begun)
+    calls = []
+    for text in many[:TIMED_CALLS]:
+        begun = time.perf_counter()
+        predict([text])
+        calls.append(1000 * (time.perf_counter() - begun))
+    return rate, statistics.median(calls)
+
+
+def few_shot_epochs(given: TrainConfig, texts: int) -> int:
+    """The epochs that were asked for, or more where those are too few steps to learn anything."""
+    asked = given.epochs or USUAL_EPOCHS
+    return epochs_for(replace(given, epochs=None), texts, usual=asked)
+
+
+def _few_examples(job: Job) -> Candidate:
+    """Train on a few rows: a fixed rate, enough steps, and no choice on validation rows."""
+    spec, given = find_model(job.model), job.settings.training
+    epochs = few_shot_epochs(given, len(job.splits.train))
+    training = replace(given, epochs=epochs, keep_best="last", early_stopping=None)
+    trainer = spec.open_trainer(replace(job.settings, training=training), job.splits)
+    rate = given.learning_rate or spec.usual_rate
+    with tempfile.TemporaryDirectory() as place:
+        trainer.fit(rate, Checkpoints(Path(place)), quiet=True)
+    return Candidate(
+        lambda texts: trainer.predict_proba(pd.DataFrame({"text": list(texts)})),
+        learning_rate=rate,
+    )
+
+
+def _whole_run(job: Job) -> Candidate:
+    """A run with its report and its predictor; asked through the predictor's engine."""
+    result = train(job.settings, job.texts, folder=job.folder, overwrite=True, quiet=True)
+    place = PredictorFolder(result.folder.predictor)
+    classifier = load(place.path)
+    graph = place.onnx_int8 if classifier.engine == "int8" else place.onnx
+    index = place.features if place.features.is_file() else place.tokenizer
+    size = graph.stat().st_size + index.stat().st_size
+    return Candidate(classifier.predict_proba, size, float(result.figures["learning_rate"]))

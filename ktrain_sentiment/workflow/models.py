@@ -1,0 +1,333 @@
+"""The one list of models: what each needs, its usual rate, how it opens, trains and saves.
+
+Training, searching a rate, cross-validation and comparing look here and do not ask further. A
+model either learns step by step, through a `Trainer`, or is fitted at once.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ktrain_sentiment.config import KTRAIN_MODELS, SearchConfig, TrainingSettings
+from ktrain_sentiment.data import Splits
+from ktrain_sentiment.encoders import resolve
+from ktrain_sentiment.encoders.encoder_folder import check_maxlen
+from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.evaluation.baselines import majority, polar_columns, tfidf_pipeline, vader
+from ktrain_sentiment.export.saving import (
+    SavedPredictor,
+    TrainingFacts,
+    ValidationTexts,
+    save_predictor,
+)
+from ktrain_sentiment.inference.embedding import open_encoder_embedder
+from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.training.dataset import class_indices
+from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
+from ktrain_sentiment.training.keras_classifier import tracer
+from ktrain_sentiment.training.ktrain_trainer import open_ktrain_trainer, save_ktrain_trainer
+from ktrain_sentiment.training.policies import USUAL_EPOCHS
+from ktrain_sentiment.training.probe import fit_probe
+from ktrain_sentiment.training.trainer import SoftTargets, Trainer
+
+Predict = Callable[[Sequence[str]], NDArray[Any]]
+
+ENCODERS_OWN = (
+    ("training", "freeze", "none", "no encoder to freeze"),
+    ("training", "adversarial_epsilon", None, "no encoder whose embeddings could be moved"),
+    ("encoder", "layers", None, "no encoder's layers"),
+)
+"""Group, name and neutral value of settings that mean nothing to models without an encoder, and
+what those lack."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that has learned.
+
+    Attributes:
+        predict: Texts to probabilities, shape (texts, classes).
+        disk: Bytes of the files that prediction needs; 0 when it needs none.
+        learning_rate: The maximum learning rate, where there is one.
+    """
+
+    predict: Predict
+    disk: int = 0
+    learning_rate: float | None = None
+
+
+Open = Callable[[TrainingSettings, Splits, SoftTargets | None], Trainer]
+Save = Callable[[Trainer, Path, TrainingFacts, ValidationTexts], SavedPredictor]
+Fit = Callable[[TrainingSettings, Splits], Candidate]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model that can be trained or compared.
+
+    Attributes:
+        name: What `--model` and `--models` call it.
+        needs_encoder: Whether it stands on `--encoder`.
+        needs_polar_labels: Whether it knows negative, positive and neutral alone.
+        learns: Whether more examples change it.
+        usual_rate: The learning rate to take where a search finds none.
+        usual_epochs: Passes over the training rows where none are given.
+        search_range: Where a search for a learning rate begins and ends.
+        search_steps: Steps of a search, and of the next if the first cannot be read.
+        open: Settings, rows and what to learn (the rows' labels when None) to a trainer.
+        save: A trained model into a predictor folder, which is replaced.
+        fit: Settings and rows to a model without steps; such a model has no `open` and `save`.
+    """
+
+    name: str
+    needs_encoder: bool = False
+    needs_polar_labels: bool = False
+    learns: bool = True
+    usual_rate: float = 0.0
+    usual_epochs: int = USUAL_EPOCHS
+    search_range: tuple[float, float] = (0.0, 0.0)
+    search_steps: tuple[int, ...] = ()
+    open: Open | None = None
+    save: Save | None = None
+    fit: Fit | None = None
+
+    @property
+    def is_ktrain_model(self) -> bool:
+        """Whether it is one of ktrain's own classifiers."""
+        return self.name in KTRAIN_MODELS
+
+    def check(self, settings: TrainingSettings) -> None:
+        """Refuse settings that it cannot be trained with, before any text is read.
+
+        Raises:
+            EncoderError: The encoder cannot be used.
+            ConfigError: A setting means nothing to it, or the encoder has fewer positions than
+                maxlen.
+        """
+        if self.needs_encoder:
+            check_maxlen(resolve(settings.encoder.encoder), settings.encoder.maxlen)
+            return
+        for group, setting, neutral, lacking in ENCODERS_OWN:
+            given = getattr(getattr(settings, group), setting)
+            if given not in (neutral, 0):
+                flag = f"--{setting.replace('_', '-')}"
+                raise ConfigError(f"{flag} {given}: {self.name} has {lacking}, leave it out")
+
+    def without_foreign(self, settings: TrainingSettings) -> TrainingSettings:
+        """The settings without what is for other models alone."""
+        if self.name != "bigru":
+            settings = replace(settings, model=replace(settings.model, vectors=None))
+        if not self.needs_encoder:
+            for group, setting, neutral, _ in ENCODERS_OWN:
+                plain = replace(getattr(settings, group), **{setting: neutral})
+                settings = replace(settings, **{group: plain})
+        return settings
+
+    def searches(self, settings: TrainingSettings) -> tuple[SearchConfig, ...]:
+        """How a learning rate is searched, and how again if that shows nothing.
+
+        Raises:
+            ConfigError: The search would begin behind its end.
+        """
+        given, (start, end) = settings.search, self.search_range
+        ranged = replace(
+            given, search_start=given.search_start or start, search_end=given.search_end or end
+        )
+        if given.search_steps is not None:
+            return (ranged,)
+        return tuple(replace(ranged, search_steps=count) for count in self.search_steps)
+
+    def open_trainer(
+        self, settings: TrainingSettings, splits: Splits, soft_targets: SoftTargets | None = None
+    ) -> Trainer:
+        """A trainer of this model; see `open_encoder_trainer` and `open_ktrain_trainer`."""
+        assert self.open is not None, f"{self.name} takes no steps"
+        return self.open(settings, splits, soft_targets)
+
+    def save_predictor(
+        self, trainer: Trainer, folder: Path, facts: TrainingFacts, validation: ValidationTexts
+    ) -> SavedPredictor:
+        """The trained model in a predictor folder, which is replaced."""
+        assert self.save is not None, f"{self.name} makes no predictor"
+        return self.save(trainer, folder, facts, validation)
+
+
+def find_model(name: str) -> ModelSpec:
+    """The model of a name; a name that none has is an encoder's, to be fine-tuned."""
+    return MODELS.get(name, MODELS["encoder"])
+
+
+def resolve_model(settings: TrainingSettings) -> ModelSpec:
+    """What these settings train, checked; the errors are those of `ModelSpec.check`."""
+    spec = MODELS[settings.model.model]
+    spec.check(settings)
+    spec.searches(settings)
+    return spec
+
+
+def model_name(settings: TrainingSettings) -> str:
+    """The encoder as the user named it, or ktrain's name of its own classifier."""
+    model = settings.model
+    return model.model if model.is_ktrain_model else settings.encoder.encoder
+
+
+# Models that learn step by step.
+
+
+def _open_encoder(
+    settings: TrainingSettings, splits: Splits, soft_targets: SoftTargets | None
+) -> Trainer:
+    return open_encoder_trainer(
+        resolve(settings.encoder.encoder),
+        splits,
+        settings.encoder,
+        settings.training,
+        settings.compute,
+        soft_targets,
+    )
+
+
+def _save_encoder(
+    trainer: Trainer, folder: Path, facts: TrainingFacts, validation: ValidationTexts
+) -> SavedPredictor:
+    return save_predictor(
+        trainer.model,
+        trainer.preprocessor.ktrain_preprocessor,
+        folder,
+        facts,
+        validation,
+        trace=tracer(trainer.model),
+        overwrite=True,
+    )
+
+
+def _open_ktrain_model(
+    settings: TrainingSettings, splits: Splits, soft_targets: SoftTargets | None
+) -> Trainer:
+    return open_ktrain_trainer(
+        splits, settings.model, settings.training, settings.compute, soft_targets
+    )
+
+
+def _save_ktrain_model(
+    trainer: Trainer, folder: Path, facts: TrainingFacts, validation: ValidationTexts
+) -> SavedPredictor:
+    return save_ktrain_trainer(trainer, folder, facts, validation, overwrite=True)
+
+
+def _ktrain_model(name: str, usual_rate: float) -> ModelSpec:
+    """One of ktrain's own classifiers: weights of words take larger steps, and many of them."""
+    return ModelSpec(
+        name,
+        usual_rate=usual_rate,
+        usual_epochs=6,
+        search_range=(1e-5, 10.0),
+        search_steps=(100,),
+        open=_open_ktrain_model,
+        save=_save_ktrain_model,
+    )
+
+
+# Models that are fitted at once: what the others have to beat.
+
+
+def _fit_majority(settings: TrainingSettings, splits: Splits) -> Candidate:
+    del settings
+    classes = class_indices(splits.train["label"], splits.labels)
+    return Candidate(lambda texts: majority(classes, len(texts), len(splits.labels)))
+
+
+def _fit_tfidf(settings: TrainingSettings, splits: Splits) -> Candidate:
+    del settings
+    classes = class_indices(splits.train["label"], splits.labels)
+    pipeline = tfidf_pipeline().fit(splits.train["text"], classes)
+
+    def predict(texts: Sequence[str]) -> NDArray[Any]:
+        table = np.zeros((len(texts), len(splits.labels)))
+        table[:, pipeline.classes_] = pipeline.predict_proba(texts)
+        return table
+
+    return Candidate(predict, len(pickle.dumps(pipeline)))
+
+
+def _fit_vader(settings: TrainingSettings, splits: Splits) -> Candidate:
+    del settings
+
+    def predict(texts: Sequence[str]) -> NDArray[Any]:
+        table = vader(texts, splits.labels)
+        if table is None:
+            raise ConfigError("vader: vaderSentiment is not installed; leave it out of --models")
+        return table
+
+    return Candidate(predict)
+
+
+def _fit_probe(settings: TrainingSettings, splits: Splits) -> Candidate:
+    folder = resolve(settings.encoder.encoder)
+    embed = open_encoder_embedder(folder, settings.encoder.maxlen)
+    vectors = np.asarray(embed(splits.train["text"].tolist()), np.float32)
+    classes = class_indices(splits.train["label"], splits.labels)
+    probe = fit_probe(vectors, classes, len(splits.labels), settings.training.seed)
+    place = PredictorFolder(folder)
+    size = place.torch_weights.stat().st_size + place.tokenizer.stat().st_size
+    return Candidate(
+        lambda texts: probe.predict_proba(np.asarray(embed(texts), np.float32)),
+        size + probe.weights.nbytes,
+    )
+
+
+MODELS = {
+    spec.name: spec
+    for spec in (
+        ModelSpec("majority", learns=False, fit=_fit_majority),
+        ModelSpec("tfidf", fit=_fit_tfidf),
+        ModelSpec("vader", learns=False, needs_polar_labels=True, fit=_fit_vader),
+        ModelSpec("probe", needs_encoder=True, fit=_fit_probe),
+        # Rates of ktrain's own classifiers where the search cannot tell: benchmarks/LOG.md.
+        _ktrain_model("nbsvm", 1e-2),
+        _ktrain_model("fasttext", 5e-3),
+        _ktrain_model("logreg", 1e-2),
+        _ktrain_model("bigru", 1e-3),
+        _ktrain_model("standard_gru", 1e-3),
+        ModelSpec(
+            "encoder",
+            needs_encoder=True,
+            usual_rate=5e-5,  # Devlin et al. 2019, appendix A.3
+            search_range=(1e-6, 1e-1),
+            search_steps=(100, 200),  # benchmarks/LOG.md
+            open=_open_encoder,
+            save=_save_encoder,
+        ),
+    )
+}
+"""Every model by its name."""
+
+
+def check_models(settings: TrainingSettings, models: Sequence[str], labels: Sequence[str]) -> None:
+    """Refuse what cannot be compared on this data, before anything is trained.
+
+    Raises:
+        ConfigError: VADER, and the labels are not negative and positive; bigru without vectors; a
+            single model.
+        EncoderError: An encoder cannot be used.
+    """
+    if settings.model.is_ktrain_model:
+        raise ConfigError(f"--model {settings.model.model}: name what is compared with --models")
+    for name in models:
+        spec = find_model(name)
+        if spec.is_ktrain_model:
+            replace(settings.model, model=spec.name)  # type: ignore[arg-type]
+        if spec.needs_polar_labels and polar_columns(labels) is None:
+            raise ConfigError(
+                f"{name} knows negative, positive and neutral, not {', '.join(labels)}: leave it "
+                "out of --models, or rename the labels with --map"
+            )
+        if spec.needs_encoder:
+            resolve(name if name not in MODELS else settings.encoder.encoder)
