@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import importlib.util
 import os
 import re
 from types import ModuleType
@@ -88,6 +89,20 @@ def require(module: str, extra: str) -> ModuleType:
         raise MissingExtraError(_install_line(module, extra)) from error
 
 
+def check_installed(module: str, extra: str) -> None:
+    """Refuse at once what would need an optional dependency later; imports nothing.
+
+    Args:
+        module: Name of the module, without dots.
+        extra: The extra of this package that installs it.
+
+    Raises:
+        MissingExtraError: The module is not installed.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise MissingExtraError(_install_line(module, extra))
+
+
 def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
     """What to install where an optional dependency was imported without asking first.
 
@@ -111,7 +126,7 @@ def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
 
 def _install_line(module: str, extra: str) -> str:
     return (
-        f"{module} is not installed, and this needs it: "
+        f"{module.split('.')[0]} is not installed, and this needs it: "
         f'run  pip install "ktrain-sentiment[{extra}]"'
     )
 

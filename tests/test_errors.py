@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from ktrain_sentiment import errors
-from ktrain_sentiment.errors import InputError, MissingExtraError, SentimentError, require
+from ktrain_sentiment.errors import (
+    InputError,
+    MissingExtraError,
+    SentimentError,
+    check_installed,
+    require,
+)
 
 OURS = {name: kind for name, kind in vars(errors).items() if name.endswith("Error")}
 
@@ -34,9 +40,15 @@ def test_a_missing_module_names_the_command_that_installs_it(module: str) -> Non
     with pytest.raises(MissingExtraError) as caught:
         require(module, "openvino")
     line = str(caught.value)
-    assert line.startswith(f"{module} is not installed")
+    assert line.startswith("surely_not_there is not installed")
     assert 'pip install "ktrain-sentiment[openvino]"' in line
     assert "\n" not in line
+
+
+def test_a_module_can_be_asked_for_without_an_import() -> None:
+    check_installed("tensorflow", "train")
+    with pytest.raises(MissingExtraError, match=r'pip install "ktrain-sentiment\[train\]"'):
+        check_installed("surely_not_there", "train")
 
 
 def test_a_module_that_lacks_something_itself_is_not_called_missing(

@@ -22,6 +22,7 @@ from ktrain_sentiment.config import (
     TrainConfig,
     TrainingSettings,
 )
+from ktrain_sentiment.errors import check_installed
 
 if TYPE_CHECKING:
     from ktrain_sentiment.runs import RunFolder
@@ -80,6 +81,7 @@ def settings_of(flags: Flags) -> TrainingSettings:
 
 def task(flags: Flags) -> dict[str, Any]:
     """Run every step and show what each gave."""
+    check_installed("tensorflow", "train")
     from rich.console import Console
 
     from ktrain_sentiment.inference import load

@@ -18,6 +18,7 @@ from typing import Any
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import ExploreConfig, Group, RunPlace, TrainingSettings
+from ktrain_sentiment.errors import check_installed
 
 COMMON = (
     "text_column",
@@ -42,6 +43,7 @@ class Flags(ScriptFlags, RunPlace, TrainingSettings):
 
 def task(flags: Flags) -> dict[str, Any]:
     """Search, show the suggestions, and return them."""
+    check_installed("tensorflow", "train")
     from rich.console import Console
 
     from ktrain_sentiment.workflow import exploration_tables, explore

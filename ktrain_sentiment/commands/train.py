@@ -17,6 +17,7 @@ from typing import Any
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import RunPlace, TrainingSettings
+from ktrain_sentiment.errors import check_installed
 
 COMMON = (
     "text_column",
@@ -41,6 +42,7 @@ class Flags(ScriptFlags, RunPlace, TrainingSettings):
 
 def task(flags: Flags) -> dict[str, Any]:
     """Train, show the figures, and return those that `--json` prints."""
+    check_installed("tensorflow", "train")
     from rich.console import Console
 
     from ktrain_sentiment.report import tables

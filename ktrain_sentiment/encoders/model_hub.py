@@ -76,6 +76,7 @@ def fetch(name: str) -> Path:
         MissingExtraError: huggingface_hub is not installed.
     """
     require("huggingface_hub", "train")
+    require("requests", "train")  # huggingface_hub from 1.0, which tokenizers brings, has none.
     wanted = _parse(name)
     kept = _cached(wanted)
     if kept is not None and (_offline() or _COMMIT.fullmatch(wanted.revision)):

@@ -66,9 +66,22 @@ def test_it_scores_files_from_the_command_line(lean_python, predictor, reviews_c
     assert "600 rows" in done.stderr
 
 
-def test_what_needs_more_names_the_command(lean_python, predictor, tmp_path):
-    arguments = ["predict", "--predictor", predictor, "--engine", "keras", "a film"]
-    done = call_outside(lean_python.with_name("ktrain-sentiment"), *arguments, cwd=tmp_path)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "--engine", "keras", "--predictor", "{predictor}", "a film"],
+        ["train", "{data}"],
+        ["find-lr", "{data}"],
+        ["compare", "{data}"],
+        ["demo"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_needs_more_is_refused_with_the_command_that_installs_it(
+    lean_python, predictor, reviews_csv, tmp_path, arguments
+):
+    filled = [one.format(predictor=predictor, data=reviews_csv) for one in arguments]
+    done = call_outside(lean_python.with_name("ktrain-sentiment"), *filled, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert 'pip install "ktrain-sentiment[train]"' in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -78,4 +91,4 @@ def test_it_evaluates_labelled_data(lean_python, predictor, reviews_csv, tmp_pat
     arguments = ["evaluate", reviews_csv, "--predictor", predictor, "--json"]
     done = call_outside(lean_python.with_name("ktrain-sentiment"), *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["rows"] == 600
+    assert json.loads(done.stdout.splitlines()[-1])["n"] == 600
