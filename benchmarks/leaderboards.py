@@ -16,6 +16,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,8 @@ from ktrain_sentiment.config import (
     TrainingSettings,
 )
 from ktrain_sentiment.evaluation.comparison import Entry
-from ktrain_sentiment.report.leaderboard import HEAD, cost_cells, markdown_table
-from ktrain_sentiment.report.wording import share
+from ktrain_sentiment.report.figures import Column, FigureTable
+from ktrain_sentiment.report.result_tables import COSTS, accuracy_cell
 from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.workflow import CompareResult, compare_models
@@ -140,20 +141,17 @@ def _compared(board: Board, flags: Flags) -> CompareResult:
 
 def _markdown(found: Mapping[str, CompareResult]) -> str:
     """A row a model, best on the first data set first; costs are those of the first."""
-    boards = list(found.values())
-    entries = [{entry.name: entry for entry in board.entries} for board in boards]
-    rows = [board.entries[0].metrics.n for board in boards]
-    named = [f"{name}, {count:,} rows" for name, count in zip(found, rows, strict=True)]
-    body = [
-        [name, *(_accuracy(board[name]) for board in entries), *cost_cells(first.costs)]
-        for name, first in entries[0].items()
-    ]
-    return markdown_table(["model", *named, *HEAD[5:]], body)
+    first = next(iter(found.values()))
+    columns = [Column("model", lambda one: one.name, words=True)]
+    for name, board in found.items():
+        entries = {entry.name: entry for entry in board.entries}
+        title = f"{name}, {board.entries[0].metrics.n:,} rows"
+        columns.append(Column(title, partial(_accuracy, entries)))
+    return FigureTable.of("", [*columns, *COSTS], first.entries).to_markdown()
 
 
-def _accuracy(entry: Entry) -> str:
-    low, high = entry.metrics.accuracy.low, entry.metrics.accuracy.high
-    return f"{share(entry.metrics.accuracy.value)} ({100 * low:.1f} to {100 * high:.1f})"
+def _accuracy(entries: Mapping[str, Entry], one: Entry) -> str:
+    return accuracy_cell(entries[one.name])
 
 
 if __name__ == "__main__":

@@ -41,12 +41,16 @@ from ktrain_sentiment.errors import ConfigError, DataError, InputError, Sentimen
 from ktrain_sentiment.evaluation.record import EvalResult
 from ktrain_sentiment.inference import Engine
 from ktrain_sentiment.runs import RunFolder, default_run
-from ktrain_sentiment.workflow.assessment import assess, find_subject
+from ktrain_sentiment.workflow.classifiers import Opening
 from ktrain_sentiment.workflow.comparing import CompareResult, compare_models
+from ktrain_sentiment.workflow.evaluating import evaluate as evaluate_rows
+from ktrain_sentiment.workflow.evaluating import (
+    find_eval_set,
+    from_predictor,
+    predict_same_rows,
+)
 from ktrain_sentiment.workflow.exploring import Exploration, explore
-from ktrain_sentiment.workflow.opening import Opening
 from ktrain_sentiment.workflow.processes import in_own_process
-from ktrain_sentiment.workflow.subject import from_predictor, predict_same_rows
 from ktrain_sentiment.workflow.training import train as run_training
 
 Arguments = ParamSpec("Arguments")
@@ -435,10 +439,10 @@ def _evaluate(
     if isinstance(rows, DataConfig) or predictor is None:
         source = rows if isinstance(rows, DataConfig) else rows.config
         compared = () if other is None else (other,)
-        subject, second = find_subject(source, predictor=None, compare=compared, opening=opening)
+        eval_set, second = find_eval_set(source, predictor=None, compare=compared, opening=opening)
     else:
-        subject = from_predictor(predictor, rows, opening)
-        second = None if other is None else predict_same_rows(other, subject, opening)
-    found = assess(subject, second, slice_by=slice_by, abstain_below=abstain_below)
+        eval_set = from_predictor(predictor, rows, opening)
+        second = None if other is None else predict_same_rows(other, eval_set, opening)
+    found = evaluate_rows(eval_set, second, slice_by=slice_by, abstain_below=abstain_below)
     # The classifier is a predictor folder's; to carry its files along would double them.
     return replace(found, eval_set=replace(found.eval_set, classifier=None))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.data import LabelledTexts
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.record import EvalResult
-from ktrain_sentiment.report import leaderboard, plots
+from ktrain_sentiment.report import plots
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow.comparing import CompareResult
 from ktrain_sentiment.workflow.exploring import Exploration, draw_search, save_search
@@ -278,7 +278,7 @@ class ModelComparison:
 
     def plot(self) -> Figure:
         """Draw accuracy with its interval against the time of one text."""
-        return _shown(leaderboard.accuracy_against_latency(self.found.entries))
+        return _shown(plots.accuracy_against_latency(self.found.entries))
 
     def save(self, path: Folder) -> Path:
         """Write the table, as CSV or by its suffix as Parquet, and return its path."""

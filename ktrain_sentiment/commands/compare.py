@@ -46,7 +46,7 @@ def task(flags: Flags) -> dict[str, Any]:
     check_installed("tensorflow", "train")
     from rich.console import Console
 
-    from ktrain_sentiment.report import leaderboard
+    from ktrain_sentiment.report import result_tables
     from ktrain_sentiment.workflow import compare_models
 
     found = compare_models(
@@ -57,9 +57,9 @@ def task(flags: Flags) -> dict[str, Any]:
         resume=flags.resume,
     )
     console = Console()
-    console.print(leaderboard.table(found.entries))
+    console.print(result_tables.leaderboard(found.entries))
     if found.few_shot:
-        console.print(leaderboard.few_shot_table(found.few_shot))
+        console.print(result_tables.few_shot(found.few_shot))
     print(found.advice)
     print(f"written to {found.folder}: comparison.json, comparison.md, comparison.png")
     return found.figures

@@ -116,13 +116,14 @@ def task(flags: Flags) -> dict[str, Any]:
 
 def show_figures(console: Any, result: Any) -> None:  # noqa: ANN401
     """Headline, confusion matrix and top losses; of a finished run the sentence that sums it up."""
-    from ktrain_sentiment.report import tables
+    from ktrain_sentiment.report import result_tables
     from ktrain_sentiment.workflow import describe
 
-    if result.judged is not None:
-        console.print(tables.headline(result.judged.main, result.judged.baselines))
-        console.print(tables.confusion(result.judged.main))
-        console.print(tables.top_losses(result.judged.losses, LOSSES_SHOWN))
+    record = result.record
+    console.print(result_tables.headline(record.metrics, record.baselines))
+    console.print(result_tables.confusion(record.metrics))
+    if record.errors is not None:
+        console.print(result_tables.top_losses(record.errors.losses[:LOSSES_SHOWN]))
     console.print(describe(result))
 
 

@@ -59,23 +59,24 @@ def task(flags: Flags) -> dict[str, Any]:
     """Judge, show, and return the figures."""
     from rich.console import Console
 
-    from ktrain_sentiment.report import tables
+    from ktrain_sentiment.report import screen
     from ktrain_sentiment.report.page import write_report
-    from ktrain_sentiment.workflow.assessment import assess, find_subject, to_facts
-    from ktrain_sentiment.workflow.opening import Opening
+    from ktrain_sentiment.workflow.classifiers import Opening
+    from ktrain_sentiment.workflow.evaluating import evaluate, find_eval_set
+    from ktrain_sentiment.workflow.recording import facts_of
 
-    subject, other = find_subject(
+    eval_set, other = find_eval_set(
         flags.source,
         predictor=flags.predictor,
         compare=flags.compare,
         split=flags.split or "",
         opening=Opening(flags.engine, flags.trust_pickle),
     )
-    found = assess(subject, other, slice_by=flags.slice_by, abstain_below=flags.abstain_below)
+    found = evaluate(eval_set, other, slice_by=flags.slice_by, abstain_below=flags.abstain_below)
     console = Console()
-    for part in tables.assessment(found):
+    for part in screen.evaluation(found):
         console.print(part)
     if flags.report is not None:
-        write_report(to_facts(found), flags.report)
+        write_report(facts_of(found), flags.report)
         print(f"report: {flags.report}")
     return found.to_json()

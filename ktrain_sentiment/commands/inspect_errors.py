@@ -78,15 +78,15 @@ def _explain(flags: Flags, text: str) -> dict[str, Any]:
     from rich.console import Console
 
     from ktrain_sentiment.evaluation.explanation import explain
-    from ktrain_sentiment.report import tables
-    from ktrain_sentiment.workflow import inspection
-    from ktrain_sentiment.workflow.opening import Opening, open_classifier
+    from ktrain_sentiment.report import screen
+    from ktrain_sentiment.workflow import inspecting
+    from ktrain_sentiment.workflow.classifiers import Opening, open_classifier
 
-    folder = inspection.find_predictor_of(flags.source, flags.predictor)
+    folder = inspecting.find_predictor_of(flags.source, flags.predictor)
     classifier = open_classifier(folder, Opening(flags.engine, flags.trust_pickle))
     (found,) = explain(classifier, [text])
     console = Console()
-    for part in tables.explanation(found):
+    for part in screen.explanation(found):
         console.print(part)
     return found.to_json()
 
@@ -94,14 +94,14 @@ def _explain(flags: Flags, text: str) -> dict[str, Any]:
 def _inspect(flags: Flags) -> dict[str, Any]:
     from rich.console import Console
 
-    from ktrain_sentiment.report import tables
-    from ktrain_sentiment.workflow import inspection
-    from ktrain_sentiment.workflow.opening import Opening
+    from ktrain_sentiment.report import screen
+    from ktrain_sentiment.workflow import inspecting
+    from ktrain_sentiment.workflow.classifiers import Opening
 
     opening = Opening(flags.engine, flags.trust_pickle)
-    folder = inspection.folder_for_lists(flags.source, flags.out, overwrite=flags.overwrite)
-    subject = inspection.find_rows(flags.source, flags.predictor, opening)
-    found = inspection.inspect(
+    folder = inspecting.folder_for_lists(flags.source, flags.out, overwrite=flags.overwrite)
+    subject = inspecting.find_rows(flags.source, flags.predictor, opening)
+    found = inspecting.inspect(
         subject,
         explained=flags.top if flags.explain else 0,
         neighbours=flags.nearest,
@@ -109,9 +109,9 @@ def _inspect(flags: Flags) -> dict[str, Any]:
         opening=opening,
     )
     console = Console()
-    for part in tables.inspection(found, flags.top):
+    for part in screen.inspection(found, flags.top):
         console.print(part)
-    paths = inspection.write_lists(found, folder)
+    paths = inspecting.write_lists(found, folder)
     for path in paths.values():
         print(f"written: {path}")
     return {**found.to_json(), "files": dict(paths)}
@@ -119,12 +119,12 @@ def _inspect(flags: Flags) -> dict[str, Any]:
 
 def _correct(flags: Flags, corrections: Path) -> dict[str, Any]:
     from ktrain_sentiment.errors import ConfigError
-    from ktrain_sentiment.workflow import inspection
+    from ktrain_sentiment.workflow import inspecting
 
     if flags.out is None:
         raise ConfigError("--corrections: name the next training set with --out, such as next.csv")
-    done = inspection.correct(flags.source, corrections)
-    record = inspection.write_corrected(done, flags.out, overwrite=flags.overwrite)
+    done = inspecting.correct(flags.source, corrections)
+    record = inspecting.write_corrected(done, flags.out, overwrite=flags.overwrite)
     print(f"{len(done.changes)} of {len(done.frame):,} rows changed, {done.confirmed} confirmed")
     print(f"next training set: {flags.out}\nrecord of changes: {record}")
     return {**done.to_json(), "file": flags.out, "record": record}

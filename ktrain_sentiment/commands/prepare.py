@@ -114,16 +114,16 @@ def show(found: Profile) -> None:
     """Print what was read, chosen and found."""
     from rich.console import Console
 
-    from ktrain_sentiment.report.profile_tables import finding_texts, profile_tables
+    from ktrain_sentiment.report import result_tables, screen
 
     console = Console()
     print(f"{found.source}: {found.rows_read:,} rows read, {found.rows_used:,} used")
     for note in found.notes:
         console.print(f"- {note}", markup=False, highlight=False)
-    for table in profile_tables(found):
-        console.print(table)
+    console.print(result_tables.profile_classes(found))
+    console.print(result_tables.profile_lengths(found.lengths))
     print(f"{len(found.findings)} findings, the worst first" if found.findings else "no findings")
-    for text in finding_texts(found.findings):
+    for text in screen.findings(found.findings):
         console.print(text)
 
 
@@ -133,7 +133,7 @@ def write(flags: Flags, output: Path, kept: LabelledTexts, splits: Splits, found
     from ktrain_sentiment.config.flat import to_flat, to_yaml
     from ktrain_sentiment.data import k_fold, write_splits
     from ktrain_sentiment.data.splitfiles import MARKER
-    from ktrain_sentiment.report.profile_page import render_profile
+    from ktrain_sentiment.report.page import render_profile
 
     with staged_folder(output, flags.overwrite, marker=MARKER) as folder:
         write_splits(splits, folder)

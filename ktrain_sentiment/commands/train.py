@@ -45,7 +45,7 @@ def task(flags: Flags) -> dict[str, Any]:
     check_installed("tensorflow", "train")
     from rich.console import Console
 
-    from ktrain_sentiment.report import tables
+    from ktrain_sentiment.report import screen
     from ktrain_sentiment.workflow import summary_figures, train
 
     result = train(
@@ -56,23 +56,8 @@ def task(flags: Flags) -> dict[str, Any]:
         quiet=flags.quiet,
     )
     console = Console()
-    if result.judged is not None:
-        console.print(tables.headline(result.judged.main, result.judged.baselines))
-        console.print(tables.per_class(result.judged.main))
-        console.print(tables.confusion(result.judged.main))
-    if "teacher" in result.figures:
-        teacher = result.figures["teacher"]
-        print(
-            f"the teacher has {100 * teacher['accuracy']:.1f} % of {teacher['rows']:,} rows right, "
-            f"and says the same as this model in {100 * teacher['agreement']:.1f} %"
-        )
-        if teacher["unlabelled"]:
-            print(
-                f"it labelled {teacher['unlabelled']:,} more texts to learn from; "
-                f"{teacher['unlabelled_left_out']:,} repeats were left out"
-            )
-    if "cross_validation" in result.figures:
-        console.print(tables.cross_validation(result.figures["cross_validation"]))
+    for part in screen.training(result.record):
+        console.print(part)
     print(f"run folder: {result.folder.path}")
     print(f'predict with: ktrain-sentiment predict --predictor {result.folder.predictor} "text"')
     return summary_figures(result)

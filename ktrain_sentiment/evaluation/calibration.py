@@ -7,8 +7,8 @@ et al. 2017, "On Calibration of Modern Neural Networks").
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,6 +65,11 @@ class Reliability:
         """Expected calibration error (Guo et al. 2017), 0 to 1."""
         gaps = np.abs(self.right - self.confidence * self.count)
         return float(gaps.sum() / max(self.count.sum(), 1))
+
+
+NO_BINS = Reliability(
+    np.zeros(1), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
+)
 
 
 def reliability(y_true: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> Reliability:
@@ -206,11 +211,6 @@ class Abstention:
     covered: Estimate
     accuracy: Estimate | None
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers."""
-        accuracy = None if self.accuracy is None else self.accuracy.to_json()
-        return {"below": self.below, "covered": self.covered.to_json(), "accuracy": accuracy}
-
 
 def abstain(y_true: ArrayLike, probabilities: ArrayLike, below: float) -> Abstention:
     """Judge a threshold on rows with known classes.
@@ -280,3 +280,58 @@ def _cumulated(is_class: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
     last_of_ties = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
     hits = np.cumsum(flags)[last_of_ties].astype(np.float64)
     return hits, last_of_ties + 1 - hits
+
+
+COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.5)
+"""Shares of texts answered for which `probability_curves` says what threshold gives them."""
+
+
+@dataclass(frozen=True)
+class ProbabilityCurves:
+    """What a probability is worth, as curves.
+
+    Attributes:
+        roc: ROC curve of each class against the rest, by label; of two classes the second alone,
+            for the other's is the same one seen from the other corner.
+        precision_recall: Precision against recall, likewise.
+        coverage: Accuracy of the answers by share of texts answered.
+        abstentions: What thresholds do that answer about the shares in `COVERAGES`.
+    """
+
+    roc: dict[str, Curve]
+    precision_recall: dict[str, Curve]
+    coverage: CoverageCurve
+    abstentions: tuple[Abstention, ...]
+
+
+def probability_curves(
+    y_true: ArrayLike, probabilities: ArrayLike, labels: Sequence[str]
+) -> ProbabilityCurves:
+    """All curves of one classifier on one set of rows.
+
+    Args:
+        y_true: Class indices, shape (n,).
+        probabilities: Shape (n, classes).
+        labels: Class names, in the order of the columns.
+    """
+    truth, table = np.asarray(y_true), np.asarray(probabilities, dtype=np.float64)
+    roc: dict[str, Curve] = {}
+    precision_recall: dict[str, Curve] = {}
+    for k in range(1 if len(labels) == 2 else 0, len(labels)):
+        one, other = (
+            roc_curve(truth == k, table[:, k]),
+            precision_recall_curve(truth == k, table[:, k]),
+        )
+        if one is not None and other is not None:
+            roc[labels[k]], precision_recall[labels[k]] = one, other
+    curve = coverage_curve(truth, table)
+    answered = [
+        min(int((curve.covered < share).sum()), len(curve.covered) - 1) for share in COVERAGES
+    ]
+    below = [0.0 if at == len(curve.covered) - 1 else float(curve.threshold[at]) for at in answered]
+    return ProbabilityCurves(
+        roc,
+        precision_recall,
+        curve,
+        tuple(abstain(truth, table, one) for one in dict.fromkeys(below)),
+    )

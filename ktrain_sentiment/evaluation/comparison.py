@@ -11,8 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.evaluation import confusion
 from ktrain_sentiment.evaluation.calibration import row_log_loss
+from ktrain_sentiment.evaluation.codec import to_plain
 from ktrain_sentiment.evaluation.confusion import Floats
-from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_cells, bootstrap_mean, mcnemar
+from ktrain_sentiment.evaluation.intervals import (
+    Estimate,
+    bootstrap_cells,
+    bootstrap_mean,
+    mcnemar,
+    paired_difference,
+)
 from ktrain_sentiment.evaluation.metrics import Metrics, check
 
 SIGNIFICANT = 0.05
@@ -33,9 +40,11 @@ class Comparison:
         only_a_right: Rows that only A has right.
         only_b_right: Rows that only B has right.
         p_value: Exact two-sided McNemar test.
-        accuracy: Difference in accuracy, paired bootstrap.
-        macro_f1: Difference in macro F1, paired bootstrap.
-        log_loss: Difference in log loss, paired bootstrap; negative when B is better.
+        better: The name of the better one, or None when no difference can be shown.
+        accuracy_difference: Its interval holds 0 exactly when the test shows no difference.
+        macro_f1_difference: Paired bootstrap.
+        log_loss_difference: Paired bootstrap; negative when B is better.
+        sentence: The verdict in plain words.
     """
 
     names: tuple[str, str]
@@ -43,52 +52,11 @@ class Comparison:
     only_a_right: int
     only_b_right: int
     p_value: float
-    accuracy: Estimate
-    macro_f1: Estimate
-    log_loss: Estimate
-
-    @property
-    def better(self) -> str | None:
-        """The name of the better one, or None when no difference can be shown."""
-        if self.p_value >= SIGNIFICANT:
-            return None
-        return self.names[int(self.only_b_right > self.only_a_right)]
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in plain words."""
-        disagreements = self.only_a_right + self.only_b_right
-        if not disagreements:
-            return f"No difference: both have the same rows right, of {self.n:,}."
-        won = max(self.only_a_right, self.only_b_right)
-        points = f"{100 * self.accuracy.value:+.1f} points of accuracy"
-        by_chance = chance(self.p_value)
-        spread = f"{100 * self.accuracy.low:+.1f} to {100 * self.accuracy.high:+.1f}"
-        if self.better is None:
-            return (
-                f"No difference can be shown with {self.n:,} rows: where only one is right, "
-                f"{self.names[0]} is in {self.only_a_right:,} and {self.names[1]} in "
-                f"{self.only_b_right:,} ({by_chance}); {points} ({spread})."
-            )
-        return (
-            f"{self.better} is better: right in {won:,} of the {disagreements:,} rows where only "
-            f"one is ({by_chance}); {self.names[1]} has {points} ({spread}) on {self.n:,} rows."
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers and strings."""
-        return {
-            "names": list(self.names),
-            "n": self.n,
-            "only_a_right": self.only_a_right,
-            "only_b_right": self.only_b_right,
-            "p_value": self.p_value,
-            "better": self.better,
-            "accuracy_difference": self.accuracy.to_json(),
-            "macro_f1_difference": self.macro_f1.to_json(),
-            "log_loss_difference": self.log_loss.to_json(),
-            "sentence": self.sentence,
-        }
+    better: str | None
+    accuracy_difference: Estimate
+    macro_f1_difference: Estimate
+    log_loss_difference: Estimate
+    sentence: str
 
 
 def compare(
@@ -119,16 +87,42 @@ def compare(
     only_a = int(((first == truth) & (second != truth)).sum())
     only_b = int(((second == truth) & (first != truth)).sum())
     losses = row_log_loss(truth, table_b) - row_log_loss(truth, table_a)
-    outcomes = (truth, first, second)
+    p_value, difference = mcnemar(only_a, only_b), paired_difference(only_a, only_b, len(truth))
+    better = None if p_value >= SIGNIFICANT else names[int(only_b > only_a)]
     return Comparison(
         names=names,
         n=len(truth),
         only_a_right=only_a,
         only_b_right=only_b,
-        p_value=mcnemar(only_a, only_b),
-        accuracy=_difference(outcomes, len(labels), confusion.accuracy, seed),
-        macro_f1=_difference(outcomes, len(labels), confusion.macro_f1, seed),
-        log_loss=bootstrap_mean(losses, seed=seed),
+        p_value=p_value,
+        better=better,
+        accuracy_difference=difference,
+        macro_f1_difference=_difference(
+            (truth, first, second), len(labels), confusion.macro_f1, seed
+        ),
+        log_loss_difference=bootstrap_mean(losses, seed=seed),
+        sentence=_verdict(names, only_a, only_b, difference, p_value),
+    )
+
+
+def _verdict(
+    names: tuple[str, str], only_a: int, only_b: int, difference: Estimate, p_value: float
+) -> str:
+    """The outcome in plain words."""
+    n, apart = difference.n, only_a + only_b
+    if not apart:
+        return f"No difference: both have the same rows right, of {n:,}."
+    spread = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
+    points = f"{100 * difference.value:+.1f} points of accuracy"
+    if p_value >= SIGNIFICANT:
+        return (
+            f"No difference can be shown with {n:,} rows: where only one is right, {names[0]} is "
+            f"in {only_a:,} and {names[1]} in {only_b:,} ({chance(p_value)}); {points} ({spread})."
+        )
+    return (
+        f"{names[int(only_b > only_a)]} is better: right in {max(only_a, only_b):,} of the "
+        f"{apart:,} rows where only one is ({chance(p_value)}); {names[1]} has {points} "
+        f"({spread}) on {n:,} rows."
     )
 
 
@@ -174,13 +168,14 @@ class Costs:
 
     def to_json(self) -> dict[str, float]:
         """The figures, rounded to what was measured."""
-        return {
-            "train_seconds": round(self.train_seconds, 2),
-            "texts_per_second": round(self.texts_per_second, 1),
-            "latency_ms": round(self.latency_ms, 3),
-            "memory_mb": round(self.memory_mb, 1),
-            "disk_mb": round(self.disk_mb, 2),
+        digits = {
+            "train_seconds": 2,
+            "texts_per_second": 1,
+            "latency_ms": 3,
+            "memory_mb": 1,
+            "disk_mb": 2,
         }
+        return {name: round(getattr(self, name), places) for name, places in digits.items()}
 
 
 @dataclass(frozen=True)
@@ -206,8 +201,8 @@ class Entry:
         """Plain numbers and strings."""
         return {
             "name": self.name,
-            "accuracy": self.metrics.accuracy.to_json(),
-            "macro_f1": self.metrics.macro_f1.to_json(),
+            "accuracy": to_plain(self.metrics.accuracy),
+            "macro_f1": to_plain(self.metrics.macro_f1),
             "p_value_against_best": self.p_value,
             **self.costs.to_json(),
             "learning_rate": self.learning_rate,

@@ -42,15 +42,6 @@ class Estimate:
     high: float
     n: int
 
-    def to_json(self) -> dict[str, float | int]:
-        """Plain numbers, rounded to six digits."""
-        return {
-            "value": round(self.value, 6),
-            "low": round(self.low, 6),
-            "high": round(self.high, 6),
-            "n": self.n,
-        }
-
 
 def bootstrap_cells(
     counts: ArrayLike,
@@ -244,6 +235,50 @@ def mcnemar(only_first: int, only_second: int) -> float:
         return 1.0
     tail = np.exp(_log_choose(total)[: fewer + 1] - total * np.log(2)).sum()
     return float(min(1.0, 2 * tail))
+
+
+def paired_difference(only_first: int, only_second: int, rows: int) -> Estimate:
+    """The second's accuracy minus the first's on the same rows, with an interval.
+
+    It holds 0 exactly when `mcnemar` says that no difference can be shown. Tango's score interval
+    (1998, "Equivalence test and confidence interval for the difference in proportions for the
+    paired-sample design") is right 19 times in 20, but with few disagreements it can leave out a 0
+    that the exact test does not rule out. So it is joined with the interval that belongs to that
+    test: Clopper and Pearson's of the share of disagreements that the second wins.
+
+    Args:
+        only_first: Rows that only the first has right.
+        only_second: Rows that only the second has right.
+        rows: Rows in all.
+    """
+    apart, value = only_first + only_second, (only_second - only_first) / rows
+    if not apart:
+        return Estimate(0.0, 0.0, 0.0, rows)
+    z = _NORMAL.inv_cdf((1 + CONFIDENCE) / 2)
+
+    def score(difference: float) -> float:
+        # The share of losses that fits this difference best, Tango's equation 5.
+        linear = -apart + (2 * rows - only_second + only_first) * difference
+        root = linear**2 + 8 * rows * only_first * difference * (1 - difference)
+        lost = (max(root, 0.0) ** 0.5 - linear) / (4 * rows)
+        spread = rows * (2 * lost + difference * (1 - difference))
+        return float((only_second - only_first - rows * difference) / max(spread, 1e-12) ** 0.5)
+
+    tail = (1 - CONFIDENCE) / 2
+    won_low = _root(lambda share: tail - binomial_more(only_second, apart, share), 0.0, 1.0)
+    won_high = 1 - _root(lambda share: tail - binomial_more(only_first, apart, share), 0.0, 1.0)
+    exact = [apart * (2 * won - 1) / rows for won in (won_low, won_high)]
+    low = _root(lambda difference: score(difference) - z, -1.0, value)
+    high = _root(lambda difference: score(difference) + z, value, 1.0)
+    return Estimate(value, min(low, exact[0]), max(high, exact[1]), rows)
+
+
+def _root(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function of one number crosses 0, by bisection; an end if it does not."""
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+    return (low + high) / 2
 
 
 def binomial_more(hits: int, rows: int, share: float) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,7 +54,7 @@ class ClassFigures:
     average_precision: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metrics:
     """The figures of one classifier on one set of rows.
 
@@ -73,7 +72,7 @@ class Metrics:
         ece_floor: Calibration error that chance alone stays below 19 times in 20.
         per_class: Figures of each class, in the order of `labels`.
         confusion: Counts, rows true and columns predicted, shape (classes, classes).
-        reliability: Stated against observed probability, in bins.
+        reliability: Stated against observed probability, in bins; none in records of version 0.
     """
 
     labels: tuple[str, ...]
@@ -89,24 +88,13 @@ class Metrics:
     ece_floor: float
     per_class: tuple[ClassFigures, ...]
     confusion: Counts
-    reliability: calibration.Reliability
+    reliability: calibration.Reliability = calibration.NO_BINS
 
     @property
     def headline(self) -> dict[str, Estimate]:
         """The figures that have an interval, by name."""
         names = (*CONFUSION_FIGURES, "log_loss", "brier", "ece")
         return {name: getattr(self, name) for name in names}
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers, strings and lists, as `metrics.json` holds them."""
-        return {
-            "labels": list(self.labels),
-            "n": self.n,
-            **{name: figure.to_json() for name, figure in self.headline.items()},
-            "ece_floor": round(self.ece_floor, 6),
-            "per_class": [_rounded(figures) for figures in self.per_class],
-            "confusion": self.confusion.tolist(),
-        }
 
 
 def compute_metrics(
@@ -206,11 +194,6 @@ def _per_class(
         )
         for k, label in enumerate(labels)
     )
-
-
-def _rounded(figures: ClassFigures) -> dict[str, Any]:
-    plain = {n: round(v, 6) if isinstance(v, float) else v for n, v in vars(figures).items()}
-    return {**plain, "f1": figures.f1.to_json()}
 
 
 @dataclass(frozen=True)

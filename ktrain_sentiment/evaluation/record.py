@@ -1,33 +1,266 @@
-"""What an evaluation and an error inspection found, as the report and the commands show it."""
+"""What a training, an evaluation and an inspection found: the records that reports render.
+
+`TrainingRecord` is what `metrics.json` of a run holds. It is written once, by the training, and
+read back by the report, the commands and the API; none of them computes a figure again.
+"""
 
 from __future__ import annotations
 
+import datetime
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.baselines import Baseline
 from ktrain_sentiment.evaluation.calibration import Abstention
+from ktrain_sentiment.evaluation.codec import from_plain, to_plain
 from ktrain_sentiment.evaluation.comparison import Comparison
-from ktrain_sentiment.evaluation.metrics import Metrics
-from ktrain_sentiment.evaluation.predictions import LabelledPredictions
-from ktrain_sentiment.evaluation.review import Review, Slice
+from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions, Spread
+from ktrain_sentiment.evaluation.review import ErrorSummary, Review, Slice
 from ktrain_sentiment.prediction import Classifier
+
+VERSION = 1
+"""Of `metrics.json`. Files from before there was one are read as version 0: what they lack is left
+out of the report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineRecord(Metrics):
+    """A baseline beside the model: its figures on the same rows.
+
+    Attributes:
+        name: What it is, in words.
+        seconds: Time to fit it and to predict.
+    """
+
+    name: str = ""
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, baseline: Baseline) -> BaselineRecord:
+        """The record of a baseline, its probabilities left out."""
+        return cls(**vars(baseline.metrics), name=baseline.name, seconds=baseline.seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingSummary:
+    """What a check of the data found.
+
+    Attributes:
+        severity: How much it matters.
+        summary: What was found.
+        advice: What can be done.
+    """
+
+    severity: str
+    summary: str
+    advice: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSummary:
+    """What a model was trained and evaluated on.
+
+    Attributes:
+        source: The data as the user named it.
+        labels: The classes.
+        rows: Rows by split.
+        fingerprint: Of the rows and their splits.
+        counts: Rows by label and split.
+        words: Median, 90th and 99th percentile, and most words of a text; empty when not known.
+        findings: What the checks found.
+        telling: Words that tell each label's texts from the others, strongest first.
+        warnings: What a reader of the figures should know about the data, a line each.
+    """
+
+    source: str
+    labels: tuple[str, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
+    fingerprint: str = ""
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    words: tuple[int, ...] = ()
+    findings: tuple[FindingSummary, ...] = ()
+    telling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidationRecord:
+    """A cross-validation.
+
+    Attributes:
+        folds: How many folds.
+        pooled: Figures on all rows, each predicted by the model that did not see it.
+        spread: Mean and spread of each headline figure over the folds.
+    """
+
+    folds: int
+    pooled: Metrics
+    spread: Mapping[str, Spread]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeedRecord:
+    """How fast and how large a predictor is, measured where it was trained.
+
+    Attributes:
+        engine: What computed the predictions.
+        texts_per_second: On many texts at once.
+        milliseconds: Median time of one text alone.
+        files: Size in bytes by file of the predictor folder.
+    """
+
+    engine: str
+    texts_per_second: float
+    milliseconds: float
+    files: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRecord:
+    """A finished run: how it was trained and how good it is.
+
+    Attributes:
+        version: Of this record.
+        headline: The split whose figures to quote: `test`, or `validation` without test rows.
+        validation: Figures on the validation rows, after temperature scaling.
+        test: Figures on the test rows; None without.
+        before_temperature: Figures of the headline split before temperature scaling.
+        temperature: Fitted on the validation rows.
+        baselines: Baselines on the headline split, by key.
+        comparison: The model against TF-IDF on the headline split; None without that baseline.
+        slices: Accuracy on kinds of text of the headline split.
+        errors: Mistakes on validation rows, the test rows stay unread.
+        warnings: What a reader should be told before the figures, a sentence each, worst first.
+        data: What it was trained and evaluated on.
+        model: `encoder`, or ktrain's name of its own classifier.
+        encoder: The encoder as the user named it, or ktrain's name of its own classifier.
+        kept_layers: Which of the encoder's layers were kept, from 0; None when all were.
+        longest_text: How many tokens of a text it reads at most, or words and sequences of words
+            for ktrain's own classifiers; None when it is not known.
+        policy: The learning-rate policy.
+        learning_rate: The maximum learning rate.
+        adversarial: How far adversarial training moved word embeddings, in their mean length; 0 or
+            None without it.
+        best_epoch: The epoch whose weights were kept, from 1.
+        epochs: Epochs trained.
+        train_seconds: Time in training.
+        texts_per_second: Speed of training; None when it took no time.
+        device: Where it ran.
+        precision: In which precision.
+        versions: Versions of the libraries that made it.
+        teacher: What distillation says of a teacher; None when there was none.
+        cross_validation: None without folds.
+        engines: What the exported engines were measured to do, by name.
+        speed: Speed and size of the predictor; None when it was not run.
+        created: When the figures were made, ISO 8601.
+    """
+
+    headline: str
+    validation: Metrics | None = None
+    test: Metrics | None = None
+    before_temperature: Metrics | None = None
+    temperature: float = 1.0
+    baselines: Mapping[str, BaselineRecord] = field(default_factory=dict)
+    comparison: Comparison | None = None
+    slices: tuple[Slice, ...] = ()
+    errors: ErrorSummary | None = None
+    warnings: tuple[str, ...] = ()
+    data: DataSummary
+    model: str = "encoder"
+    encoder: str
+    kept_layers: tuple[int, ...] | None = None
+    longest_text: int | None = None
+    policy: str
+    learning_rate: float
+    adversarial: float | None = None
+    best_epoch: int
+    epochs: int = 0
+    train_seconds: float
+    texts_per_second: float | None = None
+    device: str = ""
+    precision: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    teacher: Mapping[str, Any] | None = None
+    cross_validation: CrossValidationRecord | None = None
+    engines: Mapping[str, Any] = field(default_factory=dict)
+    speed: SpeedRecord | None = None
+    created: str = ""
+    version: int = 0
+
+    @property
+    def metrics(self) -> Metrics:
+        """The figures to quote."""
+        found = self.test if self.headline == "test" else self.validation
+        if found is None:
+            raise DataError(f"metrics.json has no figures of its {self.headline} rows: train again")
+        return found
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What the temperature did; None where it was fitted on the headline rows themselves."""
+        if self.headline != "test" or self.before_temperature is None:
+            return None
+        return Calibration(self.temperature, self.before_temperature, self.metrics)
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the model is a fine-tuned encoder."""
+        return self.model == "encoder"
+
+    def to_json(self) -> dict[str, Any]:
+        """What `metrics.json` holds; what there is none of is left out."""
+        found = to_plain(self)
+        optional = ("test", "comparison", "errors", "teacher", "cross_validation", "speed")
+        absent = {name for name in optional if found[name] is None}
+        return {name: value for name, value in found.items() if name not in absent}
+
+    @classmethod
+    def read(cls, path: Path) -> TrainingRecord:
+        """Read `metrics.json`.
+
+        Raises:
+            DataError: The file is not there, or is not the record of a training.
+        """
+        if not path.is_file():
+            raise DataError(
+                f"{path.parent} holds no {path.name}: wanted the folder of a finished run; train "
+                "one with ktrain-sentiment train"
+            )
+        try:
+            found = json.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            raise DataError(f"{path}: not JSON: {error}; train again") from error
+        record = from_plain(found, cls, path)
+        if record.version > VERSION:
+            raise DataError(
+                f"{path} is of version {record.version}, this package reads up to {VERSION}: "
+                "install the version that wrote it, or a newer one"
+            )
+        return record
+
+
+def now() -> str:
+    """The time as records state it: ISO 8601, to the minute, UTC."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
 
 
 @dataclass(frozen=True)
 class EvalSet:
-    """Rows, and what was said of them by whom.
+    """Labelled rows, and what a classifier said of them.
 
     Attributes:
-        name: What it is called.
+        name: What the classifier is called.
         source: Where the rows come from.
         predictions: The rows with their probabilities.
-        classifier: Who said it, when a model was opened for it.
-        predictor: The predictor folder; None when there is none.
+        classifier: The classifier, when it was opened.
+        predictor: Its folder; None when there is none.
         train: The rows it was trained on, when they are known.
         split: The split of the run that the rows are; empty for other rows.
         notes: Remarks to show, a line each.
@@ -48,33 +281,34 @@ class EvalResult:
     """How good a classifier is on some rows.
 
     Attributes:
-        eval_set: What was judged.
+        eval_set: What was evaluated.
         metrics: Its figures.
         baselines: Baselines on the same rows, by key.
         slices: Accuracy on parts of the rows.
         comparison: Against another classifier; None when none was named.
         abstention: What a threshold does; None when none was named.
+        warnings: What a reader should be told before the figures, a sentence each, worst first.
     """
 
     eval_set: EvalSet
     metrics: Metrics
-    baselines: Mapping[str, Baseline]
+    baselines: Mapping[str, BaselineRecord]
     slices: tuple[Slice, ...]
     comparison: Comparison | None = None
     abstention: Abstention | None = None
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers and strings."""
-        return {
+        found = {
             "name": self.eval_set.name,
             "source": self.eval_set.source,
-            **self.metrics.to_json(),
-            "baselines": {k: b.metrics.to_json() for k, b in self.baselines.items()},
-            "slices": [one.to_json() for one in self.slices],
-            "comparison": None if self.comparison is None else self.comparison.to_json(),
-            "abstention": None if self.abstention is None else self.abstention.to_json(),
-            "notes": list(self.eval_set.notes),
+            **vars(self.metrics),
+            **{name: value for name, value in vars(self).items() if name != "eval_set"},
+            "notes": self.eval_set.notes,
         }
+        del found["metrics"]
+        return dict(to_plain(found))
 
 
 @dataclass(frozen=True)

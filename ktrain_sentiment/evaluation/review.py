@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.evaluation.calibration import SMALLEST
 from ktrain_sentiment.evaluation.explanation import (
     Explanation,
     Faithfulness,
@@ -55,6 +56,7 @@ class Slice:
         rest: Accuracy on the other rows of the same column; None when there are none.
         p_value: One-sided Fisher test that these rows do worse than the others, corrected for the
             number of slices (Holm).
+        weak: Whether these rows do clearly and noticeably worse than the others.
     """
 
     column: str
@@ -63,24 +65,7 @@ class Slice:
     accuracy: Estimate
     rest: float | None
     p_value: float
-
-    @property
-    def weak(self) -> bool:
-        """Whether these rows do clearly and noticeably worse than the others."""
-        gap = 0.0 if self.rest is None else self.rest - self.accuracy.value
-        return self.p_value < SIGNIFICANT and gap >= WORTH_NAMING
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers and strings."""
-        return {
-            "column": self.column,
-            "value": self.value,
-            "n": self.n,
-            "accuracy": self.accuracy.to_json(),
-            "rest": self.rest,
-            "p_value": self.p_value,
-            "weak": self.weak,
-        }
+    weak: bool
 
 
 def evaluate_slices(
@@ -107,17 +92,14 @@ def evaluate_slices(
         found += [(column, v, groups == v) for v in groups.cat.categories]
     found = [one for one in found if one[2].sum() >= FEWEST_ROWS]
     p_values = holm([_worse(right, inside) for _, _, inside in found])
-    return tuple(
-        Slice(
-            column=column,
-            value=str(value),
-            n=int(inside.sum()),
-            accuracy=bootstrap_share(int(right[inside].sum()), int(inside.sum())),
-            rest=None if inside.all() else float(right[~inside].mean()),
-            p_value=p_value,
-        )
-        for (column, value, inside), p_value in zip(found, p_values, strict=True)
-    )
+    slices = []
+    for (column, value, inside), p_value in zip(found, p_values, strict=True):
+        accuracy = bootstrap_share(int(right[inside].sum()), int(inside.sum()))
+        rest = None if inside.all() else float(right[~inside].mean())
+        gap = 0.0 if rest is None else rest - accuracy.value
+        weak = p_value < SIGNIFICANT and gap >= WORTH_NAMING
+        slices.append(Slice(column, str(value), int(inside.sum()), accuracy, rest, p_value, weak))
+    return tuple(slices)
 
 
 def _worse(right: NDArray[np.bool_], inside: NDArray[np.bool_]) -> float:
@@ -265,6 +247,94 @@ class Review:
     noise: LabelNoise
     confusions: tuple[ConfusedPair, ...]
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
+    faithfulness: Faithfulness | None = None
+
+    def summary(self, limit: int = 10) -> ErrorSummary:
+        """The first rows of each list, with the counts of all."""
+        likely = self.doubtful[self.doubtful["p_wrong"] >= 0.5]
+        shown = [
+            Mistake(
+                row=int(row["row"]),
+                text=str(row["text"]),
+                label=str(row["label"]),
+                other=str(row[other]),
+                p_label=float(row[p_label]),
+                p_other=float(row[p_other]),
+            )
+            for frame, other, p_label, p_other in (
+                (self.losses, "predicted", "p_true", "probability"),
+                (likely, "suggested", "p_label", "p_suggested"),
+            )
+            for row in frame.head(limit).to_dict("records")
+        ]
+        cut = min(limit, len(self.losses))
+        return ErrorSummary(
+            model_errors=len(self.losses),
+            likely_label_errors=len(likely),
+            doubted_labels=len(self.doubtful),
+            believed_share=self.noise.share,
+            losses=tuple(shown[:cut]),
+            doubtful=tuple(shown[cut:]),
+            confusions=self.confusions,
+            explanations=tuple(
+                self.explanations[text]
+                for text in dict.fromkeys(one.text for one in shown)
+                if text in self.explanations
+            ),
+            faithfulness=self.faithfulness,
+        )
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One row of a list of mistakes.
+
+    Attributes:
+        row: Its number in the source.
+        text: Its text.
+        label: The label it was given.
+        other: The label that was predicted, or that is more likely right.
+        p_label: Probability of the given label.
+        p_other: Probability of the other.
+    """
+
+    row: int
+    text: str
+    label: str
+    other: str
+    p_label: float
+    p_other: float
+
+    @property
+    def loss(self) -> float:
+        """Minus the logarithm of the given label's probability, in nats."""
+        return float(-np.log(max(self.p_label, SMALLEST)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorSummary:
+    """A review as `metrics.json` holds it: counts, and the first rows of each list.
+
+    Attributes:
+        model_errors: Rows that the model has wrong and whose label is not more likely wrong.
+        likely_label_errors: Rows whose label is more likely wrong than the model.
+        doubted_labels: Rows whose label is doubted at all.
+        believed_share: Share of wrong labels that was believed in.
+        losses: The model's surest mistakes.
+        doubtful: The labels that are most likely wrong.
+        confusions: Mistakes by pair of classes, with telling words.
+        explanations: Of the texts in both lists, which words drive the prediction.
+        faithfulness: Whether those words really matter; None when it was not checked.
+    """
+
+    model_errors: int
+    likely_label_errors: int
+    doubted_labels: int
+    believed_share: float
+    losses: tuple[Mistake, ...] = ()
+    doubtful: tuple[Mistake, ...] = ()
+    confusions: tuple[ConfusedPair, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
     faithfulness: Faithfulness | None = None
 
 

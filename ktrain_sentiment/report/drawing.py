@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from ktrain_sentiment.atomic import staged_file
-from ktrain_sentiment.report.markup import Markup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,10 +37,12 @@ COLOURS = {
     "second": "#d55e00",
     "third": "#009e73",
     "fourth": "#a5588a",
+    "fifth": "#8a6a00",
+    "sixth": "#4a4f57",
 }
-SERIES = ("first", "second", "third", "fourth")
-MARKERS = ("o", "s", "^", "D")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1, 2)))
+SERIES = ("first", "second", "third", "fourth", "fifth", "sixth")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1, 2)), (0, (7, 1.5)))
 STYLE = {
     "font.family": "sans-serif",
     "font.size": 10.0,
@@ -71,6 +73,15 @@ STYLE = {
 Arguments = ParamSpec("Arguments")
 Floats = NDArray[np.float64]
 Size = tuple[float, float]
+
+
+def series(number: int) -> dict[str, Any]:
+    """Colour, dashes and marker of one of several lines; none is like another up to 210."""
+    return {
+        "color": COLOURS[SERIES[number % len(SERIES)]],
+        "ls": DASHES[number % len(DASHES)],
+        "marker": MARKERS[number % len(MARKERS)],
+    }
 
 
 def in_house_style(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:

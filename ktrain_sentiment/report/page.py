@@ -1,30 +1,136 @@
-"""The report of a run as one HTML file that needs nothing else: no network, no script."""
+"""A report as one HTML file that needs nothing else: no network, no script.
+
+The words and their order are in templates/report.html.j2 and templates/profile.html.j2; here the
+drawings are made and the tables chosen.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from ktrain_sentiment.atomic import write_text
-from ktrain_sentiment.report import judgement, mistakes, summary, wording
-from ktrain_sentiment.report.facts import ReportFacts
-from ktrain_sentiment.report.markup import Markup, element, join, paragraph
+from ktrain_sentiment.evaluation.record import TrainingRecord
+from ktrain_sentiment.report import plots, result_tables
+from ktrain_sentiment.report.facts import ReportFacts, SearchFacts
+from ktrain_sentiment.report.figures import (
+    FAINTEST,
+    NAMES,
+    Cell,
+    Column,
+    FigureTable,
+    MarkedText,
+    counted,
+    duration,
+    interval,
+    plain,
+    share,
+    size,
+)
+from ktrain_sentiment.report.sentences import verdict
 from ktrain_sentiment.version import __version__
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ktrain_sentiment.data.profile import Profile
+
+SIZE = (4.4, 3.2)
+"""Inches; all drawings are as wide, so that their letters are as large."""
+MOST_CURVES = 8
+"""Classes whose curves are drawn: more cannot be told apart."""
+LONGEST = 700
+"""Letters of a text that a list of mistakes shows."""
+SEVERITIES = {"harm": "Mend", "doubt": "Look at", "note": "Good to know"}
+
+# A number and its sign stay on one line.
+_PER_CENT = re.compile(r"(?<=\d) %")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing for a page.
+
+    Attributes:
+        svg: The drawing, with its description for those who do not see it.
+        caption: What stands below it.
+    """
+
+    svg: Markup
+    caption: str
+
+
+def environment() -> Environment:
+    """Where pages are made: every text is escaped, and a name that is missing is an error."""
+    made = Environment(
+        loader=PackageLoader("ktrain_sentiment.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_keep_together,
+    )
+    made.globals |= {"share": share, "size": size, "counted": counted, "duration": duration}
+    return made
+
+
+def _keep_together(value: object) -> object:
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _PER_CENT.sub("\u00a0%", value)
+    return value
+
+
+def _page(template: str, **values: object) -> str:
+    style = files("ktrain_sentiment.report").joinpath("style.css").read_text("utf-8")
+    page = environment().get_template(template)
+    return page.render(style=Markup(style), version=__version__, **values).rstrip() + "\n"
 
 
 def render(facts: ReportFacts) -> str:
-    """The whole page."""
-    sections = _sections(facts)
-    anchors = [(anchor, title) for anchor, title, _ in sections]
-    body = element(
-        "body",
-        element("a", "Skip to the sections", href="#main", class_="skip"),
-        summary.header(facts, anchors),
-        element("main", *(content for _, _, content in sections), id="main"),
-        _footer(facts),
+    """The whole page about a model."""
+    errors = facts.errors
+    anchors = [
+        ("figures", "Figures", True),
+        ("classes", "Where it errs", True),
+        ("trust", "Trust", True),
+        ("mistakes", "Mistakes", errors is not None),
+        ("data", "Data", True),
+        ("training", "Training", facts.training is not None),
+        ("speed", "Speed", facts.speed is not None),
+        ("use", "Use it", True),
+        ("settings", "Settings", bool(facts.settings)),
+    ]
+    unsure = 0 if errors is None else errors.doubted_labels - errors.likely_label_errors
+    return _page(
+        "report.html.j2",
+        facts=facts,
+        metrics=facts.metrics,
+        training=facts.training,
+        errors=errors,
+        lead=verdict(facts),
+        anchors=[(anchor, title) for anchor, title, there in anchors if there],
+        key_figures=_key_figures(facts),
+        tables=_tables(facts),
+        drawings={
+            "classes": _class_drawings(facts),
+            "trust": _trust_drawings(facts),
+            "training": _training_drawings(facts),
+        },
+        training_facts=_training_facts(facts.training) if facts.training else [],
+        examples=_examples(facts),
+        marked=_marker(facts),
+        faintest=FAINTEST,
+        less_sure=f" In {counted(unsure, 'more row')} it disagrees with the label but is less sure."
+        if unsure
+        else "",
     )
-    html = element("html", _head(facts), body, lang="en")
-    return f"<!doctype html>\n{html}\n"
 
 
 def write_report(facts: ReportFacts, path: Path) -> None:
@@ -36,54 +142,230 @@ def write_report(facts: ReportFacts, path: Path) -> None:
     write_text(path, render(facts))
 
 
-def _sections(facts: ReportFacts) -> list[tuple[str, str, Markup]]:
-    """Anchor, short title for the navigation, and content of each section there is."""
-    errors, of_run = facts.errors, bool(facts.split)
-    found: list[tuple[str, str, Markup | None]] = [
-        ("figures", "Figures", judgement.figures_section(facts)),
-        ("classes", "Where it errs", judgement.classes_section(facts)),
-        ("trust", "Trust", judgement.trust_section(facts)),
-        (
-            "mistakes",
-            "Mistakes",
-            mistakes.mistakes_section(errors, of_run=of_run) if errors else None,
-        ),
-        ("data", "Data", summary.data_section(facts.data)),
-        (
-            "training",
-            "Training",
-            summary.training_section(facts.learning) if facts.learning else None,
-        ),
-        ("speed", "Speed", judgement.speed_section(facts.speed) if facts.speed else None),
-        ("use", "Use it", summary.use_section(facts)),
-        ("settings", "Settings", summary.settings_section(facts) if facts.settings else None),
+def render_profile(profile: Profile) -> str:
+    """The page about a data set."""
+    sizes = ", ".join(f"{rows:,} {name}" for name, rows in profile.sizes.items())
+    read = f" of {profile.rows_read:,} read" if profile.rows_read > profile.rows_used else ""
+    words = Column(
+        "words",
+        lambda one: ", ".join(f"{word} ({score:.1f})" for word, score in one.words) or "none",
+        words=True,
+        wraps=True,
+    )
+    label = Column("label", lambda one: one.label, words=True)
+    return _page(
+        "profile.html.j2",
+        profile=profile,
+        lead=f"{counted(profile.rows_used, 'labelled text')}{read} in {len(profile.classes)} "
+        f"classes{': ' + sizes if sizes else ''}.",
+        anchors=[
+            ("findings", "Findings"),
+            ("classes", "Classes"),
+            ("lengths", "Lengths"),
+            ("words", "Words"),
+            ("samples", "Samples"),
+            ("making", "How it was made"),
+        ],
+        severities=SEVERITIES,
+        tables={
+            "classes": result_tables.profile_classes(profile),
+            "lengths": result_tables.profile_lengths(profile.lengths)
+            if profile.lengths.suggested is not None
+            else None,
+            "words": FigureTable.of("The strongest first", [label, words], profile.classes),
+        },
+    )
+
+
+def _key_figures(facts: ReportFacts) -> list[tuple[str, str, str]]:
+    """The boxes at the top: name, figure, and what stands below it."""
+    headline = facts.metrics.headline
+    items = [
+        (NAMES[name], plain(name, headline[name].value), interval(name, headline[name]))
+        for name in ("accuracy", "macro_f1")
     ]
-    return [(anchor, title, content) for anchor, title, content in found if content is not None]
+    floor = f"chance alone: up to {share(facts.metrics.ece_floor)}"
+    items.append((NAMES["ece"], plain("ece", facts.metrics.ece.value), floor))
+    best = facts.best_baseline
+    if best is not None:
+        items.append(("best baseline", share(best.accuracy.value), best.name))
+    if facts.speed is not None:
+        rate = f"{facts.speed.texts_per_second:,.0f} texts a second"
+        items.append(("one text takes", f"{facts.speed.milliseconds:.1f} ms", rate))
+    if facts.training is not None:
+        seconds = duration(facts.training.train_seconds)
+        items.append(("trained in", seconds, facts.training.encoder))
+    return items
 
 
-def _head(facts: ReportFacts) -> Markup:
-    style = files("ktrain_sentiment.report").joinpath("style.css").read_text("utf-8")
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name_="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name_="description", content=wording.verdict(facts)),
-        element("title", f"{facts.title}: report"),
-        element("style", Markup(style)),
-    )
-
-
-def _footer(facts: ReportFacts) -> Markup:
-    when = facts.created.replace("T", " ").replace("+00:00", " UTC")
-    return element(
-        "footer",
-        paragraph(
-            join(
-                [
-                    "Intervals are 95 % bootstrap intervals (BCa). ",
-                    f"Figures of {when}. " if when else "",
-                    f"Made by ktrain-sentiment {__version__}.",
-                ]
-            )
+def _tables(facts: ReportFacts) -> dict[str, FigureTable | None]:
+    errors, training = facts.errors, facts.training
+    folds = None if training is None else training.cross_validation
+    return {
+        "headline": result_tables.headline(
+            facts.metrics, facts.baselines, rows=facts.split or "given"
         ),
+        "folds": result_tables.cross_validation(folds) if folds else None,
+        "per_class": result_tables.per_class(facts.metrics),
+        "slices": result_tables.slices(facts.slices) if facts.slices else None,
+        "abstentions": result_tables.abstentions(facts.curves.abstentions)
+        if facts.curves
+        else None,
+        "confused": result_tables.confused_pairs(errors.confusions, limit=12)
+        if errors and errors.confusions
+        else None,
+        "counts": result_tables.label_counts(facts.data) if facts.data.counts else None,
+        "files": result_tables.predictor_files(facts.speed) if facts.speed else None,
+    }
+
+
+def _marker(facts: ReportFacts) -> Any:  # noqa: ANN401 - a function for the template
+    """A function from a text to itself, shortened, with its words marked where they are known."""
+    found = {} if facts.errors is None else {one.text: one for one in facts.errors.explanations}
+
+    def marked(text: str) -> Cell:
+        if text not in found:
+            return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " …"
+        pieces: list[tuple[str, float]] = []
+        length = 0
+        for piece, weight in found[text].shares:
+            if length > LONGEST:
+                pieces.append((" …", 0.0))
+                break
+            length += len(piece)
+            pieces.append((piece, weight))
+        return MarkedText(tuple(pieces))
+
+    return marked
+
+
+def _drawing(figure: Figure, name: str, said: str, caption: str = "") -> Drawing:
+    return Drawing(plots.svg(figure, name, said), caption or f"{said}.")
+
+
+def _class_drawings(facts: ReportFacts) -> list[Drawing]:
+    curves = facts.curves
+    if curves is None or not curves.roc or len(facts.metrics.labels) > MOST_CURVES:
+        return []
+    named = ", ".join(curves.roc)
+    roc = plots.class_curves(curves.roc, "false positive rate", "true positive rate", diagonal=True)
+    recall = plots.class_curves(curves.precision_recall, "recall", "precision")
+    return [
+        _drawing(roc, "roc", f"ROC curve of {named}"),
+        _drawing(recall, "precision-recall", f"Precision against recall of {named}"),
+    ]
+
+
+def _trust_drawings(facts: ReportFacts) -> list[Drawing]:
+    """Calibration, and what is gained by leaving doubtful texts to a person."""
+    calibration = facts.calibration
+    bins = {"model": facts.metrics.reliability}
+    if calibration is not None:
+        bins = {"before": calibration.before.reliability, "after": calibration.after.reliability}
+    drawings = []
+    if all(one.count.sum() for one in bins.values()):
+        said = (
+            "Observed share of correct predictions against stated probability; calibration error "
+            + ", ".join(f"{name} {share(one.error)}" for name, one in bins.items())
+        )
+        drawings.append(_drawing(plots.reliability(bins), "reliability", said))
+    if facts.curves is not None:
+        curve = facts.curves.coverage
+        said = "Accuracy of the answers against the share of texts that are answered, surest first"
+        drawings.append(_drawing(plots.coverage(curve.covered, curve.accuracy), "coverage", said))
+    return drawings
+
+
+def _training_facts(training: TrainingRecord) -> list[tuple[str, str]]:
+    """How it was trained, name and value."""
+    speed = f", {training.texts_per_second:,.0f} texts/s" if training.texts_per_second else ""
+    facts = [("encoder" if training.has_encoder else "ktrain's own", training.encoder)]
+    if training.kept_layers:
+        numbers = ", ".join(str(layer + 1) for layer in training.kept_layers)
+        facts.append(("layers", f"{len(training.kept_layers)} kept, by number {numbers}"))
+    if teacher := training.teacher:
+        said = (
+            f"{share(teacher['share'], 0)} of a target; right in {share(teacher['accuracy'])} of "
+            f"{teacher['rows']:,} rows, agreeing with this model in {share(teacher['agreement'])}"
+        )
+        more = teacher.get("unlabelled")
+        facts.append(("teacher", f"{said}; labelled {more:,} more texts" if more else said))
+    if training.adversarial:
+        moved = f"word embeddings moved by {training.adversarial:g} times their mean length"
+        facts.append(("adversarial training", moved))
+    kept = f"{training.epochs}, the weights of epoch {training.best_epoch} kept"
+    return [
+        *facts,
+        ("policy", f"{training.policy}, up to {training.learning_rate:.2g}"),
+        ("epochs", kept),
+        ("time", duration(training.train_seconds) + speed),
+        ("ran on", f"{training.device}, {training.precision}".strip(", ")),
+    ]
+
+
+def _training_drawings(facts: ReportFacts) -> list[Drawing]:
+    drawings = []
+    if facts.search is not None:
+        drawings.append(_search_drawing(facts.search))
+    if facts.training is not None and facts.history is not None:
+        best = facts.training.best_epoch
+        for name, title in (("loss", "Loss"), ("accuracy", "Accuracy")):
+            present = [c for c in (name, f"val_{name}") if c in facts.history]
+            columns = {column: facts.history[column].tolist() for column in present}
+            if not columns:
+                continue
+            last = ", ".join(
+                f"{'validation' if column.startswith('val_') else 'training'} {values[-1]:.3f}"
+                for column, values in columns.items()
+            )
+            said = f"{title} by epoch; after the last: {last}. Kept: epoch {best}."
+            drawn = plots.history(columns, best, size=SIZE)
+            drawings.append(_drawing(drawn, f"history-{name}", said, said))
+    schedule = facts.schedule
+    if schedule is not None and len(schedule):
+        rates = schedule["learning_rate"]
+        said = (
+            f"Learning rate by step, highest {rates.max():.2g} at step "
+            f"{int(rates.argmax()) + 1:,} of {len(schedule):,}"
+        )
+        drawn = plots.schedule(rates, schedule.get("momentum"), size=SIZE)
+        dashed = "; momentum dashed" if "momentum" in schedule else ""
+        drawings.append(_drawing(drawn, "schedule", said, f"{said}{dashed}."))
+    return drawings
+
+
+def _search_drawing(search: SearchFacts) -> Drawing:
+    curve = search.curve
+    marks = [plots.Suggestion(rule, r, rule == search.rule) for rule, r in search.suggestions]
+    drawn = plots.learning_rate_curve(
+        curve.learning_rate, curve.loss, curve.smoothed, marks, size=SIZE
     )
+    rates = ", ".join(f"{rule} {rate:.2g}" for rule, rate in search.suggestions)
+    taken = f" Taken: {search.rule}." if search.rule else f" {search.problem}."
+    return _drawing(
+        drawn,
+        "search",
+        f"Training loss while the learning rate grows. {rates}.{taken}",
+        f"Search for the learning rate: {rates}.{taken}",
+    )
+
+
+def _examples(facts: ReportFacts) -> Sequence[tuple[str, str]]:
+    """How to use the predictor: title and code."""
+    folder = facts.predictor
+    shell = (
+        f'ktrain-sentiment predict --predictor {folder} "your text"\n'
+        f"ktrain-sentiment evaluate --predictor {folder} your.csv"
+    )
+    python = (
+        "import ktrain_sentiment\n\n"
+        f'classifier = ktrain_sentiment.load("{folder}")\n'
+        'classifier.predict(["your text"])'
+    )
+    elsewhere = f'# ktrain\nimport ktrain\nktrain.load_predictor("{folder}").predict("your text")'
+    if facts.has_encoder:
+        elsewhere += (
+            "\n\n# transformers, with PyTorch\nfrom transformers import pipeline\n"
+            f'pipeline("text-classification", model="{folder}")("your text")'
+        )
+    return [("Command line", shell), ("Python", python), ("Without this package", elsewhere)]

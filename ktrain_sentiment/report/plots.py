@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,28 +20,17 @@ from ktrain_sentiment.report.drawing import (
     in_house_style,
     panel,
     panels,
-    save_png,
-    svg,
+    series,
 )
+from ktrain_sentiment.report.drawing import save_png as save_png
+from ktrain_sentiment.report.drawing import svg as svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ktrain_sentiment.evaluation.calibration import Curve, Reliability
-
-__all__ = [
-    "Suggestion",
-    "class_curves",
-    "confusion_matrix",
-    "coverage",
-    "history",
-    "learning_rate_curve",
-    "reliability",
-    "save_png",
-    "schedule",
-    "svg",
-]
+    from ktrain_sentiment.evaluation.comparison import Entry, FewShot
 
 
 @dataclass(frozen=True)
@@ -142,11 +132,9 @@ def _series(axes: Axes, values: Sequence[float], number: int, label: str) -> Non
     axes.plot(
         np.arange(1, len(values) + 1),
         values,
-        color=COLOURS[SERIES[number]],
-        marker=MARKERS[number],
-        ls=DASHES[number],
         ms=5,
         label=label,
+        **series(number),
     )
 
 
@@ -219,7 +207,7 @@ def reliability(bins: Mapping[str, Reliability]) -> Figure:
     """Observed accuracy against stated probability, a line for each set of bins.
 
     Args:
-        bins: By name, such as `before` and `after` temperature scaling; at most four.
+        bins: By name, such as `before` and `after` temperature scaling; at most a few.
     """
     figure, axes = panel(4.4, 3.8)
     axes.plot([0, 1], [0, 1], color=COLOURS["muted"], ls=DASHES[2], lw=1.2, label="perfect")
@@ -229,14 +217,15 @@ def reliability(bins: Mapping[str, Reliability]) -> Figure:
         share = one.count[filled] / max(one.count.sum(), 1)
         x, y = one.confidence[filled], one.accuracy[filled]
         label = f"{name} (error {one.error:.3f})"
-        colour, marker = COLOURS[SERIES[k]], MARKERS[k]
-        axes.plot(x, y, color=colour, marker=marker, ls=DASHES[k], lw=1.2, ms=4, label=label)
-        axes.scatter(x, y, s=12 + 220 * share, color=colour, marker=marker)
+        style = series(k)
+        axes.plot(x, y, lw=1.2, ms=4, label=label, **style)
+        axes.scatter(x, y, s=12 + 220 * share, color=style["color"], marker=style["marker"])
         lowest = min(lowest, float(x.min(initial=1.0)), float(y.min(initial=1.0)))
     start = max(0.0, np.floor(lowest * 10) / 10 - 0.05)
     axes.set(xlim=(start, 1.03), ylim=(start, 1.03), aspect="equal")
     axes.set(xlabel="stated probability", ylabel="observed share right")
-    axes.legend(fontsize=9, loc="upper left")
+    # Curves run through every corner of the axes, so the legend stands outside.
+    figure.legend(fontsize=9, loc="outside upper left", ncols=1)
     return figure
 
 
@@ -261,17 +250,94 @@ def coverage(covered: ArrayLike, accuracy: ArrayLike, chosen: float | None = Non
 def class_curves(
     curves: Mapping[str, Curve], x_label: str, y_label: str, *, diagonal: bool = False
 ) -> Figure:
-    """ROC or precision-recall curves, a line a class; more than four share four styles."""
+    """ROC or precision-recall curves, a line a class."""
     figure, axes = panel(4.4, 3.8)
     if diagonal:
         axes.plot([0, 1], [0, 1], color=COLOURS["muted"], ls=DASHES[2], lw=1)
     for k, (label, curve) in enumerate(curves.items()):
-        axes.plot(
-            curve.x, curve.y, color=COLOURS[SERIES[k % 4]], ls=DASHES[k // 4 % 4], label=label
-        )
+        style = series(k)
+        axes.plot(curve.x, curve.y, color=style["color"], ls=style["ls"], label=label)
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel=x_label, ylabel=y_label)
     if len(curves) > 2:
         figure.legend(fontsize=9, loc="outside upper left", ncols=4)
     elif curves:
         axes.legend(fontsize=9, loc="lower right" if diagonal else "lower left")
+    return figure
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve of an overlay.
+
+    Attributes:
+        rates: Learning rates, shape (steps,).
+        losses: Smoothed losses, shape (steps,).
+        chosen: The rate that is taken from it, or None.
+    """
+
+    rates: Floats
+    losses: Floats
+    chosen: float | None
+
+
+@in_house_style
+def learning_rate_overlay(lines: Mapping[str, Line]) -> Figure:
+    """Smoothed loss against learning rate, a line a variant, its chosen rate marked."""
+    figure, axes = panel(6.4, 3.6)
+    top = 0.0
+    for number, (name, line) in enumerate(lines.items()):
+        style = series(number)
+        colour, dash, marker = style["color"], style["ls"], style["marker"]
+        label = name if line.chosen is None else f"{name}: {line.chosen:.2g}"
+        axes.plot(line.rates, line.losses, color=colour, ls=dash, label=label)
+        top = max(top, 1.5 * float(np.median(line.losses[:10])))
+        if line.chosen is not None:
+            height = float(np.interp(np.log(line.chosen), np.log(line.rates), line.losses))
+            axes.plot([line.chosen], [height], marker, color=colour, ms=7)
+    axes.set_xscale("log")
+    axes.set_ylim(top=top)
+    axes.set(xlabel="learning rate (log scale)", ylabel="training loss, smoothed (nats)")
+    figure.legend(loc="outside upper left", ncols=2, fontsize=9)
+    return figure
+
+
+@in_house_style
+def accuracy_against_latency(entries: Sequence[Entry]) -> Figure:
+    """Accuracy with its interval against the time of one text, a point a model."""
+    figure, axes = panel(6.4, 3.8)
+    for number, entry in enumerate(entries):
+        accuracy, style = entry.metrics.accuracy, series(number)
+        below, above = accuracy.value - accuracy.low, accuracy.high - accuracy.value
+        axes.errorbar(
+            [entry.costs.latency_ms], [100 * accuracy.value], yerr=[[100 * below], [100 * above]],
+            fmt=style["marker"], color=style["color"], capsize=3, label=entry.name,
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set(xlabel="one text, milliseconds (log scale)", ylabel="accuracy, % (95 % interval)")
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+@in_house_style
+def learning_curve(found: Sequence[FewShot], entries: Sequence[Entry]) -> Figure:
+    """Accuracy against examples a class, a line a model; the last point is all training rows."""
+    figure, axes = panel(6.4, 3.8)
+    whole = {entry.name: 100 * entry.metrics.accuracy.value for entry in entries}
+    names = list(dict.fromkeys(one.name for one in found))
+    sizes = sorted({one.examples for one in found})
+    places = {size: k for k, size in enumerate(sizes)}
+    for number, name in enumerate(names):
+        own = sorted((one for one in found if one.name == name), key=lambda one: one.examples)
+        style = series(number)
+        x = [places[one.examples] for one in own] + [len(sizes)]
+        y = [100 * fmean(one.accuracies) for one in own] + [whole[name]]
+        axes.plot(x, y, label=name, **style)
+        for one in own:
+            spots = [100 * accuracy for accuracy in one.accuracies]
+            axes.plot(
+                [places[one.examples]] * len(spots), spots, ".", color=style["color"], alpha=0.5
+            )
+    axes.set_xticks([*places.values(), len(sizes)], [*map(str, sizes), "all"])
+    axes.set(xlabel="examples a class", ylabel="accuracy on test rows, %")
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure

@@ -25,7 +25,7 @@ from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, Costs, Entry, Fe
 from ktrain_sentiment.evaluation.intervals import holm
 from ktrain_sentiment.evaluation.metrics import compute_metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
-from ktrain_sentiment.report import leaderboard, plots
+from ktrain_sentiment.report import plots, result_tables
 from ktrain_sentiment.runs import default_run
 from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.training.dataset import class_indices
@@ -306,9 +306,9 @@ def _write(
     folder: Path, entries: Sequence[Entry], few: Sequence[FewShot], figures: dict[str, Any]
 ) -> None:
     """The picture, the curve and, last, the figures, whose file says that it is finished."""
-    plots.save_png(leaderboard.accuracy_against_latency(entries), folder / "comparison.png")
+    plots.save_png(plots.accuracy_against_latency(entries), folder / "comparison.png")
     if few:
-        plots.save_png(leaderboard.learning_curve(few, entries), folder / "few_shot.png")
-    table = leaderboard.markdown(entries)
+        plots.save_png(plots.learning_curve(few, entries), folder / "few_shot.png")
+    table = result_tables.leaderboard(entries).to_markdown()
     write_text(folder / "comparison.md", f"{table}\n{figures['advice']}\n")
     write_json(folder / RESULT, figures)

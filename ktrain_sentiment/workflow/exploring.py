@@ -22,13 +22,7 @@ from ktrain_sentiment.config import ExploreConfig, SearchConfig, TrainingSetting
 from ktrain_sentiment.config.flat import from_flat, to_flat
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError, InputError
-from ktrain_sentiment.report import plots
-from ktrain_sentiment.report.overlay import (
-    Line,
-    learning_rate_overlay,
-    suggestions_table,
-    trials_table,
-)
+from ktrain_sentiment.report import plots, result_tables
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.training.checkpoints import Checkpoints
@@ -343,13 +337,13 @@ def _write(
     }
     write_json(folder.lr_find("json"), figures)
     if len(curves) > 1:
-        plots.save_png(learning_rate_overlay(_lines(curves)), folder.lr_find("png"))
+        plots.save_png(plots.learning_rate_overlay(_lines(curves)), folder.lr_find("png"))
     return Exploration(folder, curves, trials, conclusion, figures)
 
 
-def _lines(curves: dict[str, LearningRateCurve]) -> dict[str, Line]:
+def _lines(curves: dict[str, LearningRateCurve]) -> dict[str, plots.Line]:
     return {
-        name: Line(
+        name: plots.Line(
             curve.rates[: len(curve.reading.smoothed)],
             curve.reading.smoothed,
             None if curve.reading.chosen is None else curve.reading.chosen.learning_rate,
@@ -361,16 +355,10 @@ def _lines(curves: dict[str, LearningRateCurve]) -> dict[str, Line]:
 def exploration_tables(found: Exploration) -> list[Any]:
     """Tables for the screen: the suggestions of each search, and the short trainings."""
     tables = [
-        suggestions_table(
-            name,
-            [
-                (s.rule, s.learning_rate, s.why, s is curve.reading.chosen)
-                for s in curve.reading.suggestions
-            ],
-        )
+        result_tables.suggestions(name, search_figures(curve))
         for name, curve in found.curves.items()
         if curve.reading.suggestions
     ]
     if found.trials:
-        tables.append(trials_table([dataclasses.astuple(trial) for trial in found.trials]))
+        tables.append(result_tables.trials(found.trials))
     return tables

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +16,7 @@ from ktrain_sentiment.evaluation.predictions import (
     LabelledPredictions,
     evaluate_folds,
 )
+from ktrain_sentiment.evaluation.record import CrossValidationRecord
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.training.checkpoints import Checkpoints
@@ -101,10 +100,6 @@ def _fold(
     return frame
 
 
-def cross_validation_figures(found: CrossValidation) -> Mapping[str, Any]:
+def cross_validation_record(found: CrossValidation) -> CrossValidationRecord:
     """What `metrics.json` holds of a cross-validation."""
-    return {
-        "folds": len(found.folds),
-        "pooled": found.pooled.to_json(),
-        "spread": {name: vars(spread) for name, spread in found.spread.items()},
-    }
+    return CrossValidationRecord(folds=len(found.folds), pooled=found.pooled, spread=found.spread)

@@ -6,11 +6,9 @@ nothing that was computed, and `resume` goes on from there.
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +19,13 @@ from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.config.flat import OUTGROWN, from_flat, read_settings, to_flat, to_yaml
 from ktrain_sentiment.data import SPLIT_NAMES, LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import write_report
-from ktrain_sentiment.report.reading import read_run
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.training.callbacks import tensorboard_log
@@ -46,10 +44,16 @@ from ktrain_sentiment.workflow.exploring import (
 from ktrain_sentiment.workflow.folding import (
     FoldPlan,
     cross_validate,
-    cross_validation_figures,
+    cross_validation_record,
 )
-from ktrain_sentiment.workflow.judging import Judged, judge
 from ktrain_sentiment.workflow.models import ModelSpec, model_name, resolve_model
+from ktrain_sentiment.workflow.recording import (
+    FitEvaluation,
+    ask_predictor,
+    evaluate_fit,
+    facts_of_run,
+    record_training,
+)
 
 log = logging.getLogger(__name__)
 
@@ -63,13 +67,16 @@ class RunResult:
 
     Attributes:
         folder: Where its files are.
-        figures: What `metrics.json` holds.
-        judged: Figures and predictions; None when the run was found finished.
+        record: How it was trained and how good it is.
     """
 
     folder: RunFolder
-    figures: Mapping[str, Any]
-    judged: Judged | None
+    record: TrainingRecord
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What `metrics.json` holds."""
+        return self.record.to_json()
 
 
 def train(
@@ -101,7 +108,7 @@ def train(
     run = RunFolder(folder or default_run(settings.source.data))
     if reuse and is_finished(run, settings):
         log.info("%s is finished with these settings: nothing to train", run.path)
-        return RunResult(run, json.loads(run.metrics.read_text("utf-8")), None)
+        return RunResult(run, TrainingRecord.read(run.metrics))
     _check_place(run, settings, overwrite=overwrite, resume=resume)
     texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
@@ -124,22 +131,24 @@ def train(
         extra_callbacks=(tensorboard_log(trainer.backend, run.tensorboard),),
     )
     _save_history(fitted, run)
-    judged = judge(trainer, splits)
-    _save_judgement(judged, run)
-    figures = _figures(settings, splits, trainer, fitted, judged, rate)
-    saved = _save_predictor(trainer, spec, splits, judged, run, figures)
+    evaluation = evaluate_fit(trainer, splits)
+    _save_evaluation(evaluation, run)
+    record = _record(settings, splits, trainer, fitted, evaluation, rate)
+    saved = _save_predictor(trainer, spec, splits, run, record)
     if teacher is not None:
-        said = judged.predictions[judged.headline]
-        figures["teacher"] = teacher.figures(said, said["predicted"])
+        said = evaluation.predictions[evaluation.headline].to_frame()
+        record = replace(record, teacher=teacher.figures(said, said["predicted"]))
     if settings.split.folds:
         plan = FoldPlan(spec, rate, len(fitted.history), resume, quiet)
         found = cross_validate(texts, settings, plan, run)
-        figures["cross_validation"] = cross_validation_figures(found)
-    figures["engines"] = {engine.engine: engine.to_json() for engine in saved.engines}
-    write_json(run.metrics, figures)
-    _report(run, judged)
+        record = replace(record, cross_validation=cross_validation_record(found))
+    record = replace(record, engines={one.engine: one.to_json() for one in saved.engines})
+    classifier = load(run.predictor)
+    record = ask_predictor(record, evaluation, splits.train, classifier, run.predictor)
+    write_json(run.metrics, record.to_json())
+    _report(run)
     shutil.rmtree(run.checkpoints, ignore_errors=True)
-    return RunResult(run, figures, judged)
+    return RunResult(run, record)
 
 
 def _say_length(trainer: Trainer) -> None:
@@ -264,61 +273,54 @@ def _save_history(fitted: FitResult, folder: RunFolder) -> None:
         plots.save_png(drawn, folder.plot("schedule"))
 
 
-def _save_judgement(judged: Judged, folder: RunFolder) -> None:
-    for name, frame in judged.predictions.items():
-        write_table(folder.predictions(name), frame)
-    write_table(folder.top_losses, judged.losses, guarded=True)
-    drawn = plots.confusion_matrix(judged.main.confusion, judged.main.labels)
+def _save_evaluation(found: FitEvaluation, folder: RunFolder) -> None:
+    for name, rows in found.predictions.items():
+        write_table(folder.predictions(name), rows.to_frame())
+    write_table(folder.top_losses, found.losses)
+    metrics = found.metrics[found.headline]
+    drawn = plots.confusion_matrix(metrics.confusion, metrics.labels)
     plots.save_png(drawn, folder.plot("confusion"))
 
 
-def _figures(
+def _record(
     settings: TrainingSettings,
     splits: Splits,
     trainer: Trainer,
     fitted: FitResult,
-    judged: Judged,
+    evaluation: FitEvaluation,
     rate: float,
-) -> dict[str, Any]:
+) -> TrainingRecord:
     trained = fitted.steps * settings.training.batch_size
-    return {
-        **judged.to_json(),
-        "data": {
-            "source": settings.source.data or splits.source,
-            "fingerprint": splits.fingerprint,
-            "rows": splits.sizes(),
-            "labels": list(splits.labels),
-        },
-        "model": settings.model.model,
-        "encoder": model_name(settings),
-        "kept_layers": trainer.kept_layers,
-        "longest_text": trainer.longest_text,
-        "policy": settings.training.policy,
-        "learning_rate": rate,
-        "adversarial": trainer.config.adversarial_epsilon,
-        "best_epoch": fitted.best_epoch,
-        "epochs": len(fitted.history),
-        "train_seconds": round(fitted.seconds, 2),
-        "texts_per_second": round(trained / fitted.seconds, 1) if fitted.seconds else None,
-        "device": trainer.backend.device,
-        "precision": trainer.backend.precision,
-        "versions": trainer.backend.versions,
-    }
+    return record_training(
+        evaluation,
+        splits,
+        settings.source.data or splits.source,
+        model=settings.model.model,
+        encoder=model_name(settings),
+        kept_layers=trainer.kept_layers,
+        longest_text=trainer.longest_text,
+        policy=settings.training.policy,
+        learning_rate=rate,
+        adversarial=trainer.config.adversarial_epsilon,
+        best_epoch=fitted.best_epoch,
+        epochs=len(fitted.history),
+        train_seconds=round(fitted.seconds, 2),
+        texts_per_second=round(trained / fitted.seconds, 1) if fitted.seconds else None,
+        device=trainer.backend.device,
+        precision=trainer.backend.precision,
+        versions=trainer.backend.versions,
+    )
 
 
 def _save_predictor(
-    trainer: Trainer,
-    spec: ModelSpec,
-    splits: Splits,
-    judged: Judged,
-    folder: RunFolder,
-    figures: Mapping[str, Any],
+    trainer: Trainer, spec: ModelSpec, splits: Splits, folder: RunFolder, record: TrainingRecord
 ) -> SavedPredictor:
+    figures = record.to_json()
     facts = TrainingFacts(
         encoder=figures["encoder"],
         data_fingerprint=splits.fingerprint,
-        metrics={name: figures[name] for name in ("headline", judged.headline, "learning_rate")},
-        temperature=judged.temperature,
+        metrics={name: figures[name] for name in ("headline", record.headline, "learning_rate")},
+        temperature=record.temperature,
         cleaning=splits.cleaning,
     )
     validation = ValidationTexts(
@@ -328,29 +330,30 @@ def _save_predictor(
     return spec.save_predictor(trainer, folder.predictor, facts, validation)
 
 
-def _report(folder: RunFolder, judged: Judged) -> None:
-    """Write the page about the run and the model card, with the saved predictor at hand."""
-    facts = read_run(folder.path, load(folder.predictor), judged.baselines)
+def _report(folder: RunFolder) -> None:
+    """Write the page about the run and the model card."""
+    facts = facts_of_run(folder.path)
     write_report(facts, folder.report)
     update_predictor(folder.predictor, card=model_card(facts))
 
 
 def summary_figures(result: RunResult) -> dict[str, Any]:
     """The figures of a run that fit on one line."""
-    figures = result.figures
-    headline = figures[figures["headline"]]
-    baseline = figures["baselines"].get("tfidf") or figures["baselines"]["majority"]
+    record, metrics = result.record, result.record.metrics
+    majority = record.baselines["majority"]
+    baseline = record.baselines.get("tfidf", majority)
     return {
-        "accuracy": headline["accuracy"]["value"],
-        "accuracy_interval": [headline["accuracy"]["low"], headline["accuracy"]["high"]],
-        "macro_f1": headline["macro_f1"]["value"],
-        "rows": headline["n"],
-        "split": figures["headline"],
-        "baseline_accuracy": baseline["accuracy"]["value"],
-        "majority_accuracy": figures["baselines"]["majority"]["accuracy"]["value"],
-        "learning_rate": figures["learning_rate"],
-        "train_seconds": figures["train_seconds"],
-        "texts_per_second": figures["texts_per_second"],
+        "accuracy": metrics.accuracy.value,
+        "accuracy_interval": [metrics.accuracy.low, metrics.accuracy.high],
+        "macro_f1": metrics.macro_f1.value,
+        "rows": metrics.n,
+        "split": record.headline,
+        "baseline_accuracy": baseline.accuracy.value,
+        "majority_accuracy": majority.accuracy.value,
+        "learning_rate": record.learning_rate,
+        "train_seconds": record.train_seconds,
+        "texts_per_second": record.texts_per_second,
+        "warnings": list(record.warnings),
         "predictor": str(result.folder.predictor),
         "run": str(result.folder.path),
     }

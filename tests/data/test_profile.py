@@ -16,8 +16,9 @@ from ktrain_sentiment.data import split
 from ktrain_sentiment.data.lengths import load_tokenizer, summarise, token_lengths
 from ktrain_sentiment.data.profile import profile
 from ktrain_sentiment.errors import EncoderError
-from ktrain_sentiment.report.profile_page import render_profile
-from ktrain_sentiment.report.profile_tables import finding_texts, profile_tables
+from ktrain_sentiment.report.page import render_profile
+from ktrain_sentiment.report.result_tables import profile_classes, profile_lengths
+from ktrain_sentiment.report.screen import findings
 
 
 @pytest.fixture
@@ -148,7 +149,8 @@ def test_the_page_is_whole_and_escapes_the_texts(texts):
 def test_the_tables_and_findings_can_be_printed(texts, tokenizer_file):
     found = make_profile(texts, load_tokenizer(tokenizer_file), maxlen=8)
     console = Console(width=100, record=True, file=io.StringIO())
-    for item in [*profile_tables(found), *finding_texts(found.findings)]:
+    tables = [profile_classes(found), profile_lengths(found.lengths)]
+    for item in [*tables, *findings(found.findings)]:
         console.print(item)
     shown = console.export_text()
     assert "60 rows by class" in shown

@@ -14,9 +14,9 @@ LABELS = ("negative", "positive")
 def test_baselines_are_fitted_on_the_training_rows_and_judged_on_the_others():
     found = run_baselines([*GOOD, *BAD], [1] * 5 + [0] * 5, ["good one", "bad one"], [1, 0], LABELS)
     assert set(found) >= {"majority", "tfidf"}
-    assert found["tfidf"].evaluation.accuracy.value == 1.0
+    assert found["tfidf"].metrics.accuracy.value == 1.0
     assert found["tfidf"].probabilities.shape == (2, 2)
-    assert found["majority"].evaluation.accuracy.value == 0.5
+    assert found["majority"].metrics.accuracy.value == 0.5
 
 
 def test_a_class_that_training_lacks_gets_no_probability():

@@ -111,4 +111,3 @@ def test_a_threshold_above_everything_answers_nothing_and_says_no_accuracy():
     found = abstain([0, 1], [[0.6, 0.4], [0.5, 0.5]], below=0.99)
     assert found.covered.value == 0.0
     assert found.accuracy is None
-    assert found.to_json()["accuracy"] is None

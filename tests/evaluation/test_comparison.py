@@ -45,7 +45,7 @@ def test_a_clear_difference_is_said_in_a_plain_sentence():
     assert (found.only_a_right, found.only_b_right, found.better) == (16, 41, "new")
     assert "new is better: right in 41 of the 57 rows" in found.sentence
     assert "p = 0.001" in found.sentence
-    assert found.accuracy.low > 0
+    assert found.accuracy_difference.low > 0
 
 
 def test_the_better_one_is_named_also_when_it_is_the_first():
@@ -56,7 +56,7 @@ def test_the_better_one_is_named_also_when_it_is_the_first():
         ("x", "y"),
     )
     assert found.better == "A"
-    assert found.accuracy.value == pytest.approx(-0.3)
+    assert found.accuracy_difference.value == pytest.approx(-0.3)
 
 
 def test_a_difference_that_chance_explains_is_not_claimed():
@@ -66,13 +66,13 @@ def test_a_difference_that_chance_explains_is_not_claimed():
     found = compare(truth, a, b, ("x", "y"))
     assert found.better is None
     assert found.sentence.startswith("No difference can be shown with 240 rows")
-    assert found.accuracy.low < 0 < found.accuracy.high
+    assert found.accuracy_difference.low < 0 < found.accuracy_difference.high
 
 
 def test_two_equal_classifiers_differ_in_nothing():
     same = table_that_is_right(50, range(40))
     found = compare(np.zeros(50, dtype=int), same, same, ("x", "y"))
-    assert (found.accuracy.low, found.accuracy.high) == (0.0, 0.0)
+    assert (found.accuracy_difference.low, found.accuracy_difference.high) == (0.0, 0.0)
     assert "the same rows right" in found.sentence
 
 
@@ -80,6 +80,6 @@ def test_the_paired_interval_is_narrower_than_the_unpaired_one_would_be():
     truth = np.zeros(400, dtype=int)
     a = table_that_is_right(400, range(300))
     b = table_that_is_right(400, range(310))
-    found = compare(truth, a, b, ("x", "y")).accuracy
+    found = compare(truth, a, b, ("x", "y")).accuracy_difference
     unpaired = 2 * 1.96 * np.sqrt(2 * 0.75 * 0.25 / 400)
     assert found.high - found.low < unpaired / 2

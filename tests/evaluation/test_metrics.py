@@ -7,6 +7,7 @@ import pytest
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation import compute_metrics
+from ktrain_sentiment.evaluation.codec import to_plain
 from ktrain_sentiment.evaluation.confusion import balanced_accuracy, confusion_matrix, macro_f1
 
 metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
@@ -74,9 +75,8 @@ def test_the_confusion_matrix_has_true_classes_down_and_predicted_ones_across():
 
 
 def test_the_json_form_holds_no_nan_and_every_interval(two_classes):
-    found = compute_metrics(
-        two_classes.y_true, two_classes.probabilities, two_classes.labels
-    ).to_json()
+    judged = two_classes
+    found = to_plain(compute_metrics(judged.y_true, judged.probabilities, judged.labels))
     text = json.dumps(found, allow_nan=False)
     again = json.loads(text)
     assert again["accuracy"]["low"] < again["accuracy"]["value"] < again["accuracy"]["high"]

@@ -8,10 +8,17 @@ import pandas as pd
 import pytest
 import yaml
 
-from ktrain_sentiment.evaluation import compute_metrics, top_losses
+from ktrain_sentiment.data import Splits
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.prediction import to_predictions
+from ktrain_sentiment.report.page import render
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.workflow.recording import (
+    ask_predictor,
+    evaluate_splits,
+    facts_of_run,
+    record_training,
+)
 
 LABELS = ("negative", "positive")
 GOOD = ["good", "warm", "funny", "grand"]
@@ -53,49 +60,50 @@ def rows(count, seed, start):
 
 def make_run(folder: Path, *, with_test: bool = True) -> RunFolder:
     """Write a run folder as training leaves it, a word counter in the model's place."""
-    run = RunFolder(folder)
+    run, words = RunFolder(folder), Words()
     run.split("train").parent.mkdir(parents=True)
     run.predictor.mkdir()
     (run.predictor / "model.bin").write_bytes(b"0" * 2_000_000)
-    splits = {"train": rows(120, 0, 2), "validation": rows(60, 1, 200), "test": rows(80, 2, 300)}
+    frames = {"train": rows(120, 0, 2), "validation": rows(60, 1, 200), "test": rows(80, 2, 300)}
     if not with_test:
-        splits["test"] = splits["test"].head(0)
-    for name, frame in splits.items():
+        frames["test"] = frames["test"].head(0)
+    for name, frame in frames.items():
         frame.to_parquet(run.split(name))
-    headline = "test" if with_test else "validation"
-    figures = {}
-    for name in ("validation", "test")[: 1 + with_test]:
-        judged = LabelledPredictions.join(
-            splits[name], Words().predict_proba(splits[name]["text"]), LABELS
-        )
-        judged.to_frame().to_parquet(run.predictions(name))
-        found = compute_metrics(judged.y_true, judged.probabilities, LABELS)
-        figures[name] = found.to_json()
-        losses = top_losses(judged.texts, judged.y_true, judged.probabilities, LABELS)
-        losses.to_csv(run.top_losses, index=False)
-    _write_facts(run, figures, headline)
+    splits = Splits(**frames, labels=LABELS)
+    raw = {
+        name: LabelledPredictions.join(frame, words.predict_proba(frame["text"]), LABELS)
+        for name, frame in frames.items()
+        if name != "train" and len(frame)
+    }
+    found = evaluate_splits(raw, splits.train)
+    for name, predicted in found.predictions.items():
+        predicted.to_frame().to_parquet(run.predictions(name))
+    found.losses.to_csv(run.top_losses, index=False)
+    record = record_training(
+        found,
+        splits,
+        "reviews.csv",
+        encoder="minilm",
+        longest_text=64,
+        policy="onecycle",
+        learning_rate=8.1e-05,
+        best_epoch=2,
+        epochs=2,
+        train_seconds=200.0,
+        texts_per_second=90.0,
+        device="CPU",
+        precision="bfloat16",
+        versions={"ktrain": "0.41.4"},
+    )
+    record = ask_predictor(record, found, splits.train, words, run.predictor)
+    run.metrics.write_text(json.dumps(record.to_json(), allow_nan=False))
+    _write_curves(run)
     return run
 
 
-def _write_facts(run, figures, headline):
+def _write_curves(run):
     settings = {"data": "reviews.csv", "encoder": "minilm", "maxlen": 64, "seed": 0}
     run.config.write_text(yaml.safe_dump(settings))
-    more = {
-        "headline": headline,
-        "temperature": 1.4,
-        "data": {"source": "reviews.csv", "fingerprint": "0" * 64},
-        "encoder": "minilm",
-        "longest_text": 64,
-        "policy": "onecycle",
-        "learning_rate": 8.1e-05,
-        "best_epoch": 2,
-        "train_seconds": 200.0,
-        "texts_per_second": 90.0,
-        "device": "CPU",
-        "precision": "bfloat16",
-        "versions": {"ktrain": "0.41.4"},
-    }
-    run.metrics.write_text(json.dumps({**figures, **more}))
     epochs = {"epoch": [1, 2], "loss": [0.5, 0.3], "accuracy": [0.8, 0.9]}
     history = pd.DataFrame({**epochs, "val_loss": [0.4, 0.3], "val_accuracy": [0.8, 0.85]})
     history.to_csv(run.history, index=False)
@@ -125,14 +133,10 @@ def run_without_test(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def facts(run_folder, words):
-    from ktrain_sentiment.report.reading import read_run
-
-    return read_run(run_folder.path, words)
+def facts(run_folder):
+    return facts_of_run(run_folder.path)
 
 
 @pytest.fixture(scope="session")
 def page(facts):
-    from ktrain_sentiment.report.page import render
-
     return render(facts)

@@ -36,18 +36,18 @@ def test_the_limits_are_those_of_this_run(facts):
 
 
 def test_a_local_encoder_is_not_named_as_a_model_of_the_hub(facts):
-    learning = dataclasses.replace(facts.learning, encoder="./models/mine")
-    local = dataclasses.replace(facts, learning=learning)
+    training = dataclasses.replace(facts.training, encoder="./models/mine")
+    local = dataclasses.replace(facts, training=training)
     assert base_model(local) is None
     assert "base_model" not in card_header(local)
     assert card_header(local)["license"] == "other"
 
 
 def test_a_classifier_of_ktrains_own_promises_no_encoder(facts):
-    learning = dataclasses.replace(
-        facts.learning, encoder="nbsvm", is_classic=True, longest_text=2000
+    training = dataclasses.replace(
+        facts.training, encoder="nbsvm", model="nbsvm", longest_text=2000
     )
-    card = model_card(dataclasses.replace(facts, learning=learning))
+    card = model_card(dataclasses.replace(facts, training=training))
     header = yaml.safe_load(card.split("---\n")[1])
     assert header["library_name"] == "keras"
     assert "base_model" not in header
@@ -72,8 +72,8 @@ def test_labels_with_bars_do_not_break_the_tables(facts):
 
 
 def test_a_pupil_with_fewer_layers_says_so(facts):
-    learning = dataclasses.replace(facts.learning, kept_layers=(0, 2, 5), teacher={"share": 0.5})
-    card = model_card(dataclasses.replace(facts, learning=learning))
+    training = dataclasses.replace(facts.training, kept_layers=(0, 2, 5), teacher={"share": 0.5})
+    card = model_card(dataclasses.replace(facts, training=training))
     assert (
         "Model: encoder `minilm` cut to 3 of its layers, taught by another predictor, policy"
         in card
@@ -82,7 +82,7 @@ def test_a_pupil_with_fewer_layers_says_so(facts):
 
 
 def test_adversarial_training_is_named(facts):
-    learning = dataclasses.replace(facts.learning, adversarial=1.0)
-    card = model_card(dataclasses.replace(facts, learning=learning))
+    training = dataclasses.replace(facts.training, adversarial=1.0)
+    card = model_card(dataclasses.replace(facts, training=training))
     assert "Model: encoder `minilm`, trained adversarially (Miyato et al. 2017), policy" in card
     assert "adversarially" not in model_card(facts)

@@ -9,7 +9,7 @@ import pytest
 
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.report.page import render, write_report
-from ktrain_sentiment.report.reading import read_run
+from ktrain_sentiment.workflow.recording import facts_of_run
 
 VOID = {"meta", "br", "col", "link", "img", "input"}
 
@@ -111,38 +111,32 @@ def test_the_figures_on_the_page_are_those_of_the_run(page, facts):
 
 
 def test_mistakes_stand_there_with_their_words_marked(page, facts):
-    first = facts.errors.losses.iloc[0]
-    assert f"Row {first['row']}: " in page
+    first = facts.errors.losses[0]
+    assert f"Row {first.row}: " in page
     assert '<mark class="for"' in page
     assert '<mark class="against"' in page
-    assert facts.errors.faithfulness.sentence.split("(")[0].strip() in page.replace("&#x27;", "'")
+    assert facts.errors.faithfulness.sentence.split("(")[0].strip() in page.replace("&#39;", "'")
 
 
 def test_without_test_rows_the_page_says_that_its_figures_are_too_good(run_without_test):
-    page = render(read_run(run_without_test.path))
+    page = render(facts_of_run(run_without_test.path))
     assert "No rows were kept for a test" in page
     assert "texts of the validation split" in page
     Outline(page)
 
 
-def test_without_a_predictor_the_page_leaves_speed_and_marked_words_out(run_folder):
-    page = render(read_run(run_folder.path))
+def test_without_a_predictor_the_page_leaves_speed_and_marked_words_out(facts):
+    errors = dataclasses.replace(facts.errors, explanations=(), faithfulness=None)
+    page = render(dataclasses.replace(facts, speed=None, errors=errors))
     assert 'id="speed"' not in page
     assert "<mark" not in page
 
 
-def test_a_model_that_is_no_better_than_the_baseline_is_said_to_be_so(facts):
-    names = ("TF-IDF + logistic regression", "the model")
-    worse = dataclasses.replace(facts.comparison, names=names, p_value=0.5)
-    page = render(dataclasses.replace(facts, comparison=worse))
-    assert "Read this first" in page
-    assert "Against TF-IDF: No difference can be shown" in page
-
-
-def test_a_slice_that_is_weak_is_named_at_the_top(facts):
-    weak = dataclasses.replace(facts.slices[0], p_value=0.001, rest=1.0)
-    top = render(dataclasses.replace(facts, slices=[weak])).split("<nav")[0]
-    assert f"Weak where {weak.column} is {weak.value}" in top
+def test_warnings_stand_first(facts):
+    said = "Against TF-IDF: No difference can be shown"
+    top = render(dataclasses.replace(facts, warnings=(said,))).split("<nav")[0]
+    assert "Read this first" in top
+    assert said in top
 
 
 def test_the_page_is_written_whole_over_an_earlier_one(facts, tmp_path):
@@ -156,15 +150,15 @@ def test_the_page_is_written_whole_over_an_earlier_one(facts, tmp_path):
 
 def test_a_folder_that_holds_no_finished_run_is_refused(tmp_path):
     with pytest.raises(InputError, match="finished run"):
-        read_run(tmp_path)
+        facts_of_run(tmp_path)
 
 
 def test_a_small_pupils_page_names_its_layers_and_its_teacher(facts):
     teacher = {
         "share": 0.5, "accuracy": 0.9, "agreement": 0.85, "rows": 80, "unlabelled": 1200,
     }  # fmt: skip
-    learning = dataclasses.replace(facts.learning, kept_layers=(0, 2, 5), teacher=teacher)
-    said = " ".join(Outline(render(dataclasses.replace(facts, learning=learning))).words)
+    training = dataclasses.replace(facts.training, kept_layers=(0, 2, 5), teacher=teacher)
+    said = " ".join(Outline(render(dataclasses.replace(facts, training=training))).words)
     said = said.replace("\xa0", " ")
     assert "3 kept, by number 1, 3, 6" in said
     assert "50 % of a target; right in 90.0 % of 80 rows" in said
@@ -172,8 +166,8 @@ def test_a_small_pupils_page_names_its_layers_and_its_teacher(facts):
 
 
 def test_a_page_says_how_far_adversarial_training_moved_embeddings(facts):
-    learning = dataclasses.replace(facts.learning, adversarial=0.5)
-    moved = dataclasses.replace(facts, learning=learning)
+    training = dataclasses.replace(facts.training, adversarial=0.5)
+    moved = dataclasses.replace(facts, training=training)
     said = "word embeddings moved by 0.5 times their mean length"
     assert said in " ".join(Outline(render(moved)).words)
     assert said not in " ".join(Outline(render(facts)).words)

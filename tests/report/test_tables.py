@@ -1,11 +1,17 @@
+"""Tables of figures: one description, readable at any width, the same in Markdown."""
+
 from __future__ import annotations
 
 import io
 
+import numpy as np
+import pytest
 from rich.console import Console
 
-from ktrain_sentiment.evaluation import top_losses
-from ktrain_sentiment.report import tables
+from ktrain_sentiment.evaluation import compute_metrics
+from ktrain_sentiment.evaluation.review import Mistake
+from ktrain_sentiment.report import result_tables
+from ktrain_sentiment.report.figures import Column, FigureTable
 
 
 def shown(table, width=100):
@@ -15,15 +21,56 @@ def shown(table, width=100):
 
 
 def test_the_headline_table_has_intervals_and_baselines(facts):
-    text = shown(tables.headline(facts.metrics, {}, "mine"))
+    text = shown(result_tables.headline(facts.metrics, facts.baselines, name="mine"))
     accuracy = facts.metrics.accuracy
     assert f"{100 * accuracy.value:.1f}" in text
     assert f"{100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}" in text
+    assert "TF-IDF" in text
 
 
 def test_texts_are_wrapped_and_not_taken_for_markup():
     text = "a [bold]very[/bold] long text " * 8
-    losses = top_losses([text], [0], [[0.2, 0.8]], ("negative", "positive"))
-    lines = shown(tables.top_losses(losses), width=60)
+    lost = Mistake(row=1, text=text, label="negative", other="positive", p_label=0.2, p_other=0.8)
+    lines = shown(result_tables.top_losses([lost]), width=60)
     assert max(len(line) for line in lines.splitlines()) <= 60
     assert "[bold]very[/bold]" in lines
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_no_figure_and_no_name_is_cut_where_space_is_short(facts, width):
+    name = "a-run-with-a-long-name-of-its-own"
+    table = result_tables.headline(facts.metrics, facts.baselines, name=name)
+    lines = shown(table, width)
+    assert max(len(line) for line in lines.splitlines()) <= width
+    assert "…" not in lines
+    for words in ("Matthews correlation", "balanced accuracy", "95 % interval"):
+        assert words in lines
+
+
+def test_columns_give_way_in_their_order_and_are_named():
+    columns = [
+        Column("model", str, words=True),
+        Column("memory", lambda one: "1,024 MB", drop=2),
+        Column("texts a second", lambda one: "1,500", short="texts/s", drop=1),
+    ]
+    table = FigureTable.of("Models", columns, ["tfidf"])
+    assert "texts a second" in shown(table, 60)
+    assert "texts/s" in shown(table, 32)
+    narrow = shown(table, 24)
+    assert "1,024" not in narrow
+    assert "1,500" in narrow
+    assert "left out here for want of width: memory" in " ".join(narrow.split())
+
+
+def test_many_long_labels_become_numbers_over_a_confusion_matrix():
+    labels = tuple(f"a rather long label {k}" for k in range(8))
+    truth = np.arange(40) % 8
+    lines = shown(result_tables.confusion(compute_metrics(truth, np.eye(8)[truth], labels)))
+    assert "8 a rather long label 7" in lines
+    assert max(len(line) for line in lines.splitlines()) <= 80
+
+
+def test_a_table_is_the_same_in_markdown_with_its_bars_escaped():
+    columns = [Column("label", str, words=True), Column("rows", lambda one: "3")]
+    table = FigureTable.of("x", columns, ["happy|sad"])
+    assert table.to_markdown() == "| label | rows |\n| --- | ---: |\n| happy\\|sad | 3 |\n"

@@ -1,4 +1,4 @@
-"""The mistakes of a subject, shown and written as lists that a person can correct."""
+"""The mistakes of a classifier, shown and written as lists that a person can correct."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from ktrain_sentiment.inference.embedding import open_embedder
 from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.writing import unguard, write_table
-from ktrain_sentiment.workflow.opening import AS_USUAL, Opening, open_classifier
-from ktrain_sentiment.workflow.subject import (
+from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
+from ktrain_sentiment.workflow.evaluating import (
     from_predictor,
     from_run,
     is_run,
@@ -47,7 +47,7 @@ def find_rows(
     Args:
         source: A run folder (its out-of-fold predictions are taken, or else those of its
             validation rows), or data.
-        predictor: Who judges the data; without one, a linear model on folds.
+        predictor: Who classifies the data; without one, a linear model on folds.
         opening: How predictor folders are opened.
 
     Raises:
@@ -77,17 +77,17 @@ def find_predictor_of(source: DataConfig, predictor: Path | None) -> Path:
 
 
 def inspect(
-    subject: EvalSet,
+    eval_set: EvalSet,
     *,
     explained: int = 0,
     neighbours: int = 0,
     share: float = USUAL_SHARE,
     opening: Opening = AS_USUAL,
 ) -> Inspection:
-    """Find the mistakes of a subject.
+    """Find the mistakes of a eval_set.
 
     Args:
-        subject: Rows with their predictions.
+        eval_set: Rows with their predictions.
         explained: How many rows of each list have their words weighed.
         neighbours: How many training examples to name for each of the first mistakes.
         share: Share of wrong labels that is believed in.
@@ -99,26 +99,30 @@ def inspect(
     """
     if not 0 < share < 1:
         raise ConfigError(f"--wrong-labels {share:g}: wanted a share between 0 and 1, such as 0.05")
-    classifier = subject.classifier
-    if explained and classifier is None and subject.predictor is not None:
-        classifier = open_classifier(subject.predictor, opening)
+    classifier = eval_set.classifier
+    if explained and classifier is None and eval_set.predictor is not None:
+        classifier = open_classifier(eval_set.predictor, opening)
     asked = classifier if explained else None
     found = review(
-        subject.predictions, asked, explained=explained, share=share, second=second_opinion(subject)
+        eval_set.predictions,
+        asked,
+        explained=explained,
+        share=share,
+        second=second_opinion(eval_set),
     )
     losses, doubtful = found.losses, found.doubtful.drop(columns="doubted").assign(**{COLUMN: ""})
     if neighbours:
-        losses = _with_neighbours(losses, subject, neighbours)
-    return Inspection(subject, found, losses, doubtful)
+        losses = _with_neighbours(losses, eval_set, neighbours)
+    return Inspection(eval_set, found, losses, doubtful)
 
 
 NAMED = 50
 """So many of the first mistakes get their nearest training examples."""
 
 
-def _with_neighbours(losses: pd.DataFrame, subject: EvalSet, k: int) -> pd.DataFrame:
+def _with_neighbours(losses: pd.DataFrame, eval_set: EvalSet, k: int) -> pd.DataFrame:
     """The first mistakes with the texts and labels of the nearest training examples."""
-    train, folder = subject.train, subject.predictor
+    train, folder = eval_set.train, eval_set.predictor
     if train is None or folder is None or not len(losses):
         raise ConfigError(
             "--nearest: the training examples are not known; name a run folder, whose splits hold "

@@ -1,0 +1,86 @@
+"""What a reader should be told before any figure: a sentence each, with what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ktrain_sentiment.evaluation.comparison import Comparison
+from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
+from ktrain_sentiment.evaluation.review import Slice
+
+MORE = "more epochs, another learning rate (ktrain-sentiment find-lr), more rows"
+
+
+def find_warnings(
+    metrics: Metrics,
+    baselines: Mapping[str, Metrics] | None = None,
+    against_tfidf: Comparison | None = None,
+    slices: Sequence[Slice] = (),
+    *,
+    calibration: Calibration | None = None,
+    data: Sequence[str] = (),
+    held_out: bool = True,
+) -> tuple[str, ...]:
+    """Warnings about a model and its figures, what matters most first.
+
+    Args:
+        metrics: The model's figures.
+        baselines: The baselines' on the same rows, by key.
+        against_tfidf: The TF-IDF baseline (A) against the model (B).
+        slices: Accuracy on kinds of text.
+        calibration: What the temperature did on rows it was not fitted on.
+        data: Warnings about the data.
+        held_out: Whether no choice was made on the rows that the figures are on.
+    """
+    found = [*_never_predicted(metrics), *_no_better_than_majority(metrics, baselines or {})]
+    if against_tfidf is not None and against_tfidf.better != against_tfidf.names[1]:
+        found.append(
+            f"Against TF-IDF: {against_tfidf.sentence} Try {MORE} or a larger encoder "
+            "(--encoder); else TF-IDF does the same for less."
+        )
+    if not held_out:
+        found.append(
+            "No rows were kept for a test. The best epoch and the temperature were chosen on the "
+            "rows that these figures are on, so they are somewhat too good: train with --test 0.1."
+        )
+    found += data
+    if calibration is not None and not calibration.helped:
+        found.append(calibration.sentence)
+    found += [
+        f"Weak where {one.column} is {one.value}: {100 * one.accuracy.value:.1f} % of {one.n:,} "
+        f"rows are labelled correctly, {100 * one.rest:.1f} % of the others."
+        for one in slices
+        if one.weak and one.rest is not None
+    ]
+    return tuple(found)
+
+
+def _never_predicted(metrics: Metrics) -> list[str]:
+    predicted = metrics.confusion.sum(axis=0)
+    missing = [one for k, one in enumerate(metrics.per_class) if one.support and not predicted[k]]
+    if not missing:
+        return []
+    names = " and ".join(one.label for one in missing)
+    rows = sum(one.support for one in missing)
+    return [
+        f"The model never predicts {names}, which {rows:,} of {metrics.n:,} rows are: try "
+        f"--class-weight balanced, {MORE} of that label."
+    ]
+
+
+def _no_better_than_majority(metrics: Metrics, baselines: Mapping[str, Metrics]) -> list[str]:
+    other = baselines.get("majority")
+    if other is None:
+        return []
+    better = [
+        name
+        for name in ("accuracy", "macro_f1")
+        if metrics.headline[name].low > other.headline[name].value
+    ]
+    if better:
+        return []
+    return [
+        f"The model is no better than always answering with the most frequent label: "
+        f"{100 * metrics.accuracy.value:.1f} % of rows correct against "
+        f"{100 * other.accuracy.value:.1f} %. Try {MORE}."
+    ]

@@ -1,0 +1,231 @@
+"""A table of figures, described once and shown anywhere: the terminal, Markdown, HTML.
+
+A `Column` says what its cells are called, how one is made of a record, and what gives way where
+space is short. `FigureTable` is printed by rich at whatever width there is, `to_markdown` writes
+it into a card, and the pages' templates read its columns and cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ktrain_sentiment.evaluation.intervals import Estimate
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.text import Text
+
+NAMES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
+    "mcc": "Matthews correlation",
+    "log_loss": "log loss (nats)",
+    "brier": "Brier score",
+    "ece": "calibration error",
+}
+SHARES = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "ece"})
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
+FAINTEST = 0.2
+"""Words below this share of a text's strongest word are not marked."""
+NARROWEST_TEXT = 24
+"""Columns of running text are not squeezed below this."""
+
+
+def share(value: float, digits: int = 1) -> str:
+    """A share as per cent."""
+    return f"{100 * value:.{digits}f} %"
+
+
+def plain(name: str, value: float) -> str:
+    """A figure without its interval."""
+    return share(value) if name in SHARES else f"{value:.3f}"
+
+
+def interval(name: str, figure: Estimate) -> str:
+    """The interval of a figure alone: '88.4 to 91.6'."""
+    if name in SHARES:
+        return f"{100 * figure.low:.1f} to {100 * figure.high:.1f}"
+    return f"{figure.low:.3f} to {figure.high:.3f}"
+
+
+def full(name: str, figure: Estimate) -> str:
+    """A figure with its interval: '90.1 % (88.4 to 91.6)'."""
+    return f"{plain(name, figure.value)} ({interval(name, figure)})"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: '1 row', '2 rows'."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that fits."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def size(count: int) -> str:
+    """A number of bytes as MB."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+@dataclass(frozen=True)
+class MarkedText:
+    """A text in pieces, each with how much it speaks for (1) or against (-1) the prediction."""
+
+    pieces: tuple[tuple[str, float], ...]
+
+    def __str__(self) -> str:
+        return "".join(piece for piece, _ in self.pieces)
+
+
+Cell = str | MarkedText
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        title: Its head; may be empty for the first column.
+        cell: Makes the cell of a record.
+        short: Its head where space is short; the title when empty.
+        words: Whether it holds words, set to the left; figures are set to the right.
+        wraps: Whether its words may be broken over several lines.
+        drop: Where space is short, columns of the highest number are left out first; those of 0
+            stay.
+        strong: Whether its cells are emphasised.
+        help: What it means, for those who ask.
+    """
+
+    title: str
+    cell: Callable[[Any], Cell]
+    short: str = ""
+    words: bool = False
+    wraps: bool = False
+    drop: int = 0
+    strong: bool = False
+    help: str = ""
+
+    def head(self, *, short: bool) -> str:
+        """The title, or its short form."""
+        return (self.short or self.title) if short else self.title
+
+
+@dataclass(frozen=True)
+class FigureTable:
+    """A table with its cells; the first column names the rows.
+
+    Attributes:
+        title: What it shows.
+        columns: Its columns.
+        rows: Its cells, in the order of the columns.
+        strong: Positions of rows to emphasise.
+        lines: Whether rows are parted by lines, as rows of running text should be.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    strong: frozenset[int] = frozenset()
+    lines: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        title: str,
+        columns: Sequence[Column],
+        records: Iterable[Any],
+        *,
+        strong: Callable[[Any], bool] | None = None,
+        lines: bool = False,
+    ) -> FigureTable:
+        """A row a record.
+
+        Args:
+            title: What the table shows.
+            columns: Its columns.
+            records: What the columns' cells are made of.
+            strong: Whether a record's row is to be emphasised.
+            lines: Whether rows are parted by lines.
+        """
+        kept = list(records)
+        rows = tuple(tuple(column.cell(one) for column in columns) for one in kept)
+        marked = frozenset(k for k, one in enumerate(kept) if strong is not None and strong(one))
+        return cls(title, tuple(columns), rows, marked, lines)
+
+    def to_markdown(self) -> str:
+        """The whole table in Markdown, its bars escaped."""
+        heads = [column.title for column in self.columns]
+        rules = ["---" if column.words else "---:" for column in self.columns]
+        body = [[str(cell).replace("|", "\\|") for cell in row] for row in self.rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in [heads, rules, *body]) + "\n"
+
+    def fit(self, width: int) -> tuple[list[int], bool]:
+        """The columns that fit a width in characters, and whether their heads must be short."""
+        kept = list(range(len(self.columns)))
+        if self._width(kept, short=False) <= width:
+            return kept, False
+        while self._width(kept, short=True) > width:
+            last = max(kept, key=lambda k: (self.columns[k].drop, k))
+            if not self.columns[last].drop:
+                break
+            kept.remove(last)
+        return kept, True
+
+    def _width(self, kept: Sequence[int], *, short: bool) -> int:
+        """Characters that a row takes with its borders."""
+        return sum(self._cell_width(k, short=short) + 3 for k in kept) + 1
+
+    def _cell_width(self, k: int, *, short: bool) -> int:
+        column = self.columns[k]
+        cells = max((len(str(row[k])) for row in self.rows), default=0)
+        # A cell of several lines is as wide as its longest.
+        lines = [len(line) for row in self.rows for line in str(row[k]).split("\n")]
+        widest = min(cells, NARROWEST_TEXT) if column.wraps else max(lines, default=0)
+        return max(widest, len(column.head(short=short)))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Print it with the columns that fit, and say which were left out."""
+        from rich.table import Table
+        from rich.text import Text
+
+        kept, short = self.fit(options.max_width)
+        table = Table(title=Text(self.title, style="bold"), show_lines=self.lines)
+        for k in kept:
+            column = self.columns[k]
+            table.add_column(
+                Text(column.head(short=short)),
+                justify="left" if column.words else "right",
+                no_wrap=not column.wraps,
+                overflow="fold",
+                style="bold" if column.strong else "",
+                ratio=1 if column.wraps and self.lines else None,
+            )
+        for number, row in enumerate(self.rows):
+            style = "bold" if number in self.strong else None
+            table.add_row(*(to_text(row[k]) for k in kept), style=style)
+        yield table
+        out = [column.title for k, column in enumerate(self.columns) if k not in kept]
+        if out:
+            yield Text(f"left out here for want of width: {', '.join(out)}", style="dim")
+
+
+def to_text(cell: Cell) -> Text:
+    """A cell for the terminal: words for a prediction blue, those against it red."""
+    from rich.text import Text
+
+    if isinstance(cell, str):
+        return Text(cell)
+    line = Text()
+    for piece, weight in cell.pieces:
+        style = "bold blue" if weight > 0 else "red underline"
+        line.append(piece, style=style if abs(weight) >= FAINTEST else "")
+    return line

@@ -1,0 +1,135 @@
+"""What the commands show of results on a terminal: tables and sentences, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from ktrain_sentiment.report import result_tables
+from ktrain_sentiment.report.figures import FigureTable, MarkedText, counted, share, to_text
+from ktrain_sentiment.report.sentences import abstention_sentence, calibration_sentence
+
+if TYPE_CHECKING:
+    from ktrain_sentiment.data.findings import Finding
+    from ktrain_sentiment.evaluation.explanation import Explanation
+    from ktrain_sentiment.evaluation.record import EvalResult, Inspection, TrainingRecord
+
+Part = FigureTable | Text
+
+_STYLES = {"harm": "bold red", "doubt": "yellow", "note": "dim"}
+_SHOWN_EXAMPLES = {"harm": 3, "doubt": 2, "note": 1}
+_SHOWN_LETTERS = 100
+
+
+def training(record: TrainingRecord) -> list[Part]:
+    """The figures of a training, its warnings last, where they are still on the screen."""
+    parts: list[Part] = [
+        result_tables.headline(record.metrics, record.baselines),
+        result_tables.per_class(record.metrics),
+        result_tables.confusion(record.metrics),
+    ]
+    if record.teacher is not None:
+        parts.append(Text(_teacher(record)))
+    if record.cross_validation is not None:
+        parts.append(result_tables.cross_validation(record.cross_validation))
+    return [*parts, *_warnings(record.warnings)]
+
+
+def _teacher(record: TrainingRecord) -> str:
+    teacher = record.teacher or {}
+    said = (
+        f"the teacher has {share(teacher['accuracy'])} of {teacher['rows']:,} rows right, and says "
+        f"the same as this model in {share(teacher['agreement'])}"
+    )
+    if not teacher["unlabelled"]:
+        return said
+    return (
+        f"{said}\nit labelled {counted(teacher['unlabelled'], 'more text')} to learn from; "
+        f"{counted(teacher['unlabelled_left_out'], 'repeat')} left out"
+    )
+
+
+def _warnings(sentences: Iterable[str]) -> list[Part]:
+    return [Text(f"! {sentence}", style="yellow") for sentence in sentences]
+
+
+def evaluation(found: EvalResult) -> list[Part]:
+    """Everything that `ktrain-sentiment evaluate` shows."""
+    eval_set, metrics = found.eval_set, found.metrics
+    parts: list[Part] = [Text(f"{eval_set.name} on {eval_set.source}", style="bold")]
+    parts += [Text(note, style="yellow") for note in eval_set.notes]
+    parts += [
+        result_tables.headline(metrics, found.baselines, name=eval_set.name),
+        result_tables.per_class(metrics),
+        result_tables.confusion(metrics),
+        result_tables.slices(found.slices),
+        Text(calibration_sentence(metrics)),
+    ]
+    if found.abstention is not None:
+        parts.append(Text(abstention_sentence(found.abstention)))
+    if found.comparison is not None:
+        parts.append(Text(found.comparison.sentence, style="bold"))
+    return [*parts, *_warnings(found.warnings)]
+
+
+def inspection(found: Inspection, limit: int) -> list[Part]:
+    """Everything that `ktrain-sentiment inspect-errors` shows."""
+    eval_set, errors = found.eval_set, found.review.summary(limit)
+    rows = f"{len(eval_set.predictions):,} rows of {eval_set.source}, classified by {eval_set.name}"
+    counts = (
+        f"{counted(errors.model_errors, 'mistake')} of the model, "
+        f"{counted(errors.likely_label_errors, 'label')} to check"
+    )
+    parts: list[Part] = [Text(f"{rows}: {counts}", style="bold")]
+    parts += [Text(note, style="yellow") for note in eval_set.notes]
+    explained = {one.text: one for one in errors.explanations}
+    if errors.losses:
+        parts.append(result_tables.top_losses(errors.losses, explained))
+    if errors.doubtful:
+        believed = share(errors.believed_share)
+        parts += [
+            result_tables.doubtful_labels(errors.doubtful, explained),
+            Text(
+                f"If {believed} of all labels are wrong, each of these is more likely a wrong "
+                "label than a mistake of the model.",
+                style="dim",
+            ),
+        ]
+    if errors.confusions:
+        parts.append(result_tables.confused_pairs(errors.confusions))
+    if explained:
+        check = errors.faithfulness
+        said = "blue for the prediction and red against it"
+        parts.append(
+            Text(f"Marked words, {said}" + (f": {check.sentence}" if check else ""), style="dim")
+        )
+    return parts
+
+
+def explanation(found: Explanation) -> list[Part]:
+    """One text with its words marked, and the words that weigh most."""
+    said = Text(f"{found.label} {share(found.probability)}", style="bold")
+    return [said, to_text(MarkedText(found.shares)), result_tables.word_importance(found)]
+
+
+def findings(found: Iterable[Finding]) -> list[Text]:
+    """Each finding of the data checks with what to do about it and a few examples."""
+    return [_finding(one) for one in found]
+
+
+def _finding(finding: Finding) -> Text:
+    lines = Text(f"{finding.check}: ", style=_STYLES[finding.weight])
+    lines.append(finding.summary, style="default not bold not dim")
+    lines.append(f"\n  → {finding.advice}", style="italic default not bold not dim")
+    for example in finding.examples[: _SHOWN_EXAMPLES[finding.weight]]:
+        remark = f"  [{_shorten(example.remark)}]" if example.remark else ""
+        lines.append(
+            f"\n  row {example.row}: {_shorten(example.text)}{remark}", style="dim not bold"
+        )
+    return lines
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN_LETTERS else f"{text[: _SHOWN_LETTERS - 3]}..."

@@ -1,0 +1,49 @@
+"""Verdicts in words, the same on the screen, in the report and in the model card."""
+
+from __future__ import annotations
+
+from ktrain_sentiment.evaluation.calibration import Abstention
+from ktrain_sentiment.evaluation.metrics import Metrics
+from ktrain_sentiment.report.facts import ReportFacts
+from ktrain_sentiment.report.figures import full, interval, share
+
+
+def calibration_sentence(metrics: Metrics) -> str:
+    """Whether the probabilities are what they say, in words."""
+    error, floor = metrics.ece.value, metrics.ece_floor
+    judged = "no more than chance explains" if error <= floor else "more than chance explains"
+    return (
+        f"Its probabilities are off by {share(error)} on average, {judged} on "
+        f"{metrics.n:,} rows (up to {share(floor)})."
+    )
+
+
+def abstention_sentence(found: Abstention) -> str:
+    """What a threshold does, in words."""
+    start = f"Leaving texts below {found.below:g} to a person"
+    if found.accuracy is None:
+        return f"{start} leaves all of them."
+    return (
+        f"{start}, {full('accuracy', found.covered)} are answered, and of the answers "
+        f"{full('accuracy', found.accuracy)} are right."
+    )
+
+
+def verdict(facts: ReportFacts) -> str:
+    """The outcome in one or two sentences."""
+    accuracy = facts.metrics.accuracy
+    rows = {"test": "that training never saw", "validation": "of the validation split"}.get(
+        facts.split, f"of {facts.data.source}"
+    )
+    first = (
+        f"Of {accuracy.n:,} texts {rows}, the model labels {share(accuracy.value)} correctly "
+        f"(95 % interval {interval('accuracy', accuracy)})."
+    )
+    best = facts.best_baseline
+    if best is None:
+        return first
+    gap = 100 * (accuracy.value - best.accuracy.value)
+    if abs(gap) < 0.05:
+        return f"{first} {best.name} gets as many right."
+    word = "more" if gap > 0 else "fewer"
+    return f"{first} That is {abs(gap):.1f} points {word} than {best.name} gets on the same texts."

@@ -1,0 +1,387 @@
+"""What is evaluated, and how good it is: a run's own rows, a predictor on data, or data alone.
+
+from_run(Path("runs/reviews"), "test")            its saved predictions; no model is opened
+from_predictor(Path("any/predictor"), texts)      predicts first
+out_of_fold(texts)                                no model: a linear one, on folds
+evaluate(from_run(...))                           figures, baselines, slices, warnings
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data import LabelledTexts, read_labelled
+from ktrain_sentiment.data.allocation import stratified
+from ktrain_sentiment.data.textkeys import near_codes
+from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines, tfidf_logistic
+from ktrain_sentiment.evaluation.calibration import abstain
+from ktrain_sentiment.evaluation.cautions import find_warnings
+from ktrain_sentiment.evaluation.comparison import Comparison, compare
+from ktrain_sentiment.evaluation.confusion import Floats
+from ktrain_sentiment.evaluation.metrics import compute_metrics
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode, fit_labels, gather
+from ktrain_sentiment.evaluation.record import BaselineRecord, EvalResult, EvalSet
+from ktrain_sentiment.evaluation.review import Slice, evaluate_slices, usual_slices
+from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
+
+log = logging.getLogger(__name__)
+
+log = logging.getLogger(__name__)
+
+
+FOLDS = 5
+
+Classes = NDArray[np.int64]
+
+
+def is_run(place: str | Path) -> bool:
+    """Whether this is the folder of a run."""
+    run = RunFolder(Path(place))
+    return run.path.is_dir() and (run.metrics.is_file() or run.split("train").is_file())
+
+
+def from_run(folder: Path, split: str = "") -> EvalSet:
+    """A run's saved predictions of its test rows, or of its validation rows without such.
+
+    Args:
+        folder: A finished run.
+        split: `validation` or `test`; chosen when empty.
+
+    Raises:
+        DataError: The run has no predictions of that split.
+    """
+    run = RunFolder(folder)
+    chosen = split or ("test" if run.predictions("test").is_file() else "validation")
+    return EvalSet(
+        name=folder.resolve().name,
+        source=f"{folder} ({chosen} rows)",
+        predictions=read_predictions(run, chosen),
+        predictor=run.predictor if run.predictor.is_dir() else None,
+        train=_training_rows(run),
+        split=chosen,
+    )
+
+
+def read_predictions(run: RunFolder, split: str) -> LabelledPredictions:
+    """The rows of a split with their saved predictions.
+
+    Raises:
+        DataError: The run has no predictions of that split.
+    """
+    path = run.predictions(split)
+    if not path.is_file():
+        raise DataError(
+            f"{run.path} has no predictions of its {split} rows ({path.name}): train it"
+        )
+    source = run.split(split)
+    frame = pd.read_parquet(source) if source.is_file() else None
+    return LabelledPredictions.from_frame(pd.read_parquet(path), frame)
+
+
+def _training_rows(run: RunFolder) -> pd.DataFrame | None:
+    path = run.split("train")
+    return pd.read_parquet(path) if path.is_file() else None
+
+
+def from_predictor(folder: Path, texts: LabelledTexts, opening: Opening = AS_USUAL) -> EvalSet:
+    """Let a predictor classify rows.
+
+    Args:
+        folder: A predictor folder, ours or from elsewhere; or a run that has one.
+        texts: The rows.
+        opening: How the folder is opened.
+
+    Raises:
+        PredictorError: The folder cannot be used.
+        DataError: The labels of the data are not those of the predictor.
+    """
+    predictor = RunFolder(folder).predictor if is_run(folder) else folder
+    classifier = open_classifier(predictor, opening)
+    return _predicted(predictor, classifier, texts.frame, texts.source)
+
+
+def _predicted(
+    predictor: Path, classifier: Classifier, frame: pd.DataFrame, source: str
+) -> EvalSet:
+    labels, note = fit_labels(frame["label"].tolist(), classifier.labels)
+    fitted = frame.assign(label=labels)
+    log.info("predicting %s texts with %s", f"{len(frame):,}", predictor)
+    table = classifier.predict_proba([str(text) for text in frame["text"]])
+    train = _training_rows(RunFolder(predictor.resolve().parent))
+    notes = [note, _seen_in_training(frame, train)]
+    return EvalSet(
+        name=_name(predictor),
+        source=source,
+        predictions=LabelledPredictions.join(fitted, table, classifier.labels),
+        classifier=classifier,
+        predictor=predictor,
+        train=train,
+        notes=tuple(line for line in notes if line),
+    )
+
+
+def _name(predictor: Path) -> str:
+    """A run's predictor is called after the run, others after their folder."""
+    place = predictor.resolve()
+    return place.parent.name if is_run(place.parent) else place.name
+
+
+def _seen_in_training(frame: pd.DataFrame, train: pd.DataFrame | None) -> str:
+    if train is None:
+        return ""
+    seen = int(frame["text"].isin(set(train["text"])).sum())
+    if not seen:
+        return ""
+    return (
+        f"{seen:,} of these {len(frame):,} texts were trained on: figures on them are too good, "
+        "and memorised mistakes do not show"
+    )
+
+
+def predict_same_rows(place: Path, other: EvalSet, opening: Opening = AS_USUAL) -> EvalSet:
+    """Let another run or predictor classify the rows of an eval set.
+
+    Saved predictions are taken where they are of exactly these rows.
+
+    Args:
+        place: A run or a predictor folder.
+        other: The eval set whose rows are to be classified.
+        opening: How the folder is opened.
+
+    Raises:
+        PredictorError: The folder cannot be used.
+        DataError: The labels of the two differ.
+    """
+    if is_run(place) and other.split and RunFolder(place).predictions(other.split).is_file():
+        saved = from_run(place, other.split)
+        if saved.predictions.texts == other.predictions.texts:
+            return _same_labels(saved, other)
+    predictor = RunFolder(place).predictor if is_run(place) else place
+    classifier = open_classifier(predictor, opening)
+    found = _predicted(predictor, classifier, other.predictions.frame, other.source)
+    return _same_labels(found, other)
+
+
+def _same_labels(found: EvalSet, other: EvalSet) -> EvalSet:
+    """The same, its columns in the order of the other's labels."""
+    ours, theirs = found.predictions.labels, other.predictions.labels
+    if set(ours) != set(theirs):
+        raise DataError(
+            f"{found.name} knows {', '.join(ours)} and {other.name} {', '.join(theirs)}: wanted "
+            "two classifiers of the same labels"
+        )
+    columns = [ours.index(label) for label in theirs]
+    judged = LabelledPredictions.join(
+        other.predictions.frame, found.predictions.probabilities[:, columns], theirs
+    )
+    return replace(found, predictions=judged)
+
+
+def out_of_fold(texts: LabelledTexts, seed: int = 0) -> EvalSet:
+    """Classify rows without a model of one's own: TF-IDF and logistic regression, on five folds.
+
+    Each row is predicted by a model that has not seen it, nor another row of nearly the same text.
+
+    Args:
+        texts: The rows.
+        seed: Seed of the folds.
+
+    Raises:
+        DataError: There are too few rows of a class, or scikit-learn is not installed.
+    """
+    labels, frame = texts.labels, texts.frame
+    rarest = min(texts.counts, key=lambda label: texts.counts[label])
+    if texts.counts[rarest] < FOLDS:
+        raise DataError(
+            f"{texts.source}: {rarest} has {texts.counts[rarest]} rows, wanted at least {FOLDS} to "
+            "evaluate each row by a model that has not seen it; leave that label out, or give "
+            "--predictor"
+        )
+    y_true = encode(frame["label"], labels)
+    table = _on_folds(frame, y_true, len(labels), seed)
+    return EvalSet(
+        name="TF-IDF + logistic regression",
+        source=texts.source,
+        predictions=LabelledPredictions.join(frame, table, labels),
+        notes=(
+            "no --predictor: each row is classified by TF-IDF and logistic regression that did "
+            f"not see it ({FOLDS} folds)",
+        ),
+    )
+
+
+def second_opinion(eval_set: EvalSet) -> Floats | None:
+    """What TF-IDF and logistic regression say of an eval set's rows, without having seen them.
+
+    Fitted on the rows that the subject's model was trained on where those are known and others,
+    else on folds of the subject's own rows.
+
+    Returns:
+        Shape (n, classes); None for an eval set that is this model itself, for rows that are too
+        few to fold, and where scikit-learn is not installed.
+    """
+    judged, classes = eval_set.predictions, len(eval_set.predictions.labels)
+    if eval_set.predictor is None and eval_set.classifier is None:
+        return None
+    if eval_set.train is not None and eval_set.split in {"validation", "test"}:
+        train_y = encode(eval_set.train["label"], judged.labels)
+        return tfidf_logistic(eval_set.train["text"].tolist(), train_y, judged.texts, classes)
+    if np.bincount(judged.y_true, minlength=classes).min() < FOLDS:
+        return None
+    try:
+        return _on_folds(judged.frame, judged.y_true, classes, seed=0)
+    except DataError:
+        return None
+
+
+def _on_folds(frame: pd.DataFrame, y_true: Classes, classes: int, seed: int) -> Floats:
+    wanted = [len(frame) // FOLDS] * (FOLDS - 1)
+    fold = stratified(y_true, near_codes(frame["text"]), wanted, seed)
+    parts = [_predict_fold(frame, y_true, fold == k, classes) for k in range(FOLDS)]
+    return gather(parts, len(frame))
+
+
+def _predict_fold(
+    frame: pd.DataFrame, y_true: Classes, held_out: NDArray[np.bool_], classes: int
+) -> tuple[Classes, Floats]:
+    known, asked = frame["text"][~held_out].tolist(), frame["text"][held_out].tolist()
+    table = tfidf_logistic(known, y_true[~held_out], asked, classes)
+    if table is None:
+        raise DataError(
+            "no model can be fitted: scikit-learn is not installed, or the texts hold no word; "
+            "give --predictor"
+        )
+    return np.flatnonzero(held_out), table
+
+
+def find_eval_set(
+    source: DataConfig,
+    *,
+    predictor: Path | None,
+    compare: Sequence[Path],
+    split: str = "",
+    opening: Opening = AS_USUAL,
+) -> tuple[EvalSet, EvalSet | None]:
+    """What is to be evaluated, and what it is to be compared with.
+
+    Args:
+        source: Data, or a run folder in its place, or nothing when two runs are compared.
+        predictor: A predictor folder for the data.
+        compare: One run or predictor more, or two.
+        split: Which rows of a run; empty for its test rows.
+        opening: How predictor folders are opened.
+
+    Raises:
+        ConfigError: What was named does not say what to evaluate on which rows.
+        InputError: A folder or the data cannot be used.
+    """
+    if len(compare) > 2:
+        raise ConfigError(f"--compare: {len(compare)} folders named, wanted one or two")
+    first = compare[0] if len(compare) == 2 else predictor
+    eval_set = _main_eval_set(source, first, split, opening)
+    if not compare:
+        return eval_set, None
+    return eval_set, predict_same_rows(compare[-1], eval_set, opening)
+
+
+def _main_eval_set(source: DataConfig, place: Path | None, split: str, opening: Opening) -> EvalSet:
+    run = source.data if is_run(source.data) else place
+    if run is not None and is_run(run) and (not source.data or run == source.data):
+        if place is not None and run != place:
+            raise ConfigError(f"{run} is a run with a predictor: leave --predictor {place} out")
+        return from_run(Path(run), split)
+    if place is None:
+        raise ConfigError(
+            "nothing to evaluate: name a run folder, or data and --predictor with a predictor "
+            "folder"
+        )
+    if not source.data:
+        raise ConfigError(f"{place}: name the labelled data to evaluate it on, such as reviews.csv")
+    texts = read_labelled(source)
+    return from_predictor(place, texts, opening)
+
+
+def evaluate(
+    eval_set: EvalSet,
+    other: EvalSet | None = None,
+    *,
+    slice_by: Sequence[str] = (),
+    abstain_below: float | None = None,
+) -> EvalResult:
+    """Say how good a classifier is on some rows, beside baselines, and where it is weak.
+
+    Args:
+        eval_set: The rows with their predictions.
+        other: The same rows with another classifier's.
+        slice_by: Columns of the data to divide the rows by; the usual ones when empty.
+        abstain_below: Say what is gained by leaving texts below this probability to a person.
+
+    Raises:
+        ConfigError: A column is not there, or the threshold is no probability.
+        DataError: A column has too many different values.
+    """
+    rows, train = eval_set.predictions, eval_set.train
+    if abstain_below is not None and not 0 <= abstain_below <= 1:
+        raise ConfigError(f"--abstain-below {abstain_below}: wanted a probability, 0 to 1")
+    metrics = compute_metrics(rows.y_true, rows.probabilities, rows.labels)
+    texts = [] if train is None else train["text"].tolist()
+    train_y: Sequence[int] | Classes = [] if train is None else encode(train["label"], rows.labels)
+    baselines = run_baselines(texts, train_y, rows.texts, rows.y_true, rows.labels)
+    slices = _slices(rows, slice_by)
+    table = rows.probabilities
+    return EvalResult(
+        eval_set=eval_set,
+        metrics=metrics,
+        baselines={key: BaselineRecord.of(one) for key, one in baselines.items()},
+        slices=slices,
+        comparison=None if other is None else _compare(eval_set, other),
+        abstention=None if abstain_below is None else abstain(rows.y_true, table, abstain_below),
+        warnings=find_warnings(
+            metrics,
+            {key: one.metrics for key, one in baselines.items()},
+            against_tfidf(rows, baselines),
+            slices,
+            held_out=eval_set.split != "validation",
+        ),
+    )
+
+
+def against_tfidf(
+    rows: LabelledPredictions, baselines: Mapping[str, Baseline]
+) -> Comparison | None:
+    """The model against the TF-IDF baseline; None without it."""
+    other = baselines.get("tfidf")
+    if other is None:
+        return None
+    tables = (other.probabilities, rows.probabilities)
+    return compare(rows.y_true, *tables, rows.labels, (other.name, "the model"))
+
+
+def _slices(rows: LabelledPredictions, slice_by: Sequence[str]) -> tuple[Slice, ...]:
+    for name in slice_by:
+        if name not in rows.frame:
+            listed = ", ".join(map(str, rows.frame.columns))
+            raise ConfigError(f"--slice-by {name}: no such column; the data has {listed}")
+    if not slice_by:
+        return usual_slices(rows)
+    chosen = {name: rows.frame[name].tolist() for name in slice_by}
+    return evaluate_slices(chosen, rows.y_true, rows.probabilities)
+
+
+def _compare(eval_set: EvalSet, other: EvalSet) -> Comparison:
+    rows, names = eval_set.predictions, (eval_set.name, other.name)
+    if names[0] == names[1]:
+        names = (f"{names[0]} (A)", f"{names[1]} (B)")
+    tables = (rows.probabilities, other.predictions.probabilities)
+    return compare(rows.y_true, *tables, rows.labels, names)

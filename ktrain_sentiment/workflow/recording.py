@@ -1,0 +1,347 @@
+"""What a training came to: its record for `metrics.json`, and the facts of a report from it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from ktrain_sentiment.data import LabelledTexts, Splits
+from ktrain_sentiment.data.checks import check_rows
+from ktrain_sentiment.data.findings import Finding
+from ktrain_sentiment.data.profile import telling_words
+from ktrain_sentiment.data.repeats import check_splits
+from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines, tfidf_logistic
+from ktrain_sentiment.evaluation.calibration import (
+    apply_temperature,
+    fit_temperature,
+    probability_curves,
+)
+from ktrain_sentiment.evaluation.cautions import find_warnings
+from ktrain_sentiment.evaluation.metrics import Calibration, Metrics, compute_metrics, top_losses
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode
+from ktrain_sentiment.evaluation.record import (
+    VERSION,
+    BaselineRecord,
+    DataSummary,
+    EvalResult,
+    FindingSummary,
+    SpeedRecord,
+    TrainingRecord,
+    now,
+)
+from ktrain_sentiment.evaluation.review import by_length, review, usual_slices
+from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.report.facts import ReportFacts, SearchFacts
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.training.trainer import Trainer
+from ktrain_sentiment.workflow.evaluating import against_tfidf, read_predictions
+
+TIMED_TEXTS = 256
+TIMED_CALLS = 20
+FEW_ROWS = 25
+"""Figures of a class with fewer evaluated rows are called rough."""
+
+
+@dataclass(frozen=True)
+class FitEvaluation:
+    """Figures and predictions of one trained model.
+
+    Attributes:
+        headline: `test`, or `validation` when no rows were kept for a test.
+        metrics: Figures by split name, after temperature scaling.
+        before_temperature: Figures of the headline split before temperature scaling.
+        baselines: Baselines on the headline split, by key.
+        temperature: Fitted on the validation rows.
+        predictions: The rows of each split with their probabilities, by split name.
+        losses: Validation rows by falling loss.
+    """
+
+    headline: str
+    metrics: dict[str, Metrics]
+    before_temperature: Metrics
+    baselines: dict[str, Baseline]
+    temperature: float
+    predictions: dict[str, LabelledPredictions]
+    losses: pd.DataFrame
+
+
+def evaluate_fit(trainer: Trainer, splits: Splits) -> FitEvaluation:
+    """Predict validation and test rows, calibrate on validation, and compare with baselines."""
+    labels = trainer.preprocessor.labels
+    raw = {
+        name: LabelledPredictions.join(frame, trainer.predict_proba(frame), labels)
+        for name, frame in (("validation", splits.validation), ("test", splits.test))
+        if len(frame)
+    }
+    return evaluate_splits(raw, splits.train)
+
+
+def evaluate_splits(raw: Mapping[str, LabelledPredictions], train: pd.DataFrame) -> FitEvaluation:
+    """Calibrate on the validation rows and say how good the calibrated probabilities are.
+
+    Args:
+        raw: Rows with probabilities at temperature 1: `validation`, and `test` if there is one.
+        train: Columns `text` and `label`, for the baselines.
+    """
+    validation = raw["validation"]
+    labels = validation.labels
+    temperature = fit_temperature(validation.y_true, validation.probabilities)
+    scaled = {
+        name: replace(rows, probabilities=apply_temperature(rows.probabilities, temperature))
+        for name, rows in raw.items()
+    }
+    headline = "test" if "test" in raw else "validation"
+    before, shown, first = raw[headline], scaled[headline], scaled["validation"]
+    train_y = encode(train["label"], labels)
+    return FitEvaluation(
+        headline=headline,
+        metrics={
+            name: compute_metrics(rows.y_true, rows.probabilities, labels)
+            for name, rows in scaled.items()
+        },
+        before_temperature=compute_metrics(before.y_true, before.probabilities, labels),
+        baselines=run_baselines(train["text"].tolist(), train_y, shown.texts, shown.y_true, labels),
+        temperature=temperature,
+        predictions=scaled,
+        losses=top_losses(first.texts, first.y_true, first.probabilities, labels, rows=first.rows),
+    )
+
+
+def record_training(
+    found: FitEvaluation,
+    splits: Splits,
+    source: str,
+    **training: Any,  # noqa: ANN401
+) -> TrainingRecord:
+    """The record of a training, without what its predictor is asked for.
+
+    Args:
+        found: What `evaluate_fit` found.
+        splits: The rows.
+        source: The data as the user named them.
+        **training: The fields of `TrainingRecord` that say how it was trained.
+    """
+    rows, metrics = found.predictions[found.headline], found.metrics[found.headline]
+    data, comparison = summarize_data(source, splits), against_tfidf(rows, found.baselines)
+    held_out, slices = found.headline == "test", usual_slices(rows)
+    calibration = Calibration(found.temperature, found.before_temperature, metrics)
+    return TrainingRecord(
+        version=VERSION,
+        headline=found.headline,
+        validation=found.metrics["validation"],
+        test=found.metrics.get("test"),
+        before_temperature=found.before_temperature,
+        temperature=found.temperature,
+        baselines={key: BaselineRecord.of(one) for key, one in found.baselines.items()},
+        comparison=comparison,
+        slices=slices,
+        data=data,
+        created=now(),
+        warnings=find_warnings(
+            metrics,
+            {key: one.metrics for key, one in found.baselines.items()},
+            comparison,
+            slices,
+            calibration=calibration if held_out else None,
+            data=data.warnings,
+            held_out=held_out,
+        ),
+        **training,
+    )
+
+
+def ask_predictor(
+    record: TrainingRecord,
+    found: FitEvaluation,
+    train: pd.DataFrame,
+    classifier: Classifier,
+    folder: Path,
+) -> TrainingRecord:
+    """The record with what the saved predictor shows: its mistakes, their words, its speed.
+
+    Labels are doubted together with a linear model, and on validation rows: the test rows stay
+    unread.
+
+    Args:
+        record: What `record_training` gave.
+        found: What `evaluate_fit` found.
+        train: The training rows.
+        classifier: The predictor, opened.
+        folder: Its folder.
+    """
+    rows, classes = found.predictions["validation"], len(record.data.labels)
+    train_y = encode(train["label"], rows.labels)
+    second = tfidf_logistic(train["text"].tolist(), train_y, rows.texts, classes)
+    errors = review(rows, classifier, second=second).summary()
+    speed = measure(classifier, found.predictions[found.headline].texts, folder)
+    return replace(record, errors=errors, speed=speed)
+
+
+def measure(classifier: Classifier, texts: Sequence[str], folder: Path) -> SpeedRecord:
+    """Time a predictor on many texts at once and on one alone, and weigh its files.
+
+    Args:
+        classifier: The predictor.
+        texts: Real texts; at most 256 are used.
+        folder: Its folder.
+    """
+    many = list(texts[:TIMED_TEXTS])
+    classifier.predict_proba(many[:8])
+    start = time.perf_counter()
+    classifier.predict_proba(many)
+    rate = len(many) / (time.perf_counter() - start)
+    calls = []
+    for text in (many * TIMED_CALLS)[:TIMED_CALLS]:
+        start = time.perf_counter()
+        classifier.predict_proba([text])
+        calls.append(time.perf_counter() - start)
+    named = getattr(classifier, "engine", None)
+    spoken = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(classifier).__name__).lower()
+    return SpeedRecord(
+        engine=named if isinstance(named, str) else spoken,
+        texts_per_second=rate,
+        milliseconds=1000 * float(np.median(calls)),
+        files={
+            path.relative_to(folder).as_posix(): path.stat().st_size
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        },
+    )
+
+
+def summarize_data(source: str, splits: Splits) -> DataSummary:
+    """Counts, lengths, telling words, what the checks found, and warnings, of all splits."""
+    everything = pd.concat([splits.train, splits.validation, splits.test], ignore_index=True)
+    frames = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    findings = check_rows(LabelledTexts(everything, source, "text", "label"))
+    findings += check_splits(splits)
+    return replace(
+        _describe(source, frames, splits.labels, findings),
+        rows=splits.sizes(),
+        fingerprint=splits.fingerprint,
+    )
+
+
+def _describe(
+    source: str,
+    frames: Mapping[str, pd.DataFrame],
+    labels: tuple[str, ...],
+    findings: Sequence[Finding],
+) -> DataSummary:
+    present = {name: frame for name, frame in frames.items() if len(frame)}
+    counts = {
+        label: {name: int((frame["label"] == label).sum()) for name, frame in present.items()}
+        for label in labels
+    }
+    everything = pd.concat(present.values(), ignore_index=True)
+    lengths = np.asarray(by_length(everything["text"].tolist()))
+    quantiles = np.quantile(lengths, [0.5, 0.9, 0.99, 1.0]).astype(int)
+    warnings = [f"Data: {one.summary}." for one in findings if one.weight == "harm"]
+    few = [
+        label
+        for label in labels
+        if any(n < FEW_ROWS for name, n in counts[label].items() if name != "train")
+    ]
+    if few:
+        warnings.append(
+            f"Fewer than {FEW_ROWS} validation or test rows are {', '.join(few)}: figures of such "
+            "classes are rough."
+        )
+    return DataSummary(
+        source=source,
+        labels=labels,
+        rows={name: len(frame) for name, frame in present.items()},
+        counts=counts,
+        words=tuple(quantiles.tolist()),
+        findings=tuple(
+            FindingSummary(severity=one.weight, summary=one.summary, advice=one.advice)
+            for one in findings
+        ),
+        telling={
+            label: tuple(word for word, _ in words)
+            for label, words in telling_words(everything).items()
+        },
+        warnings=tuple(warnings),
+    )
+
+
+def facts_of_run(folder: Path) -> ReportFacts:
+    """What the report of a finished run says, from its files; no model is opened.
+
+    Raises:
+        DataError: The folder is not that of a finished run.
+    """
+    run = RunFolder(folder)
+    record = TrainingRecord.read(run.metrics)
+    curves = None
+    if run.predictions(record.headline).is_file():
+        rows = read_predictions(run, record.headline)
+        curves = probability_curves(rows.y_true, rows.probabilities, rows.labels)
+    return ReportFacts(
+        title=folder.resolve().name,
+        split=record.headline,
+        metrics=record.metrics,
+        baselines=record.baselines,
+        data=record.data,
+        training=record,
+        history=pd.read_csv(run.history) if run.history.is_file() else None,
+        schedule=pd.read_csv(run.schedule) if run.schedule.is_file() else None,
+        search=_read_search(run),
+        comparison=record.comparison,
+        calibration=record.calibration,
+        curves=curves,
+        slices=record.slices,
+        errors=record.errors,
+        speed=record.speed,
+        warnings=record.warnings,
+        settings=yaml.safe_load(run.config.read_text("utf-8")),
+        predictor=str(run.predictor),
+    )
+
+
+def _read_search(run: RunFolder) -> SearchFacts | None:
+    if not run.lr_find("json").is_file():
+        return None
+    found = json.loads(run.lr_find("json").read_text("utf-8"))
+    return SearchFacts(
+        curve=pd.read_csv(run.lr_find("csv")),
+        suggestions=tuple((s["rule"], float(s["learning_rate"])) for s in found["suggestions"]),
+        rule=found["rule"],
+        problem=found["problem"],
+    )
+
+
+def facts_of(found: EvalResult) -> ReportFacts:
+    """What a report on evaluated rows says; of a run's own test rows, what the run's says."""
+    eval_set = found.eval_set
+    rows, folder = eval_set.predictions, eval_set.predictor
+    if eval_set.split == "test" and folder is not None:
+        run = facts_of_run(folder.parent)
+        return replace(run, slices=found.slices, comparison=found.comparison or run.comparison)
+    classifier = eval_set.classifier
+    speed = measure(classifier, rows.texts, folder) if classifier and folder else None
+    findings = check_rows(LabelledTexts(rows.frame, eval_set.source, "text", "label"))
+    frames = {eval_set.split or "rows": rows.frame}
+    return ReportFacts(
+        title=eval_set.name,
+        split=eval_set.split,
+        metrics=found.metrics,
+        baselines=found.baselines,
+        data=_describe(eval_set.source, frames, rows.labels, findings),
+        comparison=found.comparison,
+        curves=probability_curves(rows.y_true, rows.probabilities, rows.labels),
+        slices=found.slices,
+        errors=review(rows, classifier).summary(),
+        speed=speed,
+        warnings=found.warnings,
+        predictor=str(folder),
+    )
