@@ -109,7 +109,7 @@ def staged_folder(
         yield staged
         _sync(staged)
         refuse_existing(place, overwrite=overwrite, marker=marker)
-        _swap_in(staged, place)
+        swap_in(staged, place)
 
 
 @contextlib.contextmanager
@@ -364,7 +364,7 @@ def _beside(kind: str, place: Path) -> str:
     return f"{kind}{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}-{place.name}"
 
 
-def _swap_in(staged: Path, place: Path) -> None:
+def swap_in(staged: Path, place: Path) -> None:
     """Put the staged folder in place; the old one is set aside first and put back on failure."""
     if not place.exists():
         staged.rename(place)

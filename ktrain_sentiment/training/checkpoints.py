@@ -266,7 +266,7 @@ class Checkpointer:
         if self.stop_asked.is_set():
             raise KeyboardInterrupt(
                 f"stopped and saved at epoch {here.epoch + 1}, step {batch}: "
-                "run the same command with --resume to go on"
+                "run the same command with --resume (and without --overwrite) to go on"
             )
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:

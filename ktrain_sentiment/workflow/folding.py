@@ -84,7 +84,15 @@ def _fold(
     path = folder.fold(number)
     if path.is_file():
         return pd.read_parquet(path)
-    log.info("fold %d of %d", number, settings.split.folds)
+    log.info(
+        "cross-validation, fold %d of %d: a model of %s rows to predict %s others; it is not kept",
+        number, settings.split.folds, f"{len(splits.train):,}", f"{len(splits.validation):,}",
+    )  # fmt: skip
+    if number == settings.split.fold:
+        log.info(
+            "this one learns the rows of the predictor's model again: what it predicts may not "
+            "come from an epoch that was chosen on these very rows"
+        )
     config = replace(settings.training, epochs=plan.epochs, keep_best="last", early_stopping=None)
     trainer = plan.spec.open_trainer(replace(settings, training=config), splits)
     trainer.fit(

@@ -14,11 +14,9 @@ from typing import Any
 
 import pandas as pd
 
-from ktrain_sentiment.atomic import refuse_existing, write_json, write_text
+from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import TrainingSettings
-from ktrain_sentiment.config.flat import OUTGROWN, from_flat, read_settings, to_flat, to_yaml
-from ktrain_sentiment.data import SPLIT_NAMES, LabelledTexts, Splits, read_labelled, split
-from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.inference import load
@@ -54,11 +52,9 @@ from ktrain_sentiment.workflow.recording import (
     facts_of_run,
     record_training,
 )
+from ktrain_sentiment.workflow.run_places import begin_run, claim_run, is_finished
 
 log = logging.getLogger(__name__)
-
-NOT_COMPARED = frozenset({"checkpoint_every"})
-"""Settings that may differ between a run and its resumption."""
 
 
 @dataclass(frozen=True)
@@ -105,21 +101,45 @@ def train(
         TrainingError: The loss diverged, or the disk is full.
         KeyboardInterrupt: Ctrl-C; the message says how to go on.
     """
-    run = RunFolder(folder or default_run(settings.source.data))
-    if reuse and is_finished(run, settings):
-        log.info("%s is finished with these settings: nothing to train", run.path)
-        return RunResult(run, TrainingRecord.read(run.metrics))
-    _check_place(run, settings, overwrite=overwrite, resume=resume)
+    target = RunFolder(folder or default_run(settings.source.data))
+    if reuse and is_finished(target, settings):
+        log.info("%s is finished with these settings: nothing to train", target.path)
+        return RunResult(target, TrainingRecord.read(target.metrics))
+    with claim_run(target.path, settings, overwrite=overwrite, resume=resume) as run:
+        if not run.metrics.is_file():
+            _train_into(run, settings, texts, resume=resume, quiet=quiet)
+        # From here on a run that was stopped has all it needs on disk.
+        facts = facts_of_run(run.path)
+        update_predictor(run.predictor, card=model_card(facts))
+        write_report(facts, run.report)  # Last: a run with its page is a finished one.
+        shutil.rmtree(run.checkpoints, ignore_errors=True)
+    return RunResult(target, TrainingRecord.read(target.metrics))
+
+
+def _train_into(
+    run: RunFolder,
+    settings: TrainingSettings,
+    texts: LabelledTexts | None,
+    *,
+    resume: bool,
+    quiet: bool,
+) -> None:
+    """Every step up to the figures, each leaving its files as soon as it is done."""
     texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
     _say(texts, splits)
     spec = resolve_model(settings)
     teacher = open_teacher(settings.training, splits, settings.source)
-    _begin(run, settings, splits, resume=resume)
+    begin_run(run, settings, splits, resume=resume)
     soft_targets = None
     if teacher is not None:
         soft_targets = teacher.kept_soft_targets(splits.train, run.soft_targets, resume=resume)
     trainer = spec.open_trainer(settings, splits, soft_targets)
+    if settings.split.folds:
+        log.info(
+            "training the model of the predictor: fold %d of %d validates it",
+            settings.split.fold, settings.split.folds,
+        )  # fmt: skip
     _say_length(trainer)
     rate = _learning_rate(trainer, spec, settings, run, resume=resume, quiet=quiet)
     fitted = trainer.fit(
@@ -146,9 +166,6 @@ def train(
     classifier = load(run.predictor)
     record = ask_predictor(record, evaluation, splits.train, classifier, run.predictor)
     write_json(run.metrics, record.to_json())
-    _report(run)
-    shutil.rmtree(run.checkpoints, ignore_errors=True)
-    return RunResult(run, record)
 
 
 def _say_length(trainer: Trainer) -> None:
@@ -162,74 +179,11 @@ def _say_length(trainer: Trainer) -> None:
         )  # fmt: skip
 
 
-def is_finished(folder: RunFolder, settings: TrainingSettings) -> bool:
-    """Whether the folder holds a finished run with these settings."""
-    return (
-        folder.metrics.is_file()
-        and (folder.predictor / "manifest.json").is_file()
-        and folder.config.is_file()
-        and not _differences(folder, settings)
-    )
-
-
-def _differences(folder: RunFolder, settings: TrainingSettings) -> list[str]:
-    try:
-        stored = read_settings(folder.config)
-        stored = {name: value for name, value in stored.items() if name not in OUTGROWN}
-        before = to_flat(from_flat(TrainingSettings, stored, str(folder.config)))
-    except ConfigError:
-        return ["settings of another version"]
-    now = to_flat(settings, TrainingSettings)
-    return [
-        f"--{name.replace('_', '-')} {before[name]} (now {now[name]})"
-        for name in now
-        if name not in NOT_COMPARED and before[name] != now[name]
-    ]
-
-
-def _check_place(
-    folder: RunFolder, settings: TrainingSettings, *, overwrite: bool, resume: bool
-) -> None:
-    if not resume:
-        refuse_existing(folder.path, overwrite=overwrite, marker=folder.config.name)
-        return
-    if not folder.config.is_file():
-        raise ConfigError(
-            f"--resume: {folder.path} holds no run to go on with; leave --resume out to begin one"
-        )
-    different = _differences(folder, settings)
-    if different:
-        raise ConfigError(
-            f"--resume: {folder.path} was begun with {', '.join(different)}; give the same flags, "
-            "or another --run"
-        )
-    if folder.metrics.is_file():
-        raise ConfigError(f"--resume: {folder.path} is finished; its figures are in metrics.json")
-
-
 def _say(texts: LabelledTexts, splits: Splits) -> None:
     for note in (*texts.notes, *splits.notes):
         log.info("%s", note)
     sizes = ", ".join(f"{name} {size:,}" for name, size in splits.sizes().items())
     log.info("%s: %s rows: %s", texts.source, f"{sum(splits.sizes().values()):,}", sizes)
-
-
-def _begin(folder: RunFolder, settings: TrainingSettings, splits: Splits, *, resume: bool) -> None:
-    """Make the run folder, or check that the rows are those that it was begun with."""
-    stamp = folder.path / "splits" / "fingerprint.txt"
-    if resume:
-        if stamp.read_text("ascii").strip() != splits.fingerprint:
-            raise ConfigError(
-                f"--resume: the rows of {settings.source.data} are not those that {folder.path} "
-                "was begun with; use another --run"
-            )
-        return
-    shutil.rmtree(folder.path, ignore_errors=True)
-    folder.split("train").parent.mkdir(parents=True)
-    for name in SPLIT_NAMES:
-        write_table(folder.split(name), getattr(splits, name))
-    write_text(stamp, splits.fingerprint + "\n")
-    write_text(folder.config, to_yaml(to_flat(settings, TrainingSettings)))
 
 
 def _learning_rate(
@@ -328,13 +282,6 @@ def _save_predictor(
         targets=class_indices(splits.validation["label"], splits.labels),
     )
     return spec.save_predictor(trainer, folder.predictor, facts, validation)
-
-
-def _report(folder: RunFolder) -> None:
-    """Write the page about the run and the model card."""
-    facts = facts_of_run(folder.path)
-    write_report(facts, folder.report)
-    update_predictor(folder.predictor, card=model_card(facts))
 
 
 def summary_figures(result: RunResult) -> dict[str, Any]:

@@ -1,0 +1,138 @@
+"""Where a run grows on disk: one writer, and the run before it kept until this one is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from ktrain_sentiment.atomic import (
+    clear_leftovers,
+    hold,
+    real_path,
+    refuse_existing,
+    staged_folder,
+    swap_in,
+    write_text,
+)
+from ktrain_sentiment.config import TrainingSettings
+from ktrain_sentiment.config.flat import OUTGROWN, from_flat, read_settings, to_flat, to_yaml
+from ktrain_sentiment.data import SPLIT_NAMES, Splits
+from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.tables.writing import write_table
+
+log = logging.getLogger(__name__)
+
+NOT_COMPARED = frozenset({"checkpoint_every"})
+"""Settings that may differ between a run and its resumption."""
+
+
+@contextlib.contextmanager
+def claim_run(
+    target: Path, settings: TrainingSettings, *, overwrite: bool, resume: bool
+) -> Iterator[RunFolder]:
+    """Be the only one who trains into a run folder, and give the folder to train in.
+
+    That is the run folder itself where nothing stands there yet. Else it is a folder of the same
+    name in `.NAME.next` beside it, which takes the old run's place when the block ends well: a
+    training that fails or is killed costs nothing that was there. `resume` finds either.
+
+    Args:
+        target: The run folder.
+        settings: With what it is trained.
+        overwrite: Whether a run that is there may be replaced.
+        resume: Whether a run that was stopped is gone on with.
+
+    Raises:
+        InputError: Another process trains there, or what is there may not be replaced.
+        ConfigError: There is nothing to go on with, or it was begun with other settings.
+    """
+    run = RunFolder(target)
+    place = real_path(target)
+    new = RunFolder(place.with_name(f".{place.name}.next") / place.name)
+    with hold(target):
+        clear_leftovers(place)
+        growing = run
+        if resume:
+            growing = new if new.config.is_file() else run
+            _refuse_other_resumption(growing, settings, done=growing is run)
+        else:
+            refuse_existing(run.path, overwrite=overwrite, marker=run.config.name)
+            shutil.rmtree(new.path.parent, ignore_errors=True)
+            if run.config.is_file():
+                growing = new
+                log.info("%s stays until the new run is whole, in %s", run.path, new.path)
+        yield growing
+        if growing is new:
+            swap_in(new.path, place)
+            shutil.rmtree(new.path.parent, ignore_errors=True)
+
+
+def begin_run(run: RunFolder, settings: TrainingSettings, splits: Splits, *, resume: bool) -> None:
+    """Make the run folder with rows and settings in it, or check that the rows are still those.
+
+    It appears with all of these at once: a process that is killed meanwhile leaves no half of it.
+
+    Raises:
+        ConfigError: The rows are not those that the run was begun with.
+    """
+    stamp = run.path / "splits" / "fingerprint.txt"
+    if resume:
+        if stamp.read_text("ascii").strip() != splits.fingerprint:
+            raise ConfigError(
+                f"--resume: the rows of {settings.source.data} are not those that {run.path} "
+                "was begun with; use another --run"
+            )
+        return
+    with staged_folder(run.path) as staged:
+        made = RunFolder(staged)
+        for name in SPLIT_NAMES:
+            write_table(made.split(name), getattr(splits, name))
+        write_text(staged / "splits" / stamp.name, splits.fingerprint + "\n")
+        write_text(made.config, to_yaml(to_flat(settings, TrainingSettings)))
+
+
+def is_whole(run: RunFolder) -> bool:
+    """Whether a training came to its end there: the page about it is the last file that it writes.
+
+    Runs of the release before wrote the model card after it; those count as well.
+    """
+    files = (run.config, run.metrics, run.predictor / "manifest.json", run.report)
+    return all(file.is_file() for file in files)
+
+
+def is_finished(run: RunFolder, settings: TrainingSettings) -> bool:
+    """Whether the folder holds a finished run with these settings."""
+    return is_whole(run) and not _differences(run, settings)
+
+
+def _differences(run: RunFolder, settings: TrainingSettings) -> list[str]:
+    try:
+        stored = read_settings(run.config)
+        stored = {name: value for name, value in stored.items() if name not in OUTGROWN}
+        before = to_flat(from_flat(TrainingSettings, stored, str(run.config)))
+    except ConfigError:
+        return ["settings of another version"]
+    now = to_flat(settings, TrainingSettings)
+    return [
+        f"--{name.replace('_', '-')} {before[name]} (now {now[name]})"
+        for name in now
+        if name not in NOT_COMPARED and before[name] != now[name]
+    ]
+
+
+def _refuse_other_resumption(run: RunFolder, settings: TrainingSettings, *, done: bool) -> None:
+    if not run.config.is_file():
+        raise ConfigError(
+            f"--resume: {run.path} holds no run to go on with; leave --resume out to begin one"
+        )
+    if different := _differences(run, settings):
+        raise ConfigError(
+            f"--resume: {run.path} was begun with {', '.join(different)}; give the same flags, "
+            "or another --run"
+        )
+    if done and is_whole(run):
+        raise ConfigError(f"--resume: {run.path} is finished; its figures are in metrics.json")
