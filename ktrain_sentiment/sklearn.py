@@ -1,0 +1,188 @@
+"""The training as a scikit-learn classifier: texts in place of a matrix.
+
+    from ktrain_sentiment.sklearn import SentimentClassifier
+
+    cross_val_score(SentimentClassifier(encoder="minilm", epochs=2), texts, labels, cv=5)
+
+It goes into pipelines, grid searches and calibration. Each `fit` trains in a process of its own, so
+that one search does not pile up the memory of all its trainings.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from ktrain_sentiment.api import train
+from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.inference import load
+from ktrain_sentiment.inference.classifier import TextClassifier, list_texts
+from ktrain_sentiment.prediction import Classifier
+
+
+class EstimatorInputError(InputError, ValueError):
+    """Texts, classes or parameters that cannot be used; a ValueError, as scikit-learn expects."""
+
+
+class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier of texts that is fine-tuned, or trained, by `ktrain_sentiment.train`.
+
+    Example:
+        >>> classifier = SentimentClassifier(encoder="minilm", epochs=2).fit(texts, labels)
+        >>> classifier.predict(["Not bad at all."])
+        array(['positive'], dtype='<U8')
+
+    Args:
+        encoder: A Hugging Face hub name, a local folder, or minilm.
+        model: encoder, or one of ktrain's own classifiers: nbsvm, fasttext, logreg, standard_gru.
+        epochs: Passes over the training texts; 3 when None, and more where texts are few.
+        learning_rate: The maximum; found by a short search when None.
+        batch_size: Texts a step.
+        maxlen: Longest text in tokens; the rest is not read.
+        validation: Share of the texts (below 1), or number of texts, that decide which epoch is
+            kept and how sure the probabilities are; not learned from.
+        seed: Seed of everything random.
+        settings: Further fields of `config.TrainingSettings`, by name.
+        quiet: Show warnings only.
+
+    Attributes:
+        classes_: The classes, sorted, shape (classes,).
+        classifier_: What predicts, as `ktrain_sentiment.load` gives it; needs no TensorFlow.
+    """
+
+    classes_: NDArray[Any]
+    classifier_: Classifier
+
+    def __init__(
+        self,
+        encoder: str = "distilbert-base-uncased",
+        *,
+        model: str = "encoder",
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        batch_size: int = 32,
+        maxlen: int = 128,
+        validation: float | int = 0.1,
+        seed: int = 0,
+        settings: Mapping[str, Any] | None = None,
+        quiet: bool = True,
+    ) -> None:
+        self.encoder = encoder
+        self.model = model
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.maxlen = maxlen
+        self.validation = validation
+        self.seed = seed
+        self.settings = settings
+        self.quiet = quiet
+
+    def fit(self, X: Iterable[str], y: ArrayLike) -> SentimentClassifier:  # noqa: N803
+        """Train on texts and their classes.
+
+        Args:
+            X: Texts, shape (n,): a list, tuple, Series or array of strings.
+            y: A class each, shape (n,): strings, numbers or booleans.
+
+        Raises:
+            ValueError: The texts or classes cannot be used.
+            InputError: The encoder or a parameter cannot be used.
+            TrainingError: The loss diverged, or the training process died.
+        """
+        texts = self._texts(X)
+        if y is None:
+            raise EstimatorInputError(
+                "SentimentClassifier requires y to be passed, but the target y is None"
+            )
+        y = check_array(y, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name="y")
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(texts, y)
+        check_classification_targets(y)
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise EstimatorInputError(f"{len(classes)} class in y: wanted at least two classes")
+        names = [str(name) for name in classes.tolist()]
+        if len(set(names)) < len(names) or not all(name.strip() for name in names):
+            raise EstimatorInputError(f"classes {names}: wanted each with a name of its own")
+        self.classifier_ = train_texts(texts, [names[code] for code in codes], self._settings())
+        self.classes_ = classes
+        return self
+
+    def predict_proba(self, X: Iterable[str]) -> NDArray[np.float64]:  # noqa: N803
+        """Class probabilities, float64 of shape (n, classes), in the order of `classes_`.
+
+        Raises:
+            ValueError: A text is missing or blank, or these are no texts.
+            NotFittedError: It has not been fitted.
+        """
+        check_is_fitted(self)
+        found = np.asarray(self.classifier_.predict_proba(self._texts(X)), dtype=np.float64)
+        table = np.zeros((len(found), len(self.classes_)))
+        # The predictor sorts its labels as strings, scikit-learn the classes as what they are.
+        place = {str(name): k for k, name in enumerate(self.classes_.tolist())}
+        table[:, [place[label] for label in self.classifier_.labels]] = found
+        return table
+
+    def predict(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
+        """The most probable class of each text, shape (n,).
+
+        Raises:
+            ValueError: A text is missing or blank, or these are no texts.
+            NotFittedError: It has not been fitted.
+        """
+        best = self.predict_proba(X).argmax(axis=1)
+        found: NDArray[Any] = self.classes_[best]
+        return found
+
+    def __sklearn_tags__(self) -> Any:  # noqa: ANN401 - scikit-learn publishes no types
+        """Say that it takes strings, one a row, and no matrix."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def _texts(self, texts: Iterable[str]) -> list[str]:
+        """The texts as a list, each with at least a word: scikit-learn has no missing answer."""
+        try:
+            listed = list_texts(texts)
+        except InputError as error:
+            raise EstimatorInputError(str(error)) from error
+        for index, text in enumerate(listed):
+            if text is None:
+                raise EstimatorInputError(
+                    f"text number {index} is missing or blank: leave it out, or put a word there"
+                )
+        return [text for text in listed if text is not None]
+
+    def _settings(self) -> dict[str, Any]:
+        own = {name: value for name, value in vars(self).items() if name in self.get_params(False)}
+        further = dict(own.pop("settings") or {})
+        return {**own, **further}
+
+
+def train_texts(
+    texts: Sequence[str], labels: Sequence[str], settings: Mapping[str, Any]
+) -> TextClassifier:
+    """Train on exactly these rows, keep nothing on disk, and return what predicts.
+
+    Args:
+        texts: The texts.
+        labels: A label each.
+        settings: Keyword arguments of `ktrain_sentiment.train`.
+    """
+    with tempfile.TemporaryDirectory(prefix="ktrain-sentiment-") as scratch:
+        rows = {"duplicates": "keep", "contradictions": "keep", "multi_label": "keep", "test": 0.0}
+        run = train((texts, labels), run=Path(scratch, "run"), **{**rows, **settings})
+        # Made again of its parts, which it then keeps: the folder will be gone when it is pickled.
+        return TextClassifier.from_parts(load(run.predictor).parts())

@@ -1,0 +1,223 @@
+"""The scikit-learn estimator keeps scikit-learn's contract, and really trains."""
+
+import copy
+import pickle
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import check_array, get_tags
+from sklearn.utils.estimator_checks import check_estimator_cloneable, parametrize_with_checks
+
+from ktrain_sentiment import InputError
+from ktrain_sentiment import sklearn as ours
+from ktrain_sentiment.inference.classifier import TextClassifier
+from ktrain_sentiment.sklearn import SentimentClassifier
+from support.reviews import ASPECTS, BLAME, LABELS, PRAISE
+
+ROWS = [
+    (f"the {aspect} was {word}", label)
+    for word in (*PRAISE[:10], *BLAME[:10])
+    for aspect in ASPECTS
+    for label in [LABELS[word in PRAISE]]
+]
+TEXTS, MOODS = map(list, zip(*ROWS, strict=True))
+UNSEEN = [f"{text} to my surprise" for text in TEXTS[::5]]
+
+
+class Linear:
+    """What a training gives, at once: a linear model of words."""
+
+    def __init__(self, texts: Sequence[str], labels: Sequence[str], settings: object) -> None:
+        words, model = TfidfVectorizer(token_pattern=r"\S+"), LogisticRegression(C=100)
+        self.model = make_pipeline(words, model).fit(texts, labels)
+        self.labels = tuple(self.model.classes_)
+        self.settings = settings
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        return self.model.predict_proba(texts)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the linear model in the place of a training."""
+    monkeypatch.setattr(ours, "train_texts", Linear)
+
+
+# scikit-learn's own checks, which ask with tables of numbers: each row becomes a text of its
+# numbers, and the rest is the estimator's own.
+
+
+class OfNumbers(SentimentClassifier):
+    """The estimator for rows of numbers, which it reads as words."""
+
+    def _texts(self, texts):
+        table = check_array(texts)
+        words = [[f"c{k}v{round(4 * v)}" for k, v in enumerate(row)] for row in table]
+        return super()._texts([" ".join(row) for row in words])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.one_d_array = True, False
+        return tags
+
+
+NO_COLUMNS = "a text has no columns whose number could change between fit and predict"
+EXCLUDED = {
+    "check_n_features_in_after_fitting": NO_COLUMNS,
+    "check_n_features_in": NO_COLUMNS,
+    "check_classifiers_train": NO_COLUMNS,
+}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.filterwarnings("default")
+@parametrize_with_checks([OfNumbers()], expected_failed_checks=lambda _: EXCLUDED)
+def test_scikit_learns_checks_pass_where_they_apply_to_texts(estimator, check) -> None:
+    check(estimator)
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_the_excluded_check_of_training_asks_besides_columns_holds() -> None:
+    for classes in (["b", "a"], ["c", "a", "b"], [2, 10], [True, False]):
+        y = np.array(classes * 30)
+        texts = [f"word{name} text{k % 7}" for k, name in enumerate(y)]
+        fitted = SentimentClassifier().fit(texts, y)
+        assert fitted.classes_.tolist() == sorted(classes)
+        assert fitted.predict(texts).tolist() == y.tolist()
+        table = fitted.predict_proba(texts)
+        assert table.shape == (len(y), len(classes))
+        np.testing.assert_allclose(table.sum(axis=1), 1)
+        np.testing.assert_array_equal(fitted.classes_[table.argmax(axis=1)], y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        SentimentClassifier().fit(TEXTS, MOODS[:-1])
+
+
+def test_it_can_be_cloned_and_says_that_it_takes_strings() -> None:
+    check_estimator_cloneable("SentimentClassifier", SentimentClassifier())
+    tags = get_tags(SentimentClassifier())
+    assert tags.input_tags.string
+    assert not tags.input_tags.two_d_array
+    assert tags.estimator_type == "classifier"
+
+
+def test_parameters_are_kept_as_given_and_can_be_set() -> None:
+    estimator = SentimentClassifier("minilm", epochs=2, settings={"policy": "sgdr"})
+    assert clone(estimator).get_params() == estimator.get_params()
+    assert estimator.set_params(epochs=5).epochs == 5
+    assert repr(SentimentClassifier(epochs=2)) == "SentimentClassifier(epochs=2)"
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_training_gets_all_parameters_and_further_settings() -> None:
+    estimator = SentimentClassifier("minilm", seed=3, settings={"policy": "sgdr", "maxlen": 9})
+    handed = estimator.fit(TEXTS, MOODS).classifier_.settings
+    assert (handed["encoder"], handed["seed"], handed["policy"]) == ("minilm", 3, "sgdr")
+    assert handed["maxlen"] == 9
+    assert "settings" not in handed
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", [tuple, np.array, pd.Series, partial(np.array, dtype=object)])
+def test_texts_may_stand_in_any_array(kind) -> None:
+    fitted = SentimentClassifier().fit(kind(TEXTS), kind(MOODS))
+    assert fitted.predict(kind(UNSEEN)).tolist() == fitted.predict(UNSEEN).tolist()
+    assert fitted.score(kind(TEXTS), kind(MOODS)) > 0.8
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("texts", "labels", "said"),
+    [
+        (["a", None, "b"], [0, 1, 0], "text number 1 is missing or blank"),
+        (["a", " ", "b"], [0, 1, 0], "text number 1 is missing or blank"),
+        ("abc", [0, 1, 0], r"write \[text\]"),
+        (pd.DataFrame({"text": ["a", "b"]}), [0, 1], r'predict\(df\["text"\]\)'),
+        (["a", "b"], None, "requires y to be passed"),
+        (["a", "b"], [0.5, 1.5], "Unknown label type"),
+        (["a", "b"], ["x", "x"], "1 class in y: wanted at least two"),
+        (["a", "b"], ["x", ""], "wanted each with a name of its own"),
+        (["a", "b"], [0, np.nan], "y contains NaN"),
+    ],
+)
+def test_what_cannot_be_learned_is_a_value_error(texts, labels, said) -> None:
+    with pytest.raises(ValueError, match=said):
+        SentimentClassifier().fit(texts, labels)
+
+
+def test_a_parameter_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(InputError, match=r"epochs: wanted a whole number or None, got 'two'"):
+        SentimentClassifier(epochs="two").fit(TEXTS, MOODS)
+    with pytest.raises(InputError, match="unknown setting polcy; did you mean policy"):
+        SentimentClassifier(settings={"polcy": "sgdr"}).fit(TEXTS, MOODS)
+
+
+def test_it_says_that_it_is_not_fitted() -> None:
+    with pytest.raises(NotFittedError):
+        SentimentClassifier().predict(["a film"])
+
+
+@pytest.mark.usefixtures("quick")
+def test_it_goes_into_searches_pipelines_and_calibration() -> None:
+    lower = FunctionTransformer(lambda texts: [text.lower() for text in texts])
+    pipeline = make_pipeline(lower, SentimentClassifier())
+    assert cross_val_score(pipeline, TEXTS, MOODS, cv=3).mean() > 0.6
+    assert cross_val_predict(pipeline, TEXTS, MOODS, cv=3).shape == (300,)
+    grid = GridSearchCV(SentimentClassifier(), {"epochs": [1, 2]}, cv=2).fit(TEXTS, MOODS)
+    assert grid.best_params_["epochs"] in (1, 2)
+    calibrated = CalibratedClassifierCV(SentimentClassifier(), cv=2).fit(TEXTS, MOODS)
+    np.testing.assert_allclose(calibrated.predict_proba(UNSEEN).sum(axis=1), 1)
+
+
+# With real trainings
+
+
+@dataclass
+class Validated:
+    """Two trainings of ktrain's logistic regression, on labels that are numbers."""
+
+    fitted: SentimentClassifier
+    scores: np.ndarray
+    imported: set[str]
+
+
+@pytest.fixture(scope="module")
+def validated() -> Validated:
+    before = set(sys.modules)
+    estimator = SentimentClassifier(model="logreg", epochs=20, learning_rate=0.05)
+    numbers = np.where(np.array(MOODS) == "positive", 10, 2)
+    found = cross_validate(
+        estimator, TEXTS, numbers, cv=2, return_estimator=True, error_score="raise"
+    )
+    return Validated(found["estimator"][0], found["test_score"], set(sys.modules) - before)
+
+
+def test_it_learns_and_is_cross_validated(validated) -> None:
+    assert validated.scores.min() > 0.8
+    assert validated.fitted.classes_.tolist() == [2, 10]
+    assert set(validated.fitted.predict(UNSEEN)) == {2, 10}
+
+
+def test_a_training_brings_no_framework_into_this_process(validated) -> None:
+    assert isinstance(validated.fitted.classifier_, TextClassifier)
+    assert not validated.imported & {"tensorflow", "ktrain", "tf_keras", "transformers"}
+
+
+def test_what_is_fitted_can_be_pickled_and_copied(validated) -> None:
+    fitted = validated.fitted
+    wanted = fitted.predict_proba(UNSEEN)
+    for again in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
+        np.testing.assert_array_equal(again.predict_proba(UNSEEN), wanted)
+    assert not hasattr(clone(fitted), "classes_")
