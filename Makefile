@@ -32,8 +32,8 @@ $(BIN)/uv:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 
 demo: $(STAMP) ## Prepare real reviews, train, judge, save, predict; quick when run again
-	@echo "==> demo: movie-review sentences, small encoder, about five minutes on two cores"
-	@$(BIN)/python scripts/demo.py
+	@echo "==> demo: movie-review sentences, small encoder, three to five minutes on two cores"
+	@$(BIN)/ktrain-sentiment demo
 
 test: check ## Check the style and run all tests
 	@echo "==> tests"

@@ -1,8 +1,12 @@
 """Find a command by its name and run it; only that command's module is imported.
 
-ktrain-sentiment train reviews.csv
-python -m ktrain_sentiment train reviews.csv
-python scripts/train.py reviews.csv
+There are three doors:
+
+    ktrain-sentiment train reviews.csv
+    python -m ktrain_sentiment train reviews.csv
+    python scripts/train.py reviews.csv
+
+The last one is for those who have a clone.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from ktrain_sentiment.commands.process import guard
+from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.version import __version__
 
 PROGRAM = "ktrain-sentiment"
@@ -38,29 +44,21 @@ def main(command: str | None = None) -> None:
     Args:
         command: Name of the command; the first argument when None.
     """
-    arguments = sys.argv[1:]
+    program, arguments = Path(sys.argv[0]), sys.argv[1:]
     if command is not None:
-        script = Path(sys.argv[0])
-        run_command(command, arguments, prog=script.name, call=f"python {shlex.quote(str(script))}")
-        return
-    prog = PROGRAM
-    if Path(sys.argv[0]).name == "__main__.py":
-        prog = f"python -m {PROGRAM.replace('-', '_')}"
-    if not arguments or arguments[0] in {"-h", "--help"}:
-        sys.stdout.write(overview(prog))
-        sys.exit(0 if arguments else 2)
-    if arguments[0] == "--version":
-        sys.stdout.write(f"{PROGRAM} {__version__}\n")
-        sys.exit(0)
-    if arguments[0] not in COMMANDS:
-        sys.stderr.write(f"{prog}: {unknown(arguments[0])} See {prog} --help.\n")
-        sys.exit(2)
-    name = f"{prog} {arguments[0]}"
-    run_command(arguments[0], arguments[1:], prog=name, call=name)
+        call = f"python {shlex.quote(str(program))}"
+        sys.exit(guard(program.name, lambda: _run(command, arguments, program.name, call)))
+    # python -m puts the path of the module there.
+    prog = f"python -m {__package__.partition('.')[0]}" if program.suffix == ".py" else PROGRAM
+    if arguments and arguments[0] in COMMANDS:
+        name = arguments.pop(0)
+        call = f"{prog} {name}"
+        sys.exit(guard(call, lambda: _run(name, arguments, call, call)))
+    sys.exit(guard(prog, lambda: _answer(arguments, prog)))
 
 
-def run_command(command: str, arguments: list[str], *, prog: str, call: str) -> None:
-    """Import the module of one command and run it; exits the process.
+def _run(command: str, arguments: list[str], prog: str, call: str) -> None:
+    """Import the module of one command, and that alone, and run it.
 
     Args:
         command: One of `COMMANDS`.
@@ -68,11 +66,23 @@ def run_command(command: str, arguments: list[str], *, prog: str, call: str) -> 
         prog: What its help and errors call it.
         call: How its user calls it; the examples of its help are spelled this way.
     """
-    from ktrain_sentiment.commands.frame import run
+    from ktrain_sentiment.commands.frame import perform
 
     module = _module(command)
     about = _described(module, command, call)
-    run(module.Flags, module.task, about, arguments, prog=prog, common=module.COMMON)
+    perform(module.Flags, module.task, arguments, prog, about, module.COMMON)
+
+
+def _answer(arguments: list[str], prog: str) -> None:
+    """What the program says without a command, or to one that there is not."""
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(overview(prog), end="")
+        if not arguments:
+            sys.exit(2)
+    elif arguments[0] == "--version":
+        print(f"{PROGRAM} {__version__}")
+    else:
+        raise ConfigError(f"{unknown(arguments[0])} See {prog} --help.")
 
 
 def help_of(command: str, prog: str, width: int) -> str:

@@ -1,8 +1,7 @@
-"""The common frame of every command: flags, logging, progress, errors, exit codes, `--json`.
+"""The common frame of every command: flags, settings files, logging, `--json`.
 
-A command defines a dataclass of flags and a function that takes it, and calls `run`. Exit codes:
-0 done, 1 an internal error (with a traceback) or a full disk (one line), 2 the input or the flags
-are wrong (one line), 128 plus a signal's number when one stopped it: 130 for Ctrl-C, 143 SIGTERM.
+A command defines a dataclass of flags and a function that takes it. How it ends, whatever happens,
+is said in `process.py`.
 """
 
 from __future__ import annotations
@@ -14,9 +13,7 @@ import itertools
 import json
 import logging
 import re
-import signal
 import sys
-import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,21 +22,10 @@ import tyro
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.commands.helptext import render_help
-from ktrain_sentiment.commands.process import (
-    give_up_broken_output,
-    occupy_standard_streams,
-    stopping_signals,
-)
+from ktrain_sentiment.commands.process import guard
 from ktrain_sentiment.config import RENAMED
 from ktrain_sentiment.config.flat import field_names, from_flat, read_settings
-from ktrain_sentiment.errors import (
-    ConfigError,
-    InputError,
-    SentimentError,
-    explain,
-    missing_extra,
-    printable,
-)
+from ktrain_sentiment.errors import ConfigError, printable
 
 log = logging.getLogger(__name__)
 
@@ -55,89 +41,52 @@ _NOT_A_NUMBER = re.compile(
 
 
 def run(
-    flags_type: type[Flags],
-    task: Callable[[Flags], Figures | None],
-    description: str | None,
-    arguments: Sequence[str] | None = None,
-    *,
-    prog: str | None = None,
-    common: Sequence[str] = (),
+    flags_type: type[Flags], task: Callable[[Flags], Figures | None], description: str | None
 ) -> None:
-    """Parse the command line, do the task, and exit with the right code.
+    """Be a program of one command: what a script calls that is not in this package.
 
     Args:
         flags_type: A dataclass derived from `ScriptFlags`.
         task: Does the work and returns the figures that `--json` prints.
-        description: The text at the top of `--help`; a command passes its docstring.
-        arguments: Command-line arguments; those of the process when None.
-        prog: What help and errors call the program; the script's name when None.
-        common: Fields of `flags_type` that help shows first.
+        description: The text at the top of `--help`; a script passes its docstring.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    prog = prog or Path(sys.argv[0]).name
-    occupy_standard_streams()
-    if {"-h", "--help"} & {*itertools.takewhile(lambda argument: argument != "--", given)}:
-        sys.stdout.write(render_help(flags_type, description or "", prog, common))
-        sys.exit(0)
-    sys.exit(_run(flags_type, task, given, prog))
+    prog = Path(sys.argv[0]).name
+    given = sys.argv[1:]
+    sys.exit(guard(prog, lambda: perform(flags_type, task, given, prog, description or "")))
 
 
-def _run(
+def perform(
     flags_type: type[Flags],
     task: Callable[[Flags], Figures | None],
     arguments: Sequence[str],
     prog: str,
-) -> int:
+    description: str,
+    common: Sequence[str] = (),
+) -> None:
+    """Parse the command line, do the task, and print its figures where they are asked for.
+
+    Args:
+        flags_type: A dataclass derived from `ScriptFlags`.
+        task: Does the work and returns the figures that `--json` prints.
+        arguments: Command-line arguments.
+        prog: What help and errors call the program.
+        description: The text at the top of `--help`.
+        common: Fields of `flags_type` that help shows first.
+
+    Raises:
+        ConfigError: The flags are wrong; the message is one line.
+    """
+    if {"-h", "--help"} & {*itertools.takewhile(lambda argument: argument != "--", arguments)}:
+        print(render_help(flags_type, description, prog, common), end="")
+        return
     start_logging(quiet=True)
-    with stopping_signals() as received:
-        try:
-            flags = parse(flags_type, arguments, prog)
-            start_logging(quiet=flags.quiet)
-            if flags.json and sys.stdout is None:
-                raise ConfigError("--json: standard output is closed, and was to take the figures")
-            figures = task(flags)
-            if flags.json:
-                sys.stdout.write(to_json_line(figures or {}) + "\n")
-            if sys.stdout is not None:
-                sys.stdout.flush()
-        except SystemExit:
-            raise
-        except BaseException as error:  # noqa: BLE001 - panics of Rust libraries are no Exception
-            return _end(prog, error, received)
-        finally:
-            give_up_broken_output()
-    return 0
-
-
-def _end(prog: str, error: BaseException, received: Sequence[int]) -> int:
-    """Say in one line what stopped the command, and return its exit code."""
-    if isinstance(error, KeyboardInterrupt):
-        return _complain(prog, str(error) or "interrupted", 128 + (*received, signal.SIGINT)[0])
-    if isinstance(error, BrokenPipeError):
-        return 141  # The reader (head, less) went away; say nothing, as other tools do.
-    known: SentimentError | None = None
-    if isinstance(error, SentimentError):
-        known = error
-    elif isinstance(error, OSError):
-        known = explain(error, error.filename or "standard output", "used")
-    elif isinstance(error, ModuleNotFoundError):
-        known = missing_extra(error)
-    elif isinstance(error, MemoryError):
-        known = SentimentError("not enough memory: try a smaller --batch-size, or fewer rows")
-    if known is not None:
-        return _complain(prog, known, 2 if isinstance(known, InputError) else 1)
-    with contextlib.suppress(OSError):
-        traceback.print_exception(error)
-    what = traceback.format_exception_only(error)[-1]
-    return _complain(prog, f"an internal error, please report it with the lines above: {what}", 1)
-
-
-def _complain(prog: str, problem: object, code: int) -> int:
-    line = printable(" ".join(str(problem).split()))
-    with contextlib.suppress(OSError):  # Standard error may be full or gone, too.
-        sys.stderr.write(f"{prog}: {line}\n")
-        sys.stderr.flush()
-    return code
+    flags = parse(flags_type, arguments, prog)
+    start_logging(quiet=flags.quiet)
+    if flags.json and sys.stdout is None:
+        raise ConfigError("--json: standard output is closed, and was to take the figures")
+    figures = task(flags)
+    if flags.json:
+        print(to_json_line(figures or {}))
 
 
 def parse(flags_type: type[Flags], arguments: Sequence[str], prog: str) -> Flags:

@@ -1,4 +1,9 @@
-"""The process a command runs in: standard streams that may be closed or break, and signals."""
+"""The process a command runs in: exit codes, standard streams that may be closed, signals.
+
+Exit codes: 0 done, 1 an internal error (with a traceback) or a full disk (one line), 2 the input or
+the flags are wrong (one line), 141 whoever read the output went away, 128 plus a signal's number
+when one stopped it: 130 for Ctrl-C, 143 for SIGTERM.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,69 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+
+from ktrain_sentiment.errors import InputError, SentimentError, explain, missing_extra, printable
 
 _STOPPING = [
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]  # Windows knows no SIGHUP.
+
+
+def guard(prog: str, work: Callable[[], None]) -> int:
+    """Do the work of a program, and return its exit code; what stops it is said in one line.
+
+    Args:
+        prog: What the line begins with.
+        work: Prints and raises; a `SystemExit` goes through.
+    """
+    occupy_standard_streams()
+    with stopping_signals() as received:
+        try:
+            work()
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except SystemExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - panics of Rust libraries are no Exception
+            return _end(prog, error, received)
+        finally:
+            give_up_broken_output()
+    return 0
+
+
+def _end(prog: str, error: BaseException, received: Sequence[int]) -> int:
+    """Say in one line what stopped the command, and return its exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        return _complain(prog, str(error) or "interrupted", 128 + (*received, signal.SIGINT)[0])
+    if isinstance(error, BrokenPipeError):
+        return 141  # The reader (head, less) went away; say nothing, as other tools do.
+    known: SentimentError | None = None
+    if isinstance(error, SentimentError):
+        known = error
+    elif isinstance(error, OSError):
+        known = explain(error, error.filename or "standard output", "used")
+    elif isinstance(error, ModuleNotFoundError):
+        known = missing_extra(error)
+    elif isinstance(error, MemoryError):
+        known = SentimentError("not enough memory: try a smaller --batch-size, or fewer rows")
+    if known is not None:
+        return _complain(prog, known, 2 if isinstance(known, InputError) else 1)
+    with contextlib.suppress(OSError):
+        traceback.print_exception(error)
+    what = traceback.format_exception_only(error)[-1]
+    return _complain(prog, f"an internal error, please report it with the lines above: {what}", 1)
+
+
+def _complain(prog: str, problem: object, code: int) -> int:
+    line = printable(" ".join(str(problem).split()))
+    with contextlib.suppress(OSError):  # Standard error may be full or gone, too.
+        sys.stderr.write(f"{prog}: {line}\n")
+        sys.stderr.flush()
+    return code
 
 
 def occupy_standard_streams() -> None:

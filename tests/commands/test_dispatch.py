@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -153,3 +154,15 @@ def test_help_answers_within_half_a_second() -> None:
         return sum(after[2:4]) - sum(before[2:4])
 
     assert min(seconds() for _ in range(5)) < 0.5
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"]])
+def test_what_standard_output_cannot_take_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ktrain_sentiment", *arguments], cwd=ROOT, stdout=full,
+            stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "the disk is full" in line
