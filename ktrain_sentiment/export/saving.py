@@ -77,6 +77,7 @@ class TrainingFacts:
         metrics: Figures by name; anything that JSON can hold.
         temperature: See `Manifest`; it can also be set later with `update_predictor`.
         cleaning: Names of the cleaning steps that were applied to the training texts.
+        table: How the training data was read; see `Manifest`.
     """
 
     encoder: str
@@ -84,6 +85,7 @@ class TrainingFacts:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     temperature: float = 1.0
     cleaning: tuple[str, ...] = ()
+    table: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,6 +218,7 @@ def make_manifest(
         family=family,
         temperature=facts.temperature,
         cleaning=facts.cleaning,
+        table=facts.table,
         data_fingerprint=facts.data_fingerprint,
         metrics=facts.metrics,
         versions=installed_versions(),

@@ -127,6 +127,8 @@ class Manifest:
         temperature: The logits are divided by it before the softmax (Guo et al. 2017,
             "On Calibration of Modern Neural Networks"); 1 changes nothing.
         cleaning: Names of the cleaning steps that training applied to texts, in order.
+        table: How the training data was read (`text_column`, `label_column`, `columns`, and where
+            known the fields of `tables.ReadAs`): tables to predict are read like it.
         data_fingerprint: sha256 of the training data, as `Splits.fingerprint` has it.
         metrics: The figures of the training run, by name.
         versions: The versions of Python and the libraries that made the folder.
@@ -144,6 +146,7 @@ class Manifest:
     padding_id: int = 0
     temperature: float = 1.0
     cleaning: tuple[str, ...] = ()
+    table: Mapping[str, Any] = field(default_factory=dict)
     data_fingerprint: str = ""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -253,6 +256,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "padding_id": int,
     "temperature": (int, float),
     "cleaning": list,
+    "table": dict,
     "data_fingerprint": str,
     "metrics": dict,
     "versions": dict,

@@ -276,6 +276,7 @@ def _save_predictor(
         metrics={name: figures[name] for name in ("headline", record.headline, "learning_rate")},
         temperature=record.temperature,
         cleaning=splits.cleaning,
+        table=splits.table,
     )
     validation = ValidationTexts(
         texts=splits.validation["text"].tolist(),
