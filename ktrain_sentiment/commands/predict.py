@@ -25,13 +25,12 @@ from tyro.conf import Positional
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.errors import ConfigError, SentimentError, printable
-from ktrain_sentiment.tables.formats import WrittenFormat
+from ktrain_sentiment.tables.formats import Format, WrittenFormat
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from ktrain_sentiment.inference.scoring.scoring import ScoreOptions, ScoreReport
-    from ktrain_sentiment.inference.scoring.sources import Source
+    from ktrain_sentiment.inference.scoring import ScoreOptions, ScoreReport, TextTable
     from ktrain_sentiment.prediction import Classifier
     from ktrain_sentiment.tables.outputs import Output
     from ktrain_sentiment.tables.writing import OutputDialect
@@ -47,8 +46,9 @@ class Flags(ScriptFlags):
     texts: Positional[tuple[str, ...]] = ()
     """Texts to predict; without any and without --file, standard input is read."""
 
-    file: Path | None = None
-    """A file with texts: CSV, TSV, JSON Lines, Parquet, Excel or lines of text."""
+    file: str | None = None
+    """A file with texts: CSV, TSV, JSON, JSON Lines, Parquet, Excel or lines of text, compressed or
+    in a ZIP archive; a quoted pattern such as "exports/*.csv"; or a URL such as s3://bucket/x.csv."""
 
     predictor: Path | None = None
     """A predictor folder or a run folder; the newest run's predictor when left out."""
@@ -74,7 +74,7 @@ class Flags(ScriptFlags):
     prefix: str = ""
     """Put before the names of the new columns."""
 
-    input_format: WrittenFormat | None = None
+    input_format: Format | None = None
     """Format of the input where its name does not say it; lines of text for standard input."""
 
     output_format: WrittenFormat | None = None
@@ -90,6 +90,9 @@ class Flags(ScriptFlags):
     """Write CSV for a double click: UTF-8 that Excel recognises, and texts that look like formulas
     guarded by an apostrophe."""
 
+    columns: tuple[str, ...] = ()
+    """Names for the columns of a file that has no header line, in order."""
+
     delimiter: str | None = None
     """Between the values of a CSV or TSV file: a character, or tab; found by itself."""
 
@@ -100,10 +103,16 @@ class Flags(ScriptFlags):
     """Encoding of a text file; found by itself."""
 
     sheet: str | None = None
-    """Sheet of a workbook; the first when left out."""
+    """Sheet of a workbook; found by itself when one sheet has texts."""
 
     threads: int = 0
     """Cores to use; 0: all."""
+
+    @property
+    def local(self) -> Path | None:
+        """The file to read, where it is one on this machine."""
+        path = Path(self.file).expanduser() if self.file else None
+        return path if path is not None and path.is_file() else None
 
     def __post_init__(self) -> None:
         """Refuse flags that contradict each other."""
@@ -121,8 +130,8 @@ class Flags(ScriptFlags):
 
 def task(flags: Flags) -> dict[str, Any]:
     """Load the predictor, score every row, and return the figures."""
+    from ktrain_sentiment.inference import scoring
     from ktrain_sentiment.inference.loading import find_predictor
-    from ktrain_sentiment.inference.scoring import scoring
 
     _check_input(flags)
     form = _check_output(flags)
@@ -130,9 +139,9 @@ def task(flags: Flags) -> dict[str, Any]:
     if flags.predictor is None and not flags.quiet:
         print(f"predictor: {folder}", file=sys.stderr)
     classifier = _load(folder, flags)
-    source = _open_source(flags)
+    source = _open_source(flags, folder)
     options = scoring.ScoreOptions(abstain_below=flags.abstain_below, prefix=flags.prefix)
-    names = scoring.new_columns(source, classifier.labels, options)
+    names = scoring.new_columns(source.table, classifier.labels, options)
     output = _open_output(flags, form, source, names, folder)
     report = _score(source, classifier, output, options, flags)
     _say(report, flags)
@@ -176,7 +185,7 @@ def _check_output(flags: Flags) -> WrittenFormat:
     _dialect(flags).check(form)
     if place is None or is_stream(place):
         return form
-    if flags.file and place.exists() and flags.file.exists() and place.samefile(flags.file):
+    if flags.local and place.exists() and place.samefile(flags.local):
         raise ConfigError(f"--output {place}: is the input; choose another name")
     if place.is_dir():
         raise ConfigError(f"--output {place}: is a folder; name a file in it")
@@ -203,31 +212,36 @@ def _load(folder: Path, flags: Flags) -> Classifier:
     return load(folder, flags.engine, threads=flags.threads)
 
 
-def _open_source(flags: Flags) -> Source:
-    from ktrain_sentiment.inference.scoring import openers, sources
-    from ktrain_sentiment.tables import formats
+def _open_source(flags: Flags, folder: Path) -> TextTable:
+    """The table to score, read like that of the training where nothing else is said."""
+    from ktrain_sentiment.inference.scoring import TextTable, open_text_table
+    from ktrain_sentiment.predictor.manifest import trained_table
+    from ktrain_sentiment.tables import ReadOptions, open_texts
 
-    options = sources.ReadOptions(
-        text_column=flags.text_column,
+    if flags.texts:
+        return TextTable(open_texts(flags.texts), "text")
+    if not flags.file and sys.stdin.isatty():
+        print("type texts, one a line; Ctrl-D ends", file=sys.stderr)
+    options = ReadOptions(
+        format=flags.input_format,
+        columns=flags.columns,
         delimiter=flags.delimiter,
         quoting=flags.quoting,
         encoding=flags.encoding,
         sheet=flags.sheet,
     )
-    if flags.texts:
-        return sources.open_texts(flags.texts)
-    if flags.file:
-        form = formats.input_format(flags.file, flags.input_format)
-        return openers.open_file(flags.file, form, options)
-    if sys.stdin.isatty():
-        print("type texts, one a line; Ctrl-D ends", file=sys.stderr)
-    return sources.open_pipe(sys.stdin.buffer, flags.input_format or "txt", options)
+    place = flags.file or sys.stdin.buffer
+    source = open_text_table(place, options, flags.text_column, trained_table(folder))
+    if not flags.quiet:
+        for note in source.table.notes:
+            print(printable(f"{source.table.name}: {note}"), file=sys.stderr)
+    return source
 
 
 def _open_output(
-    flags: Flags, form: WrittenFormat, source: Source, names: Sequence[str], folder: Path
+    flags: Flags, form: WrittenFormat, source: TextTable, names: Sequence[str], folder: Path
 ) -> Output:
-    from ktrain_sentiment.inference.scoring.scoring import output_schema
+    from ktrain_sentiment.inference.scoring import output_schema
     from ktrain_sentiment.tables.outputs import open_output, stream_output
 
     schema, dialect = output_schema(source, names), _dialect(flags)
@@ -240,24 +254,32 @@ def _open_output(
 
 
 def _identity(
-    flags: Flags, form: WrittenFormat, source: Source, names: Sequence[str], folder: Path
+    flags: Flags, form: WrittenFormat, source: TextTable, names: Sequence[str], folder: Path
 ) -> Mapping[str, Any]:
     """What decides the output, by the name that a message gives it."""
     from ktrain_sentiment.predictor.layout import PredictorFolder
 
     manifest = PredictorFolder(folder).manifest
     stamp = manifest if manifest.is_file() else folder
-    file = flags.file
+    file = flags.local
+    state = [file.stat().st_size, file.stat().st_mtime_ns] if file else []
     return {
-        "input": file and [str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns],
+        "input": [str(file.resolve() if file else flags.file), *state],
         "predictor": [str(folder.resolve()), stamp.stat().st_mtime_ns],
         "new columns": list(names),
         "engine": flags.engine,
-        "text column": source.text_column,
+        "text column": source.column,
         "--abstain-below": flags.abstain_below,
         "format": form,
-        "columns": list(source.columns),
-        "reading": [flags.delimiter, flags.quoting, flags.encoding, flags.sheet],
+        "columns": list(source.table.columns),
+        "reading": [
+            flags.columns,
+            flags.delimiter,
+            flags.quoting,
+            flags.encoding,
+            flags.sheet,
+            flags.input_format,
+        ],
         "way of writing": [flags.output_encoding, flags.output_delimiter, flags.excel_csv],
     }
 
@@ -268,14 +290,17 @@ def _pipe_format(flags: Flags) -> WrittenFormat:
 
     if flags.texts:
         return "txt"
-    form = flags.input_format or (formats.input_format(flags.file, None) if flags.file else "txt")
+    if flags.file and flags.file.endswith(formats.ARCHIVE):
+        return "csv"
+    given = Path(flags.file.partition("?")[0]) if flags.file else Path("texts.txt")
+    form = formats.input_format(given, flags.input_format)
     if form in {"parquet", "excel"}:
         return "csv"
     return "jsonl" if form == "json" else form
 
 
 def _score(
-    source: Source,
+    source: TextTable,
     classifier: Classifier,
     output: Output,
     options: ScoreOptions,
@@ -286,10 +311,12 @@ def _score(
     try:
         from tqdm import tqdm
 
-        from ktrain_sentiment.inference.scoring.scoring import score
+        from ktrain_sentiment.inference.scoring import score
 
         hidden = None if flags.file and not flags.quiet else True
-        with tqdm(total=source.lines, unit=" lines", initial=output.done, disable=hidden) as bar:
+        table, done = source.table, output.done
+        unit = f" {table.unit}s"
+        with tqdm(total=table.end, unit=unit, initial=done, disable=hidden) as bar:
             return score(source, classifier, output, options, lambda line: _move(bar, line))
     except KeyboardInterrupt:
         output.stop()

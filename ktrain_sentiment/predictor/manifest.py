@@ -298,6 +298,11 @@ def _file_digest(name: str, value: object) -> FileDigest:
     raise PredictorError(f"file {name!r}: wanted a sha256 (64 hex digits) and a size")
 
 
+def trained_table(folder: Path) -> Mapping[str, Any]:
+    """How the training data of a predictor was read; empty where the folder does not say."""
+    return read_manifest(folder).table if PredictorFolder(folder).manifest.is_file() else {}
+
+
 def to_json(manifest: Manifest) -> dict[str, Any]:
     """The JSON object of a manifest."""
     return {"format": FORMAT, **dataclasses.asdict(manifest)}

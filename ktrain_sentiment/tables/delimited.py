@@ -369,13 +369,13 @@ def settle_dialect(
     if options.quoting == "auto" and (quoted.fault or quoted.spanning is not None):
         plain = scan(lines(), Dialect(delimiter, quoted=False))
         plain_is_meant = plain.fits and not plain.has_quoted_values
-        if quoted.fault is None and plain_is_meant:
+        if quoted.fault is None and plain_is_meant and options.fallback_quoting == "auto":
             raise DataError(
                 f"{source}: line {quoted.spanning}: the double quote here can be read in two "
                 "ways: it holds a value over several lines (--quoting yes), or is plain text "
                 "(--quoting no)"
             )
-        if quoted.fault and plain_is_meant:
+        if plain_is_meant and (quoted.fault or options.fallback_quoting == "no"):
             chosen = plain
         elif quoted.fault:
             others = (Dialect(delimiter, backslash=True), Dialect(delimiter, spaced=True))

@@ -57,6 +57,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 HALF_CHARACTER = Problem(
     "holds half a surrogate pair, which is no character (an emoji that was cut in two?)",
     "remove it",
+    is_row=True,
 )
 
 

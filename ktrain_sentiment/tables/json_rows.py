@@ -181,7 +181,7 @@ def json_rows(lines: Iterator[Line | None]) -> Rows:
             yield Row(number, {UNREADABLE: raw}, problem, raw)
             continue
         try:
-            value = _loads(text)
+            value = _loads(raw)
         except (ValueError, RecursionError) as error:
             yield Row(number, {UNREADABLE: raw}, _explain(error, text), raw)
             continue
@@ -211,7 +211,8 @@ def _checked(value: object, place: int, raw: str = "") -> Row:
     for name, item in value.items():
         if isinstance(item, str) and has_half_character(item):
             reason = HALF_CHARACTER.reason.replace("holds", f"holds in field {name!r}", 1)
-            return Row(place, value, Problem(reason, HALF_CHARACTER.advice), raw)
+            problem = Problem(reason, HALF_CHARACTER.advice, is_row=True)
+            return Row(place, value, problem, raw)
     if "annotations" in value and isinstance(value.get("data"), dict):
         advice = "export it as JSON-MIN or CSV, which have a field for the text and one a label"
         return Row(place, value, Problem("is a task of Label Studio's full export", advice), raw)

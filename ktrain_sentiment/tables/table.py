@@ -35,10 +35,12 @@ class Problem:
     Attributes:
         reason: As it follows a place: `has a double quote that never closes`.
         advice: What to do about it in the source.
+        is_row: It is a row nevertheless: only one of its values is damaged.
     """
 
     reason: str
     advice: str = "mend it, or leave the row out"
+    is_row: bool = False
 
     def __str__(self) -> str:
         return self.reason
@@ -112,6 +114,7 @@ class ReadOptions:
         columns: Names for the columns of a source without a header, in order.
         known_columns: Names that are columns for certain: a first row that holds one is a header.
         fallback_columns: As `columns`, where the first row turns out to be no header.
+        fallback_quoting: As `quoting`, where both ways read well.
     """
 
     format: Format | None = None
@@ -122,6 +125,7 @@ class ReadOptions:
     columns: tuple[str, ...] = ()
     known_columns: tuple[str, ...] = ()
     fallback_columns: tuple[str, ...] = ()
+    fallback_quoting: Quoting = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,10 +252,10 @@ def check_head(rows: Sequence[Row | None], name: str, unit: Unit) -> None:
     """Refuse a source of which no row can be read: its format is not what it is taken for.
 
     Raises:
-        DataError: There are rows, and each has a problem.
+        DataError: There are rows, and none of them is one.
     """
     found = [row for row in rows if row is not None]
-    if found and all(row.problem for row in found):
+    if found and all(row.problem and not row.problem.is_row for row in found):
         first = found[0]
         assert first.problem is not None
         every = "the only row" if len(found) == 1 else f"none of the first {len(found)} rows"

@@ -16,11 +16,9 @@ from ktrain_sentiment.export.saving import (
     export_again,
     save_predictor,
 )
-from ktrain_sentiment.inference.scoring.openers import open_file
-from ktrain_sentiment.inference.scoring.sources import ReadOptions
+from ktrain_sentiment.inference.scoring import open_text_table, texts_of
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.tables.formats import input_format
 from ktrain_sentiment.training.backend import open_backend
 from ktrain_sentiment.training.keras_classifier import load_keras_model, tracer
 
@@ -113,13 +111,14 @@ def read_texts(path: Path, text_column: str | None, labels: Sequence[str]) -> Va
     Raises:
         DataError: The file cannot be read, or has no texts.
     """
-    source = open_file(path, input_format(path, None), ReadOptions(text_column=text_column))
-    chunk = next(source.chunks(_MOST_TEXTS), None)
-    if chunk is None:
+    source = open_text_table(path, text_column=text_column)
+    batch = next(source.table.batches(_MOST_TEXTS), None)
+    if batch is None:
         raise ConfigError(f"--texts {path}: has no rows")
+    texts, _ = texts_of(batch, source.column)
     rows = [
         (text, record.get("label"))
-        for text, record in zip(chunk.texts, chunk.records(), strict=True)
+        for text, record in zip(texts, batch.records(), strict=True)
         if text is not None
     ]
     known = {label: index for index, label in enumerate(labels)}

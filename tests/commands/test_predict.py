@@ -59,7 +59,10 @@ def test_the_newest_run_is_the_default(predictor, tmp_path):
 
 def test_standard_input_is_lines_of_text(predictor):
     done = predict(predictor, stdin="a superb plot\n\na dull plot\n")
-    assert done.stdout == predict(predictor, "a superb plot", "a dull plot").stdout
+    first, blank, last = done.stdout.splitlines(keepends=True)
+    assert first + last == predict(predictor, "a superb plot", "a dull plot").stdout
+    assert blank == "\t\t\n"
+    assert "standard input: line 2 has no text in column 'text'" in done.stderr
 
 
 def test_a_thousand_lines_from_a_pipe(predictor):

@@ -14,20 +14,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.inference.scoring.openers import open_file
-from ktrain_sentiment.inference.scoring.scoring import (
+from ktrain_sentiment.inference.scoring import (
     ScoreOptions,
     ScoreReport,
+    TextTable,
     figures,
     new_columns,
+    open_text_table,
     output_schema,
     score,
 )
-from ktrain_sentiment.inference.scoring.sources import ReadOptions, open_texts
 from ktrain_sentiment.prediction import Prediction, Probabilities, to_predictions
-from ktrain_sentiment.tables import binary_writing
+from ktrain_sentiment.tables import binary_writing, open_texts
 from ktrain_sentiment.tables.binary_writing import ArrowEncoder
-from ktrain_sentiment.tables.formats import input_format, output_format
+from ktrain_sentiment.tables.formats import output_format
 from ktrain_sentiment.tables.outputs import open_output, stream_output
 from ktrain_sentiment.tables.writing import OutputDialect, OutputSchema
 
@@ -70,10 +70,10 @@ def run(
     overwrite: bool = False, identity: dict[str, object] | None = None,
     dialect: OutputDialect | None = None, **options: object,
 ) -> ScoreReport:  # fmt: skip
-    opened = open_file(source, input_format(source, None), ReadOptions())
+    opened = open_text_table(source)
     classifier = classifier or Counter()
     chosen = ScoreOptions(**({"chunk": 4} | options))
-    names = new_columns(opened, classifier.labels, chosen)
+    names = new_columns(opened.table, classifier.labels, chosen)
     form = output_format(target, None)
     output = open_output(
         target, form, output_schema(opened, names), identity or {"input": 1},
@@ -170,8 +170,8 @@ def test_bad_rows_are_kept_empty_and_named_by_line(tmp_path, suffix, caplog):
     assert [row["predicted"] or "" for row in rows] == ["no", "", "", "no"]
     assert [bool(row["probability"]) for row in rows] == [True, False, False, True]
     assert (report.rows, report.scored, report.bad) == (4, 2, 2)
-    assert "line 3 text is empty" in caplog.text
-    assert "line 4 has 3 values where the header has 2" in caplog.text
+    assert "line 3 has no text in column 'text'; kept without" in caplog.text
+    assert "line 4 has 3 comma-separated values where the first line has 2" in caplog.text
 
 
 def test_only_the_first_bad_rows_are_listed(tmp_path, caplog):
@@ -281,7 +281,7 @@ def test_a_value_that_does_not_fit_its_column_is_named():
 
 def test_a_pipe_gets_each_chunk_at_once():
     stream = io.BytesIO()
-    source = open_texts(["good", "two\nlines"])
+    source = TextTable(open_texts(["good", "two\nlines"]), "text")
     output = stream_output(stream, "txt", output_schema(source, ADDED))
     score(source, Counter(), output, ScoreOptions(chunk=1))
     assert stream.getvalue().decode() == "no\t0.5\tgood\nno\t0.666667\ttwo lines\n"
@@ -304,13 +304,13 @@ def test_half_a_surrogate_pair_can_be_written(tmp_path):
 
 def test_progress_is_told_by_line(tmp_path):
     source = write_input(tmp_path, ".csv", ["two\nlines"] * 6)
-    opened = open_file(source, "csv", ReadOptions())
-    names = new_columns(opened, Counter.labels, ScoreOptions())
+    opened = open_text_table(source)
+    names = new_columns(opened.table, Counter.labels, ScoreOptions())
     output = open_output(tmp_path / "out.csv", "csv", output_schema(opened, names), {})
     told: list[int] = []
     score(opened, Counter(), output, ScoreOptions(chunk=3), told.append)
     assert told == [6, 12]
-    assert opened.lines == 13
+    assert opened.table.end == 13
 
 
 def test_the_report_is_ready_for_json(tmp_path):

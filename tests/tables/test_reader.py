@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -12,33 +13,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.inference.scoring.delimited import (
+from ktrain_sentiment.inference.scoring import open_text_table, texts_of
+from ktrain_sentiment.tables import ReadOptions, Table, open_table, open_texts
+from ktrain_sentiment.tables.delimited import (
     Dialect,
-    choose_dialect,
+    Found,
+    choose_delimiter,
     parse_delimiter,
     read_records,
 )
-from ktrain_sentiment.inference.scoring.lines import Line
-from ktrain_sentiment.inference.scoring.openers import open_file
-from ktrain_sentiment.inference.scoring.sources import ReadOptions, Source, open_pipe
+from ktrain_sentiment.tables.encodings import Line
 from ktrain_sentiment.tables.formats import input_format, output_format
 
 COMMA = Dialect(",", quoted=True)
+EMPTY = "has no text in column 'text'"
 
 
 def lines_of(text: str) -> list[Line]:
-    return [Line(n, line) for n, line in enumerate(text.splitlines(keepends=True), start=1)]
+    return [(n, line, None) for n, line in enumerate(text.splitlines(keepends=True), start=1)]
 
 
-def rows_of(source: Source, size: int = 100) -> list[tuple[int, object, str | None, str]]:
-    """Line, record, text and problem of every row."""
-    return [
-        (line, record, text, chunk.problems.get(position, ""))
-        for chunk in source.chunks(size)
-        for position, (line, record, text) in enumerate(
-            zip(chunk.lines, chunk.records(), chunk.texts, strict=True)
-        )
-    ]
+def found_in(lines: list[Line]) -> list[tuple[int, list[str], str]]:
+    """Line, values and problem of every row."""
+    rows: Iterator[Found | None] = read_records(iter(lines), COMMA)
+    return [(row[0], row[1], str(row[2] or "")) for row in rows if row]
+
+
+def rows_of(table: Table, column: str, size: int = 100) -> list[tuple[int, object, object, str]]:
+    """Place, record, text and problem of every row."""
+    rows = []
+    for batch in table.batches(size):
+        texts, problems = texts_of(batch, column)
+        said = [str(problems.get(position, "")) for position in range(len(batch))]
+        rows += zip(batch.places, batch.records(), texts, said, strict=True)
+    return rows
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -46,8 +54,11 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def read(path: Path, **options: object) -> list[tuple[int, object, str | None, str]]:
-    return rows_of(open_file(path, input_format(path, None), ReadOptions(**options)))
+def read(
+    path: Path, text_column: str | None = None, **options: object
+) -> list[tuple[int, object, object, str]]:  # fmt: skip
+    source = open_text_table(path, ReadOptions(**options), text_column)
+    return rows_of(source.table, source.column)
 
 
 def test_csv_values_stay_the_text_that_they_are(tmp_path):
@@ -75,15 +86,17 @@ def test_rows_of_another_width_are_kept_and_named(tmp_path):
     path = write(tmp_path / "x.csv", "id,text\n1,good\n2\n3,bad,worse\n4,fine\n")
     assert read(path, delimiter=",") == [
         (2, {"id": "1", "text": "good"}, "good", ""),
-        (3, {"id": "2", "text": None}, None, "has 1 values where the header has 2"),
-        (4, {"id": "3", "text": "bad,worse"}, None, "has 3 values where the header has 2"),
+        (3, {"id": "2", "text": None}, None,
+         "has 1 comma-separated value where the first line has 2"),
+        (4, {"id": "3", "text": "bad,worse"}, None,
+         "has 3 comma-separated values where the first line has 2"),
         (5, {"id": "4", "text": "fine"}, "fine", ""),
-    ]
+    ]  # fmt: skip
 
 
 def test_a_quote_that_never_closes_costs_one_line():
     text = 'id,text\n1,"open\n2,fine\n3,"closed"\n'
-    found = list(read_records(iter(lines_of(text)), COMMA))
+    found = found_in(lines_of(text))
     assert found == [
         (1, ["id", "text"], ""),
         (2, ["1", '"open'], "has text after a closing double quote"),
@@ -94,7 +107,7 @@ def test_a_quote_that_never_closes_costs_one_line():
 
 def test_a_quote_that_swallows_the_rest_of_the_file_costs_one_line():
     text = 'id,text\n1,"open\n' + "".join(f"{n},fine\n" for n in range(30_000))
-    found = list(read_records(iter(lines_of(text)), COMMA))
+    found = found_in(lines_of(text))
     assert found[1] == (2, ["1", '"open'], "has a double quote that never closes")
     assert len(found) == 30_002
 
@@ -109,15 +122,15 @@ def test_whatever_csv_writes_is_read_back(rows):
     buffer = io.StringIO(newline="")
     csv.writer(buffer, lineterminator="\r\n").writerows(rows)
     ended = io.BytesIO(buffer.getvalue().encode())
-    lines = [Line(n, line.decode()) for n, line in enumerate(ended, start=1)]
-    assert [values for _, values, _ in read_records(iter(lines), COMMA)] == rows
+    lines: list[Line] = [(n, line.decode(), None) for n, line in enumerate(ended, start=1)]
+    assert [values for _, values, _ in found_in(lines)] == rows
 
 
 def test_a_line_in_another_encoding_is_kept_and_named(tmp_path):
     good = "".join(f"{n},wie schön\n" for n in range(50)).encode()
     path = write(tmp_path / "x.csv", b"id,text\n" + good + b"51,sch\xf6n\n")
     *rest, (line, record, text, problem) = read(path, encoding="utf-8")
-    assert (line, text, problem) == (52, None, "not valid utf-8")
+    assert (line, text, problem) == (52, None, "is not valid UTF-8")
     assert record["id"] == "51"
     assert all(not row[3] for row in rest)
 
@@ -147,18 +160,19 @@ def test_json_lines_keep_their_types_and_bad_lines_are_kept(tmp_path):
     )
     assert read(path) == [
         (1, {"text": "good", "n": 1, "deep": {"a": [1]}}, "good", ""),
-        (2, {"unreadable": '{"text": '}, None, "is no JSON object: Expecting value"),
-        (3, {"unreadable": "[1]"}, None, "is a JSON list, wanted an object"),
-        (5, {"other": 2}, None, "text is empty"),
-    ]
+        (2, {"unreadable": '{"text": '}, None,
+         "is no JSON object: Expecting value (character 10)"),
+        (3, {"unreadable": "[1]"}, None, "is a JSON list, wanted an object with fields"),
+        (5, {"other": 2}, None, "has no text in column 'text'"),
+    ]  # fmt: skip
 
 
 def test_all_columns_of_json_lines_are_known_before_the_first_row(tmp_path):
     rows = "".join(f'{{"text": "a b c", "n": {n}}}\n' for n in range(600))
     path = write(tmp_path / "x.jsonl", rows + '{"text": "late", "late": 1.5}\n')
-    source = open_file(path, "jsonl", ReadOptions())
-    assert source.columns == ("text", "n", "late")
-    assert source.types == {"text": str, "n": int, "late": float}
+    table = open_table(path)
+    assert table.columns == ("text", "n", "late")
+    assert table.types == {"text": str, "n": int, "late": float}
 
 
 def test_parquet_keeps_its_types_and_names_missing_texts(tmp_path):
@@ -167,17 +181,18 @@ def test_parquet_keeps_its_types_and_names_missing_texts(tmp_path):
         "when": pa.array([1, 2, 3], pa.timestamp("ms")),
     })  # fmt: skip
     pq.write_table(table, tmp_path / "x.parquet")
-    source = open_file(tmp_path / "x.parquet", "parquet", ReadOptions())
-    [chunk] = source.chunks(100)
-    assert chunk.rows.schema == table.schema
-    assert chunk.texts == ["good", None, None]
-    assert chunk.problems == {1: "text is empty", 2: "text is empty"}
-    assert source.lines == 3
+    read = open_table(tmp_path / "x.parquet")
+    [batch] = read.batches(100)
+    texts, problems = texts_of(batch, "text")
+    assert batch.rows.schema == table.schema
+    assert texts == ["good", None, None]
+    assert {k: str(v) for k, v in problems.items()} == dict.fromkeys((1, 2), EMPTY)
+    assert read.end == 3
 
 
 def test_a_text_that_is_a_list_is_a_bad_row(tmp_path):
     pq.write_table(pa.table({"text": [["a"], ["b"]]}), tmp_path / "x.parquet")
-    assert read(tmp_path / "x.parquet")[0][3] == "text holds a list, wanted a text"
+    assert read(tmp_path / "x.parquet")[0][3] == "holds a list as 'text', wanted text"
 
 
 def test_a_cut_off_parquet_file_is_one_line(tmp_path):
@@ -196,15 +211,25 @@ def test_a_workbook_is_read_by_sheet(tmp_path):
         frame.to_excel(book, sheet_name="second", index=False)
     rows = read(tmp_path / "x.xlsx", sheet="second", text_column="text")
     assert [(line, text, problem) for line, _, text, problem in rows] == [
-        (2, "=1+1", ""), (3, None, "text is empty"), (4, "NA", ""),
+        (2, "=1+1", ""), (3, None, EMPTY), (4, "NA", ""),
     ]  # fmt: skip
-    with pytest.raises(DataError, match="no sheet 'third'; sheets: first, second"):
+    with pytest.raises(DataError, match="no sheet 'third'; sheets: 'first', 'second'"):
         read(tmp_path / "x.xlsx", sheet="third")
 
 
-def test_text_lines_are_texts_and_blank_ones_are_none(tmp_path):
-    path = write(tmp_path / "x.txt", "good\r\n\n  \nbad")
-    assert [(line, text) for line, _, text, _ in read(path)] == [(1, "good"), (4, "bad")]
+@pytest.mark.parametrize(("name", "header"), [("x.txt", ""), ("x.csv", "text\r\n")])
+def test_blank_lines_of_one_column_are_rows_without_text(tmp_path, name, header):
+    path = write(tmp_path / name, header + "good\r\n\n  \nbad")
+    first = 1 + bool(header)
+    assert [(line, text, problem) for line, _, text, problem in read(path)] == [
+        (first, "good", ""), (first + 1, None, EMPTY), (first + 2, None, EMPTY),
+        (first + 3, "bad", ""),
+    ]  # fmt: skip
+
+
+def test_blank_lines_of_several_columns_are_nothing(tmp_path):
+    path = write(tmp_path / "x.csv", "id,text\n1,good\n\n2,bad\n\n")
+    assert [(line, text) for line, _, text, _ in read(path)] == [(2, "good"), (4, "bad")]
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.tsv"])
@@ -222,11 +247,11 @@ def test_the_text_column_is_found_or_asked_for(tmp_path):
         read(path, text_column="reviews")
 
 
-def test_chunks_have_the_wanted_size(tmp_path):
+def test_batches_have_the_wanted_size(tmp_path):
     path = write(tmp_path / "x.txt", "line\n" * 10)
-    source = open_file(path, "txt", ReadOptions())
-    assert [len(chunk) for chunk in source.chunks(4)] == [4, 4, 2]
-    assert source.lines == 10
+    table = open_table(path)
+    assert [len(batch) for batch in table.batches(4)] == [4, 4, 2]
+    assert table.end == 10
 
 
 @pytest.fixture
@@ -244,22 +269,33 @@ def test_a_pipe_is_answered_before_it_ends(pipe, form, header):
     source, target = pipe
     line = b'{"text": "one"}\n' if form == "jsonl" else b"one\n"
     target.write(header + line)
-    chunks = open_pipe(source, form, ReadOptions()).chunks(100)
-    assert next(chunks).texts == ["one"]
+    batches = open_table(source, ReadOptions(format=form)).batches(100)
+    assert next(batches).values("text") == ["one"]
     target.write(line.replace(b"one", b"two") + line[:3])
-    assert next(chunks).texts == ["two"]
+    assert next(batches).values("text") == ["two"]
     threading.Timer(0.05, lambda: (target.write(line[3:]), target.close())).start()
-    assert [text for chunk in chunks for text in chunk.texts] == ["one"]
+    assert [text for batch in batches for text in batch.values("text")] == ["one"]
 
 
-@pytest.mark.parametrize("form", ["parquet", "excel"])
-def test_what_cannot_come_through_a_pipe_says_so(pipe, form):
-    with pytest.raises(DataError, match="cannot be read from a pipe"):
-        open_pipe(pipe[0], form, ReadOptions())
+@pytest.mark.parametrize("form", ["parquet", "json"])
+def test_what_has_to_be_whole_is_read_from_a_pipe_when_it_ends(pipe, tmp_path, form):
+    source, target = pipe
+    frame = pd.DataFrame({"text": ["one", "two"]})
+    path = tmp_path / "x"
+    frame.to_parquet(path) if form == "parquet" else frame.to_json(path, orient="records")
+    target.write(path.read_bytes())
+    target.close()
+    [batch] = open_table(source, ReadOptions(format=form)).batches(100)
+    assert batch.values("text") == ["one", "two"]
+
+
+def test_texts_that_are_there_already_are_a_table():
+    [batch] = open_texts(["one", "two"]).batches(100)
+    assert (list(batch.places), batch.values("text")) == ([1, 2], ["one", "two"])
 
 
 def test_the_dialect_of_one_column_is_its_own():
-    assert choose_dialect(lines_of("text\na film\n"), ",", None, "auto") == COMMA
+    assert choose_delimiter(lines_of("text\na film\n"), ",", ReadOptions()) == ","
 
 
 @pytest.mark.parametrize(("given", "wanted"), [("tab", "\t"), (";", ";"), ("\\t", "\t")])

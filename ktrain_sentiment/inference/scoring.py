@@ -1,0 +1,339 @@
+"""From a table to an output: read a batch, predict, write, and count what happened.
+
+`score_batch` is the core, a batch in and a batch with predictions out, for whoever has rows: a
+file here, a request to a server, a partition of a cluster.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ktrain_sentiment.data.columns import choose_text_column, suits
+from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.prediction import Classifier, Prediction
+from ktrain_sentiment.tables import Batch, Problem, ReadOptions, Table, open_table
+from ktrain_sentiment.tables.messages import count
+from ktrain_sentiment.tables.outputs import Output
+from ktrain_sentiment.tables.values import spell
+from ktrain_sentiment.tables.writing import OutputSchema
+
+logger = logging.getLogger(__name__)
+
+_DIGITS = 6
+_MOST_REPORTED = 20
+
+Advance = Callable[[int], None]
+"""Told after each batch at which place (line or row) the work stands."""
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table and its column of texts.
+
+    Attributes:
+        table: The table.
+        column: The column that holds the texts.
+    """
+
+    table: Table
+    column: str
+
+
+def open_text_table(
+    source: str | Path | BinaryIO,
+    options: ReadOptions | None = None,
+    text_column: str | None = None,
+    trained: Mapping[str, Any] | None = None,
+) -> TextTable:
+    """Open a table to be scored; its notes say how it is read, where that was not given.
+
+    Args:
+        source: As for `open_table`.
+        options: What is known about it.
+        text_column: The column of texts.
+        trained: How the training data was read (`Manifest.table`): its column of texts is taken
+            where the table has it, its names of columns where the table has no header, its way
+            with quotes where there are two.
+
+    Raises:
+        DataError: It cannot be read, or there is no telling its column of texts.
+        ConfigError: An option makes no sense.
+        MissingExtraError: A library that it needs is not installed.
+    """
+    options, trained = options or ReadOptions(), trained or {}
+    known = [name for name in (text_column, trained.get("text_column")) if isinstance(name, str)]
+    columns = trained.get("columns")
+    if trained.get("header") is False and isinstance(columns, list):
+        options = replace(options, fallback_columns=tuple(map(str, columns)))
+    options = replace(
+        options,
+        known_columns=(*options.known_columns, *known),
+        fallback_quoting="no" if trained.get("quoting") == "plain" else "auto",
+    )
+    table = open_table(source, options, suits)
+    wanted = trained.get("text_column")
+    wanted = wanted if isinstance(wanted, str) else None
+    column = choose_text_column(table, text_column, wanted)
+    if text_column is None and len(table.columns) > 1:
+        like = " as in training" if column == wanted else f" (trained on {wanted!r})"
+        table = table.with_notes(f"texts from column {column!r}{like if wanted else ''}")
+    return TextTable(table, column)
+
+
+@dataclass
+class ScoreReport:
+    """What happened to the rows.
+
+    Attributes:
+        rows: Rows written.
+        scored: Rows with a prediction.
+        abstained: Rows whose prediction was left empty because it was too unsure.
+        truncated: Rows whose text was longer than the model reads.
+        bad: Rows that could not be read or held no text.
+        seconds: How long it took.
+        labels: How often each label was predicted.
+        resumed_at: The line or row after which this run began; 0: at the beginning.
+    """
+
+    rows: int = 0
+    scored: int = 0
+    abstained: int = 0
+    truncated: int = 0
+    bad: int = 0
+    seconds: float = 0.0
+    labels: Counter[str] = field(default_factory=Counter)
+    resumed_at: int = 0
+
+    @property
+    def texts_per_second(self) -> float:
+        """Scored texts a second, reading and writing included."""
+        return self.scored / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreOptions:
+    """How to score.
+
+    Attributes:
+        chunk: Rows read, predicted and written at a time.
+        abstain_below: Leave the prediction empty where its probability is below this.
+        prefix: Put before the names of the new columns.
+    """
+
+    chunk: int = 4096
+    abstain_below: float = 0.0
+    prefix: str = ""
+
+
+def added_columns(labels: Sequence[str], prefix: str = "") -> tuple[str, ...]:
+    """The columns that scoring adds: `predicted`, `probability`, one `p_<label>` a class."""
+    names = ("predicted", "probability", *(f"p_{label}" for label in labels))
+    return tuple(prefix + name for name in names)
+
+
+def new_columns(table: Table, labels: Sequence[str], options: ScoreOptions) -> tuple[str, ...]:
+    """The names of the columns that scoring adds to a table.
+
+    Raises:
+        ConfigError: The table has one of them already.
+    """
+    added = added_columns(labels, options.prefix)
+    taken = [name for name in added if name in set(table.columns)]
+    if taken:
+        raise ConfigError(
+            f"{table.name}: has a column {taken[0]!r} already, perhaps from an earlier scoring; "
+            "name the new columns otherwise with --prefix, such as --prefix new_"
+        )
+    return added
+
+
+def output_schema(source: TextTable, names: Sequence[str]) -> OutputSchema:
+    """The columns of the output: the source's, then the new ones."""
+    predicted, probability, *_ = names
+    table = source.table
+    return OutputSchema(
+        names=(*table.columns, *names),
+        types={**table.types, **dict.fromkeys(names, np.float32), predicted: str},
+        arrow=table.schema,
+        shown=(predicted, probability, source.column),
+        source=table.name,
+    )
+
+
+@dataclass(frozen=True)
+class ScoredBatch:
+    """A batch with its predictions.
+
+    Attributes:
+        rows: The rows with the new columns behind their own, records or an Arrow table as they
+            came.
+        predictions: One a row; None where there was no text to score.
+        problems: What is wrong with a row, by its position in the batch.
+    """
+
+    rows: Any
+    predictions: Sequence[Prediction | None]
+    problems: Mapping[int, Problem]
+
+
+def texts_of(batch: Batch, column: str) -> tuple[list[str | None], dict[int, Problem]]:
+    """The text of each row, None where there is nothing to score, and what is wrong by position."""
+    problems = dict(batch.problems)
+    texts: list[str | None] = []
+    for position, value in enumerate(batch.values(column)):
+        text, problem = spell(value, f"{column!r}")
+        if position in problems:
+            text = None
+        elif problem is not None:
+            text, problems[position] = None, problem
+        elif text is None or not text.strip():
+            text, problems[position] = None, Problem(f"has no text in column {column!r}")
+        texts.append(text)
+    return texts, problems
+
+
+def score_batch(
+    batch: Batch,
+    column: str,
+    classifier: Classifier,
+    names: Sequence[str],
+    abstain_below: float = 0.0,
+) -> ScoredBatch:
+    """Predict the texts of a batch.
+
+    Args:
+        batch: The rows.
+        column: The column of the texts.
+        classifier: What predicts.
+        names: The names of the new columns, as `added_columns` has them.
+        abstain_below: Leave the prediction empty where its probability is below this.
+    """
+    texts, problems = texts_of(batch, column)
+    answers = iter(classifier.predict([text for text in texts if text is not None]))
+    predictions = [None if text is None else next(answers) for text in texts]
+    columns: list[list[object]] = [
+        [one.label if one and one.probability >= abstain_below else None for one in predictions],
+        [one and round(one.probability, _DIGITS) for one in predictions],
+    ]
+    columns += [
+        [one and round(one.probabilities[label], _DIGITS) for one in predictions]
+        for label in classifier.labels
+    ]
+    added = dict(zip(names, columns, strict=True))
+    return ScoredBatch(_with_columns(batch.rows, added), predictions, problems)
+
+
+def _with_columns(rows: Any, added: Mapping[str, Sequence[Any]]) -> Any:  # noqa: ANN401
+    if isinstance(rows, Sequence):
+        new = zip(*added.values(), strict=True)
+        return [
+            {**record, **dict(zip(added, values, strict=True))}
+            for record, values in zip(rows, new, strict=True)
+        ]
+    import pyarrow as pa
+
+    for name, values in added.items():
+        rows = rows.append_column(name, pa.array(values))
+    return rows
+
+
+def score(
+    source: TextTable,
+    classifier: Classifier,
+    output: Output,
+    options: ScoreOptions,
+    advance: Advance = lambda _: None,
+) -> ScoreReport:
+    """Score all rows of a table.
+
+    Bad rows are written too, with an empty prediction, and reported by their place.
+
+    Args:
+        source: Where rows come from.
+        classifier: What predicts.
+        output: Where they go; it is finished at the end, or stopped when anything is raised.
+        options: How to score.
+        advance: Told how far the work is.
+
+    Raises:
+        DataError: No row could be read.
+    """
+    table = source.table
+    names = new_columns(table, classifier.labels, options)
+    report = ScoreReport(resumed_at=output.done)
+    first: tuple[int, Problem] | None = None
+    unread = 0
+    begun = time.perf_counter()
+    try:
+        for whole in table.batches(options.chunk):
+            batch = whole.after(output.done)
+            if not len(batch):
+                continue
+            scored = score_batch(batch, source.column, classifier, names, options.abstain_below)
+            output.write(batch.places, scored.rows)
+            _count(scored, options, report)
+            _report_problems(table, batch, scored.problems, report)
+            lost = [(k, p) for k, p in batch.problems.items() if not p.is_row]
+            unread += len(lost)
+            first = first or next(((batch.places[k], p) for k, p in lost), None)
+            advance(batch.places[-1])
+        if first is not None and unread == report.rows:
+            place, problem = first
+            raise DataError(
+                f"{table.name}: none of {count(unread, 'row')} can be read: {table.unit} {place} "
+                f"{problem}; {problem.advice}"
+            )
+        output.finish()
+    except BaseException:
+        output.stop()
+        raise
+    report.seconds = time.perf_counter() - begun
+    return report
+
+
+def _count(scored: ScoredBatch, options: ScoreOptions, report: ScoreReport) -> None:
+    report.rows += len(scored.predictions)
+    for one in scored.predictions:
+        if one is None:
+            continue
+        report.scored += 1
+        report.truncated += one.truncated
+        if one.probability < options.abstain_below:
+            report.abstained += 1
+        else:
+            report.labels[one.label] += 1
+
+
+def _report_problems(
+    table: Table, batch: Batch, problems: Mapping[int, Problem], report: ScoreReport
+) -> None:
+    for position, problem in sorted(problems.items()):
+        report.bad += 1
+        if report.bad <= _MOST_REPORTED:
+            place = f"{table.unit} {batch.places[position]}"
+            logger.warning("%s: %s %s; kept without a prediction", table.name, place, problem)
+        elif report.bad == _MOST_REPORTED + 1:
+            logger.warning("%s: further bad rows are counted, not listed", table.name)
+
+
+def figures(report: ScoreReport) -> Mapping[str, object]:
+    """The report as `--json` prints it."""
+    return {
+        "rows": report.rows,
+        "scored": report.scored,
+        "abstained": report.abstained,
+        "truncated": report.truncated,
+        "bad": report.bad,
+        "seconds": round(report.seconds, 3),
+        "texts_per_second": round(report.texts_per_second, 1),
+        "labels": dict(report.labels),
+        "resumed_at": report.resumed_at,
+    }
