@@ -13,6 +13,7 @@ import collections
 import hashlib
 import io
 import json
+import math
 import pickle
 import shutil
 import zipfile
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.atomic import sha256_of, staged_folder
 from ktrain_sentiment.encoders import encoder_folder
 from ktrain_sentiment.encoders.encoder_folder import cache_folder
-from ktrain_sentiment.errors import EncoderError
+from ktrain_sentiment.errors import EncoderError, one_line
 
 STORAGES = {
     "DoubleStorage": "F64",
@@ -71,15 +72,19 @@ def read_pickled(path: Path) -> dict[str, RawTensor]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            # PyTorch never compresses; what is unpacked could be a thousand times the file.
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise ValueError("its archive is compressed")
             found = _TensorTable(archive).load()
     except zipfile.BadZipFile as error:
         raise EncoderError(
             f"{path.name} is damaged, or of PyTorch's format from before version 1.6, which only "
             f"PyTorch reads; {HOW_TO_CONVERT}"
         ) from error
-    except (pickle.UnpicklingError, KeyError, ValueError, TypeError, EOFError, IndexError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise EncoderError(f"{path.name} is not a table of tensors alone: {reason}") from error
+    except Exception as error:  # A pickle can make its reader raise any of them.
+        raise EncoderError(
+            f"{path.name} is not a table of tensors alone: {one_line(error)}"
+        ) from error
     if not isinstance(found, Mapping):
         raise EncoderError(f"{path.name} holds a {type(found).__name__}, wanted named tensors")
     return {str(name): value for name, value in found.items() if isinstance(value, RawTensor)}
@@ -138,6 +143,9 @@ def _tensor(
         return RawTensor(kind, tuple(shape), numbers[:0])
     if min((offset, *shape, *strides)) < 0 or last >= len(numbers):
         raise ValueError("a tensor lies outside of its numbers")
+    # Strides of zero would let four bytes be any number of gigabytes.
+    if math.prod(shape) > len(numbers):
+        raise ValueError("a tensor has more numbers than the file holds")
     size = numbers.itemsize
     view = np.lib.stride_tricks.as_strided(
         numbers[offset:], shape, [step * size for step in strides], writeable=False
@@ -188,8 +196,11 @@ def converted(place: Path, shown: str) -> Path:
 
 def _check_shards(place: Path, there: Iterable[str], shown: str) -> None:
     """Compare the files of weights with those that the index names."""
-    index = json.loads((place / encoder_folder.SAFETENSORS_INDEX).read_text("utf-8"))
-    lacking = sorted(set(index["weight_map"].values()) - set(there))
+    name = encoder_folder.SAFETENSORS_INDEX
+    placed = encoder_folder.read_json(place / name, shown).get("weight_map")
+    if not isinstance(placed, dict) or not all(isinstance(file, str) for file in placed.values()):
+        raise EncoderError(f"encoder {shown}: {name} has no weight_map of tensors and their files")
+    lacking = sorted(set(placed.values()) - set(there))
     if lacking:
         raise EncoderError(
             f"encoder {shown}: not a whole encoder, it lacks {', '.join(lacking)}, which "

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ktrain_sentiment.errors import ConfigError, EncoderError
+from ktrain_sentiment.errors import ConfigError, EncoderError, one_line
 
 
 def cache_folder() -> Path:
@@ -109,7 +109,9 @@ def check(place: Path, shown: str) -> None:
     names = file_names(place)
     if missing(names):
         raise EncoderError(lack_message(shown, names))
-    _check_config(place / "config.json", shown)
+    for name in ("config.json", "tokenizer_config.json"):
+        if name in names:
+            _check_config(place / name, shown)
     for name in weights_among(names):
         if name.endswith(".safetensors"):
             _check_safetensors(place / name, shown)
@@ -122,14 +124,37 @@ def lack_message(shown: str, names: Collection[str]) -> str:
 
 
 def _check_config(path: Path, shown: str) -> None:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EncoderError(f"encoder {shown}: config.json cannot be read: {error}") from error
-    if not isinstance(config, dict) or "model_type" not in config:
+    config = read_json(path, shown)
+    if path.name == "config.json" and not isinstance(config.get("model_type"), str):
         raise EncoderError(
             f"encoder {shown}: config.json has no model_type, so it is not a transformers model"
         )
+    # transformers would run that code where it does not know the type, and where it knows it load
+    # weights of another architecture into its own, without a word.
+    if config.get("auto_map"):
+        raise EncoderError(
+            f"encoder {shown}: {path.name} names Python code of its own (auto_map), which is never "
+            "run: choose an encoder that transformers knows by itself"
+        )
+
+
+def read_json(path: Path, shown: str) -> dict[str, Any]:
+    """The object in a JSON file of an encoder.
+
+    Raises:
+        EncoderError: The file cannot be read, or holds something else.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise EncoderError(
+            f"encoder {shown}: {path.name} cannot be read: {one_line(error)}"
+        ) from error
+    if not isinstance(value, dict):
+        raise EncoderError(
+            f"encoder {shown}: {path.name} holds a {type(value).__name__}, wanted a JSON object"
+        )
+    return value
 
 
 def read_header(path: Path) -> tuple[dict[str, Any], int]:
@@ -139,13 +164,25 @@ def read_header(path: Path) -> tuple[dict[str, Any], int]:
     see https://github.com/huggingface/safetensors#format.
 
     Raises:
-        ValueError: It does not begin with a header in JSON.
-        AttributeError: The header is not an object.
+        ValueError: It does not begin with a header in JSON whose tensors lie side by side.
     """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(min(length, _LARGEST_HEADER)))
-    return {key: entry for key, entry in header.items() if key != "__metadata__"}, 8 + length
+        try:
+            header = dict(json.loads(file.read(min(length, _LARGEST_HEADER))))
+            header.pop("__metadata__", None)
+            spans = sorted(tuple(entry["data_offsets"]) for entry in header.values())
+            kinds = {type(entry["dtype"]) for entry in header.values()}
+            shapes = [entry["shape"] for entry in header.values()]
+            numbers = {type(number) for row in [*spans, *shapes] for number in row}
+        except (TypeError, KeyError, RecursionError) as error:
+            raise ValueError(one_line(error)) from error
+    if not (kinds <= {str} and numbers <= {int}):
+        raise ValueError("its table of tensors holds values of other types")
+    starts = [0, *(end for _, end in spans)][: len(spans)]
+    if starts != [begin for begin, _ in spans] or any(begin > end for begin, end in spans):
+        raise ValueError("its tensors overlap")
+    return header, 8 + length
 
 
 def _check_safetensors(path: Path, shown: str) -> None:
@@ -155,7 +192,7 @@ def _check_safetensors(path: Path, shown: str) -> None:
         tensors, begin = read_header(path)
         ends = (entry["data_offsets"][1] for entry in tensors.values())
         promised = begin + max(ends, default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise EncoderError(
             f"encoder {shown}: {path.name} is not a safetensors file ({size:,} bytes); "
             "if it is a Git LFS pointer, run  git lfs pull"
@@ -204,7 +241,7 @@ def check_maxlen(encoder: Path, maxlen: int) -> None:
     Raises:
         ConfigError: The encoder has fewer positions; the message says how many.
     """
-    config = json.loads((encoder / "config.json").read_text("utf-8"))
+    config = read_json(encoder / "config.json", encoder.name)
     limit = most_tokens(config)
     if limit is not None and maxlen > limit:
         raise ConfigError(

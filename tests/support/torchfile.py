@@ -24,10 +24,14 @@ class _Storage:
 class _Tensor:
     """Pickles as a tensor: a call of `torch._utils._rebuild_tensor_v2`."""
 
-    def __init__(self, array: np.ndarray, rebuild: Any) -> None:
-        # A matrix lies in memory as its transpose, as a tied or transposed weight may.
-        self.storage = _Storage(np.ascontiguousarray(array.T))
-        steps = np.cumprod([1, *array.shape[:-1]]).tolist()
+    def __init__(self, array: np.ndarray, rebuild: Any, *, as_it_lies: bool) -> None:
+        if as_it_lies:
+            self.storage = _Storage(np.ravel(array[(slice(0, 1),) * array.ndim]))
+            steps = [step // array.itemsize for step in array.strides]
+        else:
+            # A matrix lies in memory as its transpose, as a tied or transposed weight may.
+            self.storage = _Storage(np.ascontiguousarray(array.T))
+            steps = np.cumprod([1, *array.shape[:-1]]).tolist()
         self.arguments = (self.storage, 0, array.shape, tuple(steps), False)
         self.rebuild = rebuild
 
@@ -35,11 +39,22 @@ class _Tensor:
         return self.rebuild, (*self.arguments, collections.OrderedDict())
 
 
-def save_as_torch(path: Path, tensors: Mapping[str, np.ndarray], **others: Any) -> Path:
-    """Write what `torch.save(OrderedDict(tensors) | others, path)` would."""
+def save_as_torch(
+    path: Path, tensors: Mapping[str, np.ndarray], *, as_it_lies: bool = False, **others: Any
+) -> Path:
+    """Write what `torch.save(OrderedDict(tensors) | others, path)` would.
+
+    Args:
+        path: The file.
+        tensors: The tensors by name.
+        as_it_lies: Keep the arrays' strides, and of their numbers only the first.
+        **others: What else the table holds.
+    """
     with mock.patch.dict(sys.modules, _fake_torch()):
         rebuild = sys.modules["torch._utils"]._rebuild_tensor_v2
-        named = {name: _Tensor(array, rebuild) for name, array in tensors.items()}
+        named = {
+            name: _Tensor(array, rebuild, as_it_lies=as_it_lies) for name, array in tensors.items()
+        }
         pickled, storages = _pickled(collections.OrderedDict(named | others))
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", pickled)
