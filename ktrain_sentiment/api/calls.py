@@ -189,7 +189,8 @@ def train(
     """Train a classifier, judge it on rows that it never saw, and save it as a predictor.
 
     The training runs in a process of its own, which takes TensorFlow, its memory and its settings
-    with it when it ends. Ctrl-C is passed on; `resume=True` then goes on with the same run.
+    with it when it ends. Ctrl-C is passed on; the same call with `run=...` and `resume=True` then
+    goes on where it was stopped.
 
     Example:
         >>> run = ktrain_sentiment.train("reviews.csv", encoder="minilm", epochs=2)

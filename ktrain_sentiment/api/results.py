@@ -18,11 +18,14 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.data import LabelledTexts
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.evaluation.record import EvalResult
+from ktrain_sentiment.evaluation.record import EvalResult, TrainingRecord
 from ktrain_sentiment.report import plots
+from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow.comparing import CompareResult
 from ktrain_sentiment.workflow.exploring import Exploration, draw_search, save_search
+from ktrain_sentiment.workflow.processes import in_own_process
+from ktrain_sentiment.workflow.recording import facts_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -174,6 +177,16 @@ class TrainingRun:
         return found
 
     @property
+    def record(self) -> TrainingRecord:
+        """The same as a typed record."""
+        return TrainingRecord.read(RunFolder(self.path).metrics)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before the figures are believed, a sentence each, worst first."""
+        return tuple(self.metrics.get("warnings", ()))
+
+    @property
     def table(self) -> pd.DataFrame:
         """The headline figures: index figure; columns value, low, high (95 %), and baselines."""
         return figures_table(self.metrics[self.metrics["headline"]], self.metrics["baselines"])
@@ -232,16 +245,16 @@ class TrainingRun:
         raise ConfigError(f"plot({what!r}): wanted history, confusion or schedule")
 
     def __repr__(self) -> str:
-        """Accuracy with its interval, beside the linear baseline's."""
+        """Accuracy with its interval beside the linear baseline's, and warnings."""
         split = self.metrics["headline"]
         figures, baselines = self.metrics[split], self.metrics["baselines"]
         baseline = baselines.get("tfidf") or baselines["majority"]
-        return (
-            f"<TrainingRun {self.path}>\n"
-            f"  {_percent(figures['accuracy'])} of {figures['n']:,} {split} rows right; "
-            f"{baseline['name']}: {100 * baseline['accuracy']['value']:.1f} %\n"
-            f"  predictor: {self.predictor}"
+        right = (
+            f"{_percent(figures['accuracy'])} of {figures['n']:,} {split} rows right; "
+            f"{baseline['name']}: {100 * baseline['accuracy']['value']:.1f} %"
         )
+        lines = [f"<TrainingRun {self.path}>", right, *self.warnings]
+        return "\n  ".join([*lines, f"predictor: {self.predictor}"])
 
     def _repr_html_(self) -> str:
         return _html(self, self.table)
@@ -331,19 +344,34 @@ class Evaluation:
         """Row, text, label, predicted and a column `p_<label>` a class, a row a text."""
         return self.found.eval_set.predictions.to_frame()
 
+    def report(self, path: Folder) -> Page:
+        """Write the page about it, and return it.
+
+        Raises:
+            InputError: The place cannot be written.
+        """
+        page = Path(path).absolute()
+        in_own_process(_write_page, self.found, page, quiet=True)
+        return Page(page)
+
     def plot(self) -> Figure:
         """Draw the confusion matrix."""
         return _shown(plots.confusion_matrix(self.metrics["confusion"], self.metrics["labels"]))
 
     def __repr__(self) -> str:
-        """Accuracy with its interval, and the notes."""
+        """Accuracy with its interval, warnings and notes."""
         name, source = self.found.eval_set.name, self.found.eval_set.source
         right = f"{_percent(self.metrics['accuracy'])} of {self.metrics['n']:,} rows right"
-        lines = [f"<Evaluation of {name} on {source}>", right, *self.notes]
+        lines = [f"<Evaluation of {name} on {source}>", right, *self.found.warnings, *self.notes]
         return "\n  ".join(lines)
 
     def _repr_html_(self) -> str:
         return _html(self, self.table)
+
+
+def _write_page(found: EvalResult, path: Path) -> None:
+    """Let a process of its own draw the page: it reads mistakes with scikit-learn."""
+    write_report(facts_of(found), path)
 
 
 _STRINGS = {"text": str, "label": str, "predicted": str}
