@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,15 @@ from ktrain_sentiment.evaluation.calibration import row_log_loss
 from ktrain_sentiment.evaluation.codec import to_plain
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.intervals import (
+    RESAMPLES,
     Estimate,
     bootstrap_cells,
     bootstrap_mean,
+    holm,
     mcnemar,
     paired_difference,
 )
-from ktrain_sentiment.evaluation.metrics import Metrics, check
+from ktrain_sentiment.evaluation.metrics import Metrics, check, compute_metrics
 
 SIGNIFICANT = 0.05
 
@@ -185,8 +187,8 @@ class Entry:
     Attributes:
         name: What it is called.
         metrics: Its figures on the test rows.
-        p_value: McNemar against the best model, corrected for the number of models (Holm 1979);
-            None for the best one itself.
+        p_value: Of the test against the best model, corrected for the number of models; None for
+            the best one itself.
         costs: Its times, memory and size.
         learning_rate: The maximum learning rate, where there is one.
     """
@@ -230,3 +232,127 @@ class FewShot:
             "examples_a_class": self.examples,
             "accuracies": [round(one, 6) for one in self.accuracies],
         }
+
+
+UNEVEN = 0.6
+"""Share of the rows in one class above which accuracy says little, and macro F1 decides."""
+MAJORITY = "majority"
+"""The name of the model that always answers with the most frequent label."""
+
+
+def deciding_figure(metrics: Metrics) -> str:
+    """What models are ranked by: `accuracy`, or `macro_f1` where one class has most rows."""
+    largest = max(one.support for one in metrics.per_class) / metrics.n
+    return "macro_f1" if largest > UNEVEN else "accuracy"
+
+
+def randomization_test(
+    y_true: ArrayLike, first: ArrayLike, second: ArrayLike, classes: int, *, seed: int = 0
+) -> float:
+    """Whether two classifiers' macro F1 differ on the same rows: p-value, 0 to 1.
+
+    If they did not, each row's two answers could be swapped. So many random swaps are drawn, and
+    counted that give as large a difference (approximate randomization; Noreen 1989, Yeh 2000).
+
+    Args:
+        y_true: Class indices, shape (n,).
+        first: Predicted class indices of the one, shape (n,).
+        second: Predicted class indices of the other, shape (n,).
+        classes: Number of classes.
+        seed: Seed of the swaps.
+    """
+    outcomes = np.stack([np.asarray(one, dtype=np.int64) for one in (y_true, first, second)])
+    kinds, counts = np.unique(outcomes, axis=1, return_counts=True)
+    true, one, other = kinds
+    cells = np.eye(classes * classes)
+    in_one, in_other = cells[true * classes + one], cells[true * classes + other]
+
+    def difference(swapped: Floats) -> Floats:
+        kept, shape = counts - swapped, (len(swapped), classes, classes)
+        figure = confusion.macro_f1((kept @ in_other + swapped @ in_one).reshape(shape))
+        gained: Floats = figure - confusion.macro_f1(
+            (kept @ in_one + swapped @ in_other).reshape(shape)
+        )
+        return gained
+
+    found = abs(float(difference(np.zeros((1, len(counts))))[0]))
+    swaps = np.random.default_rng(seed).binomial(counts, 0.5, size=(RESAMPLES, len(counts)))
+    as_large = int((np.abs(difference(swaps.astype(np.float64))) >= found - 1e-12).sum())
+    return (as_large + 1) / (RESAMPLES + 1)
+
+
+def rank(
+    y_true: ArrayLike,
+    tables: Mapping[str, ArrayLike],
+    labels: Sequence[str],
+    costs: Mapping[str, Costs],
+    rates: Mapping[str, float | None],
+) -> tuple[Entry, ...]:
+    """Models on the same rows, best first, each tested against the best.
+
+    They are ranked by `deciding_figure`: by accuracy with McNemar's test, or by macro F1 with a
+    randomization test. P-values are corrected for testing every other model (Holm 1979).
+
+    Args:
+        y_true: Class indices, shape (n,).
+        tables: Probabilities by model, shape (n, classes).
+        labels: Class names.
+        costs: By model.
+        rates: Maximum learning rate by model; None where there is none.
+    """
+    metrics = {name: compute_metrics(y_true, table, labels) for name, table in tables.items()}
+    figure = deciding_figure(next(iter(metrics.values())))
+    best, *others = sorted(metrics, key=lambda name: -metrics[name].headline[figure].value)
+    truth = np.asarray(y_true, dtype=np.int64)
+    winner = {name: np.asarray(table).argmax(axis=1) for name, table in tables.items()}
+    p_values = []
+    for name in others:
+        if figure == "accuracy":
+            here, there = winner[name] == truth, winner[best] == truth
+            p_values.append(mcnemar(int((here & ~there).sum()), int((there & ~here).sum())))
+        else:
+            p_values.append(randomization_test(truth, winner[name], winner[best], len(labels)))
+    return tuple(
+        Entry(name, metrics[name], p_value, costs[name], rates[name])
+        for name, p_value in zip([best, *others], [None, *holm(p_values)], strict=True)
+    )
+
+
+def recommend(entries: Sequence[Entry]) -> str:
+    """Which model to take, in a sentence or two, from entries with the best first.
+
+    Never the one that always answers with the most frequent label: where chance cannot tell the
+    best from that one, no model is worth taking.
+    """
+    best, n = entries[0], entries[0].metrics.n
+    figure = deciding_figure(best.metrics)
+    name = {"accuracy": "accuracy", "macro_f1": "macro F1"}[figure]
+
+    def shown(entry: Entry) -> str:
+        return f"{100 * entry.metrics.headline[figure].value:.1f} % {name}"
+
+    equals = [e for e in entries if e.p_value is None or e.p_value >= SIGNIFICANT]
+    if any(entry.name == MAJORITY for entry in equals):
+        others = [entry for entry in entries if entry.name != MAJORITY]
+        closest = f" ({others[0].name} comes closest: {shown(others[0])})" if others else ""
+        return (
+            f"No model is worth taking: on {n:,} rows chance cannot tell any of them from always "
+            f"answering with the most frequent label{closest}. Try more rows, or check that the "
+            "labels can be told from the texts."
+        )
+    cheapest = min(equals, key=lambda entry: entry.costs.latency_ms)
+    if cheapest is best:
+        rivals = ", ".join(entry.name for entry in equals if entry is not best)
+        reason = (
+            f"it answers fastest of those that chance cannot tell from it ({rivals})"
+            if rivals
+            else "every other model is worse by more than chance"
+        )
+        return f"Take {best.name}: {shown(best)} on {n:,} rows, and {reason}."
+    values = [100 * entry.metrics.headline[figure].value for entry in (best, cheapest)]
+    times = best.costs.latency_ms / max(cheapest.costs.latency_ms, 1e-9)
+    return (
+        f"Take {cheapest.name}: {best.name} is {values[0] - values[1]:.1f} points of {name} ahead, "
+        f"which {n:,} rows cannot tell from chance, and {cheapest.name} answers {times:.1f} times "
+        f"as fast. With more test rows {best.name} may prove better."
+    )

@@ -55,7 +55,8 @@ def bootstrap_cells(
 
     Args:
         counts: Rows in each cell, any shape.
-        statistic: Scores a stack of such tables, shape (tables, *counts.shape) → (tables,).
+        statistic: Scores a stack of such tables, shape (tables, *counts.shape) → (tables,); NaN
+            where the figure is not defined.
         seed: Seed of the resampling.
         resamples: Number of resamples.
         confidence: Coverage that is wanted, 0 to 1.
@@ -69,7 +70,9 @@ def bootstrap_cells(
     jackknife = statistic(without_one.reshape(-1, *table.shape))
     value = float(statistic(table[np.newaxis])[0])
     acceleration = _acceleration(jackknife, table.reshape(-1)[cells])
-    low, high = _bca(value, statistic(draws), acceleration, confidence)
+    resampled = statistic(draws)
+    # A figure may not be defined on a resample that lacks the rows it is about; such say nothing.
+    low, high = _bca(value, resampled[np.isfinite(resampled)], acceleration, confidence)
     return Estimate(value, low, high, n)
 
 
@@ -89,7 +92,10 @@ def bootstrap_confusion(
 
     Resampling rows that are all right gives rows that are all right, and an interval without width
     that nobody should believe. There the end is taken from the largest share of mistakes under
-    which n rows without one are still not unlikely (Clopper and Pearson 1934), spread evenly.
+    which n rows without one are still not unlikely (Clopper and Pearson 1934), spread evenly. The
+    same holds of single classes of which all rows are right, or none: what each of them adds is
+    squared and summed with the bootstrap's own width (Zou and Donner 2008, "Construction of
+    confidence limits about effect measures").
 
     Args:
         confusion: Counts, rows true and columns predicted, shape (classes, classes).
@@ -100,10 +106,25 @@ def bootstrap_confusion(
     counts = np.asarray(confusion, dtype=np.float64)
     estimate = bootstrap_cells(counts, statistic, seed=seed, resamples=resamples)
     right = np.trace(counts)
-    if 0 < right < estimate.n or len(counts) < 2:
+    if len(counts) < 2:
         return estimate
-    other = float(statistic(_moved(counts, unseen_share(estimate.n))[np.newaxis])[0])
-    return _widened(estimate, other)
+    if right in (0, estimate.n):
+        other = float(statistic(_moved(counts, unseen_share(estimate.n))[np.newaxis])[0])
+        return _widened(estimate, other)
+    if statistic is accuracy:
+        return estimate
+    gaps = [estimate.value - estimate.low, estimate.high - estimate.value]
+    for k, rows in enumerate(counts.sum(axis=1)):
+        if not rows or 0 < counts[k, k] < rows:
+            continue
+        only = np.zeros_like(counts)
+        only[k] = counts[k]
+        moved = counts - only + _moved(only, unseen_share(int(rows)))
+        change = float(statistic(moved[np.newaxis])[0]) - estimate.value
+        side = int(change > 0)
+        gaps[side] = float(np.hypot(gaps[side], change))
+    low, high = max(estimate.value - gaps[0], -1.0), min(estimate.value + gaps[1], 1.0)
+    return Estimate(estimate.value, low, high, estimate.n)
 
 
 def unseen_share(rows: int) -> float:
@@ -132,7 +153,8 @@ def bootstrap_f1(
     table = np.array([[hits, rows - hits], [claimed - hits, rest]])
 
     def f1(stack: Floats) -> Floats:
-        return np.asarray(class_f1(stack)[..., 0])
+        occurs = stack[..., 0, :].sum(axis=-1) + stack[..., 0].sum(axis=-1) > 0
+        return np.where(occurs, class_f1(stack)[..., 0], np.nan)
 
     estimate = bootstrap_cells(table, f1, seed=seed, resamples=resamples)
     if not rows or 0 < hits < max(rows, claimed):
@@ -199,6 +221,10 @@ def bootstrap_mean(
 
 def _acceleration(jackknife: Floats, weights: Floats) -> float:
     """Skewness of the figure's influence: each jackknife value counts for `weights` rows."""
+    known = np.isfinite(jackknife)
+    jackknife, weights = jackknife[known], weights[known]
+    if not weights.sum():
+        return 0.0
     centred = np.average(jackknife, weights=weights) - jackknife
     cubes, squares = (weights * centred**3).sum(), (weights * centred**2).sum()
     return float(cubes / (6 * squares**1.5)) if squares > 0 else 0.0
@@ -207,6 +233,8 @@ def _acceleration(jackknife: Floats, weights: Floats) -> float:
 def _bca(
     value: float, resampled: Floats, acceleration: float, confidence: float
 ) -> tuple[float, float]:
+    if not len(resampled):
+        return value, value
     below = np.mean(resampled < value) + np.mean(resampled == value) / 2
     bias = _NORMAL.inv_cdf(float(np.clip(below, 1e-6, 1 - 1e-6)))
     tails = ((1 - confidence) / 2, (1 + confidence) / 2)

@@ -260,7 +260,7 @@ def class_curves(
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel=x_label, ylabel=y_label)
     if len(curves) > 2:
         figure.legend(fontsize=9, loc="outside upper left", ncols=4)
-    elif curves:
+    elif len(curves) == 2:
         axes.legend(fontsize=9, loc="lower right" if diagonal else "lower left")
     return figure
 

@@ -7,7 +7,13 @@ from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, Entry, FewShot, chance
+from ktrain_sentiment.evaluation.comparison import (
+    SIGNIFICANT,
+    Entry,
+    FewShot,
+    chance,
+    deciding_figure,
+)
 from ktrain_sentiment.report.figures import (
     LOWER_IS_BETTER,
     NAMES,
@@ -158,7 +164,8 @@ SLICES = (
 
 def slices(found: Sequence[Slice]) -> FigureTable:
     """Accuracy on parts of the rows, the weak ones marked."""
-    return FigureTable.of("By kind of text", SLICES, found, strong=lambda one: one.weak)
+    title = "By kind of text: accuracy on parts of the rows"
+    return FigureTable.of(title, SLICES, found, strong=lambda one: one.weak)
 
 
 ABSTENTIONS = (
@@ -279,7 +286,8 @@ LEADERBOARD = (
 
 def leaderboard(entries: Sequence[Entry]) -> FigureTable:
     """Models side by side, best first."""
-    title = f"On {entries[0].metrics.n:,} test rows"
+    by = NAMES[deciding_figure(entries[0].metrics)]
+    title = f"On {entries[0].metrics.n:,} test rows, by {by}"
     return FigureTable.of(title, LEADERBOARD, entries, strong=lambda one: one.p_value is None)
 
 

@@ -21,9 +21,14 @@ from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, Costs, Entry, FewShot, compare
-from ktrain_sentiment.evaluation.intervals import holm
-from ktrain_sentiment.evaluation.metrics import compute_metrics
+from ktrain_sentiment.evaluation.comparison import (
+    Costs,
+    Entry,
+    FewShot,
+    deciding_figure,
+    rank,
+    recommend,
+)
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.report import plots, result_tables
 from ktrain_sentiment.runs import default_run
@@ -99,10 +104,16 @@ def compare_models(
     _begin(folder, settings, comparing, resume=resume)
     jobs = [_job(model, settings, comparing, texts, splits, folder) for model in comparing.models]
     judged = {job.model: _result_of(job, folder) for job in jobs}
-    entries = rank(judged, splits)
+    entries = rank(
+        class_indices(splits.test["label"], splits.labels),
+        {name: result.probabilities for name, result in judged.items()},
+        splits.labels,
+        {name: result.costs for name, result in judged.items()},
+        {name: result.learning_rate for name, result in judged.items()},
+    )
     learning = [replace(job, few=True) for job in jobs if find_model(job.model).learns]
     few = tuple(_few_shot(job, size, folder) for job in learning for size in comparing.few_shot)
-    advice = recommend(entries, len(splits.test))
+    advice = recommend(entries)
     figures = {
         "data": {
             "source": settings.source.data or texts.source,
@@ -111,6 +122,7 @@ def compare_models(
         },
         "models": [entry.to_json() for entry in entries],
         "few_shot": [one.to_json() for one in few],
+        "decided_by": deciding_figure(entries[0].metrics),
         "advice": advice,
     }
     _write(folder, entries, few, figures)
@@ -209,61 +221,6 @@ def _read_result(place: Path, table: Path, stamp: str) -> CandidateResult | None
     rate = values.pop("learning_rate")
     return CandidateResult(
         LabelledPredictions.from_frame(pd.read_parquet(table)).probabilities, Costs(**values), rate
-    )
-
-
-def rank(judged: dict[str, CandidateResult], splits: Splits) -> tuple[Entry, ...]:
-    """Figures of each model, best accuracy first, each tested against the best.
-
-    McNemar's p-values are corrected with Holm's method for testing every other model (Holm 1979).
-    """
-    truth = class_indices(splits.test["label"], splits.labels)
-    tables = {name: result.probabilities for name, result in judged.items()}
-    evaluations = {
-        name: compute_metrics(truth, table, splits.labels) for name, table in tables.items()
-    }
-    order = sorted(evaluations, key=lambda name: -evaluations[name].accuracy.value)
-    best, *others = order
-    found = [
-        compare(truth, tables[name], tables[best], splits.labels, (name, best)) for name in others
-    ]
-    corrected = holm([one.p_value for one in found])
-    return tuple(
-        Entry(
-            name=name,
-            metrics=evaluations[name],
-            p_value=p_value,
-            costs=judged[name].costs,
-            learning_rate=judged[name].learning_rate,
-        )
-        for name, p_value in zip(order, [None, *corrected], strict=True)
-    )
-
-
-def recommend(entries: Sequence[Entry], rows: int) -> str:
-    """Which model to take, in a sentence or two, from entries with the best first."""
-    best = entries[0]
-    equals = [e for e in entries if e.p_value is None or e.p_value >= SIGNIFICANT]
-    cheapest = min(equals, key=lambda entry: entry.costs.latency_ms)
-    points = 100 * best.metrics.accuracy.value
-    if cheapest is best:
-        rivals = [entry for entry in equals if entry is not best]
-        if not rivals:
-            return (
-                f"Take {best.name}: {points:.1f} % of {rows:,} rows right, and every other model "
-                "is worse by more than chance."
-            )
-        names = ", ".join(entry.name for entry in rivals)
-        return (
-            f"Take {best.name}: {points:.1f} % of {rows:,} rows right, and it result fastest of "
-            f"those that chance cannot tell from it ({names})."
-        )
-    lead = points - 100 * cheapest.metrics.accuracy.value
-    times = best.costs.latency_ms / max(cheapest.costs.latency_ms, 1e-9)
-    return (
-        f"Take {cheapest.name}: {best.name} is {lead:.1f} points ahead, which {rows:,} rows cannot "
-        f"tell from chance, and {cheapest.name} result {times:.1f} times as fast. With more test "
-        f"rows {best.name} may prove better."
     )
 
 

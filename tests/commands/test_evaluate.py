@@ -133,7 +133,7 @@ def test_what_cannot_be_judged_gets_one_line(
         tmp_path / "other.csv", index=False
     )
     predictor = trained_run / "predictor"
-    assert "nothing to judge" in complaint_of(SCRIPT)
+    assert "nothing to evaluate" in complaint_of(SCRIPT)
     assert "name the labelled data" in complaint_of(SCRIPT, "--predictor", predictor)
     assert "no such column" in complaint_of(SCRIPT, trained_run, "--slice-by", "shoe")
     assert "wanted a probability" in complaint_of(SCRIPT, trained_run, "--abstain-below", "70")

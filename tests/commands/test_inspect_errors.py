@@ -49,7 +49,7 @@ def test_a_run_is_inspected_on_its_validation_rows(run_copy: Path) -> None:
     assert {*losses["row"]} | {*likely["row"]} == {*wrong["row"]}
     assert not {*losses["row"]} & {*likely["row"]}
     assert losses["loss"].is_monotonic_decreasing
-    assert "judged by run" in " ".join(shown.split())
+    assert "classified by run" in " ".join(shown.split())
 
 
 def test_words_are_weighed_and_the_nearest_training_examples_named(run_copy: Path) -> None:

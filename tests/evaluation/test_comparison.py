@@ -83,3 +83,11 @@ def test_the_paired_interval_is_narrower_than_the_unpaired_one_would_be():
     found = compare(truth, a, b, ("x", "y")).accuracy_difference
     unpaired = 2 * 1.96 * np.sqrt(2 * 0.75 * 0.25 / 400)
     assert found.high - found.low < unpaired / 2
+
+
+def test_the_verdict_and_its_interval_never_contradict_each_other():
+    truth = np.zeros(56, dtype=int)
+    a, b = table_that_is_right(56, range(50)), table_that_is_right(56, range(46))
+    found = compare(truth, a, b, ("x", "y"))
+    assert found.p_value == pytest.approx(0.125)
+    assert found.accuracy_difference.low < 0 < found.accuracy_difference.high

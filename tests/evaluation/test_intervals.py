@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from ktrain_sentiment.evaluation import compute_metrics, confusion
+from ktrain_sentiment.evaluation import compute_metrics, confusion, intervals
 from ktrain_sentiment.evaluation.intervals import (
     binomial_more,
     bootstrap_cells,
@@ -13,6 +13,8 @@ from ktrain_sentiment.evaluation.intervals import (
     bootstrap_f1,
     bootstrap_mean,
     bootstrap_share,
+    mcnemar,
+    paired_difference,
 )
 
 # 400 simulated data sets: the standard error of a coverage near 95 % is 1.1 points.
@@ -55,14 +57,15 @@ def test_intervals_of_a_skewed_loss_cover_the_truth_19_times_in_20():
     assert covered / SIMULATIONS == AROUND_95
 
 
-@pytest.mark.parametrize("rows", [999, 1001, 1506, 1999, 2001, 5000])
-def test_putting_rows_into_blocks_changes_no_interval_noticeably(rows):
-    losses = np.random.default_rng(0).exponential(size=rows)
-    rng = np.random.default_rng(1)
-    plain = np.quantile(losses[rng.integers(rows, size=(4000, rows))].mean(axis=1), [0.025, 0.975])
-    found = bootstrap_mean(losses)
-    assert found.value == pytest.approx(losses.mean())
-    assert [found.low, found.high] == pytest.approx(plain, abs=0.1 * (plain[1] - plain[0]))
+@pytest.mark.parametrize("rows", [1001, 1506, 1999, 2001, 5000])
+def test_putting_rows_into_blocks_changes_no_interval_noticeably(rows, monkeypatch):
+    losses = np.random.default_rng(0).exponential(size=rows) ** 2
+    blocked = bootstrap_mean(losses)
+    monkeypatch.setattr(intervals, "MOST_BLOCKS", rows)
+    plain = bootstrap_mean(losses)
+    width = plain.high - plain.low
+    assert blocked.value == pytest.approx(losses.mean())
+    assert [blocked.low, blocked.high] == pytest.approx([plain.low, plain.high], abs=0.1 * width)
 
 
 def test_a_share_agrees_with_resampling_rows_one_by_one():
@@ -143,3 +146,44 @@ def test_more_hits_are_less_probable() -> None:
     assert tails == sorted(tails, reverse=True)
     assert tails[2] > 0.03
     assert tails[-1] < 1e-4
+
+
+def test_a_class_of_three_rows_all_found_has_no_interval_down_to_nothing():
+    found = bootstrap_f1(np.array([[3, 0], [0, 53]]), 0)
+    assert (found.value, found.high) == (1.0, 1.0)
+    # Three of three are still compatible with 29 % (Clopper and Pearson), which is an F1 of 0.45.
+    assert 0.4 < found.low < 0.5
+
+
+@pytest.mark.parametrize("figure", [confusion.balanced_accuracy, confusion.macro_f1])
+def test_classes_that_are_all_right_or_all_wrong_do_not_leave_an_interval_without_width(figure):
+    found = bootstrap_confusion([[30, 0, 0], [0, 20, 0], [3, 3, 0]], figure)
+    assert found.high - found.low > 0.1
+    assert found.low < found.value < found.high
+
+
+def test_a_model_that_always_says_the_same_may_be_a_little_better_than_chance():
+    found = bootstrap_confusion([[40, 0], [16, 0]], confusion.matthews)
+    assert found.value == 0.0
+    assert found.low < 0 < found.high
+    assert found.high < 0.5
+
+
+@pytest.mark.parametrize("rows", [56, 400])
+def test_the_interval_of_a_paired_difference_holds_0_exactly_when_the_test_shows_none(rows):
+    for first in range(28):
+        for second in range(28):
+            found = paired_difference(first, second, rows)
+            unclear = mcnemar(first, second) >= 0.05
+            assert (found.low <= 0 <= found.high) == unclear, (first, second)
+            assert found.low <= found.value <= found.high
+
+
+def test_the_interval_of_a_paired_difference_covers_the_truth_19_times_in_20():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(SIMULATIONS):
+        first, second, _ = rng.multinomial(200, [0.1, 0.16, 0.74])
+        found = paired_difference(first, second, 200)
+        covered += found.low <= 0.06 <= found.high
+    assert covered / SIMULATIONS == AROUND_95

@@ -1,0 +1,129 @@
+"""Models side by side: how they are ranked, tested against the best, and which one is advised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ktrain_sentiment.evaluation.comparison import (
+    Costs,
+    Entry,
+    randomization_test,
+    rank,
+    recommend,
+)
+
+LABELS = ("negative", "positive")
+ROWS = 1000
+TRUTH = np.arange(ROWS) % 2
+Answers = tuple[NDArray[np.float64], float]
+
+
+def answers(wrong: range, latency: float, truth: NDArray[np.int64] = TRUTH) -> Answers:
+    """A model that has these rows wrong, and its time for one text."""
+    table = np.eye(2)[truth] * 0.8 + 0.1
+    table[list(wrong)] = table[list(wrong), ::-1]
+    return table, latency
+
+
+def ranked(models: Mapping[str, Answers], truth: NDArray[np.int64] = TRUTH) -> tuple[Entry, ...]:
+    costs = {
+        name: Costs(
+            train_seconds=1.0, texts_per_second=100.0, latency_ms=latency, memory_mb=50.0,
+            disk_mb=10.0,
+        )
+        for name, (_, latency) in models.items()
+    }  # fmt: skip
+    tables = {name: table for name, (table, _) in models.items()}
+    return rank(truth, tables, LABELS, costs, dict.fromkeys(models))
+
+
+def test_models_are_ranked_by_accuracy_and_tested_against_the_best() -> None:
+    judged = {
+        "poor": answers(range(300), 1.0),
+        "best": answers(range(100), 9.0),
+        "near": answers(range(50, 155), 2.0),
+    }
+    entries = ranked(judged)
+    assert [entry.name for entry in entries] == ["best", "near", "poor"]
+    assert entries[0].p_value is None
+    assert entries[1].p_value is not None
+    assert entries[1].p_value > 0.5
+    assert entries[2].p_value is not None
+    assert entries[2].p_value < 1e-6
+    assert entries[2].metrics.accuracy.value == pytest.approx(0.7)
+
+
+def test_p_values_are_corrected_for_the_number_of_models() -> None:
+    best, near = answers(range(100), 1.0), answers(range(88, 203), 1.0)
+    alone = ranked({"a": best, "b": near})[1].p_value
+    among = ranked({"a": best, "b": near, "c": near})[1].p_value
+    assert alone is not None
+    assert among == pytest.approx(2 * alone)
+
+
+def test_a_model_that_is_clearly_worse_does_not_make_the_others_harder_to_tell_apart() -> None:
+    two = {"a": answers(range(100), 1.0), "b": answers(range(88, 203), 1.0)}
+    alone = ranked(two)[1].p_value
+    among = ranked({**two, "c": answers(range(400), 1.0)})[1].p_value
+    assert alone is not None
+    assert among == pytest.approx(alone)
+
+
+def test_the_faster_of_two_that_chance_cannot_tell_apart_is_advised() -> None:
+    entries = ranked({"large": answers(range(100), 20.0), "small": answers(range(50, 155), 2.0)})
+    advice = recommend(entries)
+    assert advice.startswith("Take small: large is 0.5 points of accuracy ahead")
+    assert "10.0 times as fast" in advice
+
+
+def test_a_clear_winner_is_advised_whatever_it_costs() -> None:
+    judged = {"large": answers(range(100), 20.0), "small": answers(range(300), 2.0)}
+    assert recommend(ranked(judged)).startswith("Take large: 90.0 % accuracy on 1,000 rows")
+
+
+def test_the_best_that_is_also_the_fastest_is_advised_with_its_rivals() -> None:
+    judged = {"quick": answers(range(100), 1.0), "slow": answers(range(50, 155), 9.0)}
+    assert recommend(ranked(judged)).endswith("cannot tell from it (slow).")
+
+
+def test_where_one_class_has_most_rows_macro_f1_decides() -> None:
+    truth = np.array([0] * 900 + [1] * 100)
+    models = {
+        "careful": answers(range(800, 900), 1.0, truth),
+        "lazy": answers(range(900, 980), 1.0, truth),
+    }
+    entries = ranked(models, truth)
+    assert [entry.name for entry in entries] == ["careful", "lazy"]
+    assert entries[1].metrics.accuracy.value > entries[0].metrics.accuracy.value
+    assert entries[1].p_value is not None
+    assert entries[1].p_value < 0.001
+    assert "macro F1" in recommend(entries)
+
+
+def test_always_answering_with_the_most_frequent_label_is_never_advised() -> None:
+    majority = (np.tile([0.6, 0.4], (ROWS, 1)), 0.01)
+    same = ranked({"majority": majority, "encoder": answers(range(495), 9.0)})
+    advice = recommend(same)
+    assert advice.startswith("No model is worth taking: on 1,000 rows")
+    assert "encoder comes closest: 50.5 % accuracy" in advice
+    good = ranked({"majority": majority, "encoder": answers(range(100), 9.0)})
+    assert recommend(good).startswith("Take encoder")
+
+
+def test_a_randomization_test_says_nothing_more_often_than_it_should() -> None:
+    rng = np.random.default_rng(0)
+    said = 0
+    for seed in range(200):
+        truth = rng.integers(2, size=100)
+        right = rng.random((2, 100)) < 0.8
+        first, second = np.where(right, truth, 1 - truth)
+        said += randomization_test(truth, first, second, 2, seed=seed) < 0.05
+    assert said / 200 < 0.09
+
+
+def test_a_randomization_test_of_equal_answers_is_one() -> None:
+    assert randomization_test(TRUTH, TRUTH, TRUTH, 2) == pytest.approx(1.0)
