@@ -129,18 +129,9 @@ def _bigru(
 
 
 def save_ktrain_trainer(
-    trainer: Trainer,
-    folder: Path,
-    facts: TrainingFacts,
-    validation: ValidationTexts,
-    *,
-    overwrite: bool = False,
+    trainer: Trainer, folder: Path, facts: TrainingFacts, validation: ValidationTexts
 ) -> SavedPredictor:
-    """Save the model of a trainer; the arguments are those of `save_ktrain_model`.
-
-    Raises:
-        InputError: The folder exists and may not be replaced.
-    """
+    """Save the trained model in a predictor folder, which is replaced; see `save_ktrain_model`."""
     preprocessor: FeaturePreprocessor = trainer.preprocessor  # type: ignore[assignment]
     trained = TrainedKtrainModel(
         family=preprocessor.family,
@@ -150,7 +141,7 @@ def save_ktrain_trainer(
         ask=lambda texts: _ask(trainer.model, preprocessor.ids(texts)),
         save_for_ktrain=lambda place: save_for_ktrain(trainer, place),
     )
-    return save_ktrain_model(trained, folder, facts, validation, overwrite=overwrite)
+    return save_ktrain_model(trained, folder, facts, validation, overwrite=True)
 
 
 def _ask(model: Untyped, ids: NDArray[np.int32]) -> NDArray[np.float32]:

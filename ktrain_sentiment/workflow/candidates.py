@@ -137,7 +137,7 @@ def _few_examples(job: Job) -> Candidate:
     spec, given = find_model(job.model), job.settings.training
     epochs = few_shot_epochs(given, len(job.splits.train))
     training = replace(given, epochs=epochs, keep_best="last", early_stopping=None)
-    trainer = spec.open_trainer(replace(job.settings, training=training), job.splits)
+    trainer = spec.open(replace(job.settings, training=training), job.splits)
     rate = given.learning_rate or spec.usual_rate
     with tempfile.TemporaryDirectory() as place:
         trainer.fit(rate, Checkpoints(Path(place)), quiet=True)

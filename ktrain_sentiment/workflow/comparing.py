@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.atomic import refuse_existing, write_json, write_text
+from ktrain_sentiment.atomic import hold, refuse_existing, write_json, write_text
 from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
@@ -101,9 +101,12 @@ def compare_models(
     if not len(splits.test):
         raise DataError("a comparison needs test rows: leave --test 0 out")
     check_models(settings, comparing.models, splits.labels)
-    _begin(folder, settings, comparing, resume=resume)
     jobs = [_job(model, settings, comparing, texts, splits, folder) for model in comparing.models]
-    judged = {job.model: _result_of(job, folder) for job in jobs}
+    learning = [replace(job, few=True) for job in jobs if find_model(job.model).learns]
+    with hold(folder):
+        _begin(folder, settings, comparing, resume=resume)
+        judged = {job.model: _result_of(job, folder) for job in jobs}
+        few = tuple(_few_shot(job, size, folder) for job in learning for size in comparing.few_shot)
     entries = rank(
         class_indices(splits.test["label"], splits.labels),
         {name: result.probabilities for name, result in judged.items()},
@@ -111,8 +114,6 @@ def compare_models(
         {name: result.costs for name, result in judged.items()},
         {name: result.learning_rate for name, result in judged.items()},
     )
-    learning = [replace(job, few=True) for job in jobs if find_model(job.model).learns]
-    few = tuple(_few_shot(job, size, folder) for job in learning for size in comparing.few_shot)
     advice = recommend(entries)
     figures = {
         "data": {

@@ -222,7 +222,7 @@ def explore(
         log.info("%s", name)
         spec = resolve_model(variant)
         soft_targets = load_soft_targets(variant.training, splits, variant.source)
-        trainer = spec.open_trainer(variant, splits, soft_targets)
+        trainer = spec.open(variant, splits, soft_targets)
         curves[name] = run_search(trainer, spec.searches(variant), quiet=quiet)
     trials: tuple[Trial, ...] = ()
     if exploring.verify:
@@ -269,7 +269,7 @@ def verify(
     trials = []
     for origin, rate in candidates(curve):
         log.info("training shortly at %.1e (%s)", rate, origin)
-        trainer = resolve_model(short).open_trainer(short, small, soft_targets)
+        trainer = resolve_model(short).open(short, small, soft_targets)
         with tempfile.TemporaryDirectory() as scratch:
             fitted = trainer.fit(rate, Checkpoints(Path(scratch)), checkpoint_every=10**9)
         best = fitted.history.to_dict("records")[fitted.best_epoch - 1]

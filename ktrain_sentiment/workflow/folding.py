@@ -94,7 +94,7 @@ def _fold(
             "come from an epoch that was chosen on these very rows"
         )
     config = replace(settings.training, epochs=plan.epochs, keep_best="last", early_stopping=None)
-    trainer = plan.spec.open_trainer(replace(settings, training=config), splits)
+    trainer = plan.spec.open(replace(settings, training=config), splits)
     trainer.fit(
         plan.learning_rate,
         Checkpoints(folder.checkpoints / f"fold_{number}"),

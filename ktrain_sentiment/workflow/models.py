@@ -10,7 +10,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +63,22 @@ class Candidate:
     learning_rate: float | None = None
 
 
-Open = Callable[[TrainingSettings, Splits, SoftTargets | None], Trainer]
+class Open(Protocol):
+    """Settings, rows and what to learn (the rows' labels when None) to a trainer."""
+
+    def __call__(
+        self, settings: TrainingSettings, splits: Splits, soft_targets: SoftTargets | None = None
+    ) -> Trainer:
+        """See `open_encoder_trainer` and `open_ktrain_trainer`."""
+        ...
+
+
 Save = Callable[[Trainer, Path, TrainingFacts, ValidationTexts], SavedPredictor]
 Fit = Callable[[TrainingSettings, Splits], Candidate]
+
+
+def _no_steps(*_: object, **__: object) -> Any:  # noqa: ANN401
+    raise AssertionError("this model is fitted at once, it has no trainer")
 
 
 @dataclass(frozen=True)
@@ -81,9 +94,10 @@ class ModelSpec:
         usual_epochs: Passes over the training rows where none are given.
         search_range: Where a search for a learning rate begins and ends.
         search_steps: Steps of a search, and of the next if the first cannot be read.
-        open: Settings, rows and what to learn (the rows' labels when None) to a trainer.
+        fit: Settings and rows to a model without steps; None of a model that has steps. Such a
+            model alone can be opened and saved.
+        open: A trainer of the model.
         save: A trained model into a predictor folder, which is replaced.
-        fit: Settings and rows to a model without steps; such a model has no `open` and `save`.
     """
 
     name: str
@@ -94,9 +108,9 @@ class ModelSpec:
     usual_epochs: int = USUAL_EPOCHS
     search_range: tuple[float, float] = (0.0, 0.0)
     search_steps: tuple[int, ...] = ()
-    open: Open | None = None
-    save: Save | None = None
     fit: Fit | None = None
+    open: Open = _no_steps
+    save: Save = _no_steps
 
     @property
     def is_ktrain_model(self) -> bool:
@@ -144,20 +158,6 @@ class ModelSpec:
             return (ranged,)
         return tuple(replace(ranged, search_steps=count) for count in self.search_steps)
 
-    def open_trainer(
-        self, settings: TrainingSettings, splits: Splits, soft_targets: SoftTargets | None = None
-    ) -> Trainer:
-        """A trainer of this model; see `open_encoder_trainer` and `open_ktrain_trainer`."""
-        assert self.open is not None, f"{self.name} takes no steps"
-        return self.open(settings, splits, soft_targets)
-
-    def save_predictor(
-        self, trainer: Trainer, folder: Path, facts: TrainingFacts, validation: ValidationTexts
-    ) -> SavedPredictor:
-        """The trained model in a predictor folder, which is replaced."""
-        assert self.save is not None, f"{self.name} makes no predictor"
-        return self.save(trainer, folder, facts, validation)
-
 
 def find_model(name: str) -> ModelSpec:
     """The model of a name; a name that none has is an encoder's, to be fine-tuned."""
@@ -182,7 +182,7 @@ def model_name(settings: TrainingSettings) -> str:
 
 
 def _open_encoder(
-    settings: TrainingSettings, splits: Splits, soft_targets: SoftTargets | None
+    settings: TrainingSettings, splits: Splits, soft_targets: SoftTargets | None = None
 ) -> Trainer:
     return open_encoder_trainer(
         resolve(settings.encoder.encoder),
@@ -209,17 +209,11 @@ def _save_encoder(
 
 
 def _open_ktrain_model(
-    settings: TrainingSettings, splits: Splits, soft_targets: SoftTargets | None
+    settings: TrainingSettings, splits: Splits, soft_targets: SoftTargets | None = None
 ) -> Trainer:
     return open_ktrain_trainer(
         splits, settings.model, settings.training, settings.compute, soft_targets
     )
-
-
-def _save_ktrain_model(
-    trainer: Trainer, folder: Path, facts: TrainingFacts, validation: ValidationTexts
-) -> SavedPredictor:
-    return save_ktrain_trainer(trainer, folder, facts, validation, overwrite=True)
 
 
 def _ktrain_model(name: str, usual_rate: float) -> ModelSpec:
@@ -231,7 +225,7 @@ def _ktrain_model(name: str, usual_rate: float) -> ModelSpec:
         search_range=(1e-5, 10.0),
         search_steps=(100,),
         open=_open_ktrain_model,
-        save=_save_ktrain_model,
+        save=save_ktrain_trainer,
     )
 
 

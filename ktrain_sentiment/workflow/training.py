@@ -134,7 +134,7 @@ def _train_into(
     soft_targets = None
     if teacher is not None:
         soft_targets = teacher.kept_soft_targets(splits.train, run.soft_targets, resume=resume)
-    trainer = spec.open_trainer(settings, splits, soft_targets)
+    trainer = spec.open(settings, splits, soft_targets)
     if settings.split.folds:
         log.info(
             "training the model of the predictor: fold %d of %d validates it",
@@ -282,7 +282,7 @@ def _save_predictor(
         texts=splits.validation["text"].tolist(),
         targets=class_indices(splits.validation["label"], splits.labels),
     )
-    return spec.save_predictor(trainer, folder.predictor, facts, validation)
+    return spec.save(trainer, folder.predictor, facts, validation)
 
 
 def summary_figures(result: RunResult) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def test_a_search_learns_what_training_would_learn(
         raise InputError("far enough")
 
     monkeypatch.setattr(exploring, "load_soft_targets", lambda *_: "what the teacher says")
-    spec = SimpleNamespace(open_trainer=open_trainer)
+    spec = SimpleNamespace(open=open_trainer)
     monkeypatch.setattr(exploring, "resolve_model", lambda _: spec)
     settings = TrainingSettings(source=DataConfig(data=str(reviews_csv)))
     with pytest.raises(InputError, match="far enough"):

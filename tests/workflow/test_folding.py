@@ -70,5 +70,5 @@ def test_folds_that_are_done_are_not_trained_again(
     for path in (run.metrics, run.predictions("out_of_fold"), run.fold(3)):
         path.unlink()
     done = train(reviews_csv, tiny_bert, run.path, "--resume")
-    assert re.findall(r"fold (\d) of 3", done.stderr) == ["3"]
+    assert re.findall(r"cross-validation, fold (\d) of 3", done.stderr) == ["3"]
     pd.testing.assert_frame_equal(pd.read_parquet(run.predictions("out_of_fold")), before)

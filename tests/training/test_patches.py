@@ -1,0 +1,69 @@
+"""What the libraries do otherwise once the door is open."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
+from ktrain_sentiment.errors import EncoderError
+from support.process import run_code, run_python
+
+
+@pytest.fixture
+def armed(tiny_bert: Path, tmp_path: Path) -> Path:
+    """An encoder whose configuration names code of its own, which would leave a file."""
+    folder = shutil.copytree(tiny_bert, tmp_path / "armed")
+    code = f"open({str(tmp_path / 'fired')!r}, 'w')\nfrom transformers import BertConfig as Own\n"
+    (folder / "own.py").write_text(code)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"auto_map": {"AutoConfig": "own.Own"}, "model_type": "own-and-unknown"}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_code_in_an_encoders_folder_is_refused_in_one_line(
+    armed: Path, splits: Any, tmp_path: Path
+) -> None:
+    from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
+
+    with pytest.raises(EncoderError) as caught:
+        open_encoder_trainer(
+            armed, splits, EncoderConfig(maxlen=32), TrainConfig(), ComputeConfig()
+        )
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "fired").exists()
+
+
+def test_ktrains_own_calls_do_not_ask_whether_to_run_it(armed: Path, tmp_path: Path) -> None:
+    code = f"""
+from ktrain_sentiment.training.backend import open_backend
+try:
+    open_backend().ktrain.text.Transformer({str(armed)!r}, maxlen=32)
+except Exception as error:
+    print("refused:", type(error).__name__)
+"""
+    done = run_python("-c", code, stdin="y\n" * 10)
+    assert done.returncode == 0, done.stderr
+    assert "refused:" in done.stdout
+    assert "Do you wish to run the custom code" not in done.stdout
+    assert not (tmp_path / "fired").exists()
+
+
+def test_warnings_are_shown_as_before_and_the_temporary_folder_is_put_back() -> None:
+    done = run_code(
+        """
+        import tempfile, warnings
+        before = tempfile.gettempdir()
+        from ktrain_sentiment.training.backend import open_backend, scratch_folder
+        open_backend()
+        with scratch_folder():
+            inside = tempfile.gettempdir()
+        everything = [found for found in warnings.filters if found[:3] == ("ignore", None, Warning)]
+        print(everything == [], tempfile.gettempdir() == before != inside)
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "True True"
