@@ -107,6 +107,7 @@ def _readings(value: Any, declared: Any, *, from_text: bool) -> Iterator[object]
     if hasattr(value, "item") and getattr(value, "shape", None) == ():  # a number of NumPy's
         value = value.item()
     yield str(value) if isinstance(value, Path) else value
+    # YAML reads 1e3 as 1000.0 and a label 1 as a number; both mean what the field declares.
     if from_text and isinstance(value, int | float) and not isinstance(value, bool):
         if isinstance(value, float) and value.is_integer():
             yield int(value)

@@ -50,6 +50,8 @@ def train_adversarially(tf: Untyped, model: Untyped, distance: float) -> None:
         distance: Length of the whole move, above 0, in mean lengths of a word's embedding.
     """
     table = word_table(model)
+    # In lengths of an embedding, so that one distance suits encoders of any width and scale; the
+    # paper normalises the embeddings instead.
     length = distance * float(np.linalg.norm(table.numpy(), axis=1).mean())
 
     def train_step(data: Untyped) -> dict[str, Untyped]:
@@ -68,6 +70,7 @@ def train_adversarially(tf: Untyped, model: Untyped, distance: float) -> None:
             return model.compiled_loss(targets, logits, weights, regularization_losses=model.losses)
 
         here, of_words = gradients(as_they_are)
+        # Moved in place and put back: a copy of the table is 90 MB for BERT's vocabulary.
         move, back = _moves(tf, table, of_words, length)
         table.scatter_add(move)
         there, _ = gradients(lambda logits: model.loss(targets, logits, weights))
@@ -83,6 +86,7 @@ def train_adversarially(tf: Untyped, model: Untyped, distance: float) -> None:
 @contextlib.contextmanager
 def plain_steps(model: Untyped) -> Iterator[None]:
     """Let the model train by its own step meanwhile, which takes half the time."""
+    # A search reads a curve's shape, for which half the work does as well.
     adversarial = model.__dict__.get("train_step")
     if adversarial is None:
         yield
@@ -107,6 +111,7 @@ def _moves(tf: Untyped, table: Untyped, gradient: Untyped, length: float) -> tup
     if not isinstance(gradient, tf.IndexedSlices):
         gradient = tf.IndexedSlices(gradient, tf.range(tf.shape(gradient)[0]))
     steepest = unique_rows(tf, gradient)
+    # One norm over all words of the batch, as in the common implementation for whole tables.
     steepness = tf.norm(steepest.values)
     share = tf.math.divide_no_nan(tf.cast(length, steepness.dtype), steepness)
     move = tf.IndexedSlices(share * steepest.values, steepest.indices)

@@ -49,6 +49,8 @@ def decay_of(additions: int, decay: float) -> float:
         additions: Those before this one.
         decay: What is left after each step, in the long run.
     """
+    # The ramp is TensorFlow's own (ExponentialMovingAverage, num_updates): without it the first
+    # weights, whose head is random, would stay in the average for hundreds of steps.
     return min(decay**AVERAGE_EVERY, (1 + additions) / (10 + additions))
 
 
@@ -73,6 +75,7 @@ class WeightAverage:
         self._tf = tf
         self._decay = decay
         self._steps = 0
+        # One call of a graph instead of two eager operations a weight.
         self._add = tf.function(self._add_weights)
 
     def set_model(self, model: Untyped) -> None:
@@ -80,6 +83,7 @@ class WeightAverage:
         if model is self.model:
             return
         self.model = model
+        # Counters (of batch normalisation, of seeds) are no weights: an average of them is nothing.
         self._weights = [w for w in model.weights if w.dtype.is_floating]
         self._averages = [self._tf.Variable(w, trainable=False) for w in self._weights]
 
@@ -164,6 +168,7 @@ class BestEpoch:
         """Compare this epoch with the best one so far."""
         value = float(epoch if self.figure is None else (logs or {})[self.figure])
         best = self.state["value"]
+        # A loss that is not a number is no improvement, also where nothing is kept yet.
         better = math.isfinite(value) and (best is None or self.sign * value > self.sign * best)
         if better:
             self.state = {**self.state, "value": value, "waited": 0}
@@ -172,6 +177,7 @@ class BestEpoch:
         if better or (self.is_share and value > best - standard_error(best, self.rows)):
             self.state = {**self.state, "epoch": epoch}
             source = self.model if self.average is None else self.average
+            # Copied: on CPUs Keras hands out views of memory that the next step writes to.
             self.weights = [np.array(w, copy=True) for w in source.get_weights()]
         if self.patience is not None and self.state["waited"] >= self.patience:
             self.model.stop_training = True

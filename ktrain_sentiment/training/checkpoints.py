@@ -179,10 +179,12 @@ class Checkpoints:
         """Write the state, and the best weights when they are new."""
         self.folder.mkdir(parents=True, exist_ok=True)
         name = self._best_name(best.state)
+        # The weights first: a process that dies here leaves a state whose best weights are there.
         if name and not (self.folder / name).is_file():
             weights = {f"weights/{i:05d}": w for i, w in enumerate(best.weights)}
             save_state(TrainingState(weights), self.folder / name)
         save_state(state, self.folder / LAST)
+        # Only now is no state on disk that names older weights.
         for old in self.folder.glob("best-*.safetensors"):
             if old.name != name:
                 old.unlink()
@@ -290,6 +292,7 @@ class Checkpointer:
     @contextmanager
     def stopping_gently(self) -> Iterator[None]:
         """Turn the first Ctrl-C into a save at the next step; the second one interrupts at once."""
+        # Python delivers signals to the main thread alone.
         if threading.current_thread() is not threading.main_thread():
             yield
             return

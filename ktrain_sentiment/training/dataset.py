@@ -22,7 +22,8 @@ from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
 from ktrain_sentiment.training.tokens import RaggedTokens
 
 MULTIPLE = 8
-"""Batches are padded to a multiple of this many tokens."""
+"""Batches are padded to a multiple of this many tokens: a new width costs XLA two seconds to
+compile, and a few tokens of padding next to nothing."""
 
 GROUP = 50
 """Batches that are sorted by length together; more means less padding and less shuffling."""
@@ -63,6 +64,8 @@ def training_batches(
         group: Batches that are sorted together.
     """
     order = generator.permutation(len(lengths))
+    # Sorting all rows would put the same texts together in every epoch; sorting groups of fifty
+    # batches saves as much padding and leaves the order random.
     batches: list[RowIndices] = []
     for start in range(0, len(order), batch_size * group):
         alike = _by_length(order[start : start + batch_size * group], lengths)
@@ -96,6 +99,8 @@ def stratified_batches(
         ordered = np.concatenate(
             [_by_length(rows[i : i + share], lengths) for i in range(0, len(rows), share)]
         )
+        # Each class is spread evenly over the epoch, from a start of its own, so that no batch
+        # gets the first row of every class.
         position[ordered] = (np.arange(len(ordered)) + generator.random()) / len(ordered)
     order = np.argsort(position, kind="stable")
     return _shuffle(_cut(order, batch_size), generator)
@@ -248,6 +253,7 @@ class ResumableDataset:
         signature = (self._inputs(), tf.TensorSpec([None, self.nclasses()], tf.float32))
         source = self._training_stream if train else self._evaluation_stream
         stream = tf.data.Dataset.from_generator(source, output_signature=signature)
+        # Some batches are padded while the model computes.
         return without_autotune(tf, stream.prefetch(4))
 
     def _inputs(self) -> Untyped:
@@ -267,6 +273,7 @@ class ResumableDataset:
         return training_batches(self.rows.lengths, self.batch_size, generator)
 
     def _training_stream(self) -> Iterator[Any]:
+        # Without end, as ktrain counts the steps of an epoch itself and never rewinds.
         epoch, step = self.start
         while True:
             for chosen in self.epoch_batches(epoch)[step:]:
@@ -313,5 +320,6 @@ def ktrain_dataset(
     backend: Backend, rows: EncodedRows, batch_size: int, seed: int, *, stratified: bool = False
 ) -> Untyped:
     """`BucketedDataset` as a subclass of ktrain's own, which the Learner checks for."""
+    # Made here, because ktrain can be imported only once the backend is open.
     kind = type("BucketedKtrainDataset", (BucketedDataset, backend.ktrain.dataset.Dataset), {})
     return kind(backend, rows, batch_size, seed, stratified=stratified)

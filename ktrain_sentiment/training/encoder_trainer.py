@@ -246,11 +246,14 @@ def make_classifier(
         model = keep_layers(model, layers)
         # ktrain pickles its preprocessor with this configuration and loads the model by it.
         preprocessor.ktrain_preprocessor.config.num_hidden_layers = layers
+    # Whoever opens the folder reads the labels from here: pipelines, transformers.js, a browser.
     model.config.id2label = dict(enumerate(preprocessor.labels))
     model.config.label2id = {label: index for index, label in enumerate(preprocessor.labels)}
     freeze_parts(model, freeze)
     if fast:
         accelerate(backend, model)
+    # From logits: log-softmax in one operation keeps small probabilities exact. One-hot targets,
+    # because a teacher's probabilities take the same road.
     loss = backend.keras.losses.CategoricalCrossentropy(from_logits=True)
     macro_f1 = backend.keras.metrics.F1Score(average="macro", name="macro_f1")
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy", macro_f1])
@@ -289,6 +292,7 @@ def _embeddings(model: Untyped) -> list[Any]:
 
 def encoder_layers(model: Untyped) -> list[Any]:
     """The blocks of a transformers encoder, first to last."""
+    # BERT numbers its blocks layer_._0, GPT-2 h_._0.
     pattern = re.compile(r"^(layer|h)_(\._)?\d+$")
     found = [m for m in model.submodules if pattern.match(getattr(m, "name", ""))]
     return sorted(found, key=lambda m: int(re.sub(r"\D", "", m.name)))
@@ -322,6 +326,7 @@ def keep_layers(model: Untyped, count: int) -> Untyped:
     config = copy.deepcopy(model.config)
     config.num_hidden_layers = count
     config.kept_layers = list(kept)
+    # Longformer has a window for each layer.
     if isinstance(windows := getattr(config, "attention_window", None), list):
         config.attention_window = [windows[number] for number in kept]
     smaller = type(model)(config)

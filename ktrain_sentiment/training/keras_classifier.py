@@ -63,6 +63,7 @@ class KerasClassifier:
 
     def _score(self, encoded: EncodedTexts) -> Probabilities:
         logits = np.empty((len(encoded), len(self.labels)), dtype=np.float32)
+        # The longest first: what does not fit into memory fails at once and not after an hour.
         order = np.argsort(-encoded.lengths, kind="stable")
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]

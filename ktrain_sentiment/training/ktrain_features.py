@@ -150,6 +150,7 @@ def make_feature_preprocessor(
         preprocessor, ids, targets = _fit_preprocessor(backend, train, config, 1)
     if tuple(preprocessor.get_classes()) != tuple(labels):
         raise ConfigError(f"ktrain sees the classes {preprocessor.get_classes()}, not {labels}")
+    # ktrain pads on the left: columns that are zero everywhere stand before the longest text.
     used = np.flatnonzero(ids.any(axis=0))
     if not len(used):
         raise ConfigError("no training text has a word in it, so there is nothing to learn from")
@@ -222,6 +223,7 @@ def read_word_vectors(path: Path, wanted: Collection[str]) -> WordVectors:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Number and text of each line, without the header."""
+    # errors="replace": a word that is no UTF-8 costs that word alone.
     opened = gzip.open if path.suffix == ".gz" else io.open
     try:
         with opened(path, "rt", encoding="utf-8", errors="replace", newline="\n") as file:

@@ -176,11 +176,13 @@ def find_problem(rates: FloatArray, losses: FloatArray, smoothed: FloatArray) ->
             f"the loss never fell clearly (by {fall:.3f}, which noise alone can do): raise "
             "--search-end, --search-steps or --batch-size, or look at the labels"
         )
+    # No point after the lowest shows where training breaks down.
     if lowest >= len(smoothed) - 3:
         return (
             f"the loss was still falling at the last rate, {rates[-1]:.1e}: raise --search-end so "
             "that the curve shows where training breaks down"
         )
+    # Within half a power of ten of the start the curve never fell: it begins too high.
     if rates[lowest] < rates[0] * 3:
         return f"the loss was lowest at the first rates: lower --search-start from {rates[0]:.1e}"
     return ""
@@ -318,6 +320,7 @@ def search(
     began = time.monotonic()
     finder = _bounded_finder(backend, model, bounds, on_step)
     steps = steps_per_epoch(dataset.nsamples(), dataset.batch_size)
+    # ktrain multiplies the rate after each step; its own search has no number of steps.
     ratio = float(growing_rates(bounds.start, bounds.end, bounds.steps)[1] / bounds.start)
     with _state_restored(model), plain_steps(model), scratch_folder():
         finder.find(
@@ -329,6 +332,7 @@ def search(
             class_weight=class_weight,
             verbose=0,
         )
+    # Keras starts its running mean anew with each epoch, and a search may take several.
     rates = np.asarray(finder.lrs, np.float64)
     starts = np.arange(0, max(len(rates), 1), steps)
     losses = batch_losses(np.asarray(finder.means, np.float64), starts)

@@ -76,6 +76,8 @@ def is_decayed(name: str) -> bool:
 def _adam_class(tf: Untyped) -> Untyped:  # noqa: C901 - a class body, made once TensorFlow is known
     """The class, whose base exists only once TensorFlow is imported."""
 
+    # The legacy class: it has TensorFlow's fused kernel, and the `lr` and `beta_1` that ktrain's
+    # policies set.
     class SparseAdamW(tf.keras.optimizers.legacy.Adam):  # type: ignore[misc]
         """Adam (Kingma & Ba 2015) with decoupled decay; see `make_adam`.
 
@@ -117,6 +119,7 @@ def _adam_class(tf: Untyped) -> Untyped:  # noqa: C901 - a class body, made once
             added = [_add_to(self.get_slot(v, "sum"), g) for g, v in pairs]
             with tf.control_dependencies([*added, self._batches.assign_add(1)]):
                 due = tf.equal(self._batches % self.accumulate, 0)
+            # A sum of slices is dense; which gradients came by row must be remembered.
             by_row = [isinstance(g, tf.IndexedSlices) for g, _ in pairs]
             return tf.cond(due, lambda: self._flush(variables, by_row, **kwargs), tf.no_op)
 
@@ -131,6 +134,7 @@ def _adam_class(tf: Untyped) -> Untyped:  # noqa: C901 - a class body, made once
                 return tf.group(*(s.assign(tf.zeros_like(s)) for s in sums))
 
         def _step(self, pairs: Sequence[Untyped], name: str | None, **kwargs: Untyped) -> Untyped:
+            # Before the norm is taken: slices of one row that point apart would count twice.
             pairs = [(unique_rows(tf, g), v) for g, v in pairs]
             if self.clip_norm is not None:
                 gradients, _ = tf.clip_by_global_norm([g for g, _ in pairs], self.clip_norm)
@@ -154,11 +158,13 @@ def _adam_class(tf: Untyped) -> Untyped:  # noqa: C901 - a class body, made once
         ) -> Untyped:
             decayed = []
             if self.weight_decay and is_decayed(var.name):
+                # Times the plain rate, not Adam's corrected one: that is what decouples the decay.
                 rate = self._coefficients(var, apply_state)["lr_t"]
                 decayed = [var.assign_sub(var * (rate * self.weight_decay))]
             with tf.control_dependencies(decayed):
                 return super()._resource_apply_dense(grad, var, apply_state)
 
+        # Rows come summed from `unique_rows`; Keras would sum them once more.
         def _resource_apply_sparse_duplicate_indices(
             self, grad: Untyped, handle: Untyped, indices: Untyped, **kwargs: Untyped
         ) -> Untyped:

@@ -24,7 +24,8 @@ SCHEDULES = frozenset({"CyclicLR", "SGDRScheduler", "StepSchedule"})
 """Callbacks that change the learning rate: ktrain's two, and ours."""
 
 USUAL_EPOCHS, FEWEST_STEPS = 3, 100
-"""How long a training takes that was given no number of epochs; see `epochs_for`."""
+"""How long a training takes that was given no number of epochs; see `epochs_for`. BERT's authors
+fine-tune for two to four (Devlin et al. 2019, appendix A.3)."""
 
 PLATEAU_PATIENCE = 2
 """Epochs without improvement after which ktrain's triangular policy halves the rate."""
@@ -40,6 +41,7 @@ class Schedule:
 
 def linear_rate(step: int, total: int, warmup: int, maximum: float) -> float:
     """Linear warm-up from 0 to the maximum, then linear decay to 0 at `total`."""
+    # BERT's own schedule (Devlin et al. 2019, appendix A.2).
     if step < warmup:
         return maximum * (step + 1) / warmup
     return maximum * max(0.0, (total - step) / max(1, total - warmup))
@@ -90,6 +92,7 @@ class ScheduleKeeper:
 
     def _remember(self, callbacks: list[Untyped] | None) -> None:
         for callback in callbacks or []:
+            # By name: ktrain defines these classes inside modules that import TensorFlow.
             if type(callback).__name__ in SCHEDULES:
                 self.schedule = callback
 
@@ -120,6 +123,7 @@ def plain_attributes(callback: Untyped) -> dict[str, Any]:
     for name, value in vars(callback).items():
         if name in {"params", "validation_data"}:
             continue
+        # ktrain counts iterations in NumPy's numbers, which JSON does not know.
         if hasattr(value, "item") and getattr(value, "shape", None) == ():
             kept[name] = value.item()
         elif isinstance(value, PLAIN):
@@ -164,9 +168,9 @@ def fit_with_policy(
     shared = {"class_weight": class_weight, "verbose": 0}
     texts = learner.train_data.nsamples()
     epochs = epochs_for(config, texts)
-    if config.policy == "onecycle":
+    if config.policy == "onecycle":  # Smith 2018: one rise and fall, momentum the other way
         learner.fit_onecycle(learning_rate, epochs, callbacks=callbacks, **shared)
-    elif config.policy == "triangular":
+    elif config.policy == "triangular":  # Smith 2017, halved on a plateau
         learner.autofit(
             learning_rate,
             epochs,
@@ -174,7 +178,7 @@ def fit_with_policy(
             callbacks=callbacks,
             **shared,
         )
-    elif config.policy == "sgdr":
+    elif config.policy == "sgdr":  # Loshchilov & Hutter 2017: cosine cycles with warm restarts
         learner.fit(
             learning_rate,
             cycles_within(epochs, config.cycle_length, config.cycle_multiplier),
@@ -205,6 +209,7 @@ def cycles_within(epochs: int, length: int, multiplier: int) -> int:
 
     The n-th cycle takes length * multiplier**n epochs.
     """
+    # A cycle that is cut off would end at a high rate, where weights are at their noisiest.
     cycles, used, current = 0, 0, length
     while used + current <= epochs:
         cycles, used, current = cycles + 1, used + current, current * multiplier

@@ -66,6 +66,7 @@ def fit_probe(embeddings: Floats, classes: ArrayLike, count: int, seed: int = 0)
     if len(seen) < 2:
         raise DataError(f"a probe needs rows of at least two classes, got {len(seen)}")
     inputs = normalised(embeddings)
+    # Fewer rows of a class than folds would leave a fold without it.
     strength = _choose(inputs, targets, seed) if sizes.min() >= FOLDS else 1.0
     linear = require("sklearn.linear_model", "train")
     fitted = linear.LogisticRegression(C=strength, max_iter=1000).fit(inputs, targets)
@@ -99,6 +100,7 @@ def _as_probe(fitted: object, count: int, strength: float) -> LinearProbe:
         coefficients = np.concatenate([-coefficients, coefficients]) / 2
         intercepts = np.concatenate([-intercepts, intercepts]) / 2
     weights = np.zeros((coefficients.shape[1], count), np.float32)
+    # A class without a row: its probability is zero, and float32 does not overflow.
     bias = np.full(count, -1e4, np.float32)
     weights[:, present] = coefficients.T
     bias[present] = intercepts

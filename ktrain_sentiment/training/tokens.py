@@ -107,6 +107,7 @@ def _encoded_chunks(
             tokenizer.enable_truncation(max_length=maxlen)
             yield from (_whole_texts(tokenizer, chunk) for chunk in chunks)
         else:
+            # Finding words is arrays, asking the tokenizer is Rust: both let go of Python's lock.
             yield from map(words.encode, _one_ahead(words.read, chunks))
     finally:
         truncation, padding = before

@@ -180,6 +180,8 @@ class Trainer:
         # Keras asks this attribute where to begin, as it does when it restores a backup itself.
         self.model._training_state = start
         progress = as_callback(backend, Progress, epochs, quiet=quiet)
+        # In this order: a loss that is no number ends training before it spoils the average, which
+        # must be up to date before the best epoch is kept.
         averaging = [] if average is None else [average]
         watching = [as_callback(backend, StopOnNan), *averaging, best, progress]
         callbacks = [keeper, *watching, *extra_callbacks]
@@ -245,5 +247,6 @@ def assemble_trainer(
     validation = preprocessor.dataset(backend, preprocessor.encode(splits.validation), config)
     with scratch_folder():
         made = make_learner(learner, model, train, validation, config.batch_size)
+    # Now, because a resumed run puts saved values into variables that the first step would make.
     build_state(backend, model, len(splits.labels))
     return Trainer(backend, preprocessor, model, made, config, weights)

@@ -92,6 +92,8 @@ def split_words(texts: Sequence[str], *, lower: bool) -> SplitTexts:
 
 def _split_block(texts: Sequence[str], *, lower: bool) -> tuple[pa.Array, Integers]:
     """All words of some texts, and how many each text has."""
+    # Arrow joins the texts and knows where each begins; UTF-8 keeps bytes below 128 to ASCII, so
+    # that spaces and marks can be told byte by byte.
     joined = pa.array(texts, pa.large_string(), memory_pool=POOL)
     offsets = np.frombuffer(joined.buffers()[1], np.int64, len(texts) + 1)
     raw = joined.buffers()[2].to_pybytes()[: offsets[-1]] if offsets[-1] else b""
@@ -107,6 +109,7 @@ def _words_of(kinds: NDArray[np.uint8], offsets: Integers) -> tuple[Integers, In
     first[1:] &= ~letter[:-1]
     last[:-1] &= ~letter[1:]
     edges = offsets[(offsets > 0) & (offsets < len(kinds))]
+    # The last word of a text and the first of the next touch here, and are two.
     first[edges], last[edges - 1] = letter[edges], letter[edges - 1]
     begins = np.flatnonzero(first | (kinds == _MARK))
     lengths = np.ones(len(begins), np.int64)
@@ -185,6 +188,7 @@ class WordTokens:
         if len(self._memory) > MOST_WORDS:
             self._memory = _Memory()
         words = self._look_up(found)
+        # A beginning that turned out to be too few tokens: the whole text is read after all.
         short = np.flatnonzero(words.lengths <= self._room).tolist()
         again = [k for k in short if found.read[k] is not found.texts[k]]
         if again:
@@ -273,6 +277,7 @@ def word_parts(tokenizer: Untyped) -> WordParts | None:
         (parts.get(name) or {}).get("type") for name in ("normalizer", "pre_tokenizer", "model")
     ]
     added = parts["added_tokens"]
+    # An added token that spans words, or is matched after normalising, cannot be seen word by word.
     apart = not any(t["normalized"] or t["single_word"] or " " in t["content"] for t in added)
     if kinds != ["BertNormalizer", "BertPreTokenizer", "WordPiece"] or not apart:
         return None

@@ -114,6 +114,7 @@ def peak_memory_mb() -> float:
 
 def speed_of(predict: Predict, texts: Sequence[str]) -> tuple[float, float]:
     """Texts a second on many texts, and milliseconds of one alone (median)."""
+    # The first call opens graphs and warms caches; `evaluate_candidate` has made it already.
     many = texts[:TIMED_TEXTS]
     begun = time.perf_counter()
     predict(many)
@@ -134,6 +135,8 @@ def few_shot_epochs(given: TrainConfig, texts: int) -> int:
 
 def _few_examples(job: Job) -> Candidate:
     """Train on a few rows: a fixed rate, enough steps, and no choice on validation rows."""
+    # A search needs a hundred batches of its own, and hundreds of validation rows would be a
+    # luxury that someone with sixteen examples does not have.
     spec, given = find_model(job.model), job.settings.training
     epochs = few_shot_epochs(given, len(job.splits.train))
     training = replace(given, epochs=epochs, keep_best="last", early_stopping=None)

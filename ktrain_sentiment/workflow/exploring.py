@@ -261,6 +261,7 @@ def verify(
     """
     small = dataclasses.replace(splits, train=splits.train.head(exploring.verify_rows))
     epochs = trial_epochs(exploring, len(small.train), settings.training.batch_size)
+    # By the loss: a few hundred validation rows cannot tell rates apart by accuracy.
     training = dataclasses.replace(
         settings.training, epochs=epochs, keep_best="loss", unlabelled=""
     )
@@ -296,6 +297,7 @@ def candidates(curve: LearningRateCurve) -> list[tuple[str, float]]:
     found += [(f"{factor:.2g} x {reading.chosen.rule}", chosen * factor) for factor in GRID]
     kept: list[tuple[str, float]] = []
     for origin, rate in found:
+        # Rates a fifth apart train alike; each costs a training.
         if all(abs(math.log(rate / other)) > math.log(1.2) for _, other in kept):
             kept.append((origin, rate))
     return kept

@@ -121,6 +121,7 @@ def _family(backend: Backend, model: Untyped) -> tuple[str, str]:
     if family not in (*BERT_LIKE, "DistilBert") or f"TF{family}ForSequenceClassification" != name:
         return "", f"{name} is not among {', '.join((*BERT_LIKE, 'DistilBert'))} classifiers"
     activation = getattr(config, "activation", None) or getattr(config, "hidden_act", None)
+    # "gelu_new" is the tanh approximation, whose gradient is another.
     if activation != "gelu":
         return "", f"its activation is {activation}, and only the exact gelu is known"
     if getattr(config, "is_decoder", False):
@@ -170,6 +171,7 @@ def _distilbert_stack(backend: Backend, model: Untyped) -> Stack:
     return Stack(
         owner,
         tuple(_distilbert_layer(layer) for layer in owner.layer),
+        # DistilBERT hands over ones and zeros; BERT has made its mask additive already.
         lambda mask: (tf.cast(mask, tf.float32) - 1.0) * 1e30,
         lambda states: result(last_hidden_state=states),
     )
@@ -227,11 +229,13 @@ def _replace_call(
         if not asked["training"] or _wants_more(asked):
             return original(*args, **kwargs)
         states, mask, *_ = asked.values()
+        # All words of a step at once: a draw is an operation, and there are three a layer.
         seeds = generator.uniform_full_int((len(stack.layers) * SEEDS_A_LAYER, 2), dtype=tf.uint32)
         attention_bias = stack.mask_of(mask)
         last = run_layers(steps, stack.layers, states, attention_bias, seeds, True, cls_only)
         return stack.result_of(last)
 
+    # Keras reads the signature to know whether to hand over `training` and `mask`.
     call.__signature__ = signature  # type: ignore[attr-defined]
     owner.call = tf.autograph.experimental.do_not_convert(call)
     done._undo.append(lambda: owner.__dict__.pop("call", None))
