@@ -81,6 +81,8 @@ def _answer(arguments: list[str], prog: str) -> None:
             sys.exit(2)
     elif arguments[0] == "--version":
         print(f"{PROGRAM} {__version__}")
+    elif arguments[0] == "--completion":
+        print(completion())
     else:
         raise ConfigError(f"{unknown(arguments[0])} See {prog} --help.")
 
@@ -110,7 +112,32 @@ def overview(prog: str) -> str:
         "Train a sentiment classifier of your own, know how far to trust it, and take it anywhere.",
         "", "commands:", *lines, "",
         f"{prog} COMMAND --help says what a command takes.",
+        'eval "$(ktrain-sentiment --completion)" lets the Tab key complete commands and flags.',
         "",
+    ])  # fmt: skip
+
+
+def completion() -> str:
+    """A script for bash, and for zsh, that completes commands, flags and names of files."""
+    from ktrain_sentiment.commands.helptext import flags_by_group
+
+    cases = []
+    for name in COMMANDS:
+        groups = flags_by_group(_module(name).Flags)
+        named = [flag.name for _, group in groups for flag in group if not flag.positional]
+        flags = ["--" + field.replace("_", "-") for field in named]
+        cases.append(f"    {name}) words='{' '.join(flags)}' ;;")
+    return "\n".join([
+        "if [ -n \"$ZSH_VERSION\" ]; then autoload -U +X bashcompinit && bashcompinit; fi",
+        "_ktrain_sentiment() {",
+        "  local words=''",
+        "  case ${COMP_WORDS[1]} in",
+        *cases,
+        "  esac",
+        f"  [ \"$COMP_CWORD\" -eq 1 ] && words='{' '.join(COMMANDS)}'",
+        '  COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))',
+        "}",
+        f"complete -o default -F _ktrain_sentiment {PROGRAM}",
     ])  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,28 @@ def test_every_module_of_a_command_is_listed() -> None:
     shared = {"__init__", "dispatch", "flags", "frame", "helptext", "process"}
     modules = {path.stem for path in (ROOT / "ktrain_sentiment" / "commands").glob("*.py")}
     assert modules - shared == {name.replace("-", "_") for name in COMMANDS}
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        (["pre"], {"predict", "prepare"}),
+        (["train", "--early"], {"--early-stopping"}),
+        (["find-lr", "a.csv", "--verify-r"], {"--verify-rows"}),
+        (["train", "reviews"], set()),
+        (["train", "--dat"], set()),
+    ],
+)
+def test_bash_completes_commands_and_flags(typed: list[str], wanted: set[str]) -> None:
+    words = " ".join(["ktrain-sentiment", *typed])
+    script = (
+        f"{ask('--completion').stdout}\nCOMP_WORDS=({words}) COMP_CWORD={len(typed)}\n"
+        '_ktrain_sentiment; echo "${COMPREPLY[*]}"'
+    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == wanted
+    assert done.stderr == ""
 
 
 # The scripts
