@@ -88,13 +88,19 @@ def choose_columns(table: Sampled, text: str | None, label: str | None) -> Colum
     return Columns(chosen_text, chosen_label, " and ".join(found), classes)
 
 
-def choose_text_column(table: Sampled, text: str | None = None, trained: str | None = None) -> str:
+def choose_text_column(
+    table: Sampled,
+    text: str | None = None,
+    trained: str | None = None,
+    label: str | None = None,
+) -> str:
     """Choose the column of texts where labels are not needed.
 
     Args:
         table: The table.
         text: The user's choice.
         trained: The column that a model was trained on: taken where the table has it.
+        label: The column of labels, when given.
 
     Raises:
         DataError: The given column does not exist, or there is no single sensible choice.
@@ -103,7 +109,7 @@ def choose_text_column(table: Sampled, text: str | None = None, trained: str | N
         return _given(table, text, "text")
     if trained in table.columns:
         return _given(table, str(trained), "text")
-    return table.columns[0] if len(table.columns) == 1 else _find_text(table, None)
+    return table.columns[0] if len(table.columns) == 1 else _find_text(table, label)
 
 
 def suits(table: Sampled) -> int:

@@ -13,7 +13,13 @@ import pandas as pd
 
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.data.columns import MOST_LABELS, Columns, choose_columns, suits
+from ktrain_sentiment.data.columns import (
+    MOST_LABELS,
+    Columns,
+    choose_columns,
+    choose_text_column,
+    suits,
+)
 from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL, corpus_path
 from ktrain_sentiment.data.frames import Collected, collect, plain_column, to_strings
 from ktrain_sentiment.data.hub import read_hub
@@ -49,7 +55,10 @@ def read_source(config: DataConfig) -> Collected:
     missing = not path.exists() and not glob.has_magic(name) and "://" not in name
     if missing and path.name == name and not path.suffix and not near_name(path):
         raise DataError(f"{name}: no such file, and no corpus; corpora: {', '.join(CORPORA)}")
-    return collect(open_table(name, read_options(config), suits))
+    table = open_table(name, read_options(config), suits)
+    # What no column of texts is found in is refused for that, before its rows are looked at.
+    choose_text_column(table, config.text_column, label=config.label_column)
+    return collect(table)
 
 
 def read_options(config: DataConfig) -> ReadOptions:

@@ -33,8 +33,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLED_LINES = 2000
-_WESTERN_SHARE = 0.25
-"""Accented letters make up less than this of all letters in every Western European language."""
+_WESTERN_SHARE = 0.45
+"""Accented letters make up less than this of all letters in a line of any Western language."""
 _UTF8_SEQUENCE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
@@ -47,11 +47,13 @@ _ALPHABETS = (
     "áéíóúüñçàèòï",  # Spanish, Catalan
     "áâãàçéêíóôõúü",  # Portuguese
     "àèéìíîòóùúç",  # Italian
-    "áàâéèêëíïîóòôöúùûüçñ",  # Dutch
+    "éèêëïóöüç",  # Dutch
     "åäöæøéèüáàêôšž",  # Danish, Finnish, Norwegian, Swedish
     "áðéíóúýþæö",  # Icelandic
 )
-_FITTING_SHARE = 0.9
+_FITTING_SHARE = 0.95
+_SPARSE = 0.025
+"""Share of accented letters below which a line is likely English with words of other languages."""
 _Text = TypeVar("_Text", str, bytes)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 HALF_CHARACTER = Problem(
@@ -262,12 +264,14 @@ def _looks_western(sample: bytes) -> bool:
         return False
     text = sample.decode("windows-1252")
     letters = [letter for letter in text if letter.isalpha()]
-    accented = [letter.casefold() for letter in letters if letter not in "ªº" and letter > "\x7f"]
+    accented = [letter.lower() for letter in letters if letter not in "ªº" and letter > "\x7f"]
     if len(accented) > _WESTERN_SHARE * max(len(letters), 1):
         return False
     if len(_SIGN_IN_WORD.findall(text)) > (1 - _FITTING_SHARE) * len(accented):
         return False
-    fitting = max(sum(letter in alphabet for letter in accented) for alphabet in _ALPHABETS)
+    sparse = len(accented) < _SPARSE * len(letters)
+    alphabets = ("".join(_ALPHABETS),) if sparse else _ALPHABETS
+    fitting = max(sum(letter in alphabet for letter in accented) for alphabet in alphabets)
     return fitting >= _FITTING_SHARE * len(accented)
 
 

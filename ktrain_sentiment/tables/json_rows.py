@@ -181,7 +181,7 @@ def json_rows(lines: Iterator[Line | None]) -> Rows:
             yield Row(number, {UNREADABLE: raw}, problem, raw)
             continue
         try:
-            value = _loads(raw)
+            value = _loads_fast(raw)
         except (ValueError, RecursionError) as error:
             yield Row(number, {UNREADABLE: raw}, _explain(error, text), raw)
             continue
@@ -235,6 +235,12 @@ def _decoder() -> json.JSONDecoder:
 
 def _loads(text: str) -> Any:  # noqa: ANN401
     return _decoder().decode(text)
+
+
+def _loads_fast(text: str) -> Any:  # noqa: ANN401
+    """As `_loads`, half as slow: an object with as many colons as fields has none of them twice."""
+    value = json.loads(text)
+    return value if isinstance(value, dict) and text.count(":") == len(value) else _loads(text)
 
 
 def _one_line(error: Exception) -> str:

@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ktrain_sentiment.errors import DataError
 
@@ -46,8 +46,7 @@ class Problem:
         return self.reason
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row on its way into a batch; `raw` is its text where it could not be read."""
 
     place: int
