@@ -1,6 +1,6 @@
 """A sequence classifier as an ONNX graph, written straight from its weights.
 
-No tracing and no framework: the description of `architecture.py` becomes about forty nodes a
+No tracing and no framework: the description of `transformer_spec.py` becomes about forty nodes a
 layer, in about a second. Batch and length are dynamic. Three things are done once here instead
 of at every prediction, all exact:
 
@@ -15,6 +15,7 @@ operators were no faster.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,10 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.export.onnx_writer import FLOAT32, INT64, GraphWriter
-from ktrain_sentiment.export.transformer_spec import Array, Dense, Layer, Norm, TransformerSpec
+from ktrain_sentiment.export.transformer_spec import Dense, Layer, Norm, TransformerSpec
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+
+MASKED = -10000.0
+"""What is added to the score of something that must not be seen, as in BERT's own code: far enough
+for a share of zero, and no infinity, whose differences are no numbers."""
 
 
 def build_graph(spec: TransformerSpec, graph: GraphWriter) -> ModelProto:
@@ -40,142 +45,234 @@ def build_graph(spec: TransformerSpec, graph: GraphWriter) -> ModelProto:
         spec: The description of its weights.
         graph: A new writer, which decides the precision.
     """
-    hidden = _embed(graph, spec)
-    bias = _attention_bias(graph, spec)
-    for layer in spec.layers[:-1]:
-        hidden = _layer(graph, spec, layer, hidden, hidden, bias)
-    last = spec.layers[-1].global_attention or spec.layers[-1]
-    read = _token_read(graph, spec, hidden)
-    hidden = _layer(graph, spec, last, read, hidden, _bias_read(graph, spec, bias))
-    state = graph.node("Squeeze", _finish(graph, spec, hidden), graph.ints(1))
-    for dense, activation in spec.head:
-        state = _activate(graph, graph.exact_dense(state, dense), activation)
-    return graph.to_model(_inputs(spec), state)
+    return _Transformer(spec, graph).classifier()
 
 
 def build_mean_graph(spec: TransformerSpec, graph: GraphWriter) -> ModelProto:
-    """Write the graph of an spec whose output is the mean of a text's token states.
+    """Write the graph of an encoder whose output is the mean of a text's token states.
 
     Inputs as for `build_graph`; the output, float32 of shape (batch, width), leaves padding out.
-    The spec's head is not used.
+    The encoder's head is not used.
     """
-    hidden = _embed(graph, spec)
-    bias = _attention_bias(graph, spec)
-    for layer in spec.layers:
-        hidden = _layer(graph, spec, layer, hidden, hidden, bias)
-    hidden = _finish(graph, spec, hidden)
-    mask = graph.node("Cast", "attention_mask", to=FLOAT32)
-    mask = graph.node("Unsqueeze", mask, graph.ints(2))
-    total = graph.node("ReduceSum", graph.node("Mul", hidden, mask), graph.ints(1), keepdims=0)
-    count = graph.node("ReduceSum", mask, graph.ints(1), keepdims=0)
-    return graph.to_model(_inputs(spec), graph.node("Div", total, count))
+    return _Transformer(spec, graph).mean()
 
 
-def _inputs(spec: TransformerSpec) -> list[str]:
-    return ["input_ids", "attention_mask"] + ["token_type_ids"] * (_types(spec) is not None)
+class _Transformer:
+    """Writes the parts of one model; methods return the names of tensors."""
 
+    def __init__(self, spec: TransformerSpec, graph: GraphWriter) -> None:
+        self.spec = spec
+        self.graph = graph
+        # A table of a single token type is part of the positions'.
+        several = spec.types is not None and len(spec.types) > 1
+        self.types = spec.types if several else None
+        self.inputs = ["input_ids", "attention_mask"] + ["token_type_ids"] * several
 
-def _types(spec: TransformerSpec) -> Array | None:
-    """The table of token types, where there is more than one type."""
-    return spec.types if spec.types is not None and len(spec.types) > 1 else None
+    def classifier(self) -> ModelProto:
+        graph, spec = self.graph, self.spec
+        hidden = self.embed()
+        bias = self.attention_bias()
+        for layer in spec.layers[:-1]:
+            hidden = self.layer(layer, hidden, hidden, bias)
+        # The last layer works for the one token that the head reads; Longformer's first token has
+        # maps of its own.
+        last = spec.layers[-1].global_attention or spec.layers[-1]
+        if spec.pool_last_non_padding is None:
+            read = self.first_row(hidden, axis=1)
+            row = bias if spec.relative is None else self.first_row(bias, axis=2)
+        else:
+            index = graph.node("Unsqueeze", self.last_index(), graph.ints(2))
+            read = graph.node("GatherND", hidden, index, batch_dims=1)
+            later = graph.node("Greater", graph.range(graph.length()), self.last_index())
+            later = graph.node("Cast", later, to=FLOAT32)
+            later = graph.node("Unsqueeze", later, graph.ints(1, 2))
+            row = graph.node("Add", self.mask_bias(), self.as_bias(later))
+        hidden = self.layer(last, read, hidden, row)
+        if spec.final_norm is not None:
+            hidden = self.normalise(hidden, spec.final_norm)
+        state = graph.node("Squeeze", hidden, graph.ints(1))
+        for dense, activation in spec.head:
+            state = self.activate(graph.exact_dense(state, dense), activation)
+        return graph.to_model(self.inputs, state)
 
+    def mean(self) -> ModelProto:
+        graph = self.graph
+        hidden = self.embed()
+        bias = self.attention_bias()
+        for layer in self.spec.layers:
+            hidden = self.layer(layer, hidden, hidden, bias)
+        if self.spec.final_norm is not None:
+            hidden = self.normalise(hidden, self.spec.final_norm)
+        mask = graph.node("Cast", "attention_mask", to=FLOAT32)
+        mask = graph.node("Unsqueeze", mask, graph.ints(2))
+        total = graph.node("ReduceSum", graph.node("Mul", hidden, mask), graph.ints(1), keepdims=0)
+        count = graph.node("ReduceSum", mask, graph.ints(1), keepdims=0)
+        return graph.to_model(self.inputs, graph.node("Div", total, count))
 
-def _embed(graph: GraphWriter, spec: TransformerSpec) -> str:
-    """The normalised sum of the embeddings, (batch, length, width)."""
-    words = graph.lookup(spec.words, "input_ids")
-    total = graph.node("Add", words, _positions(graph, spec))
-    if (table := _types(spec)) is not None:
-        types = graph.node("Gather", graph.array(table), "token_type_ids")
-        total = graph.node("Add", total, types)
-    hidden = _normalise(graph, spec, total, spec.norm) if spec.norm else total
-    return graph.dense(hidden, spec.projection) if spec.projection else hidden
+    # Embeddings
 
+    def embed(self) -> str:
+        """The normalised sum of the embeddings, (batch, length, width)."""
+        graph, spec = self.graph, self.spec
+        words = graph.lookup(spec.words, "input_ids")
+        total = graph.node("Add", words, self.positions())
+        if self.types is not None:
+            types = graph.node("Gather", graph.array(self.types), "token_type_ids")
+            total = graph.node("Add", total, types)
+        hidden = self.normalise(total, spec.norm) if spec.norm else total
+        return graph.dense(hidden, spec.projection) if spec.projection else hidden
 
-def _positions(graph: GraphWriter, spec: TransformerSpec) -> str:
-    """The position embeddings, (length, width), or (batch, length, width) where padding counts."""
-    table = spec.positions
-    if spec.types is not None and _types(spec) is None:
-        table = table + spec.types[0]
-    if spec.position_padding_idx is None:
-        return graph.node("Slice", graph.array(table), graph.ints(0), graph.length(), graph.ints(0))
-    padding = graph.ints(spec.position_padding_idx)
-    real = graph.node("Not", graph.node("Equal", "input_ids", padding))
-    real = graph.node("Cast", real, to=INT64)
-    counted = graph.node("CumSum", real, graph.ints(1))
-    counted = graph.node("Add", graph.node("Mul", counted, real), padding)
-    return graph.node("Gather", graph.array(table), counted)
+    def positions(self) -> str:
+        """Position embeddings, (length, width), or (batch, length, width) where padding counts."""
+        graph, spec = self.graph, self.spec
+        table = spec.positions
+        if spec.types is not None and self.types is None:
+            table = table + spec.types[0]
+        if spec.position_padding_idx is None:
+            rows = graph.array(table)
+            return graph.node("Slice", rows, graph.ints(0), graph.length(), graph.ints(0))
+        padding = graph.ints(spec.position_padding_idx)
+        real = graph.node("Not", graph.node("Equal", "input_ids", padding))
+        real = graph.node("Cast", real, to=INT64)
+        counted = graph.node("CumSum", real, graph.ints(1))
+        counted = graph.node("Add", graph.node("Mul", counted, real), padding)
+        return graph.node("Gather", graph.array(table), counted)
 
+    # What is added to the scores
 
-def _token_read(graph: GraphWriter, spec: TransformerSpec, hidden: str) -> str:
-    """The state that the head reads, (batch, 1, width)."""
-    if spec.pool_last_non_padding is None:
-        return _first_row(graph, hidden, axis=1)
-    index = graph.node("Unsqueeze", _last_index(graph, spec.pool_last_non_padding), graph.ints(2))
-    return graph.node("GatherND", hidden, index, batch_dims=1)
+    def attention_bias(self) -> str:
+        """(batch, 1, 1, length), or (batch, heads or 1, length, length)."""
+        graph, spec = self.graph, self.spec
+        bias = self.mask_bias()
+        if spec.causal:
+            steps = graph.range(graph.length())
+            later = graph.node("Greater", steps, graph.node("Unsqueeze", steps, graph.ints(1)))
+            return graph.node("Add", bias, self.as_bias(graph.node("Cast", later, to=FLOAT32)))
+        if spec.relative is None:
+            return bias
+        longest = len(spec.positions)
+        by_distance = spec.relative[distance_buckets(longest, len(spec.relative))]
+        table = graph.array(np.ascontiguousarray(by_distance.T))
+        steps = graph.range(graph.length())
+        rows = graph.node("Unsqueeze", steps, graph.ints(1))
+        distance = graph.node("Add", graph.node("Sub", steps, rows), graph.ints(longest - 1))
+        relative = graph.node("Gather", table, distance, axis=1)
+        return graph.node("Add", bias, graph.node("Unsqueeze", relative, graph.ints(0)))
 
+    def mask_bias(self) -> str:
+        """What keeps padding from being seen, (batch, 1, 1, length)."""
+        graph = self.graph
+        mask = graph.node("Unsqueeze", "attention_mask", graph.ints(1, 2))
+        mask = graph.node("Cast", mask, to=FLOAT32)
+        return self.as_bias(graph.node("Sub", graph.number(1.0), mask))
 
-def _last_index(graph: GraphWriter, padding_id: int) -> str:
-    """Where the last token is that is no padding, (batch, 1)."""
-    padding = graph.node("Equal", "input_ids", graph.ints(padding_id))
-    real = graph.node("Cast", graph.node("Not", padding), to=INT64)
-    return graph.node("ReduceMax", graph.node("Mul", real, graph.range(graph.length())), axes=[1])
+    def as_bias(self, hidden: str) -> str:
+        """From ones where something must not be seen to what is added to the scores."""
+        return self.graph.node("Mul", hidden, self.graph.number(MASKED))
 
+    def last_index(self) -> str:
+        """Where the last token is that is no padding, (batch, 1)."""
+        graph, padding_id = self.graph, self.spec.pool_last_non_padding
+        padding = graph.node("Equal", "input_ids", graph.ints(padding_id or 0))
+        real = graph.node("Cast", graph.node("Not", padding), to=INT64)
+        index = graph.node("Mul", real, graph.range(graph.length()))
+        return graph.node("ReduceMax", index, axes=[1])
 
-def _bias_read(graph: GraphWriter, spec: TransformerSpec, bias: str) -> str:
-    """Of what is added to the scores, the row of the token that the head reads."""
-    if spec.pool_last_non_padding is None:
-        return bias if spec.relative is None else _first_row(graph, bias, axis=2)
-    later = graph.node(
-        "Greater", graph.range(graph.length()), _last_index(graph, spec.pool_last_non_padding)
-    )
-    later = graph.node("Unsqueeze", graph.node("Cast", later, to=FLOAT32), graph.ints(1, 2))
-    return graph.node("Add", _mask_bias(graph), _as_bias(graph, later))
+    # Layers
 
+    def layer(self, layer: Layer, queries: str, hidden: str, bias: str) -> str:
+        """One layer; `queries` is `hidden`, or the part of it whose output is wanted.
 
-def _finish(graph: GraphWriter, spec: TransformerSpec, hidden: str) -> str:
-    """The states after the last layer, as the head reads them."""
-    if spec.final_norm is None:
-        return hidden
-    return _normalise(graph, spec, hidden, spec.final_norm)
+        The residual is a `Sum` and not an `Add` because ONNX Runtime fuses `Add` and
+        `LayerNormalization` into a kernel that is six times slower than the two (CPU, 1.31).
+        """
+        graph = self.graph
+        if self.spec.final_norm is None:
+            mixed = self.self_attention(layer, queries, hidden, bias)
+            attended = graph.dense(mixed, layer.attention)
+            queries = self.normalise(graph.node("Sum", attended, queries), layer.attention_norm)
+            output = self.feed_forward(layer, queries)
+            return self.normalise(graph.node("Sum", output, queries), layer.output_norm)
+        # Pre-norm: what goes into each part is normalised, the residuals are not.
+        seen = self.normalise(hidden, layer.attention_norm)
+        alone = queries != hidden
+        asking = self.normalise(queries, layer.attention_norm) if alone else seen
+        mixed = self.self_attention(layer, asking, seen, bias)
+        queries = graph.node("Sum", graph.dense(mixed, layer.attention), queries)
+        normed = self.normalise(queries, layer.output_norm)
+        return graph.node("Sum", self.feed_forward(layer, normed), queries)
 
+    def feed_forward(self, layer: Layer, tensor: str) -> str:
+        inner = self.activate(self.graph.dense(tensor, layer.intermediate), self.spec.activation)
+        return self.graph.dense(inner, layer.output)
 
-def _attention_bias(graph: GraphWriter, spec: TransformerSpec) -> str:
-    """What is added to the scores: (batch, 1, 1, length), or (batch, heads, length, length)."""
-    bias = _mask_bias(graph)
-    if spec.causal:
-        return graph.node("Add", bias, _causal_bias(graph))
-    if spec.relative is None:
-        return bias
-    return graph.node("Add", bias, _relative_bias(graph, spec.relative, len(spec.positions)))
+    def self_attention(self, layer: Layer, queries: str, hidden: str, bias: str) -> str:
+        """Attention as the layer has it: everything sees everything, or through a window."""
+        graph = self.graph
+        if layer.window is None or layer.global_attention is None:
+            return self.full_attention(layer, queries, hidden, bias)
+        first = self.first_row(hidden, axis=1)
+        overview = self.full_attention(layer.global_attention, first, hidden, bias)
+        maps = (self.scaled_query(layer), layer.key, layer.value)
+        local = windowed_attention(graph, self.spec.heads, maps, layer.window, hidden)
+        end = graph.ints(np.iinfo(np.int64).max)
+        others = graph.node("Slice", local, graph.ints(1), end, graph.ints(1))
+        return graph.node("Concat", overview, others, axis=1)
 
+    def full_attention(self, layer: Layer, queries: str, hidden: str, bias: str) -> str:
+        """Multi-head attention, (batch, queries, width), before its output map."""
+        graph, heads = self.graph, self.spec.heads
+        size = layer.query.weight.shape[1] // heads
+        scaled = self.scaled_query(layer)
+        if queries == hidden:
+            query, key, value = graph.project(hidden, [scaled, layer.key, layer.value])
+        else:
+            query = graph.dense(queries, scaled)
+            key, value = graph.project(hidden, [layer.key, layer.value])
+        shape = graph.ints(0, 0, heads, size)
+        query = graph.node("Transpose", graph.node("Reshape", query, shape), perm=[0, 2, 1, 3])
+        key = graph.node("Transpose", graph.node("Reshape", key, shape), perm=[0, 2, 3, 1])
+        value = graph.node("Transpose", graph.node("Reshape", value, shape), perm=[0, 2, 1, 3])
+        scores = graph.node("Add", graph.node("MatMul", query, key), bias)
+        mixed = graph.node("MatMul", graph.node("Softmax", scores, axis=-1), value)
+        mixed = graph.node("Transpose", mixed, perm=[0, 2, 1, 3])
+        return graph.node("Reshape", mixed, graph.ints(0, 0, heads * size))
 
-def _mask_bias(graph: GraphWriter) -> str:
-    """What keeps padding from being seen, (batch, 1, 1, length)."""
-    mask = graph.node("Unsqueeze", "attention_mask", graph.ints(1, 2))
-    mask = graph.node("Cast", mask, to=FLOAT32)
-    return _as_bias(graph, graph.node("Sub", graph.number(1.0), mask))
+    def scaled_query(self, layer: Layer) -> Dense:
+        """The query's map with the scores' scale in it (Vaswani et al. 2017, arXiv:1706.03762)."""
+        factor = np.float32(1 / math.sqrt(layer.query.weight.shape[1] // self.spec.heads))
+        query = layer.query
+        return self.graph.once(layer, lambda: Dense(query.weight * factor, query.bias * factor))
 
+    def normalise(self, tensor: str, norm: Norm) -> str:
+        gamma, bias = self.graph.array(norm.gamma), self.graph.array(norm.bias)
+        return self.graph.node(
+            "LayerNormalization", tensor, gamma, bias, axis=-1, epsilon=self.spec.epsilon
+        )
 
-def _as_bias(graph: GraphWriter, hidden: str) -> str:
-    """From ones where something must not be seen to what is added to the scores."""
-    return graph.node("Mul", hidden, graph.number(MASKED))
+    def activate(self, tensor: str, kind: str | None) -> str:
+        """Apply an activation; exact GELU is written as ONNX Runtime's own fusion wants it."""
+        graph = self.graph
+        if kind is None:
+            return tensor
+        if kind == "gelu":
+            inside = graph.node("Div", tensor, graph.number(math.sqrt(2.0)))
+            error = graph.node("Add", graph.node("Erf", inside), graph.number(1.0))
+            return graph.node("Mul", graph.node("Mul", tensor, error), graph.number(0.5))
+        if kind == "gelu_tanh":  # Hendrycks and Gimpel 2016, arXiv:1606.08415.
+            cube = graph.node("Pow", tensor, graph.number(3.0))
+            bent = graph.node("Add", tensor, graph.node("Mul", cube, graph.number(0.044715)))
+            inside = graph.node("Mul", bent, graph.number(math.sqrt(2.0 / math.pi)))
+            share = graph.node("Add", graph.node("Tanh", inside), graph.number(1.0))
+            half = graph.node("Mul", tensor, graph.number(0.5))
+            return graph.node("Mul", half, share)
+        if kind == "silu":
+            return graph.node("Mul", tensor, graph.node("Sigmoid", tensor))
+        return graph.node({"relu": "Relu", "tanh": "Tanh"}[kind], tensor)
 
-
-def _causal_bias(graph: GraphWriter) -> str:
-    """What keeps a token from seeing later ones, (length, length)."""
-    steps = graph.range(graph.length())
-    later = graph.node("Greater", steps, graph.node("Unsqueeze", steps, graph.ints(1)))
-    return _as_bias(graph, graph.node("Cast", later, to=FLOAT32))
-
-
-def _relative_bias(graph: GraphWriter, buckets: Array, longest: int) -> str:
-    """MPNet's bias, (1, heads, length, length), looked up by distance."""
-    table = graph.array(np.ascontiguousarray(buckets[distance_buckets(longest, len(buckets))].T))
-    steps = graph.range(graph.length())
-    rows = graph.node("Unsqueeze", steps, graph.ints(1))
-    distance = graph.node("Add", graph.node("Sub", steps, rows), graph.ints(longest - 1))
-    bias = graph.node("Gather", table, distance, axis=1)
-    return graph.node("Unsqueeze", bias, graph.ints(0))
+    def first_row(self, tensor: str, axis: int) -> str:
+        graph = self.graph
+        return graph.node("Slice", tensor, graph.ints(0), graph.ints(1), graph.ints(axis))
 
 
 def distance_buckets(longest: int, buckets: int) -> NDArray[np.int64]:
@@ -193,123 +290,12 @@ def distance_buckets(longest: int, buckets: int) -> NDArray[np.int64]:
     return np.asarray(found, dtype=np.int64)
 
 
-def _first_row(graph: GraphWriter, tensor: str, axis: int) -> str:
-    return graph.node("Slice", tensor, graph.ints(0), graph.ints(1), graph.ints(axis))
-
-
-def _layer(
-    graph: GraphWriter, spec: TransformerSpec, layer: Layer, queries: str, hidden: str, bias: str
-) -> str:
-    """One layer; `queries` is `hidden`, or the part of it whose output is wanted.
-
-    The residual is a `Sum` and not an `Add` because ONNX Runtime fuses `Add` and
-    `LayerNormalization` into a kernel that is six times slower than the two (CPU, 1.31).
-    """
-    if spec.final_norm is not None:
-        return _layer_norms_first(graph, spec, layer, queries, hidden, bias)
-    mixed = _self_attention(graph, spec.heads, layer, queries, hidden, bias)
-    attended = graph.dense(mixed, layer.attention)
-    queries = _normalise(graph, spec, graph.node("Sum", attended, queries), layer.attention_norm)
-    outer = _feed_forward(graph, spec, layer, queries)
-    return _normalise(graph, spec, graph.node("Sum", outer, queries), layer.output_norm)
-
-
-def _layer_norms_first(
-    graph: GraphWriter, spec: TransformerSpec, layer: Layer, queries: str, hidden: str, bias: str
-) -> str:
-    """One pre-norm layer: what goes into each part is normalised, the residuals are not."""
-    seen = _normalise(graph, spec, hidden, layer.attention_norm)
-    alone = queries != hidden
-    asking = _normalise(graph, spec, queries, layer.attention_norm) if alone else seen
-    mixed = _self_attention(graph, spec.heads, layer, asking, seen, bias)
-    queries = graph.node("Sum", graph.dense(mixed, layer.attention), queries)
-    normed = _normalise(graph, spec, queries, layer.output_norm)
-    return graph.node("Sum", _feed_forward(graph, spec, layer, normed), queries)
-
-
-def _feed_forward(graph: GraphWriter, spec: TransformerSpec, layer: Layer, tensor: str) -> str:
-    inner = _activate(graph, graph.dense(tensor, layer.intermediate), spec.activation)
-    return graph.dense(inner, layer.output)
-
-
-def _self_attention(
-    graph: GraphWriter, heads: int, layer: Layer, queries: str, hidden: str, bias: str
-) -> str:
-    """Attention as the layer has it: everything sees everything, or through a window."""
-    if layer.window is None or layer.global_attention is None:
-        return _attention(graph, heads, layer, queries, hidden, bias)
-    first = _first_row(graph, hidden, axis=1)
-    global_attention = _attention(graph, heads, layer.global_attention, first, hidden, bias)
-    scaled = graph.once(layer, lambda: _scaled_query(layer, heads))
-    maps = (scaled, layer.key, layer.value)
-    local = windowed_attention(graph, heads, maps, layer.window, hidden)
-    end = graph.ints(np.iinfo(np.int64).max)
-    others = graph.node("Slice", local, graph.ints(1), end, graph.ints(1))
-    return graph.node("Concat", global_attention, others, axis=1)
-
-
-def _attention(
-    graph: GraphWriter, heads: int, layer: Layer, queries: str, hidden: str, bias: str
-) -> str:
-    """Multi-head attention, (batch, queries, width), before its output map."""
-    size = layer.query.weight.shape[1] // heads
-    scaled = graph.once(layer, lambda: _scaled_query(layer, heads))
-    if queries == hidden:
-        query, key, value = graph.project(hidden, [scaled, layer.key, layer.value])
-    else:
-        query = graph.dense(queries, scaled)
-        key, value = graph.project(hidden, [layer.key, layer.value])
-    shape = graph.ints(0, 0, heads, size)
-    query = graph.node("Transpose", graph.node("Reshape", query, shape), perm=[0, 2, 1, 3])
-    key = graph.node("Transpose", graph.node("Reshape", key, shape), perm=[0, 2, 3, 1])
-    value = graph.node("Transpose", graph.node("Reshape", value, shape), perm=[0, 2, 1, 3])
-    scores = graph.node("Add", graph.node("MatMul", query, key), bias)
-    mixed = graph.node("MatMul", graph.node("Softmax", scores, axis=-1), value)
-    mixed = graph.node("Transpose", mixed, perm=[0, 2, 1, 3])
-    return graph.node("Reshape", mixed, graph.ints(0, 0, heads * size))
-
-
-def _scaled_query(layer: Layer, heads: int) -> Dense:
-    factor = np.float32(1 / math.sqrt(layer.query.weight.shape[1] // heads))
-    return Dense(layer.query.weight * factor, layer.query.bias * factor)
-
-
-def _normalise(graph: GraphWriter, spec: TransformerSpec, tensor: str, norm: Norm) -> str:
-    gamma, bias = graph.array(norm.gamma), graph.array(norm.bias)
-    return graph.node("LayerNormalization", tensor, gamma, bias, axis=-1, epsilon=spec.epsilon)
-
-
-def _activate(graph: GraphWriter, tensor: str, kind: str | None) -> str:
-    """Apply an activation; exact GELU is written as ONNX Runtime's own fusion wants to see it."""
-    if kind is None:
-        return tensor
-    if kind == "gelu":
-        inside = graph.node("Div", tensor, graph.number(math.sqrt(2.0)))
-        error = graph.node("Add", graph.node("Erf", inside), graph.number(1.0))
-        return graph.node("Mul", graph.node("Mul", tensor, error), graph.number(0.5))
-    if kind == "gelu_tanh":
-        return _gelu_tanh(graph, tensor)
-    if kind == "silu":
-        return graph.node("Mul", tensor, graph.node("Sigmoid", tensor))
-    return graph.node({"relu": "Relu", "tanh": "Tanh"}[kind], tensor)
-
-
-def _gelu_tanh(graph: GraphWriter, tensor: str) -> str:
-    cube = graph.node("Pow", tensor, graph.number(3.0))
-    bent = graph.node("Add", tensor, graph.node("Mul", cube, graph.number(0.044715)))
-    inside = graph.node("Mul", bent, graph.number(math.sqrt(2.0 / math.pi)))
-    share = graph.node("Add", graph.node("Tanh", inside), graph.number(1.0))
-    half = graph.node("Mul", tensor, graph.number(0.5))
-    return graph.node("Mul", half, share)
-
-
-MASKED = -10000.0
-"""What is added to the score of something that must not be seen."""
+# Longformer's attention through a window
 
 
 @dataclass(frozen=True)
 class _Chunks:
-    """Names of int64 tensors of shape (1,), and of the bias.
+    """How texts are cut: names of int64 tensors of shape (1,), and of the bias.
 
     Attributes:
         length: Tokens of a text.
@@ -331,6 +317,15 @@ def windowed_attention(
 ) -> str:
     """Attention of each token to its neighbours and to the first token, (batch, length, width).
 
+    See Beltagy et al. 2020, "Longformer: The Long-Document Transformer", arXiv:2004.05150. The
+    text is cut into chunks as wide as the window, and the tokens of a chunk are compared with those
+    of three chunks (their own and its neighbours) and with the first token: memory and time grow
+    with the length of a text, not with its square. 4,096 tokens, 12 heads and a window of 256 to
+    either side take 150 MB for a layer's scores, where a full matrix would take 800.
+
+    A text shorter than the window is one chunk of its own length, so short texts are not padded to
+    the window as transformers pads them.
+
     Args:
         graph: The writer.
         heads: Attention heads.
@@ -344,7 +339,11 @@ def windowed_attention(
     split = (graph.node("Reshape", x, shape) for x in graph.project(hidden, maps))
     query, key, value = (graph.node("Transpose", x, perm=[0, 2, 1, 3]) for x in split)
     keys = graph.node("Transpose", _seen(graph, chunks, key, size), perm=[0, 1, 2, 4, 3])
-    scores = graph.node("MatMul", _own(graph, chunks, query, size), keys)
+    # From (batch, heads, length, size) to (batch, heads, count, chunk, size).
+    padded = _pad(graph, query, graph.ints(0), chunks.tail)
+    cut = (graph.ints(0, 0), chunks.count, chunks.size, graph.ints(size))
+    own = graph.node("Reshape", padded, graph.node("Concat", *cut, axis=0))
+    scores = graph.node("MatMul", own, keys)
     shares = graph.node("Softmax", graph.node("Add", scores, chunks.bias), axis=-1)
     mixed = graph.node("MatMul", shares, _seen(graph, chunks, value, size))
     joined = graph.node("Reshape", mixed, graph.ints(0, 0, -1, size))
@@ -354,43 +353,31 @@ def windowed_attention(
 
 
 def _chunks(graph: GraphWriter, window: int) -> _Chunks:
-    """How texts are cut; chunks are as wide as the window, or as a text that is shorter."""
+    """The chunks of a batch, and what hides padding and all that is out of the window.
+
+    The first token stands at the end of what each chunk sees; where it is a neighbour too it is
+    hidden, so that it does not count twice.
+    """
     length = graph.length()
     size = graph.node("Min", length, graph.ints(window))
     almost = graph.node("Add", length, graph.node("Sub", size, graph.ints(1)))
     count = graph.node("Div", almost, size)
     tail = graph.node("Sub", graph.node("Mul", count, size), length)
     chunks = _Chunks(length, size, count, tail)
-    return _Chunks(length, size, count, tail, _bias(graph, chunks, window))
-
-
-def _bias(graph: GraphWriter, chunks: _Chunks, window: int) -> str:
-    """Hides padding, what is out of the window, and the first token where it is a neighbour.
-
-    The first token stands at the end of what each chunk sees, and must not count twice.
-    """
     real = graph.node("Cast", "attention_mask", to=FLOAT32)
-    behind_first = graph.node("Greater", graph.range(chunks.length), graph.ints(0))
+    behind_first = graph.node("Greater", graph.range(length), graph.ints(0))
     real = graph.node("Mul", real, graph.node("Cast", behind_first, to=FLOAT32))
     real = graph.node("Unsqueeze", real, graph.ints(1, 3))
     real = graph.node("Transpose", _neighbours(graph, chunks, real, 1), perm=[0, 1, 2, 4, 3])
-    own = graph.node("Unsqueeze", graph.range(chunks.size), graph.ints(1))
-    seen = graph.range(graph.node("Mul", chunks.size, graph.ints(3)))
-    distance = graph.node("Sub", graph.node("Sub", seen, chunks.size), own)
+    own = graph.node("Unsqueeze", graph.range(size), graph.ints(1))
+    seen = graph.range(graph.node("Mul", size, graph.ints(3)))
+    distance = graph.node("Sub", graph.node("Sub", seen, size), own)
     near = graph.node("LessOrEqual", graph.node("Abs", distance), graph.ints(window))
     open_ = graph.node("Mul", real, graph.node("Cast", near, to=FLOAT32))
     hidden = graph.node("Sub", graph.number(1.0), open_)
     bias = graph.node("Mul", hidden, graph.number(MASKED))
-    return graph.node("Pad", bias, graph.ints(0, 0, 0, 0, 0, 0, 0, 0, 0, 1))
-
-
-def _own(graph: GraphWriter, chunks: _Chunks, tensor: str, size: int) -> str:
-    """From (batch, heads, length, size) to (batch, heads, count, chunk, size)."""
-    padded = _pad(graph, tensor, graph.ints(0), chunks.tail)
-    shape = graph.node(
-        "Concat", graph.ints(0, 0), chunks.count, chunks.size, graph.ints(size), axis=0
-    )
-    return graph.node("Reshape", padded, shape)
+    bias = graph.node("Pad", bias, graph.ints(0, 0, 0, 0, 0, 0, 0, 0, 0, 1))
+    return dataclasses.replace(chunks, bias=bias)
 
 
 def _seen(graph: GraphWriter, chunks: _Chunks, tensor: str, size: int) -> str:
