@@ -175,11 +175,15 @@ def converted(place: Path, shown: str) -> Path:
     if first == encoder_folder.SAFETENSORS_INDEX:
         _check_shards(place, others, shown)
     weights = [place / name for name in (others or [first])]
-    target = cache_folder() / "converted" / _fingerprint(place, weights)
+    # The name changes with any file of the encoder.
+    small = sorted(path for path in place.iterdir() if path.suffix in {".json", ".txt", ".model"})
+    digests = "".join(sha256_of(path) for path in [*small, *weights] if path.is_file())
+    fingerprint = hashlib.sha256(digests.encode()).hexdigest()[:32]
+    target = cache_folder() / "converted" / fingerprint
     if (target / encoder_folder.SAFETENSORS).is_file():
         return target
     try:
-        tensors = _read_shards(weights) if others else read_pickled(weights[0])
+        tensors = _read_safetensors(weights) if others else read_pickled(weights[0])
     except EncoderError as error:
         raise EncoderError(f"encoder {shown}: {error}") from error
     if not tensors:
@@ -208,30 +212,16 @@ def _check_shards(place: Path, there: Iterable[str], shown: str) -> None:
         )
 
 
-def _fingerprint(place: Path, weights: Iterable[Path]) -> str:
-    """A name that changes with any file of the encoder."""
-    small = sorted(path for path in place.iterdir() if path.suffix in {".json", ".txt", ".model"})
-    digests = "".join(sha256_of(path) for path in [*small, *weights] if path.is_file())
-    return hashlib.sha256(digests.encode()).hexdigest()[:32]
-
-
-def _read_shards(paths: Iterable[Path]) -> dict[str, RawTensor]:
-    tensors: dict[str, RawTensor] = {}
+def _read_safetensors(paths: Iterable[Path]) -> dict[str, RawTensor]:
+    """The tensors of files whose sizes were found to be what their headers promise."""
+    found: dict[str, RawTensor] = {}
     for path in paths:
-        tensors |= _read_safetensors(path)
-    return tensors
-
-
-def _read_safetensors(path: Path) -> dict[str, RawTensor]:
-    """The tensors of a file whose size was found to be what its header promises."""
-    tensors, begin = encoder_folder.read_header(path)
-    numbers = np.memmap(path, dtype=np.uint8, mode="r", offset=begin)
-    return {
-        name: RawTensor(
-            entry["dtype"], tuple(entry["shape"]), numbers[slice(*entry["data_offsets"])]
-        )
-        for name, entry in tensors.items()
-    }
+        tensors, begin = encoder_folder.read_header(path)
+        numbers = np.memmap(path, dtype=np.uint8, mode="r", offset=begin)
+        for name, entry in tensors.items():
+            part = numbers[slice(*entry["data_offsets"])]
+            found[name] = RawTensor(entry["dtype"], tuple(entry["shape"]), part)
+    return found
 
 
 def write_tensors(path: Path, tensors: Mapping[str, RawTensor]) -> None:

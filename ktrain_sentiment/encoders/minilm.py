@@ -92,7 +92,13 @@ def _from_index(home: Path) -> Path:
     try:
         with staged_folder(home) as staged:
             scratch = staged / ".package"
-            _keep_needed(_install(scratch), staged)
+            model = _install(scratch)
+            files = [path for path in model.rglob("*") if path.is_file()]
+            names = {path.relative_to(model).as_posix() for path in files}
+            for name in [*encoder_folder.needed(names), *({"README.md"} & names)]:
+                kept = staged / name
+                kept.parent.mkdir(exist_ok=True)
+                (model / name).rename(kept)
             shutil.rmtree(scratch)
             verify(staged)
     except InputError:
@@ -117,16 +123,10 @@ def _install(scratch: Path) -> Path:
     logger.debug("running %s", " ".join(command))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise _IndexError(_last_line(done.stderr))
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        errors = [line for line in lines if line.lower().startswith("error")]
+        raise _IndexError((errors or lines or ["no reason given"])[-1].removeprefix("ERROR: "))
     return scratch / _MODEL_INSIDE
-
-
-def _keep_needed(model: Path, home: Path) -> None:
-    names = [path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()]
-    for name in [*encoder_folder.needed(names), *({"README.md"} & set(names))]:
-        kept = home / name
-        kept.parent.mkdir(exist_ok=True)
-        (model / name).rename(kept)
 
 
 def _installer() -> list[str]:
@@ -139,12 +139,6 @@ def _installer() -> list[str]:
     if uv is None:
         raise _IndexError(f"{sys.executable} has no pip, and uv is not on the path")
     return [uv, "pip", "install", "--quiet", "--python", sys.executable]
-
-
-def _last_line(stderr: str) -> str:
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith("error")]
-    return (errors or lines or ["no reason given"])[-1].removeprefix("ERROR: ")
 
 
 def _from_hub(index_problem: str) -> Path:

@@ -78,15 +78,20 @@ def fetch(name: str) -> Path:
     require("huggingface_hub", "train")
     require("requests", "train")  # huggingface_hub from 1.0, which tokenizers brings, has none.
     wanted = _parse(name)
+    from huggingface_hub import constants
+
     kept = _cached(wanted)
-    if kept is not None and (_offline() or _COMMIT.fullmatch(wanted.revision)):
+    if kept is not None and (constants.HF_HUB_OFFLINE or _COMMIT.fullmatch(wanted.revision)):
         return _verified(kept, wanted)
     try:
         names = _within(LOOKUP_SECONDS, lambda: _listing(wanted))
         return _verified(_download(wanted, names), wanted)
     except _UnreachableError as error:
         if kept is None:
-            raise EncoderError(_unreachable_message(wanted, str(error))) from error
+            raise EncoderError(
+                f"encoder {wanted}: {error}, and there is no copy in the cache; {_OWN_PATHS}"
+                f"{_did_you_mean(wanted.repo)}"
+            ) from error
         logger.warning("%s: %s; using the copy in the cache, %s", wanted, error, kept.name[:12])
         return _verified(kept, wanted)
 
@@ -109,12 +114,6 @@ def _parse(name: str) -> _Wanted:
 def _did_you_mean(repo: str) -> str:
     near = difflib.get_close_matches(repo, WELL_KNOWN, n=1, cutoff=0.75)
     return f"; did you mean {near[0]}?" if near and near[0] != repo else ""
-
-
-def _offline() -> bool:
-    from huggingface_hub import constants
-
-    return bool(constants.HF_HUB_OFFLINE)
 
 
 def _cached(wanted: _Wanted) -> Path | None:
@@ -203,17 +202,14 @@ def _translated(wanted: _Wanted, error: Exception) -> Exception:
             "a tag or a full commit id"
         )
     if isinstance(error, errors.HfHubHTTPError) and error.response is not None:
-        return _from_status(wanted, error.response.status_code)
+        status = error.response.status_code
+        if status in (401, 403):
+            return EncoderError(
+                f"encoder {wanted}: {_hub_name()} refuses access ({status}); log in with  hf auth "
+                "login  or check HF_TOKEN"
+            )
+        return _UnreachableError(f"{_hub_name()} answers with status {status}")
     return _UnreachableError(_reason(error))
-
-
-def _from_status(wanted: _Wanted, status: int) -> Exception:
-    if status in (401, 403):
-        return EncoderError(
-            f"encoder {wanted}: {_hub_name()} refuses access ({status}); log in with  hf auth "
-            "login  or check HF_TOKEN"
-        )
-    return _UnreachableError(f"{_hub_name()} answers with status {status}")
 
 
 def _reason(error: Exception) -> str:
@@ -239,13 +235,6 @@ def _hub_name() -> str:
     return str(constants.ENDPOINT)
 
 
-def _unreachable_message(wanted: _Wanted, reason: str) -> str:
-    return (
-        f"encoder {wanted}: {reason}, and there is no copy in the cache; {_OWN_PATHS}"
-        f"{_did_you_mean(wanted.repo)}"
-    )
-
-
 def _verified(place: Path, wanted: _Wanted) -> Path:
     """Compare each file's digest with the name under which the cache keeps it.
 
@@ -254,7 +243,13 @@ def _verified(place: Path, wanted: _Wanted) -> Path:
     """
     for link in sorted(place.rglob("*")):
         stored = link.resolve()
-        if link.is_file() and not _intact(stored):
+        if not link.is_file():
+            continue
+        if re.fullmatch(r"[0-9a-f]{64}", stored.name):
+            intact = sha256_of(stored) == stored.name
+        else:
+            intact = not _COMMIT.fullmatch(stored.name) or git_blob_sha1_of(stored) == stored.name
+        if not intact:
             stored.unlink()
             link.unlink(missing_ok=True)
             raise EncoderError(
@@ -263,14 +258,6 @@ def _verified(place: Path, wanted: _Wanted) -> Path:
             )
     encoder_folder.check(place, str(wanted))
     return place
-
-
-def _intact(stored: Path) -> bool:
-    if re.fullmatch(r"[0-9a-f]{64}", stored.name):
-        return sha256_of(stored) == stored.name
-    if _COMMIT.fullmatch(stored.name):
-        return git_blob_sha1_of(stored) == stored.name
-    return True
 
 
 def git_blob_sha1_of(path: Path) -> str:

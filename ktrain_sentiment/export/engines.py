@@ -98,22 +98,17 @@ def compare(
     """
     ours, theirs = probabilities.argmax(axis=1), reference.argmax(axis=1)
     known = targets is not None and len(targets) > 0
+    largest = float(np.abs(probabilities - reference).max(initial=0.0))
     return Parity(
         texts=len(reference),
-        largest_difference=_largest(np.abs(probabilities - reference)),
+        # Infinite when any is not a number, so that it never passes.
+        largest_difference=largest if np.isfinite(largest) else float("inf"),
         changed=int((ours != theirs).sum()),
         lost=int(((theirs == targets) & (ours != targets)).sum()) if known else 0,
         gained=int(((ours == targets) & (theirs != targets)).sum()) if known else 0,
         accuracy=float((ours == targets).mean()) if known else None,
         reference_accuracy=float((theirs == targets).mean()) if known else None,
     )
-
-
-def _largest(differences: NDArray[np.floating]) -> float:
-    """The largest value; infinite when any is not a number, so that it never passes."""
-    if differences.size == 0:
-        return 0.0
-    return float(differences.max()) if np.isfinite(differences).all() else float("inf")
 
 
 def complaint(parity: Parity, limits: Limits) -> str:
@@ -125,7 +120,10 @@ def complaint(parity: Parity, limits: Limits) -> str:
         )
     if not np.isfinite(parity.largest_difference):
         return "it gives probabilities that are not numbers"
-    if _exceeds(parity.changed, parity.texts, limits.changed):
+    # One changed label never shows that more than a share of all would change, unless none may.
+    changed, allowed = parity.changed, limits.changed
+    too_many = changed > max(1, allowed * parity.texts) if allowed else changed > 0
+    if too_many and (not allowed or binomial_more(changed, parity.texts, allowed) < SIGNIFICANT):
         return (
             f"{parity.changed} of {parity.texts} labels change "
             f"(at most {limits.changed:.1%} allowed)"
@@ -137,13 +135,6 @@ def complaint(parity: Parity, limits: Limits) -> str:
     if lost > limits.accuracy_lost and beyond_chance:
         return f"accuracy falls by {lost:.2%} (at most {limits.accuracy_lost:.1%} allowed)"
     return ""
-
-
-def _exceeds(changed: int, texts: int, share: float) -> bool:
-    """Whether so many changes show that more than a share of all texts would; one never does."""
-    if not share:
-        return changed > 0
-    return changed > max(1, share * texts) and binomial_more(changed, texts, share) < SIGNIFICANT
 
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ import json
 import os
 import pickle
 import pickletools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any, Protocol
 
@@ -69,23 +69,15 @@ def keras_probabilities(
     Returns:
         Probabilities, float32 of shape (first texts, classes).
     """
-    parts = []
-    for ids, mask in _first_batches(encoded, padding_id):
-        feeds = {"input_ids": ids.astype(np.int32), "attention_mask": mask.astype(np.int32)}
-        parts.append(np.asarray(model(feeds, training=False).logits, dtype=np.float32))
-    return softmax(np.concatenate(parts))
-
-
-def _first_batches(
-    encoded: EncodedTexts, padding_id: int
-) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    spent = 0
+    parts, spent = [], 0
     for start in range(0, len(encoded), _BATCH):
         ids, mask = pad(encoded.ids[start : start + _BATCH], padding_id)
-        yield ids, mask
+        feeds = {"input_ids": ids.astype(np.int32), "attention_mask": mask.astype(np.int32)}
+        parts.append(np.asarray(model(feeds, training=False).logits, dtype=np.float32))
         spent += ids.size
         if spent >= _REFERENCE_TOKENS:
-            return
+            break
+    return softmax(np.concatenate(parts))
 
 
 _NOT_ELSEWHERE = ("ktrain_sentiment", "__main__", "__mp_main__")
@@ -120,33 +112,24 @@ def save_for_ktrain(
             f"encoder {encoder} has no fast tokenizer (tokenizer.json), and prediction needs one: "
             "choose an encoder that has"
         )
-    _mend_tokenizer(place, int(preproc.maxlen))
     place.ktrain_preproc.write_bytes(pickle_preproc(preproc, portable_name(encoder)))
-    return _mend_config(place.config, labels, model)
-
-
-def _mend_config(path: Path, labels: tuple[str, ...], model: KerasModel) -> dict[str, Any]:
-    """Put in the real label names and the class name that PyTorch knows, take out our paths."""
-    config = json.loads(path.read_text(encoding="utf-8"))
+    # Other tools are to cut texts where training did, and not to pad to what was used last.
+    wrapper = json.loads(place.tokenizer_config.read_text(encoding="utf-8"))
+    wrapper.pop("name_or_path", None)
+    write_json(place.tokenizer_config, wrapper | {"model_max_length": int(preproc.maxlen)})
+    tokenizer = json.loads(place.tokenizer.read_text(encoding="utf-8"))
+    write_json(place.tokenizer, tokenizer | {"truncation": None, "padding": None})
+    # The real label names and the class name that PyTorch knows go in, our paths come out.
+    config: dict[str, Any] = json.loads(place.config.read_text(encoding="utf-8"))
     config.pop("_name_or_path", None)
-    known = config.get("architectures") or [type(model).__name__.removeprefix("TF")]
     config |= {
-        "architectures": known,
+        "architectures": config.get("architectures") or [type(model).__name__.removeprefix("TF")],
         "id2label": {str(index): label for index, label in enumerate(labels)},
         "label2id": {label: index for index, label in enumerate(labels)},
         "problem_type": "single_label_classification",
     }
-    write_json(path, config)
-    return dict(config)
-
-
-def _mend_tokenizer(place: PredictorFolder, maxlen: int) -> None:
-    """Make other tools cut texts where training did, and not pad to what was used last."""
-    config = json.loads(place.tokenizer_config.read_text(encoding="utf-8"))
-    config.pop("name_or_path", None)
-    write_json(place.tokenizer_config, config | {"model_max_length": maxlen})
-    tokenizer = json.loads(place.tokenizer.read_text(encoding="utf-8"))
-    write_json(place.tokenizer, tokenizer | {"truncation": None, "padding": None})
+    write_json(place.config, config)
+    return config
 
 
 def portable_name(encoder: str) -> str:

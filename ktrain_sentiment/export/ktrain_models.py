@@ -231,11 +231,8 @@ def save_ktrain_model(
         place.features.write_bytes(trained.index.to_bytes())
         write_safetensors(place.torch_weights, trained.weights)
         place.onnx.parent.mkdir()
-        _, report = export_exact(place, lambda: _write_graph(place, trained), reference)
+        graph = build_ktrain_graph(trained.family, trained.weights)
+        _, report = export_exact(place, lambda: write_graph(place.onnx, graph), reference)
         manifest = make_manifest(place, trained.family, trained.labels, encoder, facts, [report])
         write_manifest(staged, manifest)
     return SavedPredictor(PredictorFolder(folder), manifest, (report,))
-
-
-def _write_graph(place: PredictorFolder, trained: TrainedKtrainModel) -> None:
-    write_graph(place.onnx, build_ktrain_graph(trained.family, trained.weights))

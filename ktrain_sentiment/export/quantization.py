@@ -18,6 +18,7 @@ products into; written directly, the bias is part of it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,10 +29,18 @@ from numpy.typing import NDArray
 from ktrain_sentiment.export.onnx_graph import build_graph
 from ktrain_sentiment.export.onnx_writer import FLOAT32, GraphWriter
 from ktrain_sentiment.export.transformer_spec import Array, Dense, TransformerSpec
-from ktrain_sentiment.predictor.onnx_session import open_session
+from ktrain_sentiment.predictor.onnx_session import feeds_for, open_session
 from ktrain_sentiment.predictor.tokenization import EncodedTexts
 
+_STEPS = 100
+"""Of 127: ONNX Runtime's kernels without VNNI add pairs of products in 16 bits (see above)."""
+_TINY = 1e-30
+_SMOOTHING = 0.8
+"""SmoothQuant's alpha, how much of an outlier moves from the activations (0) into the weights (1).
+The paper balances at 0.5 and goes up to 0.9 where activations have the worse outliers, as here,
+where each column of the weights has a scale of its own."""
 _TOKENS = 8_000
+"""Tokens that are looked at: extremes of more hardly move, and each costs time at every export."""
 _KEPT_TOKENS = 1_024
 
 
@@ -85,45 +94,24 @@ def collect_activations(spec: TransformerSpec, encoded: EncodedTexts) -> list[Ac
     """
     writer = _Observer()
     session = open_session(build_graph(spec, writer).SerializeToString())
+    inputs = [entry.name for entry in session.get_inputs()]
     names = [output.name for output in session.get_outputs()][1:]
     seen: dict[str, list[Array]] = {name: [] for name in names}
-    for ids in _first(encoded):
-        inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-        feeds = {i.name: inputs.get(i.name, np.zeros_like(ids)) for i in session.get_inputs()}
+    count = int(np.searchsorted(np.cumsum(encoded.lengths), _TOKENS)) + 1
+    for ids in encoded.ids[:count]:
+        feeds = feeds_for(inputs, ids[None], np.ones((1, len(ids)), np.int64))
         for name, values in zip(names, session.run(names, feeds), strict=True):
             seen[name].append(values[0])
-    return _merged(writer.calls, {name: _summary(values) for name, values in seen.items()})
-
-
-def _first(encoded: EncodedTexts) -> list[Any]:
-    budget = np.cumsum(encoded.lengths)
-    count = int(np.searchsorted(budget, _TOKENS)) + 1
-    return [ids[None] for ids in encoded.ids[:count]]
-
-
-def _summary(values: Sequence[Array]) -> Activations:
-    rows = np.concatenate(values)
-    step = max(len(rows) // _KEPT_TOKENS, 1)
-    return Activations(rows.min(axis=0), rows.max(axis=0), rows[::step])
-
-
-def _merged(calls: Sequence[tuple[str, int]], found: dict[str, Activations]) -> list[Activations]:
-    by_weight: dict[int, Activations] = {}
-    merged = []
-    for tensor, weight in calls:
-        own = Activations(found[tensor].low, found[tensor].high, found[tensor].sample)
-        if weight in by_weight:
-            by_weight[weight].absorb(own)
-        else:
-            by_weight[weight] = own
-        merged.append(by_weight[weight])
-    return merged
-
-
-_STEPS = 100
-_TINY = 1e-30
-_SMOOTHING = 0.8
-"""How much of an outlier moves from the activations (0) into the weights (1)."""
+    shared: dict[int, Activations] = {}
+    found = []
+    for tensor, weight in writer.calls:
+        rows = np.concatenate(seen[tensor])
+        step = max(len(rows) // _KEPT_TOKENS, 1)
+        own = Activations(rows.min(axis=0), rows.max(axis=0), rows[::step])
+        if weight in shared:
+            shared[weight].absorb(own)
+        found.append(shared.setdefault(weight, own))
+    return found
 
 
 @dataclass(frozen=True)
@@ -141,7 +129,17 @@ class Rounding:
     zero_point: int
 
 
-class Int8Writer(GraphWriter):
+class _Int8Tables(GraphWriter):
+    """Stores large tables of embeddings in 8 bits."""
+
+    def lookup(self, table: Array, indices: str) -> str:
+        """Rows of a table, one scale a row."""
+        rows, scales = self.once(table, lambda: quantise(table, 1, 127))
+        row = self.node("Cast", self.node("Gather", self.array(rows), indices), to=FLOAT32)
+        return self.node("Mul", row, self.node("Gather", self.array(scales), indices))
+
+
+class Int8Writer(_Int8Tables):
     """Writes large products and tables in 8 bits.
 
     Args:
@@ -157,33 +155,24 @@ class Int8Writer(GraphWriter):
         seen = next(self._activations)
         joint = np.concatenate([dense.weight for dense in maps], axis=1)
         rounding = self.once(seen, lambda: choose_rounding(seen, joint))
-        scale, zero = self.number(rounding.scale), self._zero(rounding.zero_point)
+        value = rounding.zero_point
+        scale = self.number(rounding.scale)
+        zero = self._constant(("zero", value), np.array(value, dtype=np.uint8))
         smooth = self.node("Mul", tensor, self.array(rounding.smoothing_scales))
         rounded = self.node("QuantizeLinear", smooth, scale, zero)
-        return [self._product(rounded, scale, zero, seen, rounding, dense) for dense in maps]
-
-    def _zero(self, value: int) -> str:
-        return self._constant(("zero", value), np.array(value, dtype=np.uint8))
-
-    def _product(
-        self,
-        rounded: str,
-        scale: str,
-        zero: str,
-        seen: Activations,
-        rounding: Rounding,
-        dense: Dense,
-    ) -> str:
-        weight, scales, bias = self.once(dense, lambda: quantise_map(dense, seen, rounding))
-        inputs = (rounded, self.array(weight), scale, self.array(scales), zero, "")
-        return self.node("MatMulIntegerToFloat", *inputs, self.array(bias), domain="com.microsoft")
-
-    def lookup(self, table: Array, indices: str) -> str:
-        """Rows of a table that is stored in 8 bits, one scale a row."""
-        return look_up(self, table, indices)
+        products = []
+        for dense in maps:
+            weight, scales, bias = self.once(
+                dense, functools.partial(quantise_map, dense, seen, rounding)
+            )
+            inputs = (rounded, self.array(weight), scale, self.array(scales), zero, "")
+            products.append(
+                self.node("MatMulIntegerToFloat", *inputs, self.array(bias), domain="com.microsoft")
+            )
+        return products
 
 
-class DynamicInt8Writer(GraphWriter):
+class DynamicInt8Writer(_Int8Tables):
     """Writes large products in 8 bits without having seen any text.
 
     Each batch's own range gives the scale of its activations, so a prediction depends a little on
@@ -202,17 +191,6 @@ class DynamicInt8Writer(GraphWriter):
         factor = self.node("Mul", scale, self.array(scales))
         product = self.node("Mul", self.node("Cast", product, to=FLOAT32), factor)
         return self.node("Add", product, self.array(dense.bias))
-
-    def lookup(self, table: Array, indices: str) -> str:
-        """Rows of a table that is stored in 8 bits, one scale a row."""
-        return look_up(self, table, indices)
-
-
-def look_up(graph: GraphWriter, table: Array, indices: str) -> str:
-    """Rows of a table that is stored in 8 bits, one scale a row."""
-    rows, scales = graph.once(table, lambda: quantise(table, 1, 127))
-    row = graph.node("Cast", graph.node("Gather", graph.array(rows), indices), to=FLOAT32)
-    return graph.node("Mul", row, graph.node("Gather", graph.array(scales), indices))
 
 
 def choose_rounding(seen: Activations, weight: Array) -> Rounding:

@@ -1,4 +1,4 @@
-"""From a trained Keras model to a predictor folder, whole or not at all.
+"""From a trained Keras model to a predictor folder, atomically; and the engines of one made again.
 
     save_predictor(model, preproc, Path("runs/reviews/predictor"), facts, validation)
 
@@ -113,15 +113,11 @@ class ValidationTexts:
         self, most: int, cleaning: tuple[str, ...]
     ) -> tuple[list[str], NDArray[np.integer] | None]:
         """At most so many cleaned texts, spread over all of them, and their targets."""
-        chosen = _spread(len(self.texts), most)
+        # Shuffled, because files are often sorted by label.
+        spread = np.linspace(0, len(self.texts) - 1, min(len(self.texts), most)).astype(np.int64)
+        chosen = np.random.default_rng(0).permutation(spread)
         targets = None if self.targets is None else np.asarray(self.targets)[chosen]
         return apply_cleaning([self.texts[i] for i in chosen], cleaning), targets
-
-
-def _spread(count: int, wanted: int) -> NDArray[np.int64]:
-    """Indices spread over the whole range, shuffled, because files are often sorted by label."""
-    chosen = np.linspace(0, count - 1, min(count, wanted)).astype(np.int64)
-    return np.random.default_rng(0).permutation(chosen)
 
 
 @dataclass(frozen=True)
@@ -278,7 +274,8 @@ def export_again(
     manifest = check_folder(folder)
     with staged_folder(output, overwrite, marker="manifest.json") as staged:
         place = PredictorFolder(staged)
-        shutil.copytree(folder, staged, ignore=_only_sources, dirs_exist_ok=True)
+        made_again = shutil.ignore_patterns("onnx", "manifest.json")
+        shutil.copytree(folder, staged, ignore=made_again, dirs_exist_ok=True)
         config = read_json(place.config)
         weights = read_safetensors(place.torch_weights)
         tokenizer = place.tokenizer.read_bytes()
@@ -293,7 +290,3 @@ def export_again(
         )
         write_manifest(staged, manifest)
     return SavedPredictor(PredictorFolder(output), manifest, tuple(engines))
-
-
-def _only_sources(_folder: str, names: list[str]) -> set[str]:
-    return {"onnx", "manifest.json"} & set(names)

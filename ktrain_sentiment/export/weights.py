@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.errors import PredictorError, require
+from ktrain_sentiment.errors import PredictorError, one_line, require
 
 Weights = Mapping[str, NDArray[Any]]
 """Named arrays."""
@@ -47,29 +47,21 @@ def to_torch_names(weights: Weights, family: str) -> dict[str, NDArray[Any]]:
     dropped = _NOT_IN_TORCH.get(family, ())
     renamed: dict[str, NDArray[Any]] = {}
     for name, array in weights.items():
-        torch_name = _rename(name)
+        path = re.sub(r":\d+$", "", name).replace("_._", "/").split("/")
+        leaf = path[-1]
+        torch_name = ".".join([*path[1:-1], _LEAVES.get(leaf, leaf)])
         if torch_name.startswith(dropped):
             continue
         if torch_name in renamed:
             raise PredictorError(f"two Keras weights are called {torch_name} in PyTorch's layout")
-        renamed[torch_name] = _transpose(name, array)
+        if leaf == "kernel":
+            if array.ndim != 2:
+                raise PredictorError(f"{name} has shape {array.shape}: wanted a matrix")
+            array = np.ascontiguousarray(array.T)
+        elif leaf == "bias" and array.ndim == 2:
+            array = array.reshape(-1)  # GPT-2's biases are rows in Keras.
+        renamed[torch_name] = np.asarray(array)
     return renamed
-
-
-def _rename(name: str) -> str:
-    path = re.sub(r":\d+$", "", name).replace("_._", "/").split("/")
-    scopes, leaf = path[1:-1], path[-1]
-    return ".".join([*scopes, _LEAVES.get(leaf, leaf)])
-
-
-def _transpose(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    if name.removesuffix(":0").endswith("/bias") and array.ndim == 2:
-        return array.reshape(-1)  # GPT-2's biases are rows in Keras.
-    if not name.removesuffix(":0").endswith("/kernel"):
-        return np.asarray(array)
-    if array.ndim != 2:
-        raise PredictorError(f"{name} has shape {array.shape}: only matrices can be converted")
-    return np.ascontiguousarray(array.T)
 
 
 def write_safetensors(path: Path, weights: Weights) -> None:
@@ -96,5 +88,7 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
 
     try:
         return dict(load_file(str(path)))
-    except (OSError, SafetensorError) as error:
-        raise PredictorError(f"{path} cannot be read as safetensors: {error}") from error
+    # It raises KeyError for kinds of numbers that NumPy lacks, such as bfloat16.
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        reason = one_line(error)
+        raise PredictorError(f"{path} cannot be read as safetensors: {reason}") from error

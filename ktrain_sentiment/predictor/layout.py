@@ -52,11 +52,6 @@ class PredictorFolder:
         return self.path / "tokenizer_config.json"
 
     @property
-    def keras_weights(self) -> Path:
-        """The Keras weights (HDF5), which ktrain and transformers 4 read."""
-        return self.path / "tf_model.h5"
-
-    @property
     def ktrain_preproc(self) -> Path:
         """The pickled preprocessor. Only ktrain opens it, never this package."""
         return self.path / "tf_model.preproc"

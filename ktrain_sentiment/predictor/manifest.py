@@ -168,18 +168,14 @@ class Manifest:
                 f"{_COLDEST:g} to {1 / _COLDEST:g}"
             )
         for name in self.files:
-            if not _stays_inside(name):
+            path = PurePosixPath(name)
+            if not name or "\\" in name or path.is_absolute() or ".." in path.parts:
                 raise PredictorError(f"file name {name!r} leaves the predictor folder")
 
     @property
     def is_ktrain_model(self) -> bool:
         """Whether it is one of ktrain's own classifiers, which read words and n-grams."""
         return PredictorFolder(Path()).features.name in self.files
-
-
-def _stays_inside(name: str) -> bool:
-    path = PurePosixPath(name)
-    return bool(name) and "\\" not in name and not path.is_absolute() and ".." not in path.parts
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -231,43 +227,6 @@ def from_json(value: Mapping[str, Any]) -> Manifest:
     Raises:
         PredictorError: The object is not a manifest, is of a newer format, or lacks a field.
     """
-    _check_format(value)
-    known = {f.name: value[f.name] for f in dataclasses.fields(Manifest) if f.name in value}
-    for name, kind in _KINDS.items():
-        if name not in known and name not in _REQUIRED:
-            continue
-        if not isinstance(known.get(name), kind) or isinstance(known.get(name), bool):
-            got = f"{known.get(name)!r:.40}"
-            raise PredictorError(f"field {name} is {got}, wanted {_spell(kind)}")
-    known["labels"] = _strings(known, "labels")
-    known["cleaning"] = _strings(known, "cleaning")
-    for name, kind, plural in (("engines", dict, "objects"), ("versions", str, "texts")):
-        if not all(isinstance(entry, kind) for entry in known.get(name, {}).values()):
-            raise PredictorError(f"field {name} holds something else than {plural}")
-    known["files"] = {n: _file_digest(n, v) for n, v in known.get("files", {}).items()}
-    return Manifest(**known)
-
-
-_KINDS: dict[str, type | tuple[type, ...]] = {
-    "labels": list,
-    "maxlen": int,
-    "encoder": str,
-    "family": str,
-    "padding_id": int,
-    "temperature": (int, float),
-    "cleaning": list,
-    "table": dict,
-    "data_fingerprint": str,
-    "metrics": dict,
-    "versions": dict,
-    "created": str,
-    "engines": dict,
-    "files": dict,
-}
-_REQUIRED = {"labels", "maxlen", "encoder", "family", "files"}
-
-
-def _check_format(value: Mapping[str, Any]) -> None:
     version = value.get("format_version")
     if value.get("format") != FORMAT or not isinstance(version, int):
         raise PredictorError(f"is not the manifest of a {FORMAT} (field format)")
@@ -276,26 +235,56 @@ def _check_format(value: Mapping[str, Any]) -> None:
             f"was written by a newer release (format {version}; this one reads up to "
             f"{FORMAT_VERSION}): run  pip install -U ktrain-sentiment"
         )
+    known = {f.name: value[f.name] for f in dataclasses.fields(Manifest) if f.name in value}
+    for name, (kind, wanted) in _FIELDS.items():
+        got = known.get(name)
+        if name not in known and name not in _REQUIRED:
+            continue
+        if not isinstance(got, kind) or isinstance(got, bool):
+            raise PredictorError(f"field {name} is {got!r:.40}, wanted {wanted}")
+    for name, (entry_kind, wanted) in _ENTRIES.items():
+        entries = known.get(name, ())
+        inside = entries.values() if isinstance(entries, dict) else entries
+        if not all(isinstance(entry, entry_kind) for entry in inside):
+            raise PredictorError(f"field {name} holds something else than {wanted}")
+    digests = {}
+    for name, entry in known["files"].items():
+        match entry:
+            case {"sha256": str(sha256), "size": int(size)} if _SHA256.fullmatch(sha256):
+                digests[name] = FileDigest(sha256, size)
+            case _:
+                raise PredictorError(f"file {name!r}: wanted a sha256 (64 hex digits) and a size")
+    known |= {
+        "labels": tuple(known["labels"]),
+        "cleaning": tuple(known.get("cleaning", ())),
+        "files": digests,
+    }
+    return Manifest(**known)
 
 
-def _spell(kind: type | tuple[type, ...]) -> str:
-    names = {list: "a list", int: "a whole number", float: "a number", str: "a text"}
-    first = kind[-1] if isinstance(kind, tuple) else kind
-    return names.get(first, "an object")
-
-
-def _strings(known: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    values = known.get(name, [])
-    if not all(isinstance(value, str) for value in values):
-        raise PredictorError(f"field {name} holds something else than texts")
-    return tuple(values)
-
-
-def _file_digest(name: str, value: object) -> FileDigest:
-    match value:
-        case {"sha256": str(sha256), "size": int(size)} if _SHA256.fullmatch(sha256):
-            return FileDigest(sha256, size)
-    raise PredictorError(f"file {name!r}: wanted a sha256 (64 hex digits) and a size")
+_FIELDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "labels": (list, "a list"),
+    "maxlen": (int, "a whole number"),
+    "encoder": (str, "a text"),
+    "family": (str, "a text"),
+    "padding_id": (int, "a whole number"),
+    "temperature": ((int, float), "a number"),
+    "cleaning": (list, "a list"),
+    "data_fingerprint": (str, "a text"),
+    "metrics": (dict, "an object"),
+    "table": (dict, "an object"),
+    "versions": (dict, "an object"),
+    "created": (str, "a text"),
+    "engines": (dict, "an object"),
+    "files": (dict, "an object"),
+}
+_ENTRIES: Mapping[str, tuple[type, str]] = {
+    "labels": (str, "texts"),
+    "cleaning": (str, "texts"),
+    "versions": (str, "texts"),
+    "engines": (dict, "objects"),
+}
+_REQUIRED = {"labels", "maxlen", "encoder", "family", "files"}
 
 
 def trained_table(folder: Path) -> Mapping[str, Any]:

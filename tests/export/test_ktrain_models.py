@@ -11,7 +11,7 @@ from ktrain_sentiment.errors import InputError, PredictorError
 from ktrain_sentiment.export.ktrain_models import WEIGHTS, build_ktrain_graph, name_weights
 from ktrain_sentiment.export.saving import check_folder
 from ktrain_sentiment.predictor.manifest import read_manifest
-from ktrain_sentiment.predictor.onnx_session import open_encoder_trainer, run, softmax
+from ktrain_sentiment.predictor.onnx_session import open_session, run, softmax
 from ktrain_sentiment.training import ktrain_trainer
 from ktrain_sentiment.training.ktrain_features import make_feature_preprocessor
 from support.classics import TEXTS, counted_nbsvm, save_counted
@@ -54,7 +54,7 @@ def test_a_graph_says_what_keras_says(family, keras_model):
     wanted = np.asarray(model(encoded.ids, training=False))
     graph = build_ktrain_graph(family, name_weights(family, model.get_weights()))
     ids = encoded.ids.astype(np.int64)
-    logits = run(open_encoder_trainer(graph.SerializeToString()), ids, np.ones_like(ids))
+    logits = run(open_session(graph.SerializeToString()), ids, np.ones_like(ids))
     np.testing.assert_allclose(softmax(logits), wanted, atol=1e-5)
     assert np.ptp(wanted, axis=0).max() > 0.05, "all texts get the same answer"
 
@@ -63,10 +63,10 @@ def test_a_graph_says_what_keras_says(family, keras_model):
 def test_zeros_around_a_text_add_nothing(family, keras_model):
     model, encoded = keras_model(family)
     graph = build_ktrain_graph(family, name_weights(family, model.get_weights()))
-    trainer = open_encoder_trainer(graph.SerializeToString())
+    session = open_session(graph.SerializeToString())
     ids = encoded.ids[:1].astype(np.int64)
     wide = np.pad(ids, ((0, 0), (2, 3)))
-    alone, among = (run(trainer, each, np.ones_like(each)) for each in (ids, wide))
+    alone, among = (run(session, each, np.ones_like(each)) for each in (ids, wide))
     np.testing.assert_allclose(alone, among, atol=1e-6)
 
 
