@@ -90,6 +90,8 @@ def compare(
     only_b = int(((second == truth) & (first != truth)).sum())
     losses = row_log_loss(truth, table_b) - row_log_loss(truth, table_a)
     p_value, difference = mcnemar(only_a, only_b), paired_difference(only_a, only_b, len(truth))
+    if np.array_equal(table_a, table_b):
+        difference = Estimate(0.0, 0.0, 0.0, len(truth))
     better = None if p_value >= SIGNIFICANT else names[int(only_b > only_a)]
     return Comparison(
         names=names,

@@ -187,3 +187,10 @@ def test_the_interval_of_a_paired_difference_covers_the_truth_19_times_in_20():
         found = paired_difference(first, second, 200)
         covered += found.low <= 0.06 <= found.high
     assert covered / SIMULATIONS == AROUND_95
+
+
+def test_two_models_that_are_right_on_the_same_rows_may_differ_on_others():
+    found = paired_difference(0, 0, 56)
+    assert found.value == 0.0
+    assert found.high == pytest.approx(-found.low)
+    assert 0.03 < found.high < 0.1
