@@ -32,12 +32,18 @@ log = logging.getLogger(__name__)
 Flags = TypeVar("Flags", bound=ScriptFlags)
 Figures = Mapping[str, Any]
 
-_NOT_A_NUMBER = re.compile(
-    r"Error parsing (?P<flag>--[\w-]+): .*"
-    r"(?P<kind>invalid literal for int\(\) with base 10|could not convert string to float): "
-    r"'(?P<given>.*)'"
-)
-"""Of tyro's complaint: Python's own words for an int or a float."""
+_COMPLAINTS = [
+    (r"Unrecognized options: (--[\w-]+).*", "{0}: no such flag"),
+    (r"Unrecognized options: (.*)", "{0}: is more than is wanted here"),
+    (r"Missing value for argument '(\S+)'.*", "{0}: its value is missing"),
+    (
+        r"invalid choice '(.*)' for argument '(\S+)'\. Expected one of \((.*?),?\)",
+        "{1} {0}: wanted one of {2}",
+    ),
+    (r"Error parsing (\S+): .*invalid literal for int.*: '(.*)'", "{0} {1}: wanted a whole number"),
+    (r"Error parsing (\S+): .*could not convert .* float: '(.*)'", "{0} {1}: wanted a number"),
+]
+"""What tyro says, and what a user is told."""
 
 
 def run(
@@ -146,12 +152,13 @@ def _as_one_line(box: str) -> str:
     lines = [line.strip(" │") for line in complaint.splitlines() if line.startswith("│")]
     meant = [part for part in rest if "Perhaps you meant" in part]
     flags = list(dict.fromkeys(re.findall(r"--[\w-]+", "".join(meant))))
-    hint = f" Did you mean {' or '.join(flags)}?" if flags else ""
     said = " ".join(lines).rstrip(".")
-    if wrong := _NOT_A_NUMBER.search(said):
-        kind = "a whole number" if wrong["kind"].startswith("invalid") else "a number"
-        said = f"{wrong['flag']} {wrong['given']}: wanted {kind}"
-    return f"{said}.{hint} See --help."
+    for pattern, told in _COMPLAINTS:
+        if found := re.fullmatch(pattern, said):
+            said = told.format(*(part.replace("'", "") for part in found.groups()))
+            break
+    hint = f"; did you mean {' or '.join(flags)}?" if flags else "."
+    return f"{said}{hint} See --help."
 
 
 class _OneLine(logging.Formatter):

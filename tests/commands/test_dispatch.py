@@ -137,7 +137,7 @@ def test_a_wrong_flag_is_one_line_both_ways(name: str) -> None:
     ):
         done = run_python(*call, "--surely-not-a-flag")
         assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr == (f"{prog}: Unrecognized options: --surely-not-a-flag. See --help.\n")
+        assert done.stderr == (f"{prog}: --surely-not-a-flag: no such flag. See --help.\n")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

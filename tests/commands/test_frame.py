@@ -122,8 +122,8 @@ def test_the_last_line_is_json_when_asked_for(script: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--epoch", "3"], "Unrecognized options: --epoch, 3. Did you mean --epochs? See --help."),
-        (["--zzz"], "Unrecognized options: --zzz. See --help."),
+        (["--epoch", "3"], "--epoch: no such flag; did you mean --epochs? See --help."),
+        (["--zzz"], "--zzz: no such flag. See --help."),
         (
             ["--epochs", "two"],
             "--epochs two: wanted a whole number. See --help.",
@@ -136,9 +136,9 @@ def test_the_last_line_is_json_when_asked_for(script: Path) -> None:
             ["--learning-rate", "small"],
             "--learning-rate small: wanted a number. See --help.",
         ),
-        (["--epochs"], "Missing value for argument '--epochs'. Expected 1 values. See --help."),
+        (["--epochs"], "--epochs: its value is missing. See --help."),
         (["--epochs", "0"], "--epochs 0: must be at least 1"),
-        (["a.csv", "../b.csv"], "Unrecognized options: ../b.csv. See --help."),
+        (["a.csv", "../b.csv"], "../b.csv: is more than is wanted here. See --help."),
     ],
 )
 def test_wrong_flags_get_one_line_and_exit_with_2(
@@ -149,8 +149,7 @@ def test_wrong_flags_get_one_line_and_exit_with_2(
 
 def test_a_wrong_choice_names_the_right_ones(script: Path) -> None:
     line = complaint(run_python(script, "--policy", "onecycel"))
-    assert line.startswith("invalid choice 'onecycel' for argument '--policy'")
-    assert "'triangular'" in line
+    assert line.startswith("--policy onecycel: wanted one of onecycle, triangular, ")
 
 
 def test_bad_input_gets_one_line_and_exits_with_2(script: Path) -> None:

@@ -339,8 +339,8 @@ def test_the_keras_engine_needs_a_keras_model_and_says_so(predictor, tmp_path):
         (["a", "--resume"], "--resume needs --file and --output"),
         (["a", "--output", "."], "is a folder|does not say the format"),
         (["a", "--output", "x.pdf"], "does not say the format"),
-        (["a", "--engine", "gpu"], "invalid choice"),
-        (["a", "--engine", "fp64"], "invalid choice"),
+        (["a", "--engine", "gpu"], "wanted one of"),
+        (["a", "--engine", "fp64"], "wanted one of"),
     ],
 )
 def test_wrong_flags_are_one_line_and_exit_code_2(predictor, arguments, complaint, tmp_path):
