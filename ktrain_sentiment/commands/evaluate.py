@@ -6,8 +6,8 @@
     ktrain-sentiment evaluate --compare runs/small runs/large
     ktrain-sentiment evaluate runs/reviews --abstain-below 0.8 --report report.html
 
-A run is judged on its own test rows, from its saved predictions: no model is opened. Any predictor
-folder is judged on any labelled data. Every headline figure has a 95 % interval.
+A run is evaluated on its own test rows, from its saved predictions: no model is opened. Any
+predictor folder is evaluated on any labelled data. Every headline figure has a 95 % interval.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMMON = ("predictor", "compare", "slice_by", "abstain_below", "report")
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(ScriptFlags):
-    """What to judge, on which rows, beside what."""
+    """What to evaluate, on which rows, beside what."""
 
     source: Group[DataConfig] = field(default_factory=DataConfig)
     """The data, or a run folder (which brings its own rows)."""
@@ -37,10 +37,10 @@ class Flags(ScriptFlags):
     """One more run or predictor to compare with, or two (then nothing else need be named)."""
 
     slice_by: tuple[str, ...] = ()
-    """Columns of the data to judge by, beside length and repetition."""
+    """Columns of the data to divide the rows by, in place of length and repetition."""
 
     abstain_below: float | None = None
-    """Judge what is gained by leaving texts below this probability to a person."""
+    """Say what is gained by leaving texts below this probability to a person."""
 
     split: Literal["test", "validation"] | None = None
     """Which rows of a run: test unless it has none."""
@@ -56,7 +56,7 @@ class Flags(ScriptFlags):
 
 
 def task(flags: Flags) -> dict[str, Any]:
-    """Judge, show, and return the figures."""
+    """Evaluate, show, and return the figures."""
     from rich.console import Console
 
     from ktrain_sentiment.report import screen

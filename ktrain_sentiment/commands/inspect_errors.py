@@ -7,9 +7,9 @@
     ktrain-sentiment inspect-errors runs/reviews --text "Not as bad as people say."
     ktrain-sentiment inspect-errors reviews.csv --corrections label_errors.csv --out next.csv
 
-A run is inspected on its validation rows. Data without a predictor are judged by a linear model on
-folds, which takes seconds and is enough to find many wrong labels. Both lists are written as CSV:
-fill in the column `corrected` of label_errors.csv with the right label, or with drop, and
+A run is inspected on its validation rows. Data without a predictor are classified by a linear model
+on folds, which takes seconds and is enough to find many wrong labels. Both lists are written as
+CSV: fill in the column `corrected` of label_errors.csv with the right label, or with drop, and
 --corrections makes the next training set of it, with a record of what changed.
 """
 
@@ -34,16 +34,16 @@ class Flags(ScriptFlags):
     """A run folder, or labelled data."""
 
     predictor: Path | None = None
-    """Predictor that judges the data; without one, a linear model on folds does."""
+    """Predictor that classifies the data; without one, a linear model on folds does."""
 
     text: str | None = None
-    """Mark the words of this one text that its prediction hangs on, and nothing else."""
+    """Mark the words that drive the prediction of this one text, and do nothing else."""
 
     top: int = 10
     """How many rows of each list to show."""
 
     explain: bool = False
-    """Mark the words that the shown predictions hang on."""
+    """Mark the words that drive the shown predictions."""
 
     nearest: int = 0
     """For the first mistakes, name this many of the nearest training examples (runs only)."""

@@ -47,12 +47,12 @@ def run_baselines(
     y_true: ArrayLike,
     labels: Sequence[str],
 ) -> dict[str, Baseline]:
-    """Fit every baseline that applies on the training rows and judge it on the others.
+    """Fit every baseline that applies on the training rows and evaluate it on the others.
 
     Args:
         train_texts: Texts to fit on; may be empty, then only VADER remains.
         train_y: Their class indices.
-        texts: Texts to judge on, length n.
+        texts: Texts to evaluate on, length n.
         y_true: Their class indices, shape (n,).
         labels: Class names.
 

@@ -1,4 +1,4 @@
-"""Which words a prediction hangs on, by leaving them out, and a check that they really do.
+"""Which words drive a prediction, found by leaving them out, and a check that they do.
 
 A word's importance is how far the log-odds of the label fall when the word is left out (occlusion;
 Li, Monroe and Jurafsky 2016, "Understanding Neural Networks through Representation Erasure"). It
@@ -30,7 +30,7 @@ MOST_PIECES = 64
 
 @dataclass(frozen=True)
 class Explanation:
-    """What one prediction hangs on.
+    """Which words drive one prediction.
 
     Attributes:
         text: The text.
@@ -89,7 +89,7 @@ class Explanation:
 def explain(
     classifier: Classifier, texts: Sequence[str], labels: Sequence[str] | None = None
 ) -> list[Explanation]:
-    """Say which words each prediction hangs on.
+    """Say which words drive each prediction.
 
     Args:
         classifier: Anything that gives probabilities; the int8 engine explains in milliseconds.

@@ -4,7 +4,7 @@ Confident learning (Northcutt, Jiang and Chuang 2021, "Confident Learning: Estim
 Dataset Labels"): a row is counted as really of class j when its probability of j reaches the mean
 that rows labelled j have of it, so that a model that is unsure of a class everywhere is not taken
 to doubt each label of it. The probabilities must come from a model that did not train on the row:
-out of fold, or held out. A model that learned a wrong label by heart agrees with it.
+out of fold, or held out. A model that memorised a wrong label agrees with it.
 
 A row so doubted may still be the model's mistake: where the model is sure and wrong, it looks the
 same. How often labels are wrong cannot be read off probabilities that were fitted to those labels.

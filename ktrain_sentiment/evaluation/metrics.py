@@ -242,7 +242,7 @@ def evaluate_temperature(
         y_true: Class indices, shape (n,), of rows the temperature was not fitted on.
         probabilities: Probabilities at temperature 1, shape (n, classes).
         labels: Class names.
-        temperature: The temperature to judge.
+        temperature: The temperature to evaluate.
 
     Raises:
         DataError: Shapes, indices or probabilities make no sense.

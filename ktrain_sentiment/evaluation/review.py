@@ -238,7 +238,7 @@ class Review:
             label is more likely wrong than the model.
         noise: The estimate behind it, for all rows.
         confusions: Mistakes by pair of classes, with telling words.
-        explanations: By text, the words that its prediction hangs on.
+        explanations: By text, which words drive its prediction.
         faithfulness: Whether those words really matter; None when it was not checked.
     """
 

@@ -322,7 +322,7 @@ TRIALS = (
 
 def trials(found: Sequence[Any]) -> FigureTable:
     """Short trainings at candidate learning rates, best first."""
-    return FigureTable.of("Short trainings, judged on validation rows", TRIALS, found)
+    return FigureTable.of("Short trainings, evaluated on validation rows", TRIALS, found)
 
 
 def suggestions(name: str, found: Mapping[str, Any]) -> FigureTable:

@@ -11,9 +11,9 @@ from ktrain_sentiment.report.figures import full, interval, share
 def calibration_sentence(metrics: Metrics) -> str:
     """Whether the probabilities are what they say, in words."""
     error, floor = metrics.ece.value, metrics.ece_floor
-    judged = "no more than chance explains" if error <= floor else "more than chance explains"
+    cause = "no more than chance explains" if error <= floor else "more than chance explains"
     return (
-        f"Its probabilities are off by {share(error)} on average, {judged} on "
+        f"Its probabilities are off by {share(error)} on average, {cause} on "
         f"{metrics.n:,} rows (up to {share(floor)})."
     )
 

@@ -182,10 +182,10 @@ def _same_labels(found: EvalSet, other: EvalSet) -> EvalSet:
             "two classifiers of the same labels"
         )
     columns = [ours.index(label) for label in theirs]
-    judged = LabelledPredictions.join(
+    joined = LabelledPredictions.join(
         other.predictions.frame, found.predictions.probabilities[:, columns], theirs
     )
-    return replace(found, predictions=judged)
+    return replace(found, predictions=joined)
 
 
 def out_of_fold(texts: LabelledTexts, seed: int = 0) -> EvalSet:
@@ -231,16 +231,16 @@ def second_opinion(eval_set: EvalSet) -> Floats | None:
         Shape (n, classes); None for an eval set that is this model itself, for rows that are too
         few to fold, and where scikit-learn is not installed.
     """
-    judged, classes = eval_set.predictions, len(eval_set.predictions.labels)
+    rows, classes = eval_set.predictions, len(eval_set.predictions.labels)
     if eval_set.predictor is None and eval_set.classifier is None:
         return None
     if eval_set.train is not None and eval_set.split in {"validation", "test"}:
-        train_y = encode(eval_set.train["label"], judged.labels)
-        return tfidf_logistic(eval_set.train["text"].tolist(), train_y, judged.texts, classes)
-    if np.bincount(judged.y_true, minlength=classes).min() < FOLDS:
+        train_y = encode(eval_set.train["label"], rows.labels)
+        return tfidf_logistic(eval_set.train["text"].tolist(), train_y, rows.texts, classes)
+    if np.bincount(rows.y_true, minlength=classes).min() < FOLDS:
         return None
     try:
-        return _on_folds(judged.frame, judged.y_true, classes, seed=0)
+        return _on_folds(rows.frame, rows.y_true, classes, seed=0)
     except DataError:
         return None
 

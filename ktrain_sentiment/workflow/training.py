@@ -270,6 +270,7 @@ def _save_predictor(
     trainer: Trainer, spec: ModelSpec, splits: Splits, folder: RunFolder, record: TrainingRecord
 ) -> SavedPredictor:
     figures = record.to_json()
+    figures[record.headline].pop("reliability")  # of use to the report alone
     facts = TrainingFacts(
         encoder=figures["encoder"],
         data_fingerprint=splits.fingerprint,

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+import shutil
 from collections import Counter
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions
+from ktrain_sentiment.evaluation.record import EvalSet
+from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import render, write_report
-from ktrain_sentiment.workflow.recording import facts_of_run
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.workflow.evaluating import evaluate
+from ktrain_sentiment.workflow.recording import facts_of, facts_of_run
 
 VOID = {"meta", "br", "col", "link", "img", "input"}
 
@@ -171,3 +179,38 @@ def test_a_page_says_how_far_adversarial_training_moved_embeddings(facts):
     said = "word embeddings moved by 0.5 times their mean length"
     assert said in " ".join(Outline(render(moved)).words)
     assert said not in " ".join(Outline(render(facts)).words)
+
+
+def test_a_run_from_before_there_were_versions_still_has_a_page_and_a_card(run_folder, tmp_path):
+    folder = shutil.copytree(run_folder.path, tmp_path / "old")
+    run = RunFolder(folder)
+    found = json.loads(run.metrics.read_text("utf-8"))
+    new = ("version", "comparison", "slices", "errors", "warnings", "speed", "created", "engines")
+    old = {key: value for key, value in found.items() if key not in new}
+    old["data"] = {"source": "reviews.csv", "fingerprint": "0" * 64}
+    for figures in (old["test"], old["validation"], old["before_temperature"]):
+        del figures["reliability"]
+    run.metrics.write_text(json.dumps(old))
+    facts = facts_of_run(folder)
+    page = render(facts)
+    Outline(page)
+    assert f"{100 * facts.metrics.accuracy.value:.1f}" in page
+    assert "## Figures" in model_card(facts)
+
+
+def test_an_evaluation_of_other_rows_has_a_page_without_a_training(words, run_folder):
+    frame = pd.read_parquet(run_folder.split("test"))
+    table = words.predict_proba(frame["text"])
+    rows = LabelledPredictions.join(frame, table, words.labels)
+    found = evaluate(EvalSet("mine", "more.csv", rows, words, run_folder.predictor))
+    page = render(facts_of(found))
+    Outline(page)
+    assert "evaluated on more.csv" in page
+    assert 'id="training"' not in page
+    assert found.to_json()["accuracy"]["n"] == len(frame)
+
+
+def test_the_words_count_their_nouns(facts):
+    errors = dataclasses.replace(facts.errors, doubted_labels=2, likely_label_errors=1)
+    page = render(dataclasses.replace(facts, errors=errors))
+    assert "In 1 more row it disagrees" in page
