@@ -1,8 +1,10 @@
 """Writing: any format to any other, whole or continued, with nothing lost."""
 
 import csv
+import errno
 import io
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.errors import ConfigError, DataError, InputError, SentimentError
 from ktrain_sentiment.inference.scoring import (
     ScoreOptions,
     ScoreReport,
@@ -25,7 +27,7 @@ from ktrain_sentiment.inference.scoring import (
     score,
 )
 from ktrain_sentiment.prediction import Prediction, Probabilities, to_predictions
-from ktrain_sentiment.tables import binary_writing, open_texts
+from ktrain_sentiment.tables import binary_writing, open_texts, outputs
 from ktrain_sentiment.tables.binary_writing import ArrowEncoder
 from ktrain_sentiment.tables.formats import output_format
 from ktrain_sentiment.tables.outputs import open_output, stream_output
@@ -36,6 +38,10 @@ ODD = [
     "plain", 'with "quotes"', "comma, and\ttab", "two\nlines", "windows\r\nlines", "🙂 ünï", "NA",
     "=1+1", "  spaces  ", "\u2028separator", "null", "lone\rreturn",
 ]  # fmt: skip
+
+
+def names(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir()}
 
 
 class Counter:
@@ -316,3 +322,174 @@ def test_progress_is_told_by_line(tmp_path):
 def test_the_report_is_ready_for_json(tmp_path):
     report = run(write_input(tmp_path, ".csv", ODD), tmp_path / "out.csv")
     assert json.loads(json.dumps(figures(report)))["rows"] == len(ODD)
+
+
+# What a stopped run left, and whose it is
+
+
+@pytest.fixture
+def stopped(tmp_path) -> tuple[Path, Path]:
+    """The input and the output of a run that was stopped after 8 of 20 rows."""
+    source = write_input(tmp_path, ".csv", [f"text {n}" for n in range(20)])
+    with pytest.raises(KeyboardInterrupt):
+        run(source, tmp_path / "out.csv", StopsAfter(10))
+    return source, tmp_path / "out.csv"
+
+
+def beside(target: Path, suffix: str) -> Path:
+    return target.with_name(target.name + suffix)
+
+
+def cut(content: bytes) -> bytes:
+    return content[:-5]
+
+
+def zeros(content: bytes) -> bytes:
+    return content[:-5] + bytes(5)
+
+
+def swapped(content: bytes) -> bytes:
+    return content.replace(b"text 3", b"text 4")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(cut, "is 5 bytes too short"), (zeros, "is damaged"), (swapped, "is damaged")],
+)
+def test_a_part_that_is_not_what_its_record_says_is_never_continued(stopped, change, said):
+    source, target = stopped
+    partial = beside(target, ".partial")
+    partial.write_bytes(change(partial.read_bytes()))
+    with pytest.raises(InputError, match=f"{said} .* leave out --resume to begin anew"):
+        run(source, target, resume=True)
+    assert run(source, target).rows == 20
+    assert names(target.parent) == {"input.csv", "out.csv"}
+
+
+@pytest.mark.parametrize("content", [b"", bytes(300), b"[]", b'{"done": 4}', b'{"size": "x"}'])
+def test_a_damaged_record_is_said_with_a_way_on(stopped, content):
+    source, target = stopped
+    beside(target, ".partial.json").write_bytes(content)
+    for resume in (True, False):
+        with pytest.raises(InputError, match=r"partial\.json is damaged, .*: remove it and out"):
+            run(source, target, resume=resume)
+    for suffix in (".partial", ".partial.json"):
+        beside(target, suffix).unlink()
+    assert run(source, target).rows == 20
+
+
+def test_a_record_without_its_part_begins_anew(stopped):
+    source, target = stopped
+    beside(target, ".partial").unlink()
+    assert run(source, target, resume=True).rows == 20
+
+
+def test_a_run_that_was_stopped_before_the_first_row_writes_the_header_once(tmp_path):
+    source = write_input(tmp_path, ".csv", ODD)
+    with pytest.raises(KeyboardInterrupt):
+        run(source, tmp_path / "out.csv", StopsAfter(0))
+    run(source, tmp_path / "out.csv", resume=True)
+    assert [row["text"] for row in read_output(tmp_path / "out.csv")] == ODD
+
+
+def test_files_of_the_user_are_never_removed(tmp_path):
+    source = write_input(tmp_path, ".csv", ODD)
+    for name in ("out.csv.partial", "out.csv.partial.json"):
+        (tmp_path / name).write_text("precious")
+        with pytest.raises(InputError, match=r"is in the way|no record of an output"):
+            run(source, tmp_path / "out.csv")
+        assert (tmp_path / name).read_text() == "precious"
+        (tmp_path / name).unlink()
+    assert names(tmp_path) == {"input.csv"}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".xlsx"])
+def test_a_private_file_stays_private_and_a_link_stays_a_link(tmp_path, suffix):
+    source = write_input(tmp_path, ".csv", ODD)
+    (tmp_path / "real").mkdir()
+    target = tmp_path / "real" / f"out{suffix}"
+    target.write_text("old")
+    target.chmod(0o600)
+    (tmp_path / f"link{suffix}").symlink_to(target)
+    with pytest.raises(KeyboardInterrupt):
+        run(source, tmp_path / f"link{suffix}", StopsAfter(5), overwrite=True)
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "real").glob("*.partial")} <= {0}
+    assert target.read_text() == "old"
+    run(source, tmp_path / f"link{suffix}", overwrite=True)
+    assert (tmp_path / f"link{suffix}").is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert len(read_output(target)) == len(ODD)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".xlsx"])
+def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path, suffix):
+    target = tmp_path / f"out{suffix}"
+
+    class Meanwhile(Counter):
+        def predict(self, texts: Sequence[str]) -> list[Prediction]:
+            target.write_text("of another")
+            return super().predict(texts)
+
+    source = write_input(tmp_path, ".csv", ODD)
+    with pytest.raises(InputError, match="add --overwrite"):
+        run(source, target, Meanwhile())
+    assert target.read_text() == "of another"
+    if suffix != ".xlsx":
+        assert run(source, target, resume=True, overwrite=True).rows == 0
+        assert len(read_output(target)) == len(ODD)
+
+
+def test_the_rows_are_on_the_disk_before_the_record_that_vouches_for_them(tmp_path, monkeypatch):
+    order = []
+    monkeypatch.setattr(outputs.os, "fsync", lambda _: order.append("rows"))
+    monkeypatch.setattr(outputs, "write_text", lambda *_: order.append("record"))
+    schema = OutputSchema(names=("text",))
+    output = open_output(tmp_path / "out.csv", "csv", schema, {})
+    output.write([2], [{"text": "good"}])
+    assert order == ["record", "rows", "record"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_what_is_written_before_a_full_disk_can_be_continued(tmp_path, monkeypatch, number):
+    source = write_input(tmp_path, ".csv", [f"text {n}" for n in range(40)])
+    write, calls = os.write, []
+
+    def short(file: int, data: bytes) -> int:
+        calls.append(data)
+        if len(calls) == 6:
+            return write(file, data[:9])
+        if len(calls) > 6:
+            raise OSError(number, os.strerror(number))
+        return write(file, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outputs.os, "write", short)
+        kind = OSError if number == errno.EIO else SentimentError
+        with pytest.raises(kind, match=re.escape(os.strerror(number))):
+            run(source, tmp_path / "out.csv")
+    report = run(source, tmp_path / "out.csv", resume=True)
+    assert 0 < report.rows < 40
+    run(source, tmp_path / "whole.csv")
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_second_output_to_one_place_is_refused_even_by_another_name(tmp_path):
+    (tmp_path / "link.csv").symlink_to(tmp_path / "out.csv")
+    schema = OutputSchema(names=("text",))
+    first = open_output(tmp_path / "out.csv", "csv", schema, {})
+    with pytest.raises(InputError, match="being written by process"):
+        open_output(tmp_path / "link.csv", "csv", schema, {}, resume=True)
+    first.finish()
+    assert (tmp_path / "out.csv").read_text() == "text\n"
+    assert names(tmp_path) == {"out.csv", "link.csv"}
+
+
+def test_a_dialect_continues_without_a_second_byte_order_mark(tmp_path):
+    source = write_input(tmp_path, ".csv", ODD)
+    dialect = OutputDialect(encoding="utf-16", guarded=True)
+    with pytest.raises(KeyboardInterrupt):
+        run(source, tmp_path / "out.csv", StopsAfter(5), dialect=dialect)
+    run(source, tmp_path / "out.csv", resume=True, dialect=dialect)
+    run(source, tmp_path / "whole.csv", dialect=dialect)
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert (tmp_path / "out.csv").read_text("utf-16").count("\ufeff") == 0
