@@ -71,7 +71,7 @@ class ArrowEncoder(RowEncoder):
                 return rows[field.name].cast(field.type)
             values = [record.get(field.name) for record in rows]
             if pa.types.is_string(field.type):
-                values = [None if value is None else _text(value) for value in values]
+                return _strings(values)
             return pa.array(values, type=field.type)
         except (pa.ArrowException, OverflowError) as error:
             raise DataError(
@@ -87,6 +87,16 @@ class ArrowEncoder(RowEncoder):
         with pa.OSFile(str(written)) as log, pq.ParquetWriter(target, self._schema) as writer:
             for table in _groups(_batches(log), self._schema):
                 writer.write_table(table)
+
+
+def _strings(values: Sequence[Any]) -> pa.Array:
+    import pyarrow as pa
+
+    texts = [v if v is None or isinstance(v, str) else str(plain(v)) for v in values]
+    try:
+        return pa.array(texts, type=pa.string())
+    except UnicodeEncodeError:
+        return pa.array([text and _text(text) for text in texts], type=pa.string())
 
 
 def _batches(log: pa.NativeFile) -> Iterator[pa.RecordBatch]:
