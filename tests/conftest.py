@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-# The same examples every time: a test that fails must fail again.
-settings.register_profile("same-every-time", derandomize=True, database=None)
+# The same examples every time, however busy the machine: a test that fails must fail again.
+settings.register_profile("same-every-time", derandomize=True, database=None, deadline=None)
 settings.load_profile("same-every-time")
 
 # Set before anything is imported that reads them: huggingface_hub, matplotlib and ktrain look

@@ -55,6 +55,7 @@ _FITTING_SHARE = 0.95
 _SPARSE = 0.025
 """Share of accented letters below which a line is likely English with words of other languages."""
 _Text = TypeVar("_Text", str, bytes)
+_LINE_END = re.compile(r"[\r\n]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 HALF_CHARACTER = Problem(
     "holds half a surrogate pair, which is no character (an emoji that was cut in two?)",
@@ -162,8 +163,11 @@ class _LineEnds:
     def __init__(self) -> None:
         self._feeds = self._returns = self._both = 0
         self._last = "\n"
+        self._first = ""
 
     def add(self, text: str) -> None:
+        # Cells may hold any number of the others: what ends the first line is no part of a cell.
+        self._first = self._first or _first_end(text)
         self._feeds += text.count("\n")
         self._returns += text.count("\r")
         self._both += text.count("\r\n") + (self._last == "\r" and text[:1] == "\n")
@@ -172,13 +176,22 @@ class _LineEnds:
     @property
     def newline(self) -> str:
         """Old Macs end lines with a carriage return; a line feed then stands inside quotes."""
-        old = self._both == 0 and self._returns > self._feeds
+        old = self._both == 0 and self._returns > self._feeds and self._first != "\n"
         return "\r" if old else "\n"
 
     @property
     def count(self) -> int:
         ended = self._returns if self.newline == "\r" else self._feeds
         return ended + (self._last not in "\r\n")
+
+
+def _first_end(text: str) -> str:
+    """The first line end outside double quotes; empty where there is none."""
+    outside = text.split('"')[::2] if '"' in text[:BLOCK] else [text]
+    for part in outside:
+        if found := _LINE_END.search(part):
+            return found[0]
+    return ""
 
 
 class _Evidence:
