@@ -59,8 +59,8 @@ def task(flags: Flags) -> dict[str, Any]:
     """Read, check, divide, show and write; return what `--json` prints."""
     from ktrain_sentiment.atomic import refuse_existing
     from ktrain_sentiment.data import keep_rows, read_rows
+    from ktrain_sentiment.data.labelled import MARKER
     from ktrain_sentiment.data.profile import profile
-    from ktrain_sentiment.data.splitfiles import MARKER
 
     output = flags.output or Path("prepared") / data_name(flags.source.data)
     if not flags.profile_only:
@@ -132,7 +132,7 @@ def write(flags: Flags, output: Path, kept: LabelledTexts, splits: Splits, found
     from ktrain_sentiment.atomic import staged_folder, write_json, write_text
     from ktrain_sentiment.config.flat import to_flat, to_yaml
     from ktrain_sentiment.data import k_fold, write_splits
-    from ktrain_sentiment.data.splitfiles import MARKER
+    from ktrain_sentiment.data.labelled import MARKER
     from ktrain_sentiment.report.page import render_profile
 
     with staged_folder(output, flags.overwrite, marker=MARKER) as folder:
@@ -159,7 +159,7 @@ def figures(found: Profile, output: Path | None) -> dict[str, Any]:
         "length_percentiles": found.lengths.percentiles,
         "suggested_maxlen": found.lengths.suggested,
         "findings": [
-            {"check": one.check, "rows": one.rows, "of": one.of, "weight": one.weight}
+            {"check": one.check, "rows": one.rows, "of": one.of, "severity": one.severity}
             for one in found.findings
         ],
         "fingerprint": found.fingerprint,

@@ -7,18 +7,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ktrain_sentiment.data.corpora import CORPORA, corpus_path, data_folder
-    from ktrain_sentiment.data.labelled import LabelledTexts, Splits, fingerprint
+    from ktrain_sentiment.data.labelled import (
+        LabelledTexts,
+        Splits,
+        fingerprint,
+        is_prepared,
+        write_splits,
+    )
     from ktrain_sentiment.data.reading import keep_rows, read_frame, read_labelled, read_rows
-    from ktrain_sentiment.data.splitfiles import is_prepared, write_splits
     from ktrain_sentiment.data.splitting import k_fold, split
     from ktrain_sentiment.data.unlabelled import UnlabelledTexts, read_unlabelled
     from ktrain_sentiment.tables.folders import SPLIT_NAMES
 
 _HOMES = {
     "data.corpora": ("CORPORA", "corpus_path", "data_folder"),
-    "data.labelled": ("LabelledTexts", "Splits", "fingerprint"),
+    "data.labelled": (
+        "LabelledTexts",
+        "Splits",
+        "fingerprint",
+        "is_prepared",
+        "write_splits",
+    ),
     "data.reading": ("keep_rows", "read_frame", "read_labelled", "read_rows"),
-    "data.splitfiles": ("is_prepared", "write_splits"),
     "data.splitting": ("k_fold", "split"),
     "data.unlabelled": ("UnlabelledTexts", "read_unlabelled"),
     "tables.folders": ("SPLIT_NAMES",),

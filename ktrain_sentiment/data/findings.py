@@ -12,8 +12,8 @@ from ktrain_sentiment.tables.messages import shorten
 
 EXAMPLES = 5
 
-Weight = Literal["note", "doubt", "harm"]
-"""note: good to know; doubt: look at it; harm: figures or the model will be wrong."""
+Severity = Literal["info", "warning", "error"]
+"""info: good to know; warning: look at it; error: figures or the model will be wrong."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Finding:
         summary: One line that says what was found, with its counts.
         rows: How many rows are concerned.
         of: How many rows were looked at.
-        weight: How much it matters.
+        severity: How much it matters.
         advice: What can be done, with flags.
         examples: Some of the rows.
     """
@@ -49,7 +49,7 @@ class Finding:
     summary: str
     rows: int
     of: int
-    weight: Weight
+    severity: Severity
     advice: str
     examples: tuple[Example, ...] = ()
 

@@ -124,7 +124,7 @@ def profile(
 
 
 def _badness(finding: Finding) -> int:
-    return ("harm", "doubt", "note").index(finding.weight)
+    return ("error", "warning", "info").index(finding.severity)
 
 
 def _cut(frame: pd.DataFrame, own_lengths: measuring.Lengths, maxlen: int) -> list[Finding]:
@@ -142,7 +142,7 @@ def _cut(frame: pd.DataFrame, own_lengths: measuring.Lengths, maxlen: int) -> li
             f"{percent(float(lost))} of all tokens are not read",
             rows=int(cut.sum()),
             of=len(own_lengths),
-            weight="doubt" if cut.mean() > 1 - measuring.COVERED else "note",
+            severity="warning" if cut.mean() > 1 - measuring.COVERED else "info",
             advice="a greater --maxlen reads more and takes longer, see the lengths",
             examples=examples(sample[cut], (f"{n:,} tokens" for n in own_lengths[cut])),
         )

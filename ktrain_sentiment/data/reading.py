@@ -20,13 +20,11 @@ from ktrain_sentiment.data.columns import (
     choose_text_column,
     suits,
 )
-from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL, corpus_path
+from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL, corpus_path, read_hub
 from ktrain_sentiment.data.frames import Collected, collect, plain_column, to_strings
-from ktrain_sentiment.data.hub import read_hub
-from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts
+from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts, is_prepared, read_prepared
 from ktrain_sentiment.data.labels import look_like_scores, relabel
 from ktrain_sentiment.data.selection import select_rows
-from ktrain_sentiment.data.splitfiles import is_prepared, read_prepared
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables import ReadOptions, open_table
 from ktrain_sentiment.tables.messages import count

@@ -1,21 +1,145 @@
-"""Rows that say the same: repeats, near repeats, contradictions, and leaks between splits."""
+"""Rows that say the same: near duplicates, contradictions, and leaks between splits."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ktrain_sentiment.cleaning import collapse_spaces, mask_mentions, mask_urls, strip_html
 from ktrain_sentiment.data.findings import EXAMPLES, Example, Finding, examples
 from ktrain_sentiment.data.labelled import Splits
-from ktrain_sentiment.data.leaks import Leak, leaks
 from ktrain_sentiment.data.similar import LEAST_SHARED, similar_groups
-from ktrain_sentiment.data.textkeys import near_key
 from ktrain_sentiment.tables.messages import count, shorten
 
+_RETWEET = re.compile(r"^\s*RT @\w+:?\s", re.IGNORECASE)
+_USER = re.compile(r"@user\b")
+_END = " .…"
+
+
+def near_key(text: str) -> str:
+    """A text without what does not make it another text.
+
+    Case, spacing, HTML, links, mentions, the ways to write one character, a leading
+    `RT @someone:` and full stops at the end do not count. Other punctuation does: in tweets, `:)`
+    and `:(` are all the difference. A text that is nothing but links and mentions is its own key.
+    """
+    key = mask_urls(strip_html(_RETWEET.sub("", text)), "")
+    if "@" in key:
+        key = _USER.sub("", mask_mentions(key, ""))
+    if not key.isascii():
+        key = unicodedata.normalize("NFKC", key)
+    key = collapse_spaces(key.casefold())
+    return key.rstrip(_END) or key or collapse_spaces(text.casefold())
+
+
+def near_codes(texts: Iterable[str]) -> NDArray[np.int64]:
+    """A number for each text, the same for near duplicates and different for others.
+
+    Numbers follow the order of first sight. Keys are compared by their 64-bit hashes, to save
+    memory: with a million keys, two of them collide once in thirty million data sets.
+    """
+    hashes = np.fromiter((hash(near_key(text)) for text in texts), dtype=np.int64)
+    return np.asarray(pd.factorize(hashes)[0], dtype=np.int64)
+
+
 Codes = NDArray[np.int64]
+_PAIRS = (("train", "validation"), ("train", "test"), ("validation", "test"))
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Rows of one split whose text, or nearly, stands in an earlier one too.
+
+    Attributes:
+        earlier: The split that is learned from.
+        later: The split that is judged on.
+        rows: How many rows of the later split are concerned.
+        total: How many rows it has.
+        examples: Some of them: (text, row in the earlier split, row in the later split).
+    """
+
+    earlier: str
+    later: str
+    rows: int
+    total: int
+    examples: tuple[tuple[str, int, int], ...] = ()
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rows:,} of {self.total:,} {self.later} rows stand in {self.earlier} too, "
+            f"exactly or nearly (--leaks drop leaves them out of {self.earlier})"
+        )
+
+
+def leaks(splits: Mapping[str, pd.DataFrame]) -> tuple[Leak, ...]:
+    """Find near duplicates across splits.
+
+    Args:
+        splits: Frames with `text` and `row`, under the names train, validation and test.
+    """
+    codes = _codes(splits)
+    found = []
+    for earlier, later in _PAIRS:
+        shared = np.isin(codes[later], codes[earlier])
+        if shared.any():
+            examples = _examples(splits, codes, earlier, later, np.flatnonzero(shared)[:5])
+            leak = Leak(earlier, later, int(shared.sum()), len(shared), examples)
+            found.append(leak)
+    return tuple(found)
+
+
+def drop_leaks(splits: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Leave out of train and validation what is judged on later; later splits stay whole.
+
+    Returns:
+        The splits, and a note for each that lost rows.
+    """
+    codes = _codes(splits)
+    judged = {
+        "train": np.concatenate([codes["validation"], codes["test"]]),
+        "validation": codes["test"],
+    }
+    kept = dict(splits)
+    notes = []
+    for name, later in judged.items():
+        shared = np.isin(codes[name], later)
+        if shared.any():
+            kept[name] = splits[name][~shared]
+            notes.append(
+                f"left out {int(shared.sum()):,} rows of {name} that stand in a later split too"
+            )
+    return kept, notes
+
+
+def _codes(
+    splits: Mapping[str, pd.DataFrame],
+) -> dict[str, Codes]:
+    joined = near_codes(text for frame in splits.values() for text in frame["text"])
+    stops = np.cumsum([len(frame) for frame in splits.values()])[:-1]
+    return dict(zip(splits, np.split(joined, stops), strict=True))
+
+
+def _examples(
+    splits: Mapping[str, pd.DataFrame],
+    codes: Mapping[str, Codes],
+    earlier: str,
+    later: str,
+    positions: Codes,
+) -> tuple[tuple[str, int, int], ...]:
+    examples = []
+    for position in positions:
+        there = int(np.flatnonzero(codes[earlier] == codes[later][position])[0])
+        row = splits[later].iloc[position]
+        examples.append(
+            (str(row["text"]), int(splits[earlier]["row"].iloc[there]), int(row["row"]))
+        )
+    return tuple(examples)
 
 
 def check_repeats(frame: pd.DataFrame) -> list[Finding]:
@@ -55,7 +179,7 @@ class _Rows:
         rows = int(hit.sum())
         said = f"{count(rows, 'row')} {summary}"
         shown = tuple(self._example(int(position)) for position in np.flatnonzero(hit)[:EXAMPLES])
-        return [Finding(check, said, rows, len(self.frame), "note", advice, shown)]
+        return [Finding(check, said, rows, len(self.frame), "info", advice, shown)]
 
     def _example(self, position: int) -> Example:
         row = self.frame.iloc[position]
@@ -112,7 +236,7 @@ def _contradictions(frame: pd.DataFrame, codes: Codes) -> list[Finding]:
             summary=f"{count(texts, 'text')} in {count(len(rows), 'row')} with different labels",
             rows=len(rows),
             of=len(frame),
-            weight="harm",
+            severity="error",
             advice="--contradictions majority (as now) keeps the commonest label of equal texts, "
             "drop leaves them out, keep keeps them all",
             examples=examples(rows, rows["label"]),
@@ -132,7 +256,7 @@ def _leak(leak: Leak) -> Finding:
         "exactly or nearly",
         rows=leak.rows,
         of=leak.total,
-        weight="harm",
+        severity="error",
         advice=f"figures on {leak.later} are too good; --leaks drop leaves these texts out of "
         f"{leak.earlier}",
         examples=tuple(
@@ -180,7 +304,7 @@ def _similar_leak(
         "their words with a train row",
         rows=int(hit.sum()),
         of=total,
-        weight="doubt",
+        severity="warning",
         advice="if these are templates or one author's texts, divide by --group",
         examples=tuple(shown),
     )

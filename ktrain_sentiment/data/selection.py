@@ -11,7 +11,7 @@ import pandas as pd
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import absent, several_labels, split_labels
-from ktrain_sentiment.data.textkeys import near_codes
+from ktrain_sentiment.data.repeats import near_codes
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables.messages import count, counted, quoted, rows_listed
 

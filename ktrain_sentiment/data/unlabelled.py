@@ -15,7 +15,7 @@ from ktrain_sentiment.data.corpora import CORPORA
 from ktrain_sentiment.data.frames import collect, to_strings
 from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.data.reading import read_source
-from ktrain_sentiment.data.textkeys import near_codes
+from ktrain_sentiment.data.repeats import near_codes
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables import ReadOptions, open_table
 from ktrain_sentiment.tables.formats import bare_suffix

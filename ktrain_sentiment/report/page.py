@@ -48,7 +48,7 @@ MOST_CURVES = 8
 """Classes whose curves are drawn: more cannot be told apart."""
 LONGEST = 700
 """Letters of a text that a list of mistakes shows."""
-SEVERITIES = {"harm": "Mend", "doubt": "Look at", "note": "Good to know"}
+SEVERITIES = {"error": "Mend", "warning": "Look at", "info": "Good to know"}
 
 # A number and its sign stay on one line.
 _PER_CENT = re.compile(r"(?<=\d) %")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 Part = FigureTable | Text
 
-_STYLES = {"harm": "bold red", "doubt": "yellow", "note": "dim"}
-_SHOWN_EXAMPLES = {"harm": 3, "doubt": 2, "note": 1}
+_STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
+_SHOWN_EXAMPLES = {"error": 3, "warning": 2, "info": 1}
 _SHOWN_LETTERS = 100
 
 
@@ -120,10 +120,10 @@ def findings(found: Iterable[Finding]) -> list[Text]:
 
 
 def _finding(finding: Finding) -> Text:
-    lines = Text(f"{finding.check}: ", style=_STYLES[finding.weight])
+    lines = Text(f"{finding.check}: ", style=_STYLES[finding.severity])
     lines.append(finding.summary, style="default not bold not dim")
     lines.append(f"\n  → {finding.advice}", style="italic default not bold not dim")
-    for example in finding.examples[: _SHOWN_EXAMPLES[finding.weight]]:
+    for example in finding.examples[: _SHOWN_EXAMPLES[finding.severity]]:
         remark = f"  [{_shorten(example.remark)}]" if example.remark else ""
         lines.append(
             f"\n  row {example.row}: {_shorten(example.text)}{remark}", style="dim not bold"

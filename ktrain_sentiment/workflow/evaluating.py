@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import LabelledTexts, read_labelled
 from ktrain_sentiment.data.allocation import stratified
-from ktrain_sentiment.data.textkeys import near_codes
+from ktrain_sentiment.data.repeats import near_codes
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines, tfidf_logistic
 from ktrain_sentiment.evaluation.calibration import abstain

@@ -245,7 +245,7 @@ def _describe(
     everything = pd.concat(present.values(), ignore_index=True)
     lengths = np.asarray(by_length(everything["text"].tolist()))
     quantiles = np.quantile(lengths, [0.5, 0.9, 0.99, 1.0]).astype(int)
-    warnings = [f"Data: {one.summary}." for one in findings if one.weight == "harm"]
+    warnings = [f"Data: {one.summary}." for one in findings if one.severity == "error"]
     few = [
         label
         for label in labels
@@ -263,7 +263,7 @@ def _describe(
         counts=counts,
         words=tuple(quantiles.tolist()),
         findings=tuple(
-            FindingSummary(severity=one.weight, summary=one.summary, advice=one.advice)
+            FindingSummary(severity=one.severity, summary=one.summary, advice=one.advice)
             for one in findings
         ),
         telling={

@@ -104,7 +104,7 @@ def test_contradicting_labels_show_each_label():
     finding = found(make([(0, "the same words", "good"), (9, "The same words.", "bad")]),
                     "contradicting labels")  # fmt: skip
     assert finding.summary == "1 text in 2 rows with different labels"
-    assert finding.weight == "harm"
+    assert finding.severity == "error"
     assert [example.remark for example in finding.examples] == ["good", "bad"]
 
 
@@ -138,7 +138,7 @@ def test_a_word_that_gives_the_label_away_is_named():
     texts.frame.loc[bad, "text"] = "Unverified: " + texts.frame.loc[bad, "text"]
     finding = found(texts, "give-away word")
     assert finding.summary.startswith("the word 'unverified' stands in 100.0 % of the 'bad' texts")
-    assert finding.weight == "harm"
+    assert finding.severity == "error"
 
 
 def test_rows_with_labels_that_are_not_wanted_are_not_looked_at():

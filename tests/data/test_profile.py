@@ -103,9 +103,9 @@ def test_a_maxlen_that_cuts_is_a_finding(texts, tokenizer_file):
 
 
 def test_the_worst_findings_come_first(texts):
-    weights = [finding.weight for finding in make_profile(texts).findings]
-    assert weights == sorted(weights, key=["harm", "doubt", "note"].index)
-    assert "harm" in weights
+    severities = [finding.severity for finding in make_profile(texts).findings]
+    assert severities == sorted(severities, key=["error", "warning", "info"].index)
+    assert "error" in severities
 
 
 def test_a_profile_is_plain_json(texts):

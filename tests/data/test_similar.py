@@ -4,8 +4,8 @@ import random
 
 import pytest
 
+from ktrain_sentiment.data.repeats import near_codes, near_key
 from ktrain_sentiment.data.similar import LEAST_SHARED, shared, similar_groups
-from ktrain_sentiment.data.textkeys import near_codes, near_key
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data import LabelledTexts, read_labelled
 from support.sides import Side, agree, predicted, trained
 
 Write = Callable[..., Path]
+Read = Callable[..., LabelledTexts]
 Both = Callable[..., Side]
 
 
@@ -22,6 +25,12 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return write_file
+
+
+@pytest.fixture
+def read() -> Read:
+    """Read labelled texts from a path, with flags by name."""
+    return lambda path, **flags: read_labelled(DataConfig(data=str(path), **flags))
 
 
 @pytest.fixture
