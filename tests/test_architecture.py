@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -113,6 +114,11 @@ def test_the_patches_of_the_libraries_are_made_by_the_door_alone(ours: dict[str,
     patches = DOOR.replace("backend", "patches")
     importers = {found.importer for found in imports_of(ours) if found.imported == patches}
     assert importers == {DOOR}
+
+
+def test_a_file_name_in_a_traceback_names_one_file(ours: dict[str, Path]) -> None:
+    names = Counter(path.name for path in ours.values() if path.name != "__init__.py")
+    assert [name for name, times in names.items() if times > 1] == []
 
 
 def test_scripts_never_import_each_other() -> None:
