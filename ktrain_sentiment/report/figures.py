@@ -15,6 +15,7 @@ from ktrain_sentiment.evaluation.intervals import Estimate
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.table import Table
     from rich.text import Text
 
 NAMES = {
@@ -192,13 +193,32 @@ class FigureTable:
         widest = min(cells, NARROWEST_TEXT) if column.wraps else max(lines, default=0)
         return max(widest, len(column.head(short=short)))
 
+    def blocks(self, kept: Sequence[int], width: int, *, short: bool) -> list[list[int]]:
+        """Columns that go below each other where even the needed ones are too wide together."""
+        first, *others = kept
+        found = [[first]]
+        for k in others:
+            if len(found[-1]) > 1 and self._width([*found[-1], k], short=short) > width:
+                found.append([first])
+            found[-1].append(k)
+        return found
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Print it with the columns that fit, and say which were left out."""
-        from rich.table import Table
         from rich.text import Text
 
         kept, short = self.fit(options.max_width)
-        table = Table(title=Text(self.title, style="bold"), show_lines=self.lines)
+        for number, block in enumerate(self.blocks(kept, options.max_width, short=short)):
+            yield self._to_rich(block, self.title if not number else "", short=short)
+        out = [column.title for k, column in enumerate(self.columns) if k not in kept]
+        if out:
+            yield Text(f"left out here for want of width: {', '.join(out)}", style="dim")
+
+    def _to_rich(self, kept: Sequence[int], title: str, *, short: bool) -> Table:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=Text(title, style="bold") if title else None, show_lines=self.lines)
         for k in kept:
             column = self.columns[k]
             table.add_column(
@@ -212,10 +232,7 @@ class FigureTable:
         for number, row in enumerate(self.rows):
             style = "bold" if number in self.strong else None
             table.add_row(*(to_text(row[k]) for k in kept), style=style)
-        yield table
-        out = [column.title for k, column in enumerate(self.columns) if k not in kept]
-        if out:
-            yield Text(f"left out here for want of width: {', '.join(out)}", style="dim")
+        return table
 
 
 def to_text(cell: Cell) -> Text:

@@ -258,14 +258,14 @@ def against_best(entry: Entry) -> str:
     """Whether a model is worse than the best one, or cannot be told from it."""
     if entry.p_value is None:
         return "best"
-    verdict = "worse" if entry.p_value < SIGNIFICANT else "not told apart"
+    verdict = "worse" if entry.p_value < SIGNIFICANT else "tie"
     return f"{verdict}, {chance(entry.p_value)}"
 
 
 COSTS = (
-    Column("trained in", lambda one: duration(one.costs.train_seconds), "training", drop=1),
+    Column("trained in", lambda one: duration(one.costs.train_seconds), "training", drop=2),
     Column("texts a second", lambda one: f"{one.costs.texts_per_second:,.0f}", "texts/s", drop=5),
-    Column("one text", _latency, drop=2),
+    Column("one text", _latency, drop=1),
     Column("memory", lambda one: f"{one.costs.memory_mb:,.0f} MB", drop=6),
     Column(
         "on disk",
@@ -279,7 +279,7 @@ LEADERBOARD = (
     Column("accuracy", lambda one: share(one.metrics.accuracy.value)),
     Column("95 % interval", lambda one: interval("accuracy", one.metrics.accuracy)),
     Column("macro F1", lambda one: share(one.metrics.macro_f1.value)),
-    Column("against the best", against_best, words=True),
+    Column("against the best", against_best, "vs best", words=True),
     *COSTS,
 )
 

@@ -316,7 +316,8 @@ def describe(result: RunResult) -> str:
     return (
         f"Of {line['rows']:,} {line['split']} rows, {100 * line['accuracy']:.1f} % are classified "
         f"rightly (95 % interval {100 * low:.1f} to {100 * high:.1f}); TF-IDF with logistic "
-        f"regression manages {100 * line['baseline_accuracy']:.1f} %, {gain:.1f} points less. "
+        f"regression manages {100 * line['baseline_accuracy']:.1f} %, {abs(gain):.1f} points "
+        f"{'less' if gain >= 0 else 'more'}. "
         f"Trained in {line['train_seconds']:.0f} s at a maximum learning rate of "
         f"{line['learning_rate']:.1e}."
     )

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from ktrain_sentiment.evaluation import compute_metrics
+from ktrain_sentiment.evaluation.comparison import Costs, rank
 from ktrain_sentiment.evaluation.review import Mistake
 from ktrain_sentiment.report import result_tables
 from ktrain_sentiment.report.figures import Column, FigureTable
@@ -74,3 +75,29 @@ def test_a_table_is_the_same_in_markdown_with_its_bars_escaped():
     columns = [Column("label", str, words=True), Column("rows", lambda one: "3")]
     table = FigureTable.of("x", columns, ["happy|sad"])
     assert table.to_markdown() == "| label | rows |\n| --- | ---: |\n| happy\\|sad | 3 |\n"
+
+
+def test_columns_that_are_all_needed_go_below_each_other():
+    numbers = [Column(f"size {k}", lambda one: "82.1 % (80.1 to 84.2)") for k in range(5)]
+    table = FigureTable.of("Few", [Column("model", str, words=True), *numbers], ["tfidf"])
+    lines = shown(table, 80)
+    assert max(len(line) for line in lines.splitlines()) <= 80
+    assert lines.count("model") == 3
+    assert all(f"size {k}" in lines for k in range(5))
+
+
+def test_a_leaderboard_is_readable_in_eighty_columns():
+    costs = Costs(
+        train_seconds=100, texts_per_second=1500, latency_ms=1.5, memory_mb=900, disk_mb=90
+    )
+    truth = np.arange(200) % 2
+    names = [f"org/encoder-{k}" for k in range(8)]
+    rng = np.random.default_rng(0)
+    tables = {name: rng.dirichlet([1, 1], size=200) for name in names}
+    entries = rank(
+        truth, tables, ("no", "yes"), dict.fromkeys(names, costs), dict.fromkeys(names, None)
+    )
+    lines = shown(result_tables.leaderboard(entries), 80)
+    assert max(len(line) for line in lines.splitlines()) <= 80
+    for words in (*names, "accuracy", "macro F1", "vs best", "one text"):
+        assert words in lines
