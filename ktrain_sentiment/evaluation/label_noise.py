@@ -286,20 +286,6 @@ def apply_corrections(
         DataError: A column is missing, a label is unknown, a row does not exist, is corrected in
             two ways, or has another text than the list says.
     """
-    _check_columns(corrections)
-    wanted = _wanted(corrections, labels)
-    known = dict(zip(frame["row"], frame["text"], strict=True))
-    for row, (text, _) in wanted.items():
-        if known.get(row) != text:
-            held = "no such row" if row not in known else f"its text is {known[row][:40]!r}"
-            raise DataError(
-                f"corrections: row {row} with text {text[:40]!r}: {held} in the data; give the "
-                "data that the list was made from"
-            )
-    return _apply(frame, {row: label for row, (_, label) in wanted.items()})
-
-
-def _check_columns(corrections: pd.DataFrame) -> None:
     for column in ("row", "text", COLUMN):
         if column not in corrections.columns:
             listed = ", ".join(map(str, corrections.columns))
@@ -307,36 +293,34 @@ def _check_columns(corrections: pd.DataFrame) -> None:
                 f"corrections: no column {column}, found {listed}: wanted the list that error "
                 f"inspection wrote, with the column {COLUMN} filled in"
             )
-
-
-def _wanted(corrections: pd.DataFrame, labels: Sequence[str]) -> dict[int, tuple[str, str]]:
-    """The text and the new label of each row that has one."""
-    wanted: dict[int, tuple[str, str]] = {}
+    known = dict(zip(frame["row"], frame["text"], strict=True))
+    wanted: dict[int, str] = {}
     cells = corrections[["row", "text", COLUMN]].itertuples(index=False, name=None)
-    for row, text, cell in cells:
+    for number, said, cell in cells:
         label = "" if pd.isna(cell) else str(cell).strip()
         if not label:
             continue
+        row, text = int(number), str(said)
         if label != DROP and label not in labels:
             raise DataError(
                 f"corrections: row {row}: label {label!r} is unknown: wanted one of "
                 f"{', '.join(labels)}, or {DROP}"
             )
-        if wanted.setdefault(int(row), (str(text), label)) != (str(text), label):
+        if known.get(row) != text:
+            held = "no such row" if row not in known else f"its text is {known[row][:40]!r}"
+            raise DataError(
+                f"corrections: row {row} with text {text[:40]!r}: {held} in the data; give the "
+                "data that the list was made from"
+            )
+        if wanted.setdefault(row, label) != label:
             raise DataError(f"corrections: row {row} is corrected in two ways: keep one line of it")
-    return wanted
-
-
-def _apply(frame: pd.DataFrame, wanted: dict[int, str]) -> Corrected:
-    changes, confirmed, labels = [], 0, []
-    cells = frame[["row", "text", "label"]].itertuples(index=False, name=None)
-    for row, text, before in cells:
-        after = wanted.get(row, before)
-        labels.append(after)
-        if row in wanted and after == before:
-            confirmed += 1
-        elif row in wanted:
-            changes.append(Change(int(row), text, before, None if after == DROP else after))
+    changes, confirmed, after = [], 0, []
+    for row, text, before in frame[["row", "text", "label"]].itertuples(index=False, name=None):
+        label = wanted.get(row, before)
+        after.append(label)
+        confirmed += row in wanted and label == before
+        if label != before:
+            changes.append(Change(int(row), text, before, None if label == DROP else label))
     dropped = frame["row"].isin([row for row, label in wanted.items() if label == DROP])
-    corrected = frame.assign(label=labels)[~dropped].reset_index(drop=True)
+    corrected = frame.assign(label=after)[~dropped].reset_index(drop=True)
     return Corrected(corrected, tuple(changes), confirmed)

@@ -11,6 +11,9 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
+from ktrain_sentiment.report.drawing import COLOURS, SERIES
+from ktrain_sentiment.report.drawing import series as look_of
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CSS = files("ktrain_sentiment.report").joinpath("style.css").read_text("utf-8")
 FLAGS = [
@@ -83,8 +86,18 @@ def test_text_stands_out_from_the_strongest_mark(scheme, mark):
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_lines_of_drawings_stand_out_from_the_page(scheme):
     colours = SCHEMES[scheme]
-    for series in ("first", "second", "third", "fourth"):
+    for series in SERIES:
         assert contrast(colours[series], colours["page"]) >= 3
+
+
+def test_every_colour_of_a_drawing_is_one_of_the_page():
+    for colours in SCHEMES.values():
+        assert set(COLOURS) <= {*colours, "card"}
+
+
+def test_many_lines_all_look_different():
+    looks = {tuple(map(str, look_of(number).values())) for number in range(40)}
+    assert len(looks) == 40
 
 
 def in_frame(page, width):
