@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ktrain_sentiment.errors import DataError
@@ -56,17 +56,31 @@ class Columns:
     classes: tuple[str, ...] = ()
 
 
-def choose_columns(table: Sampled, text: str | None, label: str | None) -> Columns:
+def choose_columns(
+    table: Sampled,
+    text: str | None,
+    label: str | None,
+    trained: Mapping[str, Any] | None = None,
+) -> Columns:
     """Choose the columns of texts and labels.
 
     Args:
         table: The table read.
         text: The column of texts, when given.
         label: The column of labels, when given.
+        trained: The columns `text_column` and `label_column` that a model was trained on: taken
+            where the table has them and none is given.
 
     Raises:
         DataError: A given column does not exist, or there is no single sensible choice.
     """
+    named = {"text": text, "label": label}
+    like = {what: (trained or {}).get(f"{what}_column") for what in named}
+    like = {what: name for what, name in like.items() if name in table.columns and not named[what]}
+    if like:
+        columns = choose_columns(table, like.get("text", text), like.get("label", label))
+        said = [f"{what}s from column {name!r} as in training" for what, name in like.items()]
+        return replace(columns, note=" and ".join(filter(None, [*said, columns.note])))
     chosen_text = _given(table, text, "text") if text else _find_text(table, label)
     classes: tuple[str, ...] = ()
     if label:

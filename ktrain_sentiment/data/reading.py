@@ -34,8 +34,12 @@ from ktrain_sentiment.tables.table import unique_names
 _HUB = "hub:"
 
 
-def read_source(config: DataConfig) -> Collected:
+def read_source(config: DataConfig, trained: Mapping[str, Any] | None = None) -> Collected:
     """Read the table that the user named: a corpus, a hub dataset, or what `open_table` opens.
+
+    Args:
+        config: What to read.
+        trained: How the data of a model's training was read (`Manifest.table`).
 
     Raises:
         DataError: Nothing is named, it does not exist, or it cannot be read.
@@ -53,9 +57,12 @@ def read_source(config: DataConfig) -> Collected:
     missing = not path.exists() and not glob.has_magic(name) and "://" not in name
     if missing and path.name == name and not path.suffix and not near_name(path):
         raise DataError(f"{name}: no such file, and no corpus; corpora: {', '.join(CORPORA)}")
-    table = open_table(name, read_options(config), suits)
+    trained = trained or {}
+    table = open_table(name, read_options(config).like(trained), suits)
     # What no column of texts is found in is refused for that, before its rows are looked at.
-    choose_text_column(table, config.text_column, label=config.label_column)
+    choose_text_column(
+        table, config.text_column, trained.get("text_column"), label=config.label_column
+    )
     return collect(table)
 
 
@@ -82,25 +89,29 @@ def _read_corpus(name: str, config: DataConfig) -> Collected:
     return table.with_notes(f"left out {left_out} (--neutral keeps them)")
 
 
-def read_labelled(config: DataConfig) -> LabelledTexts:
+def read_labelled(config: DataConfig, trained: Mapping[str, Any] | None = None) -> LabelledTexts:
     """Read texts and labels, whatever they are kept in, and keep the rows that can be used.
 
     Args:
         config: What to read, what the labels mean, what to leave out.
+        trained: How the data of the model that is judged on them was read (`Manifest.table`).
 
     Raises:
         DataError: It cannot be read, or does not hold texts with labels of two classes.
         ConfigError: The configuration contradicts itself.
     """
-    return keep_rows(read_rows(config))
+    return keep_rows(read_rows(config, trained=trained))
 
 
-def read_rows(config: DataConfig, *, lenient: bool = False) -> LabelledTexts:
+def read_rows(
+    config: DataConfig, *, lenient: bool = False, trained: Mapping[str, Any] | None = None
+) -> LabelledTexts:
     """Read all rows, also those without text or label, with labels renamed and texts cleaned.
 
     Args:
         config: What to read, and what the labels mean.
         lenient: Labels that the configuration names need not occur: this is one file of several.
+        trained: As for `read_labelled`.
 
     Raises:
         DataError: It cannot be read, or there is no telling which columns hold what.
@@ -109,7 +120,7 @@ def read_rows(config: DataConfig, *, lenient: bool = False) -> LabelledTexts:
     folder = Path(config.data).expanduser()
     if config.data and is_prepared(folder):
         return read_prepared(folder, config)
-    return _rows_of(read_source(config), config, lenient=lenient)
+    return _rows_of(read_source(config, trained), config, lenient=lenient, trained=trained)
 
 
 def read_frame(frame: pd.DataFrame, config: DataConfig, source: str) -> LabelledTexts:
@@ -129,8 +140,14 @@ def read_frame(frame: pd.DataFrame, config: DataConfig, source: str) -> Labelled
     return keep_rows(_rows_of(table, config))
 
 
-def _rows_of(table: Collected, config: DataConfig, *, lenient: bool = False) -> LabelledTexts:
-    columns = choose_columns(table, config.text_column, config.label_column)
+def _rows_of(
+    table: Collected,
+    config: DataConfig,
+    *,
+    lenient: bool = False,
+    trained: Mapping[str, Any] | None = None,
+) -> LabelledTexts:
+    columns = choose_columns(table, config.text_column, config.label_column, trained)
     texts, text_note = to_strings(table, columns.text, "text")
     labels, label_note = _labels(table, columns)
     relabelled = relabel(labels, config, table.name, lenient=lenient)

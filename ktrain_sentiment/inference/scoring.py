@@ -68,16 +68,10 @@ def open_text_table(
         ConfigError: An option makes no sense.
         MissingExtraError: A library that it needs is not installed.
     """
-    options, trained = options or ReadOptions(), trained or {}
-    known = [name for name in (text_column, trained.get("text_column")) if isinstance(name, str)]
-    columns = trained.get("columns")
-    if trained.get("header") is False and isinstance(columns, list):
-        options = replace(options, fallback_columns=tuple(map(str, columns)))
-    options = replace(
-        options,
-        known_columns=(*options.known_columns, *known),
-        fallback_quoting="no" if trained.get("quoting") == "plain" else "auto",
-    )
+    trained = trained or {}
+    options = (options or ReadOptions()).like(trained)
+    if text_column:
+        options = replace(options, known_columns=(*options.known_columns, text_column))
     table = open_table(source, options, suits)
     wanted = trained.get("text_column")
     wanted = wanted if isinstance(wanted, str) else None

@@ -126,6 +126,23 @@ class ReadOptions:
     fallback_columns: tuple[str, ...] = ()
     fallback_quoting: Quoting = "auto"
 
+    def like(self, trained: Mapping[str, Any]) -> ReadOptions:
+        """The same, with what the table of a training tells about tables like it.
+
+        Args:
+            trained: As a predictor's manifest has it (`Manifest.table`), from whoever made it:
+                whatever is of the wrong type is not looked at.
+        """
+        names = (trained.get("text_column"), trained.get("label_column"))
+        known = tuple(name for name in names if isinstance(name, str))
+        columns = trained.get("columns") if trained.get("header") is False else None
+        return replace(
+            self,
+            known_columns=(*self.known_columns, *known),
+            fallback_columns=tuple(map(str, columns)) if isinstance(columns, list) else (),
+            fallback_quoting="no" if trained.get("quoting") == "plain" else "auto",
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReadAs:

@@ -31,7 +31,9 @@ from ktrain_sentiment.evaluation.metrics import compute_metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode, fit_labels, gather
 from ktrain_sentiment.evaluation.record import BaselineRecord, EvalResult, EvalSet
 from ktrain_sentiment.evaluation.review import Slice, evaluate_slices, usual_slices
+from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
 
@@ -308,7 +310,7 @@ def _main_eval_set(source: DataConfig, place: Path | None, split: str, opening: 
         )
     if not source.data:
         raise ConfigError(f"{place}: name the labelled data to evaluate it on, such as reviews.csv")
-    texts = read_labelled(source)
+    texts = read_labelled(source, trained_table(find_predictor(place)))
     return from_predictor(place, texts, opening)
 
 

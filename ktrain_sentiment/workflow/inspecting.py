@@ -24,6 +24,7 @@ from ktrain_sentiment.evaluation.record import EvalSet, Inspection
 from ktrain_sentiment.evaluation.review import review
 from ktrain_sentiment.inference.embedding import open_embedder
 from ktrain_sentiment.inference.loading import find_predictor
+from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.writing import unguard, write_table
 from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
@@ -63,9 +64,9 @@ def find_rows(
         return from_run(Path(source.data), OUT_OF_FOLD if whole else "validation")
     if not source.data:
         raise ConfigError("nothing to inspect: name a run folder, or labelled data")
-    texts = read_labelled(source)
     if predictor is None:
-        return out_of_fold(texts)
+        return out_of_fold(read_labelled(source))
+    texts = read_labelled(source, trained_table(find_predictor(predictor)))
     return from_predictor(predictor, texts, opening)
 
 

@@ -1,0 +1,160 @@
+"""Scoring a table: its column of texts, bad rows, and what is remembered of the training."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ktrain_sentiment.config import DataConfig, SplitConfig
+from ktrain_sentiment.data import is_prepared, read_labelled, split, write_splits
+from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.inference.scoring import (
+    ScoreOptions,
+    added_columns,
+    new_columns,
+    open_text_table,
+    score_batch,
+    texts_of,
+)
+from ktrain_sentiment.prediction import Prediction
+from ktrain_sentiment.tables import Batch, Problem, ReadOptions, open_texts
+
+
+class Shouting:
+    """A classifier to whom everything that ends in ! is loud."""
+
+    labels = ("calm", "loud")
+
+    def predict(self, texts):
+        return [
+            Prediction("loud", 0.9, {"calm": 0.1, "loud": 0.9})
+            if text.endswith("!")
+            else Prediction("calm", 0.6, {"calm": 0.6, "loud": 0.4})
+            for text in texts
+        ]
+
+
+def write(path: Path, content: str) -> Path:
+    path.write_text(content)
+    return path
+
+
+BODY = "text,body,label\n" + "".join(
+    f"ticket {k} from the form,a text of number {k},{'good' if k % 2 else 'bad'}\n"
+    for k in range(40)
+)
+
+
+def remembered(path: Path, **flags: object) -> dict[str, object]:
+    """How a training on a file says that it was read, after JSON as in a manifest."""
+    splits = split(read_labelled(DataConfig(data=str(path), **flags)), SplitConfig())
+    return json.loads(json.dumps(dict(splits.table)))
+
+
+# What training remembers
+
+
+def test_the_column_of_the_training_is_taken_where_the_table_has_it_and_said(tmp_path):
+    path = write(tmp_path / "tickets.csv", BODY)
+    trained = remembered(path, text_column="body")
+    source = open_text_table(path, trained=trained)
+    assert source.column == "body"
+    assert "texts from column 'body' as in training" in source.table.notes
+    assert open_text_table(path, text_column="text", trained=trained).column == "text"
+    other = write(tmp_path / "other.csv", "text,id\na fine film,1\n")
+    source = open_text_table(other, trained=trained)
+    assert source.column == "text"
+    assert "texts from column 'text' (trained on 'body')" in source.table.notes
+
+
+def test_an_evaluation_takes_the_columns_of_the_training_too(tmp_path):
+    path = write(tmp_path / "tickets.csv", BODY)
+    found = read_labelled(DataConfig(data=str(path)), remembered(path, text_column="body"))
+    assert found.text_column == "body"
+    assert "texts from column 'body' as in training" in " ".join(found.notes)
+    assert read_labelled(DataConfig(data=str(path))).text_column == "text"
+
+
+def test_names_given_to_a_training_table_without_header_name_its_likes(tmp_path):
+    rows = "".join(f'"{k % 2}","a text, of number {k}"\n' for k in range(40))
+    path = write(tmp_path / "yelp.csv", rows)
+    trained = remembered(path, columns=("label", "text"))
+    assert trained["columns"] == ["label", "text"]
+    assert trained["header"] is False
+    source = open_text_table(path, trained=trained)
+    [batch] = source.table.batches()
+    assert (source.column, len(batch)) == ("text", 40)
+    with pytest.raises(DataError, match="the first line looks like a row"):
+        open_text_table(path)
+
+
+def test_quotes_that_can_be_read_in_two_ways_are_read_as_in_training(tmp_path):
+    rows = "".join(f"a phrase of number {k}\t{k % 2}\n" for k in range(40))
+    rows = rows.replace("a phrase of number 4\t", '"a phrase\t').replace("number 9\t", 'nine"\t')
+    path = write(tmp_path / "rotten.tsv", f"text\tlabel\n{rows}")
+    with pytest.raises(DataError, match="can be read in two ways"):
+        open_text_table(path)
+    source = open_text_table(path, trained=remembered(path, quoting="no"))
+    assert sum(map(len, source.table.batches())) == 40
+
+
+def test_a_prepared_folder_hands_on_how_its_source_was_read(tmp_path):
+    path = write(tmp_path / "tickets.csv", BODY)
+    texts = read_labelled(DataConfig(data=str(path), text_column="body"))
+    (tmp_path / "prepared").mkdir()
+    write_splits(split(texts, SplitConfig()), tmp_path / "prepared")
+    assert is_prepared(tmp_path / "prepared")
+    again = split(read_labelled(DataConfig(data=str(tmp_path / "prepared"))), SplitConfig())
+    assert again.table["text_column"] == "body"
+
+
+@pytest.mark.parametrize(
+    "trained", [{}, {"text_column": 5, "columns": "ab", "header": False, "quoting": ["no"]}]
+)
+def test_a_folder_that_remembers_nothing_or_nonsense_does_no_harm(tmp_path, trained):
+    path = write(tmp_path / "tickets.csv", BODY)
+    assert open_text_table(path, trained=trained).column == "text"
+
+
+# A batch in, a batch with predictions out
+
+
+def test_a_batch_gets_its_predictions_and_bad_rows_get_none():
+    batch = Batch(
+        [4, 5, 6, 7],
+        [{"t": "hey!"}, {"t": "raw"}, {"t": "  "}, {"t": 12.0}],
+        {1: Problem("is damaged")},
+    )
+    names = added_columns(Shouting.labels)
+    scored = score_batch(batch, "t", Shouting(), names, abstain_below=0.7)
+    assert [row["predicted"] for row in scored.rows] == ["loud", None, None, None]
+    assert [row["probability"] for row in scored.rows] == [0.9, None, None, 0.6]
+    assert {k: str(p) for k, p in scored.problems.items()} == {
+        1: "is damaged", 2: "has no text in column 't'",
+    }  # fmt: skip
+
+
+def test_an_arrow_batch_stays_one(tmp_path):
+    pd.DataFrame({"text": ["hey!", None], "n": [1, 2]}).to_parquet(tmp_path / "a.parquet")
+    source = open_text_table(tmp_path / "a.parquet")
+    [batch] = source.table.batches()
+    scored = score_batch(batch, source.column, Shouting(), added_columns(Shouting.labels))
+    assert scored.rows.column_names == ["text", "n", "predicted", "probability", "p_calm", "p_loud"]
+    assert scored.rows["predicted"].to_pylist() == ["loud", None]
+
+
+def test_values_that_are_no_texts_are_spelled_as_in_training():
+    batch = Batch([1, 2, 3], [{"t": True}, {"t": 10.0}, {"t": ["a"]}])
+    texts, problems = texts_of(batch, "t")
+    assert texts == ["true", "10", None]
+    assert str(problems[2]) == "holds a list as 't', wanted text"
+
+
+def test_columns_that_are_there_already_are_not_overwritten(tmp_path):
+    path = write(tmp_path / "scored.csv", "text,predicted\na,b\n")
+    table = open_text_table(path, ReadOptions()).table
+    with pytest.raises(ConfigError, match="has a column 'predicted' already"):
+        new_columns(table, Shouting.labels, ScoreOptions())
+    assert new_columns(table, Shouting.labels, ScoreOptions(prefix="new_"))[0] == "new_predicted"
+    assert new_columns(open_texts(["a"]), Shouting.labels, ScoreOptions())[0] == "predicted"
