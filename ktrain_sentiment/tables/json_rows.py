@@ -44,6 +44,8 @@ def open_json_lines(lines: Lines, name: str, read_as: ReadAs, *, once: bool) -> 
         rows = json_rows(lines())
         head = peek(rows, HEAD)
         columns, types = scan_types(records_of(head))
+        if not columns:
+            check_head(head, name, "line")
         return table_of_stream(
             _chained(head, rows), name, columns, read_as, types=types, open_ended=True
         )  # fmt: skip

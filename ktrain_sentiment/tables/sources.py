@@ -12,10 +12,10 @@ import gzip
 import io
 import lzma
 import os
+import re
 import select
 import shutil
 import tempfile
-import urllib.parse
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ktrain_sentiment.errors import DataError, require
+from ktrain_sentiment.errors import DataError, MissingExtraError, require
 from ktrain_sentiment.tables.formats import ARCHIVE, COMPRESSED, FORMATS, bare_suffix
 from ktrain_sentiment.tables.messages import quoted
 
@@ -111,14 +111,18 @@ def _member(path: Path, name: str) -> Source:
 def _remote(url: str) -> Source:
     """A remote file, fetched once into a temporary one: it is read more than once."""
     fsspec = require("fsspec", "remote")
-    copy = tempfile.NamedTemporaryFile(suffix=Path(urllib.parse.urlsplit(url).path).suffix)  # noqa: SIM115
+    scheme, _, path = url.partition("?")[0].partition("://")
+    # Its name ends like that of the original: suffixes say format and compression.
+    copy = tempfile.NamedTemporaryFile(suffix="".join(Path(path).suffixes[-2:]))  # noqa: SIM115
     try:
         with fsspec.open(url, "rb") as stream:
             shutil.copyfileobj(stream, copy)
     except ImportError as error:
-        reason = " ".join(str(error).split())
-        raise DataError(
-            f'{url}: {reason}; run  pip install "ktrain-sentiment[remote]"  or fetch the file first'
+        # fsspec says which library opens that kind of place: "Install s3fs to access S3".
+        library = re.search(r"[Ii]nstall (\w+)", str(error))
+        command = f"run  pip install {library[1]}" if library else " ".join(str(error).split())
+        raise MissingExtraError(
+            f"{url}: no library for {scheme}:// is installed: {command}"
         ) from error
     except Exception as error:
         # A file system of any kind raises whatever it likes; all of it is about what was named.
@@ -128,8 +132,7 @@ def _remote(url: str) -> Source:
     found = _file(Path(copy.name), url)
     # The temporary file lives as long as what opens it.
     held = (copy, found.open)
-    suffix = bare_suffix(urllib.parse.urlsplit(url).path)
-    return Source(url, suffix, lambda: held[1](), found.path, found.member)
+    return Source(url, found.suffix, lambda: held[1](), found.path, found.member)
 
 
 @contextlib.contextmanager

@@ -317,6 +317,46 @@ def test_bad_rows_are_named_and_kept(predictor, tmp_path):
     assert done.stdout.splitlines()[2] == '2,"""broken"" text",,,,'
 
 
+def test_the_table_is_read_like_that_of_the_training_and_said(tiny_bert, tmp_path):
+    table = {"text_column": "body", "columns": ["label", "body"], "header": False}
+    remembering = build_predictor(tiny_bert, tmp_path / "predictor", table=table)
+    (tmp_path / "headless.csv").write_text('"1","a superb plot"\n"0","a dull plot"\n"0","dull"\n')
+    done = predict(remembering, "--file", tmp_path / "headless.csv")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].startswith("label,body,predicted")
+    assert "headless.csv: texts from column 'body' as in training" in done.stderr
+    (tmp_path / "tickets.csv").write_text("text,body\nticket 1 here,a dull plot\n")
+    done = predict(remembering, "--file", tmp_path / "tickets.csv", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "tickets.csv: texts from column 'body' as in training" in done.stderr
+
+
+def test_columns_are_named_for_a_file_without_a_header(predictor, tmp_path):
+    (tmp_path / "headless.csv").write_text('"1","a superb plot"\n"0","a dull plot"\n"0","dull"\n')
+    done = predict(predictor, "--file", tmp_path / "headless.csv")
+    assert done.returncode == 2
+    assert "the first line looks like a row" in done.stderr
+    done = predict(
+        predictor, "--file", tmp_path / "headless.csv", "--columns", "stars", "text", "--quiet"
+    )
+    assert len(done.stdout.splitlines()) == 4
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["UTF-16", "utf_16"])
+def test_utf16_comes_through_a_pipe(predictor, tmp_path, name):
+    (tmp_path / "in.txt").write_bytes("a superb plot\na dull plot\n".encode("utf-16"))
+    command = f"cat {tmp_path}/in.txt | {{predict}} --predictor {predictor} --encoding {name}"
+    done = shell(command)
+    assert done.stdout == predict(predictor, "a superb plot", "a dull plot").stdout
+
+
+def test_a_pipe_of_which_no_row_can_be_read_ends_with_the_cause(predictor):
+    done = predict(predictor, "--input-format", "jsonl", stdin="{'text': 'a'}\n{'text': 'b'}\n")
+    assert done.returncode == 2
+    assert "standard input: none of the first 2 rows can be read: line 1 is a Python" in done.stderr
+
+
 def test_the_keras_engine_needs_a_keras_model_and_says_so(predictor, tmp_path):
     done = predict(tmp_path, "--engine", "keras", "a film")
     assert done.returncode == 2

@@ -1,0 +1,86 @@
+"""Where bytes come from: remote places, archives, streams; with a line for each that fails."""
+
+import gzip
+import io
+import sys
+import zipfile
+
+import fsspec
+import pytest
+
+from ktrain_sentiment.errors import DataError, MissingExtraError
+from ktrain_sentiment.tables import ReadOptions, open_table
+
+CONTENT = b"text,label\na fine film,good\na dull one,bad\n"
+TEXTS = ["a fine film", "a dull one"]
+
+
+@pytest.fixture
+def remote():
+    """Put bytes at a place that fsspec opens, which is emptied afterwards."""
+    memory = fsspec.filesystem("memory")
+
+    def put(name, content):
+        memory.pipe(f"/{name}", content)
+        return f"memory://{name}"
+
+    yield put
+    memory.store.clear()
+
+
+@pytest.mark.parametrize("name", ["a.csv", "folder/a.csv", "a.csv.gz", "a.zip", "a.jsonl"])
+def test_a_remote_file_is_read_like_one_at_hand(remote, both, name):
+    if name.endswith(".gz"):
+        content = gzip.compress(CONTENT)
+    elif name.endswith(".zip"):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("a.csv", CONTENT)
+        content = packed.getvalue()
+    elif name.endswith(".jsonl"):
+        content = "\n".join(f'{{"text": "{text}"}}' for text in TEXTS).encode()
+    else:
+        content = CONTENT
+    url = remote(name, content)
+    assert both(url).texts == TEXTS
+
+
+def test_a_remote_file_that_is_not_there_is_one_line(both):
+    assert both("memory://nowhere.csv").refusal == (
+        "memory://nowhere.csv: cannot be fetched: /nowhere.csv"
+    )
+
+
+def test_a_library_that_is_not_there_is_named_with_its_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(MissingExtraError, match=r"s3:// is installed: run  pip install s3fs"):
+        open_table("s3://bucket/a.csv")
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises((MissingExtraError, ImportError), match="fsspec"):
+        open_table("memory://a.csv")
+
+
+def test_an_unknown_kind_of_place_is_one_line():
+    with pytest.raises(DataError, match=r"nosuch://a.csv: cannot be fetched: Protocol not known"):
+        open_table("nosuch://a.csv")
+
+
+def test_bytes_in_memory_are_read_as_often_as_needed():
+    table = open_table(io.BytesIO(CONTENT), ReadOptions(format="csv"))
+    for _ in range(2):
+        assert [text for batch in table.batches(1) for text in batch.values("text")] == TEXTS
+
+
+def test_an_encrypted_archive_and_a_damaged_one_are_one_line(tmp_path, both):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.csv", CONTENT)
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + offset] |= 1  # The flag that says: encrypted.
+    (tmp_path / "locked.zip").write_bytes(content)
+    assert "locked.zip: is encrypted" in both(tmp_path / "locked.zip").refusal
+    (tmp_path / "cut.zip").write_bytes(content[:60])
+    assert (
+        "cut.zip: cannot be read, it may be damaged or cut off"
+        in both(tmp_path / "cut.zip").refusal
+    )
