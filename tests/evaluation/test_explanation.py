@@ -9,6 +9,7 @@ from ktrain_sentiment.evaluation.explanation import (
     check_faithfulness,
     cut,
     explain,
+    nearest,
     without,
 )
 from ktrain_sentiment.prediction import to_predictions
@@ -106,3 +107,23 @@ def test_faithfulness_fails_when_the_named_words_are_the_wrong_ones():
 def test_texts_too_short_to_tell_give_no_verdict():
     classifier = WordCounter()
     assert check_faithfulness(classifier, explain(classifier, ["good", "bad film"])) is None
+
+
+def test_the_nearest_rows_are_found_as_by_sorting_everything():
+    rng = np.random.default_rng(0)
+    queries, known = rng.normal(size=(7, 5)), rng.normal(size=(50, 5))
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (queries, known)]
+    similarity = unit[0] @ unit[1].T
+    found = nearest(queries, known, k=4)
+    assert found.index.tolist() == np.argsort(-similarity, axis=1)[:, :4].tolist()
+    assert found.similarity == pytest.approx(np.sort(similarity, axis=1)[:, ::-1][:, :4])
+
+
+def test_asking_for_more_neighbours_than_there_are_gives_them_all():
+    assert nearest(np.ones((2, 3)), np.eye(3), k=9).index.shape == (2, 3)
+    assert nearest(np.empty((0, 3)), np.eye(3), k=2).index.shape == (0, 2)
+
+
+def test_embeddings_of_two_encoders_are_refused():
+    with pytest.raises(DataError, match="same encoder"):
+        nearest(np.ones((1, 2)), np.ones((1, 3)))

@@ -7,9 +7,7 @@ import pandas as pd
 import pytest
 
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.evaluation import top_losses
 from ktrain_sentiment.evaluation.calibration import row_log_loss
-from ktrain_sentiment.evaluation.explanation import nearest
 from ktrain_sentiment.evaluation.label_noise import (
     apply_corrections,
     class_thresholds,
@@ -17,27 +15,10 @@ from ktrain_sentiment.evaluation.label_noise import (
     label_error_table,
     pooled,
 )
-from ktrain_sentiment.evaluation.review import confused_pairs
-from ktrain_sentiment.words import telling
 
 TEXTS = ["fine", "poor", "odd", "grand"]
 TABLE = np.array([[0.9, 0.1], [0.3, 0.7], [0.95, 0.05], [0.2, 0.8]])
 LABELS = ("negative", "positive")
-
-
-def test_top_losses_come_by_falling_loss_with_their_texts():
-    found = top_losses(TEXTS, [0, 1, 1, 1], TABLE, LABELS, rows=[11, 12, 13, 14])
-    assert found["text"].tolist() == ["odd", "poor", "grand", "fine"]
-    first = found.iloc[0]
-    assert (first["label"], first["predicted"], first["row"]) == ("positive", "negative", 13)
-    assert (first["probability"], first["p_true"]) == pytest.approx((0.95, 0.05))
-    assert first["loss"] == pytest.approx(-np.log(0.05))
-
-
-def test_top_losses_keep_the_order_of_equal_rows_and_honour_the_limit():
-    found = top_losses(["a", "b", "c"], [0, 0, 0], [[0.5, 0.5]] * 3, LABELS, limit=2)
-    assert found["text"].tolist() == ["a", "b"]
-    assert found["row"].tolist() == [1, 2]
 
 
 def flipped(draw, share, classes=2, rows=3000, seed=0):
@@ -106,59 +87,6 @@ def test_a_class_without_rows_is_never_suggested_as_certain():
     assert noise.rate == 0.0
 
 
-def test_confusions_name_the_words_of_the_texts_that_were_mistaken():
-    wrong = ["a subtle and quiet film", "quiet but good", "so quiet and slow"]
-    right = ["a good film", "good and funny", "very good and warm"] * 5
-    texts = [*wrong, *right, *["a bad film"] * 10]
-    truth = [1] * 18 + [0] * 10
-    table = np.array([[0.8, 0.2]] * 3 + [[0.1, 0.9]] * 15 + [[0.9, 0.1]] * 10)
-    (pair,) = confused_pairs(texts, truth, table, LABELS)
-    assert (pair.true, pair.predicted, pair.count) == ("positive", "negative", 3)
-    assert pair.share == pytest.approx(3 / 18)
-    assert pair.words[0][0] == "quiet"
-    assert pair.rows == (0, 1, 2)
-    assert "good" not in dict(pair.words)
-
-
-def test_confusions_come_most_frequent_first_and_their_surest_mistakes_first():
-    table = np.array([[0.6, 0.4, 0.0], [0.9, 0.1, 0.0], [0.0, 0.3, 0.7]])
-    found = confused_pairs(["x", "y", "z"], [1, 1, 1], table, ("a", "b", "c"))
-    assert [(one.predicted, one.rows) for one in found] == [("a", (1, 0)), ("c", (2,))]
-
-
-def test_words_that_are_as_frequent_on_both_sides_tell_nothing():
-    from collections import Counter
-
-    inside, outside = Counter(the=50, dull=9), Counter(the=500, grand=90)
-    assert [word for word, _ in telling(inside, outside, inside + outside)] == ["dull"]
-
-
-def test_texts_of_one_and_the_same_word_or_of_none_break_nothing():
-    table = np.array([[0.8, 0.2], [0.2, 0.8]])
-    assert confused_pairs(["good", "good"], [1, 1], table, LABELS)[0].count == 1
-    assert confused_pairs(["", "…"], [1, 1], table, LABELS)[0].words == ()
-
-
-def test_the_nearest_rows_are_found_as_by_sorting_everything():
-    rng = np.random.default_rng(0)
-    queries, known = rng.normal(size=(7, 5)), rng.normal(size=(50, 5))
-    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (queries, known)]
-    similarity = unit[0] @ unit[1].T
-    found = nearest(queries, known, k=4)
-    assert found.index.tolist() == np.argsort(-similarity, axis=1)[:, :4].tolist()
-    assert found.similarity == pytest.approx(np.sort(similarity, axis=1)[:, ::-1][:, :4])
-
-
-def test_asking_for_more_neighbours_than_there_are_gives_them_all():
-    assert nearest(np.ones((2, 3)), np.eye(3), k=9).index.shape == (2, 3)
-    assert nearest(np.empty((0, 3)), np.eye(3), k=2).index.shape == (0, 2)
-
-
-def test_embeddings_of_two_encoders_are_refused():
-    with pytest.raises(DataError, match="same encoder"):
-        nearest(np.ones((1, 2)), np.ones((1, 3)))
-
-
 def test_the_label_error_table_has_each_row_once():
     noise = find_label_errors([0, 1, 1, 1], TABLE, LABELS)
     found = label_error_table(noise, TEXTS, [0, 1, 1, 1], TABLE, rows=[5, 6, 7, 8])
@@ -208,9 +136,6 @@ def test_the_order_of_two_opinions_does_not_matter(flipped_rows):
     rng, truth, given, _ = flipped_rows
     first, second = opinion(rng, truth, 2.2), opinion(rng, truth, 1.8)
     assert pooled(given, first, second) == pytest.approx(pooled(given, second, first), abs=1e-6)
-
-
-LABELS = ("negative", "positive")
 
 
 @pytest.fixture

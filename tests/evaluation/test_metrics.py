@@ -9,6 +9,11 @@ from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation import compute_metrics
 from ktrain_sentiment.evaluation.codec import to_plain
 from ktrain_sentiment.evaluation.confusion import balanced_accuracy, confusion_matrix, macro_f1
+from ktrain_sentiment.evaluation.metrics import top_losses
+
+TEXTS = ["fine", "poor", "odd", "grand"]
+TABLE = np.array([[0.9, 0.1], [0.3, 0.7], [0.95, 0.05], [0.2, 0.8]])
+LABELS = ("negative", "positive")
 
 metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
 
@@ -98,3 +103,18 @@ def test_what_makes_no_sense_is_refused_in_one_line(truth, table, words):
     with pytest.raises(DataError, match=words) as caught:
         compute_metrics(truth, table, ("a", "b"))
     assert "\n" not in str(caught.value)
+
+
+def test_top_losses_come_by_falling_loss_with_their_texts():
+    found = top_losses(TEXTS, [0, 1, 1, 1], TABLE, LABELS, rows=[11, 12, 13, 14])
+    assert found["text"].tolist() == ["odd", "poor", "grand", "fine"]
+    first = found.iloc[0]
+    assert (first["label"], first["predicted"], first["row"]) == ("positive", "negative", 13)
+    assert (first["probability"], first["p_true"]) == pytest.approx((0.95, 0.05))
+    assert first["loss"] == pytest.approx(-np.log(0.05))
+
+
+def test_top_losses_keep_the_order_of_equal_rows_and_honour_the_limit():
+    found = top_losses(["a", "b", "c"], [0, 0, 0], [[0.5, 0.5]] * 3, LABELS, limit=2)
+    assert found["text"].tolist() == ["a", "b"]
+    assert found["row"].tolist() == [1, 2]

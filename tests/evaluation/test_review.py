@@ -9,10 +9,12 @@ from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.evaluation.review import (
     by_length,
     by_repetition,
+    confused_pairs,
     evaluate_slices,
     review,
     usual_slices,
 )
+from ktrain_sentiment.words import telling
 
 LABELS = ("negative", "positive")
 
@@ -125,3 +127,36 @@ def test_repetition_ignores_case_and_spaces():
 
 def test_length_counts_words():
     assert by_length(["one two", "", "a\nb c"]) == [2, 0, 3]
+
+
+def test_confusions_name_the_words_of_the_texts_that_were_mistaken():
+    wrong = ["a subtle and quiet film", "quiet but good", "so quiet and slow"]
+    right = ["a good film", "good and funny", "very good and warm"] * 5
+    texts = [*wrong, *right, *["a bad film"] * 10]
+    truth = [1] * 18 + [0] * 10
+    table = np.array([[0.8, 0.2]] * 3 + [[0.1, 0.9]] * 15 + [[0.9, 0.1]] * 10)
+    (pair,) = confused_pairs(texts, truth, table, LABELS)
+    assert (pair.true, pair.predicted, pair.count) == ("positive", "negative", 3)
+    assert pair.share == pytest.approx(3 / 18)
+    assert pair.words[0][0] == "quiet"
+    assert pair.rows == (0, 1, 2)
+    assert "good" not in dict(pair.words)
+
+
+def test_confusions_come_most_frequent_first_and_their_surest_mistakes_first():
+    table = np.array([[0.6, 0.4, 0.0], [0.9, 0.1, 0.0], [0.0, 0.3, 0.7]])
+    found = confused_pairs(["x", "y", "z"], [1, 1, 1], table, ("a", "b", "c"))
+    assert [(one.predicted, one.rows) for one in found] == [("a", (1, 0)), ("c", (2,))]
+
+
+def test_words_that_are_as_frequent_on_both_sides_tell_nothing():
+    from collections import Counter
+
+    inside, outside = Counter(the=50, dull=9), Counter(the=500, grand=90)
+    assert [word for word, _ in telling(inside, outside, inside + outside)] == ["dull"]
+
+
+def test_texts_of_one_and_the_same_word_or_of_none_break_nothing():
+    table = np.array([[0.8, 0.2], [0.2, 0.8]])
+    assert confused_pairs(["good", "good"], [1, 1], table, LABELS)[0].count == 1
+    assert confused_pairs(["", "…"], [1, 1], table, LABELS)[0].words == ()
