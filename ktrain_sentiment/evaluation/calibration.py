@@ -18,6 +18,7 @@ from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_share
 from ktrain_sentiment.prediction import softmax
 
 BINS = 15
+# In 32 bits a sure network states 0 for the other classes; one such row would make a mean infinite.
 SMALLEST = 1e-7
 
 

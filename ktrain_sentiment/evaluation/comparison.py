@@ -137,6 +137,7 @@ def _difference(
     seed: int,
 ) -> Estimate:
     """Interval of figure(B) - figure(A), resampling the distinct (true, by A, by B) outcomes."""
+    # Rows of one truth and the same two answers are alike: their numbers are all that is resampled.
     kinds, counts = np.unique(np.stack(outcomes), axis=1, return_counts=True)
     true, first, second = kinds
     cells = np.eye(classes * classes)
@@ -278,6 +279,7 @@ def randomization_test(
         return gained
 
     found = abs(float(difference(np.zeros((1, len(counts))))[0]))
+    # Of rows that are alike it matters only how many are swapped.
     swaps = np.random.default_rng(seed).binomial(counts, 0.5, size=(RESAMPLES, len(counts)))
     as_large = int((np.abs(difference(swaps.astype(np.float64))) >= found - 1e-12).sum())
     return (as_large + 1) / (RESAMPLES + 1)

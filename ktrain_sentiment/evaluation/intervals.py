@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from ktrain_sentiment.evaluation.confusion import Floats, accuracy, class_f1
 
 CONFIDENCE = 0.95
+# From seed to seed the ends then move by 6 % of the figure's standard error.
 RESAMPLES = 2000
 MOST_BLOCKS = 1000
 
@@ -111,6 +112,7 @@ def bootstrap_confusion(
     if right in (0, estimate.n):
         other = float(statistic(_moved(counts, unseen_share(estimate.n))[np.newaxis])[0])
         return _widened(estimate, other)
+    # Accuracy asks nothing of single classes.
     if statistic is accuracy:
         return estimate
     gaps = [estimate.value - estimate.low, estimate.high - estimate.value]
@@ -250,6 +252,7 @@ def _bca(
     if not len(resampled):
         return value, value
     below = np.mean(resampled < value) + np.mean(resampled == value) / 2
+    # Resamples that all lie on one side would ask for the quantile of 0 or 1.
     bias = _NORMAL.inv_cdf(float(np.clip(below, 1e-6, 1 - 1e-6)))
     tails = ((1 - confidence) / 2, (1 + confidence) / 2)
     shares = [_bca_share(tail, bias, acceleration) for tail in tails]

@@ -175,6 +175,7 @@ class FigureTable:
         if self._width(kept, short=False) <= width:
             return kept, False
         while self._width(kept, short=True) > width:
+            # Of equals the rightmost goes first.
             last = max(kept, key=lambda k: (self.columns[k].drop, k))
             if not self.columns[last].drop:
                 break

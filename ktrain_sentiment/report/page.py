@@ -72,6 +72,7 @@ def environment() -> Environment:
     made = Environment(
         loader=PackageLoader("ktrain_sentiment.report"),
         autoescape=True,
+        # A name that is misspelled in a template would else print as nothing.
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

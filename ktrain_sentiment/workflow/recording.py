@@ -195,6 +195,7 @@ def measure(classifier: Classifier, texts: Sequence[str], folder: Path) -> Speed
         folder: Its folder.
     """
     many = list(texts[:TIMED_TEXTS])
+    # The first call builds what an engine keeps, and says nothing of its speed.
     classifier.predict_proba(many[:8])
     start = time.perf_counter()
     classifier.predict_proba(many)
