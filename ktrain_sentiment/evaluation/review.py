@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -275,7 +275,7 @@ class Review:
             believed_share=self.noise.share,
             losses=tuple(shown[:cut]),
             doubtful=tuple(shown[cut:]),
-            confusions=self.confusions,
+            confusions=tuple(replace(one, rows=one.rows[:limit]) for one in self.confusions),
             explanations=tuple(
                 self.explanations[text]
                 for text in dict.fromkeys(one.text for one in shown)

@@ -160,3 +160,15 @@ def test_texts_of_one_and_the_same_word_or_of_none_break_nothing():
     table = np.array([[0.8, 0.2], [0.2, 0.8]])
     assert confused_pairs(["good", "good"], [1, 1], table, LABELS)[0].count == 1
     assert confused_pairs(["", "…"], [1, 1], table, LABELS)[0].words == ()
+
+
+def test_a_summary_has_the_first_rows_of_each_list_and_counts_all(judged):
+    found = review(judged)
+    summary = found.summary(limit=1)
+    assert (summary.model_errors, summary.likely_label_errors) == (1, 1)
+    (lost,), (doubted,) = summary.losses, summary.doubtful
+    assert (lost.row, lost.label, lost.other) == (4, "negative", "positive")
+    assert lost.loss == pytest.approx(found.losses.iloc[0]["loss"])
+    assert (doubted.row, doubted.label, doubted.other) == (1, "negative", "positive")
+    assert all(len(pair.rows) <= 1 for pair in summary.confusions)
+    assert sum(pair.count for pair in summary.confusions) == 2
