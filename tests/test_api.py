@@ -26,7 +26,7 @@ from support.process import run_code
 from support.reviews import make_reviews
 
 FRAME = pd.DataFrame(make_reviews(600), columns=["review", "mood"])
-MORE = pd.DataFrame(make_reviews(80, seed=9), columns=["review", "mood"])
+MORE = pd.DataFrame(make_reviews(200, seed=9), columns=["review", "mood"])
 T = TypeVar("T")
 HEAVY = {"tensorflow", "tf_keras", "ktrain", "transformers", "torch", "sklearn", "scipy"}
 
@@ -78,6 +78,17 @@ def run(tmp_path_factory: pytest.TempPathFactory, tiny: dict[str, Any]) -> ks.Tr
     """A training on a data frame."""
     folder = tmp_path_factory.mktemp("api") / "run"
     return leaving_all_as_it_was(lambda: ks.train(FRAME, run=folder, quiet=True, **tiny))
+
+
+def test_the_check_of_surroundings_notices_what_is_left_behind(monkeypatch) -> None:
+    for leave in (
+        lambda: monkeypatch.setenv("LEFT_BEHIND", "1"),
+        lambda: warnings.simplefilter("ignore", ResourceWarning),
+        lambda: monkeypatch.setattr(logging.root, "handlers", [logging.NullHandler()]),
+        lambda: monkeypatch.syspath_prepend("left-behind"),
+    ):
+        with warnings.catch_warnings(), pytest.raises(AssertionError):
+            leaving_all_as_it_was(leave)
 
 
 # The front door
@@ -219,7 +230,7 @@ def test_a_training_learns_and_its_predictor_answers(run: ks.TrainingRun) -> Non
     texts = MORE["review"]
     answers = leaving_all_as_it_was(lambda: classifier.predict(texts))
     right = np.mean([a.label == mood for a, mood in zip(answers, MORE["mood"], strict=True)])
-    assert right > 0.65
+    assert right > 0.6
 
 
 def test_the_run_says_how_good_it_is_beside_a_baseline(run: ks.TrainingRun) -> None:
@@ -277,14 +288,15 @@ def test_a_notebook_shows_results_as_tables_and_takes_texts_as_texts(run: ks.Tra
 
 
 def test_an_evaluation_has_intervals_notes_and_a_page(run: ks.TrainingRun, tmp_path: Path) -> None:
-    seen = pd.concat([MORE, FRAME.head(5)]).assign(
-        shop=["north", "south", "east", "west", "x"] * 17
+    seen = pd.concat([MORE, FRAME.head(5)]).assign(shop=["north", "south", "east", "x", "y"] * 41)
+    named = {"text_column": "review", "label_column": "mood"}
+    found = leaving_all_as_it_was(
+        lambda: ks.evaluate(seen, run.predictor, slice_by=["shop"], **named)
     )
-    found = leaving_all_as_it_was(lambda: ks.evaluate(seen, run.predictor, slice_by=["shop"]))
     assert 0.5 < found.table.loc["accuracy", "low"] < found.table.loc["accuracy", "high"] <= 1
     assert any("were trained on" in note for note in found.notes)
-    assert "of 85 rows right" in repr(found)
-    assert len(found.predictions) == 85
+    assert "of 205 rows right" in repr(found)
+    assert len(found.predictions) == 205
     assert json.dumps(found.metrics)
     assert found.plot()._repr_png_()
     page = found.report(tmp_path / "page.html")

@@ -253,8 +253,8 @@ class TrainingRun:
             f"{_percent(figures['accuracy'])} of {figures['n']:,} {split} rows right; "
             f"{baseline['name']}: {100 * baseline['accuracy']['value']:.1f} %"
         )
-        lines = [f"<TrainingRun {self.path}>", right, *self.warnings]
-        return "\n  ".join([*lines, f"predictor: {self.predictor}"])
+        lines = [f"<TrainingRun {_near(self.path)}>", right, *self.warnings]
+        return "\n  ".join([*lines, f"predictor: {_near(self.predictor)}"])
 
     def _repr_html_(self) -> str:
         return _html(self, self.table)
@@ -308,7 +308,7 @@ class ModelComparison:
             f"  {model['name']}: {_percent(model['accuracy'])}"
             for model in self.found.figures["models"]
         ]
-        return "\n".join([f"<ModelComparison {self.path}>", *lines, f"  {self.advice}"])
+        return "\n".join([f"<ModelComparison {_near(self.path)}>", *lines, f"  {self.advice}"])
 
     def _repr_html_(self) -> str:
         return _html(self, self.table)
@@ -387,6 +387,11 @@ def figures_table(
     for key, baseline in baselines.items():
         table[key] = [baseline[name]["value"] for name in names]
     return table
+
+
+def _near(path: Path) -> Path:
+    """The path as seen from the working folder, where it lies below that."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _percent(figure: Mapping[str, float]) -> str:
