@@ -56,7 +56,8 @@ def capture(model: Untyped, notes: dict[str, Any] | None = None) -> TrainingStat
         for kind, variables in _variables(model).items()
         for index, variable in enumerate(variables)
     }
-    hyper = {name: _hyperparameter(model, name) for name in HYPERPARAMETERS}
+    held = {name: getattr(model.optimizer, name, None) for name in HYPERPARAMETERS}
+    hyper = {name: None if one is None else float(one) for name, one in held.items()}
     return TrainingState(arrays, {"hyperparameters": hyper, **(notes or {})})
 
 
@@ -71,21 +72,16 @@ def restore(model: Untyped, state: TrainingState) -> None:
             variable.assign(np.zeros(variable.shape) if value is None else value)
     for name, value in state.notes["hyperparameters"].items():
         if value is not None:
-            _set_hyperparameter(model, name, value)
+            getattr(model.optimizer, name).assign(value)
 
 
 def _variables(model: Untyped) -> dict[str, list[Untyped]]:
     return {
         "weights": list(model.weights),
-        "optimizer": _optimizer_variables(model.optimizer),
+        "optimizer": list(model.optimizer.variables()),
         "metrics": [v for metric in model.metrics for v in metric.variables],
         "random": random_states(model),
     }
-
-
-def _optimizer_variables(optimizer: Untyped) -> list[Untyped]:
-    variables = optimizer.variables
-    return list(variables() if callable(variables) else variables)
 
 
 def random_states(model: Untyped) -> list[Untyped]:
@@ -104,11 +100,7 @@ def build_state(backend: Backend, model: Untyped, classes: int) -> None:
 
     Keras makes them at the first step, which is too late to put saved values into them.
     """
-    optimizer = model.optimizer
-    if hasattr(optimizer, "_create_all_weights"):
-        optimizer._create_all_weights(model.trainable_variables)
-    else:
-        optimizer.build(model.trainable_variables)
+    model.optimizer._create_all_weights(model.trainable_variables)
     example = backend.tf.zeros([1, classes])
     model.compiled_loss.build(example)
     model.compiled_metrics.build(example, example)
@@ -117,21 +109,6 @@ def build_state(backend: Backend, model: Untyped, classes: int) -> None:
         metric.reset_state()
     for generator in _generators(model):
         generator._maybe_init()
-
-
-def _hyperparameter(model: Untyped, name: str) -> float | None:
-    value = getattr(model.optimizer, name, None)
-    if value is None:
-        return None
-    return float(value.numpy() if hasattr(value, "numpy") else value)
-
-
-def _set_hyperparameter(model: Untyped, name: str, value: float) -> None:
-    current = getattr(model.optimizer, name)
-    if hasattr(current, "assign"):
-        current.assign(value)
-    else:
-        setattr(model.optimizer, name, value)
 
 
 def save_state(state: TrainingState, path: Path) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
 from ktrain_sentiment.training.tokens import RaggedTokens
@@ -316,10 +317,10 @@ class BucketedDataset(ResumableDataset):
             yield self.rows.batch(chosen)
 
 
-def ktrain_dataset(
-    backend: Backend, rows: EncodedRows, batch_size: int, seed: int, *, stratified: bool = False
+def as_ktrain_dataset(
+    plain: type[ResumableDataset], backend: Backend, rows: Examples, config: TrainConfig
 ) -> Untyped:
-    """`BucketedDataset` as a subclass of ktrain's own, which the Learner checks for."""
+    """The rows in a data set of ours that is also a subclass of ktrain's, as its Learner asks."""
     # Made here, because ktrain can be imported only once the backend is open.
-    kind = type("BucketedKtrainDataset", (BucketedDataset, backend.ktrain.dataset.Dataset), {})
-    return kind(backend, rows, batch_size, seed, stratified=stratified)
+    kind = type(plain.__name__, (plain, backend.ktrain.dataset.Dataset), {})
+    return kind(backend, rows, config.batch_size, config.seed, stratified=config.stratified_batches)

@@ -28,9 +28,10 @@ from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.training.adversarial import adversarial_distance, train_adversarially
 from ktrain_sentiment.training.backend import Backend, Untyped, open_backend, seed_everything
 from ktrain_sentiment.training.dataset import (
+    BucketedDataset,
     EncodedRows,
+    as_ktrain_dataset,
     class_indices,
-    ktrain_dataset,
     one_hot,
 )
 from ktrain_sentiment.training.fast.kernels import accelerate
@@ -123,9 +124,7 @@ class TextPreprocessor:
 
     def dataset(self, backend: Backend, rows: EncodedRows, config: TrainConfig) -> Untyped:
         """The rows as ktrain's Learner wants them."""
-        return ktrain_dataset(
-            backend, rows, config.batch_size, config.seed, stratified=config.stratified_batches
-        )
+        return as_ktrain_dataset(BucketedDataset, backend, rows, config)
 
     def probabilities(self, output: Untyped) -> NDArray[np.float32]:
         """Class probabilities of what the model's `predict` gave, shape (rows, classes)."""

@@ -26,7 +26,12 @@ from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.export.ktrain_models import READS_PADDING
 from ktrain_sentiment.predictor.tokenization import FeatureIndex, make_index
 from ktrain_sentiment.training.backend import Backend, Untyped, suppress_output
-from ktrain_sentiment.training.dataset import ResumableDataset, class_indices, one_hot
+from ktrain_sentiment.training.dataset import (
+    ResumableDataset,
+    as_ktrain_dataset,
+    class_indices,
+    one_hot,
+)
 
 
 @dataclass(frozen=True)
@@ -95,10 +100,7 @@ class FeaturePreprocessor:
 
     def dataset(self, backend: Backend, rows: FeatureRows, config: TrainConfig) -> Untyped:
         """The rows as ktrain's Learner wants them."""
-        kind = type("ShuffledKtrainDataset", (ShuffledDataset, backend.ktrain.dataset.Dataset), {})
-        return kind(
-            backend, rows, config.batch_size, config.seed, stratified=config.stratified_batches
-        )
+        return as_ktrain_dataset(ShuffledDataset, backend, rows, config)
 
     def probabilities(self, output: Untyped) -> NDArray[np.float32]:
         """What the model's `predict` gave: these models end in a softmax."""
@@ -209,10 +211,19 @@ def read_word_vectors(path: Path, wanted: Collection[str]) -> WordVectors:
     lines = _lines(path)
     width = _width(path)
     for number, line in lines:
-        word, numbers = _parted(line, width)
+        word, _, numbers = line.partition(" ")
+        if line.count(" ") != width:  # A few of GloVe's words have blanks in them.
+            word, *parts = line.rsplit(" ", width)
+            numbers = " ".join(parts)
         if word in wanted and word not in found:
+            parts = numbers.split()
+            if len(parts) != width or not all(map(_is_number, parts)):
+                raise DataError(
+                    f"{path}, line {number}: wanted {width} numbers after the word, "
+                    f"got {numbers[:40]!r}"
+                )
             found[word] = len(vectors)
-            vectors.append(_vector(numbers, width, f"{path}, line {number}"))
+            vectors.append(np.array(parts, np.float32))
     if not vectors:
         raise DataError(
             f"{path}: none of the training texts' {len(wanted):,} words has a vector in it; wanted "
@@ -228,15 +239,12 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with opened(path, "rt", encoding="utf-8", errors="replace", newline="\n") as file:
             for number, line in enumerate(file, start=1):
-                if line.strip() and not (number == 1 and _is_header(line)):
+                parts = line.split(maxsplit=2)
+                is_header = number == 1 and len(parts) == 2 and all(map(str.isdigit, parts))
+                if parts and not is_header:
                     yield number, line.rstrip()
     except (OSError, EOFError) as error:
         raise DataError(f"{path}: word vectors cannot be read: {error}") from error
-
-
-def _is_header(line: str) -> bool:
-    parts = line.split()
-    return len(parts) == 2 and all(part.isdigit() for part in parts)
 
 
 def _width(path: Path) -> int:
@@ -260,22 +268,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _parted(line: str, width: int) -> tuple[str, str]:
-    """The word and its numbers; a few of GloVe's words have blanks in them."""
-    word, _, numbers = line.partition(" ")
-    if line.count(" ") != width:
-        parts = line.rsplit(" ", width)
-        return parts[0], " ".join(parts[1:])
-    return word, numbers
-
-
-def _vector(numbers: str, width: int, place: str) -> NDArray[np.float32]:
-    parts = numbers.split()
-    if len(parts) != width or not all(map(_is_number, parts)):
-        raise DataError(f"{place}: wanted {width} numbers after the word, got {numbers[:40]!r}")
-    return np.array(parts, np.float32)
 
 
 def embedding_table(

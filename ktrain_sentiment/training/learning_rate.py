@@ -8,10 +8,9 @@ to change. Reading is arithmetic on two arrays; `search`, at the end, is what tr
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,7 +148,11 @@ def read_curve(rates: FloatArray, losses: FloatArray) -> Reading:
     finite = int(np.argmin(np.isfinite(losses))) if not np.isfinite(losses).all() else len(losses)
     rates, losses = np.asarray(rates[:finite], float), np.asarray(losses[:finite], float)
     if len(losses) < FEWEST_POINTS:
-        return Reading(losses, (), None, _too_short(len(losses)))
+        problem = (
+            f"the curve has {len(losses)} points and {FEWEST_POINTS} are needed: raise "
+            "--search-steps, or lower --search-start if the loss diverged at once"
+        )
+        return Reading(losses, (), None, problem)
     smoothed = smooth(losses)
     problem = find_problem(rates, losses, smoothed)
     if problem:
@@ -158,13 +161,6 @@ def read_curve(rates: FloatArray, losses: FloatArray) -> Reading:
     chosen = suggest_between(valley, steepest)
     lowest = suggest_minimum(rates, smoothed)
     return Reading(smoothed, (valley, steepest, lowest, chosen), chosen)
-
-
-def _too_short(points: int) -> str:
-    return (
-        f"the curve has {points} points and {FEWEST_POINTS} are needed: raise --search-steps, "
-        "or lower --search-start if the loss diverged at once"
-    )
 
 
 def find_problem(rates: FloatArray, losses: FloatArray, smoothed: FloatArray) -> str:
@@ -318,20 +314,26 @@ def search(
         TrainingError: The loss was not a number from the start.
     """
     began = time.monotonic()
-    finder = _bounded_finder(backend, model, bounds, on_step)
+    kind = type("BoundedFinder", (_Bounded, backend.ktrain.lroptimize.lrfinder.LRFinder), {})
+    finder: Untyped = kind(model, bounds, backend.keras.backend.get_value, on_step)
     steps = steps_per_epoch(dataset.nsamples(), dataset.batch_size)
     # ktrain multiplies the rate after each step; its own search has no number of steps.
     ratio = float(growing_rates(bounds.start, bounds.end, bounds.steps)[1] / bounds.start)
-    with _state_restored(model), plain_steps(model), scratch_folder():
-        finder.find(
-            dataset.to_tfdataset(train=True),
-            steps,
-            use_gen=True,
-            start_lr=bounds.start,
-            lr_mult=ratio,
-            class_weight=class_weight,
-            verbose=0,
-        )
+    before = capture(model)
+    try:
+        with plain_steps(model), scratch_folder():
+            finder.find(
+                dataset.to_tfdataset(train=True),
+                steps,
+                use_gen=True,
+                start_lr=bounds.start,
+                lr_mult=ratio,
+                class_weight=class_weight,
+                verbose=0,
+            )
+    finally:
+        restore(model, before)
+        model.stop_training = False
     # Keras starts its running mean anew with each epoch, and a search may take several.
     rates = np.asarray(finder.lrs, np.float64)
     starts = np.arange(0, max(len(rates), 1), steps)
@@ -390,22 +392,3 @@ class _Bounded:
         if time.monotonic() > self.deadline:
             return f"the time of {self.bounds.seconds:.0f} seconds was used up"
         return ""
-
-
-def _bounded_finder(
-    backend: Backend, model: Untyped, bounds: SearchBounds, on_step: Callable[[], Any] | None
-) -> Untyped:
-    base = backend.ktrain.lroptimize.lrfinder.LRFinder
-    kind = type("BoundedFinder", (_Bounded, base), {})
-    return kind(model, bounds, backend.keras.backend.get_value, on_step)
-
-
-@contextlib.contextmanager
-def _state_restored(model: Untyped) -> Iterator[None]:
-    """Weights, optimiser and random state afterwards exactly as before."""
-    before = capture(model)
-    try:
-        yield
-    finally:
-        restore(model, before)
-        model.stop_training = False
