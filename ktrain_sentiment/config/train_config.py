@@ -65,16 +65,12 @@ class ModelConfig(Config):
                 raise ConfigError(f"--{name.replace('_', '-')} {given}: must be at least 2")
         if self.ngrams is not None and self.ngrams < 1:
             raise ConfigError(f"--ngrams {self.ngrams}: must be at least 1")
-        if self.model == "bigru":
-            self._check_bigru()
-
-    def _check_bigru(self) -> None:
-        if self.vectors is None:
+        if self.model == "bigru" and self.vectors is None:
             raise ConfigError(
                 "bigru needs --vectors FILE (word vectors as GloVe or fastText publish them); "
                 "standard_gru learns its own"
             )
-        if self.ngrams not in (None, 1):
+        if self.model == "bigru" and self.ngrams not in (None, 1):
             raise ConfigError(f"--ngrams {self.ngrams}: bigru reads single words, leave it out")
 
     @property

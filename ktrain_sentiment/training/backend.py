@@ -99,8 +99,14 @@ def _open(config: ComputeConfig) -> Backend:
     with suppress_native_log():
         tf = require("tensorflow", "train")
         tf.config.list_physical_devices()
-    _check_keras_2(tf)
-    _set_threads(tf, config.threads)
+    if not tf.keras.Model.__module__.startswith("tf_keras"):
+        raise ConfigError(
+            "TensorFlow was imported with Keras 3 before this package could ask for Keras 2: "
+            "open the backend before importing TensorFlow, or set TF_USE_LEGACY_KERAS=1"
+        )
+    if config.threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(config.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(config.threads)
     device = _choose_device(tf, config.device)
     precision = _set_precision(tf, device, config.precision)
     if config.deterministic:
@@ -110,7 +116,8 @@ def _open(config: ComputeConfig) -> Backend:
     ktrain = import_ktrain()
     transformers = importlib.import_module("transformers")
     transformers.logging.set_verbosity_error()
-    versions = {name: _version(name) for name in REPORTED_VERSIONS}
+    modules = {name: importlib.import_module(name) for name in REPORTED_VERSIONS}
+    versions = {name: str(getattr(m, "__version__", "unknown")) for name, m in modules.items()}
     return Backend(tf, tf.keras, ktrain, transformers, device, precision, versions)
 
 
@@ -169,20 +176,6 @@ def import_ktrain() -> Untyped:
         importlib.import_module("ktrain.text")
     patch_ktrain(ktrain, importlib.import_module("transformers"))
     return ktrain
-
-
-def _check_keras_2(tf: Untyped) -> None:
-    if not tf.keras.Model.__module__.startswith("tf_keras"):
-        raise ConfigError(
-            "TensorFlow was imported with Keras 3 before this package could ask for Keras 2: "
-            "open the backend before importing TensorFlow, or set TF_USE_LEGACY_KERAS=1"
-        )
-
-
-def _set_threads(tf: Untyped, threads: int | None) -> None:
-    if threads is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 def _choose_device(tf: Untyped, wanted: str) -> str:
@@ -246,11 +239,6 @@ def seed_everything(backend: Backend, seed: int) -> None:
     backend.keras.utils.set_random_seed(seed)
     # ktrain guesses the language of the training texts with langdetect, which rolls dice.
     importlib.import_module("langdetect").DetectorFactory.seed = seed
-
-
-def _version(name: str) -> str:
-    module = importlib.import_module(name)
-    return str(getattr(module, "__version__", "unknown"))
 
 
 def is_opened() -> bool:

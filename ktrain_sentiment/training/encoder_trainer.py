@@ -271,8 +271,11 @@ def freeze_parts(model: Untyped, freeze: str) -> None:
     """
     if freeze == "none":
         return
-    for part in _embeddings(model):
-        part.trainable = False
+    encoder = getattr(model, model.base_model_prefix)
+    for name in ("embeddings", "wte", "wpe"):  # GPT-2 has two tables side by side.
+        part = getattr(encoder, name, None)
+        if part is not None:
+            part.trainable = False
     if freeze == "embeddings":
         return
     layers = encoder_layers(model)
@@ -280,13 +283,6 @@ def freeze_parts(model: Untyped, freeze: str) -> None:
         raise ConfigError(f"--freeze {freeze}: the encoder has {len(layers)} layers")
     for layer in layers[: int(freeze)]:
         layer.trainable = False
-
-
-def _embeddings(model: Untyped) -> list[Any]:
-    """The tables of a transformers encoder, which GPT-2 has two of side by side."""
-    encoder = getattr(model, model.base_model_prefix)
-    found = [getattr(encoder, name, None) for name in ("embeddings", "wte", "wpe")]
-    return [part for part in found if part is not None]
 
 
 def encoder_layers(model: Untyped) -> list[Any]:
@@ -330,30 +326,21 @@ def keep_layers(model: Untyped, count: int) -> Untyped:
         config.attention_window = [windows[number] for number in kept]
     smaller = type(model)(config)
     smaller.build_in_name_scope()
-    _copy_weights(model, smaller, kept)
-    log.info("keeping layers %s of %d", ", ".join(str(number + 1) for number in kept), total)
-    return smaller
-
-
-def _copy_weights(model: Untyped, smaller: Untyped, kept: tuple[int, ...]) -> None:
     weights = {_below_the_model(variable.name): variable for variable in model.weights}
-    _refuse_other_stacks(model, weights)
+    numbers = {found[0] for name in weights if (found := _NUMBER.search(name))}
+    shared = model.config.model_type == _SHARES_LAYERS and not numbers
+    if not shared and numbers != {str(number) for number in range(total)}:
+        raise ConfigError(
+            f"--layers: an encoder of type {config.model_type} is no plain stack of layers; leave "
+            "it out, or choose a BERT, DistilBERT, RoBERTa, ALBERT, ELECTRA or MPNet encoder"
+        )
     for variable in smaller.weights:
         name = _below_the_model(variable.name)
         variable.assign(weights[_NUMBER.sub(lambda found: str(kept[int(found[0])]), name)])
+    log.info("keeping layers %s of %d", ", ".join(str(number + 1) for number in kept), total)
+    return smaller
 
 
 def _below_the_model(name: str) -> str:
     """A variable's name without the model's own, which Keras numbers: `bert/encoder/...`."""
     return name.partition("/")[2]
-
-
-def _refuse_other_stacks(model: Untyped, weights: dict[str, Untyped]) -> None:
-    config = model.config
-    numbers = {found[0] for name in weights if (found := _NUMBER.search(name))}
-    shared = config.model_type == _SHARES_LAYERS and not numbers
-    if not shared and numbers != {str(number) for number in range(config.num_hidden_layers)}:
-        raise ConfigError(
-            f"--layers: an encoder of type {config.model_type} is no plain stack of layers; leave "
-            "it out, or choose a BERT, DistilBERT, RoBERTa, ALBERT, ELECTRA or MPNet encoder"
-        )

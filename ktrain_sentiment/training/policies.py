@@ -189,19 +189,16 @@ def fit_with_policy(
         )
     else:
         steps = steps_per_epoch(texts, config.batch_size) * epochs
-        schedule = _own_schedule(backend, steps, config, learning_rate)
+        warmup = math.ceil(steps * config.warmup)
+
+        def rate_at(step: int) -> float:
+            if config.policy == "constant":
+                return learning_rate
+            return linear_rate(step, steps, warmup, learning_rate)
+
+        set_rate = backend.keras.backend.set_value
+        schedule = as_callback(backend, StepSchedule, set_rate, rate_at)
         learner.fit(learning_rate, epochs, callbacks=[*callbacks, schedule], **shared)
-
-
-def _own_schedule(backend: Backend, steps: int, config: TrainConfig, maximum: float) -> Untyped:
-    warmup = math.ceil(steps * config.warmup)
-
-    def rate_at(step: int) -> float:
-        if config.policy == "constant":
-            return maximum
-        return linear_rate(step, steps, warmup, maximum)
-
-    return as_callback(backend, StepSchedule, backend.keras.backend.set_value, rate_at)
 
 
 def cycles_within(epochs: int, length: int, multiplier: int) -> int:

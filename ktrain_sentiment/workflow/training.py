@@ -127,7 +127,10 @@ def _train_into(
     """Every step up to the figures, each leaving its files as soon as it is done."""
     texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
-    _say(texts, splits)
+    for note in (*texts.notes, *splits.notes):
+        log.info("%s", note)
+    sizes = ", ".join(f"{name} {size:,}" for name, size in splits.sizes().items())
+    log.info("%s: %s rows: %s", texts.source, f"{sum(splits.sizes().values()):,}", sizes)
     spec = resolve_model(settings)
     teacher = open_teacher(settings.training, splits, settings.source)
     begin_run(run, settings, splits, resume=resume)
@@ -177,13 +180,6 @@ def _say_length(trainer: Trainer) -> None:
             "few texts to learn from (%s): %d epochs instead of %d (--epochs decides)",
             f"{texts:,}", epochs, USUAL_EPOCHS,
         )  # fmt: skip
-
-
-def _say(texts: LabelledTexts, splits: Splits) -> None:
-    for note in (*texts.notes, *splits.notes):
-        log.info("%s", note)
-    sizes = ", ".join(f"{name} {size:,}" for name, size in splits.sizes().items())
-    log.info("%s: %s rows: %s", texts.source, f"{sum(splits.sizes().values()):,}", sizes)
 
 
 def _learning_rate(
