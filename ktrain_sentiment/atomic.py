@@ -105,7 +105,8 @@ def staged_folder(
     clear_leftovers(place)
     refuse_existing(place, overwrite=overwrite, marker=marker)
     with explained(target), _staging_name(place) as staged:
-        staged.mkdir()
+        # No wider than what it replaces, and open to its owner.
+        staged.mkdir(0o700 | (place.stat().st_mode & 0o777 if place.exists() else 0o777))
         yield staged
         _sync(staged)
         refuse_existing(place, overwrite=overwrite, marker=marker)
@@ -369,6 +370,7 @@ def swap_in(staged: Path, place: Path) -> None:
     if not place.exists():
         staged.rename(place)
         return sync_entry(place.parent)
+    shutil.copymode(place, staged)
     retired = place.with_name(_beside(_RETIRED, place))
     _ours.add(retired.name)
     place.rename(retired)

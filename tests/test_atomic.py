@@ -88,6 +88,14 @@ def test_overwriting_replaces_the_folder_as_a_whole(tmp_path):
     assert names(tmp_path) == {"folder"}
 
 
+def test_a_private_folder_stays_private(tmp_path):
+    write_folder(tmp_path / "folder", "old")
+    (tmp_path / "folder").chmod(0o700)
+    with staged_folder(tmp_path / "folder", overwrite=True) as staged:
+        assert staged.stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o700
+
+
 def test_an_existing_target_is_refused_before_any_work(tmp_path):
     write_folder(tmp_path / "folder", "old")
     (tmp_path / "file.csv").touch()

@@ -22,6 +22,7 @@ from ktrain_sentiment.evaluation.record import EvalResult, TrainingRecord
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.workflow.comparing import CompareResult
 from ktrain_sentiment.workflow.exploring import Exploration, draw_search, save_search
 from ktrain_sentiment.workflow.processes import in_own_process
@@ -295,12 +296,8 @@ class ModelComparison:
 
     def save(self, path: Folder) -> Path:
         """Write the table, as CSV or by its suffix as Parquet, and return its path."""
-        place = Path(path)
-        if place.suffix == ".parquet":
-            self.table.to_parquet(place, index=False)
-        else:
-            self.table.to_csv(place, index=False)
-        return place
+        write_table(Path(path), self.table)
+        return Path(path)
 
     def __repr__(self) -> str:
         """The models with their accuracy, and the advice."""

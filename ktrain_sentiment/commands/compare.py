@@ -44,8 +44,7 @@ class Flags(ScriptFlags, RunPlace, TrainingSettings):
 def task(flags: Flags) -> dict[str, Any]:
     """Compare, show the table, and return what `--json` prints."""
     check_installed("tensorflow", "train")
-    from rich.console import Console
-
+    from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.report import result_tables
     from ktrain_sentiment.workflow import compare_models
 
@@ -56,7 +55,7 @@ def task(flags: Flags) -> dict[str, Any]:
         overwrite=flags.overwrite,
         resume=flags.resume,
     )
-    console = Console()
+    console = open_console()
     console.print(result_tables.leaderboard(found.entries))
     if found.few_shot:
         console.print(result_tables.few_shot(found.few_shot))

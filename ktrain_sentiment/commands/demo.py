@@ -82,12 +82,11 @@ def settings_of(flags: Flags) -> TrainingSettings:
 def task(flags: Flags) -> dict[str, Any]:
     """Run every step and show what each gave."""
     check_installed("tensorflow", "train")
-    from rich.console import Console
-
+    from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.inference import load
     from ktrain_sentiment.workflow import summary_figures, train
 
-    console = Console()
+    console = open_console()
     console.rule("Training, or finding it done")
     result = train(
         settings_of(flags),

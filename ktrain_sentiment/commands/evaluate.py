@@ -57,8 +57,7 @@ class Flags(ScriptFlags):
 
 def task(flags: Flags) -> dict[str, Any]:
     """Evaluate, show, and return the figures."""
-    from rich.console import Console
-
+    from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.report import screen
     from ktrain_sentiment.report.page import write_report
     from ktrain_sentiment.workflow.classifiers import Opening
@@ -73,7 +72,7 @@ def task(flags: Flags) -> dict[str, Any]:
         opening=Opening(flags.engine, flags.trust_pickle),
     )
     found = evaluate(eval_set, other, slice_by=flags.slice_by, abstain_below=flags.abstain_below)
-    console = Console()
+    console = open_console()
     for part in screen.evaluation(found):
         console.print(part)
     if flags.report is not None:

@@ -44,8 +44,7 @@ class Flags(ScriptFlags, RunPlace, TrainingSettings):
 def task(flags: Flags) -> dict[str, Any]:
     """Search, show the suggestions, and return them."""
     check_installed("tensorflow", "train")
-    from rich.console import Console
-
+    from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.workflow import exploration_tables, explore
 
     found = explore(
@@ -55,7 +54,7 @@ def task(flags: Flags) -> dict[str, Any]:
         overwrite=flags.overwrite,
         quiet=flags.quiet,
     )
-    console = Console()
+    console = open_console()
     for table in exploration_tables(found):
         console.print(table)
     print(found.conclusion)

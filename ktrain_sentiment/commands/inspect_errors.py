@@ -75,8 +75,7 @@ def task(flags: Flags) -> dict[str, Any]:
 
 
 def _explain(flags: Flags, text: str) -> dict[str, Any]:
-    from rich.console import Console
-
+    from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.evaluation.explanation import explain
     from ktrain_sentiment.report import screen
     from ktrain_sentiment.workflow import inspecting
@@ -85,15 +84,14 @@ def _explain(flags: Flags, text: str) -> dict[str, Any]:
     folder = inspecting.find_predictor_of(flags.source, flags.predictor)
     classifier = open_classifier(folder, Opening(flags.engine, flags.trust_pickle))
     (found,) = explain(classifier, [text])
-    console = Console()
+    console = open_console()
     for part in screen.explanation(found):
         console.print(part)
     return found.to_json()
 
 
 def _inspect(flags: Flags) -> dict[str, Any]:
-    from rich.console import Console
-
+    from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.report import screen
     from ktrain_sentiment.workflow import inspecting
     from ktrain_sentiment.workflow.classifiers import Opening
@@ -108,7 +106,7 @@ def _inspect(flags: Flags) -> dict[str, Any]:
         share=flags.wrong_labels,
         opening=opening,
     )
-    console = Console()
+    console = open_console()
     for part in screen.inspection(found, flags.top):
         console.print(part)
     paths = inspecting.write_lists(found, folder)

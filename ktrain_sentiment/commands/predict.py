@@ -13,8 +13,7 @@ Needs neither TensorFlow nor PyTorch.
 
 from __future__ import annotations
 
-import os
-import stat
+import glob
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -159,8 +158,6 @@ def _check_input(flags: Flags) -> None:
         return
     if sys.stdin is None:
         raise ConfigError("standard input is closed: give texts, or --file")
-    if stat.S_ISDIR(os.fstat(sys.stdin.fileno()).st_mode):
-        raise ConfigError("standard input is a folder: give texts, or --file")
 
 
 def _is_file(text: str) -> bool:
@@ -261,10 +258,15 @@ def _identity(
 
     manifest = PredictorFolder(folder).manifest
     stamp = manifest if manifest.is_file() else folder
-    file = flags.local
-    state = [file.stat().st_size, file.stat().st_mtime_ns] if file else []
+    matching = glob.glob(flags.file or "")  # noqa: PTH207 - a pattern may be absolute
+    given = [flags.local] if flags.local else sorted(map(Path, matching))
+    files = [file for file in given if file.is_file()]
     return {
-        "input": [str(file.resolve() if file else flags.file), *state],
+        "input": flags.file
+        if not files
+        else [
+            [str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files
+        ],
         "predictor": [str(folder.resolve()), stamp.stat().st_mtime_ns],
         "new columns": list(names),
         "engine": flags.engine,
@@ -321,11 +323,13 @@ def _score(
     except KeyboardInterrupt:
         output.stop()
         again = "; add --resume to go on from there" if resumable else ""
-        raise KeyboardInterrupt(f"stopped after line {output.done}{again}") from None
+        at = f"{source.table.unit} {output.done}"
+        raise KeyboardInterrupt(f"stopped after {at}{again}") from None
     except SentimentError as error:
-        if type(error) is not SentimentError or not resumable:
+        if type(error) is not SentimentError or not resumable or not output.done:
             raise
-        kept = f"what is done up to line {output.done} is kept: add --resume to go on"
+        at = f"{source.table.unit} {output.done}"
+        kept = f"what is done up to {at} is kept: add --resume to go on"
         raise SentimentError(f"{error}; {kept}") from error
 
 

@@ -112,11 +112,10 @@ def load(flags: Flags) -> Tokenizer | None:
 
 def show(found: Profile) -> None:
     """Print what was read, chosen and found."""
-    from rich.console import Console
-
+    from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.report import result_tables, screen
 
-    console = Console()
+    console = open_console()
     print(f"{found.source}: {found.rows_read:,} rows read, {found.rows_used:,} used")
     for note in found.notes:
         console.print(f"- {note}", markup=False, highlight=False)

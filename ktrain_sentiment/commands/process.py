@@ -16,8 +16,14 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from ktrain_sentiment.errors import InputError, SentimentError, explain, missing_extra, printable
+from ktrain_sentiment.errors import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+from ktrain_sentiment.errors import InputError, SentimentError, explain, missing_extra
 
 _STOPPING = [
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -128,3 +134,28 @@ def give_up_broken_output() -> None:
         sys.stdout.flush()
     except (OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def open_console() -> Console:
+    """Standard output for tables and texts, whose control characters never reach the terminal."""
+    from rich.console import Console, ConsoleRenderable, RenderHook
+    from rich.segment import Segment
+
+    class Harmless:
+        def __init__(self, content: ConsoleRenderable) -> None:
+            self.content = content
+
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+            for part in console.render(self.content, options):
+                shown = printable(part.text)
+                yield part if part.control or shown == part.text else Segment(shown, part.style)
+
+    class AllHarmless(RenderHook):
+        def process_renderables(
+            self, renderables: list[ConsoleRenderable]
+        ) -> list[ConsoleRenderable]:
+            return [Harmless(content) for content in renderables]
+
+    console = Console()
+    console.push_render_hook(AllHarmless())
+    return console

@@ -43,8 +43,7 @@ class Flags(ScriptFlags, RunPlace, TrainingSettings):
 def task(flags: Flags) -> dict[str, Any]:
     """Train, show the figures, and return those that `--json` prints."""
     check_installed("tensorflow", "train")
-    from rich.console import Console
-
+    from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.report import screen
     from ktrain_sentiment.workflow import summary_figures, train
 
@@ -55,7 +54,7 @@ def task(flags: Flags) -> dict[str, Any]:
         resume=flags.resume,
         quiet=flags.quiet,
     )
-    console = Console()
+    console = open_console()
     for part in screen.training(result.record):
         console.print(part)
     print(f"run folder: {result.folder.path}")

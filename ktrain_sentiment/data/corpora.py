@@ -24,8 +24,9 @@ import numpy as np
 import pandas as pd
 
 from ktrain_sentiment.data.frames import Collected, with_class_names
-from ktrain_sentiment.errors import DataError, require
+from ktrain_sentiment.errors import DataError, InputError, require
 from ktrain_sentiment.tables.folders import split_name
+from ktrain_sentiment.tables.writing import write_table
 
 PACKAGE = "vaderSentiment"
 VERSION = "3.3.2"
@@ -108,14 +109,9 @@ def unpack(archive: bytes, folder: Path) -> None:
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        frame.to_parquet(unfinished, index=False)
-        unfinished.replace(path)
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written ({error.strerror}); set {_ENVIRONMENT} to a folder of yours"
-        ) from error
+        write_table(path, frame)
+    except InputError as error:
+        raise DataError(f"{error}; set {_ENVIRONMENT} to a folder of yours") from error
 
 
 def _fetch() -> bytes:

@@ -38,6 +38,13 @@ def task(flags):
             print("a note", file=sys.stderr)
     if flags.what == "print":
         print("data")
+    if flags.what == "show":
+        from ktrain_sentiment.commands.process import open_console
+        from rich.table import Table
+        table = Table("text", title="a \x1b[2Jtitle")
+        table.add_row("one \x1b]0;name\x07")
+        console = open_console()
+        console.print(table, "two \x9b1m", style="bold red")
     if flags.what == "complain":
         from ktrain_sentiment.errors import InputError
         raise InputError("a label \\x1b[31mred\\x07")
@@ -127,3 +134,13 @@ def test_what_is_printed_to_closed_streams_never_ends_up_in_a_file(script, tmp_p
 def test_a_message_does_not_control_the_terminal(script):
     done = shell("{example} --what complain", script)
     assert done.stderr == "example.py: a label \\x1b[31mred\\x07\n"
+
+
+def test_a_table_does_not_control_the_terminal_and_keeps_its_own_colours(script):
+    done = shell("FORCE_COLOR=1 NO_COLOR= TERM=xterm {example} --what show", script)
+    assert done.returncode == 0, done.stderr
+    assert r"one \x1b]0;name" in done.stdout
+    assert r"two \x9b1m" in done.stdout
+    for raw in ("\x1b[2J", "\x1b]", "\x07", "\x9b"):
+        assert raw not in done.stdout
+    assert "\x1b[1;31m" in done.stdout
