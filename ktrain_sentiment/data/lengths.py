@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.errors import EncoderError
+from ktrain_sentiment.errors import EncoderError, one_line
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -82,10 +82,12 @@ def load_tokenizer(place: Path) -> Tokenizer:
         raise EncoderError(f"{file}: no such file; wanted an encoder's folder or tokenizer.json")
     try:
         tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:
-        # The library raises plain Exception for whatever is wrong with the file.
-        reason = " ".join(str(error).split())
-        raise EncoderError(f"{file}: not a tokenizer: {reason}") from error
+    except BaseException as error:
+        # The library raises plain Exception for most of what is wrong with a file, and for the
+        # rest panics, with a class that derives from BaseException.
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise EncoderError(f"{file}: not a tokenizer: {one_line(error)}") from error
+        raise
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

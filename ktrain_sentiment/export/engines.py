@@ -23,7 +23,7 @@ from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.onnx_session import (
     open_session,
     predict_probabilities,
-    quantise_file,
+    quantize_file,
 )
 from ktrain_sentiment.predictor.tokenization import EncodedTexts
 
@@ -293,7 +293,7 @@ def write_int8(
     except UnknownArchitectureError:
         if not folder.onnx.is_file():
             raise
-        quantise_file(folder.onnx, folder.onnx_int8)
+        quantize_file(folder.onnx, folder.onnx_int8)
 
 
 def write_graph(path: Path, graph: ModelProto) -> None:

@@ -89,7 +89,7 @@ class _Transformer:
             row = graph.node("Add", self.mask_bias(), self.as_bias(later))
         hidden = self.layer(last, read, hidden, row)
         if spec.final_norm is not None:
-            hidden = self.normalise(hidden, spec.final_norm)
+            hidden = self.normalize(hidden, spec.final_norm)
         state = graph.node("Squeeze", hidden, graph.ints(1))
         for dense, activation in spec.head:
             state = self.activate(graph.exact_dense(state, dense), activation)
@@ -102,7 +102,7 @@ class _Transformer:
         for layer in self.spec.layers:
             hidden = self.layer(layer, hidden, hidden, bias)
         if self.spec.final_norm is not None:
-            hidden = self.normalise(hidden, self.spec.final_norm)
+            hidden = self.normalize(hidden, self.spec.final_norm)
         mask = graph.node("Cast", "attention_mask", to=FLOAT32)
         mask = graph.node("Unsqueeze", mask, graph.ints(2))
         total = graph.node("ReduceSum", graph.node("Mul", hidden, mask), graph.ints(1), keepdims=0)
@@ -119,7 +119,7 @@ class _Transformer:
         if self.types is not None:
             types = graph.node("Gather", graph.array(self.types), "token_type_ids")
             total = graph.node("Add", total, types)
-        hidden = self.normalise(total, spec.norm) if spec.norm else total
+        hidden = self.normalize(total, spec.norm) if spec.norm else total
         return graph.dense(hidden, spec.projection) if spec.projection else hidden
 
     def positions(self) -> str:
@@ -190,21 +190,21 @@ class _Transformer:
         if self.spec.final_norm is None:
             mixed = self.self_attention(layer, queries, hidden, bias)
             attended = graph.dense(mixed, layer.attention)
-            queries = self.normalise(graph.node("Sum", attended, queries), layer.attention_norm)
+            queries = self.normalize(graph.node("Sum", attended, queries), layer.attention_norm)
             output = self.feed_forward(layer, queries)
-            return self.normalise(graph.node("Sum", output, queries), layer.output_norm)
+            return self.normalize(graph.node("Sum", output, queries), layer.output_norm)
         # Pre-norm: what goes into each part is normalised, the residuals are not.
-        seen = self.normalise(hidden, layer.attention_norm)
+        seen = self.normalize(hidden, layer.attention_norm)
         alone = queries != hidden
-        asking = self.normalise(queries, layer.attention_norm) if alone else seen
+        asking = self.normalize(queries, layer.attention_norm) if alone else seen
         mixed = self.self_attention(layer, asking, seen, bias)
         queries = graph.node("Sum", graph.dense(mixed, layer.attention), queries)
-        normed = self.normalise(queries, layer.output_norm)
+        normed = self.normalize(queries, layer.output_norm)
         return graph.node("Sum", self.feed_forward(layer, normed), queries)
 
     def feed_forward(self, layer: Layer, tensor: str) -> str:
-        inner = self.activate(self.graph.dense(tensor, layer.intermediate), self.spec.activation)
-        return self.graph.dense(inner, layer.output)
+        wide = self.activate(self.graph.dense(tensor, layer.intermediate), self.spec.activation)
+        return self.graph.dense(wide, layer.output)
 
     def self_attention(self, layer: Layer, queries: str, hidden: str, bias: str) -> str:
         """Attention as the layer has it: everything sees everything, or through a window."""
@@ -244,7 +244,7 @@ class _Transformer:
         query = layer.query
         return self.graph.once(layer, lambda: Dense(query.weight * factor, query.bias * factor))
 
-    def normalise(self, tensor: str, norm: Norm) -> str:
+    def normalize(self, tensor: str, norm: Norm) -> str:
         gamma, bias = self.graph.array(norm.gamma), self.graph.array(norm.bias)
         return self.graph.node(
             "LayerNormalization", tensor, gamma, bias, axis=-1, epsilon=self.spec.epsilon

@@ -134,7 +134,7 @@ class _Int8Tables(GraphWriter):
 
     def lookup(self, table: Array, indices: str) -> str:
         """Rows of a table, one scale a row."""
-        rows, scales = self.once(table, lambda: quantise(table, 1, 127))
+        rows, scales = self.once(table, lambda: quantize(table, 1, 127))
         row = self.node("Cast", self.node("Gather", self.array(rows), indices), to=FLOAT32)
         return self.node("Mul", row, self.node("Gather", self.array(scales), indices))
 
@@ -163,7 +163,7 @@ class Int8Writer(_Int8Tables):
         products = []
         for dense in maps:
             weight, scales, bias = self.once(
-                dense, functools.partial(quantise_map, dense, seen, rounding)
+                dense, functools.partial(quantize_map, dense, seen, rounding)
             )
             inputs = (rounded, self.array(weight), scale, self.array(scales), zero, "")
             products.append(
@@ -186,7 +186,7 @@ class DynamicInt8Writer(_Int8Tables):
         return [self._product(values, scale, zero, dense) for dense in maps]
 
     def _product(self, values: str, scale: str, zero: str, dense: Dense) -> str:
-        weight, scales = self.once(dense, lambda: quantise(dense.weight, 0, _STEPS))
+        weight, scales = self.once(dense, lambda: quantize(dense.weight, 0, _STEPS))
         product = self.node("MatMulInteger", values, self.array(weight), zero)
         factor = self.node("Mul", scale, self.array(scales))
         product = self.node("Mul", self.node("Cast", product, to=FLOAT32), factor)
@@ -210,10 +210,10 @@ def choose_rounding(seen: Activations, weight: Array) -> Rounding:
     return Rounding(smoothing, scale, int(np.clip(np.rint(-low / scale), 0, 255)))
 
 
-def quantise_map(
+def quantize_map(
     dense: Dense, seen: Activations, rounding: Rounding
 ) -> tuple[NDArray[np.int8], Array, Array]:
-    """A map's 8-bit weights, their scales (one a column), and the bias that mends the mean error.
+    """A map's 8-bit weights, their scales (one a column), and a bias without the mean error.
 
     Args:
         dense: The map.
@@ -221,7 +221,7 @@ def quantise_map(
         rounding: How they are rounded.
     """
     weight = dense.weight / rounding.smoothing_scales[:, None]
-    integers, scales = quantise(weight, 0, _STEPS)
+    integers, scales = quantize(weight, 0, _STEPS)
     inputs = seen.sample * rounding.smoothing_scales
     zero_point = rounding.zero_point
     steps = np.clip(np.rint(inputs / rounding.scale) + zero_point, 0, 255) - zero_point
@@ -230,7 +230,7 @@ def quantise_map(
     return integers, scales, (dense.bias + error).astype(np.float32)
 
 
-def quantise(weight: Array, axis: int, steps: int) -> tuple[NDArray[np.int8], Array]:
+def quantize(weight: Array, axis: int, steps: int) -> tuple[NDArray[np.int8], Array]:
     """Symmetric integers and the scale of each line along `axis`.
 
     `weight ≈ integers * scales`, off by at most half a scale.

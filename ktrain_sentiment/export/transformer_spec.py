@@ -29,7 +29,7 @@ class Family:
         root: The model's own name in front of all its weights.
         layer: A layer, with its number for `{}`.
         parts: Names in a layer: query, key and value (or one that holds all three), the
-            attention's output, its norm, the inner and the outer map, and their norm.
+            attention's output, its norm, the intermediate and the output map, their norm.
         head: The maps of the head, each with its activation.
         projection: From the embeddings' width to the layers', where a family has one.
         positions_from_padding: Positions are counted from the padding id + 1.
@@ -235,7 +235,7 @@ class TransformerSpec:
         layers: The layers; a shared layer is the same object several times.
         head: The maps from one token's state to the logits, each with its activation.
         heads: Attention heads.
-        activation: Of the inner map: gelu, gelu_tanh, relu, silu.
+        activation: Of the intermediate map: gelu, gelu_tanh, relu, silu.
         epsilon: Added to the variance in each normalisation.
         position_padding_idx: RoBERTa and MPNet count positions from this padding id + 1 and skip
             padding; None: from zero.

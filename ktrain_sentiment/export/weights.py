@@ -64,14 +64,22 @@ def to_torch_names(weights: Weights, family: str) -> dict[str, NDArray[Any]]:
     return renamed
 
 
-def write_safetensors(path: Path, weights: Weights) -> None:
-    """Write `model.safetensors` with the metadata that transformers asks for."""
+def write_safetensors(
+    path: Path, weights: Weights, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write named arrays.
+
+    Args:
+        path: The file.
+        weights: The arrays.
+        metadata: Texts to keep with them; None: those that transformers asks for.
+    """
     path.touch()
     mode = path.stat().st_mode
     require("safetensors.numpy", "train").save_file(
-        {name: np.ascontiguousarray(array) for name, array in weights.items()},
+        {name: np.asarray(array, order="C") for name, array in weights.items()},
         str(path),
-        metadata={"format": "pt"},
+        metadata=dict(metadata) if metadata is not None else {"format": "pt"},
     )
     path.chmod(mode)  # It writes a file that only its owner may read.
 
@@ -82,13 +90,23 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         PredictorError: The file is missing or damaged.
     """
-    require("safetensors.numpy", "train")
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    return read_with_metadata(path)[0]
+
+
+def read_with_metadata(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Read named arrays and the texts that were kept with them.
+
+    Raises:
+        PredictorError: The file is missing or damaged.
+    """
+    require("safetensors", "train")
+    from safetensors import SafetensorError, safe_open
 
     try:
-        return dict(load_file(str(path)))
-    # It raises KeyError for kinds of numbers that NumPy lacks, such as bfloat16.
+        with safe_open(str(path), framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return arrays, dict(file.metadata() or {})
+    # It raises KeyError or TypeError for kinds of numbers that NumPy lacks, such as bfloat16.
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         reason = one_line(error)
         raise PredictorError(f"{path} cannot be read as safetensors: {reason}") from error

@@ -110,19 +110,19 @@ def feeds_for(inputs: Collection[str], ids: Ids, mask: Ids) -> dict[str, Ids]:
     return {name: array for name, array in known.items() if name in inputs}
 
 
-def quantise_file(source: Path, target: Path) -> None:
+def quantize_file(source: Path, target: Path) -> None:
     """Quantise the matrix products of any ONNX file, one signed scale a column.
 
     Per-channel signed weights doubled the throughput of 32-bit floats; one unsigned scale for a
     whole matrix gained nothing (ONNX Runtime 1.31 on a CPU with VNNI).
     """
-    quantisation = import_onnxruntime("onnxruntime.quantization")
-    quantisation.quantize_dynamic(
+    quantization = import_onnxruntime("onnxruntime.quantization")
+    quantization.quantize_dynamic(
         source,
         target,
         op_types_to_quantize=["MatMul"],
         per_channel=True,
-        weight_type=quantisation.QuantType.QInt8,
+        weight_type=quantization.QuantType.QInt8,
     )
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.atomic import staged_file
-from ktrain_sentiment.errors import require
+from ktrain_sentiment.export.weights import read_with_metadata, write_safetensors
 from ktrain_sentiment.training.backend import Backend, Logs, Untyped
 from ktrain_sentiment.training.callbacks import BestEpoch
 
@@ -113,17 +113,14 @@ def build_state(backend: Backend, model: Untyped, classes: int) -> None:
 
 def save_state(state: TrainingState, path: Path) -> None:
     """Write a state into one safetensors file, whole or not at all."""
-    safetensors = require("safetensors.numpy", "train")
     with staged_file(path, overwrite=True) as target:
-        safetensors.save_file(state.arrays, target, metadata={"notes": json.dumps(state.notes)})
+        write_safetensors(target, state.arrays, {"notes": json.dumps(state.notes)})
 
 
 def load_state(path: Path) -> TrainingState:
     """Read a state that `save_state` wrote."""
-    open_file = require("safetensors", "train").safe_open
-    with open_file(path, framework="numpy") as stored:
-        notes = json.loads(stored.metadata()["notes"])
-        return TrainingState({name: stored.get_tensor(name) for name in stored.keys()}, notes)  # noqa: SIM118
+    arrays, metadata = read_with_metadata(path)
+    return TrainingState(arrays, json.loads(metadata["notes"]))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.predictor.onnx_session import open_session, run, softmax
 from ktrain_sentiment.training import ktrain_trainer
 from ktrain_sentiment.training.ktrain_features import make_feature_preprocessor
-from support.classics import TEXTS, counted_nbsvm, save_counted
+from support.ktrain_models import TEXTS, counted_nbsvm, save_counted
 from support.reviews import BLAME, PRAISE, make_reviews
 
 CLASSES = ("bad", "good", "so-so")

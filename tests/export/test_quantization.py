@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import arrays
 from ktrain_sentiment.export.quantization import (
     Activations,
     choose_rounding,
-    quantise,
-    quantise_map,
+    quantize,
+    quantize_map,
 )
 from ktrain_sentiment.export.transformer_spec import Dense
 from ktrain_sentiment.predictor.onnx_session import open_session, run
@@ -32,14 +32,14 @@ def with_outlier(tokens: int = 200, channels: int = 16) -> np.ndarray:
 @given(arrays(np.float32, (5, 7), elements=numbers))
 @example(np.full((5, 7), 2.4e-42, np.float32))
 def test_a_weight_is_off_by_half_a_step_at_most(weight):
-    integers, scales = quantise(weight, 0, 100)
+    integers, scales = quantize(weight, 0, 100)
     assert np.abs(integers.astype(int)).max() <= 100
     assert (np.abs(integers * scales - weight) <= 0.51 * scales + 1e-6).all()
 
 
 def test_a_table_has_a_scale_for_each_row():
     table = np.array([[1.0, -2.0], [0.0, 0.0], [0.001, 0.0]], np.float32)
-    integers, scales = quantise(table, 1, 127)
+    integers, scales = quantize(table, 1, 127)
     assert scales.shape == (3, 1)
     np.testing.assert_allclose(integers * scales, table, atol=0.01)
 
@@ -66,7 +66,7 @@ def test_the_mean_error_of_a_product_is_mended():
     dense = Dense(chance.normal(size=(16, 4)).astype(np.float32), np.ones(4, np.float32))
     seen = activations(sample)
     rounding = choose_rounding(seen, dense.weight)
-    integers, scales, bias = quantise_map(dense, seen, rounding)
+    integers, scales, bias = quantize_map(dense, seen, rounding)
     steps = np.clip(
         np.rint(sample * rounding.smoothing_scales / rounding.scale) + rounding.zero_point, 0, 255
     )

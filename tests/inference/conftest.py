@@ -6,7 +6,7 @@ import pytest
 
 import ktrain_sentiment
 from ktrain_sentiment.inference.classifier import TextClassifier
-from support.classics import save_counted
+from support.ktrain_models import save_counted
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +16,6 @@ def classifier(predictor: Path) -> TextClassifier:
 
 
 @pytest.fixture(scope="session")
-def classic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ktrain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one of ktrain's own classifiers. Do not write to it."""
-    return save_counted(tmp_path_factory.mktemp("classics") / "predictor").folder.path
+    return save_counted(tmp_path_factory.mktemp("ktrain-models") / "predictor").folder.path

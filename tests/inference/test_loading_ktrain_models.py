@@ -14,32 +14,32 @@ from ktrain_sentiment.inference.embedding import open_embedder
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import digest_files, update_predictor
 from support.bomb import Bomb
-from support.classics import TEXTS
 from support.damage import flip_bit
+from support.ktrain_models import TEXTS
 from support.process import run_code
 
 
 @pytest.fixture
-def copy(classic: Path, tmp_path: Path) -> Path:
+def copy(ktrain_model: Path, tmp_path: Path) -> Path:
     """A predictor that may be damaged."""
-    return shutil.copytree(classic, tmp_path / "copy")
+    return shutil.copytree(ktrain_model, tmp_path / "copy")
 
 
-def test_it_answers_and_auto_takes_the_only_engine_there_is(classic):
-    classifier = ktrain_sentiment.load(classic)
+def test_it_answers_and_auto_takes_the_only_engine_there_is(ktrain_model):
+    classifier = ktrain_sentiment.load(ktrain_model)
     good, bad = classifier.predict(["the plot was charming", "not charming, it was dull"])
     assert (good.label, bad.label) == ("positive", "negative")
     assert classifier.engine == "fp32"
     assert sum(good.probabilities.values()) == pytest.approx(1, abs=1e-6)
 
 
-def test_a_text_without_a_known_word_is_answered_too(classic):
-    table = ktrain_sentiment.load(classic).predict_proba(["\0", "東京", "..."])
+def test_a_text_without_a_known_word_is_answered_too(ktrain_model):
+    table = ktrain_sentiment.load(ktrain_model).predict_proba(["\0", "東京", "..."])
     np.testing.assert_allclose(table, 0.5)
 
 
-def test_answers_do_not_depend_on_what_else_is_asked(classic):
-    classifier = ktrain_sentiment.load(classic, threads=2)
+def test_answers_do_not_depend_on_what_else_is_asked(ktrain_model):
+    classifier = ktrain_sentiment.load(ktrain_model, threads=2)
     texts = [*TEXTS, "", "charming " * 40] * 3
     together = classifier.predict_proba(texts)
     alone = np.concatenate([classifier.predict_proba([text]) for text in texts[:62]])
@@ -47,8 +47,8 @@ def test_answers_do_not_depend_on_what_else_is_asked(classic):
     np.testing.assert_array_equal(together[:62], together[-62:])
 
 
-def test_a_text_with_more_features_than_it_reads_says_so(classic):
-    short, long = ktrain_sentiment.load(classic).predict(["dull", "dull " * 31])
+def test_a_text_with_more_features_than_it_reads_says_so(ktrain_model):
+    short, long = ktrain_sentiment.load(ktrain_model).predict(["dull", "dull " * 31])
     assert (short.truncated, long.truncated) == (False, True)
 
 
@@ -95,35 +95,35 @@ def test_an_index_that_contradicts_itself_is_one_line(copy):
         ktrain_sentiment.load(copy)
 
 
-def test_an_engine_that_was_never_made_is_one_line(classic):
+def test_an_engine_that_was_never_made_is_one_line(ktrain_model):
     with pytest.raises(PredictorError, match="has no int8 engine"):
-        ktrain_sentiment.load(classic, "int8")
+        ktrain_sentiment.load(ktrain_model, "int8")
 
 
-def test_vectors_of_texts_are_refused(classic):
+def test_vectors_of_texts_are_refused(ktrain_model):
     with pytest.raises(PredictorError, match="ktrain's own nbsvm, which makes no vectors"):
-        open_embedder(classic)
+        open_embedder(ktrain_model)
 
 
-def test_the_keras_model_is_left_to_ktrain(classic):
+def test_the_keras_model_is_left_to_ktrain(ktrain_model):
     from ktrain_sentiment.training.keras_classifier import load_keras
 
     with pytest.raises(PredictorError, match="ktrain's own nbsvm, whose Keras model only ktrain"):
-        load_keras(classic)
+        load_keras(ktrain_model)
 
 
-def test_exporting_again_is_refused_and_says_what_can_be_done(classic, tmp_path):
+def test_exporting_again_is_refused_and_says_what_can_be_done(ktrain_model, tmp_path):
     from ktrain_sentiment.workflow.exporting import export_own
 
     with pytest.raises(ConfigError, match="nothing to export again; --check"):
-        export_own(classic, tmp_path / "out", None, None, overwrite=False)
+        export_own(ktrain_model, tmp_path / "out", None, None, overwrite=False)
 
 
-def test_predicting_imports_nothing_heavy(classic):
+def test_predicting_imports_nothing_heavy(ktrain_model):
     done = run_code(f"""
         import sys
         import ktrain_sentiment
-        ktrain_sentiment.load({str(classic)!r}).predict(["a film"])
+        ktrain_sentiment.load({str(ktrain_model)!r}).predict(["a film"])
         heavy = {{"tensorflow", "tf_keras", "keras", "transformers", "torch", "ktrain", "onnx",
                  "pandas", "pyarrow", "sklearn", "safetensors", "tokenizers", "jieba"}}
         print(sorted(heavy & {{name.split(".")[0] for name in sys.modules}}))
