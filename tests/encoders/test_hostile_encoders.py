@@ -8,33 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 import ktrain_sentiment
-from ktrain_sentiment import encoders
-from ktrain_sentiment.errors import EncoderError, PredictorError
+from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import digest_files, update_predictor
+from support.encoders import WEIGHTS, as_pickle, complaint
 from support.process import run_python
 from support.torchfile import save_as_torch
 
-WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PICKLED = "pytorch_model.bin"
 CONFIGS = ["config.json", "tokenizer_config.json"]
-
-
-@pytest.fixture
-def encoder(tmp_path: Path, tiny_encoder: Path) -> Path:
-    """A copy of the tiny encoder, to be spoilt."""
-    return Path(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
-
-
-def complaint(place: Path) -> str:
-    with pytest.raises(EncoderError) as caught:
-        encoders.resolve(str(place))
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 # JSON and tables of tensors
@@ -102,12 +87,6 @@ def test_an_index_of_weights_that_is_none_is_refused(encoder: Path, index: str) 
 # pytorch_model.bin
 
 
-def as_pickle(encoder: Path) -> Path:
-    weights = load_file(encoder / WEIGHTS)
-    (encoder / WEIGHTS).unlink()
-    return save_as_torch(encoder / PICKLED, weights)
-
-
 def test_a_tensor_that_claims_more_numbers_than_the_file_has_is_refused(encoder: Path) -> None:
     """Thirty-two gigabytes from a file of four bytes."""
     (encoder / WEIGHTS).unlink()
@@ -118,7 +97,8 @@ def test_a_tensor_that_claims_more_numbers_than_the_file_has_is_refused(encoder:
 
 def test_a_compressed_archive_is_refused(encoder: Path) -> None:
     """PyTorch never compresses; a thousandth of what is unpacked would be enough of a file."""
-    stored = as_pickle(encoder)
+    as_pickle(encoder)
+    stored = encoder / PICKLED
     with zipfile.ZipFile(stored) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(stored, "w", zipfile.ZIP_DEFLATED) as archive:
