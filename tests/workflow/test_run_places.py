@@ -13,6 +13,7 @@ from ktrain_sentiment.errors import ConfigError, InputError
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow import run_places
 from ktrain_sentiment.workflow.run_places import begin_run, claim_run, is_finished, is_whole
+from support.process import run_python
 
 SETTINGS = TrainingSettings(source=DataConfig(data="reviews.csv"))
 
@@ -197,3 +198,53 @@ def test_a_run_is_gone_on_with_by_the_settings_that_it_was_begun_with(
     other = TrainingSettings(source=SETTINGS.source, training=TrainConfig(epochs=7))
     with pytest.raises(ConfigError, match="was begun with --epochs None \\(now 7\\)"):
         claim_run(tmp_path / "run", other, overwrite=False, resume=True).__enter__()
+
+
+# Killed processes
+
+BEGIN = """
+import os, signal, sys
+from pathlib import Path
+import pandas as pd
+from ktrain_sentiment.config import DataConfig, TrainingSettings
+from ktrain_sentiment.data import Splits
+from ktrain_sentiment.workflow import run_places
+
+rows = pd.DataFrame({"text": ["good", "bad"], "label": ["yes", "no"], "row": [1, 2]})
+splits = Splits(rows, rows, rows, ("no", "yes"))
+settings = TrainingSettings(source=DataConfig(data="reviews.csv"))
+
+def killed(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[2] == "in-splits":
+    run_places.write_text = killed
+with run_places.claim_run(Path(sys.argv[1]), settings, overwrite=True, resume=False) as run:
+    run_places.begin_run(run, settings, splits, resume=False)
+    killed()
+"""
+
+
+@pytest.mark.parametrize("flags", [{}, {"overwrite": True}])
+def test_a_process_killed_while_it_writes_the_rows_leaves_a_free_place(
+    claim, splits: Splits, tmp_path: Path, flags: dict[str, bool]
+) -> None:
+    assert run_python("-c", BEGIN, tmp_path / "run", "in-splits").returncode == -9
+    with claim(**flags) as run:
+        begin_run(run, SETTINGS, splits, resume=False)
+    assert (tmp_path / "run" / "config.yaml").is_file()
+
+
+@pytest.mark.parametrize("flags", [{"resume": True}, {"overwrite": True}])
+def test_a_process_killed_in_training_over_an_old_run_leaves_it_and_can_be_followed(
+    finished: RunFolder, claim, flags: dict[str, bool]
+) -> None:
+    assert run_python("-c", BEGIN, finished.path, "in-training").returncode == -9
+    assert is_whole(finished)
+    assert finished.report.read_text() == "old"
+    with claim(**flags) as run:
+        assert run.config.is_file() == flags.get("resume", False)
+        if not run.config.is_file():
+            finish(run)
+        run.report.write_text("new")
+    assert finished.report.read_text() == "new"
