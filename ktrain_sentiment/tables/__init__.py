@@ -5,7 +5,8 @@
     sources.py    where bytes come from: file, archive, pipe, remote URL
     formats.py    which format a name stands for, read or written
     encodings.py  bytes to numbered lines of text
-    delimited.py  CSV and its kin
+    dialects.py   how delimited text is written, found by reading it
+    delimited.py  CSV and its kin, lines of texts
     headers.py    whether a first row names the columns
     json_rows.py  JSON and JSON Lines
     sheets.py     workbooks;  columnar.py  Parquet

@@ -12,7 +12,12 @@ from typing import BinaryIO
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables.columnar import open_parquet
-from ktrain_sentiment.tables.delimited import open_delimited
+from ktrain_sentiment.tables.delimited import (
+    Lines,
+    looks_delimited,
+    open_delimited,
+    open_text_lines,
+)
 from ktrain_sentiment.tables.encodings import BLOCK, Line, glance, lines_of, survey
 from ktrain_sentiment.tables.folders import open_class_folders, open_pattern
 from ktrain_sentiment.tables.formats import Format, input_format
@@ -20,7 +25,6 @@ from ktrain_sentiment.tables.json_rows import open_json, open_json_lines
 from ktrain_sentiment.tables.sheets import Rank, open_workbook
 from ktrain_sentiment.tables.sources import Source, locate, paused, really, stored
 from ktrain_sentiment.tables.table import HEAD, ReadAs, ReadOptions, Row, Table, peek, table_of_rows
-from ktrain_sentiment.tables.text_lines import Lines, looks_delimited, open_text_lines
 
 _PIPE_BLOCK = 1 << 16
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from ktrain_sentiment.atomic import staged_file
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.tables.delimited import parse_delimiter
+from ktrain_sentiment.tables.dialects import parse_delimiter
 from ktrain_sentiment.tables.encodings import codec
 from ktrain_sentiment.tables.formats import WrittenFormat
 from ktrain_sentiment.tables.table import UNREADABLE, Record

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.inference.scoring import open_text_table, texts_of
 from ktrain_sentiment.tables import ReadOptions, Table, open_table, open_texts
-from ktrain_sentiment.tables.delimited import (
+from ktrain_sentiment.tables.dialects import (
     Dialect,
     Found,
     choose_delimiter,
