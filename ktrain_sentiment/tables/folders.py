@@ -1,4 +1,4 @@
-"""Many files as one table: a folder of text files for each class, or all that a pattern matches."""
+"""Many files as one table: text files by class, a file a split, all that a pattern matches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables.encodings import survey
-from ktrain_sentiment.tables.formats import bare_suffix
+from ktrain_sentiment.tables.formats import FORMATS, bare_suffix
 from ktrain_sentiment.tables.sources import opened
 from ktrain_sentiment.tables.table import Batch, ReadAs, Row, Rows, Table, scan_types, table_of_rows
 
@@ -117,6 +117,36 @@ def _no_classes(folder: Path) -> str:
             f'its files as one table, write "{folder}/*{suffixes[0]}" with the quotes'
         )
     return f"{folder}: is a folder without a subfolder of text files for each class"
+
+
+def split_files(folder: Path) -> dict[str, Path]:
+    """The tables of a folder that has one for each split, `train.csv` and others, by split."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    tables = [path for path in files if bare_suffix(path) in FORMATS]
+    named = [(split_name(path.name.partition(".")[0]), path) for path in tables]
+    found = {name: path for name, path in named if name is not None}
+    # Two files of one split, or none to learn from: what is meant is for the user to say.
+    once = len(found) == sum(name is not None for name, _ in named)
+    return found if once and "train" in found and len(found) > 1 else {}
+
+
+def open_split_files(folder: Path, open_one: Callable[[Path], Table]) -> Table:
+    """Open what `split_files` finds as one table, whose column `split` says where rows belong.
+
+    Raises:
+        DataError: One cannot be read, or their columns differ.
+    """
+    tables = {name: open_one(path) for name, path in split_files(folder).items()}
+    joined = join_tables(list(tables.values()), str(folder))
+    splits = {table.name: name for name, table in tables.items()}
+
+    def batches(size: int) -> Iterator[Batch]:
+        for batch in joined.batches(size):
+            rows = [{**record, "split": splits[record["file"]]} for record in batch.records()]
+            yield replace(batch, rows=rows)
+
+    columns = tuple(name for name in joined.columns if name != "split")
+    return replace(joined, columns=(*columns, "split"), start=batches, is_split=True)
 
 
 def open_pattern(pattern: str, open_one: Callable[[Path], Table]) -> Table:

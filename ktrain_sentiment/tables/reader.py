@@ -19,7 +19,12 @@ from ktrain_sentiment.tables.delimited import (
     open_text_lines,
 )
 from ktrain_sentiment.tables.encodings import BLOCK, Line, glance, lines_of, survey
-from ktrain_sentiment.tables.folders import open_class_folders, open_pattern
+from ktrain_sentiment.tables.folders import (
+    open_class_folders,
+    open_pattern,
+    open_split_files,
+    split_files,
+)
 from ktrain_sentiment.tables.formats import Format, input_format
 from ktrain_sentiment.tables.json_rows import open_json, open_json_lines
 from ktrain_sentiment.tables.sheets import Rank, open_workbook
@@ -35,8 +40,9 @@ def open_table(
     """Open a table, whatever it is kept in; its rows are read when they are asked for.
 
     Args:
-        source: A file, a folder with a subfolder for each class, a pattern such as
-            `exports/*.csv`, a URL, or a binary stream. A pipe gives rows as they arrive.
+        source: A file, a folder with a subfolder for each class or a file for each split, a
+            pattern such as `exports/*.csv`, a URL, or a binary stream. A pipe gives rows as they
+            arrive.
         options: What is known about it.
         rank: Says how well a sheet of a workbook suits, where there are several.
 
@@ -48,6 +54,8 @@ def open_table(
     options = options or ReadOptions()
     if isinstance(source, str | Path) and "://" not in str(source):
         path = Path(source).expanduser()
+        if path.is_dir() and split_files(path):
+            return open_split_files(path, lambda one: open_table(one, options, rank))
         if path.is_dir():
             return open_class_folders(path, options.encoding)
         if not path.exists() and glob.has_magic(str(source)):

@@ -229,6 +229,21 @@ def test_folders_of_text_files_are_classes(write, read, tmp_path, splits):
         assert found.frame["split"].value_counts().to_dict() == {"train": 4, "test": 4}
 
 
+def test_a_folder_with_a_file_for_each_split_is_divided_already(write, read, both, tmp_path):
+    write("data/train.csv", "text,label\na,positive\nb,negative\n")
+    write("data/dev.tsv", "text\tlabel\nc\tpositive\nd\tnegative\n")
+    write("data/README.md", "not a table")
+    found = read(tmp_path / "data")
+    assert found.is_split
+    assert list(zip(found.frame["text"], found.frame["split"], strict=True)) == [
+        ("c", "validation"), ("d", "validation"), ("a", "train"), ("b", "train"),
+    ]  # fmt: skip
+    assert both(tmp_path / "data").texts == ["c", "d", "a", "b"]
+    write("data/train.jsonl", '{"text": "e", "label": "positive"}')
+    with pytest.raises(DataError, match=r"to read its files as one table, write"):
+        read(tmp_path / "data")
+
+
 def test_a_folder_of_tables_says_how_to_read_it(write, read, tmp_path):
     write("exports/one.csv", CSV)
     with pytest.raises(DataError, match=r'write "[^"]*exports/\*\.csv" with the quotes'):
