@@ -119,7 +119,8 @@ def show(found: Profile) -> None:
     print(f"{found.source}: {found.rows_read:,} rows read, {found.rows_used:,} used")
     for note in found.notes:
         console.print(f"- {note}", markup=False, highlight=False)
-    console.print(result_tables.profile_classes(found))
+    for part in screen.first_rows(result_tables.profile_classes(found)):
+        console.print(part)
     console.print(result_tables.profile_lengths(found.lengths))
     print(f"{len(found.findings)} findings, the worst first" if found.findings else "no findings")
     for text in screen.findings(found.findings):

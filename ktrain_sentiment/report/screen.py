@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -14,6 +15,7 @@ from ktrain_sentiment.report.sentences import abstention_sentence, calibration_s
 if TYPE_CHECKING:
     from ktrain_sentiment.data.findings import Finding
     from ktrain_sentiment.evaluation.explanation import Explanation
+    from ktrain_sentiment.evaluation.metrics import Metrics
     from ktrain_sentiment.evaluation.record import EvalResult, Inspection, TrainingRecord
 
 Part = FigureTable | Text
@@ -21,20 +23,37 @@ Part = FigureTable | Text
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 _SHOWN_EXAMPLES = {"error": 3, "warning": 2, "info": 1}
 _SHOWN_LETTERS = 100
+MOST_CLASSES = 20
+"""Classes of which a table is shown whole."""
 
 
 def training(record: TrainingRecord) -> list[Part]:
     """The figures of a training, its warnings last, where they are still on the screen."""
     parts: list[Part] = [
         result_tables.headline(record.metrics, record.baselines),
-        result_tables.per_class(record.metrics),
-        result_tables.confusion(record.metrics),
+        *by_class(record.metrics),
     ]
     if record.teacher is not None:
         parts.append(Text(_teacher(record)))
     if record.cross_validation is not None:
         parts.append(result_tables.cross_validation(record.cross_validation))
     return [*parts, *_warnings(record.warnings)]
+
+
+def by_class(metrics: Metrics) -> list[Part]:
+    """Figures of each class and what they are confused with, as far as a screen can show them."""
+    if len(metrics.labels) > MOST_CLASSES:
+        left_out = "the confusion of so many classes is in the report"
+        return [*first_rows(result_tables.per_class(metrics)), Text(left_out, style="dim")]
+    return [result_tables.per_class(metrics), result_tables.confusion(metrics)]
+
+
+def first_rows(table: FigureTable, most: int = MOST_CLASSES) -> list[Part]:
+    """A table to its twentieth row, and how many more there are."""
+    more = len(table.rows) - most
+    if more <= 0:
+        return [table]
+    return [replace(table, rows=table.rows[:most]), Text(f"... and {more:,} more", style="dim")]
 
 
 def _teacher(record: TrainingRecord) -> str:
@@ -62,8 +81,7 @@ def evaluation(found: EvalResult) -> list[Part]:
     parts += [Text(note, style="yellow") for note in eval_set.notes]
     parts += [
         result_tables.headline(metrics, found.baselines, name=eval_set.name),
-        result_tables.per_class(metrics),
-        result_tables.confusion(metrics),
+        *by_class(metrics),
         result_tables.slices(found.slices),
         Text(calibration_sentence(metrics)),
     ]

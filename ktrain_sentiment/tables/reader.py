@@ -138,7 +138,8 @@ def _open_lines(
             return open_text_lines(again, sample, name, read_as, once=once)
         own = looks_delimited(sample) or ","
         read_as = replace(read_as, format="tsv" if own == "\t" else "csv")
-        return open_delimited(again, name, own, options, read_as, once=once)
+        table = open_delimited(again, name, own, options, read_as, once=once)
+        return replace(table, notes=("a table, not a text on each line", *table.notes))
     own = "\t" if form == "tsv" else ","
     return open_delimited(lines, name, own, options, read_as, once=once)
 
