@@ -7,13 +7,12 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ktrain_sentiment.encoders.minilm import HUB_NAME
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.report import result_tables
 from ktrain_sentiment.report.facts import ReportFacts
-from ktrain_sentiment.report.figures import counted, duration
+from ktrain_sentiment.report.page import environment
 from ktrain_sentiment.report.sentences import calibration_sentence, verdict
 
 HUB_NAMES = {"minilm": HUB_NAME}
@@ -31,26 +30,23 @@ METRIC_TYPES = {"accuracy": "accuracy", "macro_f1": "f1", "mcc": "matthews_corre
 def model_card(facts: ReportFacts) -> str:
     """The card: YAML header, verdict and warnings, figures, use, limits, training."""
     training = facts.training
-    made = Environment(
-        loader=PackageLoader("ktrain_sentiment.report"),
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    made.globals |= {"counted": counted, "duration": duration}
-    card = made.get_template("card.md.j2").render(
-        facts=facts,
-        header=yaml.safe_dump(card_header(facts), sort_keys=False, allow_unicode=True),
-        verdict=verdict(facts),
-        data_name=_dataset(facts)["name"],
-        headline=result_tables.headline(
-            facts.metrics, facts.baselines, name="this model"
-        ).to_markdown(),
-        per_class=result_tables.per_class(facts.metrics).to_markdown(),
-        calibration=calibration_sentence(facts.metrics),
-        reads=_reads(facts),
-        ways="" if training is None else _ways(training),
-        training=training,
+    card = (
+        environment(html=False)
+        .get_template("card.md.j2")
+        .render(
+            facts=facts,
+            header=yaml.safe_dump(card_header(facts), sort_keys=False, allow_unicode=True),
+            verdict=verdict(facts),
+            data_name=_dataset(facts)["name"],
+            headline=result_tables.headline(
+                facts.metrics, facts.baselines, name="this model"
+            ).to_markdown(),
+            per_class=result_tables.per_class(facts.metrics).to_markdown(),
+            calibration=calibration_sentence(facts.metrics),
+            reads=_reads(facts),
+            ways="" if training is None else _ways(training),
+            training=training,
+        )
     )
     return card.rstrip() + "\n"
 

@@ -67,16 +67,16 @@ class Drawing:
     caption: str
 
 
-def environment() -> Environment:
-    """Where pages are made: every text is escaped, and a name that is missing is an error."""
+def environment(*, html: bool = True) -> Environment:
+    """Where templates are filled in: HTML has every text escaped, Markdown takes it as it is."""
     made = Environment(
         loader=PackageLoader("ktrain_sentiment.report"),
-        autoescape=True,
+        autoescape=html,
         # A name that is misspelled in a template would else print as nothing.
         undefined=StrictUndefined,
         trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_keep_together,
+        lstrip_blocks=html,
+        finalize=_keep_together if html else None,
     )
     made.globals |= {"share": share, "size": size, "counted": counted, "duration": duration}
     return made
