@@ -263,6 +263,7 @@ class EvalSet:
         predictor: Its folder; None when there is none.
         train: The rows it was trained on, when they are known.
         split: The split of the run that the rows are; empty for other rows.
+        record: The record of the run whose rows they are; None for other rows.
         notes: Remarks to show, a line each.
     """
 
@@ -273,6 +274,7 @@ class EvalSet:
     predictor: Path | None = None
     train: pd.DataFrame | None = None
     split: str = ""
+    record: TrainingRecord | None = None
     notes: tuple[str, ...] = ()
 
 

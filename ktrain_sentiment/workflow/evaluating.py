@@ -29,7 +29,12 @@ from ktrain_sentiment.evaluation.comparison import Comparison, compare
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.metrics import compute_metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode, fit_labels, gather
-from ktrain_sentiment.evaluation.record import BaselineRecord, EvalResult, EvalSet
+from ktrain_sentiment.evaluation.record import (
+    BaselineRecord,
+    EvalResult,
+    EvalSet,
+    TrainingRecord,
+)
 from ktrain_sentiment.evaluation.review import Slice, evaluate_slices, usual_slices
 from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.prediction import Classifier
@@ -72,6 +77,7 @@ def from_run(folder: Path, split: str = "") -> EvalSet:
         predictor=run.predictor if run.predictor.is_dir() else None,
         train=_training_rows(run),
         split=chosen,
+        record=TrainingRecord.read(run.metrics) if run.metrics.is_file() else None,
     )
 
 
@@ -333,30 +339,34 @@ def evaluate(
         ConfigError: A column is not there, or the threshold is no probability.
         DataError: A column has too many different values.
     """
-    rows, train = eval_set.predictions, eval_set.train
+    rows = eval_set.predictions
     if abstain_below is not None and not 0 <= abstain_below <= 1:
         raise ConfigError(f"--abstain-below {abstain_below}: wanted a probability, 0 to 1")
     metrics = compute_metrics(rows.y_true, rows.probabilities, rows.labels)
-    texts = [] if train is None else train["text"].tolist()
-    train_y: Sequence[int] | Classes = [] if train is None else encode(train["label"], rows.labels)
-    baselines = run_baselines(texts, train_y, rows.texts, rows.y_true, rows.labels)
-    slices = _slices(rows, slice_by)
-    table = rows.probabilities
+    baselines, tfidf = _baselines(eval_set)
+    slices, table = _slices(rows, slice_by), rows.probabilities
     return EvalResult(
         eval_set=eval_set,
         metrics=metrics,
-        baselines={key: BaselineRecord.of(one) for key, one in baselines.items()},
+        baselines=baselines,
         slices=slices,
         comparison=None if other is None else _compare(eval_set, other),
         abstention=None if abstain_below is None else abstain(rows.y_true, table, abstain_below),
         warnings=find_warnings(
-            metrics,
-            {key: one.metrics for key, one in baselines.items()},
-            against_tfidf(rows, baselines),
-            slices,
-            held_out=eval_set.split != "validation",
+            metrics, baselines, tfidf, slices, held_out=eval_set.split != "validation"
         ),
     )
+
+
+def _baselines(eval_set: EvalSet) -> tuple[Mapping[str, BaselineRecord], Comparison | None]:
+    """Baselines on the rows, and the model against TF-IDF; as the run recorded them, if it did."""
+    record, rows, train = eval_set.record, eval_set.predictions, eval_set.train
+    if record is not None and record.headline == eval_set.split and record.baselines:
+        return record.baselines, record.comparison
+    texts = [] if train is None else train["text"].tolist()
+    train_y: Sequence[int] | Classes = [] if train is None else encode(train["label"], rows.labels)
+    found = run_baselines(texts, train_y, rows.texts, rows.y_true, rows.labels)
+    return {key: BaselineRecord.of(one) for key, one in found.items()}, against_tfidf(rows, found)
 
 
 def against_tfidf(

@@ -12,11 +12,11 @@ import pytest
 
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
-from ktrain_sentiment.evaluation.record import EvalSet
+from ktrain_sentiment.evaluation.record import EvalSet, TrainingRecord
 from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import render, write_report
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.workflow.evaluating import evaluate
+from ktrain_sentiment.workflow.evaluating import evaluate, from_run
 from ktrain_sentiment.workflow.recording import facts_of, facts_of_run
 
 VOID = {"meta", "br", "col", "link", "img", "input"}
@@ -214,3 +214,15 @@ def test_the_words_count_their_nouns(facts):
     errors = dataclasses.replace(facts.errors, doubted_labels=2, likely_label_errors=1)
     page = render(dataclasses.replace(facts, errors=errors))
     assert "In 1 more row it disagrees" in page
+
+
+def test_a_runs_own_rows_are_evaluated_beside_the_baselines_it_recorded(run_folder, monkeypatch):
+    def fit_again(*_):
+        raise AssertionError("a baseline was fitted again")
+
+    monkeypatch.setattr("ktrain_sentiment.workflow.evaluating.run_baselines", fit_again)
+    found = evaluate(from_run(run_folder.path))
+    record = TrainingRecord.read(run_folder.metrics)
+    assert found.metrics.accuracy == record.metrics.accuracy
+    assert found.baselines["tfidf"].accuracy == record.baselines["tfidf"].accuracy
+    assert render(facts_of(found)) == render(facts_of_run(run_folder.path))
