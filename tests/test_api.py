@@ -21,7 +21,9 @@ import ktrain_sentiment as ks
 from ktrain_sentiment.api import calls
 from ktrain_sentiment.config.flat import field_names
 from ktrain_sentiment.errors import ConfigError, DataError, InputError, TrainingError
+from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow import processes
+from ktrain_sentiment.workflow.training import RunResult
 from support.process import run_code
 from support.reviews import make_reviews
 
@@ -186,10 +188,11 @@ def places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
     """The folders of runs that would be trained."""
     found: list[Path] = []
 
-    def note(function: object, config: Any, *rest: object, quiet: bool = False) -> Path:
-        found.append(config.place.run)
-        config.place.run.mkdir(parents=True, exist_ok=True)
-        return Path(config.place.run)
+    def note(work: partial[object], *_: object, quiet: bool = False) -> RunResult:
+        folder = work.keywords["folder"]
+        found.append(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        return RunResult(RunFolder(folder), None)  # type: ignore[arg-type]
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(calls, "in_own_process", note)
@@ -271,6 +274,7 @@ def test_a_run_draws_itself_without_pyplot(run: ks.TrainingRun, what: str) -> No
 
 def test_a_run_is_opened_again_from_its_folder(run: ks.TrainingRun) -> None:
     assert ks.open_run(run.path).metrics == run.metrics
+    assert ks.load(run.path).labels == ks.load(run.predictor).labels == ("negative", "positive")
     assert "<html" in Path(run.report()).read_text("utf-8")
 
 

@@ -42,14 +42,14 @@ from ktrain_sentiment.evaluation.record import EvalResult
 from ktrain_sentiment.inference import Engine
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.workflow.classifiers import Opening
-from ktrain_sentiment.workflow.comparing import CompareResult, compare_models
+from ktrain_sentiment.workflow.comparing import compare_models
 from ktrain_sentiment.workflow.evaluating import evaluate as evaluate_rows
 from ktrain_sentiment.workflow.evaluating import (
     find_eval_set,
     from_predictor,
     predict_same_rows,
 )
-from ktrain_sentiment.workflow.exploring import Exploration, explore
+from ktrain_sentiment.workflow.exploring import explore
 from ktrain_sentiment.workflow.processes import in_own_process
 from ktrain_sentiment.workflow.training import train as run_training
 
@@ -167,7 +167,9 @@ def find_lr(
         if run is None:
             folder = scratch.enter_context(tempfile.TemporaryDirectory())
             config = replace(config, place=replace(config.place, run=Path(folder, "lr")))
-        found = in_own_process(_explore, config, dataset.texts, quiet, quiet=quiet)
+        place = config.place
+        work = functools.partial(explore, folder=place.run, overwrite=place.overwrite, quiet=quiet)
+        found = in_own_process(work, config, config.exploring, dataset.texts, quiet=quiet)
     return LearningRateSearch(found)
 
 
@@ -220,8 +222,8 @@ def train(
         "batch_size": batch_size, "maxlen": maxlen, "seed": seed, "run": run, **settings,
     }  # fmt: skip
     dataset, config = _configure("train()", _Training, data, given)
-    config = _with_place(config, "")
-    return TrainingRun(in_own_process(_train, config, dataset.texts, quiet, quiet=quiet))
+    work = functools.partial(run_training, **_free_place(config, ""), quiet=quiet)
+    return TrainingRun(in_own_process(work, config, dataset.texts, quiet=quiet).folder.path)
 
 
 @_speaking_python
@@ -255,8 +257,9 @@ def compare(
     chosen = None if models is None else list(models)
     given = {"models": chosen, "encoder": encoder, "run": run, **settings}
     dataset, config = _configure("compare()", _Comparing, data, given)
-    config = _with_place(config, "compared")
-    return ModelComparison(in_own_process(_compare, config, dataset.texts, quiet=quiet))
+    work = functools.partial(compare_models, **_free_place(config, "compared"))
+    found = in_own_process(work, config, config.comparing, dataset.texts, quiet=quiet)
+    return ModelComparison(found)
 
 
 @_speaking_python
@@ -368,13 +371,15 @@ def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _with_place(config: Settings, task: str) -> Settings:
-    """The settings with a run folder: a free one, unless one is named or gone on with."""
-    given = config.place
-    place = given.run or default_run(config.source.data, task)
-    if given.run is None and not (given.resume or given.overwrite):
-        place = next(one for one in _numbered(place) if not one.exists())
-    return replace(config, place=replace(given, run=place.absolute()))
+def _free_place(config: _Training, task: str) -> dict[str, Any]:
+    """Where a job's files go: a free folder, unless one is named or gone on with."""
+    place = config.place
+    folder = place.run or default_run(config.source.data, task)
+    if place.run is None and not (place.resume or place.overwrite):
+        folder = next(one for one in _numbered(folder) if not one.exists())
+    return {
+        "folder": folder.absolute(), "overwrite": place.overwrite, "resume": place.resume,
+    }  # fmt: skip
 
 
 def _numbered(place: Path) -> Iterator[Path]:
@@ -386,46 +391,6 @@ def _folder_of(place: Folder | TrainingRun | None) -> Path | None:
     if place is None:
         return None
     return place.path if isinstance(place, TrainingRun) else Path(place).absolute()
-
-
-# What runs in a process of its own.
-
-
-def _explore(config: _Exploring, texts: LabelledTexts, quiet: bool) -> Exploration:
-    place = config.place
-    return explore(
-        config,
-        config.exploring,
-        texts,
-        folder=place.run,
-        overwrite=place.overwrite,
-        quiet=quiet,
-    )
-
-
-def _train(config: _Training, texts: LabelledTexts, quiet: bool) -> Path:
-    place = config.place
-    result = run_training(
-        config,
-        texts,
-        folder=place.run,
-        overwrite=place.overwrite,
-        resume=place.resume,
-        quiet=quiet,
-    )
-    return result.folder.path
-
-
-def _compare(config: _Comparing, texts: LabelledTexts) -> CompareResult:
-    place = config.place
-    return compare_models(
-        config,
-        config.comparing,
-        texts,
-        folder=place.run,
-        overwrite=place.overwrite,
-        resume=place.resume,
-    )
 
 
 def _evaluate(

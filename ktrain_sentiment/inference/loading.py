@@ -51,8 +51,9 @@ def load(
     together is refused here and not in the midst of a file.
 
     Args:
-        folder: A predictor folder, or a folder from elsewhere with config.json, tokenizer.json
-            and an ONNX file (which is then used unchecked, with a warning).
+        folder: A predictor folder, or the run that it lies in; or a folder from elsewhere with
+            config.json, tokenizer.json and an ONNX file (which is then used unchecked, with a
+            warning).
         engine: auto, int8, fp32 or openvino.
         threads: Cores to use; 0: all that this process may use.
 
@@ -69,7 +70,7 @@ def load(
         raise ConfigError(f"engine {engine!r}: wanted one of {', '.join(get_args(Engine))}")
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 0:
         raise ConfigError(f"threads {threads!r}: wanted a number of cores, or 0 for all of them")
-    place = PredictorFolder(Path(folder).absolute())
+    place = PredictorFolder(find_predictor(Path(folder)).absolute())
     try:
         parts = _read_parts(place, engine)
         reread = functools.partial(_reread, place, engine, parts.stamp)
