@@ -122,6 +122,7 @@ class _TensorTable(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> tuple[str, NDArray[Any]]:  # noqa: ANN401
         """The numbers of one storage, with their kind."""
         _, kind, key, *_ = pid
+        # Tied weights name one storage several times.
         if key not in self._storages:
             contents = self._archive.read(f"{self._root}data/{key}")
             item = np.dtype(f"V{BYTES.get(kind, 1)}")

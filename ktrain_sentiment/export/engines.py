@@ -140,6 +140,7 @@ def complaint(parity: Parity, limits: Limits) -> str:
 logger = logging.getLogger(__name__)
 
 _LARGEST = 2_000_000_000
+"""Bytes: protobuf writes no message of 2 GiB or more, and the weights lie in it."""
 
 TraceOnnx = Callable[[Path], None]
 """Writes the ONNX file of a model that cannot be built from weights, the slow general way."""

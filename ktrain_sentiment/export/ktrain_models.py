@@ -162,7 +162,7 @@ def _gru(
         outputs=2,
         direction="bidirectional" if len(directions) > 1 else "forward",
         hidden_size=weights[f"{directions[0]}.recurrent"].shape[0],
-        linear_before_reset=1,
+        linear_before_reset=1,  # Keras calls it reset_after, and has it on for cuDNN's sake.
     )
 
 

@@ -19,6 +19,7 @@ OPSET = 17
 
 INT64, FLOAT32 = 7, 1
 _IR_VERSION = 8
+"""That of ONNX 1.12, with which the operators came: a newer one would shut out older runtimes."""
 T = TypeVar("T")
 
 

@@ -68,7 +68,7 @@ class OnnxRunner:
 
     Many batches run one a core, which beats splitting each over all cores because nobody waits
     for anybody; a batch alone is split. These are two sessions, and the second is opened when it
-    is first needed.
+    is first needed. Sessions do not survive a fork: their threads are left behind.
 
     Args:
         contents: The bytes of an ONNX file.

@@ -107,6 +107,7 @@ def _changed(folder: PredictorFolder, name: str) -> str:
 FORMAT = "ktrain-sentiment predictor"
 FORMAT_VERSION = 1
 _LARGEST = 16 * 1024 * 1024
+"""Bytes; with figures for a hundred labels a manifest has some hundred thousand."""
 _COLDEST = 1e-6
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

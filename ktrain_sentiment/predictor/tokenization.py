@@ -25,6 +25,7 @@ from ktrain_sentiment.predictor.manifest import read_json
 Ids = NDArray[np.int64]
 
 _CHARACTERS_A_TOKEN = 1000
+"""No vocabulary has longer pieces; WordPiece makes one [UNK] of each word beyond 100 letters."""
 
 LONGEST = 2**20
 """More tokens than any model reads; a larger limit is a mistake, or means that there is none."""

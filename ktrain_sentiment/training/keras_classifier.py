@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ktrain_sentiment.cleaning import apply_cleaning
-from ktrain_sentiment.errors import PredictorError, require
+from ktrain_sentiment.errors import PredictorError, one_line, require
 from ktrain_sentiment.prediction import Prediction, Probabilities, softmax, to_predictions
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import Manifest, check_files, read_manifest
@@ -115,8 +115,23 @@ def load_keras_model(folder: Path) -> Untyped:
                 str(folder), local_files_only=True, trust_remote_code=False
             )
     except (OSError, ValueError, ImportError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise PredictorError(f"{folder}: transformers cannot load the model: {reason}") from error
+        raise PredictorError(
+            f"{folder}: transformers cannot load the model: {one_line(error)}"
+        ) from error
+
+
+def load_with_ktrain(folder: Path) -> Untyped:
+    """The predictor that plain ktrain saved in a folder: this unpickles, and so may run any code.
+
+    Raises:
+        PredictorError: ktrain cannot load it.
+        MissingExtraError: ktrain is not installed.
+    """
+    ktrain = open_backend().ktrain
+    try:
+        return ktrain.load_predictor(str(folder))
+    except Exception as error:  # ktrain raises the bare class.
+        raise PredictorError(f"{folder}: ktrain cannot load it: {one_line(error)}") from error
 
 
 def tracer(model: Untyped) -> Callable[[Path], None]:
@@ -153,8 +168,7 @@ def trace_onnx(model: Untyped, path: Path) -> None:
             output_path=str(path),
         )
     except (ValueError, RuntimeError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise PredictorError(f"the model cannot be traced to ONNX: {reason}") from error
+        raise PredictorError(f"the model cannot be traced to ONNX: {one_line(error)}") from error
 
 
 def _write_erfc(context: Untyped, node: Untyped, _name: str, _arguments: Any) -> None:  # noqa: ANN401

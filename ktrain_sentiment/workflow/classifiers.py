@@ -85,8 +85,8 @@ def _open_with_ktrain(folder: Path, opening: Opening) -> Classifier:
             f"{folder} was saved by ktrain and holds a pickle, which can run any code when opened: "
             "add --trust-pickle if you trust whoever made it"
         )
-    from ktrain_sentiment.training.backend import open_backend
+    from ktrain_sentiment.training.keras_classifier import load_with_ktrain
 
-    predictor = open_backend().ktrain.load_predictor(str(folder))
+    predictor = load_with_ktrain(folder)
     log.info("%s is run by ktrain itself, which is slow", folder)
     return KtrainClassifier(predictor, tuple(str(name) for name in predictor.get_classes()))

@@ -19,8 +19,7 @@ from ktrain_sentiment.export.saving import (
 from ktrain_sentiment.inference.scoring import open_text_table, texts_of
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.training.backend import open_backend
-from ktrain_sentiment.training.keras_classifier import load_keras_model, tracer
+from ktrain_sentiment.training.keras_classifier import load_keras_model, load_with_ktrain, tracer
 
 logger = logging.getLogger(__name__)
 
@@ -74,12 +73,7 @@ def convert_ktrain(
     Raises:
         PredictorError: ktrain cannot load it, or it is no text classifier with transformers.
     """
-    ktrain = open_backend().ktrain
-    try:
-        predictor = ktrain.load_predictor(str(folder))
-    except Exception as error:  # ktrain raises the bare class.
-        reason = " ".join(str(error).split())[:200]
-        raise PredictorError(f"{folder}: ktrain cannot load it: {reason}") from error
+    predictor = load_with_ktrain(folder)
     model, preproc = predictor.model, predictor.preproc
     if not hasattr(model, "save_pretrained") or not preproc.get_classes():
         raise PredictorError(f"{folder} is no text classifier made with ktrain's Transformer")
