@@ -242,13 +242,16 @@ def _one_hot(table: Sampled, text: str) -> tuple[str, ...]:
     if any(_could_be_labels(table, column) for column in _named(table, LABEL_NAMES, text)):
         return ()
     others = [c for c in table.columns if c != text and c not in _MADE_HERE]
-    binary = [c for c in others if set(_values(table, c)) <= {"0", "1", "0.0", "1.0"}]
-    binary = [c for c in binary if kinds_of(table, c) == 2]
-    if len(binary) < 2:
-        return ()
-    rows = list(zip(*(_values(table, column) for column in binary), strict=False))
-    once = all(sum(cell.startswith("1") for cell in row) == 1 for row in rows)
-    return tuple(binary) if once and rows else ()
+    flags = {column: [flag(value) for value in table.sample(column)] for column in others}
+    binary = {column: values for column, values in flags.items() if set(values) == {0, 1}}
+    once = all(sum(map(int, row)) == 1 for row in zip(*binary.values(), strict=True))
+    return tuple(binary) if len(binary) > 1 and once else ()
+
+
+def flag(value: object) -> int | None:
+    """What a cell of a column for one class says, 0 or 1; None where it says something else."""
+    spelled = str(value).strip().casefold()
+    return {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}.get(spelled)
 
 
 def _none_found(table: Sampled, what: str) -> DataError:

@@ -170,7 +170,7 @@ def _stand_for_none(labels: pd.Series[str]) -> str:
 
 
 def look_like_scores(labels: pd.Series[str]) -> bool:
-    """Whether labels are measurements: many different numbers, not all of them whole."""
+    """Whether labels are measurements: many different numbers, fractions or seldom repeated."""
     kinds = labels.dropna().unique()
     if len(kinds) <= _MOST_STEPS:
         return False
@@ -178,7 +178,7 @@ def look_like_scores(labels: pd.Series[str]) -> bool:
         numbers = [float(kind) for kind in kinds]
     except ValueError:
         return False
-    return not all(number.is_integer() for number in numbers)
+    return 2 * len(kinds) > len(labels) or not all(number.is_integer() for number in numbers)
 
 
 def several_labels(labels: pd.Series[str]) -> pd.Series[str]:

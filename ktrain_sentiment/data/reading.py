@@ -18,6 +18,7 @@ from ktrain_sentiment.data.columns import (
     Columns,
     choose_columns,
     choose_text_column,
+    flag,
     suits,
 )
 from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL, corpus_path, read_hub
@@ -170,7 +171,7 @@ def _rows_of(
 def _labels(table: Collected, columns: Columns) -> tuple[pd.Series[str], str]:
     if not columns.classes:
         return to_strings(table, columns.label, "label")
-    chosen = table.frame[list(columns.classes)].astype(float).fillna(0)
+    chosen = table.frame[list(columns.classes)].map(flag) == 1
     names = chosen.idxmax(axis=1).where(chosen.sum(axis=1) == 1)
     return names.astype("str"), ""
 

@@ -24,7 +24,7 @@ from ktrain_sentiment.tables.dialects import (
 )
 from ktrain_sentiment.tables.encodings import Line
 from ktrain_sentiment.tables.headers import is_repeated, known_names, refuse_doubtful_header
-from ktrain_sentiment.tables.messages import count, rows_listed
+from ktrain_sentiment.tables.messages import count, left_out_headers
 from ktrain_sentiment.tables.table import (
     HEAD,
     ReadAs,
@@ -95,8 +95,7 @@ def open_delimited(
     names, repeated = unique_names(columns or header)
     notes = [f"read as {dialect}"] if dialect != Dialect(own) else []
     if found.repeats and not columns:
-        left_out = f"left out {count(len(found.repeats), 'line')} repeating the header"
-        notes.append(f"{left_out}: {rows_listed(found.repeats, 'line')}")
+        notes.append(left_out_headers(found.repeats, "line"))
     quoting = "backslash" if dialect.backslash else "quoted" if dialect.quoted else "plain"
     read_as = replace(read_as, delimiter=delimiter, quoting=quoting, header=not columns)
     facts = {"notes": tuple(notes), "repeated": repeated}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.tables.encodings import LONGEST, Line
-from ktrain_sentiment.tables.headers import is_repeated, is_shuffled
+from ktrain_sentiment.tables.headers import KNOWN_NAMES, is_repeated, is_shuffled
 from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tables.table import (
     HEAD,
@@ -253,8 +253,9 @@ class Scan:
         if len(values) == len(header):
             if values[-1] == header[-1] and is_repeated(header, values):
                 self.repeats.append(line)
-            elif self.shuffled is None and values[-1] in header and is_shuffled(header, values):
-                self.shuffled = line
+            elif values[-1] in header or values[-1].casefold() in KNOWN_NAMES:
+                if self.shuffled is None and is_shuffled(header, values):
+                    self.shuffled = line
         elif len(values) == len(header) + 1 and not values[-1]:
             self.longer += 1
         else:
@@ -373,7 +374,8 @@ def settle_dialect(
             chosen = next((other for other in scans if other.fits), quoted)
     if chosen.shuffled is not None:
         raise DataError(
-            f"{source}: line {chosen.shuffled} names the columns again, in another order; the rows "
-            "below it mean something else: read the files one by one, not joined with cat"
+            f"{source}: line {chosen.shuffled} names the columns again, in another order or "
+            "otherwise; the rows below it mean something else: read the files one by one, not "
+            "joined with cat"
         )
     return chosen

@@ -18,6 +18,7 @@ LABEL_NAMES = (
     "emotion", "emotions", "intent", "airline_sentiment", "label_text", "stars", "star_rating",
     "rating", "ratings", "score", "overall",
 )  # fmt: skip
+KNOWN_NAMES = frozenset((*TEXT_NAMES, *LABEL_NAMES))
 _LONG_NAME = 8
 """Words: more than this is a sentence, not a name."""
 _LONG_ONLY_NAME = 3
@@ -33,7 +34,7 @@ def simple_name(name: object) -> str:
 
 def known_names(names: Sequence[object]) -> set[str]:
     """Those of the names that columns of texts and labels commonly have."""
-    return {simple_name(name) for name in names} & {*TEXT_NAMES, *LABEL_NAMES}
+    return {simple_name(name) for name in names} & KNOWN_NAMES
 
 
 def refuse_doubtful_header(
@@ -120,6 +121,11 @@ def is_repeated(header: Sequence[str], values: Sequence[str]) -> bool:
 
 
 def is_shuffled(header: Sequence[str], values: Sequence[str]) -> bool:
-    """Whether a row is the header in another order: the rows below it mean something else."""
+    """Whether a row is a header, but another one: the rows below it mean something else.
+
+    It is one with the same names in another order, or with none but names of texts and labels.
+    """
     names = [values[0].removeprefix("\ufeff"), *values[1:]] if values else []
-    return len(header) > 1 and names != list(header) and sorted(names) == sorted(header)
+    if len(header) < 2 or names == list(header):
+        return False
+    return sorted(names) == sorted(header) or len(known_names(names)) == len(names) > 1

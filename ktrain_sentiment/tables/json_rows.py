@@ -67,11 +67,7 @@ def open_json(lines: Lines, name: str, read_as: ReadAs) -> Table:
     """
     start = next((line[1] for line in lines() if line and line[1].strip()), "").lstrip()
     if start.startswith("["):
-        check_head(peek(_array_rows(lines()), HEAD), name, "record")
-        columns, types = scan_types(row.record for row in _array_rows(lines()) if row)
-        end = sum(1 for _ in _array_rows(lines()))
-        facts = {"types": types, "unit": "record", "end": end}
-        return table_of_rows(lambda: _array_rows(lines()), name, columns, read_as, **facts)
+        return _open_values(lines, name, read_as)
     if start.startswith("{") and not _is_whole_object(start):
         return _open_object(lines, name, read_as)
     second = _second_line(lines())
@@ -124,6 +120,8 @@ def _open_object(lines: Lines, name: str, read_as: ReadAs) -> Table:
     try:
         content = _loads("".join(text))
     except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return _open_values(lines, name, read_as)
         raise DataError(f"{name}: not JSON: {_one_line(error)}") from error
     except RecursionError as error:
         raise DataError(f"{name}: nested too deeply to read") from error
@@ -249,20 +247,38 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _array_rows(lines: Iterator[Line | None]) -> Rows:
-    """The objects of a JSON array, one at a time; places count them."""
+def _open_values(lines: Lines, name: str, read_as: ReadAs) -> Table:
+    """A list of objects, or objects that stand one behind the other, over lines."""
+    check_head(peek(_values(lines()), HEAD), name, "record")
+    rows = 0
+
+    def counted() -> Iterator[Record]:
+        nonlocal rows
+        for row in _values(lines()):
+            rows += 1
+            if row is not None:
+                yield row.record
+
+    columns, types = scan_types(counted())
+    facts = {"types": types, "unit": "record", "end": rows}
+    return table_of_rows(lambda: _values(lines()), name, columns, read_as, **facts)
+
+
+def _values(lines: Iterator[Line | None]) -> Rows:
+    """The objects of a JSON array, or of a sequence, one at a time; places count them."""
     feed = _Feed(lines)
-    feed.skip(1)
+    listed = feed.next_character() == "["
+    feed.skip(int(listed))
     place = 0
     while True:
         character = feed.next_character()
-        if character == "]":
+        if character == "]" or (not listed and not character):
             return
         place += 1
         if not character:
             yield _broken(place, "the file ends before the list does", feed)
             return
-        if place > 1:
+        if place > 1 and listed:
             if character != ",":
                 yield _broken(place, "wanted a comma before it", feed)
                 return

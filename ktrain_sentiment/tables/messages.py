@@ -42,6 +42,11 @@ def rows_listed(rows: Sequence[int], one: str = "row") -> str:
     return f"{noun(len(rows), one)} {shown}{and_more(rows, _ROWS)}"
 
 
+def left_out_headers(places: Sequence[int], one: str) -> str:
+    """That rows which repeat a header were left out, and which."""
+    return f"left out {count(len(places), one)} repeating the header: {rows_listed(places, one)}"
+
+
 def and_more(items: Sized, shown: int) -> str:
     """How many were not shown; empty when all were."""
     return f" and {len(items) - shown:,} more" if len(items) > shown else ""

@@ -10,7 +10,7 @@ from typing import Any
 
 from ktrain_sentiment.errors import DataError, require
 from ktrain_sentiment.tables.headers import header_position
-from ktrain_sentiment.tables.messages import count, quoted, rows_listed
+from ktrain_sentiment.tables.messages import count, left_out_headers, quoted, rows_listed
 from ktrain_sentiment.tables.sources import Source, as_file, really
 from ktrain_sentiment.tables.table import (
     ReadAs,
@@ -28,7 +28,6 @@ EXCEL_LIMIT = 32767
 MOST_CELLS = 30_000_000
 """Cells of a sheet, empty ones included: the library that reads it holds them all in memory."""
 _CELL = re.compile(rb'<(?:\w+:)?c\s[^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"')
-_REPEATED = re.compile(rb'number-(?:rows|columns)-repeated="([0-9]+)"')
 
 Rank = Callable[[Table], int]
 """How well a table suits: 0 where it does not."""
@@ -50,7 +49,9 @@ def open_workbook(source: Source, options: ReadOptions, rank: Rank | None) -> Ta
     with as_file(source) as path:
         _check(path, source.name)
         try:
-            book = calamine.CalamineWorkbook.from_path(str(path))
+            # By its content: many programs write .xls and mean any of the formats.
+            with path.open("rb") as stream:
+                book = calamine.CalamineWorkbook.from_filelike(stream)
             names = list(book.sheet_names)
             if options.sheet is not None and options.sheet not in names:
                 raise DataError(
@@ -87,20 +88,16 @@ def _refuse_stray_cells(path: Path, name: str) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.namelist():
-                if re.fullmatch(r"xl/worksheets/[^/]+\.xml", member):
-                    with archive.open(member) as stream:
-                        low, high = _corners(iter(lambda: stream.read(1 << 20), b""))
-                    area = (high[0] - low[0] + 1) * (high[1] - low[1] + 1)
-                elif member == "content.xml":
-                    area = _repeated_area(archive, member)
-                    high = (0, 0)
-                else:
+                if not re.fullmatch(r"xl/worksheets/[^/]+\.xml", member):
                     continue
+                with archive.open(member) as stream:
+                    low, high = _corners(iter(lambda: stream.read(1 << 20), b""))
+                area = (high[0] - low[0] + 1) * (high[1] - low[1] + 1)
                 if area > MOST_CELLS:
-                    last = f" as far as row {high[1]:,}, column {high[0]:,}" if high[1] else ""
                     raise DataError(
-                        f"{name}: a sheet has cells{last}, an area of {area:,} cells, more than "
-                        f"memory holds; delete the stray cells, or save the sheet as .csv"
+                        f"{name}: a sheet has cells as far as row {high[1]:,}, column "
+                        f"{high[0]:,}, an area of {area:,} cells, more than memory holds; delete "
+                        "the stray cells, or save the sheet as .csv"
                     )
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         reason = " ".join(str(error).split())
@@ -127,18 +124,6 @@ def _column_number(letters: bytes) -> int:
     for letter in letters:
         number = 26 * number + letter - ord("A") + 1
     return number
-
-
-def _repeated_area(archive: zipfile.ZipFile, member: str) -> int:
-    """An upper bound of what an OpenDocument sheet spans where rows are repeated with content."""
-    widest = 0
-    with archive.open(member) as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            # Empty rows at a sheet's end are repeated a million times by every office suite.
-            for row in re.findall(rb"<table:table-row[^>]*>(?=<table:table-cell[^>]*value)", block):
-                times = _REPEATED.findall(row)
-                widest = max([widest, *map(int, times)])
-    return widest * 64 if widest > MOST_CELLS // 64 else 0
 
 
 def _choose(
@@ -185,9 +170,15 @@ def _sheet(book: Any, name: str, source: str, options: ReadOptions, *, named: bo
             f"{count(len(used), 'column')}; name each of them, in order"
         )
     names, repeated = unique_names(given)
-    rows = [Row(n, {c: row[k] for c, k in zip(names, used, strict=True)}) for n, row in body]
+    repeats = [n for n, row in body if row == header and not options.columns and len(used) > 1]
+    rows = [
+        Row(n, {c: row[k] for c, k in zip(names, used, strict=True)})
+        for n, row in body
+        if n not in repeats
+    ]
     _, types = scan_types(row.record for row in rows)
     notes = [f"names of the columns in row {header_row}"] if position else []
+    notes += [left_out_headers(repeats, "row")] if repeats else []
     notes += _cut_by_excel(rows)
 
     def all_rows() -> Rows:

@@ -476,3 +476,49 @@ def test_what_likely_stands_for_no_label_is_said(write, labels, missing):
     said = [note for note in notes(path) if "likely stand for a missing one" in note]
     assert len(said) == 1
     assert f": {missing} (40);" in said[0]
+
+
+# Kin of the files above
+
+
+def test_a_header_of_other_names_in_the_middle_is_refused_by_its_line(write, both):
+    path = write("cat.csv", table() + table([("positive", TEXTS[0])], header=("stars", "review")))
+    assert "line 5 names the columns again, in another order or otherwise" in both(path).refusal
+
+
+def test_a_header_repeated_in_a_sheet_is_left_out_and_said(tmp_path, both):
+    rows = [["text", "label"], *PAIRS, ["text", "label"], *PAIRS]
+    path = write_workbook(tmp_path / "cat.xlsx", {"Data": rows})
+    assert both(path).texts == TEXTS * 2
+    assert "left out 1 row repeating the header: row 5" in both(path).notes
+
+
+def test_a_workbook_under_the_name_of_an_older_one_is_read(tmp_path, both):
+    path = write_workbook(tmp_path / "new.xls", {"Data": [["text", "label"], *PAIRS]})
+    assert both(path).texts == TEXTS
+
+
+@pytest.mark.parametrize("name", ["pretty.json", "pretty.jsonl"])
+def test_objects_over_several_lines_one_behind_the_other_are_read(write, both, name):
+    content = "\n".join(json.dumps(record, indent=1) for record in RECORDS)
+    found = both(write(name, content))
+    assert found.texts == TEXTS or "line 1 is no JSON object" in found.refusal
+    assert bool(found.texts) == (name == "pretty.json")
+
+
+@pytest.mark.parametrize("values", [("True", "False"), ("1.0", "0.0"), (True, False), (1, 0)])
+def test_one_column_a_class_is_recognised_however_it_says_yes(tmp_path, values):
+    yes, no = values
+    rows = [
+        {"text": f"a text of number {k}", "good": yes if k % 2 else no, "bad": no if k % 2 else yes}
+        for k in range(40)
+    ]
+    path = tmp_path / "onehot.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [label for _, label in labelled(path)][:3] == ["bad", "good", "bad"]
+
+
+def test_whole_numbers_that_hardly_repeat_are_scores_too(write):
+    path = write("percent.csv", many(("text", "score"), lambda k: (str(k * 7 % 101),), rows=90))
+    with pytest.raises(DataError, match="which look like scores"):
+        labelled(path, label_column="score")
