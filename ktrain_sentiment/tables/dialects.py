@@ -253,9 +253,12 @@ class Scan:
         if len(values) == len(header):
             if values[-1] == header[-1] and is_repeated(header, values):
                 self.repeats.append(line)
-            elif values[-1] in header or values[-1].casefold() in KNOWN_NAMES:
-                if self.shuffled is None and is_shuffled(header, values):
-                    self.shuffled = line
+            elif (
+                self.shuffled is None
+                and (values[-1] in header or values[-1].casefold() in KNOWN_NAMES)
+                and is_shuffled(header, values)
+            ):
+                self.shuffled = line
         elif len(values) == len(header) + 1 and not values[-1]:
             self.longer += 1
         else:
