@@ -105,14 +105,14 @@ def compare_models(
     learning = [replace(job, few=True) for job in jobs if find_model(job.model).learns]
     with hold(folder):
         _begin(folder, settings, comparing, resume=resume)
-        judged = {job.model: _result_of(job, folder) for job in jobs}
+        results = {job.model: _result_of(job, folder) for job in jobs}
         few = tuple(_few_shot(job, size, folder) for job in learning for size in comparing.few_shot)
     entries = rank(
         class_indices(splits.test["label"], splits.labels),
-        {name: result.probabilities for name, result in judged.items()},
+        {name: result.probabilities for name, result in results.items()},
         splits.labels,
-        {name: result.costs for name, result in judged.items()},
-        {name: result.learning_rate for name, result in judged.items()},
+        {name: result.costs for name, result in results.items()},
+        {name: result.learning_rate for name, result in results.items()},
     )
     advice = recommend(entries)
     figures = {

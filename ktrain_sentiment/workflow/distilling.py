@@ -81,7 +81,7 @@ class Teacher:
         return soft_targets
 
     def figures(self, test: pd.DataFrame, predicted: pd.Series[str]) -> dict[str, Any]:
-        """How good the teacher is, how often its pupil says the same, what it alone labelled."""
+        """How good the teacher is, how often its student says the same, what it alone labelled."""
         said = np.asarray(self.labels, object)[self.probabilities(test).argmax(axis=1)]
         return {
             "share": self.share,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,42 +11,26 @@ import pandas as pd
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits, k_fold
 from ktrain_sentiment.evaluation.calibration import apply_temperature, fit_temperature
-from ktrain_sentiment.evaluation.predictions import (
-    CrossValidation,
-    LabelledPredictions,
-    evaluate_folds,
-)
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions, evaluate_folds
 from ktrain_sentiment.evaluation.record import CrossValidationRecord
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.writing import write_table
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.workflow.models import ModelSpec
+from ktrain_sentiment.workflow.models import resolve_model
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class FoldPlan:
-    """What all folds have in common.
-
-    Attributes:
-        spec: What is trained.
-        learning_rate: The maximum learning rate, the same for every fold.
-        epochs: Passes over each fold's training rows.
-        resume: Take what an earlier start of the run left of its folds.
-        quiet: Show no progress.
-    """
-
-    spec: ModelSpec
-    learning_rate: float
-    epochs: int
-    resume: bool = False
-    quiet: bool = False
-
-
 def cross_validate(
-    texts: LabelledTexts, settings: TrainingSettings, plan: FoldPlan, folder: RunFolder
-) -> CrossValidation:
+    texts: LabelledTexts,
+    settings: TrainingSettings,
+    run: RunFolder,
+    *,
+    learning_rate: float,
+    epochs: int,
+    resume: bool = False,
+    quiet: bool = False,
+) -> CrossValidationRecord:
     """Train once a fold and judge the held-out rows of all folds together.
 
     A fold's model is that of its last epoch: nothing is chosen on the rows it is judged on. One
@@ -57,34 +41,46 @@ def cross_validate(
     Args:
         texts: The rows, as they were read.
         settings: The run's settings, with `split.folds` set.
-        plan: What all folds have in common.
-        folder: The run; gets `predictions_out_of_fold.parquet`.
+        run: Gets `predictions_out_of_fold.parquet`.
+        learning_rate: The maximum learning rate, the same for every fold.
+        epochs: Passes over each fold's training rows.
+        resume: Go on with the fold in which an earlier start of the run was stopped.
+        quiet: Show no progress.
 
     Raises:
         InputError: The rows cannot be divided so.
         TrainingError: The loss diverged, or the disk is full.
     """
-    held_out = [
-        _fold(splits, number, settings, plan, folder)
-        for number, splits in enumerate(k_fold(texts, settings.split), start=1)
-    ]
+    last_epoch = replace(settings.training, epochs=epochs, keep_best="last", early_stopping=None)
+    of_folds = replace(settings, training=last_epoch)
+    held_out = []
+    for number, splits in enumerate(k_fold(texts, settings.split), start=1):
+        if not run.fold(number).is_file():
+            _say(number, splits, settings)
+            trainer = resolve_model(of_folds).open(of_folds, splits)
+            trainer.fit(
+                learning_rate,
+                Checkpoints(run.checkpoints / f"fold_{number}"),
+                settings.training.checkpoint_every,
+                resume=resume,
+                quiet=quiet,
+            )
+            raw = trainer.predict_proba(splits.validation)
+            rows = LabelledPredictions.join(splits.validation, raw, splits.labels)
+            write_table(run.fold(number), rows.to_frame())
+        held_out.append(pd.read_parquet(run.fold(number)))
     pooled = LabelledPredictions.from_frame(pd.concat(held_out, ignore_index=True))
     fold_of_row = np.repeat(np.arange(len(held_out)), [len(frame) for frame in held_out])
     # One for all: fitted on each fold alone it would be fitted on the rows it is judged on.
     temperature = fit_temperature(pooled.y_true, pooled.probabilities)
     table = apply_temperature(pooled.probabilities, temperature)
     calibrated = replace(pooled, probabilities=table)
-    write_table(folder.predictions("out_of_fold"), calibrated.to_frame())
-    return evaluate_folds(fold_of_row, pooled.y_true, table, pooled.labels)
+    write_table(run.predictions("out_of_fold"), calibrated.to_frame())
+    found = evaluate_folds(fold_of_row, pooled.y_true, table, pooled.labels)
+    return CrossValidationRecord(folds=len(found.folds), pooled=found.pooled, spread=found.spread)
 
 
-def _fold(
-    splits: Splits, number: int, settings: TrainingSettings, plan: FoldPlan, folder: RunFolder
-) -> pd.DataFrame:
-    """The held-out rows of one fold with their raw probabilities, trained unless they are there."""
-    path = folder.fold(number)
-    if path.is_file():
-        return pd.read_parquet(path)
+def _say(number: int, splits: Splits, settings: TrainingSettings) -> None:
     log.info(
         "cross-validation, fold %d of %d: a model of %s rows to predict %s others; it is not kept",
         number, settings.split.folds, f"{len(splits.train):,}", f"{len(splits.validation):,}",
@@ -94,21 +90,3 @@ def _fold(
             "this one learns the rows of the predictor's model again: what it predicts may not "
             "come from an epoch that was chosen on these very rows"
         )
-    config = replace(settings.training, epochs=plan.epochs, keep_best="last", early_stopping=None)
-    trainer = plan.spec.open(replace(settings, training=config), splits)
-    trainer.fit(
-        plan.learning_rate,
-        Checkpoints(folder.checkpoints / f"fold_{number}"),
-        settings.training.checkpoint_every,
-        resume=plan.resume,
-        quiet=plan.quiet,
-    )
-    table = trainer.predict_proba(splits.validation)
-    frame = LabelledPredictions.join(splits.validation, table, splits.labels).to_frame()
-    write_table(path, frame)
-    return frame
-
-
-def cross_validation_record(found: CrossValidation) -> CrossValidationRecord:
-    """What `metrics.json` holds of a cross-validation."""
-    return CrossValidationRecord(folds=len(found.folds), pooled=found.pooled, spread=found.spread)

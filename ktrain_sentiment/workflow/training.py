@@ -39,11 +39,7 @@ from ktrain_sentiment.workflow.exploring import (
     save_search,
     search_figures,
 )
-from ktrain_sentiment.workflow.folding import (
-    FoldPlan,
-    cross_validate,
-    cross_validation_record,
-)
+from ktrain_sentiment.workflow.folding import cross_validate
 from ktrain_sentiment.workflow.models import ModelSpec, model_name, resolve_model
 from ktrain_sentiment.workflow.recording import (
     FitEvaluation,
@@ -162,9 +158,16 @@ def _train_into(
         said = evaluation.predictions[evaluation.headline].to_frame()
         record = replace(record, teacher=teacher.figures(said, said["predicted"]))
     if settings.split.folds:
-        plan = FoldPlan(spec, rate, len(fitted.history), resume, quiet)
-        found = cross_validate(texts, settings, plan, run)
-        record = replace(record, cross_validation=cross_validation_record(found))
+        found = cross_validate(
+            texts,
+            settings,
+            run,
+            learning_rate=rate,
+            epochs=len(fitted.history),
+            resume=resume,
+            quiet=quiet,
+        )
+        record = replace(record, cross_validation=found)
     record = replace(record, engines={one.engine: one.to_json() for one in saved.engines})
     classifier = load(run.predictor)
     record = ask_predictor(record, evaluation, splits.train, classifier, run.predictor)
