@@ -84,7 +84,7 @@ class RunFolder:
 
     @property
     def soft_targets(self) -> Path:
-        """Probabilities that a teacher's student learns of each training row and unlabelled text."""
+        """What a teacher's student learns of each training row and unlabelled text."""
         return self.path / "splits" / "lessons.parquet"
 
     def predictions(self, name: str) -> Path:
