@@ -340,9 +340,9 @@ def recommend(entries: Sequence[Entry]) -> str:
         others = [entry for entry in entries if entry.name != MAJORITY]
         closest = f" ({others[0].name} comes closest: {shown(others[0])})" if others else ""
         return (
-            f"No model is worth taking: on {n:,} rows chance cannot tell any of them from always "
-            f"answering with the most frequent label{closest}. Try more rows, or check that the "
-            "labels can be told from the texts."
+            f"No model is worth taking yet: on {n:,} rows chance cannot tell any of them from "
+            f"always answering with the most frequent label{closest}. Try more rows, or check "
+            "that the labels can be told from the texts."
         )
     cheapest = min(equals, key=lambda entry: entry.costs.latency_ms)
     if cheapest is best:

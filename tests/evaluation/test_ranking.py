@@ -108,7 +108,7 @@ def test_always_answering_with_the_most_frequent_label_is_never_advised() -> Non
     majority = (np.tile([0.6, 0.4], (ROWS, 1)), 0.01)
     same = ranked({"majority": majority, "encoder": answers(range(495), 9.0)})
     advice = recommend(same)
-    assert advice.startswith("No model is worth taking: on 1,000 rows")
+    assert advice.startswith("No model is worth taking yet: on 1,000 rows")
     assert "encoder comes closest: 50.5 % accuracy" in advice
     good = ranked({"majority": majority, "encoder": answers(range(100), 9.0)})
     assert recommend(good).startswith("Take encoder")
