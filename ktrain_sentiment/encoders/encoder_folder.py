@@ -63,7 +63,7 @@ _LARGEST_HEADER = 100_000_000
 def weights_among(names: Collection[str]) -> list[str]:
     """The weight files to load, best format first; empty when there are none worth loading.
 
-    `pytorch_model.bin` comes last: it is a pickle, which `converting.py` reads without running it.
+    `pytorch_model.bin` comes last: it is a pickle, which `conversion.py` reads without running it.
     """
     if SAFETENSORS in names:
         return [SAFETENSORS]
