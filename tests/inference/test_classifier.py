@@ -161,7 +161,7 @@ def test_what_it_shows_of_itself_fits_on_a_line(classifier):
 # Pickled and copied
 
 
-@pytest.fixture(params=["predictor", "classic", "from elsewhere"])
+@pytest.fixture(params=["predictor", "ktrain_model", "from elsewhere"])
 def folder(request, tmp_path, predictor):
     """A copy of a predictor folder of each kind."""
     source = predictor if request.param == "from elsewhere" else request.getfixturevalue(
@@ -200,11 +200,11 @@ def test_a_folder_that_was_changed_since_is_not_pickled(folder):
         pickle.dumps(opened)
 
 
-def test_a_folder_that_was_exchanged_since_is_not_pickled(tmp_path, predictor, classic):
+def test_a_folder_that_was_exchanged_since_is_not_pickled(tmp_path, predictor, ktrain_model):
     folder = Path(shutil.copytree(predictor, tmp_path / "mine"))
     opened = ktrain_sentiment.load(folder)
     shutil.rmtree(folder)
-    shutil.copytree(classic, folder)
+    shutil.copytree(ktrain_model, folder)
     with pytest.raises(PredictorError, match="was changed since it was opened: load it again"):
         pickle.dumps(opened)
 
