@@ -164,7 +164,8 @@ def create_like(path: Path, model: Path) -> None:
     # Narrow first: a file that is made wide can be opened by others before its mode is changed.
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
-        with contextlib.suppress(OSError):  # Only the superuser may give a file away.
+        # Only the superuser may give a file away, and Windows has no owners of this kind.
+        with contextlib.suppress(OSError, AttributeError):
             os.chown(descriptor, kept.st_uid, kept.st_gid)
         path.chmod(stat.S_IMODE(kept.st_mode) | stat.S_IWUSR)
     finally:
@@ -238,7 +239,7 @@ def _lock(path: Path, target: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
-            held = os.pread(descriptor, 200, 0)
+            held = os.read(descriptor, 200)
             if held and not held.startswith(_LOCK):
                 raise InputError(f"{path} is in the way: it is no lock of ours; move it elsewhere")
             if fcntl is not None:
@@ -257,8 +258,9 @@ def _lock(path: Path, target: Path) -> int:
         os.close(descriptor)  # Its holder has just removed it; another may have made a new one.
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     holder = f"process {os.getpid()} on {platform.node()} since {since}"
+    os.lseek(descriptor, 0, os.SEEK_SET)
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, _LOCK + holder.encode(), 0)
+    os.write(descriptor, _LOCK + holder.encode())
     return descriptor
 
 

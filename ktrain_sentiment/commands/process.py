@@ -18,12 +18,16 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from ktrain_sentiment.errors import printable
+from ktrain_sentiment.errors import (
+    InputError,
+    SentimentError,
+    explain,
+    missing_extra,
+    printable,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
-
-from ktrain_sentiment.errors import InputError, SentimentError, explain, missing_extra
 
 _STOPPING = [
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import time
 import zlib
 from abc import ABC, abstractmethod
@@ -41,6 +42,7 @@ Identity = Mapping[str, Any]
 _MADE_BY = "ktrain-sentiment"
 _SAVE_SECONDS = 1.0
 _BLOCK = 1 << 20
+_WRITING = os.O_WRONLY | getattr(os, "O_BINARY", 0)  # Windows turns line ends round without it.
 
 
 class Output(ABC):
@@ -170,7 +172,7 @@ class FileOutput(Output):
             self._compare(found.identity, identity)
             self._check_content(found)
             self._state = found
-            self._file = os.open(self._partial, os.O_WRONLY)
+            self._file = os.open(self._partial, _WRITING)
             os.truncate(self._file, found.size)
             os.lseek(self._file, 0, os.SEEK_END)
         else:
@@ -180,7 +182,7 @@ class FileOutput(Output):
             with explained(self._target):
                 self._write_record()
                 create_like(self._partial, self._place)
-                self._file = os.open(self._partial, os.O_WRONLY | os.O_CREAT, 0o666)
+                self._file = os.open(self._partial, _WRITING | os.O_CREAT, 0o666)
         if not self._state.size:
             self._append(self._encoder.start, 0)
         self.done = self._state.done
@@ -270,8 +272,11 @@ class FileOutput(Output):
         assert self._file is not None
         with explained(self._target):
             self._save()
+            self._close()
             if self._encoder.whole:
                 refuse_existing(self._place, overwrite=self._overwrite)
+                if self._place.exists():
+                    shutil.copymode(self._place, self._partial)
                 self._partial.replace(self._place)
             else:
                 with staged_file(self._target, self._overwrite) as path:
@@ -279,8 +284,6 @@ class FileOutput(Output):
                 self._partial.unlink()
             self._path.unlink()
             sync_entry(self._place.parent)
-        os.close(self._file)
-        self._file = None
         self._lock.close()
 
     def stop(self) -> None:
@@ -290,9 +293,13 @@ class FileOutput(Output):
             with contextlib.suppress(OSError, SentimentError):
                 os.truncate(self._file, self._state.size)
                 self._save()
-            os.close(self._file)
-            self._file = None
+            self._close()
         self._lock.close()
+
+    def _close(self) -> None:
+        assert self._file is not None
+        os.close(self._file)
+        self._file = None
 
 
 class WorkbookOutput(Output):

@@ -409,7 +409,7 @@ def test_a_private_file_stays_private_and_a_link_stays_a_link(tmp_path, suffix):
     (tmp_path / "real").mkdir()
     target = tmp_path / "real" / f"out{suffix}"
     target.write_text("old")
-    target.chmod(0o600)
+    target.chmod(0o400)
     (tmp_path / f"link{suffix}").symlink_to(target)
     with pytest.raises(KeyboardInterrupt):
         run(source, tmp_path / f"link{suffix}", StopsAfter(5), overwrite=True)
@@ -417,7 +417,7 @@ def test_a_private_file_stays_private_and_a_link_stays_a_link(tmp_path, suffix):
     assert target.read_text() == "old"
     run(source, tmp_path / f"link{suffix}", overwrite=True)
     assert (tmp_path / f"link{suffix}").is_symlink()
-    assert target.stat().st_mode & 0o777 == 0o600
+    assert target.stat().st_mode & 0o777 == 0o400
     assert len(read_output(target)) == len(ODD)
 
 
