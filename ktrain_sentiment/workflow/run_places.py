@@ -18,7 +18,14 @@ from ktrain_sentiment.atomic import (
     write_text,
 )
 from ktrain_sentiment.config import TrainingSettings
-from ktrain_sentiment.config.flat import OUTGROWN, from_flat, read_settings, to_flat, to_yaml
+from ktrain_sentiment.config.flat import (
+    OUTGROWN,
+    RENAMED,
+    from_flat,
+    read_settings,
+    to_flat,
+    to_yaml,
+)
 from ktrain_sentiment.data import SPLIT_NAMES, Splits
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.runs import RunFolder
@@ -112,7 +119,8 @@ def is_finished(run: RunFolder, settings: TrainingSettings) -> bool:
 def _differences(run: RunFolder, settings: TrainingSettings) -> list[str]:
     try:
         stored = read_settings(run.config)
-        stored = {name: value for name, value in stored.items() if name not in OUTGROWN}
+        # Old names are translated here without a word: nobody but us wrote this file.
+        stored = {RENAMED.get(n, n): value for n, value in stored.items() if n not in OUTGROWN}
         before = to_flat(from_flat(TrainingSettings, stored, str(run.config)))
     except ConfigError:
         return ["settings of another version"]

@@ -78,13 +78,14 @@ def test_a_run_without_its_last_files_is_not_finished(finished: RunFolder, missi
 
 
 def test_a_run_of_the_release_before_is_known_by_its_settings_old_names(
-    finished: RunFolder,
+    finished: RunFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = to_flat(SETTINGS)
     old = {**now, "average": now["ema_decay"], "run": "runs/x", "overwrite": True, "resume": False}
     del old["ema_decay"]
     finished.config.write_text(to_yaml(old))
     assert is_finished(finished, SETTINGS)
+    assert caplog.messages == []
 
 
 # Beginning
