@@ -19,6 +19,7 @@ from ktrain_sentiment.inference.scoring import (
 )
 from ktrain_sentiment.prediction import Prediction
 from ktrain_sentiment.tables import Batch, Problem, ReadOptions, open_texts
+from support.process import run_code
 
 
 class Shouting:
@@ -115,6 +116,22 @@ def test_a_prepared_folder_hands_on_how_its_source_was_read(tmp_path):
 def test_a_folder_that_remembers_nothing_or_nonsense_does_no_harm(tmp_path, trained):
     path = write(tmp_path / "tickets.csv", BODY)
     assert open_text_table(path, trained=trained).column == "text"
+
+
+def test_lines_from_a_pipe_are_read_without_pandas_and_pyarrow():
+    done = run_code(
+        """
+        import os, sys
+        from ktrain_sentiment.inference.scoring import open_text_table, texts_of
+        reading, writing = os.pipe()
+        os.write(writing, b"one\\ntwo\\n")
+        os.close(writing)
+        source = open_text_table(os.fdopen(reading, "rb"))
+        print([texts_of(batch, source.column)[0] for batch in source.table.batches()])
+        print([name for name in ("pandas", "pyarrow", "sklearn") if name in sys.modules])
+        """
+    )
+    assert done.stdout.splitlines() == ["[['one', 'two']]", "[]"], done.stderr
 
 
 # A batch in, a batch with predictions out
