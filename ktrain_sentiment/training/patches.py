@@ -39,7 +39,7 @@ def patch_before_ktrain() -> None:
 
 
 def patch_ktrain(ktrain: Untyped, transformers: Untyped) -> None:
-    """Mend ktrain's preprocessor and two of its models; let no folder bring code of its own."""
+    """Correct ktrain's preprocessor and two of its models; let no folder bring code of its own."""
     _patch_transformer_preprocessor(ktrain.text.preprocessor, transformers)
     _patch_nbsvm(ktrain.text.models)
     _patch_standard_gru(ktrain.text.models)

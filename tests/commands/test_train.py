@@ -124,7 +124,9 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     assert (tmp_path / "run" / "checkpoints" / "last.safetensors").is_file()
 
 
-def test_a_classic_run_again_is_the_same_to_the_byte(reviews_csv: Path, tmp_path: Path) -> None:
+def test_a_ktrain_model_run_again_is_the_same_to_the_byte(
+    reviews_csv: Path, tmp_path: Path
+) -> None:
     flags = ["--model", "nbsvm", "--encoder", "./nowhere", "--vocab-size", "300", "--epochs", "1"]
     for name in ("one", "other"):
         done = run_python(
@@ -192,7 +194,7 @@ def test_resuming_with_other_flags_names_them(trained_run: Path, reviews_csv: Pa
     assert "--epochs" in line
 
 
-def test_a_classic_that_lacks_its_file_is_refused(reviews_csv: Path) -> None:
+def test_a_ktrain_model_that_lacks_its_file_is_refused(reviews_csv: Path) -> None:
     assert "--vectors FILE" in complaint_of("scripts/train.py", reviews_csv, "--model", "bigru")
 
 
@@ -200,7 +202,7 @@ def test_what_is_no_model_is_refused_with_those_there_are(reviews_csv: Path) -> 
     assert "nbsvm" in complaint_of("scripts/train.py", reviews_csv, "--model", "svm")
 
 
-def test_freezing_a_classic_is_refused(reviews_csv: Path, tmp_path: Path) -> None:
+def test_freezing_a_ktrain_model_is_refused(reviews_csv: Path, tmp_path: Path) -> None:
     flags = ["--model", "logreg", "--freeze", "2", "--run", tmp_path / "run"]
     assert "logreg has no encoder to freeze" in complaint_of(
         "scripts/train.py", reviews_csv, *flags

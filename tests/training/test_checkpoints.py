@@ -100,7 +100,7 @@ def test_a_run_with_the_fused_kernels_resumes_exactly_too(
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_a_classic_resumes_exactly_too(reviews_csv: Path, tmp_path: Path) -> None:
+def test_a_ktrain_model_resumes_exactly_too(reviews_csv: Path, tmp_path: Path) -> None:
     splits = split(read_labelled(DataConfig(data=str(reviews_csv))), SplitConfig())
     config = TrainConfig(epochs=3, batch_size=40)
 

@@ -61,7 +61,7 @@ def accuracy(trainer: Trainer, frame: pd.DataFrame) -> float:
     # Single words cannot tell "never dull" from "dull": a linear model of them gets two thirds.
     [("nbsvm", 0.75), ("logreg", 0.6), ("bigru", 0.75)],
 )
-def test_a_classic_learns(
+def test_a_ktrain_model_learns(
     name: str, wanted: float, splits: Splits, vectors: Path, tmp_path: Path
 ) -> None:
     trainer = trained(splits, name, tmp_path, vectors if name == "bigru" else None)

@@ -163,7 +163,7 @@ def test_a_teacher_changes_what_is_learned(settings_of, runs, tmp_path) -> None:
     assert np.abs(tables[0] - tables[1]).max() > 0.05
 
 
-def test_the_search_of_a_classic_goes_higher_unless_told_otherwise() -> None:
+def test_the_search_of_a_ktrain_model_goes_higher_unless_told_otherwise() -> None:
     settings = TrainingSettings(model=ModelConfig(model="nbsvm"))
     (search,) = resolve_model(settings).searches(settings)
     assert (search.search_start, search.search_end) == (1e-5, 10)
@@ -180,7 +180,7 @@ def test_an_encoders_rate_is_searched_twice_unless_the_steps_are_given(tiny_bert
     assert [search.search_steps for search in resolve_model(asked).searches(asked)] == [70]
 
 
-def test_a_classic_takes_its_usual_rate_where_the_search_finds_none(
+def test_a_ktrain_model_takes_its_usual_rate_where_the_search_finds_none(
     settings_of, tmp_path, caplog
 ) -> None:
     given = settings_of("fasttext")
@@ -216,7 +216,7 @@ def test_a_search_that_begins_behind_its_end_is_refused() -> None:
         resolve_model(settings)
 
 
-def test_an_encoder_is_not_even_looked_for_when_a_classic_is_chosen() -> None:
+def test_an_encoder_is_not_even_looked_for_when_a_ktrain_model_is_chosen() -> None:
     text = EncoderConfig(encoder="./nowhere")
     assert (
         resolve_model(TrainingSettings(model=ModelConfig(model="logreg"), encoder=text)).name
