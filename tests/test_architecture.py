@@ -30,6 +30,16 @@ LAYERS = {
 DOOR = f"{PACKAGE}.training.backend"
 BEHIND_THE_DOOR = {"tensorflow", "tf_keras", "keras", "ktrain", "transformers", "torch"}
 
+ADAPTERS = {
+    "onnx": {"export.onnx_writer"},
+    "onnxruntime": {"predictor.onnx_session"},
+    "openvino": {"inference.runners"},
+    "safetensors": {"export.weights"},
+    "tf2onnx": {"training.keras_classifier"},
+    "tokenizers": {"predictor.tokenization", "data.lengths"},
+}
+"""Which modules speak to a library of models, so that its traps are known in one place."""
+
 NEVER_AT_IMPORT = sorted(BEHIND_THE_DOOR | {"onnxruntime", "sklearn", "matplotlib", "openvino"})
 
 
@@ -70,6 +80,17 @@ def door_problems(modules: Mapping[str, Path]) -> list[str]:
         for found in imports_of(modules)
         if found.imported.split(".")[0] in BEHIND_THE_DOOR
         and found.importer != DOOR
+        and not found.typing
+    ]
+
+
+def adapter_problems(modules: Mapping[str, Path]) -> list[str]:
+    """Imports of a library of models outside of its adapter."""
+    return [
+        f"{found}: only {', '.join(sorted(ADAPTERS[library]))} may"
+        for found in imports_of(modules)
+        if (library := found.imported.split(".")[0]) in ADAPTERS
+        and found.importer.removeprefix(f"{PACKAGE}.") not in ADAPTERS[library]
         and not found.typing
     ]
 
@@ -119,6 +140,10 @@ def test_the_patches_of_the_libraries_are_made_by_the_door_alone(ours: dict[str,
 def test_a_file_name_in_a_traceback_names_one_file(ours: dict[str, Path]) -> None:
     names = Counter(path.name for path in ours.values() if path.name != "__init__.py")
     assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_libraries_of_models_have_their_adapters(ours: dict[str, Path]) -> None:
+    assert adapter_problems(ours) == []
 
 
 def test_scripts_never_import_each_other() -> None:
@@ -274,6 +299,12 @@ def test_an_import_for_type_checkers_makes_no_ring(tree) -> None:
 )
 def test_another_door_to_tensorflow_is_found(tree, source: str) -> None:
     assert len(door_problems(tree(inference__engine=source))) == 1
+
+
+@pytest.mark.parametrize("library", sorted(ADAPTERS))
+def test_a_library_used_beside_its_adapter_is_found(tree, library: str) -> None:
+    modules = tree(workflow__jobs=f"def f():\n    from {library} import anything")
+    assert len(adapter_problems(modules)) == 1
 
 
 def test_a_script_that_imports_a_script_is_found(tmp_path: Path) -> None:
