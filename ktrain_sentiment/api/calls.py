@@ -40,6 +40,8 @@ from ktrain_sentiment.data import LabelledTexts, read_frame, read_labelled
 from ktrain_sentiment.errors import ConfigError, DataError, InputError, SentimentError
 from ktrain_sentiment.evaluation.record import EvalResult
 from ktrain_sentiment.inference import Engine
+from ktrain_sentiment.inference.loading import find_predictor
+from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.workflow.classifiers import Opening
 from ktrain_sentiment.workflow.comparing import compare_models
@@ -300,7 +302,8 @@ def evaluate(
             raise ConfigError("evaluate(): name the predictor to judge on these rows")
         rows = from_flat(DataConfig, {"data": str(data), **settings}, "evaluate()")
     else:
-        rows = _read("evaluate()", data, settings).texts
+        trained = trained_table(find_predictor(place))
+        rows = _read("evaluate()", data, settings, trained).texts
     question = functools.partial(
         _evaluate, rows, place, _folder_of(other), tuple(slice_by), abstain_below, engine
     )
@@ -320,17 +323,23 @@ def open_run(folder: Folder) -> TrainingRun:
     return TrainingRun(run.path)
 
 
-def _read(who: str, data: object, settings: Mapping[str, Any]) -> Dataset:
+def _read(
+    who: str,
+    data: object,
+    settings: Mapping[str, Any],
+    trained: Mapping[str, Any] | None = None,
+) -> Dataset:
+    """Read data; `trained` says how that of the predictor was read which is judged on it."""
     if isinstance(data, Dataset):
         if settings:
             raise ConfigError(f"{who}: {', '.join(settings)}: the data is read already")
         return data
     if isinstance(data, str | os.PathLike):
         config = from_flat(DataConfig, {**settings, "data": os.fspath(data)}, who)
-        texts = read_labelled(config)
+        texts = read_labelled(config, trained)
     else:
         config = from_flat(DataConfig, settings, who)
-        texts = read_frame(_frame_of(who, data), config, _FRAME)
+        texts = read_frame(_frame_of(who, data), config, _FRAME, trained)
     return Dataset(texts, tuple(map(_in_python, texts.notes)))
 
 

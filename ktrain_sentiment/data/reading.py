@@ -124,13 +124,19 @@ def read_rows(
     return _rows_of(read_source(config, trained), config, lenient=lenient, trained=trained)
 
 
-def read_frame(frame: pd.DataFrame, config: DataConfig, source: str) -> LabelledTexts:
+def read_frame(
+    frame: pd.DataFrame,
+    config: DataConfig,
+    source: str,
+    trained: Mapping[str, Any] | None = None,
+) -> LabelledTexts:
     """Take texts and labels from a data frame, with the checks that a file goes through.
 
     Args:
         frame: Any columns; see `DataConfig` for how those of texts and labels are found.
         config: What the labels mean, what to leave out; how a file is read means nothing here.
         source: What to call it in messages.
+        trained: As for `read_labelled`.
 
     Raises:
         DataError: It does not hold texts with labels of two classes.
@@ -138,7 +144,7 @@ def read_frame(frame: pd.DataFrame, config: DataConfig, source: str) -> Labelled
     names, repeated = unique_names(list(frame.columns))
     plain = frame.reset_index(drop=True).set_axis(names, axis=1)
     table = Collected(plain, np.arange(1, len(plain) + 1), source, repeated=repeated)
-    return keep_rows(_rows_of(table, config))
+    return keep_rows(_rows_of(table, config, trained=trained))
 
 
 def _rows_of(
