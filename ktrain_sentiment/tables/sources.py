@@ -77,6 +77,9 @@ def _is_pipe(stream: BinaryIO) -> bool:
 
 
 def _file(path: Path, name: str) -> Source:
+    if path.is_fifo() or path.is_char_device():
+        with _explained(path), path.open("rb") as pipe:  # As a shell's <(...) makes them.
+            return stored(Source(name, bare_suffix(path), lambda: opened(path), pipe=pipe))
     check_file(path)
     if bare_suffix(path) == ARCHIVE:
         return _member(path, name)

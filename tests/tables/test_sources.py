@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import os
 import sys
+import threading
 import zipfile
 
 import fsspec
@@ -10,6 +12,7 @@ import pytest
 
 from ktrain_sentiment.errors import DataError, MissingExtraError
 from ktrain_sentiment.tables import ReadOptions, open_table
+from support.sides import predicted, trained
 
 CONTENT = b"text,label\na fine film,good\na dull one,bad\n"
 TEXTS = ["a fine film", "a dull one"]
@@ -84,3 +87,11 @@ def test_an_encrypted_archive_and_a_damaged_one_are_one_line(tmp_path, both):
         "cut.zip: cannot be read, it may be damaged or cut off"
         in both(tmp_path / "cut.zip").refusal
     )
+
+
+def test_a_named_pipe_is_read_like_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[CONTENT]).start()
+    assert predicted(tmp_path / "pipe").texts == TEXTS
+    threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[CONTENT]).start()
+    assert trained(tmp_path / "pipe").texts == TEXTS
