@@ -153,7 +153,7 @@ def check_repeats(frame: pd.DataFrame) -> list[Finding]:
     exact = np.asarray(frame.duplicated("text"))
     near = np.asarray(pd.Series(codes).duplicated()) & ~exact
     similar = (groups[codes] != codes) & ~exact & ~near
-    rows = _Rows(frame, codes, np.unique(codes, return_index=True)[1].astype(np.int64))
+    rows = _KeyedRows(frame, codes, np.unique(codes, return_index=True)[1].astype(np.int64))
     return [
         *_repeats(rows, exact),
         *_near_repeats(rows, near),
@@ -163,7 +163,7 @@ def check_repeats(frame: pd.DataFrame) -> list[Finding]:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _KeyedRows:
     """Rows with the code of each one's text, and the first row of each code."""
 
     frame: pd.DataFrame
@@ -188,7 +188,7 @@ class _Rows:
         return Example(int(row["row"]), shorten(row["text"]), f"row {earlier['row']}{said}")
 
 
-def _repeats(rows: _Rows, hit: NDArray[np.bool_]) -> list[Finding]:
+def _repeats(rows: _KeyedRows, hit: NDArray[np.bool_]) -> list[Finding]:
     most = int(rows.frame["text"].value_counts().iloc[0]) if hit.any() else 0
     return rows.finding(
         hit,
@@ -198,7 +198,7 @@ def _repeats(rows: _Rows, hit: NDArray[np.bool_]) -> list[Finding]:
     )
 
 
-def _near_repeats(rows: _Rows, hit: NDArray[np.bool_]) -> list[Finding]:
+def _near_repeats(rows: _KeyedRows, hit: NDArray[np.bool_]) -> list[Finding]:
     return rows.finding(
         hit,
         "near repeats",
@@ -207,7 +207,7 @@ def _near_repeats(rows: _Rows, hit: NDArray[np.bool_]) -> list[Finding]:
     )
 
 
-def _similar(rows: _Rows, hit: NDArray[np.bool_]) -> list[Finding]:
+def _similar(rows: _KeyedRows, hit: NDArray[np.bool_]) -> list[Finding]:
     return rows.finding(
         hit,
         "similar texts",

@@ -120,7 +120,7 @@ def k_fold(texts: LabelledTexts, config: SplitConfig) -> Iterator[Splits]:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _ClassRows:
     """What dividing works on: a frame, its classes and its units, and where it came from."""
 
     frame: pd.DataFrame
@@ -145,7 +145,7 @@ def _frames(texts: LabelledTexts, config: SplitConfig) -> list[pd.DataFrame]:
     """The frames of train, validation and test, by whichever way decides."""
     given = {name: _from_file(texts, config, name) for name in _HELD_OUT}
     shares = [0.0 if given[name] is not None else getattr(config, name) for name in _HELD_OUT]
-    rows = _Rows(texts.frame, texts.source)
+    rows = _ClassRows(texts.frame, texts.source)
     parts = _parts(rows, texts, config, shares)
     if config.folds:
         parts = _with_fold(rows, parts, config)
@@ -167,7 +167,9 @@ def _from_file(texts: LabelledTexts, config: SplitConfig, name: str) -> pd.DataF
     return keep_rows(read_rows(wanted, lenient=True), lenient=True).frame
 
 
-def _parts(rows: _Rows, texts: LabelledTexts, config: SplitConfig, shares: list[float]) -> Integers:
+def _parts(
+    rows: _ClassRows, texts: LabelledTexts, config: SplitConfig, shares: list[float]
+) -> Integers:
     column = config.split_column or ("split" if texts.is_split else None)
     if column is not None:
         return _by_column(rows, column, config, shares)
@@ -182,7 +184,9 @@ def _parts(rows: _Rows, texts: LabelledTexts, config: SplitConfig, shares: list[
     return _stratified(rows, units, wanted, config)
 
 
-def _stratified(rows: _Rows, units: Integers, wanted: list[int], config: SplitConfig) -> Integers:
+def _stratified(
+    rows: _ClassRows, units: Integers, wanted: list[int], config: SplitConfig
+) -> Integers:
     _check_enough(rows, units, 1 + sum(size > 0 for size in wanted) + max(config.folds - 1, 0))
     return allocation.stratified(rows.codes(), units, wanted, config.split_seed)
 
@@ -198,7 +202,7 @@ def _sizes(shares: list[float], rows: int) -> list[int]:
     return [max(size, int(share > 0)) for size, share in zip(sizes, shares, strict=True)]
 
 
-def _check_enough(rows: _Rows, units: Integers, least: int) -> None:
+def _check_enough(rows: _ClassRows, units: Integers, least: int) -> None:
     first = np.unique(units, return_index=True)[1]
     counts = rows.frame["label"].iloc[first].value_counts()
     rare = counts[counts < least]
@@ -219,7 +223,7 @@ def _check_groups(units: Integers, wanted: list[int], group: str, source: str) -
         )
 
 
-def _by_column(rows: _Rows, column: str, config: SplitConfig, shares: list[float]) -> Integers:
+def _by_column(rows: _ClassRows, column: str, config: SplitConfig, shares: list[float]) -> Integers:
     """Parts as a column says; a split that it does not name is cut from train."""
     if config.group or config.time:
         raise ConfigError(
@@ -236,16 +240,16 @@ def _by_column(rows: _Rows, column: str, config: SplitConfig, shares: list[float
     missing = [0.0 if (parts == part).any() else shares[part - 1] for part in (1, 2)]
     if any(missing):
         train = np.flatnonzero(parts == 0)
-        pool = _Rows(rows.frame.iloc[train], rows.source)
+        pool = _ClassRows(rows.frame.iloc[train], rows.source)
         wanted = _sizes(missing, len(train))
         parts[train] = _stratified(pool, pool.units(None), wanted, config)
     return parts
 
 
-def _with_fold(rows: _Rows, parts: Integers, config: SplitConfig) -> Integers:
+def _with_fold(rows: _ClassRows, parts: Integers, config: SplitConfig) -> Integers:
     """Pool train and validation and make the chosen fold the validation split."""
     pool = np.flatnonzero(parts != 2)
-    pooled = _Rows(rows.frame.iloc[pool], rows.source)
+    pooled = _ClassRows(rows.frame.iloc[pool], rows.source)
     units = pooled.units(config.group)
     if config.group is None:
         own = allocation.folds(pooled.codes(), units, config.folds, config.split_seed)

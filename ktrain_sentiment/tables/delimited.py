@@ -30,7 +30,7 @@ from ktrain_sentiment.tables.table import (
     ReadAs,
     ReadOptions,
     Row,
-    Rows,
+    RowStream,
     Table,
     peek,
     table_of_rows,
@@ -100,7 +100,7 @@ def open_delimited(
     read_as = replace(read_as, delimiter=delimiter, quoting=quoting, header=not columns)
     facts = {"notes": tuple(notes), "repeated": repeated}
 
-    def rows() -> Rows:
+    def rows() -> RowStream:
         return rows_of(read_records(behind(), dialect), names, None if columns else header, dialect)
 
     if once:
@@ -138,8 +138,8 @@ def rows_of(
     names: Sequence[str],
     header: Sequence[str] | None,
     dialect: Dialect,
-) -> Rows:
-    """Rows as records; the header and its repetitions are left out.
+) -> RowStream:
+    """RowStream as records; the header and its repetitions are left out.
 
     A blank line is a row without text where there is one column, and nothing where there are more.
 
@@ -236,7 +236,7 @@ def _refuse_tags(texts: Sequence[str], name: str) -> None:
         )
 
 
-def _text_rows(lines: Iterator[Line | None]) -> Rows:
+def _text_rows(lines: Iterator[Line | None]) -> RowStream:
     """Each line is a text; a blank one is a row without text, so that rows stay in step."""
     for line in lines:
         if line is None:
@@ -247,7 +247,7 @@ def _text_rows(lines: Iterator[Line | None]) -> Rows:
         yield Row(number, {"text": text}, problem, text if problem else "")
 
 
-def _fasttext_rows(lines: Iterator[Line | None]) -> Rows:
+def _fasttext_rows(lines: Iterator[Line | None]) -> RowStream:
     for line in lines:
         if line is None:
             yield None

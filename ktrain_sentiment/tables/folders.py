@@ -10,7 +10,15 @@ from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables.encodings import survey
 from ktrain_sentiment.tables.formats import FORMATS, bare_suffix
 from ktrain_sentiment.tables.sources import opened
-from ktrain_sentiment.tables.table import Batch, ReadAs, Row, Rows, Table, scan_types, table_of_rows
+from ktrain_sentiment.tables.table import (
+    Batch,
+    ReadAs,
+    Row,
+    RowStream,
+    Table,
+    scan_types,
+    table_of_rows,
+)
 
 SPLIT_NAMES = ("train", "validation", "test")
 _SPELLINGS = {
@@ -58,7 +66,7 @@ def open_class_folders(folder: Path, encoding: str | None = None) -> Table:
     is_split = "" not in found
     others: dict[str, Path] = {}
 
-    def rows() -> Rows:
+    def rows() -> RowStream:
         for place, (split, label, file) in enumerate(files, start=1):
             text, name = _read_text(file, encoding)
             if name != "utf-8" and encoding is None:

@@ -17,7 +17,7 @@ from ktrain_sentiment.tables.table import (
     ReadAs,
     Record,
     Row,
-    Rows,
+    RowStream,
     Table,
     check_head,
     peek,
@@ -54,7 +54,7 @@ def open_json_lines(lines: Lines, name: str, read_as: ReadAs, *, once: bool) -> 
     return table_of_rows(lambda: json_rows(lines()), name, columns, read_as, types=types)
 
 
-def _chained(head: Sequence[Row | None], rest: Rows) -> Rows:
+def _chained(head: Sequence[Row | None], rest: RowStream) -> RowStream:
     yield from head
     yield from rest
 
@@ -103,7 +103,7 @@ def _is_flat(line: str) -> bool:
 
 
 def _open_object(lines: Lines, name: str, read_as: ReadAs) -> Table:
-    """Rows out of one object, which has to be held in memory."""
+    """RowStream out of one object, which has to be held in memory."""
     text, size = [], 0
     for line in lines():
         if line is None:
@@ -140,7 +140,7 @@ def _open_object(lines: Lines, name: str, read_as: ReadAs) -> Table:
 
 
 def _records(content: Mapping[str, Any]) -> list[Any] | None:
-    """Rows of the shapes that exporters give one object; None when it is none of these.
+    """RowStream of the shapes that exporters give one object; None when it is none of these.
 
     Those of `pandas.DataFrame.to_json` are columns of values by index (its default), rows by index,
     a table apart from its columns (split), and rows under `data` beside a schema (table).
@@ -167,7 +167,7 @@ def _records(content: Mapping[str, Any]) -> list[Any] | None:
     return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def json_rows(lines: Iterator[Line | None]) -> Rows:
+def json_rows(lines: Iterator[Line | None]) -> RowStream:
     """Each line that is not blank is a JSON object."""
     for line in lines:
         if line is None:
@@ -264,7 +264,7 @@ def _open_values(lines: Lines, name: str, read_as: ReadAs) -> Table:
     return table_of_rows(lambda: _values(lines()), name, columns, read_as, **facts)
 
 
-def _values(lines: Iterator[Line | None]) -> Rows:
+def _values(lines: Iterator[Line | None]) -> RowStream:
     """The objects of a JSON array, or of a sequence, one at a time; places count them."""
     feed = _Feed(lines)
     listed = feed.next_character() == "["

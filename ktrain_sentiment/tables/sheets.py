@@ -16,7 +16,7 @@ from ktrain_sentiment.tables.table import (
     ReadAs,
     ReadOptions,
     Row,
-    Rows,
+    RowStream,
     Table,
     scan_types,
     table_of_rows,
@@ -181,7 +181,7 @@ def _sheet(book: Any, name: str, source: str, options: ReadOptions, *, named: bo
     notes += [left_out_headers(repeats, "row")] if repeats else []
     notes += _cut_by_excel(rows)
 
-    def all_rows() -> Rows:
+    def all_rows() -> RowStream:
         return iter(rows)
 
     return table_of_rows(

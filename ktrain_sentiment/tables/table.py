@@ -22,7 +22,7 @@ Record = Mapping[str, Any]
 """One row: the value of each column by name; a column that the row lacks is missing."""
 
 HEAD = 500
-"""Rows that are looked at before the first one is given out: to tell dialect and columns."""
+"""RowStream that are looked at before the first one is given out: to tell dialect and columns."""
 
 UNREADABLE = "unreadable"
 """The column in which the raw text of what is no row is kept (JSON that cannot be parsed)."""
@@ -55,8 +55,8 @@ class Row(NamedTuple):
     raw: str = ""
 
 
-Rows = Iterator[Row | None]
-"""Rows in order; None where the input pauses (a pipe), so that what has come can be answered."""
+RowStream = Iterator[Row | None]
+"""RowStream in order; None where the input pauses (a pipe), so that what has come can be answered."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ class Table:
 
 
 def table_of_rows(
-    rows: Callable[[], Rows], name: str, columns: Sequence[str], read_as: ReadAs, **facts: Any  # noqa: ANN401
+    rows: Callable[[], RowStream], name: str, columns: Sequence[str], read_as: ReadAs, **facts: Any  # noqa: ANN401
 ) -> Table:  # fmt: skip
     """A table of a source that gives rows one by one.
 
@@ -238,7 +238,7 @@ def table_of_rows(
 
 
 def table_of_stream(
-    rows: Rows, name: str, columns: Sequence[str], read_as: ReadAs, **facts: Any  # noqa: ANN401
+    rows: RowStream, name: str, columns: Sequence[str], read_as: ReadAs, **facts: Any  # noqa: ANN401
 ) -> Table:  # fmt: skip
     """As `table_of_rows`, of rows that come once."""
     head = peek(rows, HEAD)
@@ -282,7 +282,7 @@ def check_head(rows: Sequence[Row | None], name: str, unit: Unit) -> None:
         )
 
 
-def batched(rows: Callable[[], Rows]) -> Callable[[int], Iterator[Batch]]:
+def batched(rows: Callable[[], RowStream]) -> Callable[[int], Iterator[Batch]]:
     """What groups rows into batches of a given size; a pause of the input ends a batch early."""
 
     def batches(size: int) -> Iterator[Batch]:
