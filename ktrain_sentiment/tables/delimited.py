@@ -139,7 +139,7 @@ def rows_of(
     header: Sequence[str] | None,
     dialect: Dialect,
 ) -> RowStream:
-    """RowStream as records; the header and its repetitions are left out.
+    """Rows as records; the header and its repetitions are left out.
 
     A blank line is a row without text where there is one column, and nothing where there are more.
 

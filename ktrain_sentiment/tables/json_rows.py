@@ -103,7 +103,7 @@ def _is_flat(line: str) -> bool:
 
 
 def _open_object(lines: Lines, name: str, read_as: ReadAs) -> Table:
-    """RowStream out of one object, which has to be held in memory."""
+    """Rows out of one object, which has to be held in memory."""
     text, size = [], 0
     for line in lines():
         if line is None:
@@ -140,7 +140,7 @@ def _open_object(lines: Lines, name: str, read_as: ReadAs) -> Table:
 
 
 def _records(content: Mapping[str, Any]) -> list[Any] | None:
-    """RowStream of the shapes that exporters give one object; None when it is none of these.
+    """Rows of the shapes that exporters give one object; None when it is none of these.
 
     Those of `pandas.DataFrame.to_json` are columns of values by index (its default), rows by index,
     a table apart from its columns (split), and rows under `data` beside a schema (table).

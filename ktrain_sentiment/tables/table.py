@@ -22,7 +22,7 @@ Record = Mapping[str, Any]
 """One row: the value of each column by name; a column that the row lacks is missing."""
 
 HEAD = 500
-"""RowStream that are looked at before the first one is given out: to tell dialect and columns."""
+"""Rows that are looked at before the first one is given out: to tell dialect and columns."""
 
 UNREADABLE = "unreadable"
 """The column in which the raw text of what is no row is kept (JSON that cannot be parsed)."""
@@ -56,7 +56,7 @@ class Row(NamedTuple):
 
 
 RowStream = Iterator[Row | None]
-"""RowStream in order; None where the input pauses (a pipe), so that what has come can be answered."""
+"""Rows in order; None where the input pauses (a pipe), so that what has come can be answered."""
 
 
 @dataclass(frozen=True)
