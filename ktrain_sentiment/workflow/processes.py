@@ -56,7 +56,8 @@ def in_own_process(function: Callable[..., T], *arguments: object, quiet: bool =
                 process.wait()
             except BaseException:
                 _stop(process)
-                _answer(scratch, process.returncode)
+                if Path(scratch, "answer").is_file():
+                    _answer(scratch, process.returncode)
                 raise
         return _answer(scratch, process.returncode)  # type: ignore[no-any-return]
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -98,20 +99,39 @@ def test_a_script_needs_no_guard_around_its_main_part(tmp_path: Path) -> None:
 
 
 STOPPED = """
-import time
+import pathlib, time
 try:
+    pathlib.Path({place!r}).touch()
     time.sleep(60)
 except KeyboardInterrupt:
     raise KeyboardInterrupt("stopped at step 7") from None
 """
 
 
-def test_ctrl_c_is_passed_on_and_its_word_comes_back() -> None:
-    threading.Timer(2.0, os.kill, [os.getpid(), signal.SIGINT]).start()
-    begun = time.monotonic()
+def interrupt_when(ready: Callable[[], bool]) -> None:
+    """Press Ctrl-C on this process as soon as it is time."""
+
+    def wait() -> None:
+        while not ready():
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def test_ctrl_c_is_passed_on_and_its_word_comes_back(tmp_path: Path) -> None:
+    place = tmp_path / "at work"
+    interrupt_when(place.is_file)
     with pytest.raises(KeyboardInterrupt, match="stopped at step 7"):
-        in_own_process(exec, STOPPED, {})
-    assert time.monotonic() - begun < 20
+        in_own_process(exec, STOPPED.format(place=str(place)), {})
+
+
+def test_ctrl_c_before_the_work_has_begun_stops_it_too() -> None:
+    begun = time.monotonic()
+    interrupt_when(lambda: time.monotonic() > begun + 0.3)
+    with pytest.raises(KeyboardInterrupt):
+        in_own_process(time.sleep, 60)
+    assert time.monotonic() - begun < 50
 
 
 ABANDONED = """
