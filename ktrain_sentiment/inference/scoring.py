@@ -227,11 +227,11 @@ def score_batch(
 
 def _with_columns(rows: Any, added: Mapping[str, Sequence[Any]]) -> Any:  # noqa: ANN401
     if isinstance(rows, Sequence):
-        new = zip(*added.values(), strict=True)
-        return [
-            {**record, **dict(zip(added, values, strict=True))}
-            for record, values in zip(rows, new, strict=True)
-        ]
+        records = [dict(record) for record in rows]
+        for name, values in added.items():
+            for record, value in zip(records, values, strict=True):
+                record[name] = value
+        return records
     import pyarrow as pa
 
     for name, values in added.items():

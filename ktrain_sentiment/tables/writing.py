@@ -211,7 +211,9 @@ class DelimitedEncoder(TextEncoder):
                 f"{min(record.keys() - self._known)!r} after the header was written; write "
                 ".jsonl, or read from a file instead of a pipe"
             )
-        return [plain(record.get(name)) for name in self.schema.names]
+        # Nearly all cells are plain already, and a call each costs 200,000 rows a second.
+        values = map(record.get, self.schema.names)
+        return [value if type(value) in _PLAIN else plain(value) for value in values]
 
     def _format(self, rows: Any) -> list[str]:  # noqa: ANN401
         if self._guarded:
@@ -259,8 +261,10 @@ def text_encoder(form: WrittenFormat, schema: OutputSchema, dialect: OutputDiale
 
 def plain(value: object) -> object:
     """A value as a cell of text: missing ones are empty, nested ones are JSON."""
-    if type(value) in _PLAIN:  # Nearly all are: 200,000 rows gain a second.
+    if type(value) in _PLAIN:
         return value
+    if type(value) is float:
+        return value if value == value else ""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if is_missing(value):
