@@ -19,11 +19,12 @@ LAYERS = {
     "tables": 2,
     "data": 3, "encoders": 3, "evaluation": 3, "predictor": 3,
     "export": 4, "report": 4,
-    "inference": 5, "training": 5,
-    "workflow": 6,
-    "api": 7, "scale": 7, "serve": 7,
-    "sklearn": 8,
-    "commands": 9, "__main__": 10,
+    "inference": 5,
+    "training": 6,
+    "workflow": 7,
+    "api": 8, "scale": 8, "serve": 8,
+    "sklearn": 9,
+    "commands": 10, "__main__": 11,
 }  # fmt: skip
 """The layer of each part of the package; a part may import parts of lower layers alone."""
 

@@ -61,7 +61,7 @@ def frame_of(openings: tuple[str, ...]) -> pd.DataFrame:
 SPLITS = Splits(frame_of(OPENINGS[1:]), frame_of(OPENINGS[:1]), frame_of(()), LABELS)
 TEXTS = [
     *SPLITS.validation["text"],
-    "",
+    ".",
     "dreary " * 200,
     "wonderful<|endoftext|>",
     "Ein Ärger 映画",

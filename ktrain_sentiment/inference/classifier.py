@@ -111,7 +111,7 @@ class TextClassifier:
         labels: The labels, in the order of the columns of `predict_proba`.
         encoder: Turns texts into ids of tokens, or of words and n-grams.
         runner: Turns ids into logits.
-        engine: What the runner is: int8, fp32 or openvino.
+            engine: What the runner is: int8, fp32, openvino or keras.
         parts: What to make it of again; asked for when it is pickled, so that the files need no
             memory until then.
         threads: Cores to use; 0: all.

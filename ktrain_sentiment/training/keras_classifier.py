@@ -11,69 +11,45 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.errors import PredictorError, one_line, require
-from ktrain_sentiment.prediction import Prediction, Probabilities, softmax, to_predictions
+from ktrain_sentiment.inference.classifier import ClassifierParts, TextClassifier
+from ktrain_sentiment.inference.runners import Logits
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.manifest import Manifest, check_files, read_manifest
-from ktrain_sentiment.predictor.tokenization import EncodedTexts, TextEncoder, pad
+from ktrain_sentiment.predictor.manifest import check_files, read_manifest
+from ktrain_sentiment.predictor.tokenization import Ids, TextEncoder
 from ktrain_sentiment.training.backend import Untyped, open_backend
 
-_BATCH = 32
 _OPSET = 17
 
 
-@dataclass(frozen=True)
-class KerasClassifier:
-    """A `Classifier` on TensorFlow.
+class KerasRunner:
+    """Computes logits with a transformers `TF…ForSequenceClassification`.
 
-    Attributes:
-        model: A transformers `TF…ForSequenceClassification`.
-        encoder: Turns texts into token ids.
-        manifest: What the predictor says about itself.
+    Args:
+        model: The Keras model, or what calls it like one.
     """
 
-    model: Untyped
-    encoder: TextEncoder
-    manifest: Manifest
+    threads = 1
+    """TensorFlow spreads each batch over the cores itself."""
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels, in the order of the columns of `predict_proba`."""
-        return self.manifest.labels
+    def __init__(self, model: Untyped) -> None:
+        self._model = model
 
-    def predict_proba(self, texts: Sequence[str]) -> Probabilities:
-        """Class probabilities, float32 of shape (len(texts), len(labels)), in the texts' order."""
-        return self._score(self._encode(texts))
+    def alone(self, ids: Ids, mask: Ids) -> Logits:
+        """Logits (texts, classes) of a batch."""
+        feeds = {"input_ids": ids.astype(np.int32), "attention_mask": mask.astype(np.int32)}
+        return np.asarray(self._model(feeds, training=False).logits, dtype=np.float32)
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """One `Prediction` a text, in the texts' order."""
-        encoded = self._encode(texts)
-        return to_predictions(self._score(encoded), self.labels, encoded.truncated.tolist())
-
-    def _encode(self, texts: Sequence[str]) -> EncodedTexts:
-        return self.encoder.encode(apply_cleaning(texts, self.manifest.cleaning))
-
-    def _score(self, encoded: EncodedTexts) -> Probabilities:
-        logits = np.empty((len(encoded), len(self.labels)), dtype=np.float32)
-        # The longest first: what does not fit into memory fails at once and not after an hour.
-        order = np.argsort(-encoded.lengths, kind="stable")
-        for start in range(0, len(order), _BATCH):
-            rows = order[start : start + _BATCH]
-            ids, mask = pad([encoded.ids[row] for row in rows], self.encoder.padding_id)
-            feeds = {"input_ids": ids.astype(np.int32), "attention_mask": mask.astype(np.int32)}
-            logits[rows] = self.model(feeds, training=False).logits
-        return softmax(logits, self.manifest.temperature)
+    among_others = alone
 
 
-def load_keras(folder: Path) -> KerasClassifier:
+def load_keras(folder: Path) -> TextClassifier:
     """Open a predictor on TensorFlow, every file checked that is used.
 
     Args:
@@ -93,10 +69,21 @@ def load_keras(folder: Path) -> KerasClassifier:
     place = PredictorFolder(folder)
     names = (place.config, place.tokenizer, place.torch_weights)
     check_files(place, manifest.files, [path.name for path in names])
-    return KerasClassifier(
-        model=load_keras_model(folder),
+
+    def parts() -> ClassifierParts:
+        raise PredictorError(
+            f"{folder}: a classifier on Keras cannot be pickled: load it where it is used, or "
+            "choose another engine"
+        )
+
+    return TextClassifier(
+        labels=manifest.labels,
         encoder=TextEncoder(place.tokenizer.read_bytes(), manifest.maxlen, manifest.padding_id),
-        manifest=manifest,
+        runner=KerasRunner(load_keras_model(folder)),
+        engine="keras",
+        parts=parts,
+        temperature=manifest.temperature,
+        cleaning=manifest.cleaning,
     )
 
 
