@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,15 @@ from hypothesis import settings
 # The same examples every time, however busy the machine: a test that fails must fail again.
 settings.register_profile("same-every-time", derandomize=True, database=None, deadline=None)
 settings.load_profile("same-every-time")
+
+# Whoever starts the tests in the background, by a shell or nohup, lets them ignore these, and
+# with them the commands that they start and stop.
+for _number, _usual in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 # Set before anything is imported that reads them: huggingface_hub, matplotlib and ktrain look
 # when they are imported.

@@ -71,7 +71,7 @@ def test_a_resumed_comparison_trains_only_what_is_new(
     compared: tuple[Path, str], tiny_bert: Path, reviews_csv: Path
 ) -> None:
     folder, _ = compared
-    (folder / "answers" / "tfidf.json").unlink()
+    (folder / "result" / "tfidf.json").unlink()
     done = run_python(*command(reviews_csv, tiny_bert, folder, *MODELS, "--resume"), timeout=500)
     assert done.returncode == 0, done.stderr
     assert re.findall(r"training (\w+) on", done.stderr) == ["tfidf"]

@@ -227,7 +227,7 @@ def chains(backend: Backend) -> Elementwise:
 def masks(backend: Backend, chains: Elementwise, rate: float, *seeds: tuple[int, int]) -> Any:
     ones = backend.tf.ones((400, 384))
     drop = backend.tf.function(
-        lambda seed: chains.dropped(ones, seed, rate), jit_compile=True, autograph=False
+        lambda seed: chains.dropout(ones, seed, rate), jit_compile=True, autograph=False
     )
     seeds = seeds or ((11, 12),)
     return [drop(backend.tf.constant(seed, backend.tf.uint32)).numpy() for seed in seeds]
