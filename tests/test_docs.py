@@ -82,4 +82,5 @@ def test_the_site_builds_without_a_warning_and_asks_no_other_host(tmp_path: Path
         (site / "index.html").read_text(),
     )
     assert asked == []
-    assert "find_lr" in (site / "reference" / "index.html").read_text()
+    reference = (site / "reference" / "index.html").read_text()
+    assert all(name in reference for name in ("find_lr", "SentimentClassifier", "Prediction"))
