@@ -27,7 +27,7 @@ from typing import Any
 import training_step
 from flags import BenchmarkFlags
 from processes import WORKERS, Worker
-from tables import print_side_by_side
+from side_by_side import print_side_by_side
 from texts import labelled
 
 from ktrain_sentiment.commands.frame import run

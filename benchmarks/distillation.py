@@ -32,7 +32,7 @@ import pandas as pd
 from flags import BenchmarkFlags
 from processes import ROOT, WORKERS, answers_of, refuse_unknown
 from scipy.stats import t as student_t
-from tables import print_side_by_side
+from side_by_side import print_side_by_side
 from texts import train_and_judged
 
 from ktrain_sentiment.commands.frame import run

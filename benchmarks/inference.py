@@ -27,7 +27,7 @@ from typing import Any
 from environments import HOME, interpreter
 from flags import BenchmarkFlags
 from processes import ROOT, WORKERS, Worker, refuse_unknown
-from tables import print_side_by_side
+from side_by_side import print_side_by_side
 from texts import labelled, long_texts
 
 from ktrain_sentiment.commands.frame import run

@@ -29,7 +29,7 @@ from typing import Any
 from environments import HOME, interpreter
 from flags import BenchmarkFlags
 from processes import WORKERS, answers_of, refuse_unknown
-from tables import print_side_by_side
+from side_by_side import print_side_by_side
 from texts import long_texts, train_and_judged
 
 from ktrain_sentiment.commands.frame import run
