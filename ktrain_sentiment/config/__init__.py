@@ -8,7 +8,8 @@ so that a run can be run again.
 from __future__ import annotations
 
 from ktrain_sentiment.config.data_config import CleaningStep, DataConfig, Split, SplitConfig
-from ktrain_sentiment.config.flat import RENAMED, Config, Group
+from ktrain_sentiment.config.flat import Config, Group
+from ktrain_sentiment.config.renamed import RENAMED
 from ktrain_sentiment.config.settings import (
     BASELINES,
     VARIED,

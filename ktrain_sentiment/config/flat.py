@@ -23,6 +23,7 @@ import msgspec
 import yaml
 from tyro.conf import OmitArgPrefixes
 
+from ktrain_sentiment.config.renamed import RENAMED
 from ktrain_sentiment.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -34,21 +35,6 @@ if TYPE_CHECKING:
 else:
     Group = OmitArgPrefixes
 """Marks a field that is itself a configuration, whose flags take no prefix."""
-
-RENAMED = {
-    "adversarial": "adversarial_epsilon",
-    "average": "ema_decay",
-    "classic_epochs": "ktrain_epochs",
-    "classic_rate": "ktrain_rate",
-    "features": "max_features",
-    "words": "vocab_size",
-}
-"""Settings that had another name in the release before: the old name as fields are spelled, and the
-new one. The command line accepts an old flag, `from_flat` an old key, and each says the new name in
-one line. Entries go one release after they came."""
-
-OUTGROWN = frozenset({"run", "overwrite", "resume", "config", "json", "quiet"})
-"""What the release before kept among the settings of a run, and is the command line's alone."""
 
 MOST_BYTES = 1_000_000
 """Settings files are a hundred lines; a larger file is something else."""

@@ -1,4 +1,4 @@
-"""Which labels are probably wrong, as against which predictions are.
+"""Which labels are probably wrong, as against predictions; their list, and a person's corrections.
 
 Confident learning (Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in
 Dataset Labels"): a row is counted as really of class j when its probability of j reaches the mean

@@ -1,4 +1,4 @@
-"""Texts in, probabilities out, whatever computes them."""
+"""Texts in, probabilities out: which texts are computed together, whatever computes them."""
 
 from __future__ import annotations
 

@@ -19,13 +19,12 @@ from ktrain_sentiment.atomic import (
 )
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.config.flat import (
-    OUTGROWN,
-    RENAMED,
     from_flat,
     read_settings,
     to_flat,
     to_yaml,
 )
+from ktrain_sentiment.config.renamed import OUTGROWN, RENAMED
 from ktrain_sentiment.data import SPLIT_NAMES, Splits
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.runs import RunFolder
