@@ -27,6 +27,7 @@ PROGRAM = "ktrain-sentiment"
 COMMANDS = {
     "train": "Train a classifier on labelled texts and save it as a predictor",
     "predict": "Predict the labels of texts, of a file, or of standard input",
+    "serve": "Answer requests over HTTP",
     "evaluate": "Say how good a classifier is, how sure that is, and where it is weak",
     "find-lr": "Explore learning rates: loss against rate, with suggestions",
     "prepare": "Look at a data set, check it, clean it and split it",

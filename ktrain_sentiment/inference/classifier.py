@@ -228,10 +228,28 @@ class TextClassifier:
         return Scores(table, truncated)
 
     def _score_texts(self, texts: Sequence[str]) -> Scores:
-        cleaned = apply_cleaning(texts, self.cleaning) if self.cleaning else texts
-        encoded = self.encoder.encode(cleaned)
+        encoded = self.encode(texts)
+        logits = self.logits(encoded)
+        return Scores(self.probabilities(logits), encoded.truncated)
+
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        """Ids of texts that are there, cleaned as in training: the first half of `score`.
+
+        The halves are for whoever does them at different times, as a server does.
+
+        Raises:
+            PredictorError: The tokenizer cannot tokenize a text.
+        """
+        return self.encoder.encode(apply_cleaning(texts, self.cleaning) if self.cleaning else texts)
+
+    def logits(self, encoded: EncodedTexts) -> NDArray[np.float32]:
+        """What the graph gives for encoded texts, float32 of shape (texts, labels).
+
+        Raises:
+            PredictorError: The model gives something else than one number a label.
+        """
         batches = plan_batches(encoded.lengths, _BATCH_TOKENS, _BATCH_TEXTS)
-        logits = np.empty((len(texts), len(self.labels)), dtype=np.float32)
+        logits = np.empty((len(encoded), len(self.labels)), dtype=np.float32)
         for batch, values in zip(batches, self._run(encoded, batches), strict=True):
             if values.shape[1] != len(self.labels):
                 raise PredictorError(
@@ -239,6 +257,14 @@ class TextClassifier:
                     f"{len(self.labels)}"
                 )
             logits[batch] = values
+        return logits
+
+    def probabilities(self, logits: NDArray[np.float32]) -> Probabilities:
+        """Logits as probabilities, float32 of the same shape.
+
+        Raises:
+            PredictorError: They are not numbers.
+        """
         with np.errstate(all="ignore"):
             probabilities = softmax(logits, self.temperature)
         if not np.isfinite(probabilities).all():
@@ -246,7 +272,7 @@ class TextClassifier:
                 "the model gives probabilities that are not numbers: its weights are damaged, "
                 "train or fetch it again"
             )
-        return Scores(probabilities, encoded.truncated)
+        return probabilities
 
     def _run(
         self, encoded: EncodedTexts, batches: Sequence[Indices]

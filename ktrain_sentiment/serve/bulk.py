@@ -1,0 +1,244 @@
+"""Whole tables in and out: POST /table."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import io
+import tempfile
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.serve.batching import PatientClassifier
+from ktrain_sentiment.serve.endpoints import (
+    Site,
+    check_length,
+    media_type,
+    too_large,
+    unless_gone,
+)
+from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid, overloaded
+from ktrain_sentiment.tables.formats import WrittenFormat
+
+READ = {
+    "text/csv": ".csv",
+    "text/tab-separated-values": ".tsv",
+    "application/x-ndjson": ".jsonl",
+    "application/jsonl": ".jsonl",
+    "application/json": ".json",
+    "application/vnd.apache.parquet": ".parquet",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "text/plain": ".txt",
+}
+"""What a table may come as, and the suffix that `tables` knows it by."""
+
+WRITTEN = {
+    "csv": "text/csv; charset=utf-8",
+    "tsv": "text/tab-separated-values; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+"""What the answer may be."""
+
+_ROWS = 256
+_BLOCK = 1 << 16
+
+
+async def table(site: Site, request: Request) -> Response:
+    """Rows in, the same rows with predictions out.
+
+    The body is kept in a temporary file until it is whole. Answering while it still comes would
+    save the disk, and hang with most clients: they read nothing until they have sent everything,
+    so both ends would wait for the other as soon as the buffers between them are full.
+    """
+    model = site.model(request)
+    suffix = READ.get(media_type(request))
+    if suffix is None:
+        known = ", ".join(READ)
+        raise RefusalError(
+            415, "Validation", f"got no content-type of a table, wanted one of {known}"
+        )
+    usual = {".tsv": "tsv", ".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
+    form = cast("WrittenFormat", request.query_params.get("format") or usual.get(suffix, "csv"))
+    if form not in WRITTEN:
+        raise invalid(f"format: wanted one of {', '.join(WRITTEN)}")
+    if site.tables >= site.limits.max_tables:
+        raise overloaded(f"{site.tables} tables are being worked on", 5)
+    site.tables += 1
+    held = contextlib.ExitStack()
+    held.callback(_let_go, site)
+    try:
+        body = held.enter_context(tempfile.NamedTemporaryFile(suffix=suffix))  # noqa: SIM115
+        await _receive(request, body, site.limits)
+        loop = asyncio.get_running_loop()
+        job = _Job(
+            Path(body.name), form, request.query_params.get("column"), model.table,
+            PatientClassifier(site.worker, model.classifier, loop), _Outlet(loop),
+        )  # fmt: skip
+        try:
+            await asyncio.to_thread(job.open)
+        except InputError as error:
+            raise invalid(str(error).replace(body.name, "the table")) from error
+    except BaseException:
+        held.close()
+        raise
+    working = loop.run_in_executor(None, job.work)
+    # Not when the answer ends: the thread may still read the file then.
+    working.add_done_callback(lambda _: held.close())
+    return _Streamed(request, job.outlet, working, site.limits, WRITTEN[form])
+
+
+def _let_go(site: Site) -> None:
+    site.tables -= 1
+
+
+async def _receive(request: Request, body: IO[bytes], limits: Limits) -> None:
+    check_length(request, limits.max_table, "max-table")
+    size, parts = 0, request.stream()
+    while True:
+        try:
+            # Each 64 KB has its own time: a large table may take long, a stalled one may not.
+            async with asyncio.timeout(limits.body_timeout):
+                start = size
+                while size - start < _BLOCK:
+                    part = await anext(parts, None)
+                    if part is None:
+                        body.flush()
+                        return
+                    size += len(part)
+                    if size > limits.max_table:
+                        raise too_large(limits.max_table, "max-table")
+                    body.write(part)
+        except TimeoutError:
+            raise RefusalError(408, "Timeout", "the body came too slowly") from None
+
+
+class _Streamed(Response):
+    """What a thread writes, sent as it comes."""
+
+    def __init__(
+        self,
+        request: Request,
+        outlet: _Outlet,
+        working: asyncio.Future[None],
+        limits: Limits,
+        media: str,
+    ) -> None:
+        super().__init__(media_type=media)
+        del self.headers["content-length"]
+        self._request, self._outlet, self._working = request, outlet, working
+        self._patience = limits.idle_timeout
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send the parts; an error on the way breaks the connection: nobody overlooks that."""
+        try:
+            await unless_gone(self._request, self._send(send))
+        finally:
+            self._outlet.abandon()
+
+    async def _send(self, send: Send) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        while part := await self._outlet.parts.get():
+            async with asyncio.timeout(self._patience):
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        await self._working
+        await send({"type": "http.response.body", "body": b""})
+
+
+class _Outlet(io.RawIOBase):
+    """A stream that a thread writes to and the event loop reads from.
+
+    Args:
+        loop: The event loop.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._loop = loop
+        self.gone = False
+        self.parts: asyncio.Queue[bytes] = asyncio.Queue(4)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:  # noqa: ANN401
+        if data:
+            self.put(bytes(data))
+        return len(data)
+
+    def abandon(self) -> None:
+        """Nobody reads any more: let a waiting thread go on, and fail at its next part."""
+        self.gone = True
+        while not self.parts.empty():
+            self.parts.get_nowait()
+
+    def put(self, data: bytes) -> None:
+        """Hand some bytes over, once there is room; none: that was all.
+
+        Raises:
+            BrokenPipeError: Nobody reads any more.
+        """
+        if self.gone:
+            raise BrokenPipeError("the client went away")
+        asyncio.run_coroutine_threadsafe(self.parts.put(data), self._loop).result()
+
+
+@dataclasses.dataclass
+class _Job:
+    """A table and where its predictions go; its methods run in a thread."""
+
+    path: Path
+    form: WrittenFormat
+    column: str | None
+    trained: Any
+    classifier: PatientClassifier
+    outlet: _Outlet
+    source: Any = None
+    names: tuple[str, ...] = ()
+
+    def open(self) -> None:
+        """Read the head of the table, so that what is wrong with it is said before any answer.
+
+        Raises:
+            InputError: It cannot be read, or has no column of texts.
+        """
+        from ktrain_sentiment.inference.scoring import ScoreOptions, new_columns, open_text_table
+
+        found = open_text_table(self.path, None, self.column, self.trained)
+        self.source = dataclasses.replace(
+            found, table=dataclasses.replace(found.table, name="the table")
+        )
+        self.names = new_columns(self.source.table, self.classifier.labels, ScoreOptions())
+
+    def work(self) -> None:
+        """Score all rows and hand them over."""
+        from ktrain_sentiment.inference.scoring import output_schema, score_batch
+        from ktrain_sentiment.tables.outputs import open_output, stream_output
+
+        schema = output_schema(self.source, self.names)
+        whole = self.path.with_suffix(".out.parquet") if self.form == "parquet" else None
+        try:
+            if whole:
+                output = open_output(whole, "parquet", schema, {}, resume=False, overwrite=True)
+            else:
+                output = stream_output(cast("BinaryIO", self.outlet), self.form, schema)
+            for batch in self.source.table.batches(_ROWS):
+                scored = score_batch(batch, self.source.column, self.classifier, self.names)
+                output.write(batch.places, scored.rows)
+            output.finish()
+            if whole:
+                with whole.open("rb") as stream:
+                    while part := stream.read(_BLOCK):
+                        self.outlet.put(part)
+        finally:
+            if whole:
+                whole.unlink(missing_ok=True)
+            with contextlib.suppress(BrokenPipeError):
+                self.outlet.put(b"")

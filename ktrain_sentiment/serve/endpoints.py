@@ -1,0 +1,478 @@
+"""What each route does: a request in, a response out; refusals are raised."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.resources
+import io
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import numpy as np
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.prediction import Probabilities
+from ktrain_sentiment.serve import protocols
+from ktrain_sentiment.serve.batching import Answer, BatchWorker, PatientClassifier
+from ktrain_sentiment.serve.hosting import Hosting, Model
+from ktrain_sentiment.serve.instruments import Instruments
+from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid
+from ktrain_sentiment.serve.protocols import Floats
+from ktrain_sentiment.version import __version__
+
+JSON = "application/json"
+_BINARY_HEADER = "inference-header-content-length"
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class Site:
+    """Everything that the routes of one server share.
+
+    Attributes:
+        hosting: The models.
+        limits: How much is taken.
+        instruments: What is counted.
+        worker: What computes.
+        blank: What becomes of a text without a word: refused, or answered without a label.
+        key: What requests must carry; empty: nothing.
+        hosts: Names by which the server may be called; empty: any.
+        origins: Pages of other origins that may call.
+        draining: The server is about to end.
+        notify: Told each text with its label, where texts are to be logged.
+    """
+
+    hosting: Hosting
+    limits: Limits
+    instruments: Instruments
+    worker: BatchWorker
+    blank: Literal["refuse", "abstain"] = "refuse"
+    key: str = ""
+    hosts: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
+    draining: bool = False
+    tables: int = 0
+    notify: Callable[[str, str], None] | None = None
+    started: float = field(default_factory=time.time)
+
+    def model(self, request: Request) -> Model:
+        """The model that a request's path names, or the first.
+
+        Raises:
+            RefusalError: There is no such model.
+        """
+        return self.hosting.get(request.path_params.get("name"))
+
+
+Endpoint = Callable[[Site, Request], Coroutine[Any, Any, Response]]
+
+
+def to_json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A value as a JSON response."""
+    return Response(protocols.encode(value), status, headers, JSON)
+
+
+# Bodies
+
+
+def media_type(request: Request) -> str:
+    """The type of a request's body, without parameters and in lower case."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """All of a request's body.
+
+    Raises:
+        RefusalError: It is too large, compressed, or too slow in coming.
+    """
+    check_length(request, limits.max_body, "max-body")
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(limits.body_timeout):
+            async for part in request.stream():
+                parts.append(part)
+                size += len(part)
+                if size > limits.max_body:
+                    raise too_large(limits.max_body, "max-body")
+    except TimeoutError:
+        raise RefusalError(
+            408, "Timeout", f"the body did not come within {limits.body_timeout:g} s"
+        ) from None
+    return b"".join(parts)
+
+
+def check_length(request: Request, most: int, name: str) -> None:
+    """Refuse a body that says it is too large, or is compressed."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise RefusalError(415, "Validation", "got a compressed body: send it as it is")
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > most:
+        raise too_large(most, name)
+
+
+def too_large(most: int, name: str) -> RefusalError:
+    """413, with the limit."""
+    return RefusalError(413, "Validation", f"the body is larger than {most:,} bytes (--{name})")
+
+
+async def read_json(site: Site, request: Request, kind: type[Result]) -> Result:
+    """A request's body as one of the shapes of `protocols`.
+
+    Raises:
+        RefusalError: It is not JSON, or of another shape.
+    """
+    given = media_type(request)
+    if given != JSON:
+        raise RefusalError(
+            415, "Validation",
+            f"got content-type {given[:60] or '(none)'}, wanted {JSON}; curl takes "
+            f"-H 'Content-Type: {JSON}'",
+        )  # fmt: skip
+    result: Result = protocols.decode(await read_body(request, site.limits), kind)
+    return result
+
+
+# Texts to answers
+
+
+@dataclass(frozen=True)
+class Classified:
+    """The answers to the texts of a request; those of blank ones are NaN.
+
+    Attributes:
+        model: What answered.
+        logits: float32 of shape (texts, labels).
+        probabilities: The same shape.
+        truncated: Which texts lost their end.
+        headers: Where the time went, as text-embeddings-inference says it.
+    """
+
+    model: Model
+    logits: Floats
+    probabilities: Probabilities
+    truncated: Sequence[bool]
+    headers: dict[str, str]
+
+    def rank(self, row: int, scores: Floats | None = None, most: int | None = None) -> Any:  # noqa: ANN401
+        """The labels of one text, the surest first; none for a blank one."""
+        if np.isnan(self.probabilities[row, 0]):
+            return []
+        values = self.probabilities if scores is None else scores
+        return protocols.rank(self.model.classifier.labels, values[row], most)
+
+    @property
+    def labels(self) -> list[str]:
+        """The label of each text; empty for a blank one."""
+        names = self.model.classifier.labels
+        return ["" if np.isnan(row[0]) else names[int(row.argmax())] for row in self.probabilities]
+
+
+async def classify(site: Site, request: Request, texts: Sequence[str]) -> Classified:
+    """Answer the texts of a request, unless its client goes away.
+
+    Raises:
+        RefusalError: There are too many, one is too long or blank, or too many are waiting.
+        ClientDisconnect: Nobody waits for the answer.
+    """
+    begun = time.perf_counter()
+    model = site.model(request)
+    check_texts(site, texts)
+    there = [k for k, text in enumerate(texts) if text.strip()]
+    width = len(model.classifier.labels)
+    logits = np.full((len(texts), width), np.nan, np.float32)
+    probabilities = logits.copy()
+    truncated = [False] * len(texts)
+    headers = {}
+    if there:
+        given = [texts[k] for k in there]
+        answer = await unless_gone(request, site.worker.score(model.classifier, given))
+        logits[there], probabilities[there] = answer.logits, answer.scores.probabilities
+        for k, cut in zip(there, answer.scores.truncated.tolist(), strict=True):
+            truncated[k] = cut
+        site.instruments.answered(model.name, model.classifier.labels, answer)
+        headers = _times(answer, begun)
+    found = Classified(model, logits, probabilities, truncated, headers)
+    if site.notify:
+        for text, label in zip(texts, found.labels, strict=True):
+            site.notify(text, label)
+    return found
+
+
+def check_texts(site: Site, texts: Sequence[str]) -> None:
+    """Refuse texts beyond the limits, and blank ones unless they are to be abstained from."""
+    limits = site.limits
+    if not texts:
+        raise RefusalError(422, "Empty", "got no text, wanted one at least")
+    if len(texts) > limits.max_texts:
+        raise invalid(
+            f"got {len(texts)} texts, wanted at most {limits.max_texts} in a request "
+            "(--max-texts); POST /table takes any number"
+        )
+    for place, text in enumerate(texts):
+        if len(text) > limits.max_characters:
+            raise invalid(
+                f"text {place} has {len(text):,} characters, wanted at most "
+                f"{limits.max_characters:,} (--max-characters)"
+            )
+        if site.blank == "refuse" and not text.strip():
+            raise RefusalError(422, "Empty", f"text {place} is empty or blank")
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """Do the work, and give it up when the client closes the connection.
+
+    Raises:
+        ClientDisconnect: It did.
+    """
+    doing = asyncio.ensure_future(work)
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        doing.cancel()
+
+    watching = asyncio.ensure_future(watch())
+    try:
+        return await doing
+    except asyncio.CancelledError:
+        doing.cancel()
+        if gone:
+            raise ClientDisconnect from None
+        raise
+    finally:
+        watching.cancel()
+
+
+def _times(answer: Answer, begun: float) -> dict[str, str]:
+    stages = answer.stages
+    seconds = {
+        "total": time.perf_counter() - begun, "queue": stages.queue,
+        "tokenization": stages.tokenizing, "inference": stages.inference,
+    }  # fmt: skip
+    times = {f"x-{name}-time": f"{1000 * value:.2f}" for name, value in seconds.items()}
+    return {**times, "x-compute-tokens": str(answer.tokens)}
+
+
+# Routes
+
+
+async def predict(site: Site, request: Request) -> Response:
+    """text-embeddings-inference's /predict."""
+    asked = await read_json(site, request, protocols.PredictRequest)
+    texts, batch = protocols.predict_texts(asked)
+    found = await classify(site, request, texts)
+    if asked.truncate is False and any(found.truncated):
+        place = found.truncated.index(True)
+        most = found.model.classifier.maxlen
+        raise RefusalError(
+            422, "Validation", f"text {place} has more than {most} tokens, and truncate is false"
+        )
+    scores = found.logits if asked.raw_scores else None
+    rankings = [found.rank(row, scores) for row in range(len(texts))]
+    return to_json(rankings if batch else rankings[0], headers=found.headers)
+
+
+async def task(site: Site, request: Request) -> Response:
+    """Hugging Face's text-classification task."""
+    asked = await read_json(site, request, protocols.TaskRequest)
+    texts = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs
+    wanted = asked.parameters or protocols.TaskParameters()
+    found = await classify(site, request, texts)
+    scores = None
+    if wanted.function_to_apply not in (None, "softmax"):
+        temperature = found.model.classifier.temperature
+        scores = protocols.apply_function(found.logits, temperature, wanted.function_to_apply)
+    rankings = [found.rank(row, scores, wanted.top_k) for row in range(len(texts))]
+    return to_json(rankings, headers=found.headers)
+
+
+async def explain(site: Site, request: Request) -> Response:
+    """Which words drive the prediction of one text."""
+    asked = await read_json(site, request, protocols.ExplainRequest)
+    if not asked.inputs.strip():
+        raise RefusalError(422, "Empty", "inputs is empty or blank")
+    found = await classify(site, request, [asked.inputs])
+    model = found.model
+    label = found.labels[0] if asked.label is None else asked.label
+    if label not in model.classifier.labels:
+        known = ", ".join(model.classifier.labels)
+        raise invalid(f"label: there is no such label, wanted one of {known}")
+    patient = PatientClassifier(site.worker, model.classifier, asyncio.get_running_loop())
+    work = asyncio.to_thread(_explain, patient, asked.inputs, label)
+    explanation = await unless_gone(request, work)
+    words = [
+        protocols.Word(asked.inputs[start:end], start, end, weight)
+        for (start, end), weight in zip(explanation.spans, explanation.importance, strict=True)
+    ]
+    ranking = found.rank(0)
+    score = next(one.score for one in ranking if one.label == label)
+    cut = found.truncated[0]
+    return to_json(
+        protocols.ExplainAnswer(label, score, ranking, words, cut), headers=found.headers
+    )
+
+
+def _explain(classifier: PatientClassifier, text: str, label: str) -> Any:  # noqa: ANN401
+    # Imported when it is first asked for: a server starts without it.
+    from ktrain_sentiment.evaluation.explanation import explain
+
+    (found,) = explain(classifier, [text], [label])
+    return found
+
+
+async def infer(site: Site, request: Request) -> Response:
+    """KServe's /infer, its tensors as JSON or as bytes behind it."""
+    model = site.model(request)
+    body = await read_body(request, site.limits)
+    length = request.headers.get(_BINARY_HEADER)
+    if length is None and media_type(request) not in {"", JSON}:
+        raise RefusalError(415, "Validation", f"wanted content-type {JSON}")
+    if length is not None and not (length.isascii() and length.isdigit()):
+        raise RefusalError(400, "Validation", f"{_BINARY_HEADER}: wanted the length of the JSON")
+    size = len(body) if length is None else min(int(length), len(body))
+    asked: protocols.InferRequest = protocols.decode(body[:size], protocols.InferRequest)
+    found = await classify(site, request, protocols.tensor_texts(asked, body[size:]))
+    table = protocols.Table(found.labels, np.nan_to_num(found.probabilities))
+    answer, behind = protocols.infer_answer(asked, model.name, str(model.version), table)
+    written = protocols.encode(answer)
+    if not behind:
+        return Response(written, headers=found.headers, media_type=JSON)
+    headers = {**found.headers, _BINARY_HEADER: str(len(written))}
+    return Response(written + behind, headers=headers, media_type="application/octet-stream")
+
+
+async def invocations(site: Site, request: Request) -> Response:
+    """MLflow's /invocations."""
+    trained = site.model(request).table
+    column = trained.get("text_column")
+    if media_type(request) == "text/csv":
+        body = await read_body(request, site.limits)
+        try:
+            texts = await asyncio.to_thread(_csv_texts, body, dict(trained))
+        except InputError as error:
+            raise invalid(str(error).replace("the given stream", "the body")) from error
+    else:
+        asked = await read_json(site, request, protocols.InvocationsRequest)
+        known = column if isinstance(column, str) else None
+        texts = protocols.invocation_texts(asked, known)
+    found = await classify(site, request, texts)
+    sure = found.probabilities.max(axis=1, initial=0).tolist()
+    predictions = [
+        protocols.Scored(label or None, score if label else None)
+        for label, score in zip(found.labels, sure, strict=True)
+    ]
+    return to_json(protocols.InvocationsAnswer(predictions), headers=found.headers)
+
+
+def _csv_texts(body: bytes, trained: dict[str, Any]) -> list[str]:
+    from ktrain_sentiment.inference.scoring import open_text_table, texts_of
+    from ktrain_sentiment.tables import ReadOptions
+
+    table = open_text_table(io.BytesIO(body), ReadOptions(format="csv"), None, trained)
+    return [
+        text or "" for batch in table.table.batches() for text in texts_of(batch, table.column)[0]
+    ]
+
+
+async def info(site: Site, request: Request) -> Response:
+    """What is served, with the names that text-embeddings-inference gives it."""
+    model, limits = site.model(request), site.limits
+    labels = model.classifier.labels
+    kind = {
+        "id2label": {str(k): label for k, label in enumerate(labels)},
+        "label2id": {label: k for k, label in enumerate(labels)},
+    }
+    return to_json({
+        "model_id": model.name, "model_sha": None, "model_dtype": model.classifier.engine,
+        "model_type": {"classifier": kind}, "max_concurrent_requests": limits.max_queue,
+        "max_input_length": model.classifier.maxlen, "max_batch_tokens": limits.batch_tokens,
+        "max_batch_requests": None, "max_client_batch_size": limits.max_texts,
+        "auto_truncate": True, "tokenization_workers": 1, "version": __version__,
+        "models": site.hosting.names, "labels": labels, "model_version": model.version,
+        "limits": msgspec.to_builtins(limits), "blank_texts": site.blank,
+    })  # fmt: skip
+
+
+async def health(_site: Site, _request: Request) -> Response:
+    """The process is alive."""
+    return to_json({"status": "ok"})
+
+
+async def ready(site: Site, request: Request) -> Response:
+    """Whether to send requests here: not to a server that is about to end."""
+    if "name" in request.path_params:
+        site.model(request)
+    if site.draining:
+        raise RefusalError(503, "Unhealthy", "the server is about to end")
+    return to_json({"status": "ready"})
+
+
+async def server_metadata(_site: Site, _request: Request) -> Response:
+    """KServe's word on the server."""
+    extensions = ["binary_tensor_data"]
+    return to_json({"name": "ktrain-sentiment", "version": __version__, "extensions": extensions})
+
+
+async def model_metadata(site: Site, request: Request) -> Response:
+    """KServe's word on a model."""
+    model = site.model(request)
+    width = len(model.classifier.labels)
+    return to_json({
+        "name": model.name, "versions": [str(model.version)], "platform": "onnxruntime",
+        "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
+        "outputs": [
+            {"name": "label", "datatype": "BYTES", "shape": [-1]},
+            {"name": "score", "datatype": "FP32", "shape": [-1]},
+            {"name": "probabilities", "datatype": "FP32", "shape": [-1, width]},
+        ],
+    })  # fmt: skip
+
+
+async def reload(site: Site, request: Request) -> Response:
+    """Load a model again from its folder; the old one answers until the new one can."""
+    if not site.key:
+        raise RefusalError(403, "Forbidden", "a reload by request needs a server with an API key")
+    model = site.model(request)
+    try:
+        new = await site.hosting.reload(model.name)
+    except InputError as error:
+        # The folder's name is nothing for whoever asks from elsewhere.
+        message = str(error).replace(str(model.folder.absolute()), "the folder")
+        raise RefusalError(409, "Backend", f"the old model stays: {message}") from error
+    site.instruments.version.labels(new.name).set(new.version)
+    return to_json({"name": new.name, "version": new.version})
+
+
+async def metrics(site: Site, _request: Request) -> Response:
+    """What Prometheus reads."""
+    site.instruments.pending.set(site.worker.pending)
+    return Response(site.instruments.render(), media_type=site.instruments.content_type)
+
+
+PAGES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+"""The types of files in static/."""
+
+
+def read_static() -> dict[str, Response]:
+    """The files in static/ by name, read once: no request ever names a path."""
+    folder = importlib.resources.files("ktrain_sentiment.serve") / "static"
+    return {
+        file.name: Response(file.read_bytes(), media_type=PAGES[file.name.rpartition(".")[2]])
+        for file in folder.iterdir()
+        if file.name.rpartition(".")[2] in PAGES
+    }
