@@ -15,6 +15,7 @@ gone. What is no regular file (a pipe, a device, standard output) is written to,
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -58,9 +59,12 @@ def refuse_existing(target: Path, *, overwrite: bool, marker: str | None = None)
             `--overwrite` on a mistyped path cannot delete something else.
 
     Raises:
-        InputError: The target exists and may not be replaced.
+        InputError: The target exists and may not be replaced, or nothing may be written there.
     """
-    if not target.exists() or is_stream(target):
+    if is_stream(target):
+        return
+    _refuse_barred(target)
+    if not target.exists():
         return
     if target.is_dir() and not any(target.iterdir()):
         return
@@ -71,6 +75,19 @@ def refuse_existing(target: Path, *, overwrite: bool, marker: str | None = None)
             f"{target} exists and holds no {marker}, so --overwrite will not delete it: "
             "choose another place, or remove it by hand"
         )
+
+
+def _refuse_barred(target: Path) -> None:
+    """Complain about a place in which this user may make nothing."""
+    above = real_path(target).parent
+    while not os.path.lexists(above) and above != above.parent:
+        above = above.parent
+    if not above.is_dir():
+        raise InputError(f"{target} cannot be written: {above} is a file; choose another place")
+    if not os.access(above, os.W_OK | os.X_OK):
+        read_only = os.statvfs(above).f_flag & os.ST_RDONLY if hasattr(os, "statvfs") else 0
+        refusal = OSError(errno.EROFS if read_only else errno.EACCES, "")
+        raise explain(refusal, target) or refusal
 
 
 def sha256_of(path: Path) -> str:
@@ -223,7 +240,7 @@ def hold(target: Path) -> Iterator[None]:
         InputError: Another process holds it, or the place cannot be written.
     """
     place = real_path(target)
-    path = place.with_name(f".{place.name}.lock")
+    path = _lock_of(place)
     with explained(target):
         make_parent(place)
         descriptor = _lock(path, target)
@@ -360,7 +377,9 @@ def make_parent(place: Path) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
-        raise InputError(f"{place} cannot be written: {error.filename} is a file") from error
+        raise InputError(
+            f"{place} cannot be written: {error.filename} is a file; choose another place"
+        ) from error
 
 
 def _beside(kind: str, place: Path) -> str:
@@ -425,7 +444,23 @@ def explained(target: Path) -> Iterator[None]:
         file = getattr(error, "filename", None)
         near = file is None or str(file).startswith(str(real_path(target).parent))
         known = explain(error, target)
+        if isinstance(error, FileNotFoundError) and _is_made(Path(str(file)), real_path(target)):
+            # So /proc and its like refuse: what was to be made, they say, is not there.
+            known = InputError(
+                f"{target} cannot be written: nothing can be made there; choose another place"
+            )
         # Something else may be missing or barred than what is written, such as what is read.
         if known is None or (isinstance(known, InputError) and not near):
             raise
         raise known from error
+
+
+def _is_made(file: Path, place: Path) -> bool:
+    """Whether a file is one that writing `place` makes: a folder above, its lock or its stage."""
+    return (
+        file in place.parents or file.name == _lock_of(place).name or bool(_NAME.match(file.name))
+    )
+
+
+def _lock_of(place: Path) -> Path:
+    return place.with_name(f".{place.name}.lock")

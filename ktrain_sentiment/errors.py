@@ -152,7 +152,8 @@ def explain(error: BaseException, place: object, what: str = "written") -> Senti
             f"{place}: the disk is full ({reason}); free some space or choose another place"
         )
     if number in _BARRED:
-        return InputError(f"{place} cannot be {what}: {os.strerror(number or 0).lower()}")
+        advice = "; choose another place" if what == "written" else ""
+        return InputError(f"{place} cannot be {what}: {os.strerror(number or 0).lower()}{advice}")
     return None
 
 

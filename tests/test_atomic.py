@@ -319,6 +319,24 @@ def test_a_place_below_a_file_is_refused_in_one_line(tmp_path):
         pytest.fail("the block was entered")
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc here")
+@pytest.mark.parametrize("place", ["/proc/run", "/proc/new/run"])
+@pytest.mark.parametrize("write", [hold, staged_folder, staged_file])
+def test_a_place_where_nothing_can_be_made_is_refused_in_one_line(place, write):
+    with pytest.raises(InputError, match=f"{place} cannot be written"), write(Path(place)) as made:
+        Path(made).write_text("a file appears when it is written")
+
+
+def test_a_place_that_may_not_be_written_is_refused_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    for place in (tmp_path / "out.csv", tmp_path / "new" / "out.csv"):
+        with pytest.raises(InputError, match="permission denied; choose another place"):
+            refuse_existing(place, overwrite=False)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file is a file; choose another place"):
+        refuse_existing(tmp_path / "file" / "out.csv", overwrite=False)
+
+
 def test_an_error_about_another_file_stays_what_it_is(tmp_path):
     with pytest.raises(PermissionError), staged_file(tmp_path / "out.csv") as path:
         fill_and_fail(path, PermissionError(errno.EACCES, "Permission denied", "/elsewhere/in.csv"))

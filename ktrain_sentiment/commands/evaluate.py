@@ -51,12 +51,16 @@ class Flags(ScriptFlags):
     trust_pickle: bool = False
     """Open a ktrain predictor's pickled preprocessor; only for folders that you trust."""
 
+    unchecked: bool = False
+    """Use a predictor that lost its manifest.json as it is."""
+
     report: Path | None = None
     """Write the page here too."""
 
 
 def task(flags: Flags) -> dict[str, Any]:
     """Evaluate, show, and return the figures."""
+    from ktrain_sentiment.atomic import refuse_existing
     from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.report import screen
     from ktrain_sentiment.report.page import write_report
@@ -64,12 +68,14 @@ def task(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.workflow.evaluating import evaluate, find_eval_set
     from ktrain_sentiment.workflow.recording import facts_of
 
+    if flags.report is not None:
+        refuse_existing(flags.report, overwrite=True)
     eval_set, other = find_eval_set(
         flags.source,
         predictor=flags.predictor,
         compare=flags.compare,
         split=flags.split or "",
-        opening=Opening(flags.engine, flags.trust_pickle),
+        opening=Opening(flags.engine, flags.trust_pickle, flags.unchecked),
     )
     found = evaluate(eval_set, other, slice_by=flags.slice_by, abstain_below=flags.abstain_below)
     console = open_console()

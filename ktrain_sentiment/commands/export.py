@@ -10,7 +10,7 @@ engine is compared with the Keras model on real texts, and kept only if it agree
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ class Flags(ScriptFlags):
     """Which predictor to export, and where to."""
 
     predictor: Positional[Path] = Path()
-    """A predictor folder of this package, or of plain ktrain."""
+    """A predictor folder of this package, or of plain ktrain; or a run folder."""
 
     output: Path | None = None
     """Where the result goes; the folder itself when left out, which needs --overwrite."""
@@ -46,7 +46,7 @@ class Flags(ScriptFlags):
     """Column of --texts that holds the texts; found by itself when there is one sensible choice."""
 
     check: bool = False
-    """Only compare every file with its sha256 in the manifest."""
+    """Only compare every file with its sha256 in the manifest; README.md may have been edited."""
 
     trust_pickle: bool = False
     """Unpickle a plain ktrain predictor, which runs the code of whoever made it."""
@@ -59,8 +59,17 @@ class Flags(ScriptFlags):
 
 def task(flags: Flags) -> dict[str, Any]:
     """Check or export, show what was kept, and return the figures."""
-    if not flags.predictor.is_dir():
-        raise PredictorError(f"{flags.predictor}: no such folder; wanted a predictor folder")
+    from ktrain_sentiment.inference.loading import check_is_folder, did_you_mean, find_predictor
+    from ktrain_sentiment.predictor.layout import PredictorFolder
+
+    flags = replace(flags, predictor=find_predictor(flags.predictor))
+    check_is_folder(flags.predictor)
+    place = PredictorFolder(flags.predictor)
+    if not place.manifest.is_file() and not place.ktrain_preproc.is_file():
+        raise PredictorError(
+            f"{place.path} is no predictor: it has neither manifest.json nor ktrain's "
+            f"tf_model.preproc{did_you_mean(place.path)}"
+        )
     if flags.check:
         return _check(flags.predictor)
     saved = _export(flags)
@@ -73,10 +82,20 @@ def task(flags: Flags) -> dict[str, Any]:
 
 def _check(folder: Path) -> dict[str, Any]:
     from ktrain_sentiment.export.saving import check_folder
+    from ktrain_sentiment.predictor.layout import PredictorFolder
+    from ktrain_sentiment.predictor.manifest import digest
 
-    manifest = check_folder(folder)
-    print(f"{folder}: all {len(manifest.files)} files are as they were saved")
-    return {"predictor": folder, "files": len(manifest.files)}
+    manifest, card = check_folder(folder), PredictorFolder(folder).card
+    files = len(manifest.files)
+    saved = manifest.files.get(card.name)
+    edited = saved is not None and (not card.is_file() or digest(card) != saved)
+    if edited:
+        print(
+            f"{folder}: {card.name} was edited or removed; the other {files - 1} files are as saved"
+        )
+    else:
+        print(f"{folder}: all {files} files are as they were saved")
+    return {"predictor": folder, "files": files, "card_edited": edited}
 
 
 def _export(flags: Flags) -> SavedPredictor:
@@ -105,16 +124,9 @@ def _ask_for_trust(flags: Flags) -> None:
     """What turning a plain ktrain predictor into ours needs.
 
     Raises:
-        PredictorError: It is no predictor at all.
         ConfigError: A flag is missing.
     """
-    from ktrain_sentiment.predictor.layout import PredictorFolder
-
     folder = flags.predictor
-    if not PredictorFolder(folder).ktrain_preproc.is_file():
-        raise PredictorError(
-            f"{folder} is no predictor: it has neither manifest.json nor ktrain's tf_model.preproc"
-        )
     if not flags.trust_pickle:
         raise ConfigError(
             f"{folder} is a plain ktrain predictor, whose labels and settings are in a pickle "

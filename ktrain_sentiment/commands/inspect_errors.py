@@ -66,6 +66,9 @@ class Flags(ScriptFlags):
     trust_pickle: bool = False
     """Open a ktrain predictor's pickled preprocessor; only for folders that you trust."""
 
+    unchecked: bool = False
+    """Use a predictor that lost its manifest.json as it is."""
+
 
 def task(flags: Flags) -> dict[str, Any]:
     """Inspect, explain or correct, and return the figures."""
@@ -82,7 +85,7 @@ def _explain(flags: Flags, text: str) -> dict[str, Any]:
     from ktrain_sentiment.workflow.classifiers import Opening, open_classifier
 
     folder = inspecting.find_predictor_of(flags.source, flags.predictor)
-    classifier = open_classifier(folder, Opening(flags.engine, flags.trust_pickle))
+    classifier = open_classifier(folder, Opening(flags.engine, flags.trust_pickle, flags.unchecked))
     (found,) = explain(classifier, [text])
     console = open_console()
     for part in screen.explanation(found):
@@ -96,7 +99,7 @@ def _inspect(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.workflow import inspecting
     from ktrain_sentiment.workflow.classifiers import Opening
 
-    opening = Opening(flags.engine, flags.trust_pickle)
+    opening = Opening(flags.engine, flags.trust_pickle, flags.unchecked)
     folder = inspecting.folder_for_lists(flags.source, flags.out, overwrite=flags.overwrite)
     subject = inspecting.find_rows(flags.source, flags.predictor, opening)
     found = inspecting.inspect(

@@ -104,6 +104,9 @@ class Flags(ScriptFlags):
     sheet: str | None = None
     """Sheet of a workbook; found by itself when one sheet has texts."""
 
+    unchecked: bool = False
+    """Use a predictor that lost its manifest.json as it is."""
+
     threads: int = 0
     """Cores to use; 0: all."""
 
@@ -150,21 +153,35 @@ def task(flags: Flags) -> dict[str, Any]:
 def _check_input(flags: Flags) -> None:
     """Find out what is wrong before the predictor is loaded."""
     for text in flags.texts:
-        if _is_file(text):
-            raise ConfigError(
-                f"{text} is a file: did you mean --file {text}? A text of that name can be piped in"
-            )
+        if what := _names_file(text):
+            raise ConfigError(f"{text} {what} A text of that name can be piped in")
     if flags.texts or flags.file:
         return
     if sys.stdin is None:
         raise ConfigError("standard input is closed: give texts, or --file")
 
 
-def _is_file(text: str) -> bool:
+def _names_file(text: str) -> str:
+    """What is wrong with a text that is rather the path of a file or folder; or nothing."""
+    from ktrain_sentiment.tables.formats import FORMATS, bare_suffix
+    from ktrain_sentiment.tables.sources import near_name
+
+    if not any(letter.isalnum() for letter in text):
+        return ""
+    place = Path(text)
     try:
-        return Path(text).is_file()
+        if place.is_file():
+            return f"is a file: did you mean --file {text}?"
+        if place.is_dir():
+            return f"is a folder: did you mean --predictor {text}, or --file {text}?"
     except (OSError, ValueError):  # Too long for a name, or with a NUL in it.
-        return False
+        return ""
+    like_a_path = len(text.split()) == 1 or "/" in text
+    if like_a_path and bare_suffix(text) in FORMATS:
+        near = near_name(place)
+        end = "" if near.endswith("?") else "."
+        return f"is the name of a file, and no such file is there{near}{end}"
+    return ""
 
 
 def _check_output(flags: Flags) -> WrittenFormat:
@@ -206,7 +223,7 @@ def _load(folder: Path, flags: Flags) -> Classifier:
         return load_keras(folder)
     from ktrain_sentiment.inference import load
 
-    return load(folder, flags.engine, threads=flags.threads)
+    return load(folder, flags.engine, threads=flags.threads, unchecked=flags.unchecked)
 
 
 def _open_source(flags: Flags, folder: Path) -> TextTable:

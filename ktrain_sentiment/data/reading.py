@@ -55,8 +55,7 @@ def read_source(config: DataConfig, trained: Mapping[str, Any] | None = None) ->
     path = Path(name).expanduser()
     if name in CORPORA and not path.is_file():
         return _read_corpus(name, config)
-    missing = not path.exists() and not glob.has_magic(name) and "://" not in name
-    if missing and path.name == name and not path.suffix and not near_name(path):
+    if is_missing(name) and path.name == name and not path.suffix and not near_name(path):
         raise DataError(f"{name}: no such file, and no corpus; corpora: {', '.join(CORPORA)}")
     trained = trained or {}
     table = open_table(name, read_options(config).like(trained), suits)
@@ -65,6 +64,12 @@ def read_source(config: DataConfig, trained: Mapping[str, Any] | None = None) ->
         table, config.text_column, trained.get("text_column"), label=config.label_column
     )
     return collect(table)
+
+
+def is_missing(name: str) -> bool:
+    """Whether data is named by a path at which nothing is."""
+    elsewhere = name in CORPORA or name.startswith(_HUB) or "://" in name or glob.has_magic(name)
+    return not elsewhere and not Path(name).expanduser().exists()
 
 
 def read_options(config: DataConfig) -> ReadOptions:

@@ -14,6 +14,7 @@ warning says so.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import hashlib
 import logging
@@ -43,7 +44,11 @@ _PROBE = ("good", "neither good nor bad \u2603")
 
 
 def load(
-    folder: str | os.PathLike[str], engine: Engine = "auto", *, threads: int = 0
+    folder: str | os.PathLike[str],
+    engine: Engine = "auto",
+    *,
+    threads: int = 0,
+    unchecked: bool = False,
 ) -> TextClassifier:
     """Open a predictor for prediction; needs neither TensorFlow nor transformers.
 
@@ -56,6 +61,8 @@ def load(
             warning).
         engine: auto, int8, fp32 or openvino.
         threads: Cores to use; 0: all that this process may use.
+        unchecked: Take a folder of this package that lost its manifest.json, too: its files are
+            used unchecked, its texts are not cleaned, and its probabilities may be others.
 
     Returns:
         A classifier; see `TextClassifier`.
@@ -72,7 +79,7 @@ def load(
         raise ConfigError(f"threads {threads!r}: wanted a number of cores, or 0 for all of them")
     place = PredictorFolder(find_predictor(Path(folder)).absolute())
     try:
-        parts = _read_parts(place, engine)
+        parts = _read_parts(place, engine, unchecked=unchecked)
         reread = functools.partial(_reread, place, engine, parts.stamp)
         classifier = TextClassifier.from_parts(parts, threads, reread)
         classifier.score(_PROBE)
@@ -84,19 +91,32 @@ def load(
 
 
 def _reread(place: PredictorFolder, engine: Engine, stamp: str) -> ClassifierParts:
-    parts = _read_parts(place, engine)
+    # Whoever has it open was asked for trust then.
+    parts = _read_parts(place, engine, unchecked=True)
     if parts.stamp != stamp:
         raise PredictorError(f"{place.path} was changed since it was opened: load it again")
     return parts
 
 
-def _read_parts(place: PredictorFolder, engine: Engine) -> ClassifierParts:
-    if place.path.is_dir() and not place.manifest.is_file():
+def _read_parts(place: PredictorFolder, engine: Engine, *, unchecked: bool) -> ClassifierParts:
+    check_is_folder(place.path)
+    if not place.manifest.is_file():
+        if not unchecked and place.is_ours:
+            raise PredictorError(
+                f"{place.path} lost its manifest.json, without which its texts are not cleaned and "
+                "its probabilities not tempered as in training: fetch the whole folder again, or "
+                "take it as it is with unchecked=True (--unchecked)"
+            )
         return _read_unverified(place, engine)
     manifest = read_manifest(place.path)
     check_steps(manifest.cleaning)
     chosen, path = _choose(place, manifest, engine)
     vocabulary = place.features if manifest.is_ktrain_model else place.tokenizer
+    if chosen == "int8" and not path.is_file() and place.onnx.is_file():
+        raise PredictorError(
+            f"{place.path}: {path.relative_to(place.path)} is missing; take the exact model with "
+            "--engine fp32, or make the file again with ktrain-sentiment export"
+        )
     return ClassifierParts(
         labels=manifest.labels,
         engine=chosen,
@@ -192,6 +212,13 @@ def _find_graph(place: PredictorFolder, engine: Engine) -> tuple[str, Path]:
     }
     missing = [name for name, there in present.items() if not there]
     if found is None or missing:
+        if meant := did_you_mean(place.path):
+            raise PredictorError(f"{place.path} is no predictor{meant}")
+        if RunFolder(place.path).config.is_file():
+            raise PredictorError(
+                f"{place.path} is a run without a predictor: its training was stopped; go on with "
+                f"ktrain-sentiment train --config {RunFolder(place.path).config} --resume"
+            )
         raise PredictorError(
             f"{place.path} is no predictor: it has no manifest.json, and also lacks "
             f"{', '.join(missing)}; make a predictor of a ktrain or Keras model with "
@@ -247,8 +274,8 @@ def find_predictor(given: Path | None, runs: Path = RUNS) -> Path:
         PredictorError: None is given, and there is no run with a predictor.
     """
     if given is not None:
-        inside = RunFolder(given).predictor
-        return inside if PredictorFolder(inside).manifest.is_file() else given
+        inside = PredictorFolder(RunFolder(given).predictor)
+        return inside.path if inside.manifest.is_file() or inside.is_ours else given
     manifests = list(runs.glob("*/predictor/manifest.json"))
     if not manifests:
         raise PredictorError(
@@ -256,3 +283,26 @@ def find_predictor(given: Path | None, runs: Path = RUNS) -> Path:
             "folder with --predictor"
         )
     return max(manifests, key=lambda path: path.stat().st_mtime).parent
+
+
+def check_is_folder(given: Path) -> None:
+    """Refuse a path where no folder is, with the predictor that was perhaps meant.
+
+    Raises:
+        PredictorError: A file or nothing is there.
+    """
+    if not given.is_dir():
+        what = "is a file" if given.is_file() else "no such folder"
+        raise PredictorError(f"{given}: {what}; wanted a predictor folder{did_you_mean(given)}")
+
+
+def did_you_mean(given: Path) -> str:
+    """The end of a message that names predictors in, around or beside a wrong path; or nothing."""
+    near = [*given.glob("predictor"), *given.glob("*/predictor"), *given.glob("*")]
+    near += [given.parent, given.parent.parent]
+    if not given.is_dir() and given.parent.is_dir():
+        beside = {path.name: path for path in given.parent.iterdir() if path.is_dir()}
+        alike = [beside[name] for name in difflib.get_close_matches(given.name, beside)]
+        near = [*alike, *(RunFolder(path).predictor for path in alike), *near]
+    found = [str(path) for path in near if PredictorFolder(path).manifest.is_file()]
+    return f"; did you mean {' or '.join(found[:3])}?" if found else ""

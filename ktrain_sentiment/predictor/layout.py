@@ -71,6 +71,16 @@ class PredictorFolder:
         """The ONNX graph with 8-bit weights."""
         return self.path / "onnx" / "model_quantized.onnx"
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether this package wrote the folder, judged without its manifest: by what lies there.
+
+        ktrain alone writes neither PyTorch weights nor graphs, and others write no preprocessor.
+        """
+        exported = (self.torch_weights, self.onnx, self.onnx_int8)
+        from_encoder = self.ktrain_preproc.is_file() and any(p.is_file() for p in exported)
+        return from_encoder or (self.features.is_file() and self.onnx.is_file())
+
     def files(self) -> tuple[str, ...]:
         """All files in the folder but the manifest, as sorted relative POSIX paths."""
         found = (p for p in self.path.rglob("*") if p.is_file() and p != self.manifest)

@@ -25,10 +25,12 @@ class Opening:
     Attributes:
         engine: As for `ktrain_sentiment.load`.
         trust_pickle: Whether a ktrain predictor's pickled preprocessor may be opened.
+        unchecked: As for `ktrain_sentiment.load`.
     """
 
     engine: Engine = "auto"
     trust_pickle: bool = False
+    unchecked: bool = False
 
 
 AS_USUAL = Opening()
@@ -73,10 +75,10 @@ def open_classifier(folder: Path, opening: Opening = AS_USUAL) -> Classifier:
     place = PredictorFolder(folder)
     theirs = (place.torch_weights, place.onnx, folder / "model.onnx")
     if place.manifest.is_file() or any(path.is_file() for path in theirs):
-        return load(folder, opening.engine)
+        return load(folder, opening.engine, unchecked=opening.unchecked)
     if place.ktrain_preproc.is_file():
         return _open_with_ktrain(folder, opening)
-    return load(folder, opening.engine)
+    return load(folder, opening.engine, unchecked=opening.unchecked)
 
 
 def _open_with_ktrain(folder: Path, opening: Opening) -> Classifier:

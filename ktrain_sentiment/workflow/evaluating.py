@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import LabelledTexts, read_labelled
 from ktrain_sentiment.data.allocation import stratified
+from ktrain_sentiment.data.reading import is_missing
 from ktrain_sentiment.data.repeats import near_codes
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines, tfidf_logistic
@@ -38,14 +39,13 @@ from ktrain_sentiment.evaluation.record import (
 from ktrain_sentiment.evaluation.review import Slice, evaluate_slices, usual_slices
 from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.tables.sources import near_name
 from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
 
 log = logging.getLogger(__name__)
-
-log = logging.getLogger(__name__)
-
 
 FOLDS = 5
 
@@ -88,10 +88,13 @@ def read_predictions(run: RunFolder, split: str) -> LabelledPredictions:
         DataError: The run has no predictions of that split.
     """
     path = run.predictions(split)
-    if not path.is_file():
+    if not path.is_file() and not run.metrics.is_file():
         raise DataError(
-            f"{run.path} has no predictions of its {split} rows ({path.name}): train it"
+            f"{run.path} is a run that was stopped before it could predict: go on with "
+            f"ktrain-sentiment train --config {run.config} --resume"
         )
+    if not path.is_file():
+        raise DataError(f"{run.path} has no predictions of its {split} rows ({path.name})")
     source = run.split(split)
     frame = pd.read_parquet(source) if source.is_file() else None
     return LabelledPredictions.from_frame(pd.read_parquet(path), frame)
@@ -297,27 +300,43 @@ def find_eval_set(
     if len(compare) > 2:
         raise ConfigError(f"--compare: {len(compare)} folders named, wanted one or two")
     first = compare[0] if len(compare) == 2 else predictor
-    eval_set = _main_eval_set(source, first, split, opening)
+    eval_set = _main_eval_set(source, first, split, opening, len(compare))
     if not compare:
         return eval_set, None
     return eval_set, predict_same_rows(compare[-1], eval_set, opening)
 
 
-def _main_eval_set(source: DataConfig, place: Path | None, split: str, opening: Opening) -> EvalSet:
+def _main_eval_set(
+    source: DataConfig, place: Path | None, split: str, opening: Opening, compared: int
+) -> EvalSet:
     run = source.data if is_run(source.data) else place
     if run is not None and is_run(run) and (not source.data or run == source.data):
         if place is not None and run != place:
             raise ConfigError(f"{run} is a run with a predictor: leave --predictor {place} out")
         return from_run(Path(run), split)
     if place is None:
-        raise ConfigError(
-            "nothing to evaluate: name a run folder, or data and --predictor with a predictor "
-            "folder"
-        )
+        raise ConfigError(_what_to_name(source.data, compared))
     if not source.data:
         raise ConfigError(f"{place}: name the labelled data to evaluate it on, such as reviews.csv")
     texts = read_labelled(source, trained_table(find_predictor(place)))
     return from_predictor(place, texts, opening)
+
+
+def _what_to_name(data: str, compared: int) -> str:
+    """What is missing where no predictor is named, by what the data's name stands for."""
+    if not data and compared:
+        return "--compare: one folder named, and nothing to compare it with: name two"
+    if not data:
+        return "nothing to evaluate: name a run folder, or data and --predictor"
+    place = Path(data)
+    if PredictorFolder(place).manifest.is_file():
+        return f"{place} is a predictor: name labelled data, and --predictor {place}"
+    runs = [str(path) for path in sorted(place.glob("*")) if is_run(path)]
+    if runs:
+        return f"{place} is a folder of runs: did you mean {' or '.join(runs[:3])}?"
+    if is_missing(data):
+        return f"{data}: no such run folder or file{near_name(place)}"
+    return f"{data} is no run: name with --predictor what to evaluate on it, such as a run folder"
 
 
 def evaluate(

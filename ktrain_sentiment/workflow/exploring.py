@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ktrain_sentiment.atomic import write_json
+from ktrain_sentiment.atomic import refuse_existing, write_json
 from ktrain_sentiment.config import ExploreConfig, SearchConfig, TrainingSettings
 from ktrain_sentiment.config.flat import from_flat, to_flat
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
-from ktrain_sentiment.errors import ConfigError, InputError
+from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.report import plots, result_tables
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.writing import write_table
@@ -211,8 +211,7 @@ def explore(
         TrainingError: The loss was not a number from the start.
     """
     run = RunFolder(folder or default_run(settings.source.data, "lr"))
-    if run.lr_find("json").exists() and not overwrite:
-        raise InputError(f"{run.lr_find('json')} exists: choose another --run, or add --overwrite")
+    refuse_existing(run.lr_find("json"), overwrite=overwrite)
     texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
     for note in (*texts.notes, *splits.notes):

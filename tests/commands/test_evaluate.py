@@ -140,3 +140,9 @@ def test_what_cannot_be_judged_gets_one_line(
     unknown = complaint_of(SCRIPT, tmp_path / "other.csv", "--predictor", predictor)
     assert "the classifier knows negative, positive" in unknown
     assert "is no predictor" in complaint_of(SCRIPT, fresh_csv, "--predictor", tmp_path)
+    assert "missing: no such run folder or file" in complaint_of(SCRIPT, "missing")
+    assert f"did you mean {fresh_csv}?" in complaint_of(SCRIPT, fresh_csv.with_name("frsh.csv"))
+    assert "name with --predictor" in complaint_of(SCRIPT, fresh_csv)
+    assert f"did you mean {trained_run}" in complaint_of(SCRIPT, trained_run.parent)
+    assert f"and --predictor {predictor}" in complaint_of(SCRIPT, predictor)
+    assert "nothing to compare it with" in complaint_of(SCRIPT, "--compare", trained_run)

@@ -39,6 +39,21 @@ def test_checking_names_a_changed_file(trained_run, tmp_path):
     assert "tf_model.h5 is not the file that was saved" in complaint_of(SCRIPT, folder, "--check")
 
 
+def test_a_card_may_be_edited_by_hand_and_that_is_said(trained_run, tmp_path):
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    with (run / "predictor" / "README.md").open("a") as card:
+        card.write("A sentence of mine.")
+    done = run_python(SCRIPT, run, "--check", "--json")  # a run folder will do
+    assert done.returncode == 0, done.stderr
+    assert "README.md was edited or removed" in done.stdout
+    assert json.loads(done.stdout.splitlines()[-1])["card_edited"]
+
+
+def test_a_folder_that_is_no_predictor_is_told_the_next_one(trained_run):
+    complaint = complaint_of(SCRIPT, trained_run.parent, "--check")
+    assert f"did you mean {trained_run / 'predictor'}?" in complaint
+
+
 def test_exporting_again_next_to_a_run_uses_its_validation_rows(trained_run, tmp_path):
     done = run_python(SCRIPT, trained_run / "predictor", "--output", tmp_path / "again", "--json")
     assert done.returncode == 0, done.stderr

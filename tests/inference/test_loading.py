@@ -32,7 +32,9 @@ def rewrite_manifest(folder: Path, **changes: object) -> None:
 
 
 def forget_manifest(folder: Path) -> Path:
+    """A folder as others hand it out, who write neither a manifest nor ktrain's preprocessor."""
     (folder / "manifest.json").unlink()
+    (folder / "tf_model.preproc").unlink(missing_ok=True)
     return folder
 
 
@@ -46,7 +48,8 @@ def test_a_pickle_in_the_folder_is_never_opened(copy, tmp_path):
     fuse = tmp_path / "fuse"
     (copy / "tf_model.preproc").write_bytes(pickle.dumps(Bomb(fuse)))
     ktrain_sentiment.load(copy).predict(["a film"])
-    ktrain_sentiment.load(forget_manifest(copy)).predict(["a film"])
+    (copy / "manifest.json").unlink()
+    ktrain_sentiment.load(copy, unchecked=True).predict(["a film"])
     assert not fuse.exists()
     pickle.loads((copy / "tf_model.preproc").read_bytes())
     assert fuse.exists(), "the bomb itself does not work"
@@ -171,6 +174,36 @@ def test_a_folder_from_elsewhere_without_onnx_uses_its_weights(copy, predictor, 
     ours = ktrain_sentiment.load(predictor, "fp32")
     assert foreign.engine == "fp32"
     np.testing.assert_allclose(foreign.predict_proba(texts), ours.predict_proba(texts), atol=1e-6)
+
+
+def test_a_predictor_that_lost_its_manifest_is_taken_on_request_only(copy):
+    (copy / "tf_model.preproc").touch()
+    (copy / "manifest.json").unlink()
+    with pytest.raises(PredictorError, match=r"lost its manifest\.json.*unchecked=True"):
+        ktrain_sentiment.load(copy)
+    assert ktrain_sentiment.load(copy, unchecked=True).predict(["a film"])
+
+
+def test_a_missing_int8_file_names_the_engine_that_is_there(copy):
+    (copy / "onnx" / "model_quantized.onnx").unlink()
+    with pytest.raises(PredictorError, match="is missing; take the exact model with --engine fp32"):
+        ktrain_sentiment.load(copy)
+    assert ktrain_sentiment.load(copy, "fp32").predict(["a film"])
+
+
+def test_a_folder_near_a_predictor_is_told_its_name(copy, tmp_path):
+    place = tmp_path / "all" / "runs" / "reviews" / "predictor"
+    shutil.copytree(copy, place)
+    for near in (place.parents[1], place / "onnx", place.parents[1] / "revews"):
+        with pytest.raises(PredictorError, match=f"did you mean {place}\\?"):
+            ktrain_sentiment.load(near)
+    assert ktrain_sentiment.load(place.parent).predict(["a film"])
+
+
+def test_a_stopped_run_is_told_how_to_go_on(tmp_path):
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(PredictorError, match=r"its training was stopped; go on with .* --resume"):
+        ktrain_sentiment.load(tmp_path)
 
 
 def test_a_folder_that_is_no_predictor_says_all_that_is_missing(tmp_path):
