@@ -3,7 +3,6 @@
     python load_predictor.py (transformers|tensorflow|ktrain|onnxruntime|ours) FOLDER TEXTS
 
 TEXTS is a JSON list. Prints one JSON line: probabilities in the order of the labels, and versions.
-The temperature is left out, because only this package applies it.
 """
 
 from __future__ import annotations
@@ -100,13 +99,11 @@ def with_onnxruntime(folder: Path, texts: list[str]) -> Table:
 
 
 def with_ours(folder: Path, texts: list[str]) -> Table:
-    """This package, its fp32 engine, the temperature taken back."""
+    """This package, its fp32 engine."""
     import ktrain_sentiment
-    from ktrain_sentiment.evaluation.calibration import apply_temperature
 
-    temperature = json.loads((folder / "manifest.json").read_text())["temperature"]
-    table = ktrain_sentiment.load(folder, "fp32").predict_proba(texts)
-    return apply_temperature(table, 1 / temperature)
+    table: Table = ktrain_sentiment.load(folder, "fp32").predict_proba(texts)
+    return table
 
 
 def _maxlen(folder: Path) -> int:

@@ -49,6 +49,17 @@ class BaselineRecord(Metrics):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EngineRecord(Metrics):
+    """Another engine of the same predictor: its figures on the same rows.
+
+    Attributes:
+        changed: Rows whose label is another than that of the engine that answers by default.
+    """
+
+    changed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class FindingSummary:
     """What a check of the data found.
 
@@ -126,6 +137,9 @@ class SpeedRecord:
 class TrainingRecord:
     """A finished run: how it was trained and how good it is.
 
+    All figures, the temperature included, are those of the engine that answers by default in the
+    saved predictor, `engine`: what is shipped is what is judged.
+
     Attributes:
         version: Of this record.
         headline: The split whose figures to quote: `test`, or `validation` without test rows.
@@ -133,6 +147,8 @@ class TrainingRecord:
         test: Figures on the test rows; None without.
         before_temperature: Figures of the headline split before temperature scaling.
         temperature: Fitted on the validation rows.
+        engine: What computed the predictions; empty in records from before there was a choice.
+        other_engines: Figures of the predictor's other engines on the headline rows, by name.
         baselines: Baselines on the headline split, by key.
         comparison: The model against TF-IDF on the headline split; None without that baseline.
         slices: Accuracy on kinds of text of the headline split.
@@ -167,6 +183,8 @@ class TrainingRecord:
     test: Metrics | None = None
     before_temperature: Metrics | None = None
     temperature: float = 1.0
+    engine: str = ""
+    other_engines: Mapping[str, EngineRecord] = field(default_factory=dict)
     baselines: Mapping[str, BaselineRecord] = field(default_factory=dict)
     comparison: Comparison | None = None
     slices: tuple[Slice, ...] = ()

@@ -19,6 +19,7 @@ from ktrain_sentiment.export.onnx_writer import GraphWriter
 from ktrain_sentiment.export.quantization import Int8Writer, collect_activations
 from ktrain_sentiment.export.transformer_spec import UnknownArchitectureError, describe
 from ktrain_sentiment.export.weights import Weights
+from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.onnx_session import (
     open_session,
@@ -193,6 +194,13 @@ class Reference:
     def ask(self, session: InferenceSession) -> NDArray[np.float32]:
         """What an engine says about all texts."""
         return predict_probabilities(session, self.encoded, self.padding_id)
+
+    def softened(self, temperature: float) -> Reference:
+        """What the reference says once its logits are divided by a temperature."""
+        # As in Guo et al. 2017; the smallest number keeps a class that rounding took to zero.
+        logits = np.log(np.maximum(self.probabilities.astype(np.float64), 1e-45))
+        table = softmax(logits, temperature).astype(np.float32)
+        return dataclasses.replace(self, probabilities=table)
 
     def compare(self, probabilities: NDArray[np.float32]) -> Parity:
         """Compare with the texts that the reference covers."""

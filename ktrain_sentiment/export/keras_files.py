@@ -15,6 +15,7 @@ import json
 import os
 import pickle
 import pickletools
+import re
 from collections.abc import Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any, Protocol
@@ -63,11 +64,20 @@ def keras_probabilities(
 ) -> NDArray[np.float32]:
     """What the model says about the first texts, as many as take a second or two.
 
+    Returns:
+        Probabilities, float32 of shape (first texts, classes).
+    """
+    return softmax(keras_logits(model, encoded, padding_id))
+
+
+def keras_logits(model: KerasModel, encoded: EncodedTexts, padding_id: int) -> NDArray[np.float32]:
+    """The logits of the first texts, as many as take a second or two.
+
     The call is eager on purpose: graph rewrites such as bf16 do not reach it, so this is what the
     weights say in 32-bit floats.
 
     Returns:
-        Probabilities, float32 of shape (first texts, classes).
+        float32 of shape (first texts, classes).
     """
     parts, spent = [], 0
     for start in range(0, len(encoded), _BATCH):
@@ -77,7 +87,50 @@ def keras_probabilities(
         spent += ids.size
         if spent >= _REFERENCE_TOKENS:
             break
-    return softmax(np.concatenate(parts))
+    return np.concatenate(parts)
+
+
+_LAST_LAYER = re.compile(
+    r"/(classifier|score|logits_proj|(classifier|classification_head)/out_proj)"
+    r"/(kernel|bias|weight)(:\d+)?$"
+)
+"""Variables that turn a state into logits, as the families of transformers call them."""
+
+
+def divide_logits(
+    model: KerasModel, temperature: float, encoded: EncodedTexts, padding_id: int
+) -> bool:
+    """Divide a model's logits by a temperature, in the weights of its last layer.
+
+    The model is changed; it is left as it was if that cannot be done.
+
+    Args:
+        model: The model.
+        temperature: What its logits are divided by.
+        encoded: Real texts, of which a few show whether the logits changed as they should.
+        padding_id: The id that fills short rows.
+
+    Returns:
+        Whether it could be done.
+    """
+    labels = int(model.config.num_labels)
+    last = [
+        (variable, variable.numpy())
+        for variable in model.weights
+        if _LAST_LAYER.search(variable.name) and variable.shape[-1] == labels
+    ]
+    few = EncodedTexts(encoded.ids[:_BATCH], encoded.truncated[:_BATCH])
+    before = keras_logits(model, few, padding_id)
+    for variable, array in last:
+        variable.assign(array / np.float32(temperature))
+    # Asked and not assumed: a family may name another layer so.
+    if last and np.allclose(
+        keras_logits(model, few, padding_id), before / temperature, rtol=1e-3, atol=1e-4
+    ):
+        return True
+    for variable, array in last:
+        variable.assign(array)
+    return False
 
 
 _NOT_ELSEWHERE = ("ktrain_sentiment", "__main__", "__mp_main__")

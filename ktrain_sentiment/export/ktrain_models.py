@@ -10,7 +10,7 @@ same model as data: features.json, model.safetensors, onnx/model.onnx. Only the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.export.engines import Reference, export_exact, write_graph
 from ktrain_sentiment.export.onnx_writer import GraphWriter
 from ktrain_sentiment.export.saving import (
+    Calibrate,
     SavedPredictor,
     TrainingFacts,
     ValidationTexts,
@@ -56,6 +57,9 @@ WEIGHTS = {
     "standard_gru": ("embedding", *_gru_names("first"), *_gru_names("second"), *_HEAD),
 }  # fmt: skip
 """Names of the arrays of each model, in the order in which its Keras model has them."""
+
+_LAST = {"nbsvm": ("weights",), "logreg": ("weights",)}
+"""Arrays in which the logits are linear; of the other models those of the head."""
 
 READS_PADDING = frozenset({"fasttext", "bigru", "standard_gru"})
 """Models to which the zeros before a short text make a difference; to others they add nothing."""
@@ -187,6 +191,7 @@ class TrainedKtrainModel:
         ask: What ktrain's preprocessor and the Keras model say of texts: float32 probabilities of
             shape (texts, classes).
         save_for_ktrain: Writes the files that plain ktrain reads into a folder.
+        put: Puts arrays in place of `weights` into the Keras model.
     """
 
     family: str
@@ -195,6 +200,17 @@ class TrainedKtrainModel:
     weights: Weights
     ask: Callable[[Sequence[str]], NDArray[np.float32]]
     save_for_ktrain: Callable[[Path], None]
+    put: Callable[[Weights], None]
+
+    def divided(self, temperature: float) -> TrainedKtrainModel:
+        """The model with its logits divided by a temperature; the Keras model is changed."""
+        last = _LAST.get(self.family, _HEAD)
+        weights = {
+            name: array / np.float32(temperature) if name in last else array
+            for name, array in self.weights.items()
+        }
+        self.put(weights)
+        return replace(self, weights=weights)
 
 
 def save_ktrain_model(
@@ -203,6 +219,7 @@ def save_ktrain_model(
     facts: TrainingFacts,
     validation: ValidationTexts,
     *,
+    calibrate: Calibrate | None = None,
     overwrite: bool = False,
 ) -> SavedPredictor:
     """Save one of ktrain's own classifiers for ktrain, ONNX Runtime and this package.
@@ -216,6 +233,7 @@ def save_ktrain_model(
         folder: Where the predictor will stand.
         facts: What the manifest records.
         validation: Real texts to compare on.
+        calibrate: Finds the temperature that is folded into the weights; see `save_predictor`.
         overwrite: Replace a predictor that stands there.
 
     Raises:
@@ -227,12 +245,23 @@ def save_ktrain_model(
     reference = Reference(encoder.encode(texts), encoder.padding_id, trained.ask(texts), targets)
     with staged_folder(folder, overwrite, marker="manifest.json") as staged:
         place = PredictorFolder(staged)
-        trained.save_for_ktrain(staged)
         place.features.write_bytes(trained.index.to_bytes())
-        write_safetensors(place.torch_weights, trained.weights)
         place.onnx.parent.mkdir()
-        graph = build_ktrain_graph(trained.family, trained.weights)
-        _, report = export_exact(place, lambda: write_graph(place.onnx, graph), reference)
-        manifest = make_manifest(place, trained.family, trained.labels, encoder, facts, [report])
-        write_manifest(staged, manifest)
-    return SavedPredictor(PredictorFolder(folder), manifest, (report,))
+
+        def write(model: TrainedKtrainModel, against: Reference, folded: float) -> SavedPredictor:
+            """Write all files as the model is now."""
+            model.save_for_ktrain(staged)
+            write_safetensors(place.torch_weights, model.weights)
+            graph = build_ktrain_graph(model.family, model.weights)
+            _, report = export_exact(place, lambda: write_graph(place.onnx, graph), against)
+            manifest = make_manifest(place, model.family, model.labels, encoder, facts, [report])
+            manifest = replace(manifest, folded_temperature=folded)
+            write_manifest(staged, manifest)
+            return SavedPredictor(PredictorFolder(folder), manifest, (report,))
+
+        saved = write(trained, reference, 1.0)
+        if calibrate is not None:
+            temperature = calibrate(staged)
+            divided = trained.divided(temperature)
+            saved = write(divided, reference.softened(temperature), temperature)
+    return saved

@@ -12,9 +12,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import importlib.metadata
+import logging
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from ktrain_sentiment.export.engines import (
 )
 from ktrain_sentiment.export.keras_files import (
     KerasModel,
+    divide_logits,
     keras_probabilities,
     named_arrays,
     portable_name,
@@ -51,6 +53,12 @@ from ktrain_sentiment.predictor.manifest import (
     write_manifest,
 )
 from ktrain_sentiment.predictor.tokenization import Encoder, TextEncoder
+
+logger = logging.getLogger(__name__)
+
+Calibrate = Callable[[Path], float]
+"""Asks a whole predictor folder about rows that were not trained on, and gives the temperature by
+which its logits should be divided."""
 
 _RECORDED = (
     "ktrain-sentiment",
@@ -75,7 +83,6 @@ class TrainingFacts:
         encoder: The encoder as the user named it (hub name, alias, folder).
         data_fingerprint: `Splits.fingerprint`.
         metrics: Figures by name; anything that JSON can hold.
-        temperature: See `Manifest`; it can also be set later with `update_predictor`.
         cleaning: Names of the cleaning steps that were applied to the training texts.
         table: How the training data was read; see `Manifest`.
     """
@@ -83,7 +90,6 @@ class TrainingFacts:
     encoder: str
     data_fingerprint: str = ""
     metrics: Mapping[str, Any] = field(default_factory=dict)
-    temperature: float = 1.0
     cleaning: tuple[str, ...] = ()
     table: Mapping[str, Any] = field(default_factory=dict)
 
@@ -142,6 +148,7 @@ def save_predictor(
     facts: TrainingFacts,
     validation: ValidationTexts,
     *,
+    calibrate: Calibrate | None = None,
     limits: Limits = INT8_LIMITS,
     trace: TraceOnnx | None = None,
     overwrite: bool = False,
@@ -151,14 +158,20 @@ def save_predictor(
     An engine that disagrees with the model is not kept, with a warning and a note in the
     manifest; the training is never lost for it.
 
+    A temperature is folded into the last layer, so that every tool finds it in the weights. It
+    should be that of the engine that will answer, which is known only once there is one: the
+    folder is written, asked, and written again.
+
     Args:
         model: A transformers `TF…ForSequenceClassification` in 32-bit floats. It is called
-            eagerly, so a bf16 rewrite of graphs does not blur the comparison.
+            eagerly, so a bf16 rewrite of graphs does not blur the comparison. With `calibrate` its
+            last layer is changed.
         preproc: The `ktrain.text.Transformer` it was trained with; gives labels, maxlen and
             tokenizer. It is not changed: what is pickled is a copy without this machine's paths.
         folder: Where the predictor will stand.
         facts: What the manifest records.
         validation: Real texts to compare engines on.
+        calibrate: Finds the temperature; None: the model stays as it is.
         limits: How far the int8 engine may be from the model.
         trace: Writes `onnx/model.onnx` of an architecture that is not of BERT's family
             (`ktrain_sentiment.training.tracing.tracer(model, ...)`); None: those have no ONNX.
@@ -172,16 +185,38 @@ def save_predictor(
     labels, maxlen = tuple(map(str, preproc.get_classes())), int(preproc.maxlen)
     with staged_folder(folder, overwrite, marker="manifest.json") as staged:
         place = PredictorFolder(staged)
-        config = save_for_ktrain(model, preproc, place, labels, facts.encoder)
-        weights = to_torch_names(named_arrays(model), config["model_type"])
-        write_safetensors(place.torch_weights, weights)
-        encoder = TextEncoder.from_folder(place, maxlen)
-        reference = make_reference(model, encoder, validation, facts.cleaning)
-        engines = write_engines(place, weights, config, reference, trace=trace, limits=limits)
-        family = str(config["model_type"])
-        manifest = make_manifest(place, family, labels, encoder, facts, engines)
-        write_manifest(staged, manifest)
-    return SavedPredictor(PredictorFolder(folder), manifest, tuple(engines))
+
+        def write(
+            against: Reference | None = None, folded: float = 1.0
+        ) -> tuple[SavedPredictor, Reference]:
+            """Write all files as the model is now."""
+            config = save_for_ktrain(model, preproc, place, labels, facts.encoder)
+            weights = to_torch_names(named_arrays(model), config["model_type"])
+            write_safetensors(place.torch_weights, weights)
+            encoder = TextEncoder.from_folder(place, maxlen)
+            against = against or make_reference(model, encoder, validation, facts.cleaning)
+            engines = write_engines(place, weights, config, against, trace=trace, limits=limits)
+            family = str(config["model_type"])
+            manifest = make_manifest(place, family, labels, encoder, facts, engines)
+            manifest = dataclasses.replace(manifest, folded_temperature=folded)
+            write_manifest(staged, manifest)
+            return SavedPredictor(PredictorFolder(folder), manifest, tuple(engines)), against
+
+        saved, reference = write()
+        if calibrate is not None:
+            temperature = calibrate(staged)
+            if divide_logits(model, temperature, reference.encoded, reference.padding_id):
+                saved, _ = write(reference.softened(temperature), temperature)
+            else:
+                logger.warning(
+                    "the last layer of %s is not known: the temperature stays in manifest.json, "
+                    "and only this package applies it",
+                    type(model).__name__,
+                )
+                manifest = dataclasses.replace(saved.manifest, temperature=temperature)
+                write_manifest(staged, manifest)
+                saved = dataclasses.replace(saved, manifest=manifest)
+    return saved
 
 
 def make_reference(
@@ -212,7 +247,6 @@ def make_manifest(
         padding_id=encoder.padding_id,
         encoder=portable_name(facts.encoder),
         family=family,
-        temperature=facts.temperature,
         cleaning=facts.cleaning,
         table=facts.table,
         data_fingerprint=facts.data_fingerprint,

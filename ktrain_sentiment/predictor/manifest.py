@@ -125,8 +125,11 @@ class Manifest:
             own classifiers.
         family: The architecture, as config.json's `model_type` (bert, distilbert, ...), or ktrain's
             name of its own classifiers (nbsvm, ...).
-        temperature: The logits are divided by it before the softmax (Guo et al. 2017,
+        temperature: The logits are still to be divided by it before the softmax (Guo et al. 2017,
             "On Calibration of Modern Neural Networks"); 1 changes nothing.
+        folded_temperature: What the weights of the last layer were divided by when the folder was
+            made, in every file of it: nothing is left to do, and every tool that loads the folder
+            gives the same probabilities. Folders of earlier releases have `temperature` instead.
         cleaning: Names of the cleaning steps that training applied to texts, in order.
         table: How the training data was read (`text_column`, `label_column`, `columns`, and where
             known the fields of `tables.ReadAs`): tables to predict are read like it.
@@ -146,6 +149,7 @@ class Manifest:
     family: str
     padding_id: int = 0
     temperature: float = 1.0
+    folded_temperature: float = 1.0
     cleaning: tuple[str, ...] = ()
     table: Mapping[str, Any] = field(default_factory=dict)
     data_fingerprint: str = ""
@@ -163,11 +167,13 @@ class Manifest:
         if self.maxlen < 1:
             raise PredictorError(f"maxlen {self.maxlen}: wanted at least 1 token")
         # Beyond these 32-bit logits overflow, or all labels get the same probability.
-        if not _COLDEST <= self.temperature <= 1 / _COLDEST:
-            raise PredictorError(
-                f"temperature {self.temperature!s:.20}: wanted a number above 0, from "
-                f"{_COLDEST:g} to {1 / _COLDEST:g}"
-            )
+        for name in ("temperature", "folded_temperature"):
+            given = getattr(self, name)
+            if not _COLDEST <= given <= 1 / _COLDEST:
+                raise PredictorError(
+                    f"{name} {given!s:.20}: wanted a number above 0, from {_COLDEST:g} to "
+                    f"{1 / _COLDEST:g}"
+                )
         for name in self.files:
             path = PurePosixPath(name)
             if not name or "\\" in name or path.is_absolute() or ".." in path.parts:
@@ -270,6 +276,7 @@ _FIELDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "family": (str, "a text"),
     "padding_id": (int, "a whole number"),
     "temperature": ((int, float), "a number"),
+    "folded_temperature": ((int, float), "a number"),
     "cleaning": (list, "a list"),
     "data_fingerprint": (str, "a text"),
     "metrics": (dict, "an object"),
@@ -314,7 +321,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def update_predictor(folder: Path, *, card: str | None = None, **changes: Any) -> Manifest:  # noqa: ANN401
     """Change facts of a saved predictor, or write its model card, and keep its manifest true.
 
-        update_predictor(folder, temperature=1.4, metrics={"accuracy": 0.91})
+        update_predictor(folder, metrics={"accuracy": 0.91})
         update_predictor(folder, card=text)
 
     Args:

@@ -42,6 +42,7 @@ def model_card(facts: ReportFacts) -> str:
                 facts.metrics, facts.baselines, name="this model"
             ).to_markdown(),
             per_class=result_tables.per_class(facts.metrics).to_markdown(),
+            engines=None if training is None else result_tables.engines(training),
             calibration=calibration_sentence(facts.metrics),
             reads=_reads(facts),
             ways="" if training is None else _ways(training),

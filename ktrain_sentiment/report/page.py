@@ -206,6 +206,7 @@ def _tables(facts: ReportFacts) -> dict[str, FigureTable | None]:
         "headline": result_tables.headline(
             facts.metrics, facts.baselines, rows=facts.split or "given"
         ),
+        "engines": result_tables.engines(training) if training else None,
         "folds": result_tables.cross_validation(folds) if folds else None,
         "per_class": result_tables.per_class(facts.metrics),
         "slices": result_tables.slices(facts.slices) if facts.slices else None,

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         CrossValidationRecord,
         DataSummary,
         SpeedRecord,
+        TrainingRecord,
     )
     from ktrain_sentiment.evaluation.review import ConfusedPair, Mistake, Slice
 
@@ -89,6 +90,33 @@ def headline(
         )
     title = f"Figures on {metrics.n:,} {rows + ' ' if rows else ''}rows; ↓ lower is better"
     return FigureTable.of(title, columns, metrics.headline)
+
+
+def _figure_of_one(found: Mapping[str, Metrics], name: str, key: str) -> str:
+    return _figure_of(found[key], name)
+
+
+def engines(training: TrainingRecord) -> FigureTable | None:
+    """The engine that answers by default beside the predictor's others; None without others."""
+    if not training.other_engines:
+        return None
+    found = {training.engine: training.metrics, **training.other_engines}
+    columns = [
+        Column("engine", lambda one: one, words=True),
+        Column("accuracy", lambda one: share(found[one].accuracy.value)),
+        Column("95 % interval", lambda one: interval("accuracy", found[one].accuracy), drop=1),
+        *(
+            Column(NAMES[name], partial(_figure_of_one, found, name), drop=number)
+            for number, name in enumerate(("log_loss", "ece"), start=2)
+        ),
+        Column(
+            "other labels",
+            lambda one: f"{getattr(found[one], 'changed', 0):,}",
+            help="Rows whose label is another than that of the engine that answers by default",
+        ),
+    ]
+    title = f"{training.engine} answers by default, and all other figures are its own"
+    return FigureTable.of(title, columns, found, strong=lambda one: one == training.engine)
 
 
 PER_CLASS = (

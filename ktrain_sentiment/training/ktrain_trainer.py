@@ -25,7 +25,12 @@ from ktrain_sentiment.export.ktrain_models import (
     name_weights,
     save_ktrain_model,
 )
-from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
+from ktrain_sentiment.export.saving import (
+    Calibrate,
+    SavedPredictor,
+    TrainingFacts,
+    ValidationTexts,
+)
 from ktrain_sentiment.training.backend import (
     Backend,
     Untyped,
@@ -129,7 +134,11 @@ def _bigru(
 
 
 def save_ktrain_trainer(
-    trainer: Trainer, folder: Path, facts: TrainingFacts, validation: ValidationTexts
+    trainer: Trainer,
+    folder: Path,
+    facts: TrainingFacts,
+    validation: ValidationTexts,
+    calibrate: Calibrate | None = None,
 ) -> SavedPredictor:
     """Save the trained model in a predictor folder, which is replaced; see `save_ktrain_model`."""
     preprocessor: FeaturePreprocessor = trainer.preprocessor  # type: ignore[assignment]
@@ -140,8 +149,11 @@ def save_ktrain_trainer(
         weights=name_weights(preprocessor.family, trainer.model.get_weights()),
         ask=lambda texts: _ask(trainer.model, preprocessor.ids(texts)),
         save_for_ktrain=lambda place: save_for_ktrain(trainer, place),
+        put=lambda weights: trainer.model.set_weights(list(weights.values())),
     )
-    return save_ktrain_model(trained, folder, facts, validation, overwrite=True)
+    return save_ktrain_model(
+        trained, folder, facts, validation, calibrate=calibrate, overwrite=True
+    )
 
 
 def _ask(model: Untyped, ids: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Open any predictor folder: of this package, of Hugging Face, of ktrain."""
+"""Open any predictor folder: of this package, of Hugging Face, of ktrain; or a trained model."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.inference import Engine, load
 from ktrain_sentiment.prediction import Classifier, Prediction, Probabilities, to_predictions
 from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.predictor.manifest import read_manifest
+from ktrain_sentiment.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +61,42 @@ class KtrainClassifier:
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """One `Prediction` a text, in the texts' order."""
         return to_predictions(self.predict_proba(texts), self.labels)
+
+
+@dataclass(frozen=True)
+class TrainedClassifier:
+    """A model as it stands in memory after training.
+
+    Attributes:
+        trainer: What trained it.
+    """
+
+    trainer: Trainer
+    engine: str = "keras"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its classes."""
+        return self.trainer.preprocessor.labels
+
+    def predict_proba(self, texts: Sequence[str]) -> Probabilities:
+        """Class probabilities, float32 of shape (len(texts), len(labels)), in the texts' order."""
+        return self.trainer.predict_proba(pd.DataFrame({"text": list(texts)}))
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """One `Prediction` a text, in the texts' order."""
+        return to_predictions(self.predict_proba(texts), self.labels)
+
+
+def open_shipped(folder: Path, trainer: Trainer) -> Classifier:
+    """What will answer those who load a folder that was just made.
+
+    Args:
+        folder: The predictor folder.
+        trainer: The model that was saved there; it answers where no engine was kept.
+    """
+    kept = (one.get("kept") for one in read_manifest(folder).engines.values())
+    return load(folder) if any(kept) else TrainedClassifier(trainer)
 
 
 def open_classifier(folder: Path, opening: Opening = AS_USUAL) -> Classifier:

@@ -22,6 +22,7 @@ from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.baselines import majority, polar_columns, tfidf_pipeline, vader
 from ktrain_sentiment.export.saving import (
+    Calibrate,
     SavedPredictor,
     TrainingFacts,
     ValidationTexts,
@@ -73,7 +74,7 @@ class Open(Protocol):
         ...
 
 
-Save = Callable[[Trainer, Path, TrainingFacts, ValidationTexts], SavedPredictor]
+Save = Callable[[Trainer, Path, TrainingFacts, ValidationTexts, Calibrate | None], SavedPredictor]
 Fit = Callable[[TrainingSettings, Splits], Candidate]
 
 
@@ -195,7 +196,11 @@ def _open_encoder(
 
 
 def _save_encoder(
-    trainer: Trainer, folder: Path, facts: TrainingFacts, validation: ValidationTexts
+    trainer: Trainer,
+    folder: Path,
+    facts: TrainingFacts,
+    validation: ValidationTexts,
+    calibrate: Calibrate | None = None,
 ) -> SavedPredictor:
     return save_predictor(
         trainer.model,
@@ -203,6 +208,7 @@ def _save_encoder(
         folder,
         facts,
         validation,
+        calibrate=calibrate,
         trace=tracer(trainer.model),
         overwrite=True,
     )

@@ -20,11 +20,7 @@ from ktrain_sentiment.data.findings import Finding
 from ktrain_sentiment.data.profile import telling_words
 from ktrain_sentiment.data.repeats import check_splits
 from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines, tfidf_logistic
-from ktrain_sentiment.evaluation.calibration import (
-    apply_temperature,
-    fit_temperature,
-    probability_curves,
-)
+from ktrain_sentiment.evaluation.calibration import apply_temperature, probability_curves
 from ktrain_sentiment.evaluation.cautions import find_warnings
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics, compute_metrics, top_losses
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode
@@ -32,6 +28,7 @@ from ktrain_sentiment.evaluation.record import (
     VERSION,
     BaselineRecord,
     DataSummary,
+    EngineRecord,
     EvalResult,
     FindingSummary,
     SpeedRecord,
@@ -39,10 +36,11 @@ from ktrain_sentiment.evaluation.record import (
     now,
 )
 from ktrain_sentiment.evaluation.review import by_length, review, usual_slices
+from ktrain_sentiment.inference import load
 from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.report.facts import ReportFacts, SearchFacts
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.training.trainer import Trainer
 from ktrain_sentiment.workflow.evaluating import against_tfidf, read_predictions
 
 TIMED_TEXTS = 256
@@ -60,7 +58,7 @@ class FitEvaluation:
         metrics: Figures by split name, after temperature scaling.
         before_temperature: Figures of the headline split before temperature scaling.
         baselines: Baselines on the headline split, by key.
-        temperature: Fitted on the validation rows.
+        temperature: Fitted on the validation rows, and part of what the classifier answers.
         predictions: The rows of each split with their probabilities, by split name.
         losses: Validation rows by falling loss.
     """
@@ -74,46 +72,66 @@ class FitEvaluation:
     losses: pd.DataFrame
 
 
-def evaluate_fit(trainer: Trainer, splits: Splits) -> FitEvaluation:
-    """Predict validation and test rows, calibrate on validation, and compare with baselines."""
-    labels = trainer.preprocessor.labels
-    raw = {
-        name: LabelledPredictions.join(frame, trainer.predict_proba(frame), labels)
+def predict_splits(classifier: Classifier, splits: Splits) -> dict[str, LabelledPredictions]:
+    """What a classifier says of the validation rows, and of the test rows where there are any."""
+    return {
+        name: LabelledPredictions.join(
+            frame, classifier.predict_proba(frame["text"].tolist()), classifier.labels
+        )
         for name, frame in (("validation", splits.validation), ("test", splits.test))
         if len(frame)
     }
-    return evaluate_splits(raw, splits.train)
 
 
-def evaluate_splits(raw: Mapping[str, LabelledPredictions], train: pd.DataFrame) -> FitEvaluation:
-    """Calibrate on the validation rows and say how good the calibrated probabilities are.
+def evaluate_fit(
+    said: Mapping[str, LabelledPredictions], train: pd.DataFrame, temperature: float
+) -> FitEvaluation:
+    """Say how good a classifier's answers are, beside baselines.
 
     Args:
-        raw: Rows with probabilities at temperature 1: `validation`, and `test` if there is one.
+        said: What `predict_splits` gave: `validation`, and `test` if there is one.
         train: Columns `text` and `label`, for the baselines.
+        temperature: The one that is in the answers; without it they were less, or more, sure.
     """
-    validation = raw["validation"]
-    labels = validation.labels
-    temperature = fit_temperature(validation.y_true, validation.probabilities)
-    scaled = {
-        name: replace(rows, probabilities=apply_temperature(rows.probabilities, temperature))
-        for name, rows in raw.items()
-    }
-    headline = "test" if "test" in raw else "validation"
-    before, shown, first = raw[headline], scaled[headline], scaled["validation"]
+    labels = said["validation"].labels
+    headline = "test" if "test" in said else "validation"
+    shown, first = said[headline], said["validation"]
+    before = apply_temperature(shown.probabilities, 1 / temperature)
     train_y = encode(train["label"], labels)
     return FitEvaluation(
         headline=headline,
         metrics={
             name: compute_metrics(rows.y_true, rows.probabilities, labels)
-            for name, rows in scaled.items()
+            for name, rows in said.items()
         },
-        before_temperature=compute_metrics(before.y_true, before.probabilities, labels),
+        before_temperature=compute_metrics(shown.y_true, before, labels),
         baselines=run_baselines(train["text"].tolist(), train_y, shown.texts, shown.y_true, labels),
         temperature=temperature,
-        predictions=scaled,
+        predictions=dict(said),
         losses=top_losses(first.texts, first.y_true, first.probabilities, labels, rows=first.rows),
     )
+
+
+def judge_other_engines(
+    folder: Path, shipped: str, rows: LabelledPredictions
+) -> dict[str, EngineRecord]:
+    """The figures of a predictor's engines but the one that answers by default.
+
+    Args:
+        folder: The predictor.
+        shipped: The engine that answers by default.
+        rows: What it says of the headline rows.
+    """
+    kept = [name for name, report in read_manifest(folder).engines.items() if report.get("kept")]
+    found = {}
+    for name in kept:
+        if name == shipped:
+            continue
+        table = load(folder, name).predict_proba(rows.texts)  # type: ignore[arg-type]
+        changed = int((table.argmax(axis=1) != rows.probabilities.argmax(axis=1)).sum())
+        metrics = compute_metrics(rows.y_true, table, rows.labels)
+        found[name] = EngineRecord(**vars(metrics), changed=changed)
+    return found
 
 
 def record_training(

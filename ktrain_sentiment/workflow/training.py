@@ -17,9 +17,9 @@ import pandas as pd
 from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
+from ktrain_sentiment.evaluation.calibration import fit_temperature
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
-from ktrain_sentiment.inference import load
 from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.card import model_card
@@ -31,6 +31,7 @@ from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import USUAL_EPOCHS, planned_epochs
 from ktrain_sentiment.training.trainer import FitResult, Trainer
+from ktrain_sentiment.workflow.classifiers import open_shipped
 from ktrain_sentiment.workflow.distilling import open_teacher
 from ktrain_sentiment.workflow.exploring import (
     explain_choice,
@@ -46,6 +47,8 @@ from ktrain_sentiment.workflow.recording import (
     ask_predictor,
     evaluate_fit,
     facts_of_run,
+    judge_other_engines,
+    predict_splits,
     record_training,
 )
 from ktrain_sentiment.workflow.run_places import begin_run, claim_run, is_finished
@@ -150,15 +153,24 @@ def _train_into(
         extra_callbacks=(tensorboard_log(trainer.backend, run.tensorboard),),
     )
     _save_history(fitted, run)
-    evaluation = evaluate_fit(trainer, splits)
+    saved = _save_predictor(trainer, spec, splits, run, model_name(settings))
+    # From here on the judge is what was saved, and no longer the model in memory.
+    shipped = open_shipped(run.predictor, trainer)
+    found = saved.manifest
+    temperature = found.temperature * found.folded_temperature
+    evaluation = evaluate_fit(predict_splits(shipped, splits), splits.train, temperature)
     _save_evaluation(evaluation, run)
     record = _record(settings, splits, trainer, fitted, evaluation, rate)
-    saved = _save_predictor(trainer, spec, splits, run, record)
+    engine = str(getattr(shipped, "engine", ""))
+    judged = evaluation.predictions[evaluation.headline]
+    others = judge_other_engines(run.predictor, engine, judged)
+    record = replace(record, engine=engine, other_engines=others)
+    _note_figures(run, record)
     if teacher is not None:
-        said = evaluation.predictions[evaluation.headline].to_frame()
+        said = judged.to_frame()
         record = replace(record, teacher=teacher.figures(said, said["predicted"]))
     if settings.split.folds:
-        found = cross_validate(
+        folds = cross_validate(
             texts,
             settings,
             run,
@@ -167,10 +179,9 @@ def _train_into(
             resume=resume,
             quiet=quiet,
         )
-        record = replace(record, cross_validation=found)
+        record = replace(record, cross_validation=folds)
     record = replace(record, engines={one.engine: one.to_json() for one in saved.engines})
-    classifier = load(run.predictor)
-    record = ask_predictor(record, evaluation, splits.train, classifier, run.predictor)
+    record = ask_predictor(record, evaluation, splits.train, shipped, run.predictor)
     write_json(run.metrics, record.to_json())
 
 
@@ -266,15 +277,24 @@ def _record(
 
 
 def _save_predictor(
-    trainer: Trainer, spec: ModelSpec, splits: Splits, folder: RunFolder, record: TrainingRecord
+    trainer: Trainer, spec: ModelSpec, splits: Splits, run: RunFolder, encoder: str
 ) -> SavedPredictor:
-    figures = record.to_json()
-    figures[record.headline].pop("reliability")  # of use to the report alone
+    """Export the model, and fold the temperature of the engine that will answer into all files."""
+
+    def calibrate(folder: Path) -> float:
+        rows = predict_splits(open_shipped(folder, trainer), replace(splits, test=no_test))
+        validation = rows["validation"]
+        temperature = fit_temperature(validation.y_true, validation.probabilities)
+        log.info(
+            "a temperature of %.2f from %s validation rows goes into the weights of every file",
+            temperature, f"{len(validation):,}",
+        )  # fmt: skip
+        return temperature
+
+    no_test = splits.test.head(0)
     facts = TrainingFacts(
-        encoder=figures["encoder"],
+        encoder=encoder,
         data_fingerprint=splits.fingerprint,
-        metrics={name: figures[name] for name in ("headline", record.headline, "learning_rate")},
-        temperature=record.temperature,
         cleaning=splits.cleaning,
         table=splits.table,
     )
@@ -282,7 +302,15 @@ def _save_predictor(
         texts=splits.validation["text"].tolist(),
         targets=class_indices(splits.validation["label"], splits.labels),
     )
-    return spec.save(trainer, folder.predictor, facts, validation)
+    return spec.save(trainer, run.predictor, facts, validation, calibrate)
+
+
+def _note_figures(run: RunFolder, record: TrainingRecord) -> None:
+    """Put the headline figures into the predictor's manifest."""
+    figures = record.to_json()
+    figures[record.headline].pop("reliability")  # of use to the report alone
+    names = ("headline", record.headline, "learning_rate", "engine")
+    update_predictor(run.predictor, metrics={name: figures[name] for name in names})
 
 
 def summary_figures(result: RunResult) -> dict[str, Any]:
@@ -296,6 +324,7 @@ def summary_figures(result: RunResult) -> dict[str, Any]:
         "macro_f1": metrics.macro_f1.value,
         "rows": metrics.n,
         "split": record.headline,
+        "engine": record.engine,
         "baseline_accuracy": baseline.accuracy.value,
         "majority_accuracy": majority.accuracy.value,
         "learning_rate": record.learning_rate,
@@ -307,6 +336,17 @@ def summary_figures(result: RunResult) -> dict[str, Any]:
     }
 
 
+def _other_engines(record: TrainingRecord) -> str:
+    """That what is shipped was judged, where there is something else."""
+    others = " and ".join(
+        f"{100 * one.accuracy.value:.1f} % with {name}"
+        for name, one in record.other_engines.items()
+    )
+    return f"That is the {record.engine} engine, which answers by default ({others}). " * bool(
+        others
+    )
+
+
 def describe(result: RunResult) -> str:
     """What a run came to, in two sentences."""
     line = summary_figures(result)
@@ -316,7 +356,7 @@ def describe(result: RunResult) -> str:
         f"Of {line['rows']:,} {line['split']} rows, {100 * line['accuracy']:.1f} % are classified "
         f"rightly (95 % interval {100 * low:.1f} to {100 * high:.1f}); TF-IDF with logistic "
         f"regression manages {100 * line['baseline_accuracy']:.1f} %, {abs(gain):.1f} points "
-        f"{'less' if gain >= 0 else 'more'}. "
+        f"{'less' if gain >= 0 else 'more'}. {_other_engines(result.record)}"
         f"Trained in {line['train_seconds']:.0f} s at a maximum learning rate of "
         f"{line['learning_rate']:.1e}."
     )

@@ -9,9 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+import ktrain_sentiment
 from support.process import ROOT, complaint_of, run_python
 
 FLAGS = [
@@ -70,10 +72,24 @@ json.dump([predictor.get_classes(), table.tolist()], open({str(tmp_path / "out.j
     assert done.returncode == 0, done.stderr
     classes, theirs = json.loads((tmp_path / "out.json").read_text())
     assert classes == ["negative", "positive"]
-    temperature = json.loads((trained_run / "metrics.json").read_text())["temperature"]
-    for (_, row), raw in zip(frame.iterrows(), theirs, strict=True):
-        scaled = [p ** (1 / temperature) for p in raw]
-        assert row["p_positive"] == pytest.approx(scaled[1] / sum(scaled), abs=2e-2)
+    exact = ktrain_sentiment.load(trained_run / "predictor", "fp32")
+    ours = exact.predict_proba(frame["text"].tolist())
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_what_is_shipped_is_what_was_judged(trained_run: Path) -> None:
+    figures = json.loads((trained_run / "metrics.json").read_text())
+    shipped = ktrain_sentiment.load(trained_run / "predictor")
+    assert figures["engine"] == shipped.engine == "int8"
+    frame = pd.read_parquet(trained_run / "predictions_test.parquet")
+    answers = shipped.predict_proba(frame["text"].tolist())
+    np.testing.assert_allclose(answers[:, 1], frame["p_positive"], atol=1e-6)
+    right = [one.label for one in shipped.predict(frame["text"].tolist())] == frame["label"]
+    assert figures["test"]["accuracy"]["value"] == pytest.approx(right.mean())
+    assert figures["other_engines"]["fp32"]["n"] == len(frame)
+    manifest = json.loads((trained_run / "predictor" / "manifest.json").read_text())
+    assert manifest["temperature"] == 1.0
+    assert manifest["folded_temperature"] == pytest.approx(figures["temperature"])
 
 
 def start(run: Path, encoder: Path, data: Path, *more: str) -> "subprocess.Popen[bytes]":

@@ -2,23 +2,29 @@
 
 import json
 import pickle
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from safetensors import safe_open
+from tokenizers import Tokenizer
 
 import ktrain_sentiment
 from ktrain_sentiment.errors import InputError, PredictorError
-from ktrain_sentiment.export.engines import Limits
+from ktrain_sentiment.export import keras_files
+from ktrain_sentiment.export.engines import Limits, write_graph
 from ktrain_sentiment.export.keras_files import (
     pickle_preproc,
     pickled_modules,
     portable_name,
 )
+from ktrain_sentiment.export.onnx_graph import build_graph
+from ktrain_sentiment.export.onnx_writer import GraphWriter
 from ktrain_sentiment.export.saving import (
     SavedPredictor,
     TrainingFacts,
@@ -27,7 +33,12 @@ from ktrain_sentiment.export.saving import (
     export_again,
     save_predictor,
 )
-from ktrain_sentiment.predictor.manifest import read_manifest
+from ktrain_sentiment.export.transformer_spec import describe
+from ktrain_sentiment.export.weights import read_safetensors
+from ktrain_sentiment.prediction import softmax
+from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.predictor.manifest import read_json, read_manifest, update_predictor
+from ktrain_sentiment.training.keras_classifier import load_keras
 from support.process import run_code
 from support.reviews import make_reviews
 
@@ -69,6 +80,10 @@ class Trained:
 
 @pytest.fixture(scope="module")
 def trained(backend, tiny_bert) -> Trained:
+    return decided(backend, tiny_bert)
+
+
+def decided(backend, tiny_bert) -> Trained:
     """ktrain's own preprocessor and a model that was never trained, with decided opinions."""
     preproc = backend.ktrain.text.Transformer(str(tiny_bert), maxlen=16)
     preproc.preprocess_train(TEXTS[:20], [label for _, label in REVIEWS[:20]], verbose=0)
@@ -85,12 +100,122 @@ def saved(trained, tmp_path_factory) -> SavedPredictor:
 
 
 def keras_probabilities(trained: Trained) -> np.ndarray:
-    from ktrain_sentiment.prediction import softmax
-
     tokens = trained.preproc.get_tokenizer()(
         TEXTS, truncation=True, max_length=16, padding=True, return_tensors="np"
     )
     return softmax(trained.model(dict(tokens), training=False).logits.numpy())
+
+
+TEMPERATURE = 2.5
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A predictor with a temperature in its weights, and what it should answer."""
+
+    folder: PredictorFolder
+    wanted: np.ndarray
+    seen: list[np.ndarray]
+    """What the folder answered when its temperature was asked for."""
+
+
+@pytest.fixture(scope="module")
+def calibrated(backend, tiny_bert, tmp_path_factory) -> Calibrated:
+    """Do not write to its folder."""
+    own, seen = decided(backend, tiny_bert), []
+    before = keras_probabilities(own)
+
+    def calibrate(folder: Path) -> float:
+        seen.append(ktrain_sentiment.load(folder).predict_proba(TEXTS))
+        return TEMPERATURE
+
+    folder = tmp_path_factory.mktemp("calibrated") / "predictor"
+    saved = own.save(folder, calibrate=calibrate)
+    return Calibrated(saved.folder, softmax(np.log(before), TEMPERATURE), seen)
+
+
+def with_runtime_alone(folder: PredictorFolder, graph: Path) -> np.ndarray:
+    """What transformers.js does: tokenizer.json, one ONNX file, a softmax."""
+    tokenizer = Tokenizer.from_file(str(folder.tokenizer))
+    tokenizer.enable_truncation(16)
+    session = onnxruntime.InferenceSession(graph)
+    rows = []
+    for text in TEXTS:
+        ids = np.array([tokenizer.encode(text).ids])
+        feeds = {
+            "input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": 0 * ids,
+        }  # fmt: skip
+        feeds = {port.name: feeds[port.name] for port in session.get_inputs()}
+        rows.append(session.run(["logits"], feeds)[0])
+    return softmax(np.concatenate(rows))
+
+
+def with_ktrain_alone(folder: PredictorFolder) -> np.ndarray:
+    done = run_code(PLAIN_KTRAIN.format(folder=str(folder.path), texts=TEXTS))
+    assert done.returncode == 0, done.stderr[-2000:]
+    return np.array(json.loads(done.stdout.splitlines()[-1])[1])
+
+
+def with_torch_weights(folder: PredictorFolder, place: Path) -> np.ndarray:
+    """The graph that PyTorch's names and layout describe."""
+    weights, config = read_safetensors(folder.torch_weights), read_json(folder.config)
+    write_graph(place / "graph.onnx", build_graph(describe(weights, config), GraphWriter()))
+    return with_runtime_alone(folder, place / "graph.onnx")
+
+
+LOADERS = {
+    "load, fp32": lambda f, _: ktrain_sentiment.load(f.path, "fp32").predict_proba(TEXTS),
+    "load, int8": lambda f, _: ktrain_sentiment.load(f.path, "int8").predict_proba(TEXTS),
+    "load, keras": lambda f, _: load_keras(f.path).predict_proba(TEXTS),
+    "ktrain": lambda f, _: with_ktrain_alone(f),
+    "PyTorch's layout": with_torch_weights,
+    "transformers.js, fp32": lambda f, _: with_runtime_alone(f, f.onnx),
+    "transformers.js, int8": lambda f, _: with_runtime_alone(f, f.onnx_int8),
+}
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_every_loader_gives_the_same_calibrated_probabilities(loader, calibrated, tmp_path):
+    answers = LOADERS[loader](calibrated.folder, tmp_path)
+    tolerance = 0.04 if "int8" in loader else 1e-5
+    np.testing.assert_allclose(answers, calibrated.wanted, atol=tolerance)
+
+
+def test_int8_has_the_very_temperature_that_was_found_with_it(calibrated):
+    """Folding before rounding changes nothing: the last layer is not rounded."""
+    [before] = calibrated.seen
+    now = ktrain_sentiment.load(calibrated.folder.path, "int8").predict_proba(TEXTS)
+    np.testing.assert_allclose(now, softmax(np.log(before), TEMPERATURE), atol=1e-5)
+
+
+def test_the_manifest_says_that_nothing_is_left_to_divide_by(calibrated):
+    manifest = read_manifest(calibrated.folder.path)
+    assert (manifest.temperature, manifest.folded_temperature) == (1.0, TEMPERATURE)
+    assert manifest.engines["fp32"]["kept"]
+    assert manifest.engines["int8"]["kept"]
+    check_folder(calibrated.folder.path)
+
+
+def test_an_older_folder_answers_as_before(saved, trained, tmp_path):
+    folder = shutil.copytree(saved.folder.path, tmp_path / "older")
+    update_predictor(folder, temperature=TEMPERATURE)
+    wanted = softmax(np.log(keras_probabilities(trained)), TEMPERATURE)
+    for classifier in (ktrain_sentiment.load(folder, "fp32"), load_keras(folder)):
+        np.testing.assert_allclose(classifier.predict_proba(TEXTS), wanted, atol=1e-5)
+
+
+def test_a_last_layer_that_is_not_known_leaves_the_temperature_to_the_manifest(
+    backend, tiny_bert, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(keras_files, "_LAST_LAYER", re.compile("unheard of"))
+    own = decided(backend, tiny_bert)
+    before = keras_probabilities(own)
+    saved = own.save(tmp_path / "predictor", calibrate=lambda _: TEMPERATURE)
+    assert (saved.manifest.temperature, saved.manifest.folded_temperature) == (TEMPERATURE, 1.0)
+    assert "only this package applies it" in caplog.text
+    np.testing.assert_array_equal(keras_probabilities(own), before)
+    answers = ktrain_sentiment.load(saved.folder.path, "fp32").predict_proba(TEXTS)
+    np.testing.assert_allclose(answers, softmax(np.log(before), TEMPERATURE), atol=1e-5)
 
 
 def test_every_file_lies_where_its_tool_looks(saved):
@@ -122,8 +247,6 @@ def test_plain_ktrain_loads_it_elsewhere_without_this_package(saved, trained, tm
 
 
 def test_the_keras_engine_says_the_same(saved, trained):
-    from ktrain_sentiment.training.keras_classifier import load_keras
-
     classifier = load_keras(saved.folder.path)
     np.testing.assert_allclose(
         classifier.predict_proba(TEXTS), keras_probabilities(trained), atol=1e-5

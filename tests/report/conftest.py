@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,15 @@ import pytest
 import yaml
 
 from ktrain_sentiment.data import Splits
+from ktrain_sentiment.evaluation.calibration import apply_temperature, fit_temperature
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
+from ktrain_sentiment.evaluation.record import EngineRecord
 from ktrain_sentiment.prediction import to_predictions
 from ktrain_sentiment.report.page import render
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow.recording import (
     ask_predictor,
-    evaluate_splits,
+    evaluate_fit,
     facts_of_run,
     record_training,
 )
@@ -75,7 +78,12 @@ def make_run(folder: Path, *, with_test: bool = True) -> RunFolder:
         for name, frame in frames.items()
         if name != "train" and len(frame)
     }
-    found = evaluate_splits(raw, splits.train)
+    temperature = fit_temperature(raw["validation"].y_true, raw["validation"].probabilities)
+    said = {
+        name: replace(each, probabilities=apply_temperature(each.probabilities, temperature))
+        for name, each in raw.items()
+    }
+    found = evaluate_fit(said, splits.train, temperature)
     for name, predicted in found.predictions.items():
         predicted.to_frame().to_parquet(run.predictions(name))
     found.losses.to_csv(run.top_losses, index=False)
@@ -95,6 +103,8 @@ def make_run(folder: Path, *, with_test: bool = True) -> RunFolder:
         precision="bfloat16",
         versions={"ktrain": "0.41.4"},
     )
+    exact = EngineRecord(**vars(record.metrics), changed=3)
+    record = replace(record, engine="int8", other_engines={"fp32": exact})
     record = ask_predictor(record, found, splits.train, words, run.predictor)
     run.metrics.write_text(json.dumps(record.to_json(), allow_nan=False))
     _write_curves(run)

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from ktrain_sentiment.report.card import base_model, card_header, model_card
+from ktrain_sentiment.report.figures import share
 
 
 def test_the_header_is_what_the_hub_reads(facts):
@@ -33,6 +34,14 @@ def test_the_limits_are_those_of_this_run(facts):
     assert "It learned from 120 texts of reviews.csv" in card
     assert "first 64 tokens" in card
     assert f"{facts.metrics.n} test rows" in card
+
+
+def test_the_engine_that_answers_stands_beside_the_others(facts):
+    card = model_card(facts)
+    assert "`int8` is what answers by default" in card
+    other = facts.training.other_engines["fp32"]
+    assert f"| fp32 | {share(other.accuracy.value)} |" in card
+    assert "the temperature is in the weights" in card
 
 
 def test_a_local_encoder_is_not_named_as_a_model_of_the_hub(facts):

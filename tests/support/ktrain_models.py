@@ -37,6 +37,7 @@ def counted_nbsvm(**changes: Any) -> TrainedKtrainModel:
 
     made = {
         "family": "nbsvm", "labels": LABELS, "index": index, "ask": ask, "save_for_ktrain": save,
+        "put": lambda _: None,
         "weights": {"ratios": ratios, "weights": weights},
     }  # fmt: skip
     return TrainedKtrainModel(**(made | changes))
