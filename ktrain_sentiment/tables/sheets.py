@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from xml.parsers import expat
 
-from ktrain_sentiment.errors import DataError, require
+from ktrain_sentiment.errors import DataError, one_line, require
 from ktrain_sentiment.tables.headers import header_position
 from ktrain_sentiment.tables.messages import count, left_out_headers, quoted, rows_listed
 from ktrain_sentiment.tables.sources import Source, as_file, really
@@ -27,7 +29,13 @@ EXCEL_LIMIT = 32767
 """Characters: what Excel cuts a longer text to."""
 MOST_CELLS = 30_000_000
 """Cells of a sheet, empty ones included: the library that reads it holds them all in memory."""
-_CELL = re.compile(rb'<(?:\w+:)?c\s[^>]*?\br="([A-Z]{1,3})([0-9]{1,7})"')
+MOST_BYTES = 1 << 31
+"""Bytes of an unpacked workbook; twenty columns of a million rows take about a billion."""
+_CELL = re.compile(
+    rb'<(?:\w+:)?c(?=[\s/>])(?:(?:\s+\w+="[^"<>]*")*?\s+r="([A-Z]{1,3})([0-9]{1,7})")?'
+)
+"""A cell of a sheet, and where it stands if that is said in the usual way."""
+_OPEN_DOCUMENT = "content.xml"
 
 Rank = Callable[[Table], int]
 """How well a table suits: 0 where it does not."""
@@ -59,8 +67,12 @@ def open_workbook(source: Source, options: ReadOptions, rank: Rank | None) -> Ta
                 )
             wanted = [options.sheet] if options.sheet is not None else names
             return _choose(book, wanted, source.name, options, rank)
-        except (calamine.CalamineError, OSError) as error:
-            reason = " ".join(str(error).split())[:200]
+        except BaseException as error:
+            # The library is Rust, whose panics are no Exception of Python's.
+            panicked = type(error).__name__ == "PanicException"
+            if not panicked and not isinstance(error, calamine.CalamineError | OSError):
+                raise
+            reason = one_line(error)
             raise DataError(f"{source.name}: not a readable workbook: {reason}") from error
 
 
@@ -80,49 +92,121 @@ def _check(path: Path, name: str) -> None:
 
 
 def _refuse_stray_cells(path: Path, name: str) -> None:
-    """Refuse a sheet whose used cells span an area that memory cannot hold.
+    """Refuse a workbook that memory cannot hold: the library aborts the process over one.
 
-    A single cell at the last corner of a sheet does that, in a file of a few kilobytes; the
-    library allocates the whole area and aborts the process.
+    A single cell at the last corner of a sheet does that, in a file of a few kilobytes: the whole
+    area is allocated. Any part may be a sheet, whatever its name.
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            unpacked = sum(item.file_size for item in archive.infolist())
+            if unpacked > MOST_BYTES:
+                raise DataError(
+                    f"{name}: unpacks to {unpacked / 1e9:.1f} GB, wanted at most "
+                    f"{MOST_BYTES / 1e9:.1f}; divide the workbook, or save the sheet as .csv"
+                )
             for member in archive.namelist():
-                if not re.fullmatch(r"xl/worksheets/[^/]+\.xml", member):
+                if not member.lower().endswith(".xml"):
                     continue
                 with archive.open(member) as stream:
-                    low, high = _corners(iter(lambda: stream.read(1 << 20), b""))
-                area = (high[0] - low[0] + 1) * (high[1] - low[1] + 1)
-                if area > MOST_CELLS:
+                    area = None if member == _OPEN_DOCUMENT else _plain_area(stream)
+                if area is None:
+                    with archive.open(member) as stream:
+                        area = _parsed_area(stream)
+                if area.cells > MOST_CELLS:
                     raise DataError(
-                        f"{name}: a sheet has cells as far as row {high[1]:,}, column "
-                        f"{high[0]:,}, an area of {area:,} cells, more than memory holds; delete "
-                        "the stray cells, or save the sheet as .csv"
+                        f"{name}: a sheet has cells as far as row {area.last[1]:,}, column "
+                        f"{area.last[0]:,}, an area of {area.cells:,} cells, more than memory "
+                        "holds; delete the stray cells, or save the sheet as .csv"
                     )
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{name}: not a readable workbook: {reason}") from error
 
 
-def _corners(blocks: Iterator[bytes]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The first and the last column and row that a sheet uses."""
-    columns: set[bytes] = set()
-    first, last, rest = 1 << 30, 0, b""
-    for block in blocks:
+class _Area:
+    """The part of a sheet that its cells span, in columns and rows counted from 1."""
+
+    def __init__(self) -> None:
+        self.first, self.last = (1 << 70, 1 << 70), (0, 0)
+
+    def add(self, column: int, row: int) -> None:
+        self.first = min(self.first[0], column), min(self.first[1], row)
+        self.last = max(self.last[0], column), max(self.last[1], row)
+
+    @property
+    def cells(self) -> int:
+        width, height = (
+            last - first + 1 for first, last in zip(self.first, self.last, strict=True)
+        )
+        return max(width, 0) * max(height, 0)
+
+
+def _plain_area(stream: IO[bytes]) -> _Area | None:
+    """The area of a sheet as every spreadsheet program writes it; None for an odd spelling."""
+    area, rest = _Area(), b""
+    while block := stream.read(1 << 20):
         text = rest + block
-        for column, row in _CELL.findall(text):
-            columns.add(column)
-            number = int(row)
-            first, last = min(first, number), max(last, number)
-        rest = text[max(text.rfind(b"<"), len(text) - 4096) :] if b"<" in text[-4096:] else b""
-    numbers = [_column_number(column) for column in columns] or [1]
-    return (min(numbers), min(first, last or 1)), (max(numbers), max(last, 1))
+        # The end of a block may cut a cell in two.
+        cut = text.rfind(b"<") if len(block) == 1 << 20 else len(text)
+        found = _CELL.findall(text[:cut])
+        if (b"", b"") in found:
+            return None
+        columns = {_column_number(letters.decode()) for letters in {pair[0] for pair in found}}
+        rows = {int(digits) for digits in {pair[1] for pair in found}}
+        if found:
+            area.add(min(columns), min(rows))
+            area.add(max(columns), max(rows))
+        rest = text[cut:]
+        if len(rest) > 1 << 20:
+            return None
+    return area
 
 
-def _column_number(letters: bytes) -> int:
+def _parsed_area(stream: IO[bytes]) -> _Area:
+    """The area of any sheet, also an OpenDocument one; forty times slower."""
+    area = _Area()
+    row, column = 0, 0
+
+    def begin(name: str, attributes: dict[str, str]) -> None:
+        nonlocal row, column
+        kind = name.rpartition(":")[2]
+        if kind == "row":
+            row, column = _number(attributes.get("r"), row + 1), 0
+        elif kind == "c":
+            found = re.fullmatch(r"([A-Za-z]+)([0-9]+)", attributes.get("r", ""))
+            if found:
+                column, row = _column_number(found[1].upper()), _number(found[2], row)
+            else:
+                column += 1
+            area.add(column, row)
+        elif kind == "table":
+            row = 0
+        elif kind == "table-row":
+            row, column = row + _number(attributes.get("table:number-rows-repeated"), 1), 0
+        elif kind in ("table-cell", "covered-table-cell"):
+            column += _number(attributes.get("table:number-columns-repeated"), 1)
+            # Programs end each row and each sheet with a repeated cell that holds nothing.
+            if any(key.startswith("office:") for key in attributes):
+                area.add(1, 1)
+                area.add(column, row)
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = begin
+    # What is no XML is refused by the library, in its own words.
+    with contextlib.suppress(expat.ExpatError):
+        parser.ParseFile(stream)
+    return area
+
+
+def _number(text: str | None, default: int) -> int:
+    return int(text) if text and re.fullmatch("[0-9]{1,20}", text) else default
+
+
+def _column_number(letters: str) -> int:
     number = 0
-    for letter in letters:
-        number = 26 * number + letter - ord("A") + 1
+    for letter in letters[:20]:
+        number = 26 * number + ord(letter) - ord("A") + 1
     return number
 
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.atomic import hold, refuse_existing, write_json, write_text
+from ktrain_sentiment.atomic import refuse_existing, write_json, write_text
 from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
@@ -38,6 +37,7 @@ from ktrain_sentiment.training.policies import epochs_for
 from ktrain_sentiment.workflow.candidates import CandidateResult, Job, evaluate_candidate
 from ktrain_sentiment.workflow.models import check_models, find_model
 from ktrain_sentiment.workflow.processes import in_own_process
+from ktrain_sentiment.workflow.run_places import claim_folder
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +91,9 @@ def compare_models(
         InputError: The data, an encoder or the settings cannot be used.
         TrainingError: A loss diverged.
     """
-    folder = folder or default_run(settings.source.data, "compared")
+    target = folder or default_run(settings.source.data, "compared")
     if not resume:
-        refuse_existing(folder, overwrite=overwrite, marker=SETTINGS)
+        refuse_existing(target, overwrite=overwrite, marker=SETTINGS)
     texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
     for note in (*texts.notes, *splits.notes):
@@ -101,33 +101,35 @@ def compare_models(
     if not len(splits.test):
         raise DataError("a comparison needs test rows: leave --test 0 out")
     check_models(settings, comparing.models, splits.labels)
-    jobs = [_job(model, settings, comparing, texts, splits, folder) for model in comparing.models]
-    learning = [replace(job, few=True) for job in jobs if find_model(job.model).learns]
-    with hold(folder):
-        _begin(folder, settings, comparing, resume=resume)
-        results = {job.model: _result_of(job, folder) for job in jobs}
-        few = tuple(_few_shot(job, size, folder) for job in learning for size in comparing.few_shot)
-    entries = rank(
-        class_indices(splits.test["label"], splits.labels),
-        {name: result.probabilities for name, result in results.items()},
-        splits.labels,
-        {name: result.costs for name, result in results.items()},
-        {name: result.learning_rate for name, result in results.items()},
-    )
-    advice = recommend(entries)
-    figures = {
-        "data": {
-            "source": settings.source.data or texts.source,
-            "rows": splits.sizes(),
-            "fingerprint": splits.fingerprint,
-        },
-        "models": [entry.to_json() for entry in entries],
-        "few_shot": [one.to_json() for one in few],
-        "decided_by": deciding_figure(entries[0].metrics),
-        "advice": advice,
-    }
-    _write(folder, entries, few, figures)
-    return CompareResult(folder, entries, few, advice, figures)
+    flat = {**to_flat(settings, TrainingSettings), **to_flat(comparing)}
+    with claim_folder(target, marker=SETTINGS, overwrite=overwrite, resume=resume) as growing:
+        write_text(growing / SETTINGS, to_yaml(flat))
+        jobs = [_job(one, settings, comparing, texts, splits, growing) for one in comparing.models]
+        learning = [replace(job, few=True) for job in jobs if find_model(job.model).learns]
+        results = {job.model: _result_of(job, growing) for job in jobs}
+        sizes = comparing.few_shot
+        few = tuple(_few_shot(job, size, growing) for job in learning for size in sizes)
+        entries = rank(
+            class_indices(splits.test["label"], splits.labels),
+            {name: result.probabilities for name, result in results.items()},
+            splits.labels,
+            {name: result.costs for name, result in results.items()},
+            {name: result.learning_rate for name, result in results.items()},
+        )
+        advice = recommend(entries)
+        figures = {
+            "data": {
+                "source": settings.source.data or texts.source,
+                "rows": splits.sizes(),
+                "fingerprint": splits.fingerprint,
+            },
+            "models": [entry.to_json() for entry in entries],
+            "few_shot": [one.to_json() for one in few],
+            "decided_by": deciding_figure(entries[0].metrics),
+            "advice": advice,
+        }
+        _write(growing, entries, few, figures)
+    return CompareResult(target, entries, few, advice, figures)
 
 
 def _job(
@@ -173,16 +175,6 @@ def settings_of(
 
 def _slug(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-") or "model"
-
-
-def _begin(
-    folder: Path, settings: TrainingSettings, comparing: CompareConfig, *, resume: bool
-) -> None:
-    """Empty the folder, unless an earlier start is to be resumed, and note the settings."""
-    if not resume:
-        shutil.rmtree(folder, ignore_errors=True)
-    flat = {**to_flat(settings, TrainingSettings), **to_flat(comparing)}
-    write_text(folder / SETTINGS, to_yaml(flat))
 
 
 def _stamp(job: Job) -> str:

@@ -34,17 +34,62 @@ log = logging.getLogger(__name__)
 
 NOT_COMPARED = frozenset({"checkpoint_every"})
 """Settings that may differ between a run and its resumption."""
+CORRECTED_BY_HAND = "label_errors"
+"""The list of doubted labels, in whatever format a spreadsheet program left it."""
+
+
+@contextlib.contextmanager
+def claim_folder(target: Path, *, marker: str, overwrite: bool, resume: bool) -> Iterator[Path]:
+    """Be the only one who writes a folder over minutes or hours, and give the folder to write in.
+
+    That is the folder itself where nothing stands there yet, and else one of the same name in
+    `.NAME.next` beside it, which takes the old one's place when the block ends well: work that
+    fails or is killed costs nothing that was there. `resume` finds either.
+
+    Args:
+        target: The folder.
+        marker: Name of the file that every such folder holds from its beginning.
+        overwrite: Whether what is there may be replaced.
+        resume: Whether work that was stopped is gone on with.
+
+    Yields:
+        The folder to write in; it may hold nothing yet, also where `resume` is set.
+
+    Raises:
+        InputError: Another process writes there, or what is there may not be replaced.
+    """
+    place = real_path(target)
+    new = place.with_name(f".{place.name}.next") / place.name
+    with hold(target):
+        clear_leftovers(place)
+        growing = target
+        if resume:
+            growing = new if (new / marker).is_file() else target
+        else:
+            refuse_existing(target, overwrite=overwrite, marker=marker)
+            shutil.rmtree(new.parent, ignore_errors=True)
+            if (target / marker).is_file():
+                growing = new
+                log.info("%s stays until the new one is whole, in %s", target, new)
+        yield growing
+        if growing is new:
+            _carry_over(place, new)
+            swap_in(new, place)
+            shutil.rmtree(new.parent, ignore_errors=True)
+
+
+def _carry_over(old: Path, new: Path) -> None:
+    """Keep the lists that a person may have corrected: the next inspection goes on with them."""
+    for path in old.glob(f"{CORRECTED_BY_HAND}.*"):
+        if not (new / path.name).exists():
+            shutil.copy2(path, new / path.name)
 
 
 @contextlib.contextmanager
 def claim_run(
     target: Path, settings: TrainingSettings, *, overwrite: bool, resume: bool
 ) -> Iterator[RunFolder]:
-    """Be the only one who trains into a run folder, and give the folder to train in.
-
-    That is the run folder itself where nothing stands there yet. Else it is a folder of the same
-    name in `.NAME.next` beside it, which takes the old run's place when the block ends well: a
-    training that fails or is killed costs nothing that was there. `resume` finds either.
+    """Be the only one who trains into a run folder; see `claim_folder`.
 
     Args:
         target: The run folder.
@@ -56,25 +101,12 @@ def claim_run(
         InputError: Another process trains there, or what is there may not be replaced.
         ConfigError: There is nothing to go on with, or it was begun with other settings.
     """
-    run = RunFolder(target)
-    place = real_path(target)
-    new = RunFolder(place.with_name(f".{place.name}.next") / place.name)
-    with hold(target):
-        clear_leftovers(place)
-        growing = run
+    marker = RunFolder(target).config.name
+    with claim_folder(target, marker=marker, overwrite=overwrite, resume=resume) as growing:
+        run = RunFolder(growing)
         if resume:
-            growing = new if new.config.is_file() else run
-            _refuse_other_resumption(growing, settings, done=growing is run)
-        else:
-            refuse_existing(run.path, overwrite=overwrite, marker=run.config.name)
-            shutil.rmtree(new.path.parent, ignore_errors=True)
-            if run.config.is_file():
-                growing = new
-                log.info("%s stays until the new run is whole, in %s", run.path, new.path)
-        yield growing
-        if growing is new:
-            swap_in(new.path, place)
-            shutil.rmtree(new.path.parent, ignore_errors=True)
+            _refuse_other_resumption(run, settings, done=growing is target)
+        yield run
 
 
 def begin_run(run: RunFolder, settings: TrainingSettings, splits: Splits, *, resume: bool) -> None:

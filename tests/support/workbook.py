@@ -1,4 +1,4 @@
-"""Excel files, written with the standard library alone."""
+"""Excel and OpenDocument files, written with the standard library alone."""
 
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -63,3 +63,36 @@ def _cell(value: Cell, row: int, column: int) -> str:
         text = f'<is><t xml:space="preserve">{escape(value)}</t></is>'
         return f'<c r="{place}" t="inlineStr">{text}</c>'
     return f'<c r="{place}"><v>{value}</v></c>'
+
+
+_OPEN = "urn:oasis:names:tc:opendocument:xmlns"
+_KIND = "application/vnd.oasis.opendocument.spreadsheet"
+
+
+def open_document(path: Path, rows: Sequence[Sequence[str]]) -> Path:
+    """Write an .ods file with one sheet of texts."""
+    lines = "".join(
+        "<table:table-row>"
+        + "".join(
+            f'<table:table-cell office:value-type="string"><text:p>{escape(cell)}</text:p>'
+            "</table:table-cell>"
+            for cell in row
+        )
+        + "</table:table-row>"
+        for row in rows
+    )
+    names = "".join(f' xmlns:{one}="{_OPEN}:{one}:1.0"' for one in ("office", "table", "text"))
+    body = f'<table:table table:name="Data">{lines}</table:table>'
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", _KIND)
+        archive.writestr(
+            "META-INF/manifest.xml",
+            f'<m:manifest xmlns:m="{_OPEN}:manifest:1.0"><m:file-entry m:full-path="/" '
+            f'm:media-type="{_KIND}"/></m:manifest>',
+        )
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content{names}><office:body><office:spreadsheet>{body}"
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    return path

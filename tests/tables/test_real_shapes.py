@@ -4,6 +4,8 @@ import gzip
 import io
 import json
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -13,8 +15,8 @@ import pytest
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import read_labelled
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.tables import open_table
-from support.workbook import write_workbook
+from ktrain_sentiment.tables import open_table, sheets
+from support.workbook import open_document, write_workbook
 
 TEXTS = ["the train seat works, truly", "our guide smells odd", "a lamp like a charm, again"]
 LABELS = ["positive", "negative", "positive"]
@@ -351,17 +353,62 @@ def test_whole_numbers_of_a_sheet_are_whole(tmp_path, both):
     assert all(isinstance(value, int) for value in batch.values("id")[:2])
 
 
-def test_a_stray_cell_at_the_last_corner_is_refused_in_one_line(tmp_path, both):
+SHEET = "worksheets/rId1.xml"
+
+
+def patched(path: Path, change: Callable[[bytes], bytes], name: str = SHEET) -> Path:
+    """A workbook with its sheet changed, and perhaps kept under another name."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for item in old.namelist():
+            content = change(old.read(item)).replace(SHEET.encode(), name.encode())
+            new.writestr(item.replace(SHEET, name), content)
+    path.write_bytes(made.getvalue())
+    return path
+
+
+@pytest.mark.parametrize("place", [SHEET, "elsewhere/1.xml"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '<c r="XFD1048576"', "<c r='XFD1048576'", '<c r = "XFD1048576"', '<c r="xfd1048576"',
+        '<c r="&#88;FD1048576"', '<c s="1" r="XFD1048576"', "<c t='r=\"A1\"' r=\"XFD1048576\"",
+        "<c/>" * 16383 + "<c",
+    ],
+    ids=lambda cell: cell[:30],
+)  # fmt: skip
+def test_a_stray_cell_at_the_last_corner_is_refused_in_one_line(tmp_path, both, cell, place):
     path = write_workbook(tmp_path / "stray.xlsx", {"Data": [["text", "label"], *PAIRS]})
-    patched = io.BytesIO()
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(patched, "w") as new:
-        for item in old.infolist():
-            content = old.read(item)
-            stray = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
-            new.writestr(item, content.replace(b"</sheetData>", stray))
-    path.write_bytes(patched.getvalue())
-    refused = both(path).refusal
+    stray = f'<row r="1048576">{cell}><v>1</v></c></row></sheetData>'
+    refused = both(
+        patched(path, lambda content: content.replace(b"</sheetData>", stray.encode()), place)
+    ).refusal
     assert "row 1,048,576, column 16,384, an area of 17,179,869,184 cells" in refused
+
+
+def test_a_cell_beyond_every_sheet_is_refused_in_one_line(tmp_path, both):
+    path = write_workbook(tmp_path / "beyond.xlsx", {"Data": [["text", "label"], *PAIRS]})
+    stray = b'<row><c r="ZZZZZZ9999999999"><v>1</v></c></row></sheetData>'
+    patched(path, lambda content: content.replace(b"</sheetData>", stray))
+    assert "more than memory holds" in both(path).refusal
+
+
+@pytest.mark.parametrize("where", ["rows", "columns"])
+def test_a_cell_repeated_without_end_is_refused_in_one_line(tmp_path, both, where):
+    path = open_document(tmp_path / "repeated.ods", [["text", "label"], *PAIRS])
+    assert both(path).texts == TEXTS
+    tag = b"<table:table-row" if where == "rows" else b"<table:table-cell"
+    repeated = tag + f' table:number-{where}-repeated="4000000000"'.encode()
+    patched(path, lambda content: content.replace(tag, repeated, 1))
+    assert "more than memory holds" in both(path).refusal
+
+
+def test_a_workbook_that_unpacks_to_gigabytes_is_refused_in_one_line(tmp_path, both, monkeypatch):
+    monkeypatch.setattr(sheets, "MOST_BYTES", 100_000)
+    rows = [["text", "label"], ["a" * 30_000, "good"], *([["b" * 30_000, "bad"]] * 3)]
+    path = write_workbook(tmp_path / "large.xlsx", {"Data": rows})
+    assert path.stat().st_size < 5_000
+    assert "unpacks to 0.0 GB, wanted at most 0.0" in both(path).refusal
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,18 @@ import pytest
 
 from ktrain_sentiment.config import (
     CompareConfig,
+    DataConfig,
     EncoderConfig,
     ModelConfig,
+    SplitConfig,
     TrainConfig,
     TrainingSettings,
 )
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.workflow.comparing import draw, settings_of
+from ktrain_sentiment.workflow import comparing as comparing_module
+from ktrain_sentiment.workflow.candidates import Job, evaluate_candidate
+from ktrain_sentiment.workflow.comparing import compare_models, draw, settings_of
 from ktrain_sentiment.workflow.models import check_models, resolve_model
 
 LABELS = ("negative", "positive")
@@ -98,3 +102,37 @@ def test_a_single_model_is_refused() -> None:
 def test_contradictions_are_refused(change: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         dataclasses.replace(CompareConfig(), **change)
+
+
+def test_an_old_comparison_stays_until_the_new_one_is_whole(
+    reviews_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    done: list[str] = []
+
+    def here(function: object, job: Job, *, quiet: bool) -> object:
+        if len(done) == stop_after:
+            raise KeyboardInterrupt
+        done.append(job.model)
+        return evaluate_candidate(job)
+
+    def compare(seed: int, **how: bool) -> None:
+        settings = TrainingSettings(
+            source=DataConfig(data=str(reviews_csv)), split=SplitConfig(test=0.25, split_seed=seed)
+        )
+        models = CompareConfig(models=("majority", "tfidf"))
+        compare_models(settings, models, folder=tmp_path / "compared", **how)
+
+    monkeypatch.setattr(comparing_module, "in_own_process", here)
+    stop_after = 2
+    compare(seed=1)
+    before = (tmp_path / "compared" / "comparison.json").read_text()
+    stop_after = 3
+    with pytest.raises(KeyboardInterrupt):
+        compare(seed=2, overwrite=True)
+    assert (tmp_path / "compared" / "comparison.json").read_text() == before
+    stop_after = 4
+    compare(seed=2, resume=True)
+    assert done == ["majority", "tfidf", "majority", "tfidf"]
+    assert (tmp_path / "compared" / "comparison.json").read_text() != before
+    assert [path.name for path in tmp_path.iterdir()] == ["compared"]

@@ -173,6 +173,16 @@ def test_a_new_run_that_was_given_up_is_begun_anew(
     assert finished.report.read_text() == "newest"
 
 
+def test_a_list_that_was_corrected_by_hand_outlives_the_run_it_was_made_of(
+    finished: RunFolder, claim
+) -> None:
+    (finished.path / "label_errors.csv").write_text("corrected")
+    with claim(overwrite=True) as run:
+        finish(run, "new")
+    assert (finished.path / "label_errors.csv").read_text() == "corrected"
+    assert finished.report.read_text() == "new"
+
+
 # Resuming
 
 
