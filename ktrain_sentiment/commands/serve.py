@@ -132,6 +132,8 @@ def task(flags: Flags) -> dict[str, Any]:
             f"--host {flags.host}: others can reach this address, so requests need a key: set "
             f"{KEY}, or say --no-api-key"
         )
+    if not key.isascii() or not key.isprintable():
+        raise ConfigError(f"the API key ({KEY}): wanted letters, digits and signs of ASCII alone")
     logging.getLogger("ktrain_sentiment.serve.app.access").disabled = not flags.log_requests
     given = flags.predictors or (str(find_predictor(None)),)
     service = server.Service(

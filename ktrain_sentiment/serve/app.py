@@ -21,8 +21,8 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ktrain_sentiment.serve import bulk, endpoints, protocols
-from ktrain_sentiment.serve.endpoints import Endpoint, Site, to_json
+from ktrain_sentiment.serve import bulk, endpoints, kserve, protocols
+from ktrain_sentiment.serve.answering import JSON, Endpoint, Site, to_json
 from ktrain_sentiment.serve.limits import RefusalError
 from ktrain_sentiment.serve.openapi import describe
 
@@ -91,8 +91,8 @@ def _of_kserve() -> list[Operation]:
             Operation("GET", start, endpoints.model_metadata, refuses=(401, 404)),
             Operation("GET", f"{start}/ready", endpoints.ready, refuses=(404, 503), opened=True),
             Operation(
-                "POST", f"{start}/infer", endpoints.infer, protocols.InferRequest,
-                protocols.InferAnswer, _ASKED,
+                "POST", f"{start}/infer", endpoints.infer, kserve.InferRequest,
+                kserve.InferAnswer, _ASKED,
             ),
         ]  # fmt: skip
     return listed
@@ -138,7 +138,7 @@ def _routes(site: Site) -> Router:
 
 
 def _shows(page: Response) -> Endpoint:
-    policy = _PAGE_POLICY if page.media_type != endpoints.JSON else _DATA_POLICY
+    policy = _PAGE_POLICY if page.media_type != JSON else _DATA_POLICY
     page.headers["content-security-policy"] = policy
     page.headers["cache-control"] = "no-cache"
 

@@ -15,14 +15,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ktrain_sentiment.errors import InputError
-from ktrain_sentiment.serve.batching import PatientClassifier
-from ktrain_sentiment.serve.endpoints import (
+from ktrain_sentiment.serve.answering import (
     Site,
     check_length,
     media_type,
     too_large,
     unless_gone,
 )
+from ktrain_sentiment.serve.batching import PatientClassifier
 from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid, overloaded
 from ktrain_sentiment.tables.formats import WrittenFormat
 

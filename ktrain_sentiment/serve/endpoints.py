@@ -5,265 +5,30 @@ from __future__ import annotations
 import asyncio
 import importlib.resources
 import io
-import time
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from ktrain_sentiment.errors import InputError
-from ktrain_sentiment.prediction import Probabilities
-from ktrain_sentiment.serve import protocols
-from ktrain_sentiment.serve.batching import Answer, BatchWorker, PatientClassifier
-from ktrain_sentiment.serve.hosting import Hosting, Model
-from ktrain_sentiment.serve.instruments import Instruments
-from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid
-from ktrain_sentiment.serve.protocols import Floats
+from ktrain_sentiment.serve import kserve, protocols
+from ktrain_sentiment.serve.answering import (
+    JSON,
+    Site,
+    classify,
+    media_type,
+    read_body,
+    read_json,
+    to_json,
+    unless_gone,
+)
+from ktrain_sentiment.serve.batching import PatientClassifier
+from ktrain_sentiment.serve.limits import RefusalError, invalid
 from ktrain_sentiment.version import __version__
 
-JSON = "application/json"
 _BINARY_HEADER = "inference-header-content-length"
-
-Result = TypeVar("Result")
-
-
-@dataclass
-class Site:
-    """Everything that the routes of one server share.
-
-    Attributes:
-        hosting: The models.
-        limits: How much is taken.
-        instruments: What is counted.
-        worker: What computes.
-        blank: What becomes of a text without a word: refused, or answered without a label.
-        key: What requests must carry; empty: nothing.
-        hosts: Names by which the server may be called; empty: any.
-        origins: Pages of other origins that may call.
-        draining: The server is about to end.
-        notify: Told each text with its label, where texts are to be logged.
-    """
-
-    hosting: Hosting
-    limits: Limits
-    instruments: Instruments
-    worker: BatchWorker
-    blank: Literal["refuse", "abstain"] = "refuse"
-    key: str = ""
-    hosts: frozenset[str] = frozenset()
-    origins: frozenset[str] = frozenset()
-    draining: bool = False
-    tables: int = 0
-    notify: Callable[[str, str], None] | None = None
-    started: float = field(default_factory=time.time)
-
-    def model(self, request: Request) -> Model:
-        """The model that a request's path names, or the first.
-
-        Raises:
-            RefusalError: There is no such model.
-        """
-        return self.hosting.get(request.path_params.get("name"))
-
-
-Endpoint = Callable[[Site, Request], Coroutine[Any, Any, Response]]
-
-
-def to_json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A value as a JSON response."""
-    return Response(protocols.encode(value), status, headers, JSON)
-
-
-# Bodies
-
-
-def media_type(request: Request) -> str:
-    """The type of a request's body, without parameters and in lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-async def read_body(request: Request, limits: Limits) -> bytes:
-    """All of a request's body.
-
-    Raises:
-        RefusalError: It is too large, compressed, or too slow in coming.
-    """
-    check_length(request, limits.max_body, "max-body")
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(limits.body_timeout):
-            async for part in request.stream():
-                parts.append(part)
-                size += len(part)
-                if size > limits.max_body:
-                    raise too_large(limits.max_body, "max-body")
-    except TimeoutError:
-        raise RefusalError(
-            408, "Timeout", f"the body did not come within {limits.body_timeout:g} s"
-        ) from None
-    return b"".join(parts)
-
-
-def check_length(request: Request, most: int, name: str) -> None:
-    """Refuse a body that says it is too large, or is compressed."""
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise RefusalError(415, "Validation", "got a compressed body: send it as it is")
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > most:
-        raise too_large(most, name)
-
-
-def too_large(most: int, name: str) -> RefusalError:
-    """413, with the limit."""
-    return RefusalError(413, "Validation", f"the body is larger than {most:,} bytes (--{name})")
-
-
-async def read_json(site: Site, request: Request, kind: type[Result]) -> Result:
-    """A request's body as one of the shapes of `protocols`.
-
-    Raises:
-        RefusalError: It is not JSON, or of another shape.
-    """
-    given = media_type(request)
-    if given != JSON:
-        raise RefusalError(
-            415, "Validation",
-            f"got content-type {given[:60] or '(none)'}, wanted {JSON}; curl takes "
-            f"-H 'Content-Type: {JSON}'",
-        )  # fmt: skip
-    result: Result = protocols.decode(await read_body(request, site.limits), kind)
-    return result
-
-
-# Texts to answers
-
-
-@dataclass(frozen=True)
-class Classified:
-    """The answers to the texts of a request; those of blank ones are NaN.
-
-    Attributes:
-        model: What answered.
-        logits: float32 of shape (texts, labels).
-        probabilities: The same shape.
-        truncated: Which texts lost their end.
-        headers: Where the time went, as text-embeddings-inference says it.
-    """
-
-    model: Model
-    logits: Floats
-    probabilities: Probabilities
-    truncated: Sequence[bool]
-    headers: dict[str, str]
-
-    def rank(self, row: int, scores: Floats | None = None, most: int | None = None) -> Any:  # noqa: ANN401
-        """The labels of one text, the surest first; none for a blank one."""
-        if np.isnan(self.probabilities[row, 0]):
-            return []
-        values = self.probabilities if scores is None else scores
-        return protocols.rank(self.model.classifier.labels, values[row], most)
-
-    @property
-    def labels(self) -> list[str]:
-        """The label of each text; empty for a blank one."""
-        names = self.model.classifier.labels
-        return ["" if np.isnan(row[0]) else names[int(row.argmax())] for row in self.probabilities]
-
-
-async def classify(site: Site, request: Request, texts: Sequence[str]) -> Classified:
-    """Answer the texts of a request, unless its client goes away.
-
-    Raises:
-        RefusalError: There are too many, one is too long or blank, or too many are waiting.
-        ClientDisconnect: Nobody waits for the answer.
-    """
-    begun = time.perf_counter()
-    model = site.model(request)
-    check_texts(site, texts)
-    there = [k for k, text in enumerate(texts) if text.strip()]
-    width = len(model.classifier.labels)
-    logits = np.full((len(texts), width), np.nan, np.float32)
-    probabilities = logits.copy()
-    truncated = [False] * len(texts)
-    headers = {}
-    if there:
-        given = [texts[k] for k in there]
-        answer = await unless_gone(request, site.worker.score(model.classifier, given))
-        logits[there], probabilities[there] = answer.logits, answer.scores.probabilities
-        for k, cut in zip(there, answer.scores.truncated.tolist(), strict=True):
-            truncated[k] = cut
-        site.instruments.answered(model.name, model.classifier.labels, answer)
-        headers = _times(answer, begun)
-    found = Classified(model, logits, probabilities, truncated, headers)
-    if site.notify:
-        for text, label in zip(texts, found.labels, strict=True):
-            site.notify(text, label)
-    return found
-
-
-def check_texts(site: Site, texts: Sequence[str]) -> None:
-    """Refuse texts beyond the limits, and blank ones unless they are to be abstained from."""
-    limits = site.limits
-    if not texts:
-        raise RefusalError(422, "Empty", "got no text, wanted one at least")
-    if len(texts) > limits.max_texts:
-        raise invalid(
-            f"got {len(texts)} texts, wanted at most {limits.max_texts} in a request "
-            "(--max-texts); POST /table takes any number"
-        )
-    for place, text in enumerate(texts):
-        if len(text) > limits.max_characters:
-            raise invalid(
-                f"text {place} has {len(text):,} characters, wanted at most "
-                f"{limits.max_characters:,} (--max-characters)"
-            )
-        if site.blank == "refuse" and not text.strip():
-            raise RefusalError(422, "Empty", f"text {place} is empty or blank")
-
-
-async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """Do the work, and give it up when the client closes the connection.
-
-    Raises:
-        ClientDisconnect: It did.
-    """
-    doing = asyncio.ensure_future(work)
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        doing.cancel()
-
-    watching = asyncio.ensure_future(watch())
-    try:
-        return await doing
-    except asyncio.CancelledError:
-        doing.cancel()
-        if gone:
-            raise ClientDisconnect from None
-        raise
-    finally:
-        watching.cancel()
-
-
-def _times(answer: Answer, begun: float) -> dict[str, str]:
-    stages = answer.stages
-    seconds = {
-        "total": time.perf_counter() - begun, "queue": stages.queue,
-        "tokenization": stages.tokenizing, "inference": stages.inference,
-    }  # fmt: skip
-    times = {f"x-{name}-time": f"{1000 * value:.2f}" for name, value in seconds.items()}
-    return {**times, "x-compute-tokens": str(answer.tokens)}
-
-
-# Routes
 
 
 async def predict(site: Site, request: Request) -> Response:
@@ -340,10 +105,10 @@ async def infer(site: Site, request: Request) -> Response:
     if length is not None and not (length.isascii() and length.isdigit()):
         raise RefusalError(400, "Validation", f"{_BINARY_HEADER}: wanted the length of the JSON")
     size = len(body) if length is None else min(int(length), len(body))
-    asked: protocols.InferRequest = protocols.decode(body[:size], protocols.InferRequest)
-    found = await classify(site, request, protocols.tensor_texts(asked, body[size:]))
-    table = protocols.Table(found.labels, np.nan_to_num(found.probabilities))
-    answer, behind = protocols.infer_answer(asked, model.name, str(model.version), table)
+    asked: kserve.InferRequest = protocols.decode(body[:size], kserve.InferRequest)
+    found = await classify(site, request, kserve.tensor_texts(asked, body[size:]))
+    table = kserve.Table(found.labels, np.nan_to_num(found.probabilities))
+    answer, behind = kserve.infer_answer(asked, model.name, str(model.version), table)
     written = protocols.encode(answer)
     if not behind:
         return Response(written, headers=found.headers, media_type=JSON)

@@ -25,9 +25,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from ktrain_sentiment.errors import ConfigError, InputError, explain
 from ktrain_sentiment.inference.runners import Engine
 from ktrain_sentiment.serve import protocols
+from ktrain_sentiment.serve.answering import JSON, Site
 from ktrain_sentiment.serve.app import make_app
 from ktrain_sentiment.serve.batching import BatchWorker
-from ktrain_sentiment.serve.endpoints import JSON, Site
 from ktrain_sentiment.serve.hosting import Hosting
 from ktrain_sentiment.serve.instruments import Instruments
 from ktrain_sentiment.serve.limits import Limits
@@ -128,11 +128,10 @@ def run(service: Service, say: Callable[[str], None]) -> dict[str, Any]:
         )  # fmt: skip
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         _Protocol.limits = service.limits
-        server = _Server(config, site, service.drain, listener)
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        names = ", ".join(site.hosting.names)
-        say(f"serving {names} at http://{shown}:{port}")
+        line = f"serving {', '.join(site.hosting.names)} at http://{shown}:{port}"
+        server = _Server(config, site, service.drain, listener, lambda: say(line))
         server.run([listener])
         site.worker.close()
     return {"host": host, "port": port, "requests": server.server_state.total_requests}
@@ -167,13 +166,19 @@ class _Server(uvicorn.Server):
         site: Told when the end is near.
         drain: Seconds for which requests are still taken.
         listener: Where they come in.
+        begun: Called when requests are answered and signals obeyed.
     """
 
     def __init__(
-        self, config: uvicorn.Config, site: Site, drain: float, listener: socket.socket
+        self,
+        config: uvicorn.Config,
+        site: Site,
+        drain: float,
+        listener: socket.socket,
+        begun: Callable[[], None],
     ) -> None:
         super().__init__(config)
-        self._site, self._drain, self._listener = site, drain, listener
+        self._site, self._drain, self._listener, self._begun = site, drain, listener, begun
         self._reloading: set[asyncio.Task[None]] = set()
 
     @contextlib.contextmanager
@@ -221,6 +226,11 @@ class _Server(uvicorn.Server):
                 self._site.instruments.version.labels(name).set(model.version)
             except InputError as error:
                 log.warning("%s: not loaded again, the old one stays: %s", name, error)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and say so."""
+        await super().startup(sockets)
+        self._begun()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take what the kernel has accepted already, then end as uvicorn does."""

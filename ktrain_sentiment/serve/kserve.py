@@ -1,0 +1,188 @@
+"""KServe's Open Inference Protocol v2: texts as a tensor of BYTES, answers as tensors.
+
+Tensors are JSON, or bytes behind it, as Triton's clients send them unless told otherwise ("binary
+tensor data extension").
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from msgspec import Meta, Struct
+from numpy.typing import NDArray
+
+from ktrain_sentiment.serve.limits import invalid
+
+Floats = NDArray[np.float32]
+
+
+class TensorParameters(Struct):
+    """`parameters` of a tensor."""
+
+    binary_data_size: Annotated[int, Meta(ge=0)] | None = None
+    binary_data: bool | None = None
+
+
+class InputTensor(Struct):
+    """The texts, as a tensor of BYTES."""
+
+    name: str
+    shape: list[Annotated[int, Meta(ge=0)]]
+    datatype: str
+    data: list[Any] | None = None
+    parameters: TensorParameters | None = None
+
+
+class WantedTensor(Struct):
+    """An output that is asked for."""
+
+    name: str
+    parameters: TensorParameters | None = None
+
+
+class InferParameters(Struct):
+    """`parameters` of a request."""
+
+    binary_data_output: bool = False
+
+
+class InferRequest(Struct):
+    """A request of the Open Inference Protocol v2."""
+
+    inputs: list[InputTensor]
+    id: str | None = None
+    outputs: list[WantedTensor] | None = None
+    parameters: InferParameters | None = None
+
+
+class OutputTensor(Struct, omit_defaults=True):
+    """An output: `label` (BYTES), `score` (FP32) or `probabilities` (FP32, a column a label)."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: list[Any] | None = None
+    parameters: TensorParameters | None = None
+
+
+class InferAnswer(Struct, omit_defaults=True):
+    """An answer of the Open Inference Protocol v2."""
+
+    model_name: str
+    model_version: str
+    outputs: list[OutputTensor]
+    id: str | None = None
+
+
+def tensor_texts(asked: InferRequest, behind: bytes) -> list[str]:
+    """The texts of a request of KServe.
+
+    Args:
+        asked: The JSON part.
+        behind: What follows it, where tensors are sent as bytes.
+
+    Raises:
+        RefusalError: It is not one tensor of BYTES that is as large as it says.
+    """
+    if len(asked.inputs) != 1:
+        raise invalid(f"inputs: got {len(asked.inputs)} tensors, wanted one of datatype BYTES")
+    tensor = asked.inputs[0]
+    if tensor.datatype != "BYTES":
+        raise invalid(f"inputs[0]: got datatype {tensor.datatype[:20]}, wanted BYTES")
+    size = tensor.parameters.binary_data_size if tensor.parameters else None
+    values = _flat(tensor.data or []) if size is None else _unpack(behind, size)
+    count = math.prod(tensor.shape)
+    if len(values) != count:
+        raise invalid(f"inputs[0]: shape {tensor.shape} holds {count} texts, got {len(values)}")
+    for place, value in enumerate(values):
+        if not isinstance(value, str):
+            raise invalid(f"inputs[0].data[{place}]: got {type(value).__name__}, wanted a string")
+    return values
+
+
+def _flat(values: Sequence[Any]) -> list[Any]:
+    # Not recursive: how deep a request nests its data is up to whoever sends it.
+    while any(isinstance(value, list) for value in values):
+        values = [x for value in values for x in (value if isinstance(value, list) else [value])]
+    return list(values)
+
+
+def _unpack(data: bytes, size: int) -> list[Any]:
+    """Texts in the binary form: four bytes of length, little-endian, before each."""
+    if size != len(data):
+        raise invalid(f"binary_data_size {size}: got {len(data)} bytes behind the JSON")
+    texts: list[Any] = []
+    at = 0
+    while at < size:
+        try:
+            (length,) = struct.unpack_from("<I", data, at)
+            part = data[at + 4 : at + 4 + length]
+            if len(part) != length:
+                raise ValueError("cut off")
+            texts.append(part.decode("utf-8"))
+        except (ValueError, struct.error):
+            raise invalid(
+                f"inputs[0]: text {len(texts)} is cut off or not in UTF-8; wanted four bytes of "
+                "length before each text"
+            ) from None
+        at += 4 + length
+    return texts
+
+
+@dataclass(frozen=True)
+class Table:
+    """Answers as columns, for KServe's tensors.
+
+    Attributes:
+        names: The label of each text; empty for one abstained from.
+        probabilities: (texts, labels).
+    """
+
+    names: list[str]
+    probabilities: Floats
+
+
+def infer_answer(
+    asked: InferRequest, model: str, version: str, answers: Table
+) -> tuple[InferAnswer, bytes]:
+    """The answer to KServe's request, and the bytes that follow its JSON.
+
+    Raises:
+        RefusalError: An output is wanted that there is not.
+    """
+    count, width = answers.probabilities.shape
+    score = answers.probabilities.max(axis=1, initial=0)
+    known: dict[str, tuple[str, list[int], Any]] = {
+        "label": ("BYTES", [count], answers.names),
+        "score": ("FP32", [count], score),
+        "probabilities": ("FP32", [count, width], answers.probabilities),
+    }
+    wanted = asked.outputs or [WantedTensor(name) for name in known]
+    binary = bool(asked.parameters and asked.parameters.binary_data_output)
+    outputs, behind = [], b""
+    for one in wanted:
+        if one.name not in known:
+            raise invalid(f"outputs: there is no such tensor, wanted of {', '.join(known)}")
+        datatype, shape, values = known[one.name]
+        own = one.parameters.binary_data if one.parameters else None
+        if binary if own is None else own:
+            packed = _pack(values)
+            behind += packed
+            size = TensorParameters(binary_data_size=len(packed))
+            outputs.append(OutputTensor(one.name, datatype, shape, parameters=size))
+        else:
+            data = values if isinstance(values, list) else values.ravel().tolist()
+            outputs.append(OutputTensor(one.name, datatype, shape, data))
+    return InferAnswer(model, version, outputs, asked.id), behind
+
+
+def _pack(values: list[str] | Floats) -> bytes:
+    if not isinstance(values, list):
+        return values.astype("<f4").tobytes()
+    encoded = [value.encode("utf-8") for value in values]
+    return b"".join(struct.pack("<I", len(one)) + one for one in encoded)

@@ -1,0 +1,142 @@
+"""Whole tables in and out, in every format, and what is refused before any row is answered."""
+
+import asyncio
+import io
+import time
+
+import pandas as pd
+import pytest
+
+from ktrain_sentiment.tables.formats import FORMATS
+
+ROWS = pd.DataFrame(
+    {"id": [1, 2, 3], "text": ["a superb plot", "the script was dull", None], "year": [1, 2, 3]}
+)
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+CSV = ROWS.to_csv(index=False).encode()
+
+
+def parquet() -> bytes:
+    sink = io.BytesIO()
+    ROWS.to_parquet(sink)
+    return sink.getvalue()
+
+
+def workbook() -> bytes:
+    sink = io.BytesIO()
+    ROWS.to_excel(sink, index=False, engine="xlsxwriter")
+    return sink.getvalue()
+
+
+READERS = {
+    "text/csv; charset=utf-8": pd.read_csv,
+    "text/tab-separated-values; charset=utf-8": lambda stream: pd.read_csv(stream, sep="\t"),
+    "application/x-ndjson": lambda stream: pd.read_json(stream, lines=True),
+    "application/vnd.apache.parquet": pd.read_parquet,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "answer"),
+    [
+        ("text/csv", CSV, "text/csv; charset=utf-8"),
+        ("text/tab-separated-values", ROWS.to_csv(index=False, sep="\t").encode(),
+         "text/tab-separated-values; charset=utf-8"),
+        ("application/x-ndjson", ROWS.to_json(orient="records", lines=True).encode(),
+         "application/x-ndjson"),
+        ("application/json", ROWS.to_json(orient="records").encode(), "application/x-ndjson"),
+        ("application/vnd.apache.parquet", parquet(), "application/vnd.apache.parquet"),
+        (XLSX, workbook(), "text/csv; charset=utf-8"),
+    ],
+)  # fmt: skip
+def test_a_table_comes_back_with_its_predictions(server, kind, body, answer):
+    reply = server.post("/table", body, content_type=kind)
+    assert (reply.status, reply.headers["content-type"]) == (200, answer), reply.body
+    assert "content-length" not in reply.headers
+    found = READERS[answer](io.BytesIO(reply.body))
+    assert found["predicted"].fillna("").tolist() == ["positive", "negative", ""]
+    assert found["year"].tolist() == [1, 2, 3]
+    assert found["p_positive"][0] > 0.5 > found["p_positive"][1]
+
+
+def test_the_format_of_the_answer_and_the_column_of_texts_can_be_chosen(server):
+    body = b"a,b\n" + b"it was dull and slow,a superb and witty plot\n" * 20
+    reply = server.post("/models/others/table?format=jsonl&column=b", body, content_type="text/csv")
+    assert reply.body.count(b'"predicted": "positive"') == 20 or reply.body.count(b"positive") >= 20
+
+
+def test_a_long_table_is_answered_in_portions_and_like_any_other(server, classifier, reviews):
+    texts = [text for text, _ in reviews]
+    body = pd.DataFrame({"text": texts}).to_csv(index=False).encode()
+    reply = server.post("/table", body, content_type="text/csv")
+    found = pd.read_csv(io.BytesIO(reply.body))
+    wanted = [one.label for one in classifier.predict(texts)]
+    agree = sum(a == b for a, b in zip(found["predicted"], wanted, strict=True))
+    assert agree > 595, "products of another shape round otherwise, and a few are close calls"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status", "said"),
+    [
+        ("application/pdf", CSV, 415, "wanted one of text/csv"),
+        ("text/csv", b"", 422, "the table"),
+        ("text/csv", parquet(), 422, "the table: is a Parquet file"),
+        ("application/vnd.apache.parquet", CSV, 422, "the table"),
+        ("text/csv", b"predicted,text\na,b\n", 422, "has a column 'predicted' already"),
+        ("application/x-ndjson", b"[1]\n", 422, "the table"),
+    ],
+)
+def test_what_is_no_table_is_refused_without_a_word_of_this_machine(
+    server, kind, body, status, said
+):
+    reply = server.post("/table", body, content_type=kind)
+    assert reply.status == status, reply.body
+    assert said in reply.error
+    assert "/tmp" not in reply.error
+    assert server.site.tables == 0
+
+
+def test_an_unknown_format_and_an_unknown_column_are_refused(server):
+    for query, said in (("format=pdf", "wanted one of csv"), ("column=nope", "'nope'")):
+        reply = server.post(f"/table?{query}", CSV, content_type="text/csv")
+        assert reply.status == 422
+        assert said in reply.error
+
+
+def test_a_table_beyond_the_limits_is_refused(server):
+    from dataclasses import replace
+
+    limits = replace(server.site.limits, max_table=100)
+    reply = server.behind(limits=limits).post("/table", b"text\n" * 30, content_type="text/csv")
+    assert reply.status == 413
+    busy = server.behind(tables=2).post("/table", CSV, content_type="text/csv")
+    assert (busy.status, busy.headers["retry-after"]) == (429, "5")
+
+
+def test_a_client_that_goes_away_ends_the_work_and_frees_its_place(server):
+    body = b"text\n" + b"the script was dull and the cast too\n" * 20_000
+
+    async def work():
+        gone = asyncio.Event()
+        asking = asyncio.ensure_future(
+            server.send("POST", "/table", body, {"content-type": "text/csv"}, gone)
+        )
+        async with asyncio.timeout(30):
+            while not server.site.tables:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.3)
+            gone.set()
+            await asking
+            while server.site.tables:
+                await asyncio.sleep(0.01)
+
+    begun = time.perf_counter()
+    server.loop.run_until_complete(work())
+    assert time.perf_counter() - begun < 8
+    assert server.site.worker.pending == 0
+
+
+def test_every_type_of_body_has_a_suffix_that_tables_know():
+    from ktrain_sentiment.serve.bulk import READ
+
+    assert set(READ.values()) <= set(FORMATS)
