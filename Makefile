@@ -29,7 +29,8 @@ $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
 		|| { echo "wanted Python 3.11 or 3.12, got $$($(PYTHON) --version); set PYTHON=..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--require-hashes -r requirements/uv.txt
 
 demo: $(STAMP) ## Prepare real reviews, train, judge, save, predict; quick when run again
 	@echo "==> demo: movie-review sentences, small encoder, three to five minutes on two cores"
@@ -49,10 +50,14 @@ format: $(STAMP) ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix --quiet .
 
-lock: | $(BIN)/uv ## Resolve requirements again into requirements.lock
+lock: | $(BIN)/uv ## Resolve requirements again into requirements.lock and requirements/uv.txt
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--no-header --no-emit-index-url --no-emit-find-links \
 		requirements.txt requirements/dev.txt -o requirements.lock
+	@{ head -n 1 requirements/uv.txt && echo "uv==$(UV_VERSION)" | $(BIN)/uv pip compile --quiet \
+		--universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links -; } > $(VENV)/uv.txt
+	@mv $(VENV)/uv.txt requirements/uv.txt
 
 bench: bench-inference bench-training bench-distillation bench-distilbert ## Run every benchmark (hours)
 

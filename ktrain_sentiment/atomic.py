@@ -243,7 +243,12 @@ def hold(target: Path) -> Iterator[None]:
     path = _lock_of(place)
     with explained(target):
         make_parent(place)
-        descriptor = _lock(path, target)
+        try:
+            descriptor = _lock(path, target)
+        except FileNotFoundError as error:  # Such as /proc, where nobody can make a file.
+            raise InputError(
+                f"{target} cannot be written: {place.parent} takes no files"
+            ) from error
     try:
         yield
     finally:

@@ -337,6 +337,12 @@ def test_a_place_that_may_not_be_written_is_refused_before_any_work(tmp_path, mo
         refuse_existing(tmp_path / "file" / "out.csv", overwrite=False)
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc")
+def test_a_place_that_takes_no_files_is_refused_in_one_line():
+    with pytest.raises(InputError, match=r"^/proc/x cannot be written: /proc takes no files$"):
+        hold(Path("/proc/x")).__enter__()
+
+
 def test_an_error_about_another_file_stays_what_it_is(tmp_path):
     with pytest.raises(PermissionError), staged_file(tmp_path / "out.csv") as path:
         fill_and_fail(path, PermissionError(errno.EACCES, "Permission denied", "/elsewhere/in.csv"))

@@ -53,6 +53,18 @@ def test_every_pin_lies_in_its_range(name: str) -> None:
     assert [n for n, version in pinned.items() if version not in wanted[n].specifier] == []
 
 
+def test_what_installs_all_the_rest_is_itself_known_by_its_digests() -> None:
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    version = re.search(r"^UV_VERSION := (.+)$", makefile, re.MULTILINE)
+    assert version is not None
+    listed = (ROOT / "requirements/uv.txt").read_text()
+    assert pins("requirements/uv.txt") == {"uv": version[1]}
+    assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", listed)) > 1
+    installs = re.findall(r"pip install\b.*", makefile)
+    assert len(installs) > 1
+    assert [one for one in installs if "--require-hashes" not in one and "-e ." not in one] == []
+
+
 def test_a_range_pins_nothing() -> None:
     everything = [one for listed in [RUN, *EXTRAS.values()] for one in listed]
     assert [one for one in everything if "==" in one] == []

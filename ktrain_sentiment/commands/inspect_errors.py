@@ -5,12 +5,13 @@
     ktrain-sentiment inspect-errors reviews.csv --predictor runs/reviews/predictor
     ktrain-sentiment inspect-errors reviews.csv
     ktrain-sentiment inspect-errors runs/reviews --text "Not as bad as people say."
-    ktrain-sentiment inspect-errors reviews.csv --corrections label_errors.csv --out next.csv
+    ktrain-sentiment inspect-errors runs/reviews --corrections mine.xlsx --out next.csv
 
 A run is inspected on its validation rows. Data without a predictor are classified by a linear model
 on folds, which takes seconds and is enough to find many wrong labels. Both lists are written as
 CSV: fill in the column `corrected` of label_errors.csv with the right label, or with drop, and
---corrections makes the next training set of it, with a record of what changed.
+--corrections makes the next training set of it, with a record of what changed. A later inspection
+keeps what is filled in, also where the list was saved as .xlsx.
 """
 
 from __future__ import annotations
@@ -52,13 +53,13 @@ class Flags(ScriptFlags):
     """Share of wrong labels you expect; more are then blamed on the label than on the model."""
 
     out: Path | None = None
-    """Folder for the two lists (the run, or the working folder); with --corrections, the file."""
+    """Folder for the two lists (the run, or runs/<data>-errors); with --corrections, the file."""
 
     corrections: Path | None = None
     """A list with its column `corrected` filled in, to make the next training set of."""
 
     overwrite: bool = False
-    """Replace lists that are there."""
+    """Write lists that are there again; what was filled in is kept."""
 
     engine: Literal["auto", "int8", "fp32", "openvino"] = "auto"
     """What computes the predictions."""

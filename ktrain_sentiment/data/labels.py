@@ -41,11 +41,28 @@ def parse_map(text: str) -> dict[str, str]:
                 f'--map {text!r}: cannot read {part!r}; wanted old,old=new, as in "1,2=negative '
                 '3=neutral 4,5=positive" (or with ; between)'
             )
+        if "=" in new or new.rstrip().endswith(","):
+            raise ConfigError(
+                f"--map {text!r}: {part!r} names two labels; commas stand between old names, and "
+                f"the assignments are parted by a space or ;, as in {_parted(text)!r}"
+            )
         for name in names:
             if renamed.get(name, new.strip()) != new.strip():
                 raise ConfigError(f"--map {text!r}: gives {name!r} two names; give it one")
             renamed[name] = new.strip()
     return renamed
+
+
+def _parted(text: str) -> str:
+    """A `--map` whose assignments are parted by commas, spelled as was probably meant."""
+    assignments: list[str] = []
+    waiting: list[str] = []
+    for piece in filter(None, map(str.strip, re.split(r"[,;]", text))):
+        waiting.append(piece)
+        if "=" in piece:
+            assignments.append(",".join(waiting))
+            waiting = []
+    return ";".join(assignments)
 
 
 @dataclass(frozen=True)

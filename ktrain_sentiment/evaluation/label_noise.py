@@ -272,6 +272,39 @@ class Corrected:
         }
 
 
+def carry_over(listed: pd.DataFrame, earlier: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Put what a person filled into an earlier list of doubted labels into a new one.
+
+    Rows are known by their number and text. What is not doubted any more, because the data or the
+    model changed, stays at the end: it may be the work of hours.
+
+    Args:
+        listed: The new list, with the columns `row`, `text` and `corrected`.
+        earlier: The old one, all cells as text, perhaps with columns of the person's own.
+
+    Returns:
+        The new list with what was filled in, and the number of rows that have something of it.
+    """
+    own = [COLUMN, *(name for name in earlier.columns if name not in listed.columns)]
+    filled = earlier[(earlier[own].map(str.strip) != "").any(axis=1)]
+    merged = listed.assign(**{name: "" for name in own if name not in listed.columns})
+    places = {
+        (str(row), text): place
+        for place, row, text in zip(merged.index, merged["row"], merged["text"], strict=True)
+    }
+    gone = []
+    for record in filled.to_dict("records"):
+        place = places.get((record["row"].strip(), record["text"]))
+        if place is None:
+            gone.append({name: record.get(name, "") for name in merged.columns})
+        else:
+            for name in own:
+                merged.loc[place, name] = record[name] or merged.loc[place, name]
+    if gone:
+        merged = pd.concat([merged.astype(object), pd.DataFrame(gone, dtype=object)])
+    return merged.reset_index(drop=True), len(filled)
+
+
 def apply_corrections(
     frame: pd.DataFrame, corrections: pd.DataFrame, labels: Sequence[str]
 ) -> Corrected:

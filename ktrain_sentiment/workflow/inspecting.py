@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,13 +20,17 @@ from ktrain_sentiment.evaluation.label_noise import (
     USUAL_SHARE,
     Corrected,
     apply_corrections,
+    carry_over,
 )
 from ktrain_sentiment.evaluation.record import EvalSet, Inspection
 from ktrain_sentiment.evaluation.review import review
 from ktrain_sentiment.inference.embedding import open_embedder
 from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.predictor.manifest import trained_table
-from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.runs import RunFolder, default_run
+from ktrain_sentiment.tables import open_table
+from ktrain_sentiment.tables.messages import count, quoted
+from ktrain_sentiment.tables.values import spell
 from ktrain_sentiment.tables.writing import unguard, write_table
 from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
 from ktrain_sentiment.workflow.evaluating import (
@@ -35,6 +40,8 @@ from ktrain_sentiment.workflow.evaluating import (
     out_of_fold,
     second_opinion,
 )
+
+log = logging.getLogger(__name__)
 
 OUT_OF_FOLD = "out_of_fold"
 LISTS = ("top_losses", "label_errors")
@@ -146,24 +153,42 @@ def _with_neighbours(losses: pd.DataFrame, eval_set: EvalSet, k: int) -> pd.Data
 
 
 def folder_for_lists(source: DataConfig, out: Path | None, *, overwrite: bool) -> Path:
-    """Where the lists go: where the user says, else the run folder, else the working folder.
+    """Where the lists go: where the user says, else the run folder, else runs/<data>-errors.
 
     Raises:
-        InputError: A list is there already and may not be replaced.
+        InputError: A list is there already and may not be replaced, or something else of its name.
     """
+    folder = out or default_run(source.data, "errors")
     if out is None and is_run(source.data):
-        return Path(source.data)
-    folder = out or Path()
-    for name in LISTS:
-        refuse_existing(folder / f"{name}.csv", overwrite=overwrite)
+        folder = Path(source.data)
+    else:
+        for name in LISTS:
+            refuse_existing(folder / f"{name}.csv", overwrite=overwrite)
+    for path in _lists_of_doubts(folder):  # Now, and not after minutes of predicting.
+        read_corrections(path)
     return folder
 
 
+def _lists_of_doubts(folder: Path) -> list[Path]:
+    """A list may have been saved in several formats by hand; the latest word comes last."""
+    return sorted(folder.glob("label_errors.*"), key=lambda path: path.stat().st_mtime)
+
+
 def write_lists(found: Inspection, folder: Path) -> Mapping[str, Path]:
-    """Write `top_losses.csv` and `label_errors.csv`, which are safe to open in a spreadsheet."""
+    """Write `top_losses.csv` and `label_errors.csv`, which are safe to open in a spreadsheet.
+
+    What a person filled in before, in whatever format the list was saved, is kept.
+
+    Raises:
+        DataError: What is there under the name of the list of doubted labels is no such list.
+    """
+    doubted = found.label_errors
+    for path in _lists_of_doubts(folder):
+        doubted, kept = carry_over(doubted, read_corrections(path))
+        log.info("%s: kept what is filled in, in %s", path, count(kept, "row"))
     paths = {name: folder / f"{name}.csv" for name in LISTS}
-    for name, path in paths.items():
-        write_table(path, getattr(found, name), guarded=True, digits=6)
+    write_table(paths["top_losses"], found.top_losses, guarded=True, digits=6)
+    write_table(paths["label_errors"], doubted, guarded=True, digits=6)
     return paths
 
 
@@ -216,17 +241,25 @@ def write_corrected(done: Corrected, path: Path, *, overwrite: bool) -> Path:
 
 
 def read_corrections(path: Path) -> pd.DataFrame:
-    """Read a list as a spreadsheet program leaves it.
+    """Read a list as a spreadsheet program leaves it: a table of any format, all cells as text.
 
     Raises:
-        DataError: It cannot be read.
+        DataError: It cannot be read, or is no list of doubted labels.
     """
-    try:
-        listed = pd.read_csv(
-            path, dtype={"text": str, COLUMN: str}, keep_default_na=False, sep=None, engine="python"
+    table = open_table(path)
+    missing = [name for name in ("row", "text", COLUMN) if name not in table.columns]
+    if missing:
+        raise DataError(
+            f"{path}: has no column {missing[0]}, found {quoted(table.columns)}: wanted the list "
+            f"that error inspection wrote, with the column {COLUMN} filled in; move what else has "
+            "this name"
         )
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: cannot be read as a list of corrections: {reason}") from error
-    texts = [name for name in ("text", COLUMN) if name in listed.columns]
-    return listed.assign(**{name: listed[name].map(unguard) for name in texts})
+    cells: dict[str, list[str]] = {name: [] for name in table.columns}
+    for batch in table.batches():
+        for position, problem in batch.problems.items():
+            place = f"{table.unit} {batch.places[position]}"
+            raise DataError(f"{path}: {place} {problem}; {problem.advice}")
+        for name, values in cells.items():
+            spelled = (spell(value, name)[0] or "" for value in batch.values(name))
+            values += [str(unguard(cell)) for cell in spelled]
+    return pd.DataFrame(cells, dtype="str")

@@ -81,7 +81,7 @@ def test_data_alone_are_judged_by_a_linear_model_that_did_not_see_the_row(tmp_pa
     frame.to_csv(tmp_path / "mine.csv", index=False)
     found, shown = inspect("mine.csv", cwd=tmp_path)
     assert "did not see it (5 folds)" in " ".join(shown.split())
-    listed = pd.read_csv(tmp_path / "label_errors.csv")
+    listed = pd.read_csv(tmp_path / "runs" / "mine-errors" / "label_errors.csv")
     first = {*listed["text"].head(32)}
     assert sum(text in first for text in frame.loc[flips, "review"]) >= 0.6 * len(flips)
     assert found["label_errors"]["doubted"] == len(listed)
@@ -134,7 +134,7 @@ def test_what_cannot_be_inspected_gets_one_line_and_writes_nothing(
     missing = complaint_of(
         SCRIPT, reviews_csv, "--corrections", tmp_path / "no.csv", "--out", "x.csv"
     )
-    assert "cannot be read" in missing
+    assert "no such file" in missing
     assert "wanted a share" in complaint_of(SCRIPT, trained_run, "--wrong-labels", "5")
     (tmp_path / "label_errors.csv").write_text("mine")
     taken = complaint_of(SCRIPT, reviews_csv, "--out", tmp_path)

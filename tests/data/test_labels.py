@@ -84,6 +84,22 @@ def test_folding_and_mapping_go_together(write, read):
     assert found.frame["label"].tolist() == ["good", "bad"]
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("1,2=negative,3=neutral", "1,2=negative;3=neutral"),
+        ("1,2=negative, 3=neutral", "1,2=negative;3=neutral"),
+        ("1=bad,2,3=so so,4=good", "1=bad;2,3=so so;4=good"),
+        ("1=bad,2=so so;3=good", "1=bad;2=so so;3=good"),
+    ],
+)
+def test_commas_between_assignments_are_refused_with_the_right_spelling(given, meant):
+    with pytest.raises(ConfigError, match="names two labels") as caught:
+        parse_map(given)
+    assert str(caught.value).endswith(f"as in '{meant}'")
+    assert len(parse_map(meant)) >= 3
+
+
 def test_dropped_labels_are_counted_and_misspelt_ones_refused(write, read):
     path = write("a.csv", labelled("nocode", "happy", "sad", "nocode"))
     found = read(path, drop_labels=("nocode",))
