@@ -63,7 +63,8 @@ Data = (
 )
 """What `read` takes."""
 
-_FLAG = re.compile(r"--([a-z][a-z-]*)")
+_FLAG = re.compile(r"ktrain-sentiment [^;]*|--([a-z][a-z-]*)")
+"""A flag, but not one of a command that the message names."""
 _FRAME = "a DataFrame"
 
 
@@ -84,7 +85,7 @@ class _Comparing(_Training):
 
 def _in_python(said: str) -> str:
     """A message of the command line with settings for flags: `--batch-size` is `batch_size`."""
-    named = _FLAG.sub(lambda found: found[1].replace("-", "_"), said)
+    named = _FLAG.sub(lambda found: (found[1] or "").replace("-", "_") or found[0], said)
     return named.replace(" or null, got ", " or None, got ")
 
 

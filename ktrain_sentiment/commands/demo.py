@@ -86,10 +86,11 @@ def task(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.inference import load
     from ktrain_sentiment.workflow import summary_figures, train
 
+    settings = settings_of(flags)
     console = open_console()
     console.rule("Training, or finding it done")
     result = train(
-        settings_of(flags),
+        settings,
         folder=flags.run,
         overwrite=True,
         reuse=not flags.fresh,

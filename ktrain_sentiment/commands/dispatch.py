@@ -17,10 +17,14 @@ import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ktrain_sentiment.commands.process import guard
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.version import __version__
+
+if TYPE_CHECKING:
+    from ktrain_sentiment.commands.helptext import Shape
 
 PROGRAM = "ktrain-sentiment"
 
@@ -71,7 +75,7 @@ def _run(command: str, arguments: list[str], prog: str, call: str) -> None:
 
     module = _module(command)
     about = _described(module, command, call)
-    perform(module.Flags, module.task, arguments, prog, about, module.COMMON)
+    perform(module.Flags, module.task, arguments, prog, about, _shape(module))
 
 
 def _answer(arguments: list[str], prog: str) -> None:
@@ -93,11 +97,18 @@ def help_of(command: str, prog: str, width: int) -> str:
     from ktrain_sentiment.commands.helptext import render_help
 
     module = _module(command)
-    return render_help(module.Flags, _described(module, command, prog), prog, module.COMMON, width)
+    about = _described(module, command, prog)
+    return render_help(module.Flags, about, prog, _shape(module), width)
 
 
 def _module(command: str) -> ModuleType:
     return importlib.import_module(f"{__package__}.{command.replace('-', '_')}")
+
+
+def _shape(module: ModuleType) -> Shape:
+    from ktrain_sentiment.commands.helptext import Shape
+
+    return Shape(module.COMMON, getattr(module, "SECTIONS", {}), getattr(module, "ABOUT", {}))
 
 
 def _described(module: ModuleType, command: str, call: str) -> str:

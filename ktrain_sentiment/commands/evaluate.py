@@ -22,13 +22,20 @@ from ktrain_sentiment.config import DataConfig, Group
 COMMON = ("predictor", "compare", "slice_by", "abstain_below", "report")
 """Flags that help shows first."""
 
+SECTIONS = {"What answers, and on which rows": ("split", "engine", "trust_pickle", "unchecked")}
+ABOUT = {
+    "data": "A run folder, which brings its rows and its predictions; or labelled data for "
+    "--predictor: a file, a folder, a quoted pattern or a named corpus, as for train."
+}
+"""What help says of the data here."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(ScriptFlags):
     """What to evaluate, on which rows, beside what."""
 
     source: Group[DataConfig] = field(default_factory=DataConfig)
-    """The data, or a run folder (which brings its own rows)."""
+    """How labelled data are read."""
 
     predictor: Path | None = None
     """Predictor folder: of this package, of ktrain, or a Hugging Face model."""
@@ -55,7 +62,7 @@ class Flags(ScriptFlags):
     """Use a predictor that lost its manifest.json as it is."""
 
     report: Path | None = None
-    """Write the page here too."""
+    """Write the figures as a page (HTML) here."""
 
 
 def task(flags: Flags) -> dict[str, Any]:

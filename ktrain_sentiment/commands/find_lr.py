@@ -18,7 +18,7 @@ from typing import Any
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import ExploreConfig, Group, RunPlace, TrainingSettings
-from ktrain_sentiment.errors import check_installed
+from ktrain_sentiment.errors import ConfigError, check_installed
 
 COMMON = (
     "text_column",
@@ -43,6 +43,8 @@ class Flags(ScriptFlags, RunPlace, TrainingSettings):
 
 def task(flags: Flags) -> dict[str, Any]:
     """Search, show the suggestions, and return them."""
+    if flags.resume:
+        raise ConfigError("--resume: a search takes minutes and begins anew; leave it out")
     check_installed("tensorflow", "train")
     from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.workflow import exploration_tables, explore

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import tyro
 
 from ktrain_sentiment.commands.flags import ScriptFlags
-from ktrain_sentiment.commands.helptext import render_help
+from ktrain_sentiment.commands.helptext import PLAIN, Shape, render_help
 from ktrain_sentiment.commands.process import guard
 from ktrain_sentiment.config import RENAMED
 from ktrain_sentiment.config.flat import field_names, from_flat, read_settings
@@ -33,7 +33,7 @@ Flags = TypeVar("Flags", bound=ScriptFlags)
 Figures = Mapping[str, Any]
 
 _COMPLAINTS = [
-    (r"Unrecognized options: (--[\w-]+).*", "{0}: no such flag"),
+    (r"Unrecognized options: (--?[a-zA-Z][\w-]*).*", "{0}: no such flag"),
     (r"Unrecognized options: (.*)", "{0}: is more than is wanted here"),
     (r"Missing value for argument '(\S+)'.*", "{0}: its value is missing"),
     (
@@ -67,7 +67,7 @@ def perform(
     arguments: Sequence[str],
     prog: str,
     description: str,
-    common: Sequence[str] = (),
+    shape: Shape = PLAIN,
 ) -> None:
     """Parse the command line, do the task, and print its figures where they are asked for.
 
@@ -77,13 +77,13 @@ def perform(
         arguments: Command-line arguments.
         prog: What help and errors call the program.
         description: The text at the top of `--help`.
-        common: Fields of `flags_type` that help shows first.
+        shape: How help orders the flags.
 
     Raises:
         ConfigError: The flags are wrong; the message is one line.
     """
     if {"-h", "--help"} & {*itertools.takewhile(lambda argument: argument != "--", arguments)}:
-        print(render_help(flags_type, description, prog, common), end="")
+        print(render_help(flags_type, description, prog, shape), end="")
         return
     start_logging(quiet=True)
     flags = parse(flags_type, arguments, prog)
@@ -155,7 +155,8 @@ def _as_one_line(box: str) -> str:
     said = " ".join(lines).rstrip(".")
     for pattern, told in _COMPLAINTS:
         if found := re.fullmatch(pattern, said):
-            said = told.format(*(part.replace("'", "") for part in found.groups()))
+            parts = [part.replace("'", "").removeprefix("None, ") for part in found.groups()]
+            said = told.format(*parts)
             break
     hint = f"; did you mean {' or '.join(flags)}?" if flags else "."
     return f"{said}{hint} See --help."

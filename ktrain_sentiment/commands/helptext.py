@@ -7,7 +7,7 @@ import inspect
 import shutil
 import textwrap
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -38,6 +38,21 @@ class Flag(NamedTuple):
     """Whether it is given by its place, without a name."""
 
 
+class Shape(NamedTuple):
+    """What a command says about its help besides its flags."""
+
+    common: Sequence[str] = ()
+    """Fields to show first, in this order."""
+
+    sections: Mapping[str, Sequence[str]] = types.MappingProxyType({})
+    """Titles, and the fields of the command's own that stand under them."""
+
+    about: Mapping[str, str] = types.MappingProxyType({})
+    """What a field means to this command, where that is more than its group says."""
+
+
+PLAIN = Shape()
+
 _SHARED = {field.name for field in dataclasses.fields(ScriptFlags)}
 _HELP = Flag("help", "-h, --help", "Show this help.", positional=False)
 
@@ -65,28 +80,34 @@ def flags_by_group(flags_type: type, title: str = "Options") -> Iterator[tuple[s
 
 
 def render_help(
-    flags_type: type, description: str, prog: str, common: Sequence[str], width: int | None = None
+    flags_type: type, description: str, prog: str, shape: Shape, width: int | None = None
 ) -> str:
     """The help of a command.
 
     Args:
         flags_type: The dataclass of its flags; its groups become sections.
-        description: Purpose, examples and remarks; indented lines stay as they are.
+        description: Purpose, examples and remarks; indented lines are broken at flags alone.
         prog: What the user calls it.
-        common: Fields to show first, in this order.
+        shape: Which flags stand first and under which titles.
         width: Columns; those of the terminal when None, a hundred at most.
     """
     width = width or min(shutil.get_terminal_size().columns, _WIDEST)
-    groups = list(flags_by_group(flags_type, "More options" if common else "Options"))
+    groups = list(flags_by_group(flags_type, "More options" if shape.common else "Options"))
     every = {flag.name: flag for _, flags in groups for flag in flags}
+    for name, about in shape.about.items():
+        every[name] = every[name]._replace(about=about)
     first = [flag for flag in every.values() if flag.positional]
-    first += [every[name] for name in common]
-    taken = {flag.name for flag in first}
-    usage = ["usage:", prog, *(f"[{flag.call}]" for flag in first if flag.positional), "[OPTIONS]"]
-    parts = [" ".join(usage), *_paragraphs(description, width)]
+    first += [every[name] for name in shape.common]
     sections = [("Most used", first)] if first else []
     sections += [
-        (title, [flag for flag in flags if flag.name not in taken]) for title, flags in groups
+        (title, [every[name] for name in names]) for title, names in shape.sections.items()
+    ]
+    taken = {flag.name for _, flags in sections for flag in flags}
+    usage = ["usage:", prog, *(f"[{flag.call}]" for flag in first if flag.positional), "[OPTIONS]"]
+    parts = [" ".join(usage), *_paragraphs(description, width)]
+    sections += [
+        (title, [every[flag.name] for flag in flags if flag.name not in taken])
+        for title, flags in groups
     ]
     for title, flags in sections:
         lines = [line for flag in flags for line in _lines(flag.call, flag.about, width)]
@@ -147,7 +168,18 @@ def _in_short(declared: Any) -> str:  # noqa: ANN401
 
 def _paragraphs(text: str, width: int) -> Iterator[str]:
     for paragraph in inspect.cleandoc(text).split("\n\n"):
-        yield paragraph if paragraph.startswith(" ") else textwrap.fill(paragraph, width)
+        if paragraph.startswith(" "):
+            yield "\n".join(_example(line, width) for line in paragraph.splitlines())
+        else:
+            yield textwrap.fill(paragraph, width)
+
+
+def _example(line: str, width: int) -> str:
+    """A command line that a shell still takes, continued before a flag where it is too long."""
+    cut = line.rfind(" --", 0, width - 1)
+    if len(line) <= width or cut <= len(line) - len(line.lstrip()):
+        return line
+    return f"{line[:cut]} \\\n" + _example(f"        {line[cut + 1 :]}", width)
 
 
 def _lines(call: str, about: str, width: int) -> list[str]:

@@ -22,9 +22,16 @@ from typing import Any, Literal
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import DataConfig, Group
+from ktrain_sentiment.errors import ConfigError
 
 COMMON = ("predictor", "top", "explain", "nearest", "text", "out", "corrections")
 """Flags that help shows first."""
+
+ABOUT = {
+    "data": "A run folder, which brings its rows and its predictions; or labelled data: a file, a "
+    "folder, a quoted pattern or a named corpus, as for train."
+}
+"""What help says of the data here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +39,7 @@ class Flags(ScriptFlags):
     """What to inspect, and what to do about it."""
 
     source: Group[DataConfig] = field(default_factory=DataConfig)
-    """A run folder, or labelled data."""
+    """How labelled data are read."""
 
     predictor: Path | None = None
     """Predictor that classifies the data; without one, a linear model on folds does."""
@@ -69,6 +76,12 @@ class Flags(ScriptFlags):
 
     unchecked: bool = False
     """Use a predictor that lost its manifest.json as it is."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers of rows that cannot be."""
+        for name, least in (("top", 1), ("nearest", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"--{name} {getattr(self, name)}: must be at least {least}")
 
 
 def task(flags: Flags) -> dict[str, Any]:
@@ -120,7 +133,6 @@ def _inspect(flags: Flags) -> dict[str, Any]:
 
 
 def _correct(flags: Flags, corrections: Path) -> dict[str, Any]:
-    from ktrain_sentiment.errors import ConfigError
     from ktrain_sentiment.workflow import inspecting
 
     if flags.out is None:

@@ -37,6 +37,27 @@ if TYPE_CHECKING:
 COMMON = ("file", "predictor", "output", "text_column", "overwrite", "resume")
 """Flags that help shows first."""
 
+SECTIONS = {
+    "What computes": ("engine", "threads", "unchecked"),
+    "What is written": (
+        "abstain_below",
+        "prefix",
+        "output_format",
+        "output_encoding",
+        "output_delimiter",
+        "excel_csv",
+    ),
+    "How a file is read, where that is not found by itself": (
+        "input_format",
+        "delimiter",
+        "quoting",
+        "encoding",
+        "columns",
+        "sheet",
+    ),
+}
+"""Titles in help, and the flags under them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(ScriptFlags):

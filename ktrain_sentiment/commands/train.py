@@ -2,7 +2,7 @@
 
     ktrain-sentiment train reviews.csv
     ktrain-sentiment train reviews.csv --encoder minilm --maxlen 64 --epochs 2
-    ktrain-sentiment train movie-reviews --encoder minilm --policy sgdr --run runs/sgdr
+    ktrain-sentiment train movie-reviews --encoder minilm --policy sgdr
     ktrain-sentiment train movie-reviews --model nbsvm
 
 Reads the texts, splits them, searches a learning rate unless one is given, trains with the
@@ -13,11 +13,13 @@ Everything lands in the run folder: figures, pictures, predictions, and the pred
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import RunPlace, TrainingSettings
 from ktrain_sentiment.errors import check_installed
+from ktrain_sentiment.runs import RunFolder
 
 COMMON = (
     "text_column",
@@ -49,7 +51,7 @@ def task(flags: Flags) -> dict[str, Any]:
 
     result = train(
         flags,
-        folder=flags.run,
+        folder=flags.run or _run_of(flags),
         overwrite=flags.overwrite,
         resume=flags.resume,
         quiet=flags.quiet,
@@ -60,3 +62,14 @@ def task(flags: Flags) -> dict[str, Any]:
     print(f"run folder: {result.folder.path}")
     print(f'predict with: ktrain-sentiment predict --predictor {result.folder.predictor} "text"')
     return summary_figures(result)
+
+
+def _run_of(flags: Flags) -> Path | None:
+    """The run whose own settings are named to go on with it."""
+    if (
+        not flags.resume
+        or flags.config is None
+        or flags.config.name != RunFolder(Path()).config.name
+    ):
+        return None
+    return flags.config.parent if RunFolder(flags.config.parent).split("train").is_file() else None

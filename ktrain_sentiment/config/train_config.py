@@ -39,7 +39,7 @@ class EncoderConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(Config):
-    """What is trained: an encoder, or one of ktrain's own classifiers and what it sees."""
+    """What is trained: an encoder, or one of ktrain's own classifiers."""
 
     model: Literal["encoder", KtrainModel] = "encoder"
     """encoder (fine-tunes --encoder), or one of ktrain's own classifiers, which have none."""
@@ -223,6 +223,14 @@ class TrainConfig(Config):
                 "--early-stopping waits for a figure to improve, and --keep-best last looks at "
                 "none: choose one of them"
             )
+        unused = {"cycle_length": "sgdr", "cycle_multiplier": "sgdr", "warmup": "linear"}
+        for name, policy in unused.items():
+            given, usual = getattr(self, name), getattr(type(self), name)
+            if given != usual and self.policy != policy:
+                raise ConfigError(
+                    f"--{name.replace('_', '-')} {given}: only --policy {policy} has that, and the "
+                    f"policy is {self.policy}; leave it out"
+                )
         self._check_teaching()
 
     def _check_teaching(self) -> None:

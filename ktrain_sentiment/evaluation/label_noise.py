@@ -333,7 +333,8 @@ def apply_corrections(
         label = "" if pd.isna(cell) else str(cell).strip()
         if not label:
             continue
-        row, text = int(number), str(said)
+        # A row number that was deleted is that of no row.
+        row, text = (int(number) if str(number).strip().isdigit() else -1), str(said)
         if label != DROP and label not in labels:
             raise DataError(
                 f"corrections: row {row}: label {label!r} is unknown: wanted one of "

@@ -116,8 +116,8 @@ def encode(values: Sequence[str] | pd.Series[str], labels: Sequence[str]) -> NDA
     unknown = sorted({str(value) for value in values} - set(index))
     if unknown:
         raise DataError(
-            f"labels {', '.join(unknown[:5])}: the classifier knows {', '.join(labels)}; map the "
-            "data's labels to these, or leave those rows out"
+            f"labels {', '.join(unknown[:5])}: the classifier knows {', '.join(labels)}; rename "
+            f'them with --map "{unknown[0]}={labels[0]},...", or leave them out with --drop-labels'
         )
     return np.asarray([index[str(value)] for value in values], dtype=np.int64)
 

@@ -102,7 +102,13 @@ def compare_models(
         raise DataError("a comparison needs test rows: leave --test 0 out")
     check_models(settings, comparing.models, splits.labels)
     flat = {**to_flat(settings, TrainingSettings), **to_flat(comparing)}
-    with claim_folder(target, marker=SETTINGS, overwrite=overwrite, resume=resume) as growing:
+    with claim_folder(
+        target,
+        marker=SETTINGS,
+        is_whole=lambda place: (place / RESULT).is_file(),
+        overwrite=overwrite,
+        resume=resume,
+    ) as growing:
         write_text(growing / SETTINGS, to_yaml(flat))
         jobs = [_job(one, settings, comparing, texts, splits, growing) for one in comparing.models]
         learning = [replace(job, few=True) for job in jobs if find_model(job.model).learns]

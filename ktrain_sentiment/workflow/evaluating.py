@@ -127,6 +127,7 @@ def _predicted(
 ) -> EvalSet:
     labels, note = fit_labels(frame["label"].tolist(), classifier.labels)
     fitted = frame.assign(label=labels)
+    encode(labels, classifier.labels)  # Better refused now than after a million predictions.
     log.info("predicting %s texts with %s", f"{len(frame):,}", predictor)
     table = classifier.predict_proba([str(text) for text in frame["text"]])
     train = _training_rows(RunFolder(predictor.resolve().parent))

@@ -30,7 +30,7 @@ from ktrain_sentiment.training.dataset import steps_per_epoch
 from ktrain_sentiment.training.learning_rate import LearningRateCurve, SearchBounds
 from ktrain_sentiment.training.trainer import Trainer
 from ktrain_sentiment.workflow.distilling import load_soft_targets
-from ktrain_sentiment.workflow.models import model_name, resolve_model
+from ktrain_sentiment.workflow.models import MODELS, model_name, resolve_model
 
 log = logging.getLogger(__name__)
 
@@ -211,6 +211,8 @@ def explore(
         TrainingError: The loss was not a number from the start.
     """
     run = RunFolder(folder or default_run(settings.source.data, "lr"))
+    for _, variant in variants(settings, exploring.vary):
+        MODELS[variant.model.model].refuse_foreign(variant)
     refuse_existing(run.lr_find("json"), overwrite=overwrite)
     texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
@@ -248,7 +250,10 @@ def variants(settings: TrainingSettings, vary: str) -> Iterator[tuple[str, Train
         raise ConfigError(f"--vary {vary}: {name} means nothing to {settings.model.model}")
     flat = to_flat(settings, TrainingSettings)
     for value in values.split(","):
-        yield f"{name} {value}", from_flat(TrainingSettings, {**flat, key: value}, "--vary")
+        varied = from_flat(TrainingSettings, {**flat, key: value}, "--vary")
+        # Of several models, each takes what is meant for it.
+        own = MODELS[varied.model.model].without_foreign(varied) if key == "model" else varied
+        yield f"{name} {value}", own
 
 
 def verify(

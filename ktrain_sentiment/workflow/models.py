@@ -6,6 +6,7 @@ model either learns step by step, through a `Trainer`, or is fitted at once.
 
 from __future__ import annotations
 
+import difflib
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from ktrain_sentiment.config import KTRAIN_MODELS, SearchConfig, TrainingSetting
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
-from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.errors import ConfigError, EncoderError
 from ktrain_sentiment.evaluation.baselines import majority, polar_columns, tfidf_pipeline, vader
 from ktrain_sentiment.export.saving import (
     Calibrate,
@@ -41,12 +42,24 @@ from ktrain_sentiment.training.trainer import SoftTargets, Trainer
 Predict = Callable[[Sequence[str]], NDArray[Any]]
 
 ENCODERS_OWN = (
-    ("training", "freeze", "none", "no encoder to freeze"),
-    ("training", "adversarial_epsilon", None, "no encoder whose embeddings could be moved"),
-    ("encoder", "layers", None, "no encoder's layers"),
+    ("encoder", "encoder", "no encoder"),
+    ("encoder", "maxlen", "no encoder that counts tokens; --max-features limits what it reads"),
+    ("encoder", "layers", "no encoder's layers"),
+    ("training", "freeze", "no encoder to freeze"),
+    ("training", "adversarial_epsilon", "no encoder whose embeddings could be moved"),
 )
-"""Group, name and neutral value of settings that mean nothing to models without an encoder, and
-what those lack."""
+"""Group and name of settings that mean nothing without an encoder, and what is lacking."""
+
+KTRAINS_OWN = (
+    ("model", "vocab_size", "a vocabulary of its own"),
+    ("model", "ngrams", "a tokenizer of its own"),
+    ("model", "max_features", "a length of its own, which --maxlen sets"),
+    ("model", "vectors", "embeddings of its own"),
+)
+"""The same of settings that mean nothing to encoders, and what those have in their place."""
+
+USUAL = TrainingSettings()
+"""What is set where nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -126,23 +139,37 @@ class ModelSpec:
             ConfigError: A setting means nothing to it, or the encoder has fewer positions than
                 maxlen.
         """
+        self.refuse_foreign(settings)
         if self.needs_encoder:
             check_maxlen(resolve(settings.encoder.encoder), settings.encoder.maxlen)
-            return
-        for group, setting, neutral, lacking in ENCODERS_OWN:
+
+    def refuse_foreign(self, settings: TrainingSettings) -> None:
+        """Refuse settings that it would ignore; looks at nothing but these.
+
+        Raises:
+            ConfigError: A setting means nothing to this model.
+        """
+        has = "has" if self.is_ktrain_model else "brings"
+        for group, setting, instead in self._foreign:
             given = getattr(getattr(settings, group), setting)
-            if given not in (neutral, 0):
+            if given not in (getattr(getattr(USUAL, group), setting), 0):
                 flag = f"--{setting.replace('_', '-')}"
-                raise ConfigError(f"{flag} {given}: {self.name} has {lacking}, leave it out")
+                raise ConfigError(f"{flag} {given}: {self.name} {has} {instead}; leave {flag} out")
+
+    @property
+    def _foreign(self) -> tuple[tuple[str, str, str], ...]:
+        """Settings that mean nothing to it."""
+        if not self.is_ktrain_model:
+            return KTRAINS_OWN if self.needs_encoder else (*ENCODERS_OWN, *KTRAINS_OWN)
+        vectors = ("model", "vectors", "embeddings that it learns; bigru alone reads vectors")
+        return ENCODERS_OWN if self.name == "bigru" else (*ENCODERS_OWN, vectors)
 
     def without_foreign(self, settings: TrainingSettings) -> TrainingSettings:
         """The settings without what is for other models alone."""
-        if self.name != "bigru":
-            settings = replace(settings, model=replace(settings.model, vectors=None))
-        if not self.needs_encoder:
-            for group, setting, neutral, _ in ENCODERS_OWN:
-                plain = replace(getattr(settings, group), **{setting: neutral})
-                settings = replace(settings, **{group: plain})
+        for group, setting, _ in self._foreign:
+            usual = getattr(getattr(USUAL, group), setting)
+            plain = replace(getattr(settings, group), **{setting: usual})
+            settings = replace(settings, **{group: plain})
         return settings
 
     def searches(self, settings: TrainingSettings) -> tuple[SearchConfig, ...]:
@@ -330,4 +357,9 @@ def check_models(settings: TrainingSettings, models: Sequence[str], labels: Sequ
                 "out of --models, or rename the labels with --map"
             )
         if spec.needs_encoder:
-            resolve(name if name not in MODELS else settings.encoder.encoder)
+            try:
+                resolve(name if name not in MODELS else settings.encoder.encoder)
+            except EncoderError as error:
+                meant = difflib.get_close_matches(name, MODELS, n=1) if name not in MODELS else []
+                hint = f"; did you mean --models {meant[0]}?" if meant else ""
+                raise EncoderError(f"{error}{hint}") from error

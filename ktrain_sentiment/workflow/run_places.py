@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ktrain_sentiment.atomic import (
@@ -26,7 +26,7 @@ from ktrain_sentiment.config.flat import (
 )
 from ktrain_sentiment.config.renamed import OUTGROWN, RENAMED
 from ktrain_sentiment.data import SPLIT_NAMES, Splits
-from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.errors import ConfigError, InputError
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.writing import write_table
 
@@ -39,7 +39,14 @@ CORRECTED_BY_HAND = "label_errors"
 
 
 @contextlib.contextmanager
-def claim_folder(target: Path, *, marker: str, overwrite: bool, resume: bool) -> Iterator[Path]:
+def claim_folder(
+    target: Path,
+    *,
+    marker: str,
+    is_whole: Callable[[Path], bool],
+    overwrite: bool,
+    resume: bool,
+) -> Iterator[Path]:
     """Be the only one who writes a folder over minutes or hours, and give the folder to write in.
 
     That is the folder itself where nothing stands there yet, and else one of the same name in
@@ -49,6 +56,7 @@ def claim_folder(target: Path, *, marker: str, overwrite: bool, resume: bool) ->
     Args:
         target: The folder.
         marker: Name of the file that every such folder holds from its beginning.
+        is_whole: Whether the work in such a folder came to its end.
         overwrite: Whether what is there may be replaced.
         resume: Whether work that was stopped is gone on with.
 
@@ -57,6 +65,7 @@ def claim_folder(target: Path, *, marker: str, overwrite: bool, resume: bool) ->
 
     Raises:
         InputError: Another process writes there, or what is there may not be replaced.
+        ConfigError: There is work that was stopped, and neither flag says what to do about it.
     """
     place = real_path(target)
     new = place.with_name(f".{place.name}.next") / place.name
@@ -66,6 +75,12 @@ def claim_folder(target: Path, *, marker: str, overwrite: bool, resume: bool) ->
         if resume:
             growing = new if (new / marker).is_file() else target
         else:
+            stopped = [p for p in (new, target) if (p / marker).is_file() and not is_whole(p)]
+            if stopped and not overwrite:
+                raise ConfigError(
+                    f"{target} holds work that was stopped: add --resume to go on with it, by the "
+                    "same settings, or --overwrite to throw it away"
+                )
             refuse_existing(target, overwrite=overwrite, marker=marker)
             shutil.rmtree(new.parent, ignore_errors=True)
             if (target / marker).is_file():
@@ -102,11 +117,23 @@ def claim_run(
         ConfigError: There is nothing to go on with, or it was begun with other settings.
     """
     marker = RunFolder(target).config.name
-    with claim_folder(target, marker=marker, overwrite=overwrite, resume=resume) as growing:
+    with claim_folder(
+        target,
+        marker=marker,
+        is_whole=lambda place: is_whole(RunFolder(place)),
+        overwrite=overwrite,
+        resume=resume,
+    ) as growing:
         run = RunFolder(growing)
         if resume:
-            _refuse_other_resumption(run, settings, done=growing is target)
-        yield run
+            _refuse_other_resumption(RunFolder(target), run, settings)
+        try:
+            yield run
+        except InputError:
+            # What cannot be trained as asked leaves nothing to go on with.
+            if not resume and not run.checkpoints.is_dir():
+                shutil.rmtree(growing, ignore_errors=True)
+            raise
 
 
 def begin_run(run: RunFolder, settings: TrainingSettings, splits: Splits, *, resume: bool) -> None:
@@ -148,6 +175,7 @@ def is_finished(run: RunFolder, settings: TrainingSettings) -> bool:
 
 
 def _differences(run: RunFolder, settings: TrainingSettings) -> list[str]:
+    """The settings that a run was begun with and that are others now, as flags."""
     try:
         stored = read_settings(run.config)
         # Old names are translated here without a word: nobody but us wrote this file.
@@ -157,21 +185,33 @@ def _differences(run: RunFolder, settings: TrainingSettings) -> list[str]:
         return ["settings of another version"]
     now = to_flat(settings, TrainingSettings)
     return [
-        f"--{name.replace('_', '-')} {before[name]} (now {now[name]})"
+        f"{_as_flag(name, before[name])} (now {_as_flag(name, now[name])})"
         for name in now
         if name not in NOT_COMPARED and before[name] != now[name]
     ]
 
 
-def _refuse_other_resumption(run: RunFolder, settings: TrainingSettings, *, done: bool) -> None:
-    if not run.config.is_file():
+def _as_flag(name: str, value: object) -> str:
+    """How a setting is given: --epochs 3, no --epochs, the data without its name."""
+    flag = "" if name == "data" else f"--{name.replace('_', '-')} "
+    if value in (None, "", []):
+        return f"no {flag or 'data'}".rstrip()
+    if isinstance(value, bool):
+        return (flag if value else flag.replace("--", "--no-")).rstrip()
+    return flag + (" ".join(map(str, value)) if isinstance(value, list) else str(value))
+
+
+def _refuse_other_resumption(
+    run: RunFolder, growing: RunFolder, settings: TrainingSettings
+) -> None:
+    if not growing.config.is_file():
         raise ConfigError(
             f"--resume: {run.path} holds no run to go on with; leave --resume out to begin one"
         )
-    if different := _differences(run, settings):
+    if different := _differences(growing, settings):
         raise ConfigError(
-            f"--resume: {run.path} was begun with {', '.join(different)}; give the same flags, "
-            "or another --run"
+            f"--resume: {run.path} was begun with {', '.join(different)}; go on with  "
+            f"ktrain-sentiment train --config {growing.config} --run {run.path} --resume"
         )
-    if done and is_whole(run):
+    if growing == run and is_whole(run):
         raise ConfigError(f"--resume: {run.path} is finished; its figures are in metrics.json")

@@ -41,7 +41,7 @@ from ktrain_sentiment.workflow.exploring import (
     search_figures,
 )
 from ktrain_sentiment.workflow.folding import cross_validate
-from ktrain_sentiment.workflow.models import ModelSpec, model_name, resolve_model
+from ktrain_sentiment.workflow.models import MODELS, ModelSpec, model_name, resolve_model
 from ktrain_sentiment.workflow.recording import (
     FitEvaluation,
     ask_predictor,
@@ -100,6 +100,7 @@ def train(
         TrainingError: The loss diverged, or the disk is full.
         KeyboardInterrupt: Ctrl-C; the message says how to go on.
     """
+    MODELS[settings.model.model].refuse_foreign(settings)
     target = RunFolder(folder or default_run(settings.source.data))
     if reuse and is_finished(target, settings):
         log.info("%s is finished with these settings: nothing to train", target.path)

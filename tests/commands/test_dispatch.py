@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ktrain_sentiment import __version__
-from ktrain_sentiment.commands.dispatch import COMMANDS
+from ktrain_sentiment.commands.dispatch import COMMANDS, help_of
 from ktrain_sentiment.commands.helptext import flags_by_group
 from support.process import ROOT, run_code, run_python
 
@@ -168,7 +168,21 @@ def test_help_shows_each_flag_once_and_loads_nothing_heavy(name: str) -> None:
 def test_what_help_shows_first_are_flags_of_the_command(name: str) -> None:
     module = importlib.import_module(f"ktrain_sentiment.commands.{name.replace('-', '_')}")
     assert set(module.COMMON) <= set(fields_of(name))
+    named = [*module.COMMON, *(f for fs in getattr(module, "SECTIONS", {}).values() for f in fs)]
+    assert len(set(named)) == len(named)
+    assert {*named, *getattr(module, "ABOUT", {})} <= set(fields_of(name))
     assert dataclasses.is_dataclass(module.Flags)
+
+
+def test_examples_in_help_go_on_in_the_next_line_at_a_flag():
+    shown = help_of("predict", "python -m ktrain_sentiment predict", width=80)
+    assert "--file reviews.parquet \\\n        --output scored.xlsx" in shown
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_a_terminal_of_80_columns(name):
+    text = help_of(name, f"ktrain-sentiment {name}", width=80)
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_help_answers_within_half_a_second() -> None:

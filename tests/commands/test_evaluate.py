@@ -138,7 +138,11 @@ def test_what_cannot_be_judged_gets_one_line(
     assert "no such column" in complaint_of(SCRIPT, trained_run, "--slice-by", "shoe")
     assert "wanted a probability" in complaint_of(SCRIPT, trained_run, "--abstain-below", "70")
     unknown = complaint_of(SCRIPT, tmp_path / "other.csv", "--predictor", predictor)
-    assert "the classifier knows negative, positive" in unknown
+    assert "the classifier knows negative, positive; rename them with --map" in unknown
+    assert (
+        "predicting"
+        not in run_python(SCRIPT, tmp_path / "other.csv", "--predictor", predictor).stderr
+    )
     assert "is no predictor" in complaint_of(SCRIPT, fresh_csv, "--predictor", tmp_path)
     assert "missing: no such run folder or file" in complaint_of(SCRIPT, "missing")
     assert f"did you mean {fresh_csv}?" in complaint_of(SCRIPT, fresh_csv.with_name("frsh.csv"))

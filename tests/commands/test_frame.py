@@ -124,6 +124,7 @@ def test_the_last_line_is_json_when_asked_for(script: Path) -> None:
     [
         (["--epoch", "3"], "--epoch: no such flag; did you mean --epochs? See --help."),
         (["--zzz"], "--zzz: no such flag. See --help."),
+        (["-p", "run"], "-p: no such flag. See --help."),
         (
             ["--epochs", "two"],
             "--epochs two: wanted a whole number. See --help.",

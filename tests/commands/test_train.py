@@ -143,7 +143,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
 def test_a_ktrain_model_run_again_is_the_same_to_the_byte(
     reviews_csv: Path, tmp_path: Path
 ) -> None:
-    flags = ["--model", "nbsvm", "--encoder", "./nowhere", "--vocab-size", "300", "--epochs", "1"]
+    flags = ["--model", "nbsvm", "--vocab-size", "300", "--epochs", "1"]
     for name in ("one", "other"):
         done = run_python(
             "scripts/train.py", reviews_csv, *flags, "--learning-rate", "0.02", "--run",

@@ -15,6 +15,7 @@ from ktrain_sentiment.config import (
     KTRAIN_MODELS,
     DataConfig,
     EncoderConfig,
+    ExploreConfig,
     ModelConfig,
     SearchConfig,
     TrainConfig,
@@ -24,7 +25,7 @@ from ktrain_sentiment.errors import ConfigError, EncoderError
 from ktrain_sentiment.export.saving import check_folder
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.workflow import train
+from ktrain_sentiment.workflow import explore, train
 from ktrain_sentiment.workflow.models import resolve_model
 from support.process import run_code
 from support.reviews import BLAME, PRAISE
@@ -48,7 +49,12 @@ def settings_of(reviews_csv: Path, vectors: Path):
     def build(name: str, **model: object) -> TrainingSettings:
         return TrainingSettings(
             source=DataConfig(data=str(reviews_csv)),
-            model=ModelConfig(model=name, vocab_size=200, vectors=vectors, **model),
+            model=ModelConfig(
+                model=name,
+                vocab_size=200,
+                vectors=vectors if name == "bigru" else None,
+                **model,
+            ),
             training=TrainConfig(epochs=2, learning_rate=RATES[name]),
         )
 
@@ -216,31 +222,31 @@ def test_a_search_that_begins_behind_its_end_is_refused() -> None:
         resolve_model(settings)
 
 
-def test_an_encoder_is_not_even_looked_for_when_a_ktrain_model_is_chosen() -> None:
-    text = EncoderConfig(encoder="./nowhere")
-    assert (
-        resolve_model(TrainingSettings(model=ModelConfig(model="logreg"), encoder=text)).name
-        == "logreg"
-    )
+def test_an_encoder_is_looked_for_by_models_that_have_one() -> None:
     with pytest.raises(EncoderError):
-        resolve_model(TrainingSettings(encoder=text))
+        resolve_model(TrainingSettings(encoder=EncoderConfig(encoder="./nowhere")))
 
 
 @pytest.mark.parametrize(
-    ("setting", "complaint"),
+    ("settings", "complaint"),
     [
-        ({"freeze": "embeddings"}, "--freeze embeddings: fasttext has no encoder to freeze"),
-        (
-            {"adversarial_epsilon": 0.5},
-            "--adversarial-epsilon 0.5: fasttext has no encoder whose embeddings",
-        ),
+        ({"training": TrainConfig(freeze="2")}, "--freeze 2: logreg has no encoder to freeze"),
+        ({"training": TrainConfig(adversarial_epsilon=0.5)}, "--adversarial-epsilon 0.5: logreg"),
+        ({"encoder": EncoderConfig(encoder="minilm")}, "--encoder minilm: logreg has no encoder;"),
+        ({"encoder": EncoderConfig(maxlen=64)}, "--maxlen 64: logreg .* --max-features limits"),
+        ({"model": ModelConfig(model="logreg", vectors=Path("x.txt"))}, "bigru alone reads"),
+        ({"model": ModelConfig(vocab_size=500)}, "--vocab-size 500: encoder brings a vocabulary"),
+        ({"model": ModelConfig(ngrams=2)}, "--ngrams 2: encoder"),
+        ({"model": ModelConfig(max_features=9)}, "--max-features 9: .*--maxlen sets"),
     ],
 )
-def test_what_only_an_encoder_can_be_asked_is_refused(
-    setting: dict[str, Any], complaint: str
+def test_what_the_model_would_ignore_is_refused_before_anything_is_read(
+    settings: dict[str, Any], complaint: str, tmp_path: Path
 ) -> None:
-    settings = TrainingSettings(
-        model=ModelConfig(model="fasttext"), training=TrainConfig(**setting)
-    )
+    given = {"model": ModelConfig(model="logreg"), **settings}
+    missing = TrainingSettings(source=DataConfig(data=str(tmp_path / "missing.csv")), **given)
     with pytest.raises(ConfigError, match=complaint):
-        resolve_model(settings)
+        train(missing, folder=tmp_path / "run")
+    with pytest.raises(ConfigError, match=complaint):
+        explore(missing, ExploreConfig(), folder=tmp_path / "lr")
+    assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ktrain_sentiment.config import DataConfig, TrainConfig, TrainingSettings
+from ktrain_sentiment.config import ComputeConfig, DataConfig, TrainConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError, InputError
@@ -46,10 +46,10 @@ def claim(tmp_path: Path) -> Callable[..., object]:
     return made
 
 
-def begin_and_fail(claimed, splits: Splits) -> None:
+def begin_and_fail(claimed, splits: Splits, error: Exception | None = None) -> None:
     with claimed as run:
         begin_run(run, SETTINGS, splits, resume=False)
-        raise RuntimeError
+        raise error or RuntimeError
 
 
 # When a run is finished
@@ -207,8 +207,54 @@ def test_a_run_is_gone_on_with_by_the_settings_that_it_was_begun_with(
 ) -> None:
     finished.report.unlink()
     other = TrainingSettings(source=SETTINGS.source, training=TrainConfig(epochs=7))
-    with pytest.raises(ConfigError, match="was begun with --epochs None \\(now 7\\)"):
+    run = tmp_path / "run"
+    with pytest.raises(ConfigError) as caught:
+        claim_run(run, other, overwrite=False, resume=True).__enter__()
+    assert str(caught.value) == (
+        f"--resume: {run} was begun with no --epochs (now --epochs 7); go on with  "
+        f"ktrain-sentiment train --config {run / 'config.yaml'} --run {run} --resume"
+    )
+
+
+def test_settings_that_differ_are_written_as_flags(finished: RunFolder, tmp_path: Path) -> None:
+    finished.report.unlink()
+    source = DataConfig(data="other.csv", columns=("text", "label"))
+    training = TrainConfig(ema_decay=0.5, stratified_batches=True)
+    compute = ComputeConfig(deterministic=False)
+    other = TrainingSettings(source=source, training=training, compute=compute)
+    with pytest.raises(ConfigError) as caught:
         claim_run(tmp_path / "run", other, overwrite=False, resume=True).__enter__()
+    for part in (
+        "reviews.csv (now other.csv)",
+        "no --columns (now --columns text label)",
+        "--ema-decay 0.99 (now --ema-decay 0.5)",
+        "--no-stratified-batches (now --stratified-batches)",
+        "--deterministic (now --no-deterministic)",
+    ):
+        assert part in str(caught.value)
+
+
+def test_a_stopped_run_is_not_to_be_thrown_away_by_advice(finished: RunFolder, claim) -> None:
+    finished.report.unlink()
+    with pytest.raises(InputError, match="was stopped: add --resume to go on with it"):
+        claim().__enter__()
+
+
+def test_a_run_that_cannot_be_trained_as_asked_leaves_a_free_place(
+    claim, splits: Splits, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError):
+        begin_and_fail(claim(), splits, ConfigError("--class-weight heavy"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_new_run_that_was_stopped_is_pointed_to(
+    finished: RunFolder, claim, splits: Splits
+) -> None:
+    with pytest.raises(RuntimeError):
+        begin_and_fail(claim(overwrite=True), splits)
+    with pytest.raises(InputError, match="was stopped: add --resume"):
+        claim().__enter__()
 
 
 # Killed processes
