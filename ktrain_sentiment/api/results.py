@@ -22,7 +22,7 @@ from ktrain_sentiment.evaluation.record import EvalResult, TrainingRecord
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.tables.writing import write_table
+from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.workflow.comparing import CompareResult
 from ktrain_sentiment.workflow.exploring import Exploration, draw_search, save_search
 from ktrain_sentiment.workflow.processes import in_own_process

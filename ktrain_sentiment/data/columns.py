@@ -35,6 +35,10 @@ class Sampled(Protocol):
     def repeated(self) -> Collection[str]:
         """Names that several columns share."""
 
+    @property
+    def made(self) -> Mapping[str, str]:
+        """Columns that are not the source's, by what they tell."""
+
     def sample(self, column: str) -> list[Any]:
         """Values of a column, from its beginning."""
 
@@ -203,7 +207,9 @@ def _find_label(table: Sampled, text: str) -> str:
     """A column with a known name and few values, or the only one with few values."""
     named = _named(table, LABEL_NAMES, text)
     fitting = [c for c in named if _could_be_labels(table, c)]
-    others = [c for c in table.columns if c not in {text, *named, *_MADE_HERE}]
+    others = [
+        c for c in table.columns if c not in {text, *named, *_MADE_HERE, *table.made.values()}
+    ]
     few = [c for c in others if kinds_of(table, c) >= 2 and has_few_values(table, c, repeated=2)]
     found = _only(table, fitting or few or named, "label", "label")
     if found:
@@ -241,7 +247,7 @@ def _one_hot(table: Sampled, text: str) -> tuple[str, ...]:
     """Columns of which exactly one holds a 1 in each row, where no column has a label's name."""
     if any(_could_be_labels(table, column) for column in _named(table, LABEL_NAMES, text)):
         return ()
-    others = [c for c in table.columns if c != text and c not in _MADE_HERE]
+    others = [c for c in table.columns if c not in {text, *_MADE_HERE, *table.made.values()}]
     flags = {column: [flag(value) for value in table.sample(column)] for column in others}
     binary = {column: values for column, values in flags.items() if set(values) == {0, 1}}
     once = all(sum(map(int, row)) == 1 for row in zip(*binary.values(), strict=True))

@@ -26,7 +26,7 @@ import pandas as pd
 from ktrain_sentiment.data.frames import Collected, with_class_names
 from ktrain_sentiment.errors import DataError, InputError, require
 from ktrain_sentiment.tables.folders import split_name
-from ktrain_sentiment.tables.writing import write_table
+from ktrain_sentiment.tables.frame_writing import write_table
 
 PACKAGE = "vaderSentiment"
 VERSION = "3.3.2"
@@ -235,7 +235,8 @@ def _all_splits(loaded: Any, source: str) -> Collected:  # noqa: ANN401
     table = _table(pd.concat(frames, ignore_index=True), source)
     left = [name for name, wanted in named.items() if not wanted]
     note = f"left out the splits {', '.join(left)}" if left else ""
-    return replace(table.with_notes(note), is_split=len(frames) > 1)
+    made = {"split": "split"} if len(frames) > 1 else {}
+    return replace(table.with_notes(note), made=made)
 
 
 def _frame(dataset: Any) -> pd.DataFrame:  # noqa: ANN401

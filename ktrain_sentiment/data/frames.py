@@ -31,7 +31,7 @@ class Collected:
         name: What was read, for messages.
         notes: One-line remarks to show the user.
         repeated: Names that several columns of the source share; the second became `name (2)`.
-        is_split: The column `split` was made by the reader: files or folders for each split.
+        made: Columns that the reader made, by what they tell; see `tables.Table`.
         read_as: How it was read; None where that does not say how to read its like.
     """
 
@@ -40,7 +40,7 @@ class Collected:
     name: str
     notes: tuple[str, ...] = ()
     repeated: Collection[str] = field(default_factory=frozenset)
-    is_split: bool = False
+    made: Mapping[str, str] = field(default_factory=dict)
     read_as: ReadAs | None = None
 
     def __post_init__(self) -> None:
@@ -63,9 +63,9 @@ class Collected:
 
     def place(self, position: int) -> str:
         """Where a row stands, for a message: the file, where there are several, and the row."""
-        if "file" in self.frame.columns and "file_row" in self.frame.columns:
+        if "file_row" in self.made:
             row = self.frame.iloc[position]
-            return f"{row['file']}: row {row['file_row']}"
+            return f"{row[self.made['file']]}: row {row[self.made['file_row']]}"
         return f"{self.name}: row {self.rows[position]}"
 
 
@@ -85,7 +85,7 @@ def collect(table: Table) -> Collected:
     frame = _frame(table, batches) if table.schema is None else _arrow_frame(table.schema, batches)
     frame = with_class_names(frame, table.categories)
     return Collected(
-        frame, places, table.name, table.notes, table.repeated, table.is_split, table.read_as
+        frame, places, table.name, table.notes, table.repeated, table.made, table.read_as
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.tables.folders import SPLIT_NAMES
-from ktrain_sentiment.tables.writing import write_table
+from ktrain_sentiment.tables.frame_writing import write_table
 
 OWN_COLUMNS = ("text", "label", "row")
 """The columns that every frame of this package has; others are the source's own."""

@@ -174,7 +174,7 @@ def _rows_of(
         label_column=columns.label,
         notes=tuple(note for note in notes if note),
         config=config,
-        is_split=table.is_split,
+        is_split="split" in table.made,
         table=_record(table, columns),
     )
 
@@ -223,12 +223,14 @@ def _clean(texts: pd.Series[str], config: DataConfig) -> pd.Series[str]:
 
 def _with_other_columns(frame: pd.DataFrame, table: Collected, used: set[str]) -> pd.DataFrame:
     """The source's other columns too, renamed where they would clash with this package's own."""
+    split = table.made.get("split")
+    clashing = (*OWN_COLUMNS, "split") if split else OWN_COLUMNS
     others = {
-        f"source_{name}" if name in OWN_COLUMNS else str(name): plain_column(table.frame[name])
+        f"source_{name}" if name in clashing else str(name): plain_column(table.frame[name])
         for name in table.frame.columns
-        if name not in used
+        if name not in used and name != split
     }
-    return frame.assign(**others)
+    return frame.assign(**others, **({"split": table.frame[split]} if split else {}))
 
 
 def _check_classes(frame: pd.DataFrame, texts: LabelledTexts, left_out: list[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -195,6 +195,7 @@ class _Rows:
     records: Sequence[Mapping[str, Any]]
     name: str = "the rows"
     repeated: frozenset[str] = frozenset()
+    made: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:

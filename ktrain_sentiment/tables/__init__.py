@@ -13,6 +13,10 @@
     folders.py    folders of text files, and several files read as one
     values.py     what a cell is as text
 
+    writing.py         rows as bytes of text;  binary_writing.py  Parquet, workbooks
+    outputs.py         files that grow and can be continued, and streams
+    frame_writing.py   a data frame as a file
+
 Training collects a table and prediction streams it, so both read the same rows. What cannot be
 read is a `Problem` of its row, in the same words for both:
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ktrain_sentiment.errors import DataError, require
+from ktrain_sentiment.tables.encodings import without_halves
 from ktrain_sentiment.tables.writing import OutputSchema, RowEncoder, plain
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ EXCEL_ROWS = 1_048_576
 EXCEL_CELL = 32_767
 
 _GROUP_ROWS = 65_536
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ArrowEncoder(RowEncoder):
@@ -82,11 +81,18 @@ class ArrowEncoder(RowEncoder):
     def assemble(self, written: Path, target: Path) -> None:
         """Make the Parquet file, of which only one group of rows is in memory at a time."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        with pa.OSFile(str(written)) as log, pq.ParquetWriter(target, self._schema) as writer:
-            for table in _groups(_batches(log), self._schema):
-                writer.write_table(table)
+        with pa.OSFile(str(written)) as log:
+            write_parquet(target, self._schema, _batches(log))
+
+
+def write_parquet(target: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write batches of rows as a Parquet file."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetWriter(target, schema) as writer:
+        for table in _groups(batches, schema):
+            writer.write_table(table)
 
 
 def _strings(values: Sequence[Any]) -> pa.Array:
@@ -125,7 +131,7 @@ def _groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa
 
 
 def _text(value: object) -> str:
-    return _SURROGATE.sub("?", value if isinstance(value, str) else str(plain(value)))
+    return without_halves(value if isinstance(value, str) else str(plain(value)))
 
 
 class Workbook:

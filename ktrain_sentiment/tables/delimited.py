@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ktrain_sentiment.errors import DataError
@@ -22,7 +22,7 @@ from ktrain_sentiment.tables.dialects import (
     scan,
     settle_dialect,
 )
-from ktrain_sentiment.tables.encodings import Line
+from ktrain_sentiment.tables.encodings import Line, Lines
 from ktrain_sentiment.tables.headers import is_repeated, known_names, refuse_doubtful_header
 from ktrain_sentiment.tables.messages import count, left_out_headers
 from ktrain_sentiment.tables.table import (
@@ -43,11 +43,10 @@ _SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.DOTALL)
 _FASTTEXT = re.compile(r"((?:__label__\S+\s+)+)(.*)", re.DOTALL)
 _TAGGED = re.compile(r"@(\w{1,30})\s*$")
 _MOST_TAGS = 10
-Lines = Callable[[], Iterator[Line | None]]
 
 
 def open_delimited(
-    lines: Callable[[], Iterator[Line | None]],
+    lines: Lines,
     name: str,
     own: str,
     options: ReadOptions,

@@ -19,6 +19,9 @@ from ktrain_sentiment.tables.table import Problem
 Line = tuple[int, str, Problem | None]
 """Number from 1, text with its line end, and what is wrong with its bytes."""
 
+Lines = Callable[[], Iterator[Line | None]]
+"""Gives the lines of a source from the first, each time or once; None where the input pauses."""
+
 Read = Callable[[int], bytes]
 
 BLOCK = 1 << 20
@@ -398,10 +401,11 @@ def lines_of(blocks: Iterator[bytes], encoding: Encoding, source: str) -> Iterat
             yield number, text, problem
 
 
-Lines = Sequence[tuple[str, Problem | None]]
+Decoded = Sequence[tuple[str, Problem | None]]
+"""The lines of a block, and what is wrong with the bytes of each."""
 
 
-def _narrow(blocks: Iterator[bytes], encoding: Encoding, source: str) -> Iterator[Lines | None]:
+def _narrow(blocks: Iterator[bytes], encoding: Encoding, source: str) -> Iterator[Decoded | None]:
     name, newline = encoding.name, encoding.newline
     problem = Problem(
         f"is not valid {name.upper()}" + ", though other text in the file is" * encoding.mixed,
@@ -430,7 +434,7 @@ def _decode(raw: bytes, name: str, problem: Problem) -> tuple[str, Problem | Non
         return raw.decode(name, "replace"), problem
 
 
-def _wide(blocks: Iterator[bytes], encoding: Encoding, source: str) -> Iterator[Lines | None]:
+def _wide(blocks: Iterator[bytes], encoding: Encoding, source: str) -> Iterator[Decoded | None]:
     rest = ""
     cut_off = Problem(f"is not valid {encoding.name.upper()}", "the file may be cut off")
     for text in _decoded(blocks, encoding.name, source):
@@ -451,3 +455,8 @@ def _half(text: str) -> Problem | None:
 def has_half_character(text: str) -> bool:
     """Whether a text holds half a surrogate pair, which no encoding can write."""
     return not text.isascii() and _SURROGATE.search(text) is not None
+
+
+def without_halves(text: str) -> str:
+    """A text that every Unicode encoding can write: `?` for each half of a surrogate pair."""
+    return _SURROGATE.sub("?", text)

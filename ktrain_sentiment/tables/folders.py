@@ -16,6 +16,7 @@ from ktrain_sentiment.tables.table import (
     Row,
     RowStream,
     Table,
+    free_name,
     scan_types,
     table_of_rows,
 )
@@ -77,7 +78,7 @@ def open_class_folders(folder: Path, encoding: str | None = None) -> Table:
     columns = ("text", "label", "file", *(("split",) if is_split else ()))
     table = table_of_rows(
         rows, str(folder), columns, ReadAs(format="folder", header=False),
-        end=len(files), unit="row", is_split=is_split,
+        end=len(files), unit="row", made={name: name for name in columns[2:]},
     )  # fmt: skip
     notes = [f"some files are {name.upper()}, such as {file.name}" for name, file in others.items()]
     return table.with_notes(f"{len(files):,} text files, a folder for each class", *notes)
@@ -147,14 +148,16 @@ def open_split_files(folder: Path, open_one: Callable[[Path], Table]) -> Table:
     tables = {name: open_one(path) for name, path in split_files(folder).items()}
     joined = join_tables(list(tables.values()), str(folder))
     splits = {table.name: name for name, table in tables.items()}
+    file, own = joined.made["file"], free_name("split", joined.columns)
 
     def batches(size: int) -> Iterator[Batch]:
         for batch in joined.batches(size):
-            rows = [{**record, "split": splits[record["file"]]} for record in batch.records()]
+            rows = [{**record, own: splits[record[file]]} for record in batch.records()]
             yield replace(batch, rows=rows)
 
-    columns = tuple(name for name in joined.columns if name != "split")
-    return replace(joined, columns=(*columns, "split"), start=batches, is_split=True)
+    return replace(
+        joined, columns=(*joined.columns, own), start=batches, made={**joined.made, "split": own}
+    )
 
 
 def open_pattern(pattern: str, open_one: Callable[[Path], Table]) -> Table:
@@ -172,7 +175,7 @@ def open_pattern(pattern: str, open_one: Callable[[Path], Table]) -> Table:
 
 
 def join_tables(tables: Sequence[Table], name: str) -> Table:
-    """One table of several; columns `file` and `file_row` say where each row came from.
+    """One table of several, with columns that say where each row came from (`Table.made`).
 
     Raises:
         DataError: Their columns differ.
@@ -185,14 +188,14 @@ def join_tables(tables: Sequence[Table], name: str) -> Table:
                 f"{table.name}: its columns differ from those of {first.name} "
                 f"({', '.join(odd)}); give all files the same columns"
             )
-    columns = (*first.columns, "file", "file_row")
+    file, file_row = (free_name(name, first.columns) for name in ("file", "file_row"))
 
     def batches(size: int) -> Iterator[Batch]:
         place = 1
         for table in tables:
             for batch in table.batches(size):
                 records = [
-                    {**record, "file": table.name, "file_row": own}
+                    {**record, file: table.name, file_row: own}
                     for own, record in zip(batch.places, batch.records(), strict=True)
                 ]
                 yield Batch(
@@ -206,6 +209,7 @@ def join_tables(tables: Sequence[Table], name: str) -> Table:
     notes += [f"{table.name}: {note}" for table in tables for note in table.notes]
     repeated = frozenset().union(*(table.repeated for table in tables))
     return Table(
-        name, columns, replace(first.read_as), batches, head, tuple(notes), repeated,
-        unit="row", types={**types, "file": str, "file_row": int},
+        name, (*first.columns, file, file_row), replace(first.read_as), batches, head,
+        tuple(notes), repeated, unit="row", types={**types, file: str, file_row: int},
+        made={"file": file, "file_row": file_row},
     )  # fmt: skip

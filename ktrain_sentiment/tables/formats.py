@@ -55,8 +55,15 @@ def input_format(path: Path, given: Format | None) -> Format:
     return found
 
 
-def output_format(path: Path, given: WrittenFormat | None) -> WrittenFormat:
+def output_format(
+    path: Path, given: WrittenFormat | None, advice: str = "add --output-format"
+) -> WrittenFormat:
     """The format of a file to write.
+
+    Args:
+        path: Its name.
+        given: What the user says.
+        advice: What to do where the name says nothing; the formats are listed behind it.
 
     Raises:
         ConfigError: The name says nothing, or something that is only read.
@@ -71,7 +78,5 @@ def output_format(path: Path, given: WrittenFormat | None) -> WrittenFormat:
         raise ConfigError(f"{path}: {suffix} is read, not written; choose {instead}")
     found = FORMATS.get(suffix)
     if found is None or found == "json":
-        raise ConfigError(
-            f"{path}: the name does not say the format; add --output-format ({KNOWN})"
-        )
+        raise ConfigError(f"{path}: the name does not say the format; {advice} ({KNOWN})")
     return found

@@ -5,11 +5,17 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.tables.encodings import HALF_CHARACTER, LONGEST, Line, has_half_character
+from ktrain_sentiment.errors import DataError, one_line
+from ktrain_sentiment.tables.encodings import (
+    HALF_CHARACTER,
+    LONGEST,
+    Line,
+    Lines,
+    has_half_character,
+)
 from ktrain_sentiment.tables.table import (
     HEAD,
     UNREADABLE,
@@ -29,9 +35,10 @@ from ktrain_sentiment.tables.table import (
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STEP = 1 << 16
+_SHOWN = 200
 _TOO_DEEP = Problem("is nested too deeply to read")
+_NO_VALUE = Problem("is no JSON: wanted an object or a list", "leave it out, or mend it")
 _PYTHON = re.compile(r"\s*\{\s*'|\s*\{[^\"]*\bNone\b")
-Lines = Callable[[], Iterator[Line | None]]
 
 
 def open_json_lines(lines: Lines, name: str, read_as: ReadAs, *, once: bool) -> Table:
@@ -122,11 +129,11 @@ def _open_object(lines: Lines, name: str, read_as: ReadAs) -> Table:
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             return _open_values(lines, name, read_as)
-        raise DataError(f"{name}: not JSON: {_one_line(error)}") from error
+        raise DataError(f"{name}: not JSON: {one_line(error)}") from error
     except RecursionError as error:
         raise DataError(f"{name}: nested too deeply to read") from error
     except ValueError as error:
-        raise DataError(f"{name}: {_one_line(error)}") from error
+        raise DataError(f"{name}: {one_line(error)}") from error
     records = _records(content)
     if records is None:
         raise DataError(
@@ -200,7 +207,7 @@ def _explain(error: Exception, text: str) -> Problem:
         return Problem(
             f"is no JSON object: {error.msg} (character {error.colno})", "write one object a line"
         )
-    return Problem(_one_line(error), "give each field its own name")
+    return Problem(one_line(error), "give each field its own name")
 
 
 def _checked(value: object, place: int, raw: str = "") -> Row:
@@ -243,10 +250,6 @@ def _loads_fast(text: str) -> Any:  # noqa: ANN401
     return value if isinstance(value, dict) and text.count(":") == len(value) else _loads(text)
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
 def _open_values(lines: Lines, name: str, read_as: ReadAs) -> Table:
     """A list of objects, or objects that stand one behind the other, over lines."""
     check_head(peek(_values(lines()), HEAD), name, "record")
@@ -265,37 +268,46 @@ def _open_values(lines: Lines, name: str, read_as: ReadAs) -> Table:
 
 
 def _values(lines: Iterator[Line | None]) -> RowStream:
-    """The objects of a JSON array, or of a sequence, one at a time; places count them."""
+    """The objects of JSON lists, and those that stand beside them, one at a time; places count.
+
+    Two lists one behind the other are what `cat a.json b.json` writes: both are read.
+    """
     feed = _Feed(lines)
-    listed = feed.next_character() == "["
-    feed.skip(int(listed))
-    place = 0
-    while True:
-        character = feed.next_character()
-        if character == "]" or (not listed and not character):
-            return
+    place, listed, first = 0, False, True
+    while character := feed.next_character():
+        if character == ("]" if listed else "["):
+            feed.skip(1)
+            listed, first = not listed, True
+            continue
+        if not listed and character == "," and place:
+            feed.skip(1)
+            continue
         place += 1
-        if not character:
-            yield _broken(place, "the file ends before the list does", feed)
-            return
-        if place > 1 and listed:
+        if not listed and character != "{":
+            raw = feed.skip_to("[{")
+            yield Row(place, {UNREADABLE: raw}, _NO_VALUE, raw)
+            continue
+        if listed and not first:
             if character != ",":
                 yield _broken(place, "wanted a comma before it", feed)
                 return
             feed.skip(1)
             feed.next_character()
+        first = False
         try:
-            value = feed.value()
+            value, damage, raw = feed.value()
         except (ValueError, RecursionError) as error:
-            reason = getattr(error, "msg", "") or _one_line(error)
             deep = isinstance(error, RecursionError)
+            reason = getattr(error, "msg", "") or one_line(error)
             yield _broken(place, "nested too deeply" if deep else reason, feed)
             return
-        yield _checked(value, place)
+        yield Row(place, {UNREADABLE: raw}, damage, raw) if damage else _checked(value, place)
+    if listed:
+        yield _broken(place + 1, "the file ends before the list does", feed)
 
 
 def _broken(place: int, reason: str, feed: _Feed) -> Row:
-    raw = feed.text()[:200]
+    raw = feed.text()[:_SHOWN]
     problem = Problem(f"is no JSON: {reason}", "the rows behind it cannot be read: mend the file")
     return Row(place, {UNREADABLE: raw}, problem, raw)
 
@@ -304,9 +316,10 @@ class _Feed:
     """The text of a file, as much of it as the value at hand needs."""
 
     def __init__(self, lines: Iterator[Line | None]) -> None:
-        self._lines = (line[1] for line in lines if line is not None)
+        self._lines = (line for line in lines if line is not None)
         self._buffer = ""
         self._at = 0
+        self._damaged: list[tuple[int, int, Problem]] = []  # From where to where in the buffer.
         self.next_character()
 
     def text(self) -> str:
@@ -315,10 +328,15 @@ class _Feed:
 
     def _more(self, least: int) -> bool:
         parts = [self.text()]
-        size = 0
-        for line in self._lines:
+        kept, size = len(parts[0]), 0
+        at = self._at
+        self._damaged = [(a - at, b - at, problem) for a, b, problem in self._damaged if b > at]
+        for _, line, problem in self._lines:
             parts.append(line)
             size += len(line)
+            # Half a character is found in the value itself: an escape can make one, too.
+            if problem is not None and not problem.is_row:
+                self._damaged.append((kept + size - len(line), kept + size, problem))
             if size >= least:
                 break
         self._buffer, self._at = "".join(parts), 0
@@ -338,15 +356,34 @@ class _Feed:
         """Go on behind characters that were looked at."""
         self._at += characters
 
-    def value(self) -> object:
-        """The value that begins here; more is read, twice as much each time, till it is whole."""
+    def skip_to(self, wanted: str) -> str:
+        """Go on at the next of some characters, or at the end; the beginning of what was left."""
+        left = ""
+        while self.next_character() and self._buffer[self._at] not in wanted:
+            rest = self.text()
+            end = min((k for k in map(rest.find, wanted) if k >= 0), default=len(rest))
+            left = (left + rest[:end])[:_SHOWN]
+            self.skip(end)
+        return left.rstrip()
+
+    def value(self) -> tuple[object, Problem | None, str]:
+        """The value that begins here; more is read, twice as much each time, till it is whole.
+
+        Returns:
+            The value; what is wrong with its bytes, and its text where something is.
+        """
         least = _STEP
         while True:
             try:
-                value, self._at = _decoder().raw_decode(self._buffer, self._at)
+                value, end = _decoder().raw_decode(self._buffer, self._at)
             except json.JSONDecodeError:
                 if len(self._buffer) - self._at > LONGEST or not self._more(least):
                     raise
                 least *= 2
             else:
-                return value
+                break
+        begun, self._at = self._at, end
+        damage = next((it for a, b, it in self._damaged if a < end and begun < b), None)
+        if damage is None or "\ufffd" not in self._buffer[begun:end]:
+            return value, None, ""
+        return value, damage, self._buffer[begun:end]

@@ -13,12 +13,11 @@ from typing import BinaryIO
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables.columnar import open_parquet
 from ktrain_sentiment.tables.delimited import (
-    Lines,
     looks_delimited,
     open_delimited,
     open_text_lines,
 )
-from ktrain_sentiment.tables.encodings import BLOCK, Line, glance, lines_of, survey
+from ktrain_sentiment.tables.encodings import BLOCK, Line, Lines, glance, lines_of, survey
 from ktrain_sentiment.tables.folders import (
     open_class_folders,
     open_pattern,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -186,7 +186,8 @@ class Table:
         schema: The Arrow schema, where the source has one.
         categories: The names of numbered classes by column, where the source says them.
         open_ended: Later rows may bring further columns.
-        is_split: Column `split` was made here: files or folders for each split.
+        made: Columns that are not the source's but tell where a row came from: `file`, `file_row`,
+            and `split` where there are files or folders for each; the name that each has.
     """
 
     name: str
@@ -202,7 +203,7 @@ class Table:
     schema: pa.Schema | None = None
     categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
     open_ended: bool = False
-    is_split: bool = False
+    made: Mapping[str, str] = field(default_factory=dict)
 
     def batches(self, size: int = 4096) -> Iterator[Batch]:
         """The rows in batches of at most so many."""
@@ -322,6 +323,12 @@ def unique_names(header: Sequence[object]) -> tuple[list[str], frozenset[str]]:
             wanted, number = f"{name or f'column {position}'} ({number})", number + 1
         names.append(wanted)
     return names, frozenset(name for name, count in times.items() if count > 1)
+
+
+def free_name(wanted: str, taken: Collection[str]) -> str:
+    """A name for a new column: the one wanted, or `name (2)` where a column is called that."""
+    names = (wanted, *(f"{wanted} ({number})" for number in range(2, len(taken) + 3)))
+    return next(name for name in names if name not in taken)
 
 
 def scan_types(records: Iterable[Record]) -> tuple[tuple[str, ...], dict[str, type]]:

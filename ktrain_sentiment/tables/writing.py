@@ -23,24 +23,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ktrain_sentiment.atomic import staged_file
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.tables.dialects import parse_delimiter
-from ktrain_sentiment.tables.encodings import codec
+from ktrain_sentiment.tables.encodings import codec, without_halves
 from ktrain_sentiment.tables.formats import WrittenFormat
 from ktrain_sentiment.tables.table import UNREADABLE, Record
 from ktrain_sentiment.tables.values import is_missing
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _GUARDED = re.compile(r"'+[=+\-@\t\r\n]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _PLAIN = {str, int, bool}
-_FRAME_ROWS = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,14 +162,14 @@ class TextEncoder(RowEncoder):
             pass
         for place, line in zip(places, lines, strict=True):
             try:
-                _SURROGATE.sub("?", line).encode(self.encoding)
+                without_halves(line).encode(self.encoding)
             except UnicodeEncodeError as error:
                 letter = line[error.start : error.start + 1]
                 raise DataError(
                     f"{self.schema.source}: line {place} holds {letter!r}, which "
                     f"{self.encoding} lacks; write --output-encoding utf-8"
                 ) from error
-        return _SURROGATE.sub("?", text).encode(self.encoding).removeprefix(self._mark)
+        return without_halves(text).encode(self.encoding).removeprefix(self._mark)
 
 
 class _Lines:
@@ -310,52 +306,3 @@ def guard(cell: object) -> object:
 def unguard(cell: object) -> object:
     """The cell that `guard` was given."""
     return cell[1:] if isinstance(cell, str) and _GUARDED.match(cell) else cell
-
-
-def write_table(
-    target: Path,
-    frame: pd.DataFrame,
-    *,
-    overwrite: bool = True,
-    guarded: bool = False,
-    digits: int | None = None,
-) -> None:
-    """Write a data frame without its index, atomically, in the format of its name (CSV if none).
-
-    Args:
-        target: Where the file will stand; parents are made.
-        frame: Column names are unique.
-        overwrite: Replace an existing file.
-        guarded: For a list that people open in a spreadsheet program; see `guard`.
-        digits: Significant digits of fractional numbers; all when None.
-
-    Raises:
-        InputError: The target exists and may not be replaced, or cannot be written.
-        SentimentError: The disk is full.
-    """
-    forms: Mapping[str, WrittenFormat] = {".parquet": "parquet", ".jsonl": "jsonl", ".tsv": "tsv"}
-    form = forms.get(target.suffix, "csv")
-    if form == "parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        with staged_file(target, overwrite) as path:
-            pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
-        return
-    names = tuple(map(str, frame.columns))
-    encoder = text_encoder(form, OutputSchema(names=names), OutputDialect(guarded=guarded))
-    with staged_file(target, overwrite) as path, path.open("wb") as stream:
-        stream.write(encoder.start)
-        for start in range(0, len(frame), _FRAME_ROWS):
-            rows = frame.iloc[start : start + _FRAME_ROWS].itertuples(index=False, name=None)
-            records = [dict(zip(names, row, strict=True)) for row in rows]
-            if digits is not None:
-                records = [_shorten(record, digits) for record in records]
-            stream.write(encoder.encode(range(start + 1, start + 1 + len(records)), records))
-
-
-def _shorten(record: Record, digits: int) -> dict[str, Any]:
-    return {
-        name: f"{value:.{digits}g}" if isinstance(value, float) and value == value else value
-        for name, value in record.items()
-    }

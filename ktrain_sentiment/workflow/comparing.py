@@ -31,7 +31,7 @@ from ktrain_sentiment.evaluation.comparison import (
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.report import plots, result_tables
 from ktrain_sentiment.runs import default_run
-from ktrain_sentiment.tables.writing import write_table
+from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import epochs_for
 from ktrain_sentiment.workflow.candidates import CandidateResult, Job, evaluate_candidate

@@ -16,7 +16,7 @@ from ktrain_sentiment.data import Splits, UnlabelledTexts, read_unlabelled
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.prediction import Classifier
-from ktrain_sentiment.tables.writing import write_table
+from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.dataset import class_indices, one_hot
 from ktrain_sentiment.training.trainer import SoftTargets
 

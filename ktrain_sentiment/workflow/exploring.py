@@ -24,7 +24,7 @@ from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.report import plots, result_tables
 from ktrain_sentiment.runs import RunFolder, default_run
-from ktrain_sentiment.tables.writing import write_table
+from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.dataset import steps_per_epoch
 from ktrain_sentiment.training.learning_rate import LearningRateCurve, SearchBounds

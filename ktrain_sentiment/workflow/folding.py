@@ -14,7 +14,7 @@ from ktrain_sentiment.evaluation.calibration import apply_temperature, fit_tempe
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, evaluate_folds
 from ktrain_sentiment.evaluation.record import CrossValidationRecord
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.tables.writing import write_table
+from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.workflow.models import resolve_model
 

@@ -29,9 +29,10 @@ from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables import open_table
+from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tables.messages import count, quoted
 from ktrain_sentiment.tables.values import spell
-from ktrain_sentiment.tables.writing import unguard, write_table
+from ktrain_sentiment.tables.writing import unguard
 from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
 from ktrain_sentiment.workflow.evaluating import (
     from_predictor,

@@ -28,7 +28,7 @@ from ktrain_sentiment.config.renamed import OUTGROWN, RENAMED
 from ktrain_sentiment.data import SPLIT_NAMES, Splits
 from ktrain_sentiment.errors import ConfigError, InputError
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.tables.writing import write_table
+from ktrain_sentiment.tables.frame_writing import write_table
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.runs import RunFolder, default_run
-from ktrain_sentiment.tables.writing import write_table
+from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.dataset import class_indices

@@ -6,6 +6,7 @@ import io
 import json
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from ktrain_sentiment.errors import ConfigError, DataError, InputError
 from ktrain_sentiment.tables.binary_writing import ArrowEncoder, Workbook
+from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tables.writing import (
     OutputDialect,
     OutputSchema,
@@ -25,7 +27,6 @@ from ktrain_sentiment.tables.writing import (
     text_encoder,
     to_json,
     unguard,
-    write_table,
 )
 
 TEXTS = st.text(
@@ -209,11 +210,46 @@ def test_the_delimiter_can_be_chosen_by_name_or_sign(name):
 # Data frames
 
 
-@pytest.mark.parametrize(("name", "read"), [("a.csv", pd.read_csv), ("a.parquet", pd.read_parquet)])
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("a.csv", pd.read_csv),
+        ("a.CSV", pd.read_csv),
+        ("a.tab", pd.read_table),
+        ("a.parquet", pd.read_parquet),
+        ("a.pq", pd.read_parquet),
+        ("a.ndjson", partial(pd.read_json, lines=True)),
+        ("a.xlsx", partial(pd.read_excel, engine="calamine")),
+        ("a.txt", partial(pd.read_table, names=["text", "row"])),
+    ],
+)
 def test_a_table_has_the_format_of_its_name_and_no_index(tmp_path, name, read):
     frame = pd.DataFrame({"text": ["good", "bad"], "row": [3, 7]}, index=[5, 6])
     write_table(tmp_path / name, frame)
     pd.testing.assert_frame_equal(read(tmp_path / name), frame.reset_index(drop=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a.json", r"\.json is read, not written; choose \.jsonl"),
+        ("a.xls", r"\.xls is read, not written; choose \.xlsx"),
+        ("a.csv.gz", r"leave out \.gz"),
+        ("a.docx", r"the name does not say the format; end it in one of \(csv, tsv,"),
+        ("a", "the name does not say the format"),
+    ],
+)
+def test_a_table_of_a_format_that_is_not_written_is_refused(tmp_path, name, said):
+    with pytest.raises(ConfigError, match=said):
+        write_table(tmp_path / name, pd.DataFrame({"row": [1]}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_short_number_is_a_number_in_every_format(tmp_path):
+    for name in ("a.jsonl", "a.xlsx"):
+        write_table(tmp_path / name, pd.DataFrame({"loss": [0.123456789, math.nan]}), digits=3)
+    assert '"loss": 0.123}' in (tmp_path / "a.jsonl").read_text()
+    assert pd.read_excel(tmp_path / "a.xlsx", engine="calamine")["loss"][0] == 0.123
 
 
 def test_a_table_is_kept_where_it_may_not_be_replaced(tmp_path):
