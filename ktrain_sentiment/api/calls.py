@@ -12,7 +12,7 @@ import itertools
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -35,7 +35,7 @@ from ktrain_sentiment.config import (
     RunPlace,
     TrainingSettings,
 )
-from ktrain_sentiment.config.flat import field_names, from_flat
+from ktrain_sentiment.config.flat import field_names, from_flat, held
 from ktrain_sentiment.data import LabelledTexts, read_frame, read_labelled
 from ktrain_sentiment.errors import ConfigError, DataError, InputError, SentimentError
 from ktrain_sentiment.evaluation.record import EvalResult
@@ -257,7 +257,9 @@ def compare(
         InputError: The data, a model or the settings cannot be used.
         TrainingError: A loss diverged, or a process died.
     """
-    chosen = None if models is None else list(models)
+    # An array or a generator is a list of names here, and a single name is not one of letters.
+    several = isinstance(models, Iterable) and not isinstance(models, str)
+    chosen = list(models) if several and models is not None else models
     given = {"models": chosen, "encoder": encoder, "run": run, **settings}
     dataset, config = _configure("compare()", _Comparing, data, given)
     work = functools.partial(compare_models, **_free_place(config, "compared"))
@@ -294,7 +296,9 @@ def evaluate(
     Raises:
         InputError: The data, a folder or the settings cannot be used.
     """
-    place = _folder_of(predictor)
+    place, compared = _folder_of("predictor", predictor), _folder_of("other", other)
+    slices = held("slice_by", slice_by, tuple[str, ...])
+    threshold = held("abstain_below", abstain_below, float | None)
     if isinstance(data, TrainingRun):
         data = data.path
     rows: DataConfig | LabelledTexts
@@ -305,9 +309,7 @@ def evaluate(
     else:
         trained = trained_table(find_predictor(place))
         rows = _read("evaluate()", data, settings, trained).texts
-    question = functools.partial(
-        _evaluate, rows, place, _folder_of(other), tuple(slice_by), abstain_below, engine
-    )
+    question = functools.partial(_evaluate, rows, place, compared, slices, threshold, engine)
     return Evaluation(in_own_process(question, quiet=True))
 
 
@@ -318,7 +320,7 @@ def open_run(folder: Folder) -> TrainingRun:
     Raises:
         InputError: The folder holds no finished run.
     """
-    run = RunFolder(Path(folder))
+    run = RunFolder(held("folder", _plain(folder), Path))
     if not run.metrics.is_file():
         raise InputError(f"{folder}: no finished run; wanted a folder that train() has made")
     return TrainingRun(run.path)
@@ -397,10 +399,12 @@ def _numbered(place: Path) -> Iterator[Path]:
     yield from (place.with_name(f"{place.name}-{number}") for number in itertools.count(2))
 
 
-def _folder_of(place: Folder | TrainingRun | None) -> Path | None:
+def _folder_of(name: str, place: Folder | TrainingRun | None) -> Path | None:
     if place is None:
         return None
-    return place.path if isinstance(place, TrainingRun) else Path(place).absolute()
+    if isinstance(place, TrainingRun):
+        return place.path
+    return Path(held(name, _plain(place), Path)).absolute()
 
 
 def _evaluate(

@@ -59,18 +59,29 @@ class Config:
         for name, declared in declared_types(type(self)).items():  # type: ignore[arg-type]
             value = getattr(self, name)
             if dataclasses.is_dataclass(declared):
-                right = isinstance(value, declared)  # type: ignore[arg-type]
                 converted = value
+                if not isinstance(value, declared):  # type: ignore[arg-type]
+                    raise ConfigError(f"{name}: wanted {_in_words(declared)}, got {value!r}")
             else:
-                right, converted = _converted(value, declared, from_text=False)
-            if not right:
-                raise ConfigError(f"{name}: wanted {_in_words(declared)}, got {value!r}")
+                converted = held(name, value, declared)
             if type(value) is not int or type(converted) is not float:  # 500 rows stay 500
                 object.__setattr__(self, name, converted)
         self.check()
 
     def check(self) -> None:
         """Refuse values that cannot work; the types are right."""
+
+
+def held(name: str, value: object, declared: Any) -> Any:  # noqa: ANN401
+    """A value as a field of the declared type holds it; a single one makes a tuple.
+
+    Raises:
+        ConfigError: It has another type; the message names the field.
+    """
+    right, converted = _converted(value, declared, from_text=False)
+    if not right:
+        raise ConfigError(f"{name}: wanted {_in_words(declared)}, got {value!r}")
+    return converted
 
 
 def _converted(value: object, declared: Any, *, from_text: bool) -> tuple[bool, object]:  # noqa: ANN401

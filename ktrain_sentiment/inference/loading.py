@@ -77,6 +77,8 @@ def load(
         raise ConfigError(f"engine {engine!r}: wanted one of {', '.join(get_args(Engine))}")
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 0:
         raise ConfigError(f"threads {threads!r}: wanted a number of cores, or 0 for all of them")
+    if not isinstance(folder, str | os.PathLike):
+        raise ConfigError(f"folder: wanted a path, got {folder!r}")
     place = PredictorFolder(find_predictor(Path(folder)).absolute())
     try:
         parts = _read_parts(place, engine, unchecked=unchecked)

@@ -105,13 +105,16 @@ def _training_rows(run: RunFolder) -> pd.DataFrame | None:
     return pd.read_parquet(path) if path.is_file() else None
 
 
-def from_predictor(folder: Path, texts: LabelledTexts, opening: Opening = AS_USUAL) -> EvalSet:
-    """Let a predictor classify rows.
+def from_predictor(
+    folder: Path, texts: LabelledTexts, opening: Opening = AS_USUAL, *, all_rows: bool = False
+) -> EvalSet:
+    """Let a predictor classify rows: those that its run did not learn from, where there are such.
 
     Args:
         folder: A predictor folder, ours or from elsewhere; or a run that has one.
         texts: The rows.
         opening: How the folder is opened.
+        all_rows: Take the rows that it learned from as well.
 
     Raises:
         PredictorError: The folder cannot be used.
@@ -119,7 +122,18 @@ def from_predictor(folder: Path, texts: LabelledTexts, opening: Opening = AS_USU
     """
     predictor = RunFolder(folder).predictor if is_run(folder) else folder
     classifier = open_classifier(predictor, opening)
-    return _predicted(predictor, classifier, texts.frame, texts.source)
+    train = _training_rows(RunFolder(predictor.resolve().parent))
+    frame = texts.frame
+    learned = frame["text"].isin(set() if train is None else set(train["text"]))
+    if all_rows or learned.all() or not learned.any():
+        return _predicted(predictor, classifier, frame, texts.source)
+    rest = frame[~learned].reset_index(drop=True)
+    found = _predicted(predictor, classifier, rest, texts.source)
+    note = (
+        f"{learned.sum():,} of {len(frame):,} rows were learned from and are left out: the other "
+        f"{len(rest):,} are judged"
+    )
+    return replace(found, notes=(note, *found.notes))
 
 
 def _predicted(

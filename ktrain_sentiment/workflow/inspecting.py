@@ -75,7 +75,7 @@ def find_rows(
     if predictor is None:
         return out_of_fold(read_labelled(source))
     texts = read_labelled(source, trained_table(find_predictor(predictor)))
-    return from_predictor(predictor, texts, opening)
+    return from_predictor(predictor, texts, opening, all_rows=True)
 
 
 def find_predictor_of(source: DataConfig, predictor: Path | None) -> Path:

@@ -59,9 +59,16 @@ def test_people_see_tables_with_intervals_and_a_page(
     assert "fresh.csv" in page.read_text("utf-8")
 
 
-def test_rows_that_were_trained_on_are_pointed_out(trained_run: Path, reviews_csv: Path) -> None:
-    notes = figures_of(reviews_csv, "--predictor", trained_run / "predictor")["notes"]
-    assert any("were trained on: figures on them are too good" in note for note in notes)
+def test_rows_that_were_learned_from_are_counted_and_the_others_judged(
+    trained_run: Path, reviews_csv: Path
+) -> None:
+    found = figures_of(reviews_csv, "--predictor", trained_run / "predictor")
+    learned = len(pd.read_parquet(trained_run / "splits" / "train.parquet"))
+    rest = 600 - learned
+    said = f"{learned} of 600 rows were learned from and are left out: the other {rest} are judged"
+    assert said in found["notes"]
+    assert found["n"] == rest
+    assert not any("too good" in note for note in found["notes"])
 
 
 def test_a_hugging_face_folder_without_onnx_gives_the_same_figures(
