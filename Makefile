@@ -33,7 +33,7 @@ $(BIN)/uv:
 		--require-hashes -r requirements/uv.txt
 
 demo: $(STAMP) ## Prepare real reviews, train, judge, save, predict; quick when run again
-	@echo "==> demo: movie-review sentences, small encoder, three to five minutes on two cores"
+	@echo "==> demo: movie-review sentences, small encoder; its first steps tell how long it takes"
 	@$(BIN)/ktrain-sentiment demo
 
 test: check ## Check the style and run all tests

@@ -38,7 +38,7 @@ COMMANDS = {
     "inspect-errors": "Tell the model's mistakes from labels that are probably wrong",
     "compare": "Train several models on the same rows and say which one is worth it",
     "export": "Make a predictor's other formats again, or check its files",
-    "demo": "Everything once, on real data, in a few minutes",
+    "demo": "Everything once, on real data; says after some steps how long it takes",
 }
 """What each command does, the most common first."""
 

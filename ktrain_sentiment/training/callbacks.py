@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -207,10 +208,46 @@ class StopOnNan:
             )
 
 
+WARM_UP, MEASURED, EVERY, WORTH_SAYING = 5, 15, 60.0, 30.0
+"""Steps that trace and allocate, steps that tell the pace, and seconds: between two lines where
+there is no bar, and of a wait that needs no word."""
+
+
+class Pace:
+    """How long steps go on, by this machine's own first ones; a line a minute, on terminals one."""
+
+    def __init__(self, total: int, *, quiet: bool = False) -> None:
+        """Say nothing when quiet."""
+        self.total = total
+        self.quiet = quiet
+        self.done = 0
+        self.start: tuple[int, float] | None = None
+        self.next_word = 0.0
+
+    def step(self, count: int = 1) -> None:
+        """Count steps, and write a line to standard error where it is time for one."""
+        self.done += count
+        now = time.monotonic()
+        if self.start is None:
+            if self.done >= WARM_UP:
+                self.start = self.done, now
+            return
+        first, began = self.start
+        if self.quiet or self.done - first < MEASURED or now < self.next_word:
+            return
+        left = (self.total - self.done) * (now - began) / (self.done - first)
+        self.next_word = math.inf if sys.stderr.isatty() else now + EVERY
+        if left >= WORTH_SAYING:
+            wait = "a minute" if left < 90 else f"{left / 60:.0f} minutes"
+            said = f"step {self.done:,} of {self.total:,}: about {wait} to go"
+            tqdm.write(said, file=sys.stderr)
+
+
 class Progress:
     """One progress bar an epoch on standard error, and a line with its figures."""
 
     params: dict[str, Any]
+    pace: Pace | None = None
 
     def __init__(self, epochs: int, *, quiet: bool) -> None:
         """Show bars unless quiet; off a terminal only the line at each epoch's end."""
@@ -221,8 +258,11 @@ class Progress:
         self.first_step = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Open a bar."""
+        """Open a bar, and begin to measure with the first one."""
         del logs
+        if self.pace is None:
+            steps = (self.epochs - epoch) * self.params["steps"] - self.first_step
+            self.pace = Pace(steps, quiet=self.quiet)
         self.bar = tqdm(
             total=self.params["steps"],
             initial=self.first_step,
@@ -237,6 +277,8 @@ class Progress:
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Advance the bar."""
         del batch
+        assert self.pace is not None
+        self.pace.step()
         self.bar.update(1)
         self.bar.set_postfix(loss=f"{(logs or {}).get('loss', math.nan):.3f}", refresh=False)
 

@@ -25,6 +25,7 @@ from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.report import plots, result_tables
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.frame_writing import write_table
+from ktrain_sentiment.training.callbacks import Pace
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.dataset import steps_per_epoch
 from ktrain_sentiment.training.learning_rate import LearningRateCurve, SearchBounds
@@ -76,10 +77,16 @@ def _search(trainer: Trainer, config: SearchConfig, *, quiet: bool) -> LearningR
         60 * config.search_minutes,
     )
     no_bar = quiet or not sys.stderr.isatty()
+    pace = Pace(bounds.steps, quiet=quiet)
     with tqdm(
         total=bounds.steps, desc="learning rate", unit="step", file=sys.stderr, disable=no_bar
     ) as bar:
-        return trainer.find_learning_rate(bounds, bar.update)
+
+        def step(count: int = 1) -> None:
+            bar.update(count)
+            pace.step(count)
+
+        return trainer.find_learning_rate(bounds, step)
 
 
 def search_figures(curve: LearningRateCurve) -> dict[str, Any]:

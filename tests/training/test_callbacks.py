@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ktrain_sentiment.training.callbacks import BestEpoch, standard_error
+from ktrain_sentiment.training import callbacks
+from ktrain_sentiment.training.callbacks import BestEpoch, Pace, standard_error
 
 NAMES = {"macro_f1": "val_macro_f1", "accuracy": "val_accuracy", "loss": "val_loss", "last": None}
 
@@ -54,3 +55,48 @@ def test_patience_counts_epochs_without_improvement_though_they_are_kept() -> No
 
 def test_a_standard_error_is_that_of_a_share() -> None:
     assert standard_error(0.5, 100) == pytest.approx(0.05)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock that stands still unless it is moved."""
+    now = SimpleNamespace(time=0.0)
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now.time)
+    return now
+
+
+@pytest.mark.parametrize(
+    ("terminal", "seconds", "lines"),
+    [
+        (False, 2.0, 7),  # one a minute of the eight that 240 such steps take
+        (True, 2.0, 1),
+        (False, 0.1, 0),  # nobody waits for an estimate of some seconds
+    ],
+)
+def test_the_time_that_is_left_is_told_from_the_first_steps(
+    clock: SimpleNamespace,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,
+    seconds: float,
+    lines: int,
+) -> None:
+    monkeypatch.setattr(callbacks.sys.stderr, "isatty", lambda: terminal)
+    pace = Pace(240)
+    for step in range(240):
+        clock.time += 60.0 if step < 3 else seconds  # the first ones trace and compile
+        pace.step()
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == lines
+    if lines:
+        assert said[0] == "step 20 of 240: about 7 minutes to go"
+
+
+def test_no_time_is_told_when_quiet(
+    clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pace = Pace(1000, quiet=True)
+    for _ in range(100):
+        clock.time += 10
+        pace.step()
+    assert capsys.readouterr().err == ""
