@@ -84,7 +84,8 @@ async def table(site: Site, request: Request) -> Response:
         try:
             await asyncio.to_thread(job.open)
         except InputError as error:
-            raise invalid(str(error).replace(body.name, "the table")) from error
+            said = str(error).replace(body.name, "the table")
+            raise invalid(said.replace("--text-column", "?column=")) from error
     except BaseException:
         held.close()
         raise

@@ -236,8 +236,10 @@ PAGES = {
 def read_static() -> dict[str, Response]:
     """The files in static/ by name, read once: no request ever names a path."""
     folder = importlib.resources.files("ktrain_sentiment.serve") / "static"
+    # Reports and pages look alike, and their contrasts are measured once.
+    look = importlib.resources.files("ktrain_sentiment.report") / "style.css"
     return {
         file.name: Response(file.read_bytes(), media_type=PAGES[file.name.rpartition(".")[2]])
-        for file in folder.iterdir()
+        for file in (look, *folder.iterdir())
         if file.name.rpartition(".")[2] in PAGES
     }

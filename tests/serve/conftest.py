@@ -8,6 +8,7 @@ import pytest
 import ktrain_sentiment
 from ktrain_sentiment.inference.classifier import TextClassifier
 from ktrain_sentiment.serve.server import Service
+from support.browser import CHROMIUM, Browser
 from support.serving import InProcess, Running, running
 
 
@@ -31,3 +32,13 @@ def live(predictor: Path) -> Iterator[Running]:
     """A server in a process of its own. Do not end it."""
     with running(f"reviews={predictor}", "--idle-timeout", "1.5", "--log-requests") as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A running Chromium, for tabs of one's own."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    opened = Browser(tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.close()
