@@ -152,9 +152,18 @@ def test_labels_are_strings_whatever_they_were() -> None:
         (lambda: ks.read("nowhere.csv"), DataError, "nowhere.csv: no such file"),
         (lambda: ks.read(7), DataError, "got data of type int; wanted a path, a DataFrame, or"),
         (lambda: ks.read((["a"], [0, 1])), DataError, "1 texts and 2 labels"),
+        (lambda: ks.read([1, 2]), DataError, "got data of type list; wanted a path"),
+        (lambda: ks.train(["good", "bad"]), DataError, "texts and labels as .texts, labels"),
         (lambda: ks.read(FRAME, label_column="x"), DataError, r"no column 'x' \(label_column\)"),
         (lambda: ks.read(FRAME, txt_column="x"), ConfigError, "txt_column; did you mean text_c"),
         (lambda: ks.train(FRAME, epoch=3), ConfigError, "setting epoch; did you mean epochs"),
+        (lambda: ks.train(FRAME, lr=1), ConfigError, "setting lr; did you mean learning_rate[?]$"),
+        (lambda: ks.train(FRAME, max_length=1), ConfigError, "max_length; did you mean maxlen[?]$"),
+        (
+            lambda: ks.train(FRAME, dropout=0),
+            ConfigError,
+            "^train.{4}unknown setting dropout; .{,90}$",
+        ),
         (lambda: ks.train(FRAME, epochs="two"), ConfigError, "epochs: wanted .* number or None"),
         (lambda: ks.train(FRAME, batch_size=0), ConfigError, "^batch_size 0: must be at least 1"),
         (lambda: ks.train(FRAME, policy="x"), ConfigError, "policy: wanted one of onecycle"),
@@ -347,6 +356,31 @@ def test_a_search_suggests_draws_and_is_saved(tiny: dict[str, Any], tmp_path: Pa
     assert search.plot()._repr_png_()
     kept = search.save(tmp_path / "kept")
     assert {path.name for path in kept.iterdir()} == {"lr_find.csv", "lr_find.json", "lr_find.png"}
+
+
+def test_one_model_may_be_named_without_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(calls, "in_own_process", lambda *given, **_: asked.extend(given))
+    ks.compare(FRAME, models="tfidf", run="nowhere")
+    assert asked[2].models == ("tfidf",)
+
+
+def test_what_load_returns_is_judged_as_its_folder_is(run: ks.TrainingRun) -> None:
+    loaded = ks.load(run.path)
+    found = leaving_all_as_it_was(lambda: ks.evaluate(MORE, loaded, label_column="mood"))
+    assert found.metrics["confusion"] == ks.evaluate(MORE, run).metrics["confusion"]
+    assert "the classifier" in repr(found)
+
+
+def test_rows_and_classifier_in_the_wrong_order_are_told_apart(
+    run: ks.TrainingRun, reviews_csv: Path
+) -> None:
+    for swapped in (lambda: ks.evaluate(str(run.path), str(reviews_csv)),
+                    lambda: ks.evaluate(run, reviews_csv),
+                    lambda: ks.evaluate(ks.load(run.path), reviews_csv)):  # fmt: skip
+        with pytest.raises(ConfigError, match="the rows come first") as caught:
+            swapped()
+        assert "\n" not in str(caught.value)
 
 
 def test_models_are_compared_with_advice(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ from ktrain_sentiment.errors import ConfigError, DataError, InputError, Sentimen
 from ktrain_sentiment.evaluation.record import EvalResult
 from ktrain_sentiment.inference import Engine
 from ktrain_sentiment.inference.loading import find_predictor
+from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.workflow.classifiers import Opening
@@ -49,6 +50,7 @@ from ktrain_sentiment.workflow.evaluating import evaluate as evaluate_rows
 from ktrain_sentiment.workflow.evaluating import (
     find_eval_set,
     from_predictor,
+    is_run,
     predict_same_rows,
 )
 from ktrain_sentiment.workflow.exploring import explore
@@ -233,7 +235,7 @@ def train(
 def compare(
     data: Data,
     *,
-    models: Sequence[str] | None = None,
+    models: Sequence[str] | str | None = None,
     encoder: str | None = None,
     run: Folder | None = None,
     quiet: bool = False,
@@ -270,9 +272,9 @@ def compare(
 @_speaking_python
 def evaluate(
     data: Data | TrainingRun,
-    predictor: Folder | TrainingRun | None = None,
+    predictor: Folder | TrainingRun | Classifier | None = None,
     *,
-    other: Folder | TrainingRun | None = None,
+    other: Folder | TrainingRun | Classifier | None = None,
     slice_by: Sequence[str] = (),
     abstain_below: float | None = None,
     engine: Engine = "auto",
@@ -286,7 +288,8 @@ def evaluate(
     Args:
         data: As for `read`, or what it returned; or a run, or its folder, to judge it on its own
             test rows from its saved predictions.
-        predictor: A predictor folder, ours or a Hugging Face model's, or a run; None for a run.
+        predictor: A predictor folder, ours or a Hugging Face model's; a run; or what `load`
+            returned. None for a run.
         other: Another one to compare with on the same rows.
         slice_by: Columns of the data to judge by, beside the usual ones.
         abstain_below: A probability: judge what is gained by leaving texts below it to a person.
@@ -296,18 +299,24 @@ def evaluate(
     Raises:
         InputError: The data, a folder or the settings cannot be used.
     """
-    place, compared = _folder_of("predictor", predictor), _folder_of("other", other)
     slices = held("slice_by", slice_by, tuple[str, ...])
     threshold = held("abstain_below", abstain_below, float | None)
     if isinstance(data, TrainingRun):
         data = data.path
+    place, compared = _subject_of("predictor", predictor), _subject_of("other", other)
+    loaded = isinstance(data, Classifier)
+    if loaded or (isinstance(place, Path) and _are_swapped(data, place)):
+        raise ConfigError(
+            "evaluate(): got what is judged before the rows to judge it on; the rows come first: "
+            f"evaluate({str(predictor)!r}, {'the classifier' if loaded else str(data)!r})"
+        )
     rows: DataConfig | LabelledTexts
     if place is None:
         if not isinstance(data, str | os.PathLike):
             raise ConfigError("evaluate(): name the predictor to judge on these rows")
         rows = from_flat(DataConfig, {"data": str(data), **settings}, "evaluate()")
     else:
-        trained = trained_table(find_predictor(place))
+        trained = trained_table(find_predictor(place)) if isinstance(place, Path) else None
         rows = _read("evaluate()", data, settings, trained).texts
     question = functools.partial(_evaluate, rows, place, compared, slices, threshold, engine)
     return Evaluation(in_own_process(question, quiet=True))
@@ -351,7 +360,7 @@ def _frame_of(who: str, data: Any) -> pd.DataFrame:  # noqa: ANN401
         return data
     if hasattr(data, "to_pandas"):
         return pd.DataFrame(data.to_pandas())
-    if isinstance(data, tuple | list) and len(data) == 2 and not isinstance(data[0], str):
+    if isinstance(data, tuple | list) and len(data) == 2 and all(map(_is_column, data)):
         texts, labels = map(list, data)
         if len(texts) != len(labels):
             raise DataError(f"{who}: {len(texts):,} texts and {len(labels):,} labels")
@@ -361,6 +370,10 @@ def _frame_of(who: str, data: Any) -> pd.DataFrame:  # noqa: ANN401
         f"{who}: got data of type {kind}; wanted a path, a DataFrame, or texts and labels as "
         "(texts, labels)"
     )
+
+
+def _is_column(part: object) -> bool:
+    return isinstance(part, Iterable) and not isinstance(part, str | bytes | Mapping)
 
 
 Settings = TypeVar("Settings", bound=_Training)
@@ -399,18 +412,27 @@ def _numbered(place: Path) -> Iterator[Path]:
     yield from (place.with_name(f"{place.name}-{number}") for number in itertools.count(2))
 
 
-def _folder_of(name: str, place: Folder | TrainingRun | None) -> Path | None:
-    if place is None:
-        return None
+def _subject_of(
+    name: str, place: Folder | TrainingRun | Classifier | None
+) -> Path | Classifier | None:
+    if place is None or isinstance(place, Classifier):
+        return place
     if isinstance(place, TrainingRun):
         return place.path
     return Path(held(name, _plain(place), Path)).absolute()
 
 
+def _are_swapped(data: object, place: Path) -> bool:
+    """Whether the rows were given for the predictor, and the predictor for the rows."""
+    if not isinstance(data, str | os.PathLike) or not place.is_file():
+        return False
+    return find_predictor(Path(data)) != Path(data) or is_run(Path(data))
+
+
 def _evaluate(
     rows: DataConfig | LabelledTexts,
-    predictor: Path | None,
-    other: Path | None,
+    predictor: Path | Classifier | None,
+    other: Path | Classifier | None,
     slice_by: tuple[str, ...],
     abstain_below: float | None,
     engine: Engine,
@@ -418,11 +440,10 @@ def _evaluate(
     opening = Opening(engine)
     if isinstance(rows, DataConfig) or predictor is None:
         source = rows if isinstance(rows, DataConfig) else rows.config
-        compared = () if other is None else (other,)
-        eval_set, second = find_eval_set(source, predictor=None, compare=compared, opening=opening)
+        eval_set, _ = find_eval_set(source, predictor=None, compare=(), opening=opening)
     else:
         eval_set = from_predictor(predictor, rows, opening)
-        second = None if other is None else predict_same_rows(other, eval_set, opening)
+    second = None if other is None else predict_same_rows(other, eval_set, opening)
     found = evaluate_rows(eval_set, second, slice_by=slice_by, abstain_below=abstain_below)
     # The classifier is a predictor folder's; to carry its files along would double them.
     return replace(found, eval_set=replace(found.eval_set, classifier=None))

@@ -25,6 +25,7 @@ from ktrain_sentiment.commands.helptext import PLAIN, Shape, render_help
 from ktrain_sentiment.commands.process import guard
 from ktrain_sentiment.config import RENAMED
 from ktrain_sentiment.config.flat import field_names, from_flat, read_settings
+from ktrain_sentiment.config.renamed import nearest_names
 from ktrain_sentiment.errors import ConfigError, printable
 
 log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ def parse(flags_type: type[Flags], arguments: Sequence[str], prog: str) -> Flags
             )
             return flags
     except SystemExit:
-        raise ConfigError(_as_one_line(complaint.getvalue())) from None
+        raise ConfigError(_as_one_line(complaint.getvalue(), field_names(flags_type))) from None
 
 
 def _with_new_names(arguments: Sequence[str], known: Collection[str]) -> list[str]:
@@ -146,7 +147,7 @@ def _config_path(arguments: Sequence[str]) -> Path | None:
     return None
 
 
-def _as_one_line(box: str) -> str:
+def _as_one_line(box: str, known: Collection[str]) -> str:
     """The parser's complaint without its box, its title and the help text it repeats."""
     complaint, *rest = re.split(r"│\s*─{3,}\s*│", box)
     lines = [line.strip(" │") for line in complaint.splitlines() if line.startswith("│")]
@@ -158,6 +159,9 @@ def _as_one_line(box: str) -> str:
             parts = [part.replace("'", "").removeprefix("None, ") for part in found.groups()]
             said = told.format(*parts)
             break
+    if given := re.fullmatch(r"--([\w-]+): no such flag", said):
+        near = nearest_names(given[1].replace("-", "_"), known)
+        flags = flags or ["--" + name.replace("_", "-") for name in near]
     hint = f"; did you mean {' or '.join(flags)}?" if flags else "."
     return f"{said}{hint} See --help."
 

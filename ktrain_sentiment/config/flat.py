@@ -8,7 +8,6 @@ Python are held to the same types.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import json
 import logging
@@ -23,7 +22,7 @@ import msgspec
 import yaml
 from tyro.conf import OmitArgPrefixes
 
-from ktrain_sentiment.config.renamed import RENAMED
+from ktrain_sentiment.config.renamed import RENAMED, nearest_names
 from ktrain_sentiment.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -36,6 +35,7 @@ else:
     Group = OmitArgPrefixes
 """Marks a field that is itself a configuration, whose flags take no prefix."""
 
+_MOST_LISTED = 15
 MOST_BYTES = 1_000_000
 """Settings files are a hundred lines; a larger file is something else."""
 
@@ -205,8 +205,12 @@ def from_flat(config_type: type[T], values: Mapping[str, Any], source: str) -> T
             log.warning("%s: the setting %s is called %s now", source, name, new)
             name = new
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(sorted(known))}"
+            near = nearest_names(name, known)
+            # Dozens of names in a message hide what it says.
+            listed = " or ".join(near) if near else ", ".join(sorted(known))
+            hint = f"; did you mean {listed}?" if near else f"; known: {listed}"
+            if not near and len(known) > _MOST_LISTED:
+                hint = "; each flag that ktrain-sentiment train -h lists is one, with underscores"
             raise ConfigError(f"{source}: unknown setting {name}{hint}")
         clean[name] = value
     return _build(config_type, clean, source)

@@ -1,6 +1,9 @@
-"""Old names of flags and settings, taken for one release with a line that says the new one."""
+"""Old names of flags and settings, and the names that people try who know other tools."""
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
 
 RENAMED = {
     "adversarial": "adversarial_epsilon",
@@ -16,3 +19,35 @@ one line. Entries go one release after they came."""
 
 OUTGROWN = frozenset({"run", "overwrite", "resume", "config", "json", "quiet"})
 """What the release before kept among the settings of a run, and is the command line's alone."""
+
+SYNONYMS = {
+    "bs": "batch_size",
+    "label": "label_column",
+    "labels": "label_column",
+    "lr": "learning_rate",
+    "max_len": "maxlen",
+    "max_length": "maxlen",
+    "max_seq_length": "maxlen",
+    "model_name": "encoder",
+    "model_name_or_path": "encoder",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "num_train_epochs": "epochs",
+    "out": "run",
+    "output": "run",
+    "output_dir": "run",
+    "per_device_train_batch_size": "batch_size",
+    "random_state": "seed",
+    "test_size": "test",
+    "text": "text_column",
+    "val": "validation",
+}
+"""What other tools call a setting, and its name here: offered in a message, never taken."""
+
+
+def nearest_names(name: str, known: Collection[str], most: int = 3) -> list[str]:
+    """Names that were perhaps meant by one that there is not, the likeliest first."""
+    meant = SYNONYMS.get(name.casefold())
+    if meant in known:
+        return [str(meant)]
+    return difflib.get_close_matches(name, sorted(known), n=most, cutoff=0.7)

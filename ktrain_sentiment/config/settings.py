@@ -107,7 +107,9 @@ class CompareConfig(Config):
     """Maximum learning rate of ktrain's own classifiers; found by a short search when not given."""
 
     def check(self) -> None:
-        """Refuse sizes that leave nothing to train on."""
+        """Take models apart that commas join; refuse sizes that leave nothing to train on."""
+        parts = [part.strip() for one in self.models for part in one.split(",")]
+        object.__setattr__(self, "models", tuple(filter(None, parts)))
         if not self.models:
             raise ConfigError("--models: name at least one model")
         if any(size < 1 for size in self.few_shot) or self.few_shot_seeds < 1:

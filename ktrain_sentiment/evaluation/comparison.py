@@ -347,9 +347,12 @@ def recommend(entries: Sequence[Entry]) -> str:
     cheapest = min(equals, key=lambda entry: entry.costs.latency_ms)
     if cheapest is best:
         rivals = ", ".join(entry.name for entry in equals if entry is not best)
+        alone = len(entries) == 1
         reason = (
             f"it answers fastest of those that chance cannot tell from it ({rivals})"
             if rivals
+            else "no other model was compared"
+            if alone
             else "every other model is worse by more than chance"
         )
         return f"Take {best.name}: {shown(best)} on {n:,} rows, and {reason}."

@@ -35,7 +35,7 @@ from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import epochs_for
 from ktrain_sentiment.workflow.candidates import CandidateResult, Job, evaluate_candidate
-from ktrain_sentiment.workflow.models import check_models, find_model
+from ktrain_sentiment.workflow.models import check_models, check_names, find_model
 from ktrain_sentiment.workflow.processes import in_own_process
 from ktrain_sentiment.workflow.run_places import claim_folder
 
@@ -91,6 +91,7 @@ def compare_models(
         InputError: The data, an encoder or the settings cannot be used.
         TrainingError: A loss diverged.
     """
+    check_names(comparing.models)
     target = folder or default_run(settings.source.data, "compared")
     if not resume:
         refuse_existing(target, overwrite=overwrite, marker=SETTINGS)

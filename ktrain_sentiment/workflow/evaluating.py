@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -106,12 +106,17 @@ def _training_rows(run: RunFolder) -> pd.DataFrame | None:
 
 
 def from_predictor(
-    folder: Path, texts: LabelledTexts, opening: Opening = AS_USUAL, *, all_rows: bool = False
+    folder: Path | Classifier,
+    texts: LabelledTexts,
+    opening: Opening = AS_USUAL,
+    *,
+    all_rows: bool = False,
 ) -> EvalSet:
     """Let a predictor classify rows: those that its run did not learn from, where there are such.
 
     Args:
-        folder: A predictor folder, ours or from elsewhere; or a run that has one.
+        folder: A predictor folder, ours or from elsewhere; or a run that has one; or a classifier
+            that is open already.
         texts: The rows.
         opening: How the folder is opened.
         all_rows: Take the rows that it learned from as well.
@@ -120,15 +125,13 @@ def from_predictor(
         PredictorError: The folder cannot be used.
         DataError: The labels of the data are not those of the predictor.
     """
-    predictor = RunFolder(folder).predictor if is_run(folder) else folder
-    classifier = open_classifier(predictor, opening)
-    train = _training_rows(RunFolder(predictor.resolve().parent))
-    frame = texts.frame
+    subject = _open(folder, opening)
+    train, frame = subject.train, texts.frame
     learned = frame["text"].isin(set() if train is None else set(train["text"]))
     if all_rows or learned.all() or not learned.any():
-        return _predicted(predictor, classifier, frame, texts.source)
+        return _predicted(subject, frame, texts.source)
     rest = frame[~learned].reset_index(drop=True)
-    found = _predicted(predictor, classifier, rest, texts.source)
+    found = _predicted(subject, rest, texts.source)
     note = (
         f"{learned.sum():,} of {len(frame):,} rows were learned from and are left out: the other "
         f"{len(rest):,} are judged"
@@ -136,23 +139,39 @@ def from_predictor(
     return replace(found, notes=(note, *found.notes))
 
 
-def _predicted(
-    predictor: Path, classifier: Classifier, frame: pd.DataFrame, source: str
-) -> EvalSet:
+@dataclass(frozen=True)
+class _Subject:
+    """Who classifies: a predictor folder's classifier, or one that was open already."""
+
+    name: str
+    classifier: Classifier
+    predictor: Path | None = None
+    train: pd.DataFrame | None = None
+
+
+def _open(place: Path | Classifier, opening: Opening) -> _Subject:
+    if not isinstance(place, Path):
+        return _Subject("the classifier", place)
+    predictor = RunFolder(place).predictor if is_run(place) else place
+    train = _training_rows(RunFolder(predictor.resolve().parent))
+    return _Subject(_name(predictor), open_classifier(predictor, opening), predictor, train)
+
+
+def _predicted(subject: _Subject, frame: pd.DataFrame, source: str) -> EvalSet:
+    classifier = subject.classifier
     labels, note = fit_labels(frame["label"].tolist(), classifier.labels)
     fitted = frame.assign(label=labels)
     encode(labels, classifier.labels)  # Better refused now than after a million predictions.
-    log.info("predicting %s texts with %s", f"{len(frame):,}", predictor)
+    log.info("predicting %s texts with %s", f"{len(frame):,}", subject.predictor or subject.name)
     table = classifier.predict_proba([str(text) for text in frame["text"]])
-    train = _training_rows(RunFolder(predictor.resolve().parent))
-    notes = [note, _seen_in_training(frame, train)]
+    notes = [note, _seen_in_training(frame, subject.train)]
     return EvalSet(
-        name=_name(predictor),
+        name=subject.name,
         source=source,
         predictions=LabelledPredictions.join(fitted, table, classifier.labels),
         classifier=classifier,
-        predictor=predictor,
-        train=train,
+        predictor=subject.predictor,
+        train=subject.train,
         notes=tuple(line for line in notes if line),
     )
 
@@ -175,13 +194,15 @@ def _seen_in_training(frame: pd.DataFrame, train: pd.DataFrame | None) -> str:
     )
 
 
-def predict_same_rows(place: Path, other: EvalSet, opening: Opening = AS_USUAL) -> EvalSet:
+def predict_same_rows(
+    place: Path | Classifier, other: EvalSet, opening: Opening = AS_USUAL
+) -> EvalSet:
     """Let another run or predictor classify the rows of an eval set.
 
     Saved predictions are taken where they are of exactly these rows.
 
     Args:
-        place: A run or a predictor folder.
+        place: A run or a predictor folder, or a classifier that is open already.
         other: The eval set whose rows are to be classified.
         opening: How the folder is opened.
 
@@ -189,13 +210,12 @@ def predict_same_rows(place: Path, other: EvalSet, opening: Opening = AS_USUAL) 
         PredictorError: The folder cannot be used.
         DataError: The labels of the two differ.
     """
-    if is_run(place) and other.split and RunFolder(place).predictions(other.split).is_file():
-        saved = from_run(place, other.split)
+    run = RunFolder(place) if isinstance(place, Path) and is_run(place) else None
+    if run is not None and other.split and run.predictions(other.split).is_file():
+        saved = from_run(run.path, other.split)
         if saved.predictions.texts == other.predictions.texts:
             return _same_labels(saved, other)
-    predictor = RunFolder(place).predictor if is_run(place) else place
-    classifier = open_classifier(predictor, opening)
-    found = _predicted(predictor, classifier, other.predictions.frame, other.source)
+    found = _predicted(_open(place, opening), other.predictions.frame, other.source)
     return _same_labels(found, other)
 
 
@@ -326,6 +346,11 @@ def _main_eval_set(
 ) -> EvalSet:
     run = source.data if is_run(source.data) else place
     if run is not None and is_run(run) and (not source.data or run == source.data):
+        if place is not None and place.is_file():
+            raise ConfigError(
+                f"--predictor {place}: is a file, and {run} is a run: the rows come first; wanted "
+                f"evaluate {place} --predictor {run}"
+            )
         if place is not None and run != place:
             raise ConfigError(f"{run} is a run with a predictor: leave --predictor {place} out")
         return from_run(Path(run), split)

@@ -217,18 +217,19 @@ def explore(
         InputError: The data, the encoder or the settings cannot be used.
         TrainingError: The loss was not a number from the start.
     """
+    varied = list(variants(settings, exploring.vary))
     run = RunFolder(folder or default_run(settings.source.data, "lr"))
     for _, variant in variants(settings, exploring.vary):
         MODELS[variant.model.model].refuse_foreign(variant)
     refuse_existing(run.lr_find("json"), overwrite=overwrite)
+    specs = [resolve_model(variant) for _, variant in varied]
     texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
     for note in (*texts.notes, *splits.notes):
         log.info("%s", note)
     curves = {}
-    for name, variant in variants(settings, exploring.vary):
+    for (name, variant), spec in zip(varied, specs, strict=True):
         log.info("%s", name)
-        spec = resolve_model(variant)
         soft_targets = load_soft_targets(variant.training, splits, variant.source)
         trainer = spec.open(variant, splits, soft_targets)
         curves[name] = run_search(trainer, spec.searches(variant), quiet=quiet)

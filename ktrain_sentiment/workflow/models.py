@@ -20,6 +20,7 @@ from ktrain_sentiment.config import KTRAIN_MODELS, SearchConfig, TrainingSetting
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
+from ktrain_sentiment.encoders.model_hub import WELL_KNOWN
 from ktrain_sentiment.errors import ConfigError, EncoderError
 from ktrain_sentiment.evaluation.baselines import majority, polar_columns, tfidf_pipeline, vader
 from ktrain_sentiment.export.saving import (
@@ -335,6 +336,24 @@ MODELS = {
     )
 }
 """Every model by its name."""
+
+
+def check_names(models: Sequence[str]) -> None:
+    """Refuse names that are neither a model's nor can be an encoder's, before data is read.
+
+    Raises:
+        ConfigError: There is no such model.
+    """
+    for name in models:
+        # Every encoder of the hub that works here has a hyphen or an owner in its name.
+        if name in MODELS or name in WELL_KNOWN or {"-", "/"} & set(name) or Path(name).is_dir():
+            continue
+        near = difflib.get_close_matches(name, [*MODELS, *WELL_KNOWN], n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ConfigError(
+            f"--models {name}: no such model{hint}; wanted {', '.join(MODELS)}, or the name or "
+            "folder of an encoder"
+        )
 
 
 def check_models(settings: TrainingSettings, models: Sequence[str], labels: Sequence[str]) -> None:

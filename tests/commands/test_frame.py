@@ -123,6 +123,8 @@ def test_the_last_line_is_json_when_asked_for(script: Path) -> None:
     ("arguments", "line"),
     [
         (["--epoch", "3"], "--epoch: no such flag; did you mean --epochs? See --help."),
+        (["--lr", "3"], "--lr: no such flag; did you mean --learning-rate? See --help."),
+        (["--num-epochs=3"], "--num-epochs: no such flag; did you mean --epochs? See --help."),
         (["--zzz"], "--zzz: no such flag. See --help."),
         (["-p", "run"], "-p: no such flag. See --help."),
         (

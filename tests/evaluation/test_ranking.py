@@ -85,6 +85,12 @@ def test_a_clear_winner_is_advised_whatever_it_costs() -> None:
     assert recommend(ranked(judged)).startswith("Take large: 90.0 % accuracy on 1,000 rows")
 
 
+def test_a_model_compared_with_none_is_not_said_to_beat_the_others() -> None:
+    advice = recommend(ranked({"only": answers(range(100), 20.0)}))
+    assert advice.startswith("Take only: 90.0 % accuracy")
+    assert advice.endswith("no other model was compared.")
+
+
 def test_the_best_that_is_also_the_fastest_is_advised_with_its_rivals() -> None:
     judged = {"quick": answers(range(100), 1.0), "slow": answers(range(50, 155), 9.0)}
     assert recommend(ranked(judged)).endswith("cannot tell from it (slow).")

@@ -1,6 +1,7 @@
 """Models side by side: which examples are drawn, and what each model is trained by."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,7 @@ from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.workflow import comparing as comparing_module
 from ktrain_sentiment.workflow.candidates import Job, evaluate_candidate
 from ktrain_sentiment.workflow.comparing import compare_models, draw, settings_of
-from ktrain_sentiment.workflow.models import check_models, resolve_model
+from ktrain_sentiment.workflow.models import check_models, check_names, resolve_model
 
 LABELS = ("negative", "positive")
 ROWS = 1000
@@ -74,6 +75,30 @@ def test_a_draw_has_so_many_of_each_class_and_repeats_itself() -> None:
 
 def test_a_class_with_fewer_rows_gives_all_it_has() -> None:
     assert len(draw(SPLITS.train.iloc[:5], 4, seed=0)) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("svm", "--models svm: no such model (did you mean nbsvm?); wanted majority, tfidf, vader"),
+        ("tfidf nbsvm", "--models tfidf nbsvm: no such model"),
+        ("zzz", "--models zzz: no such model; wanted majority, tfidf, vader"),
+    ],
+)
+def test_what_is_no_model_is_refused_before_data_is_read_with_the_list_of_them(
+    name: str, said: str
+) -> None:
+    settings = TrainingSettings(source=DataConfig(data="nowhere.csv"))
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        compare_models(settings, CompareConfig(models=("tfidf", name)))
+
+
+def test_names_of_encoders_are_no_unknown_models() -> None:
+    check_names(("minilm", "gpt2", "roberta-base", "org/name", "nbsvm"))
+
+
+def test_models_may_be_joined_by_commas() -> None:
+    assert CompareConfig(models=("tfidf,nbsvm", "probe,")).models == ("tfidf", "nbsvm", "probe")
 
 
 def test_vader_is_refused_where_labels_are_not_polar() -> None:

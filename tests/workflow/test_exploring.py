@@ -47,6 +47,12 @@ def test_a_value_that_is_none_is_refused_in_one_line() -> None:
         list(exploring.variants(TrainingSettings(), "batch_size=16,many"))
 
 
+def test_every_varied_value_is_checked_before_data_is_read(tmp_path: Path) -> None:
+    settings = TrainingSettings(source=DataConfig(data="nowhere.csv"))
+    with pytest.raises(ConfigError, match="batch_size: wanted a whole number, got 'x'"):
+        exploring.explore(settings, ExploreConfig(vary="batch_size=16,x"), folder=tmp_path / "lr")
+
+
 def test_models_can_be_varied() -> None:
     made = dict(exploring.variants(TrainingSettings(), "model=nbsvm,logreg"))
     assert [variant.model.model for variant in made.values()] == ["nbsvm", "logreg"]
