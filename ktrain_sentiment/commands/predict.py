@@ -13,7 +13,6 @@ Needs neither TensorFlow nor PyTorch.
 
 from __future__ import annotations
 
-import glob
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +67,8 @@ class Flags(ScriptFlags):
 
     file: str | None = None
     """A file with texts: CSV, TSV, JSON, JSON Lines, Parquet, Excel or lines of text, compressed or
-    in a ZIP archive; a quoted pattern such as "exports/*.csv"; or a URL such as s3://bucket/x.csv."""
+    in a ZIP archive; a quoted pattern such as "exports/*.csv"; a URL such as s3://bucket/x.csv; or - for
+    standard input."""
 
     predictor: Path | None = None
     """A predictor folder or a run folder; the newest run's predictor when left out."""
@@ -139,6 +139,8 @@ class Flags(ScriptFlags):
 
     def __post_init__(self) -> None:
         """Refuse flags that contradict each other."""
+        if self.file == "-":
+            object.__setattr__(self, "file", None)
         if self.texts and self.file:
             raise ConfigError("got texts and --file: give one of them")
         if self.resume and not (self.file and self.output):
@@ -296,15 +298,8 @@ def _identity(
 
     manifest = PredictorFolder(folder).manifest
     stamp = manifest if manifest.is_file() else folder
-    matching = glob.glob(flags.file or "")  # noqa: PTH207 - a pattern may be absolute
-    given = [flags.local] if flags.local else sorted(map(Path, matching))
-    files = [file for file in given if file.is_file()]
     return {
-        "input": flags.file
-        if not files
-        else [
-            [str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files
-        ],
+        "input": source.table.stamp(),
         "predictor": [str(folder.resolve()), stamp.stat().st_mtime_ns],
         "new columns": list(names),
         "engine": flags.engine,

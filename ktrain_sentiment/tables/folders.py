@@ -79,6 +79,7 @@ def open_class_folders(folder: Path, encoding: str | None = None) -> Table:
     table = table_of_rows(
         rows, str(folder), columns, ReadAs(format="folder", header=False),
         end=len(files), unit="row", made={name: name for name in columns[2:]},
+        files=[file for _, _, file in files],
     )  # fmt: skip
     notes = [f"some files are {name.upper()}, such as {file.name}" for name, file in others.items()]
     return table.with_notes(f"{len(files):,} text files, a folder for each class", *notes)
@@ -212,4 +213,5 @@ def join_tables(tables: Sequence[Table], name: str) -> Table:
         name, (*first.columns, file, file_row), replace(first.read_as), batches, head,
         tuple(notes), repeated, unit="row", types={**types, file: str, file_row: int},
         made={"file": file, "file_row": file_row},
+        files=[path for table in tables for path in table.files],
     )  # fmt: skip

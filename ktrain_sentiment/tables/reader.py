@@ -68,10 +68,12 @@ def open_table(
     if form in {"parquet", "excel", "json"}:
         found = stored(found)
     if form == "parquet":
-        return open_parquet(found, read_as)
-    if form == "excel":
-        return open_workbook(found, options, rank)
-    return _open_text(found, form, options, read_as)
+        table = open_parquet(found, read_as)
+    elif form == "excel":
+        table = open_workbook(found, options, rank)
+    else:
+        table = _open_text(found, form, options, read_as)
+    return replace(table, files=(found.file,) if found.file else ())
 
 
 def open_texts(texts: Sequence[str]) -> Table:

@@ -19,7 +19,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -39,6 +39,7 @@ class Source:
         suffix: That of the data itself, in lower case: neither of a compression nor an archive.
         open: Opens the bytes, uncompressed on the way, as a context manager.
         path: The file, where the bytes lie in one as they are.
+        file: The file that is opened, however they lie in it.
         member: Of an archive.
         pipe: What is read as it comes, once; `open` is not to be used.
     """
@@ -47,6 +48,7 @@ class Source:
     suffix: str
     open: Opener
     path: Path | None = None
+    file: Path | None = None
     member: str = ""
     pipe: BinaryIO | None = None
 
@@ -84,7 +86,7 @@ def _file(path: Path, name: str) -> Source:
     if bare_suffix(path) == ARCHIVE:
         return _member(path, name)
     plain = None if path.suffix.lower() in COMPRESSED else path
-    return Source(name, bare_suffix(path), lambda: opened(path), path=plain)
+    return Source(name, bare_suffix(path), lambda: opened(path), path=plain, file=path)
 
 
 def _member(path: Path, name: str) -> Source:
@@ -108,7 +110,7 @@ def _member(path: Path, name: str) -> Source:
             opener = _OPENERS.get(Path(tables[0]).suffix.lower())
             yield cast("BinaryIO", opener(cast("BinaryIO", stream)) if opener else stream)
 
-    return Source(name, bare_suffix(tables[0]), open_member, member=tables[0])
+    return Source(name, bare_suffix(tables[0]), open_member, file=path, member=tables[0])
 
 
 def _remote(url: str) -> Source:
@@ -135,7 +137,7 @@ def _remote(url: str) -> Source:
     found = _file(Path(copy.name), url)
     # The temporary file lives as long as what opens it.
     held = (copy, found.open)
-    return Source(url, found.suffix, lambda: held[1](), found.path, found.member)
+    return replace(found, name=url, open=lambda: held[1]())
 
 
 @contextlib.contextmanager

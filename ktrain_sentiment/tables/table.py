@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from ktrain_sentiment.atomic import sha256_of
 from ktrain_sentiment.errors import DataError
 
 if TYPE_CHECKING:
@@ -188,6 +191,7 @@ class Table:
         open_ended: Later rows may bring further columns.
         made: Columns that are not the source's but tell where a row came from: `file`, `file_row`,
             and `split` where there are files or folders for each; the name that each has.
+        files: What was opened on this machine; of a remote file, its copy here.
     """
 
     name: str
@@ -204,6 +208,7 @@ class Table:
     categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
     open_ended: bool = False
     made: Mapping[str, str] = field(default_factory=dict)
+    files: Sequence[Path] = ()
 
     def batches(self, size: int = 4096) -> Iterator[Batch]:
         """The rows in batches of at most so many."""
@@ -212,6 +217,20 @@ class Table:
     def sample(self, column: str) -> list[Any]:
         """The values of a column in the head."""
         return [record.get(column) for record in self.head]
+
+    def stamp(self) -> str:
+        """Tells one source from another, and from itself when it has changed: a sha256.
+
+        Files are told by their paths, sizes and times, a remote file by what is in it, and what
+        comes through a pipe by its name alone.
+        """
+        remote = "://" in self.name
+        parts = [self.name] if remote or not self.files else []
+        for file in self.files:
+            found = file.stat()
+            own = f"{file.resolve()} {found.st_size} {found.st_mtime_ns}"
+            parts.append(sha256_of(file) if remote else own)
+        return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
 
     def with_notes(self, *notes: str) -> Table:
         """The same table with further notes; empty ones are left out."""

@@ -58,7 +58,7 @@ def test_the_newest_run_is_the_default(predictor, tmp_path):
 
 
 def test_standard_input_is_lines_of_text(predictor):
-    done = predict(predictor, stdin="a superb plot\n\na dull plot\n")
+    done = predict(predictor, "--file", "-", stdin="a superb plot\n\na dull plot\n")
     first, blank, last = done.stdout.splitlines(keepends=True)
     assert first + last == predict(predictor, "a superb plot", "a dull plot").stdout
     assert blank == "\t\t\n"
@@ -380,6 +380,7 @@ def test_the_keras_engine_needs_a_keras_model_and_says_so(predictor, tmp_path):
         (["a", "--output", "/dev/null/x.csv"], "/dev/null is no folder|cannot be written"),
         (["a", "--threads", "-1"], "0 or more"),
         (["a", "--resume"], "--resume needs --file and --output"),
+        (["--file", "-", "--resume", "--output", "x.csv"], "nothing else can be continued"),
         (["a", "--output", "."], "is a folder|does not say the format"),
         (["a", "--output", "x.pdf"], "does not say the format"),
         (["a", "--engine", "gpu"], "wanted one of"),

@@ -44,3 +44,35 @@ def test_a_message_names_the_file_that_was_read_and_not_a_cell_of_that_name(writ
     write("two.jsonl", '{"text": {}, "label": "y", "file": "own", "file_row": 5}\n')
     with pytest.raises(Exception, match=r"two\.jsonl: row 1"):
         read(f"{tmp_path}/*.jsonl", text_column="text")
+
+
+def opened_again(source) -> str:
+    return open_table(source).stamp()
+
+
+@pytest.mark.parametrize("pattern", ["~/in/*.csv", "~/in/**/*.csv", "~/in/a.csv", "~/in"])
+def test_a_source_that_changed_is_told_from_what_it_was(write, tmp_path, monkeypatch, pattern):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    one = write("in/a.csv", "text\ngood\n") if pattern != "~/in" else write("in/pos/a.txt", "good")
+    before = opened_again(pattern)
+    assert before == opened_again(pattern) == opened_again(pattern.replace("~", str(tmp_path)))
+    one.write_text("text\ngood\nbad\n")
+    assert opened_again(pattern) != before
+
+
+def test_a_further_file_makes_another_source(write, tmp_path):
+    write("a.csv", "text\ngood\n")
+    before = opened_again(f"{tmp_path}/*.csv")
+    write("b.csv", "text\nbad\n")
+    assert opened_again(f"{tmp_path}/*.csv") != before
+
+
+def test_a_remote_file_is_told_by_what_is_in_it():
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    stamps = []
+    for content in (b"text\ngood\n", b"text\ngood\n", b"text\ndull\n"):
+        memory.pipe("/in.csv", content)
+        stamps.append(opened_again("memory://in.csv"))
+    memory.store.clear()
+    assert stamps[0] == stamps[1] != stamps[2]

@@ -71,6 +71,15 @@ class StopsAfter(Counter):
         return super().predict(texts)
 
 
+class StopsWithoutTexts(Counter):
+    """Fails at the first batch without a text."""
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        if not texts:
+            raise KeyboardInterrupt
+        return super().predict(texts)
+
+
 def run(
     source: Path, target: Path, classifier: Counter | None = None, *, resume: bool = False,
     overwrite: bool = False, identity: dict[str, object] | None = None,
@@ -232,6 +241,18 @@ def test_half_a_row_that_a_killed_process_wrote_is_cut_off(tmp_path):
         stream.write(b'008,"half a ro')
     run(source, tmp_path / "out.csv", resume=True)
     assert len(read_output(tmp_path / "out.csv")) == 20
+
+
+def test_only_rows_that_cannot_be_read_are_left_to_a_run_that_goes_on(tmp_path):
+    lines = ['{"text": "good"}'] * 4 + ["no json"] * 3
+    source = tmp_path / "in.jsonl"
+    source.write_text("\n".join(lines))
+    with pytest.raises(KeyboardInterrupt):
+        run(source, tmp_path / "out.csv", StopsWithoutTexts())
+    report = run(source, tmp_path / "out.csv", resume=True)
+    assert (report.resumed_at, report.rows, report.bad) == (4, 3, 3)
+    run(source, tmp_path / "whole.csv")
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 def test_without_resume_a_stopped_run_begins_anew(tmp_path):
