@@ -67,8 +67,8 @@ class Flags(ScriptFlags):
 
     file: str | None = None
     """A file with texts: CSV, TSV, JSON, JSON Lines, Parquet, Excel or lines of text, compressed or
-    in a ZIP archive; a quoted pattern such as "exports/*.csv"; a URL such as s3://bucket/x.csv; or - for
-    standard input."""
+    in a ZIP archive; a quoted pattern such as "exports/*.csv"; a URL such as s3://bucket/x.csv; or
+    - for standard input."""
 
     predictor: Path | None = None
     """A predictor folder or a run folder; the newest run's predictor when left out."""
