@@ -12,6 +12,12 @@ HOME = Path("~/.cache/ktrain-sentiment")
 
 PACKAGES = {
     "torch": ("torch==2.13.0", "transformers==5.23.0", "accelerate==1.15.0"),
+    "torch-server": (
+        "torch==2.13.0",
+        "transformers==5.23.0",
+        "fastapi==0.165.0",
+        "uvicorn[standard]==0.54.0",
+    ),
     "openvino": ("openvino==2026.4.1", "tokenizers==0.21.4"),
     "transformers4": ("tensorflow==2.21.0", "tf_keras==2.21.0", "transformers==4.54.1"),
     "ktrain": ("ktrain==0.41.4", "tensorflow==2.21.0", "tf_keras==2.21.0", "transformers==4.54.1"),

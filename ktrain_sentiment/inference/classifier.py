@@ -54,6 +54,9 @@ _BATCH_TOKENS = 1024
 
 _BATCH_TEXTS = 64
 
+_SHARED = 4
+"""Texts that are worth a core of their own."""
+
 _CHUNK = 8192
 """Texts tokenized at once, so that a million texts need no memory for all their ids."""
 
@@ -248,7 +251,11 @@ class TextClassifier:
         Raises:
             PredictorError: The model gives something else than one number a label.
         """
-        batches = plan_batches(encoded.lengths, _BATCH_TOKENS, _BATCH_TEXTS)
+        # Fewer texts than fill a batch a core are shared out: two batches of 16 texts, a core each,
+        # took half the time of one of 32 on both.
+        parts = max(min(self.runner.threads, len(encoded) // _SHARED), 1)
+        share = -(-int(encoded.lengths.sum()) // parts)
+        batches = plan_batches(encoded.lengths, min(share, _BATCH_TOKENS), _BATCH_TEXTS)
         logits = np.empty((len(encoded), len(self.labels)), dtype=np.float32)
         for batch, values in zip(batches, self._run(encoded, batches), strict=True):
             if values.shape[1] != len(self.labels):

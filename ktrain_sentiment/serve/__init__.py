@@ -14,6 +14,6 @@
     openapi.py      /openapi.json, from the list of routes
     static/         pages
 
-An event loop takes requests in and gives answers out; one thread tokenizes, one computes. Neither
-waits for a batch to fill: each takes what has come while it was busy.
+An event loop takes requests in and gives answers out; one thread tokenizes and computes. It never
+waits for a batch to fill: it takes what has come while it was busy.
 """

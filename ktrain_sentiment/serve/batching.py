@@ -1,9 +1,9 @@
 """Texts of many requests computed together, without a timer.
 
-Two threads stand in a row: the first tokenizes, the second computes. Each takes what waits when it
-is free, so a lone request waits for nobody, and under load batches grow by themselves. The thread
-that computes is the only one, and ONNX Runtime's threads are as many as the cores: a second one
-would only take turns with it.
+One thread tokenizes and computes whatever waits when it is free: a lone request waits for nobody,
+and under load batches grow by themselves. It is the only one, as ONNX Runtime's threads are as many
+as the cores. A second would only take turns with it, and handing texts from one that tokenizes to
+one that computes costs more than tokenizing them does.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,9 +27,6 @@ from ktrain_sentiment.serve.limits import Limits, RefusalError, overloaded
 
 log = logging.getLogger(__name__)
 
-_TEXTS_AT_ONCE = 1024
-"""Texts tokenized together; more would keep those that are ready from being computed."""
-
 _PORTION = 64
 """Texts of a table computed before other requests have their turn."""
 
@@ -40,7 +36,7 @@ class Stages:
     """Where the time of a request went, in seconds.
 
     Attributes:
-        queue: Waiting for the one thread or the other.
+        queue: Waiting for its turn.
         tokenizing: Being tokenized, with whatever else was.
         inference: Being computed, with whatever else was.
     """
@@ -87,58 +83,24 @@ class _Job:
         return int(self.encoded.lengths.sum()) if self.encoded else 0
 
 
-class _Line:
-    """Jobs that wait for a thread."""
+def _take(waiting: list[_Job], room: int) -> tuple[list[_Job], list[_Job]]:
+    """The jobs to compute next, and the others: those of one model, the oldest first, that fit.
 
-    def __init__(self) -> None:
-        self._jobs: deque[_Job] = deque()
-        self._changed = threading.Condition()
-        self._closed = False
-
-    def __len__(self) -> int:
-        return len(self._jobs)
-
-    def add(self, jobs: Sequence[_Job]) -> None:
-        with self._changed:
-            self._jobs.extend(jobs)
-            self._changed.notify()
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-
-    def take(self, room: int, size: Callable[[_Job], int]) -> list[_Job]:
-        """Wait for a job, and take all that fit: of one model, the oldest first; none at the end.
-
-        A job that alone is larger than the room is taken alone.
-        """
-        with self._changed:
-            while True:
-                while self._jobs and self._jobs[0].dropped:
-                    self._jobs.popleft()
-                if self._jobs:
-                    break
-                if self._closed:
-                    return []
-                self._changed.wait()
-            classifier = self._jobs[0].classifier
-            taken: list[_Job] = []
-            left: deque[_Job] = deque()
-            for job in self._jobs:
-                own = job.classifier is classifier
-                if job.dropped:
-                    continue
-                if own and (not taken or size(job) <= room):
-                    taken.append(job)
-                    room -= size(job)
-                else:
-                    left.append(job)
-                    # One that does not fit ends the batch: smaller ones behind it would overtake it
-                    # again and again.
-                    room = 0 if own else room
-            self._jobs = left
-            return taken
+    A job that alone is larger than the room is taken alone.
+    """
+    taken: list[_Job] = []
+    left: list[_Job] = []
+    for job in waiting:
+        own = job.classifier is waiting[0].classifier
+        if own and (not taken or job.tokens <= room):
+            taken.append(job)
+            room -= job.tokens
+        else:
+            left.append(job)
+            # One that does not fit ends the batch: smaller ones behind it would overtake it again
+            # and again.
+            room = 0 if own else room
+    return taken, left
 
 
 class BatchWorker:
@@ -153,13 +115,11 @@ class BatchWorker:
         self._limits = limits
         self._watch = watch
         self.pending = 0
-        self._raw, self._encoded = _Line(), _Line()
-        self._threads = [
-            threading.Thread(target=self._tokenize, name="tokenizing", daemon=True),
-            threading.Thread(target=self._compute, name="inference", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._new: list[_Job] = []
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
+        self._thread.start()
 
     async def score(
         self, classifier: TextClassifier, texts: Sequence[str], *, patient: bool = False
@@ -180,7 +140,9 @@ class BatchWorker:
         job = _Job(classifier, texts, asyncio.get_running_loop().create_future())
         self.pending += len(texts)
         try:
-            self._raw.add([job])
+            with self._changed:
+                self._new.append(job)
+                self._changed.notify()
             async with asyncio.timeout(None if patient else self._limits.timeout):
                 return await job.answer
         except TimeoutError:
@@ -194,18 +156,29 @@ class BatchWorker:
 
     def close(self) -> None:
         """Answer what waits, and end."""
-        for line, thread in zip((self._raw, self._encoded), self._threads, strict=True):
-            line.close()
-            thread.join()
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
 
-    def _tokenize(self) -> None:
-        while jobs := self._raw.take(_TEXTS_AT_ONCE, lambda job: len(job.texts)):
-            self._attempt(jobs, self._encode)
-
-    def _compute(self) -> None:
-        while jobs := self._encoded.take(self._limits.batch_tokens, lambda job: job.tokens):
-            self._watch(sum(len(job.texts) for job in jobs), sum(job.tokens for job in jobs))
-            self._attempt(jobs, self._infer)
+    def _work(self) -> None:
+        waiting: list[_Job] = []
+        while True:
+            with self._changed:
+                while not self._new and not waiting and not self._closed:
+                    self._changed.wait()
+                new, self._new = self._new, []
+            if not new and not waiting:
+                return
+            for jobs in _by_model(new):
+                self._attempt(jobs, self._encode)
+            waiting += [job for job in new if job.encoded]
+            jobs, waiting = _take(
+                [job for job in waiting if not job.dropped], self._limits.batch_tokens
+            )
+            if jobs:
+                self._watch(sum(len(job.texts) for job in jobs), sum(job.tokens for job in jobs))
+                self._attempt(jobs, self._infer)
 
     def _attempt(self, jobs: list[_Job], work: Callable[[list[_Job]], None]) -> None:
         """Do the work for all together; where that fails, one by one: none spoils another."""
@@ -230,7 +203,6 @@ class BatchWorker:
         for job, part in _shares(jobs):
             job.encoded = EncodedTexts(encoded.ids[part], encoded.truncated[part])
             job.stamps += [begun, ended]
-        self._encoded.add(jobs)
 
     def _infer(self, jobs: list[_Job]) -> None:
         begun = time.perf_counter()
@@ -250,6 +222,15 @@ class BatchWorker:
             scores = Scores(probabilities[part], together.truncated[part])
             answers.append((job, Answer(logits[part], scores, job.tokens, stages)))
         _settle(answers)
+
+
+def _by_model(jobs: Sequence[_Job]) -> Iterable[list[_Job]]:
+    """Jobs that nobody has dropped, by their model."""
+    groups: dict[int, list[_Job]] = {}
+    for job in jobs:
+        if not job.dropped:
+            groups.setdefault(id(job.classifier), []).append(job)
+    return groups.values()
 
 
 def _shares(jobs: Sequence[_Job]) -> Iterator[tuple[_Job, slice]]:

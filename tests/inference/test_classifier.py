@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -54,6 +55,26 @@ def test_a_text_gets_the_same_answer_alone_and_among_others(predictor, engine, t
     together = opened.predict_proba(TEXTS)
     alone = np.concatenate([opened.predict_proba([text]) for text in TEXTS[:20]])
     np.testing.assert_allclose(together[:20], alone, atol=1e-5)
+
+
+def test_a_few_texts_are_shared_out_to_the_cores_and_one_has_them_all(classifier):
+    seen: list[int] = []
+
+    class Watched:
+        threads = 2
+
+        def alone(self, ids, mask):
+            seen.append(-len(ids))
+            return classifier.runner.alone(ids, mask)
+
+        def among_others(self, ids, mask):
+            seen.append(len(ids))
+            return classifier.runner.among_others(ids, mask)
+
+    watched = replace(classifier, runner=Watched())
+    watched.predict_proba(["a dull plot"] * 16)
+    watched.predict_proba(["a dull plot"])
+    assert seen == [8, 8, -1]
 
 
 def test_order_is_kept_over_chunks(classifier, monkeypatch):
