@@ -71,6 +71,15 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
+def why_pip_failed(stderr: str) -> str:
+    """The reason that pip or uv gave on standard error, on one line."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    found = (re.match(r"error:?\s*(.+)", line, re.IGNORECASE) for line in lines)
+    # Where pip itself broke down, as on a timeout, it says "ERROR: Exception:" and a traceback.
+    reasons = [one[1] for one in found if one and not one[1].endswith(":")]
+    return (reasons or lines or ["it gave no reason"])[-1]
+
+
 def require(module: str, extra: str) -> ModuleType:
     """Import an optional dependency, or say which pip command installs it.
 

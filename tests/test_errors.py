@@ -12,6 +12,7 @@ from ktrain_sentiment.errors import (
     SentimentError,
     check_installed,
     require,
+    why_pip_failed,
 )
 
 OURS = {name: kind for name, kind in vars(errors).items() if name.endswith("Error")}
@@ -59,3 +60,18 @@ def test_a_module_that_lacks_something_itself_is_not_called_missing(
     with pytest.raises(ModuleNotFoundError, match="surely_not_there") as caught:
         require("half_installed", "train")
     assert not isinstance(caught.value, MissingExtraError)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "reason"),
+    [
+        ("a\nERROR: No matching distribution\n\n", "No matching distribution"),
+        ("error: no space left on device", "no space left on device"),
+        ("ERROR: Exception:\nTraceback ...\n  File\nReadTimeoutError: timed out.\n",
+         "ReadTimeoutError: timed out."),
+        ("ERROR: \n", "ERROR:"),
+        (" \n", "it gave no reason"),
+    ],
+)  # fmt: skip
+def test_there_is_always_a_reason_why_pip_failed(stderr: str, reason: str) -> None:
+    assert why_pip_failed(stderr) == reason

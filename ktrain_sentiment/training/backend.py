@@ -135,9 +135,9 @@ def prepare_environment() -> None:
     # The tokenizers library warns about forks that data pipelines make.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     # XLA compiles the fast kernels once for each batch shape, two seconds each: kept on disk.
-    os.environ["TF_XLA_FLAGS"] = with_cache_flag(
-        os.environ.get("TF_XLA_FLAGS", ""), compiled_folder(cpu_flags())
-    )
+    compiled = compiled_folder(cpu_flags())
+    os.environ["TF_XLA_FLAGS"] = with_cache_flag(os.environ.get("TF_XLA_FLAGS", ""), compiled)
+    forget_unused_code(compiled.parent)
 
 
 CACHE_FLAG = "--tf_xla_persistent_cache_directory"
@@ -157,6 +157,34 @@ def compiled_folder(cpu_flags: Iterable[str]) -> Path:
     except metadata.PackageNotFoundError:
         version = "none"  # What imports it next says how to install it.
     return cache_folder() / "compiled" / f"tensorflow-{version}-{kind}"
+
+
+MOST_COMPILED = 400_000_000
+"""Bytes of compiled code that are kept; a training at one `maxlen` makes three to ten million."""
+
+
+def forget_unused_code(folder: Path, most: int = MOST_COMPILED) -> None:
+    """Remove what XLA compiled and nobody used for longest, until so many bytes are left.
+
+    XLA itself never removes anything, and each new length of texts, width, kind of CPU or version
+    of TensorFlow adds to it. What another process would have used next is compiled again.
+
+    Args:
+        folder: Where compiled code of all versions and CPUs lies.
+        most: How many bytes may stay.
+    """
+    known = []
+    for path in folder.glob("*/*"):
+        with contextlib.suppress(OSError):
+            seen = path.stat()
+            known.append((max(seen.st_atime, seen.st_mtime), seen.st_size, path))
+    left = sum(size for _, size, _ in known)
+    for _, size, path in sorted(known):
+        if left <= most:
+            break
+        with contextlib.suppress(OSError):
+            path.unlink()
+            left -= size
 
 
 def with_cache_flag(flags: str, folder: Path) -> str:
@@ -253,6 +281,7 @@ __all__ = [
     "choose_precision",
     "compiled_folder",
     "cpu_flags",
+    "forget_unused_code",
     "import_ktrain",
     "is_opened",
     "open_backend",

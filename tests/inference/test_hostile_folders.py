@@ -1,7 +1,11 @@
 """Predictor folders made to mislead: each is refused when it is opened, in one line."""
 
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -268,3 +272,36 @@ def test_onnx_runtime_leaves_no_file_and_no_variable_behind(predictor, tmp_path)
     )
     assert done.returncode == 0, done.stderr
     assert [path for place in places.values() for path in place.rglob("*")] == []
+
+
+WRITES = re.compile(
+    r"O_WRONLY|O_RDWR|O_CREAT|\b(creat|rename\w*|mkdir\w*|rmdir|unlink\w*|symlink\w*|link\w*|truncate)\("
+)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize("engine", ["int8", "fp32"])
+def test_a_prediction_connects_to_nothing_and_writes_its_output_alone(predictor, tmp_path, engine):
+    (tmp_path / "in.csv").write_text("text\na film\na dull one\n")
+    target = tmp_path / "made" / "out.csv"
+    command = [
+        "strace", "-f", "-qq", "-e", "trace=%network,%file", "-o", tmp_path / "calls",
+        sys.executable, "-m", "ktrain_sentiment", "predict", "--predictor", predictor,
+        "--engine", engine, "--file", tmp_path / "in.csv", "--output", target,
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        list(map(str, command)), env=environment, cwd=tmp_path, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    if "not permitted" in done.stderr:
+        pytest.skip("this machine lets no process be traced")
+    assert done.returncode == 0, done.stderr
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert len(target.read_text().splitlines()) == 3
+    assert [line for line in calls if re.search(r"\b(socket|connect|sendto)\(", line)] == []
+    written = [line for line in calls if WRITES.search(line) and "= -1 " not in line]
+    elsewhere = [line for line in written if str(target.parent) not in line]
+    # A semaphore is no file, though it is made as one in memory and unlinked at once.
+    assert [line for line in elsewhere if not re.search(r'"/dev/(null"|shm/sem\.)', line)] == []
+    assert len(written) > len(elsewhere)

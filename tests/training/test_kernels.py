@@ -1,5 +1,6 @@
 """The fast kernels compute what transformers' own layers compute, forward and backward."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from ktrain_sentiment.training.backend import (
     CACHE_FLAG,
     Backend,
     compiled_folder,
+    forget_unused_code,
     open_backend,
     with_cache_flag,
 )
@@ -306,6 +308,21 @@ def test_flags_that_the_user_gave_stay(tmp_path: Path) -> None:
     assert with_cache_flag("", tmp_path) == f"{CACHE_FLAG}={tmp_path}"
     assert with_cache_flag("--other", tmp_path) == f"--other {CACHE_FLAG}={tmp_path}"
     assert with_cache_flag(f"{CACHE_FLAG}=/mine", tmp_path) == f"{CACHE_FLAG}=/mine"
+
+
+def test_the_code_that_was_not_used_for_longest_is_forgotten_first(tmp_path: Path) -> None:
+    for number, (name, read, written) in enumerate(
+        [("old/a", 30, 10), ("old/b", 5, 5), ("new/c", 20, 20), ("new/d", 10, 25)]
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(100 + number))
+        os.utime(path, (read, written))
+    forget_unused_code(tmp_path, 406)
+    assert len(list(tmp_path.glob("*/*"))) == 4
+    forget_unused_code(tmp_path, 210)
+    assert sorted(path.name for path in tmp_path.glob("*/*")) == ["a", "d"]
+    forget_unused_code(tmp_path / "nothing", 0)
 
 
 def test_what_xla_compiled_is_kept_on_disk() -> None:
