@@ -2,17 +2,19 @@
 
     ktrain-sentiment export runs/reviews/predictor --overwrite
     ktrain-sentiment export runs/reviews/predictor --check
+    ktrain-sentiment export runs/reviews --onnx-only --output to-the-server
     ktrain-sentiment export old_predictor --output new_predictor --texts reviews.csv --trust-pickle
 
 Writes model.safetensors (PyTorch layout), onnx/model.onnx and onnx/model_quantized.onnx. Each
-engine is compared with the Keras model on real texts, and kept only if it agrees.
+engine is compared with the Keras model on real texts, and kept only if it agrees. With --onnx-only
+nothing is made again: what prediction and serving need is copied, without TensorFlow.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
@@ -22,7 +24,7 @@ from ktrain_sentiment.errors import ConfigError, PredictorError
 if TYPE_CHECKING:
     from ktrain_sentiment.export.saving import SavedPredictor
 
-COMMON = ("check", "output", "overwrite")
+COMMON = ("check", "onnx_only", "output", "overwrite")
 """Flags that help shows first."""
 
 
@@ -48,13 +50,24 @@ class Flags(ScriptFlags):
     check: bool = False
     """Only compare every file with its sha256 in the manifest; README.md may have been edited."""
 
+    onnx_only: bool = False
+    """Copy to --output what prediction and serving need, and nothing of training: no weights of
+    TensorFlow or PyTorch, no pickle."""
+
+    engine: Literal["auto", "int8", "fp32", "all"] = "auto"
+    """Graphs of an --onnx-only folder; auto: the one that answers by default."""
+
     trust_pickle: bool = False
     """Unpickle a plain ktrain predictor, which runs the code of whoever made it."""
 
     def __post_init__(self) -> None:
-        """Refuse a missing folder."""
+        """Refuse a missing folder, and flags that contradict each other."""
         if self.predictor == Path():
             raise ConfigError("which predictor? name a folder: ktrain-sentiment export FOLDER")
+        if self.onnx_only and (self.output is None or self.check):
+            raise ConfigError("--onnx-only: wanted --output FOLDER with it, and no --check")
+        if self.engine != "auto" and not self.onnx_only:
+            raise ConfigError("--engine: only for --onnx-only; without it all engines are made")
 
 
 def task(flags: Flags) -> dict[str, Any]:
@@ -72,6 +85,8 @@ def task(flags: Flags) -> dict[str, Any]:
         )
     if flags.check:
         return _check(flags.predictor)
+    if flags.onnx_only:
+        return _bundle(flags)
     saved = _export(flags)
     _show(saved)
     return {
@@ -96,6 +111,15 @@ def _check(folder: Path) -> dict[str, Any]:
     else:
         print(f"{folder}: all {files} files are as they were saved")
     return {"predictor": folder, "files": files, "card_edited": edited}
+
+
+def _bundle(flags: Flags) -> dict[str, Any]:
+    from ktrain_sentiment.inference.bundling import write_bundle
+
+    assert flags.output is not None
+    made = write_bundle(flags.predictor, flags.output, flags.engine, overwrite=flags.overwrite)
+    print(f"predictor: {made.path} ({made.size / 1e6:,.1f} of {made.whole / 1e6:,.1f} MB)")
+    return {"predictor": made.path, "files": made.files, "bytes": made.size}
 
 
 def _export(flags: Flags) -> SavedPredictor:

@@ -112,7 +112,7 @@ def _read_parts(place: PredictorFolder, engine: Engine, *, unchecked: bool) -> C
         return _read_unverified(place, engine)
     manifest = read_manifest(place.path)
     check_steps(manifest.cleaning)
-    chosen, path = _choose(place, manifest, engine)
+    chosen, path = choose_engine(place, manifest, engine)
     vocabulary = place.features if manifest.is_ktrain_model else place.tokenizer
     if chosen == "int8" and not path.is_file() and place.onnx.is_file():
         raise PredictorError(
@@ -133,7 +133,7 @@ def _read_parts(place: PredictorFolder, engine: Engine, *, unchecked: bool) -> C
     )
 
 
-def _choose(place: PredictorFolder, manifest: Manifest, engine: Engine) -> tuple[str, Path]:
+def choose_engine(place: PredictorFolder, manifest: Manifest, engine: Engine) -> tuple[str, Path]:
     """The engine and the file it runs.
 
     Raises:

@@ -115,3 +115,15 @@ def test_converting_needs_texts_and_a_place(plain_ktrain):
     assert "--output FOLDER and --texts FILE" in complaint_of(
         SCRIPT, plain_ktrain, "--trust-pickle"
     )
+
+
+def test_what_serving_needs_is_copied_without_tensorflow(predictor, tmp_path):
+    done = run_python(
+        SCRIPT, predictor, "--onnx-only", "--output", tmp_path / "small", "--json"
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert "onnx/model_quantized.onnx" in figures["files"]
+    assert f"({figures['bytes'] / 1e6:.1f} of " in done.stdout
+    assert "wanted --output FOLDER" in complaint_of(SCRIPT, predictor, "--onnx-only")
+    assert "only for --onnx-only" in complaint_of(SCRIPT, predictor, "--engine", "fp32")

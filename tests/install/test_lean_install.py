@@ -92,3 +92,10 @@ def test_it_evaluates_labelled_data(lean_python, predictor, reviews_csv, tmp_pat
     done = call_outside(lean_python.with_name("ktrain-sentiment"), *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["n"] == 600
+
+
+def test_it_makes_a_folder_for_a_server(lean_python, predictor, tmp_path):
+    arguments = ["export", predictor, "--onnx-only", "--output", "small"]
+    done = call_outside(lean_python.with_name("ktrain-sentiment"), *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "small" / "onnx" / "model_quantized.onnx").is_file()
