@@ -18,10 +18,10 @@ PACKAGES = {
         "fastapi==0.165.0",
         "uvicorn[standard]==0.54.0",
     ),
-    "openvino": ("openvino==2026.4.1", "tokenizers==0.21.4"),
+    "openvino": ("openvino==2026.4.1", "nncf==3.4.0", "tokenizers==0.21.4"),
     "transformers4": ("tensorflow==2.21.0", "tf_keras==2.21.0", "transformers==4.54.1"),
     "ktrain": ("ktrain==0.41.4", "tensorflow==2.21.0", "tf_keras==2.21.0", "transformers==4.54.1"),
-    "onnxruntime": ("onnxruntime==1.31.1", "tokenizers==0.21.4"),
+    "onnxruntime": ("onnxruntime==1.31.1", "onnx==1.23.1", "tokenizers==0.21.4"),
 }
 """What each environment has."""
 

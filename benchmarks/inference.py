@@ -1,4 +1,4 @@
-"""Prediction beside ktrain, Hugging Face's pipeline and OpenVINO: speed, memory, size, agreement.
+"""Prediction beside ktrain, pipeline, OpenVINO and ONNX Runtime: speed, memory, size, agreement.
 
     python benchmarks/inference.py
     python benchmarks/inference.py --predictor runs/mine --short sst2_dev.parquet
@@ -7,7 +7,10 @@
 All contenders load the same predictor folder and read the same texts. Each is a process that waits
 for its turn, so that what else the machine does strikes all alike; figures are medians over the
 rounds, with the lowest and highest beside them.
-PyTorch and OpenVINO live in environments of their own, which are made once. Without --predictor,
+PyTorch, OpenVINO and plain ONNX Runtime live in environments of their own, which are made once.
+OpenVINO's int8 is NNCF's post-training quantization for transformers, calibrated on 300 of the
+texts; ONNX Runtime's int8 is its dynamic quantization as optimum sets it up for the CPU at hand.
+A lesser CPU cannot be emulated here: neither of the two has a switch for it. Without --predictor,
 one is trained on the short texts' training set first. Prints a table, then one JSON line.
 """
 
@@ -26,7 +29,8 @@ from typing import Any
 
 from environments import HOME, interpreter
 from flags import BenchmarkFlags
-from processes import ROOT, WORKERS, Worker, refuse_unknown
+from machine import describe
+from processes import ROOT, WORKERS, Worker, answers_of, refuse_unknown
 from side_by_side import print_side_by_side
 from texts import labelled, long_texts
 
@@ -44,6 +48,8 @@ class Contender:
         environment: Where it runs; empty: here.
         arguments: What the worker wants further.
         files: What of the predictor folder it needs.
+        made: The script in `workers/` that makes its model, and the model's files; it is told
+            where the first of them is.
         rounds: Most rounds that it is worth waiting for.
     """
 
@@ -51,6 +57,7 @@ class Contender:
     environment: str = ""
     arguments: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
     rounds: int = 100
 
 
@@ -66,8 +73,28 @@ CONTENDERS = {
     "pipeline_bf16": Contender(
         "predict_pipeline.py", "torch", ("bf16",), ("model.safetensors", "config.json", *TOKENIZER)
     ),
+    "openvino_fp32": Contender(
+        "predict_openvino.py", "openvino", ("f32",), ("onnx/model.onnx", *TOKENIZER)
+    ),
     "openvino_bf16": Contender(
-        "predict_openvino.py", "openvino", (), ("onnx/model.onnx", *TOKENIZER)
+        "predict_openvino.py", "openvino", ("bf16",), ("onnx/model.onnx", *TOKENIZER)
+    ),
+    "openvino_int8": Contender(
+        "predict_openvino.py",
+        "openvino",
+        ("f32",),
+        TOKENIZER,
+        ("quantize_openvino.py", "openvino.xml", "openvino.bin"),
+    ),
+    "onnxruntime_fp32": Contender(
+        "predict_onnxruntime.py", "onnxruntime", (), ("onnx/model.onnx", *TOKENIZER)
+    ),
+    "onnxruntime_int8": Contender(
+        "predict_onnxruntime.py",
+        "onnxruntime",
+        (),
+        TOKENIZER,
+        ("quantize_onnxruntime.py", "onnxruntime.onnx"),
     ),
     "ours_fp32": Contender(
         "predict_ours.py", "", ("fp32",), ("onnx/model.onnx", "manifest.json", *TOKENIZER)
@@ -101,8 +128,8 @@ class Flags(BenchmarkFlags):
     """How often each contender has its turn."""
 
     contenders: tuple[str, ...] = tuple(CONTENDERS)
-    """Who takes part: any of ktrain, pipeline_fp32, pipeline_bf16, openvino_bf16, ours_fp32,
-    ours_int8."""
+    """Who takes part: any of ktrain, pipeline_fp32, pipeline_bf16, openvino_fp32, openvino_bf16,
+    openvino_int8, onnxruntime_fp32, onnxruntime_int8, ours_fp32, ours_int8."""
 
     environments: Path = HOME
     """Where the peers' environments are made."""
@@ -117,6 +144,7 @@ class Measured:
     latencies: list[float] = field(default_factory=list)
     first_answers: list[float] = field(default_factory=list)
     memory_mb: float = 0.0
+    peak_mb: float = 0.0
     rows: list[list[float]] = field(default_factory=list)
 
 
@@ -132,12 +160,11 @@ def task(flags: Flags) -> dict[str, Any]:
         sets.write_text(json.dumps(texts), encoding="utf-8")
         commands = {name: _command(name, folder, sets, flags) for name in flags.contenders}
         measured = _measure(commands, flags.rounds)
+        sizes = {name: _size_mb(name, folder, Path(place)) for name in flags.contenders}
     truth = [labels.index(label) for label in texts["labels"]]
-    figures = {
-        name: _figures(name, found, folder, texts, truth) for name, found in measured.items()
-    }
+    figures = {name: _figures(found, sizes[name], texts, truth) for name, found in measured.items()}
     _compare(figures, measured)
-    title = "prediction on this machine's CPU, medians of the rounds"
+    title = f"prediction, {describe()}, medians of the rounds"
     print_side_by_side(title, figures, _cell)
     return figures
 
@@ -169,8 +196,19 @@ def _command(name: str, folder: Path, sets: Path, flags: Flags) -> list[str]:
     python = Path(sys.executable)
     if contender.environment:
         python = interpreter(contender.environment, flags.environments)
-    return [str(python), str(WORKERS / contender.worker), str(folder), str(sets),
-            *contender.arguments]  # fmt: skip
+    arguments = [str(folder), str(sets), *contender.arguments]
+    if contender.made:
+        script, model, *_ = contender.made
+        arguments.append(str(sets.parent / model))
+        answers_of(name, [str(python), str(WORKERS / script), *arguments])
+    return [str(python), str(WORKERS / contender.worker), *arguments]
+
+
+def _size_mb(name: str, folder: Path, place: Path) -> float:
+    contender = CONTENDERS[name]
+    files = [folder / file for file in contender.files]
+    files += [place / file for file in contender.made[1:]]
+    return round(sum(file.stat().st_size for file in files) / 1e6, 1)
 
 
 def _measure(commands: dict[str, list[str]], rounds: int) -> dict[str, Measured]:
@@ -213,16 +251,17 @@ def _take_turn(worker: Worker, measured: Measured) -> None:
         measured.processor[name].append(answer["processor"])
         if name == "short":
             measured.rows = answer["rows"]
-    measured.latencies += worker.ask("single")["times"]
+    answer = worker.ask("single")
+    measured.latencies += answer["times"]
+    measured.peak_mb = max(measured.peak_mb, answer["peak_mb"])
 
 
 def _figures(
-    name: str, found: Measured, folder: Path, texts: dict[str, list[str]], truth: list[int]
+    found: Measured, size_mb: float, texts: dict[str, list[str]], truth: list[int]
 ) -> dict[str, Any]:
     winners = [max(range(len(row)), key=row.__getitem__) for row in found.rows]
     right = sum(winner == wanted for winner, wanted in zip(winners, truth, strict=True))
     latencies = sorted(found.latencies)
-    size = sum((folder / file).stat().st_size for file in CONTENDERS[name].files)
     return {
         **_rates("short", len(texts["short"]), found),
         **_rates("long", len(texts["long"]), found),
@@ -230,7 +269,8 @@ def _figures(
         "latency_p99_ms": round(1000 * latencies[int(len(latencies) * 0.99)], 2),
         "first_answer_seconds": round(statistics.median(found.first_answers), 2),
         "rss_mb": round(found.memory_mb),
-        "disk_mb": round(size / 1e6, 1),
+        "peak_mb": round(found.peak_mb),
+        "disk_mb": size_mb,
         "accuracy": round(right / len(truth), 4),
     }
 

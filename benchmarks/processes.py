@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,15 @@ class Worker:
         self._process.communicate()
 
 
-def answers_of(name: str, command: list[str]) -> list[dict[str, Any]]:
+def answers_of(
+    name: str, command: list[str], environment: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """Run a worker to its end and return its answers, the last of which says that it is done.
+
+    Args:
+        name: Whose worker it is, for messages.
+        command: What to run.
+        environment: Variables to set besides this process's own.
 
     Raises:
         RuntimeError: It ended before; with the end of what it complained.
@@ -58,7 +65,7 @@ def answers_of(name: str, command: list[str]) -> list[dict[str, Any]]:
     with tempfile.TemporaryFile("w+") as errors:
         ended = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=errors, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}, check=False,
         )  # fmt: skip
         answers = [json.loads(line) for line in ended.stdout.splitlines()]
         if not answers or "done" not in answers[-1]:

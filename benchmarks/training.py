@@ -3,11 +3,14 @@
     python benchmarks/training.py
     python benchmarks/training.py --train sst2_train.parquet --judged sst2_dev.parquet
     python benchmarks/training.py --seeds 0 1 --contenders trainer ours
+    python benchmarks/training.py --avx2
     python benchmarks/training.py --encoder distilbert-base-uncased --epochs 3
 
 Each training is a process of its own; the contenders take turns, one seed after the other, on the
 same encoder, rows, batch size, epochs and peak learning rate: ktrain and ours with 1cycle, the
-Trainer with warm-up and linear decay, its own usual. `ours` leaves adversarial training out, as
+Trainer with warm-up and linear decay, its own usual. The Trainer trains in fp32 and in bf16, and
+`trainer` repeats the faster of the two: bf16 is the faster where the CPU has it and the slower
+where it is emulated. `ours` leaves adversarial training out, as
 the others do; `ours_adversarial` has it, which is the default for so few rows. Every contender is
 judged several times while it trains, on rows that decide nothing, and the clock stands still
 meanwhile. `seconds_to_target` counts from the start of the process: imports, loading, tokenising
@@ -22,12 +25,13 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from environments import HOME, interpreter
 from flags import BenchmarkFlags
+from machine import AVX2_ALONE, TENSORFLOW_ALONE, describe
 from processes import WORKERS, answers_of, refuse_unknown
 from side_by_side import print_side_by_side
 from texts import long_texts, train_and_judged
@@ -37,11 +41,15 @@ from ktrain_sentiment.encoders import resolve
 
 CONTENDERS = {
     "ktrain": ("train_ktrain.py",),
-    "trainer": ("train_trainer.py",),
+    "trainer_fp32": ("train_trainer.py", "fp32"),
+    "trainer_bf16": ("train_trainer.py", "bf16"),
     "ours": ("train_ours.py", "0"),
     "ours_adversarial": ("train_ours.py", "1"),
 }
 """The worker of each, and what it is told besides the task."""
+
+TRAINERS = ("trainer_fp32", "trainer_bf16")
+TOKENIZERS = ("ktrain", "huggingface", "ours")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +93,11 @@ class Flags(BenchmarkFlags):
     """A training of each contender for each seed; none leaves training out."""
 
     contenders: tuple[str, ...] = tuple(CONTENDERS)
-    """Who takes part: any of ktrain, trainer, ours, ours_adversarial."""
+    """Who takes part: any of ktrain, trainer (both of its precisions), trainer_fp32, trainer_bf16,
+    ours, ours_adversarial."""
+
+    avx2: bool = False
+    """Let a greater machine train as one with AVX2 alone."""
 
     tokenising_turns: int = 3
     """How often each tokenises; 0 leaves it out."""
@@ -115,6 +127,8 @@ class Trained:
 
 def task(flags: Flags) -> dict[str, Any]:
     """Measure, and show everything side by side."""
+    asked = (TRAINERS if name == "trainer" else (name,) for name in flags.contenders)
+    flags = replace(flags, contenders=tuple(dict.fromkeys(name for some in asked for name in some)))
     refuse_unknown("--contenders", flags.contenders, CONTENDERS)
     encoder = resolve(flags.encoder)
     figures: dict[str, Any] = {}
@@ -122,7 +136,11 @@ def task(flags: Flags) -> dict[str, Any]:
         if flags.seeds:
             trained = _train_all(flags, encoder, Path(place))
             figures |= {name: _figures(runs) for name, runs in trained.items()}
-            title = f"training on {Path(flags.train).name}, {len(flags.seeds)} seeds"
+            both = [figures[name] for name in TRAINERS if name in figures]
+            if both:
+                figures["trainer"] = max(both, key=lambda found: found["texts_per_second"])
+            title = f"training on {Path(flags.train).name}, {len(flags.seeds)} seeds, "
+            title += describe(flags.avx2)
             print_side_by_side(f"{title}, target {100 * flags.target:g} %", figures, str)
         if flags.tokenising_turns:
             figures["tokenising"] = _tokenise(flags, encoder, Path(place))
@@ -160,14 +178,19 @@ def _rows(flags: Flags) -> dict[str, Any]:
 
 def _settings(flags: Flags, encoder: Path) -> dict[str, Any]:
     names = ("maxlen", "batch_size", "epochs", "learning_rate", "judgements")
-    return {"encoder": str(encoder), **{name: getattr(flags, name) for name in names}}
+    precision = "float32" if flags.avx2 else "auto"
+    common = {name: getattr(flags, name) for name in names}
+    return {"encoder": str(encoder), "precision": precision, **common}
 
 
 def _run(name: str, command: Sequence[str], flags: Flags) -> list[dict[str, Any]]:
     """Run a worker in its environment and return its answers."""
-    theirs = name == "trainer"
+    theirs = name in TRAINERS
     python = interpreter("torch", flags.environments) if theirs else Path(sys.executable)
-    return answers_of(name, [str(python), *command])
+    environment = AVX2_ALONE if flags.avx2 else {}
+    if flags.avx2 and name == "ktrain":
+        environment = environment | TENSORFLOW_ALONE
+    return answers_of(name, [str(python), *command], environment)
 
 
 def _trained(answers: list[dict[str, Any]], texts: int, target: float) -> Trained:
@@ -213,7 +236,7 @@ def _tokenise(flags: Flags, encoder: Path, place: Path) -> dict[str, Any]:
         "train_y": [labels.index(label) for label in frame["label"]],
     }
     written.write_text(json.dumps(content), encoding="utf-8")
-    measured: dict[str, list[dict[str, Any]]] = {"ktrain": [], "ours": []}
+    measured: dict[str, list[dict[str, Any]]] = {name: [] for name in TOKENIZERS}
     for _ in range(flags.tokenising_turns):
         for name, answers in measured.items():
             worker = [str(WORKERS / "tokenise.py"), str(written), name]
@@ -228,12 +251,16 @@ def _tokenise(flags: Flags, encoder: Path, place: Path) -> dict[str, Any]:
 
 
 def _show_tokenising(figures: dict[str, Any]) -> None:
-    ratio = figures["ours_texts_per_second"] / figures["ktrain_texts_per_second"]
+    ours = figures["ours_texts_per_second"]
+    each = (
+        f"{name} {figures[f'{name}_texts_per_second']:,.0f} a second and "
+        f"{figures[f'{name}_memory_mb']:,.0f} MB"
+        for name in TOKENIZERS
+    )
     print(
-        f"tokenising {figures['texts']:,} long texts: ktrain "
-        f"{figures['ktrain_texts_per_second']:,.0f} a second and {figures['ktrain_memory_mb']:,.0f}"
-        f" MB, ours {figures['ours_texts_per_second']:,.0f} and {figures['ours_memory_mb']:,.0f} "
-        f"MB: {ratio:.1f} times the speed"
+        f"tokenising {figures['texts']:,} long texts: {', '.join(each)}; "
+        f"{ours / figures['ktrain_texts_per_second']:.1f} times ktrain's speed, "
+        f"{ours / figures['huggingface_texts_per_second']:.1f} times that of Hugging Face's batches"
     )
 
 

@@ -46,7 +46,7 @@ def _single(predict: Predict, texts: Sequence[str]) -> None:
         begun = time.perf_counter()
         predict([text])
         times.append(time.perf_counter() - begun)
-    say(times=times)
+    say(times=times, peak_mb=peak_mb())
 
 
 def _many(predict: Predict, texts: Sequence[str]) -> None:

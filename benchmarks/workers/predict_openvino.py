@@ -1,4 +1,7 @@
-"""OpenVINO on the fp32 ONNX file, bf16 where the CPU has it, sorted by length, asynchronous."""
+"""OpenVINO on the fp32 ONNX file or a file of its own, sorted by length, asynchronous.
+
+Arguments further: the precision it may use (`f32`, or `bf16` where the CPU has it), its model.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,17 @@ if __name__ == "__main__":
     import openvino
     from tokenizers import Tokenizer
 
-    folder = Path(sys.argv[1])
+    folder, precision = Path(sys.argv[1]), sys.argv[3]
+    file = Path(sys.argv[4]) if len(sys.argv) > 4 else folder / "onnx" / "model.onnx"
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     manifest = json.loads((folder / "manifest.json").read_text())
     tokenizer.enable_truncation(manifest["maxlen"])
     tokenizer.enable_padding(pad_id=manifest["padding_id"])
-    model = openvino.Core().compile_model(
-        str(folder / "onnx" / "model.onnx"), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"}
-    )
+    core = openvino.Core()
+    wishes = {"PERFORMANCE_HINT": "THROUGHPUT"}
+    if precision == "f32" or "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        wishes["INFERENCE_PRECISION_HINT"] = precision
+    model = core.compile_model(str(file), "CPU", wishes)
     names = [port.any_name for port in model.inputs]
     queue = openvino.AsyncInferQueue(model)
 

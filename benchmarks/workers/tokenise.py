@@ -1,6 +1,6 @@
-"""Texts to what training reads, by ktrain as it comes or by this package.
+"""Texts to what training reads: by ktrain, by Hugging Face's tokenizers, or by this package.
 
-python tokenize.py TASK (ktrain|ours)
+python tokenise.py TASK (ktrain|huggingface|ours)
 """
 
 from __future__ import annotations
@@ -29,6 +29,14 @@ if __name__ == "__main__":
         preprocessor.get_tokenizer()
         before, begun = answers.held_mb(), time.perf_counter()
         rows = preprocessor.preprocess_train(task["train"], task["train_y"], verbose=0)
+    elif sys.argv[2] == "huggingface":
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(f"{task['encoder']}/tokenizer.json")
+        tokenizer.enable_truncation(task["maxlen"])
+        tokenizer.no_padding()
+        before, begun = answers.held_mb(), time.perf_counter()
+        rows = [encoding.ids for encoding in tokenizer.encode_batch_fast(task["train"])]
     else:
         # Whoever reads data has it open already, as ktrain has; pyarrow would open it meanwhile.
         import pandas  # noqa: F401

@@ -38,7 +38,8 @@ if __name__ == "__main__":
         adversarial_epsilon=float(sys.argv[2]),
     )
     text = EncoderConfig(encoder=task["encoder"], maxlen=task["maxlen"])
-    trainer = open_encoder_trainer(Path(task["encoder"]), splits, text, config, ComputeConfig())
+    compute = ComputeConfig(precision=task["precision"])
+    trainer = open_encoder_trainer(Path(task["encoder"]), splits, text, config, compute)
 
     def right() -> float:
         """Accuracy on the judged rows."""

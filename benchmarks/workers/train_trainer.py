@@ -1,14 +1,18 @@
-"""The Hugging Face Trainer on PyTorch: bf16, texts of similar length grouped, fused AdamW."""
+"""The Hugging Face Trainer on PyTorch: texts of similar length grouped, fused AdamW.
+
+The second argument is its precision, fp32 or bf16.
+"""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from typing import Any
 
 import train_loop
 
 if __name__ == "__main__":
-    clock, task = train_loop.Clock(), train_loop.task()
+    clock, task, bf16 = train_loop.Clock(), train_loop.task(), sys.argv[2] == "bf16"
     import torch
     from transformers import (
         AutoModelForSequenceClassification,
@@ -48,7 +52,7 @@ if __name__ == "__main__":
         for start in range(0, len(order), 64):
             chosen = order[start : start + 64]
             batch = pad([judged[index] for index in chosen])
-            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
                 logits = model(
                     input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
                 ).logits
@@ -79,7 +83,7 @@ if __name__ == "__main__":
             warmup_steps=round(0.1 * steps),
             weight_decay=0.01,
             optim="adamw_torch_fused",
-            bf16=True,
+            bf16=bf16,
             use_cpu=True,
             train_sampling_strategy="group_by_length",
             logging_strategy="no",

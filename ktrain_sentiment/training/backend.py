@@ -128,6 +128,10 @@ def prepare_environment() -> None:
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     # ktrain sets level 3 itself, but only after TensorFlow has printed its banner.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow turns oneDNN on by itself only where the CPU has AVX-512 VNNI or more
+    # (tsl/util/util.cc). With AVX2 alone its products are Eigen's and its memory malloc's: 8,100
+    # page faults a step instead of 400, and a quarter more processor time (benchmarks/LOG.md).
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # ktrain switches matplotlib to interactive mode, which opens a window where there is a screen.
     os.environ.setdefault("MPLBACKEND", "Agg")
     # transformers would otherwise import PyTorch where it is installed, for nothing.

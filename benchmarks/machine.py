@@ -1,0 +1,31 @@
+"""What the machine can multiply with, and how to make it do without."""
+
+from __future__ import annotations
+
+import os
+
+from ktrain_sentiment.training.backend import cpu_flags
+
+SAYING = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_bf16", "amx_int8")
+"""Features that decide which precision is fast, by the names of Linux."""
+
+AVX2_ALONE = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
+"""Environment in which TensorFlow and PyTorch use nothing above AVX2. ONNX Runtime and OpenVINO
+have no such switch, so that prediction cannot be emulated."""
+
+TENSORFLOW_ALONE = {"TF_ENABLE_ONEDNN_OPTS": "0"}
+"""What TensorFlow decides for itself where the CPU has no AVX-512 VNNI (`tsl/util/util.cc`); it
+looks at the real CPU, so that an emulation must say it."""
+
+
+def describe(emulated: bool = False) -> str:
+    """The number of cores and the features that count, for the title of a table."""
+    if emulated:
+        return f"{os.cpu_count()} cores, AVX2 alone (emulated)"
+    found = [name for name in SAYING if name in cpu_flags()]
+    return f"{os.cpu_count()} cores, {' '.join(found) or 'none of ' + ' '.join(SAYING)}"
