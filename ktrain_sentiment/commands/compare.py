@@ -60,5 +60,7 @@ def task(flags: Flags) -> dict[str, Any]:
     if found.few_shot:
         console.print(result_tables.few_shot(found.few_shot))
     print(found.advice)
-    print(f"written to {found.folder}: comparison.json, comparison.md, comparison.png")
+    print(
+        f"written to {found.folder}: comparison.json, comparison.md (all columns), comparison.png"
+    )
     return found.figures

@@ -3,7 +3,8 @@
 One drawing serves two ends. `save_png` writes it on a light card that reads on a light and a dark
 page alike. `svg` gives a drawing whose colours are CSS variables, so that it follows the colours of
 the page it stands in. The colours are those of Okabe and Ito (2008), which people with any of the
-common kinds of colour blindness can tell apart, and no meaning hangs on colour alone.
+common kinds of colour blindness can tell apart, with four more for pictures of many lines, and no
+meaning hangs on colour alone.
 """
 
 from __future__ import annotations
@@ -39,8 +40,12 @@ COLOURS = {
     "fourth": "#a5588a",
     "fifth": "#8a6a00",
     "sixth": "#4a4f57",
+    "seventh": "#c2185b",
+    "eighth": "#5e35b1",
+    "ninth": "#5f7f00",
+    "tenth": "#00838f",
 }
-SERIES = ("first", "second", "third", "fourth", "fifth", "sixth")
+SERIES = tuple(COLOURS)[4:]
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1, 2)), (0, (7, 1.5)))
 STYLE = {
@@ -76,7 +81,7 @@ Size = tuple[float, float]
 
 
 def series(number: int) -> dict[str, Any]:
-    """Colour, dashes and marker of one of several lines; none is like another up to 210."""
+    """Colour, dashes and marker of one of several lines; no colour returns below ten."""
     return {
         "color": COLOURS[SERIES[number % len(SERIES)]],
         "ls": DASHES[number % len(DASHES)],

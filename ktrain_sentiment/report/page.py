@@ -364,10 +364,13 @@ def _examples(facts: ReportFacts) -> Sequence[tuple[str, str]]:
         f'classifier = ktrain_sentiment.load("{folder}")\n'
         'classifier.predict(["your text"])'
     )
-    elsewhere = f'# ktrain\nimport ktrain\nktrain.load_predictor("{folder}").predict("your text")'
+    elsewhere = (
+        '# ktrain\nimport os\nos.environ["TF_USE_LEGACY_KERAS"] = "1"  # before TensorFlow\n'
+        f'import ktrain\nktrain.load_predictor("{folder}").predict("your text")'
+    )
     if facts.has_encoder:
         elsewhere += (
             "\n\n# transformers, with PyTorch\nfrom transformers import pipeline\n"
-            f'pipeline("text-classification", model="{folder}")("your text")'
+            f'pipeline("text-classification", model="{folder}")("your text", truncation=True)'
         )
     return [("Command line", shell), ("Python", python), ("Without this package", elsewhere)]

@@ -124,7 +124,12 @@ def history(
             axes.axvline(best_epoch, color=COLOURS["muted"], ls=DASHES[2], lw=1.2, label="kept")
         axes.set(xlabel="epoch", ylabel=label)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-        axes.legend(fontsize=9)
+    # With few epochs the lines cross all of the axes, so the legend stands outside.
+    handles = dict(zip(*reversed(all_axes[0].get_legend_handles_labels()), strict=True))
+    if handles:
+        figure.legend(
+            handles.values(), handles.keys(), loc="outside upper left", ncols=3, fontsize=9
+        )
     return figure
 
 
@@ -283,21 +288,21 @@ class Line:
 @in_house_style
 def learning_rate_overlay(lines: Mapping[str, Line]) -> Figure:
     """Smoothed loss against learning rate, a line a variant, its chosen rate marked."""
-    figure, axes = panel(6.4, 3.6)
-    top = 0.0
+    names_below = max(0, (len(lines) - 1) // 3 - 1)
+    figure, axes = panel(6.4, 3.6 + 0.2 * names_below)
+    bounds = [_useful_range(np.asarray(line.losses, dtype=float)) for line in lines.values()]
     for number, (name, line) in enumerate(lines.items()):
         style = series(number)
         colour, dash, marker = style["color"], style["ls"], style["marker"]
         label = name if line.chosen is None else f"{name}: {line.chosen:.2g}"
         axes.plot(line.rates, line.losses, color=colour, ls=dash, label=label)
-        top = max(top, 1.5 * float(np.median(line.losses[:10])))
         if line.chosen is not None:
             height = float(np.interp(np.log(line.chosen), np.log(line.rates), line.losses))
             axes.plot([line.chosen], [height], marker, color=colour, ms=7)
     axes.set_xscale("log")
-    axes.set_ylim(top=top)
+    axes.set_ylim(min(low for low, _ in bounds), max(high for _, high in bounds))
     axes.set(xlabel="learning rate (log scale)", ylabel="training loss, smoothed (nats)")
-    figure.legend(loc="outside upper left", ncols=2, fontsize=9)
+    figure.legend(loc="outside upper left", ncols=3, fontsize=9)
     return figure
 
 

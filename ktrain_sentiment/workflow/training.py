@@ -107,7 +107,13 @@ def train(
         return RunResult(target, TrainingRecord.read(target.metrics))
     with claim_run(target.path, settings, overwrite=overwrite, resume=resume) as run:
         if not run.metrics.is_file():
-            _train_into(run, settings, texts, resume=resume, quiet=quiet)
+            try:
+                _train_into(run, settings, texts, resume=resume, quiet=quiet)
+            except KeyboardInterrupt as stop:
+                if str(stop) or not run.config.is_file():
+                    raise
+                said = "stopped; what is done is kept: add --resume to go on from there"
+                raise KeyboardInterrupt(said) from None
         # From here on a run that was stopped has all it needs on disk.
         facts = facts_of_run(run.path)
         update_predictor(run.predictor, card=model_card(facts))

@@ -84,6 +84,7 @@ def test_folds_have_a_folder_each(tweets, tmp_path):
     output = tmp_path / "out"
     done = run_python(SCRIPT, tweets, *FLAGS, "--folds", "3", "--test", "6", "--output", output)
     assert done.returncode == 0, done.stderr
+    assert "1 findings" not in done.stdout
     sizes = [json.loads((output / f"fold-{k}" / "splits.json").read_text())["rows"]
              for k in (1, 2, 3)]  # fmt: skip
     assert [size["validation"] for size in sizes] == [18, 18, 18]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import subprocess
@@ -98,6 +99,25 @@ def test_every_colour_of_a_drawing_is_one_of_the_page():
 def test_many_lines_all_look_different():
     looks = {tuple(map(str, look_of(number).values())) for number in range(40)}
     assert len(looks) == 40
+
+
+def lightness_and_hue(colour):
+    """CIELAB, in which equal distances look about equally different."""
+    share = colour / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    sums = np.array([
+        [0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505],
+    ])  # fmt: skip
+    x, y, z = np.cbrt(sums @ linear / np.array([0.9505, 1.0, 1.0888]))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_ten_models_have_ten_colours_that_can_be_told_apart(scheme):
+    assert len({look_of(number)["color"] for number in range(10)}) == 10
+    seen = [lightness_and_hue(SCHEMES[scheme][name]) for name in SERIES]
+    apart = [np.linalg.norm(one - other) for one, other in itertools.combinations(seen, 2)]
+    assert min(apart) > 20
 
 
 def in_frame(page, width):

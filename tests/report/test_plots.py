@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ktrain_sentiment.evaluation.calibration import Curve, Reliability
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.drawing import COLOURS
 
@@ -58,3 +59,26 @@ def test_a_loss_that_explodes_does_not_flatten_the_curve():
 
 def test_a_search_of_losses_that_are_no_numbers_is_drawn_all_the_same(tmp_path):
     plots.save_png(plots.learning_rate_curve(RATES[:3], [np.nan] * 3), tmp_path / "lr_find.png")
+
+
+def overlap(one, other):
+    width = min(one.x1, other.x1) - max(one.x0, other.x0)
+    height = min(one.y1, other.y1) - max(one.y0, other.y0)
+    return max(width, 0) * max(height, 0)
+
+
+def test_legends_of_many_lines_stand_beside_the_axes_and_not_over_their_curves():
+    edges = np.linspace(0, 1, 11)
+    bins = Reliability(edges, np.full(10, 50), np.arange(1, 50, 5), edges[1:])
+    curve = Curve(np.linspace(0, 1, 9), np.linspace(0, 1, 9))
+    lines = {f"model {k}": plots.Line(RATES, LOSSES, 1e-4) for k in range(10)}
+    for figure in (
+        plots.reliability({"before": bins, "after": bins}),
+        plots.class_curves({f"class {k}": curve for k in range(4)}, "recall", "precision"),
+        plots.learning_rate_overlay(lines),
+        plots.history({"loss": [0.5, 0.3], "val_loss": [0.4, 0.35]}, 2),
+        plots.learning_rate_curve(RATES, LOSSES, LOSSES, [plots.Suggestion("valley", 1e-4)]),
+    ):
+        figure.draw_without_rendering()
+        (axes,), (legend,) = figure.axes, figure.legends
+        assert overlap(axes.get_window_extent(), legend.get_window_extent()) == 0

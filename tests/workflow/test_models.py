@@ -250,3 +250,16 @@ def test_what_the_model_would_ignore_is_refused_before_anything_is_read(
     with pytest.raises(ConfigError, match=complaint):
         explore(missing, ExploreConfig(), folder=tmp_path / "lr")
     assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_says_how_to_go_on_wherever_it_comes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def stopped(run: RunFolder, *_: object, **__: object) -> None:
+        run.path.mkdir()
+        run.config.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ktrain_sentiment.workflow.training._train_into", stopped)
+    with pytest.raises(KeyboardInterrupt, match="add --resume to go on from there"):
+        train(TrainingSettings(source=DataConfig(data="reviews.csv")), folder=tmp_path / "run")
