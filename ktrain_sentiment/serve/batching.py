@@ -23,7 +23,7 @@ from ktrain_sentiment.errors import SentimentError
 from ktrain_sentiment.inference.classifier import Scores, TextClassifier
 from ktrain_sentiment.prediction import Prediction, Probabilities, to_predictions
 from ktrain_sentiment.predictor.tokenization import EncodedTexts
-from ktrain_sentiment.serve.limits import Limits, RefusalError, overloaded
+from ktrain_sentiment.serve.limits import Limits, RefusalError, late, overloaded
 
 log = logging.getLogger(__name__)
 
@@ -146,10 +146,7 @@ class BatchWorker:
             async with asyncio.timeout(None if patient else self._limits.timeout):
                 return await job.answer
         except TimeoutError:
-            raise RefusalError(
-                503, "Timeout", f"no answer within {self._limits.timeout:g} s: send fewer texts, "
-                "or try again later", {"retry-after": "1"},
-            ) from None  # fmt: skip
+            raise late(self._limits.timeout) from None
         finally:
             job.dropped = True
             self.pending -= len(texts)
@@ -257,19 +254,28 @@ def _settle(settled: Sequence[tuple[_Job, Answer | Exception]]) -> None:
         settled[0][0].answer.get_loop().call_soon_threadsafe(settle)
 
 
-class PatientClassifier:
+class QueuedClassifier:
     """A `Classifier` for another thread, whose texts take turns with those of requests.
 
     Args:
         worker: What answers.
         classifier: The model.
         loop: The event loop of the worker; not that of the caller, who waits.
+        patient: As for `BatchWorker.score`.
+        watch: Told each portion's answer.
     """
 
     def __init__(
-        self, worker: BatchWorker, classifier: TextClassifier, loop: asyncio.AbstractEventLoop
+        self,
+        worker: BatchWorker,
+        classifier: TextClassifier,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        patient: bool = True,
+        watch: Callable[[Answer], None] = lambda _: None,
     ) -> None:
         self._worker, self._classifier, self._loop = worker, classifier, loop
+        self._patient, self._watch = patient, watch
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -289,8 +295,10 @@ class PatientClassifier:
         parts = []
         for start in range(0, len(texts), _PORTION):
             portion = texts[start : start + _PORTION]
-            work = self._worker.score(self._classifier, portion, patient=True)
-            parts.append(asyncio.run_coroutine_threadsafe(work, self._loop).result().scores)
+            work = self._worker.score(self._classifier, portion, patient=self._patient)
+            answer = asyncio.run_coroutine_threadsafe(work, self._loop).result()
+            self._watch(answer)
+            parts.append(answer.scores)
         if not parts:
             return Scores(np.empty((0, len(self.labels)), np.float32), np.empty(0, bool))
         return Scores(

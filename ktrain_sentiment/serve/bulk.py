@@ -22,7 +22,7 @@ from ktrain_sentiment.serve.answering import (
     too_large,
     unless_gone,
 )
-from ktrain_sentiment.serve.batching import PatientClassifier
+from ktrain_sentiment.serve.batching import QueuedClassifier
 from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid, overloaded
 from ktrain_sentiment.tables.formats import WrittenFormat
 
@@ -79,7 +79,13 @@ async def table(site: Site, request: Request) -> Response:
         loop = asyncio.get_running_loop()
         job = _Job(
             Path(body.name), form, request.query_params.get("column"), model.table,
-            PatientClassifier(site.worker, model.classifier, loop), _Outlet(loop),
+            QueuedClassifier(
+                site.worker, model.classifier, loop,
+                watch=lambda answer: site.instruments.answered(
+                    model.name, model.classifier.labels, answer
+                ),
+            ),
+            _Outlet(loop),
         )  # fmt: skip
         try:
             await asyncio.to_thread(job.open)
@@ -199,7 +205,7 @@ class _Job:
     form: WrittenFormat
     column: str | None
     trained: Any
-    classifier: PatientClassifier
+    classifier: QueuedClassifier
     outlet: _Outlet
     source: Any = None
     names: tuple[str, ...] = ()

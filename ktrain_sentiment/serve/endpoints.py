@@ -24,8 +24,8 @@ from ktrain_sentiment.serve.answering import (
     to_json,
     unless_gone,
 )
-from ktrain_sentiment.serve.batching import PatientClassifier
-from ktrain_sentiment.serve.limits import RefusalError, invalid
+from ktrain_sentiment.serve.batching import QueuedClassifier
+from ktrain_sentiment.serve.limits import RefusalError, invalid, late
 from ktrain_sentiment.version import __version__
 
 _BINARY_HEADER = "inference-header-content-length"
@@ -72,9 +72,15 @@ async def explain(site: Site, request: Request) -> Response:
     if label not in model.classifier.labels:
         known = ", ".join(model.classifier.labels)
         raise invalid(f"label: there is no such label, wanted one of {known}")
-    patient = PatientClassifier(site.worker, model.classifier, asyncio.get_running_loop())
-    work = asyncio.to_thread(_explain, patient, asked.inputs, label)
-    explanation = await unless_gone(request, work)
+    queued = QueuedClassifier(
+        site.worker, model.classifier, asyncio.get_running_loop(), patient=False
+    )
+    work = asyncio.to_thread(_explain, queued, asked.inputs, label)
+    try:
+        async with asyncio.timeout(site.limits.timeout):
+            explanation = await unless_gone(request, work)
+    except TimeoutError:
+        raise late(site.limits.timeout) from None
     words = [
         protocols.Word(asked.inputs[start:end], start, end, weight)
         for (start, end), weight in zip(explanation.spans, explanation.importance, strict=True)
@@ -87,7 +93,7 @@ async def explain(site: Site, request: Request) -> Response:
     )
 
 
-def _explain(classifier: PatientClassifier, text: str, label: str) -> Any:  # noqa: ANN401
+def _explain(classifier: QueuedClassifier, text: str, label: str) -> Any:  # noqa: ANN401
     # Imported when it is first asked for: a server starts without it.
     from ktrain_sentiment.evaluation.explanation import explain
 

@@ -86,6 +86,14 @@ def invalid(message: str) -> RefusalError:
     return RefusalError(422, "Validation", message)
 
 
+def late(seconds: float) -> RefusalError:
+    """503: there was no answer in time."""
+    return RefusalError(
+        503, "Timeout", f"no answer within {seconds:g} s: send fewer texts, or try again later",
+        {"retry-after": "1"},
+    )  # fmt: skip
+
+
 def overloaded(what: str, seconds: int = 1) -> RefusalError:
     """429: come again later."""
     return RefusalError(

@@ -193,15 +193,18 @@ class _Server(uvicorn.Server):
         numbers = {
             getattr(signal, name): call for name, call in handlers.items() if hasattr(signal, name)
         }
-        with contextlib.suppress(NotImplementedError):  # Windows' loop handles none.
+        try:
             for number, call in numbers.items():
                 loop.add_signal_handler(number, call)
+        except NotImplementedError:  # Windows' loop handles none.
+            with super().capture_signals():
+                yield
+            return
         try:
             yield
         finally:
-            with contextlib.suppress(NotImplementedError):
-                for number in numbers:
-                    loop.remove_signal_handler(number)
+            for number in numbers:
+                loop.remove_signal_handler(number)
 
     def _end(self, drain: float) -> None:
         if self._site.draining:  # Asked twice: now.

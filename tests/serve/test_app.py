@@ -86,6 +86,12 @@ def test_a_full_queue_says_when_to_come_again(server):
     assert reply.headers["retry-after"] == "1"
 
 
+def test_an_explanation_waits_in_the_same_queue_as_everything(server):
+    small = server.behind(limits=Limits(timeout=0.001))
+    reply = small.post("/explain", TEXT)
+    refused(reply, 503, "Timeout")
+
+
 def test_a_blank_text_is_refused_or_left_without_a_label_as_configured(server):
     blank = {"inputs": ["a superb plot", " \t"]}
     assert refused(server.post("/", blank), 422, "Empty") == "text 1 is empty or blank"
@@ -246,10 +252,3 @@ def test_a_server_about_to_end_is_alive_and_not_ready(server):
     for path in ("/ready", "/v2/health/ready", "/v2/models/reviews/ready"):
         refused(ending.get(path), 503, "Unhealthy")
     assert ending.post("/predict", TEXT).headers["connection"] == "close"
-
-
-def test_limits_that_nothing_fits_in_are_refused():
-    from ktrain_sentiment.errors import ConfigError
-
-    with pytest.raises(ConfigError, match="--max-queue 0: wanted a number above 0"):
-        Limits(max_queue=0)

@@ -9,7 +9,7 @@ import pytest
 
 from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.predictor.tokenization import EncodedTexts
-from ktrain_sentiment.serve.batching import BatchWorker, PatientClassifier
+from ktrain_sentiment.serve.batching import BatchWorker, QueuedClassifier
 from ktrain_sentiment.serve.limits import Limits, RefusalError
 
 
@@ -214,7 +214,7 @@ def test_a_thread_s_many_texts_take_turns_with_requests(model, start):
     worker = start(max_queue=10)
 
     async def work():
-        patient = PatientClassifier(worker, model, asyncio.get_running_loop())
+        patient = QueuedClassifier(worker, model, asyncio.get_running_loop())
         return await asyncio.to_thread(patient.predict, ["quite loud"] * 150 + ["calm"])
 
     found = asyncio.run(work())

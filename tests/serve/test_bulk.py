@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import time
 
 import pandas as pd
@@ -68,10 +69,17 @@ def test_the_format_of_the_answer_and_the_column_of_texts_can_be_chosen(server):
 def test_a_long_table_is_answered_in_portions_and_like_any_other(server, classifier, reviews):
     texts = [text for text, _ in reviews]
     body = pd.DataFrame({"text": texts}).to_csv(index=False).encode()
-    reply = server.post("/table", body, content_type="text/csv")
+
+    def counted() -> float:
+        found = re.search(rb'texts_total{model="others"} (\S+)', server.get("/metrics").body)
+        return float(found[1]) if found else 0
+
+    before = counted()
+    reply = server.post("/models/others/table", body, content_type="text/csv")
     found = pd.read_csv(io.BytesIO(reply.body))
     wanted = [one.label for one in classifier.predict(texts)]
     agree = sum(a == b for a, b in zip(found["predicted"], wanted, strict=True))
+    assert counted() - before == 600
     assert agree > 595, "products of another shape round otherwise, and a few are close calls"
 
 
