@@ -35,16 +35,19 @@ class Prediction:
     """The answer for one text.
 
     Attributes:
-        label: The most probable label; empty where there was no text.
-        probability: Its probability, 0 to 1; NaN where there was no text.
+        label: The most probable label; empty where there was no text, or no word that is known.
+        probability: Its probability, 0 to 1; NaN where there was no text. Of a text without a known
+            word, what the model says of any such text.
         probabilities: The probability of each label, in the classifier's order.
         truncated: The text was longer than the model reads, and a part of it was not seen.
+        unknown: The model knows no word of the text, so its label would tell nothing of it.
     """
 
     label: str
     probability: float
     probabilities: Mapping[str, float]
     truncated: bool = False
+    unknown: bool = False
 
 
 @runtime_checkable
@@ -69,19 +72,22 @@ def to_predictions(
     probabilities: Probabilities,
     labels: Sequence[str],
     truncated: Sequence[bool] | None = None,
+    unknown: Sequence[bool] | None = None,
 ) -> list[Prediction]:
     """Turn a (texts, classes) array of probabilities into `Prediction` objects.
 
-    A row of NaN is that of a missing text, and its label is empty.
+    A row of NaN is that of a missing text, and its label is empty; so is that of an unknown text.
     """
     best = probabilities.argmax(axis=1) if len(probabilities) else np.empty(0, dtype=np.int64)
     cut = truncated if truncated is not None else [False] * len(probabilities)
+    strange = unknown if unknown is not None else [False] * len(probabilities)
     return [
         Prediction(
-            label=labels[winner] if row[winner] == row[winner] else "",
+            label=labels[winner] if row[winner] == row[winner] and not is_strange else "",
             probability=float(row[winner]),
             probabilities=dict(zip(labels, map(float, row), strict=True)),
             truncated=bool(was_cut),
+            unknown=bool(is_strange),
         )
-        for row, winner, was_cut in zip(probabilities, best, cut, strict=True)
+        for row, winner, was_cut, is_strange in zip(probabilities, best, cut, strange, strict=True)
     ]

@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
 WORD = re.compile(r"[^\W_](?:[\w'\u2019]*[^\W_])?")
+_UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 PRIOR_WORDS = 100.0
 """Words' worth of prior: how much text of a group it takes to outweigh the background."""
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen: spaces, control signs, marks of no width."""
+    # By category and not by isprintable, which says no to signs that are newer than Python.
+    return all(unicodedata.category(sign) in _UNSEEN for sign in text)
 
 
 def count_words(texts: Iterable[str]) -> Counter[str]:

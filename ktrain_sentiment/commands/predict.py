@@ -377,6 +377,7 @@ def _say(report: ScoreReport, flags: Flags) -> None:
     counts = ", ".join(f"{count:,} {label}" for label, count in report.labels.most_common())
     notes = {
         "abstained from": report.abstained,
+        "without a word that the model knows, left without a label": report.unknown,
         "longer than the model reads": report.truncated,
         "bad, kept without a prediction": report.bad,
     }

@@ -223,6 +223,9 @@ def _sum(bags: Iterable[Counter[str]]) -> Counter[str]:
     return total
 
 
+TELLING = 0.99
+"""Share of the rows outside the commonest class that a column mends, from which on it tells it."""
+
 OWN_COLUMNS = frozenset({"text", "label", "row"})
 CHECKED_TEXTS = 20
 
@@ -382,13 +385,43 @@ def review(
 
 
 def usual_slices(predictions: LabelledPredictions) -> tuple[Slice, ...]:
-    """Slices by length, by repetition and by each column of the data that divides it sensibly."""
+    """Slices by length, by repetition and by each column of the data that divides it sensibly.
+
+    A column that the labels follow from, such as the stars that they were made from, is left out:
+    that some stars are harder to tell is no finding about a kind of text.
+    """
     frame = predictions.frame.assign(
         words=by_length(predictions.texts), repetition=by_repetition(predictions.texts)
     )
     names = ["words", "repetition", *(n for n in predictions.frame if n not in OWN_COLUMNS)]
-    columns = {str(name): frame[name].tolist() for name in names if _divides(frame[name])}
+    columns = {
+        str(name): frame[name].tolist()
+        for name in names
+        if _divides(frame[name]) and not tells(frame[name], predictions.y_true)
+    }
     return evaluate_slices(columns, predictions.y_true, predictions.probabilities)
+
+
+def tells(values: pd.Series[Any], y_true: ArrayLike) -> bool:
+    """Whether the class of nearly every row follows from its value in a column.
+
+    Numbers with many values tell it if the rows, in their order, have long stretches of one class.
+
+    Args:
+        values: One value a row.
+        y_true: Class indices, shape (n,).
+    """
+    truth = pd.Series(np.asarray(y_true))
+    apart = len(truth) - int(truth.value_counts().max())
+    keys = values.reset_index(drop=True)
+    if pd.api.types.is_numeric_dtype(keys) and keys.nunique() > MOST_VALUES:
+        ordered = truth[keys.argsort(kind="stable")].to_numpy()
+        missed = int((ordered[1:] != ordered[:-1]).sum()) - truth.nunique() + 1
+    else:
+        counts = pd.crosstab(keys.map(lambda value: "" if pd.isna(value) else str(value)), truth)
+        missed = len(truth) - int(counts.max(axis=1).sum())
+    # Goodman and Kruskal's lambda: of the rows that the commonest class leaves, how many it mends.
+    return apart > 0 and missed <= (1 - TELLING) * apart
 
 
 def _divides(values: pd.Series[Any]) -> bool:

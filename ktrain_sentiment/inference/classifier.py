@@ -22,6 +22,7 @@ from ktrain_sentiment.predictor.tokenization import (
     TextEncoder,
     pad,
 )
+from ktrain_sentiment.words import is_blank
 
 Indices = NDArray[np.int64]
 
@@ -68,10 +69,29 @@ class Scores:
     Attributes:
         probabilities: float32 of shape (texts, classes); NaN where there was no text.
         truncated: bool of shape (texts,).
+        unknown: Texts without a known word, bool of shape (texts,); None where nobody looked.
     """
 
     probabilities: Probabilities
     truncated: NDArray[np.bool_]
+    unknown: NDArray[np.bool_] | None = None
+
+    @classmethod
+    def join(cls, parts: Sequence[Scores], classes: int) -> Scores:
+        """Scores of several sequences of texts as those of one."""
+        if not parts:
+            return cls(np.empty((0, classes), np.float32), np.empty(0, bool), np.empty(0, bool))
+        looked = [part.unknown for part in parts if part.unknown is not None]
+        return cls(
+            np.concatenate([part.probabilities for part in parts]),
+            np.concatenate([part.truncated for part in parts]),
+            np.concatenate(looked) if len(looked) == len(parts) else None,
+        )
+
+    def to_predictions(self, labels: Sequence[str]) -> list[Prediction]:
+        """One `Prediction` a text; no label for a text that is missing or unknown."""
+        unknown = None if self.unknown is None else self.unknown.tolist()
+        return to_predictions(self.probabilities, labels, self.truncated.tolist(), unknown)
 
 
 @dataclass(frozen=True)
@@ -174,7 +194,8 @@ class TextClassifier:
         """One `Prediction` a text, in the texts' order.
 
         A missing text (None, NaN) or one of white space only gets no prediction, as the command
-        line gives it none: its label is empty and its probabilities are NaN.
+        line gives it none: its label is empty and its probabilities are NaN. Nor does a text get a
+        label of which the model knows no word: what it says of all such texts tells nothing of one.
 
         Example:
             >>> [answer] = ktrain_sentiment.load("runs/reviews/predictor").predict(["Not bad."])
@@ -188,14 +209,14 @@ class TextClassifier:
             InputError: A single string, a table or what has no order; something else than strings.
             PredictorError: The model gives something else than one number a label.
         """
-        scores = self.score(texts)
-        return to_predictions(scores.probabilities, self.labels, scores.truncated.tolist())
+        return self.score(texts).to_predictions(self.labels)
 
     def predict_proba(self, texts: Iterable[str | None]) -> Probabilities:
         """Class probabilities, float32 of shape (texts, labels), in the texts' order.
 
         Args:
-            texts: As for `predict`; the row of a missing or blank text is NaN.
+            texts: As for `predict`; the row of a missing or blank text is NaN. A text without a
+                known word has the probabilities that the model gives to any such text.
 
         Raises:
             InputError: As for `predict`.
@@ -210,13 +231,7 @@ class TextClassifier:
         """
         given = list_texts(texts)
         chunks = [self._score_chunk(given[i : i + _CHUNK]) for i in range(0, len(given), _CHUNK)]
-        if not chunks:
-            empty = np.empty((0, len(self.labels)), dtype=np.float32)
-            return Scores(empty, np.empty(0, dtype=bool))
-        return Scores(
-            np.concatenate([chunk.probabilities for chunk in chunks]),
-            np.concatenate([chunk.truncated for chunk in chunks]),
-        )
+        return Scores.join(chunks, len(self.labels))
 
     def _score_chunk(self, given: Sequence[str | None]) -> Scores:
         texts = [text for text in given if text is not None]
@@ -224,16 +239,17 @@ class TextClassifier:
             return self._score_texts(texts)
         there = np.fromiter((text is not None for text in given), bool, len(given))
         table = np.full((len(given), len(self.labels)), np.nan, dtype=np.float32)
-        truncated = np.zeros(len(given), dtype=bool)
+        truncated, unknown = np.zeros((2, len(given)), dtype=bool)
         if texts:
             found = self._score_texts(texts)
             table[there], truncated[there] = found.probabilities, found.truncated
-        return Scores(table, truncated)
+            unknown[there] = found.unknown
+        return Scores(table, truncated, unknown)
 
     def _score_texts(self, texts: Sequence[str]) -> Scores:
         encoded = self.encode(texts)
         logits = self.logits(encoded)
-        return Scores(self.probabilities(logits), encoded.truncated)
+        return Scores(self.probabilities(logits), encoded.truncated, encoded.unknown)
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Ids of texts that are there, cleaned as in training: the first half of `score`.
@@ -316,7 +332,7 @@ class TextClassifier:
 
 
 def list_texts(texts: Iterable[object]) -> list[str | None]:
-    """Texts as a list; None for each that is missing or blank.
+    """Texts as a list; None for each that is missing or of which nothing can be seen.
 
     Raises:
         InputError: It is no collection of texts in an order, or holds something else than strings.
@@ -342,7 +358,7 @@ def list_texts(texts: Iterable[object]) -> list[str | None]:
     listed: list[str | None] = []
     for index, text in enumerate(values):
         if isinstance(text, str):
-            listed.append(text if text.strip() else None)
+            listed.append(None if is_blank(text) else text)
         elif _is_missing(text):
             listed.append(None)
         else:

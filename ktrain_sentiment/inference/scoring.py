@@ -24,6 +24,7 @@ from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tables.outputs import Output
 from ktrain_sentiment.tables.values import spell
 from ktrain_sentiment.tables.writing import OutputSchema
+from ktrain_sentiment.words import is_blank
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class ScoreReport:
         rows: Rows written.
         scored: Rows with a prediction.
         abstained: Rows whose prediction was left empty because it was too unsure.
+        unknown: Rows whose prediction was left empty because the model knows no word of the text.
         truncated: Rows whose text was longer than the model reads.
         bad: Rows that could not be read or held no text.
         seconds: How long it took.
@@ -100,6 +102,7 @@ class ScoreReport:
     rows: int = 0
     scored: int = 0
     abstained: int = 0
+    unknown: int = 0
     truncated: int = 0
     bad: int = 0
     seconds: float = 0.0
@@ -188,7 +191,7 @@ def texts_of(batch: Batch, column: str) -> tuple[list[str | None], dict[int, Pro
             text = None
         elif problem is not None:
             text, problems[position] = None, problem
-        elif text is None or not text.strip():
+        elif text is None or is_blank(text):
             text, problems[position] = None, Problem(f"has no text in column {column!r}")
         texts.append(text)
     return texts, problems
@@ -214,7 +217,10 @@ def score_batch(
     answers = iter(classifier.predict([text for text in texts if text is not None]))
     predictions = [None if text is None else next(answers) for text in texts]
     columns: list[list[object]] = [
-        [one.label if one and one.probability >= abstain_below else None for one in predictions],
+        [
+            one.label if one and one.label and one.probability >= abstain_below else None
+            for one in predictions
+        ],
         [one and round(one.probability, _DIGITS) for one in predictions],
     ]
     columns += [
@@ -301,7 +307,9 @@ def _count(scored: ScoredBatch, options: ScoreOptions, report: ScoreReport) -> N
             continue
         report.scored += 1
         report.truncated += one.truncated
-        if one.probability < options.abstain_below:
+        if one.unknown:
+            report.unknown += 1
+        elif one.probability < options.abstain_below:
             report.abstained += 1
         else:
             report.labels[one.label] += 1
@@ -325,6 +333,7 @@ def figures(report: ScoreReport) -> Mapping[str, object]:
         "rows": report.rows,
         "scored": report.scored,
         "abstained": report.abstained,
+        "unknown": report.unknown,
         "truncated": report.truncated,
         "bad": report.bad,
         "seconds": round(report.seconds, 3),

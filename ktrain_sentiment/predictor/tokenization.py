@@ -38,10 +38,13 @@ class EncodedTexts:
     Attributes:
         ids: One int64 array a text, special tokens included, not padded; never empty.
         truncated: Which texts lost their end; bool of shape (texts,).
+        unknown: Which texts have no word, nor a piece of one, that the vocabulary has; bool of
+            shape (texts,). None where nobody looked.
     """
 
     ids: list[Ids]
     truncated: NDArray[np.bool_]
+    unknown: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         """Number of texts."""
@@ -90,6 +93,7 @@ class TextEncoder:
                 padding_id = int((self._tokenizer.padding or {}).get("pad_id", 0))
             # What the file says about padding and truncation is whatever was used last.
             self._tokenizer.no_padding()
+            self._no_words = _no_words(self._tokenizer)
             room = maxlen - self._tokenizer.num_special_tokens_to_add(is_pair=False)
         if room < 1:
             raise PredictorError(f"maxlen {maxlen} leaves no room for a token: wanted a larger one")
@@ -118,14 +122,17 @@ class TextEncoder:
         longest = self.maxlen * _CHARACTERS_A_TOKEN
         cut = [text[:longest] for text in texts]
         encodings = self._encode(cut)
+        rows = [encoding.ids for encoding in encodings]
         truncated = (
             bool(encoding.overflowing) or len(text) > longest
             for encoding, text in zip(encodings, texts, strict=True)
         )
         return EncodedTexts(
             # GPT-2 puts nothing around a text, so an empty one has no tokens at all.
-            ids=[np.array(e.ids or [self.padding_id], dtype=np.int64) for e in encodings],
+            ids=[np.array(row or [self.padding_id], dtype=np.int64) for row in rows],
             truncated=np.fromiter(truncated, dtype=bool, count=len(encodings)),
+            # Most often the first token behind the one that opens a text decides.
+            unknown=np.fromiter(map(self._no_words.issuperset, rows), dtype=bool, count=len(rows)),
         )
 
     def _encode(self, texts: list[str]) -> list[Any]:
@@ -136,6 +143,18 @@ class TextEncoder:
                 # Half a surrogate pair is no character; the whole batch is refused for it.
                 whole = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
                 return list(self._tokenizer.encode_batch_fast(whole))
+
+
+def _no_words(tokenizer: Any) -> frozenset[int]:  # noqa: ANN401
+    """The ids that say nothing of a text: of what stands around it, of padding, of [UNK]."""
+    model = tokenizer.model
+    unknown = getattr(model, "unk_id", None)
+    if unknown is None and getattr(model, "unk_token", None):
+        unknown = tokenizer.token_to_id(model.unk_token)
+    special = tokenizer.get_added_tokens_decoder()
+    around = tokenizer.encode("").ids
+    found = {*around, *(number for number, token in special.items() if token.special)}
+    return frozenset(found if unknown is None else {*found, unknown})
 
 
 @contextlib.contextmanager
@@ -302,11 +321,11 @@ class FeatureEncoder:
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Ids of several texts; one without a known word gets a single zero."""
         if not len(texts):
-            return EncodedTexts([], np.zeros(0, bool))
+            return EncodedTexts([], np.zeros(0, bool), np.zeros(0, bool))
         owners, ids = self._features(texts)
         counts = np.bincount(owners, minlength=len(texts))
         rows = np.split(ids, np.cumsum(counts)[:-1])
-        return EncodedTexts([self._cut(row) for row in rows], counts > self.maxlen)
+        return EncodedTexts([self._cut(row) for row in rows], counts > self.maxlen, counts == 0)
 
     def _cut(self, ids: Ids) -> Ids:
         kept = ids[-self.maxlen :]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import SentimentError
 from ktrain_sentiment.inference.classifier import Scores, TextClassifier
-from ktrain_sentiment.prediction import Prediction, Probabilities, to_predictions
+from ktrain_sentiment.prediction import Prediction, Probabilities
 from ktrain_sentiment.predictor.tokenization import EncodedTexts
 from ktrain_sentiment.serve.limits import Limits, RefusalError, late, overloaded
 
@@ -198,15 +198,21 @@ class BatchWorker:
         encoded = jobs[0].classifier.encode([text for job in jobs for text in job.texts])
         ended = time.perf_counter()
         for job, part in _shares(jobs):
-            job.encoded = EncodedTexts(encoded.ids[part], encoded.truncated[part])
+            job.encoded = EncodedTexts(
+                encoded.ids[part],
+                encoded.truncated[part],
+                None if encoded.unknown is None else encoded.unknown[part],
+            )
             job.stamps += [begun, ended]
 
     def _infer(self, jobs: list[_Job]) -> None:
         begun = time.perf_counter()
         encoded = [job.encoded for job in jobs if job.encoded]
+        looked = [one.unknown for one in encoded if one.unknown is not None]
         together = EncodedTexts(
             [ids for one in encoded for ids in one.ids],
             np.concatenate([one.truncated for one in encoded]),
+            np.concatenate(looked) if len(looked) == len(encoded) else None,
         )
         classifier = jobs[0].classifier
         logits = classifier.logits(together)
@@ -216,7 +222,8 @@ class BatchWorker:
         for job, part in _shares(jobs):
             arrived, first, second = job.stamps
             stages = Stages(first - arrived + begun - second, second - first, ended - begun)
-            scores = Scores(probabilities[part], together.truncated[part])
+            unknown = None if together.unknown is None else together.unknown[part]
+            scores = Scores(probabilities[part], together.truncated[part], unknown)
             answers.append((job, Answer(logits[part], scores, job.tokens, stages)))
         _settle(answers)
 
@@ -288,8 +295,7 @@ class QueuedClassifier:
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """One `Prediction` a text; none of them is blank."""
-        scores = self._score(texts)
-        return to_predictions(scores.probabilities, self.labels, scores.truncated.tolist())
+        return self._score(texts).to_predictions(self.labels)
 
     def _score(self, texts: Sequence[str]) -> Scores:
         parts = []
@@ -299,9 +305,4 @@ class QueuedClassifier:
             answer = asyncio.run_coroutine_threadsafe(work, self._loop).result()
             self._watch(answer)
             parts.append(answer.scores)
-        if not parts:
-            return Scores(np.empty((0, len(self.labels)), np.float32), np.empty(0, bool))
-        return Scores(
-            np.concatenate([part.probabilities for part in parts]),
-            np.concatenate([part.truncated for part in parts]),
-        )
+        return Scores.join(parts, len(self.labels))

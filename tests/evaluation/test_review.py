@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from ktrain_sentiment.evaluation.review import (
     confused_pairs,
     evaluate_slices,
     review,
+    tells,
     usual_slices,
 )
 from ktrain_sentiment.words import telling
@@ -36,6 +39,30 @@ def judged():
         }
     )
     return LabelledPredictions.join(frame, np.stack([1 - positive, positive], axis=1), LABELS)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda truth: np.where(truth, 5, 1),
+        lambda truth: np.where(truth, "*****", "*"),
+        lambda truth: (truth - 0.5) * 4 + np.linspace(0, 1, len(truth)),  # many values, two ranges
+    ],
+)
+def test_a_column_that_the_labels_were_made_from_is_no_kind_of_text(judged, made):
+    truth = (judged.frame["label"] == "positive").to_numpy().astype(int)
+    stars = made(truth)
+    named = replace(judged, frame=judged.frame.assign(stars=stars))
+    assert "stars" not in {one.column for one in usual_slices(named)}
+    stars[:6] = stars[:6][::-1]  # Now the labels no longer follow from it.
+    named = replace(judged, frame=judged.frame.assign(stars=stars))
+    assert "stars" in {one.column for one in usual_slices(named)}
+
+
+def test_a_rare_class_does_not_make_every_column_one_that_tells_the_labels():
+    truth = np.r_[np.ones(3, int), np.zeros(997, int)]
+    assert not tells(pd.Series(["north", "south"] * 500), truth)
+    assert not tells(pd.Series(["all"] * 1000), np.zeros(1000, int))
 
 
 def test_wrong_labels_and_wrong_predictions_are_told_apart(judged):

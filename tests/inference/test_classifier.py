@@ -83,6 +83,24 @@ def test_order_is_kept_over_chunks(classifier, monkeypatch):
     np.testing.assert_allclose(classifier.predict_proba(TEXTS), whole, atol=1e-6)
 
 
+@pytest.mark.parametrize("text", ["\u6620\u753b", "\u2603 \u2603", "\u0434\u0430 \u6620"])
+def test_a_text_without_a_known_word_gets_no_label(classifier, text):
+    unknown, known = classifier.predict([text, f"{text} good"])
+    assert (unknown.label, unknown.unknown) == ("", True)
+    assert unknown.probabilities == pytest.approx(
+        dict(zip(classifier.labels, classifier.predict_proba([text])[0], strict=True)), abs=1e-6
+    )
+    assert known.label in classifier.labels
+    assert not known.unknown
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\ufeff \u00a0", "\x00\t"])
+def test_a_text_of_which_nothing_can_be_seen_counts_as_none(classifier, text):
+    [answer] = classifier.predict([text])
+    assert answer.label == ""
+    assert np.isnan(answer.probability)
+
+
 def test_predictions_agree_with_probabilities(classifier):
     probabilities = classifier.predict_proba(TEXTS)
     for prediction, row in zip(classifier.predict(TEXTS), probabilities, strict=True):
@@ -107,7 +125,7 @@ def test_a_cut_text_says_so(classifier):
     assert (short.truncated, long.truncated) == (False, True)
 
 
-@pytest.mark.parametrize("odd", ["\x00", "🙂" * 500, "\ud83d", "ﷺ\u202e\u0301" * 9])
+@pytest.mark.parametrize("odd", ["🙂" * 500, "\ud83d", "ﷺ\u202e\u0301" * 9])
 def test_odd_texts_are_answered(classifier, odd):
     [answer] = classifier.predict([odd])
     assert 0.5 <= answer.probability <= 1

@@ -33,9 +33,12 @@ def test_it_answers_and_auto_takes_the_only_engine_there_is(ktrain_model):
     assert sum(good.probabilities.values()) == pytest.approx(1, abs=1e-6)
 
 
-def test_a_text_without_a_known_word_is_answered_too(ktrain_model):
-    table = ktrain_sentiment.load(ktrain_model).predict_proba(["\0", "東京", "..."])
-    np.testing.assert_allclose(table, 0.5)
+def test_a_text_without_a_known_word_is_answered_without_a_label(ktrain_model):
+    classifier = ktrain_sentiment.load(ktrain_model)
+    np.testing.assert_allclose(classifier.predict_proba(["東京", "..."]), 0.5)
+    answers = classifier.predict(["東京", "...", "charming 東京"])
+    assert [one.label for one in answers] == ["", "", "positive"]
+    assert [one.unknown for one in answers] == [True, True, False]
 
 
 def test_answers_do_not_depend_on_what_else_is_asked(ktrain_model):

@@ -1,6 +1,7 @@
 """Scoring a table: its column of texts, bad rows, and what is remembered of the training."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,11 +15,14 @@ from ktrain_sentiment.inference.scoring import (
     added_columns,
     new_columns,
     open_text_table,
+    output_schema,
+    score,
     score_batch,
     texts_of,
 )
 from ktrain_sentiment.prediction import Prediction
 from ktrain_sentiment.tables import Batch, Problem, ReadOptions, open_texts
+from ktrain_sentiment.tables.outputs import open_output
 from support.process import run_code
 
 
@@ -150,6 +154,24 @@ def test_a_batch_gets_its_predictions_and_bad_rows_get_none():
     assert {k: str(p) for k, p in scored.problems.items()} == {
         1: "is damaged", 2: "has no text in column 't'",
     }  # fmt: skip
+
+
+class Foreign(Shouting):
+    """Knows no word of what it is asked."""
+
+    def predict(self, texts):
+        return [replace(one, label="", unknown=True) for one in super().predict(texts)]
+
+
+def test_rows_without_a_known_word_are_counted_and_get_no_label(tmp_path):
+    source = open_text_table(write(tmp_path / "a.csv", "text\nhey!\nraw\n"))
+    schema = output_schema(source, added_columns(Foreign.labels))
+    output = open_output(tmp_path / "scored.csv", "csv", schema, {})
+    report = score(source, Foreign(), output, ScoreOptions())
+    assert (report.unknown, report.abstained, dict(report.labels)) == (2, 0, {})
+    scored = pd.read_csv(tmp_path / "scored.csv")
+    assert scored["predicted"].isna().all()
+    assert scored["p_loud"].notna().all()
 
 
 def test_an_arrow_batch_stays_one(tmp_path):
