@@ -25,7 +25,7 @@ FOLDERS = ("ktrain_sentiment", "scripts", "benchmarks")
 OTHERS = {
     "data/": "data card of the named corpora",
     "docs/": "one page a task, a page a command; `make site`",
-    "examples/": "a notebook from a DataFrame to a predictor",
+    "examples/": "a notebook, a page that needs no server, and what servers run with",
     "requirements/": "lists of pins; requirements.lock has the hashes",
     "tests/": "mirror the modules; offline",
     ".ci/run": "what CI runs",
