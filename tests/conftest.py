@@ -51,6 +51,7 @@ from support.fence.network_fence import raise_fence  # noqa: E402 - the walls go
 from support.hub import Hub  # noqa: E402
 from support.process import run_python  # noqa: E402
 from support.reviews import make_reviews, write_csv  # noqa: E402
+from support.shared import made_once  # noqa: E402
 from support.tiny import build_bert, build_distilbert  # noqa: E402
 
 if TYPE_CHECKING:
@@ -77,13 +78,13 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny DistilBERT that can learn, as a folder in the hub's layout. Do not write to it."""
-    return build_distilbert(tmp_path_factory.mktemp("encoders") / "tiny-distilbert")
+    return made_once(tmp_path_factory, "tiny-distilbert", build_distilbert)
 
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny BERT that can learn, as a folder in the hub's layout. Do not write to it."""
-    return build_bert(tmp_path_factory.mktemp("encoders") / "tiny-bert")
+    return made_once(tmp_path_factory, "tiny-bert", build_bert)
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +96,7 @@ def reviews() -> list[tuple[str, str]]:
 @pytest.fixture(scope="session")
 def reviews_csv(tmp_path_factory: pytest.TempPathFactory, reviews: list[tuple[str, str]]) -> Path:
     """The made-up reviews as a CSV with the columns text and label. Do not write to it."""
-    return write_csv(tmp_path_factory.mktemp("reviews") / "reviews.csv", reviews)
+    return made_once(tmp_path_factory, "reviews.csv", lambda path: write_csv(path, reviews))
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +112,7 @@ def predictor(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path
     """A whole predictor folder, its head fitted to the made-up reviews. Do not write to it."""
     from support.predictors import build_predictor
 
-    return build_predictor(tiny_bert, tmp_path_factory.mktemp("predictors") / "predictor")
+    return made_once(tmp_path_factory, "predictor", lambda place: build_predictor(tiny_bert, place))
 
 
 @pytest.fixture
@@ -126,12 +127,14 @@ def trained_run(
     tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, reviews_csv: Path
 ) -> Path:
     """The folder of a finished run of train.py on the made-up reviews. Do not write to it."""
-    folder = tmp_path_factory.mktemp("runs") / "reviews"
-    done = run_python(
-        "scripts/train.py", reviews_csv, "--encoder", tiny_bert, "--run", folder, "--test", "0.25",
-        "--maxlen", "32", "--epochs", "5", "--batch-size", "16", "--learning-rate", "2e-3",
-        # It begins with random numbers, and hardly learns from words that are moved as well.
-        "--adversarial-epsilon", "0", "--no-accelerate",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return folder
+
+    def train(folder: Path) -> None:
+        done = run_python(
+            "scripts/train.py", reviews_csv, "--encoder", tiny_bert, "--run", folder,
+            "--test", "0.25", "--maxlen", "32", "--epochs", "5", "--batch-size", "16",
+            # It begins with random numbers, and hardly learns from words that are moved as well.
+            "--learning-rate", "2e-3", "--adversarial-epsilon", "0", "--no-accelerate",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "reviews", train)
