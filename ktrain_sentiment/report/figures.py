@@ -7,10 +7,12 @@ it into a card, and the pages' templates read its columns and cells.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ktrain_sentiment.errors import printable
 from ktrain_sentiment.evaluation.intervals import Estimate
 
 if TYPE_CHECKING:
@@ -120,6 +122,15 @@ class Column:
         return (self.short or self.title) if short else self.title
 
 
+_TAG = re.compile("<(?=[A-Za-z/!?])")
+
+
+def in_markdown(text: str) -> str:
+    """A text of the data as it may stand in Markdown: no tag, no bar, no line of its own."""
+    plain = printable(" ".join(text.split("\n")))
+    return _TAG.sub("&lt;", plain).replace("|", "\\|")
+
+
 @dataclass(frozen=True)
 class FigureTable:
     """A table with its cells; the first column names the rows.
@@ -163,10 +174,10 @@ class FigureTable:
         return cls(title, tuple(columns), rows, marked, lines)
 
     def to_markdown(self) -> str:
-        """The whole table in Markdown, its bars escaped."""
+        """The whole table in Markdown; what its cells say is no markup."""
         heads = [column.title for column in self.columns]
         rules = ["---" if column.words else "---:" for column in self.columns]
-        body = [[str(cell).replace("|", "\\|") for cell in row] for row in self.rows]
+        body = [[in_markdown(str(cell)) for cell in row] for row in self.rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in [heads, rules, *body]) + "\n"
 
     def fit(self, width: int) -> tuple[list[int], bool]:

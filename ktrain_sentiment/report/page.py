@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ktrain_sentiment.atomic import write_text
+from ktrain_sentiment.errors import printable
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.report import plots, result_tables
 from ktrain_sentiment.report.facts import ReportFacts, SearchFacts
@@ -29,6 +30,7 @@ from ktrain_sentiment.report.figures import (
     MarkedText,
     counted,
     duration,
+    in_markdown,
     interval,
     plain,
     share,
@@ -76,16 +78,22 @@ def environment(*, html: bool = True) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=html,
-        finalize=_keep_together if html else None,
+        finalize=_keep_together if html else _shown,
     )
+    made.filters["in_markdown"] = in_markdown
     made.globals |= {"share": share, "size": size, "counted": counted, "duration": duration}
     return made
 
 
+def _shown(value: object) -> object:
+    # HTML has no form for control characters, and Markdown is shown on terminals.
+    return printable(value) if isinstance(value, str) else value
+
+
 def _keep_together(value: object) -> object:
     if isinstance(value, str) and not isinstance(value, Markup):
-        return _PER_CENT.sub("\u00a0%", value)
-    return value
+        return _PER_CENT.sub("\u00a0%", printable(value))
+    return _shown(value)
 
 
 def _page(template: str, **values: object) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ktrain_sentiment.errors import printable
 from ktrain_sentiment.report.drawing import (
     COLOURS,
     DASHES,
@@ -179,6 +180,7 @@ def confusion_matrix(confusion: ArrayLike, labels: Sequence[str]) -> Figure:
     """
     counts = np.asarray(confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    labels = [printable(label) for label in labels]
     size = max(3.4, 1.0 + 0.75 * len(labels))
     figure, axes = panel(size + 0.6, size)
     for (true, predicted), count in np.ndenumerate(counts):

@@ -80,6 +80,22 @@ def test_labels_with_bars_do_not_break_the_tables(facts):
     assert "| happy\\|sad |" in model_card(dataclasses.replace(facts, metrics=evaluation))
 
 
+def test_labels_that_are_markup_or_control_a_terminal_are_harmless(facts):
+    label = "<script>alert(1)</script>`\x1b[31m"
+    first, second = facts.metrics.per_class
+    renamed = dataclasses.replace(first, label=label)
+    evaluation = dataclasses.replace(
+        facts.metrics, per_class=(renamed, second), labels=(label, second.label)
+    )
+    card = model_card(
+        dataclasses.replace(facts, metrics=evaluation, warnings=(f"{label} is never predicted",))
+    )
+    assert "| &lt;script>alert(1)&lt;/script>`\\x1b[31m |" in card
+    assert "- &lt;script>alert(1)&lt;/script>`\\x1b[31m is never predicted" in card
+    assert "Labels: `<script>alert(1)</script>'\\x1b[31m`, " in card
+    assert "\x1b" not in card
+
+
 def test_a_pupil_with_fewer_layers_says_so(facts):
     training = dataclasses.replace(facts.training, kept_layers=(0, 2, 5), teacher={"share": 0.5})
     card = model_card(dataclasses.replace(facts, training=training))

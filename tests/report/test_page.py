@@ -9,12 +9,13 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from markupsafe import Markup
 
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.evaluation.record import EvalSet, TrainingRecord
 from ktrain_sentiment.report.card import model_card
-from ktrain_sentiment.report.page import render, write_report
+from ktrain_sentiment.report.page import environment, render, write_report
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow.evaluating import evaluate, from_run
 from ktrain_sentiment.workflow.recording import facts_of, facts_of_run
@@ -107,6 +108,12 @@ def test_texts_of_the_data_cannot_bring_markup_in(page):
     assert "<script>" not in page
     assert "</li> grand" not in page
     assert "&lt;script&gt;alert" in page
+
+
+def test_control_characters_of_texts_are_written_out():
+    page = environment().from_string("<p>{{ text }}</p>{{ drawing }}")
+    shown = page.render(text="a\x1b[31m <b>\n5 %", drawing=Markup("<svg>\x07</svg>"))
+    assert shown == "<p>a\\x1b[31m &lt;b&gt;\n5\u00a0%</p><svg>\\x07</svg>"
 
 
 def test_the_figures_on_the_page_are_those_of_the_run(page, facts):

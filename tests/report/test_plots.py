@@ -82,3 +82,10 @@ def test_legends_of_many_lines_stand_beside_the_axes_and_not_over_their_curves()
         figure.draw_without_rendering()
         (axes,), (legend,) = figure.axes, figure.legends
         assert overlap(axes.get_window_extent(), legend.get_window_extent()) == 0
+
+
+def test_a_label_that_controls_a_terminal_is_drawn_as_it_is_written():
+    figure = plots.confusion_matrix([[3, 1], [0, 4]], ["\x1b[31mred", "fine"])
+    (axes,) = [one for one in figure.axes if one.get_xticklabels()][:1]
+    assert [one.get_text() for one in axes.get_xticklabels()] == ["\\x1b[31mred", "fine"]
+    assert plots.svg(figure, "labels", "which label is taken for which")
