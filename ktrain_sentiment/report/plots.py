@@ -263,7 +263,7 @@ def class_curves(
         axes.plot([0, 1], [0, 1], color=COLOURS["muted"], ls=DASHES[2], lw=1)
     for k, (label, curve) in enumerate(curves.items()):
         style = series(k)
-        axes.plot(curve.x, curve.y, color=style["color"], ls=style["ls"], label=label)
+        axes.plot(curve.x, curve.y, color=style["color"], ls=style["ls"], label=printable(label))
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel=x_label, ylabel=y_label)
     if len(curves) > 2:
         figure.legend(fontsize=9, loc="outside upper left", ncols=4)
