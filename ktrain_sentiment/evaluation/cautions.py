@@ -44,7 +44,7 @@ def find_warnings(
             "rows that these figures are on, so they are somewhat too good: train with --test 0.1."
         )
     found += data
-    if calibration is not None and not calibration.helped:
+    if calibration is not None and calibration.harmed:
         found.append(calibration.sentence)
     found += [
         f"Weak where {one.column} is {one.value}: {100 * one.accuracy.value:.1f} % of {one.n:,} "

@@ -198,7 +198,7 @@ def _per_class(
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a temperature did on rows that it was not fitted on.
+    """What a temperature did on rows that it was not fitted on; one of 1 was found no gain.
 
     Attributes:
         temperature: The temperature.
@@ -216,8 +216,18 @@ class Calibration:
         return self.after.ece.value < self.before.ece.value
 
     @property
+    def harmed(self) -> bool:
+        """Whether a temperature is in the answers that they would be better without."""
+        return self.temperature != 1 and not self.helped
+
+    @property
     def sentence(self) -> str:
         """What happened, in plain words, whether or not it went well."""
+        if self.temperature == 1:
+            return (
+                "The probabilities are as the model states them: on the validation rows no "
+                "temperature lowered the log loss by more than chance."
+            )
         verb = "lowered" if self.helped else "did not lower"
         sentence = (
             f"A temperature of {self.temperature:.2f} {verb} the calibration error on "

@@ -292,10 +292,10 @@ def _save_predictor(
         rows = predict_splits(open_shipped(folder, trainer), replace(splits, test=no_test))
         validation = rows["validation"]
         temperature = fit_temperature(validation.y_true, validation.probabilities)
-        log.info(
-            "a temperature of %.2f from %s validation rows goes into the weights of every file",
-            temperature, f"{len(validation):,}",
-        )  # fmt: skip
+        said = "a temperature of %.2f from %s validation rows goes into the weights of every file"
+        if temperature == 1:
+            said = "the temperature stays %.0f: on %s validation rows none is a gain beyond chance"
+        log.info(said, temperature, f"{len(validation):,}")
         return temperature
 
     no_test = splits.test.head(0)

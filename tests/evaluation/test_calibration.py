@@ -46,13 +46,41 @@ def test_the_temperature_that_spoiled_the_probabilities_is_found_again(draw, wan
     assert fit_temperature(one.y_true, spoiled) == pytest.approx(wanted, rel=0.05)
 
 
-def test_newtons_temperature_is_the_one_a_fine_search_finds(draw):
-    one = draw(500, 4, seed=9)
+def test_the_temperature_is_the_one_a_fine_search_finds(draw):
+    one = draw(5000, 4, seed=9)
     spoiled = apply_temperature(one.probabilities, 0.4)
     grid = np.geomspace(0.5, 10, 2000)
     losses = [row_log_loss(one.y_true, apply_temperature(spoiled, t)).mean() for t in grid]
     found = fit_temperature(one.y_true, spoiled)
     assert found == pytest.approx(grid[int(np.argmin(losses))], rel=0.01)
+
+
+def test_few_rows_do_not_make_good_probabilities_worse(draw):
+    known = draw(4000, 2, seed=1)
+    plain = row_log_loss(known.y_true, known.probabilities).mean()
+    lost = []
+    for seed in range(40):
+        few = draw(20, 2, seed=100 + seed)
+        found = fit_temperature(few.y_true, few.probabilities)
+        tempered = apply_temperature(known.probabilities, found)
+        lost.append(row_log_loss(known.y_true, tempered).mean() - plain)
+    assert np.mean(lost) < 0.015
+    assert max(lost) < 0.1
+
+
+def test_answers_at_chance_on_twenty_rows_are_not_flattened_to_nothing():
+    sure = np.array([[0.7, 0.3], [0.3, 0.7]] * 10)
+    assert fit_temperature([0, 0, 1, 1] * 5, sure) < 3
+
+
+def test_many_rows_of_a_much_too_sure_model_still_have_their_temperature(draw):
+    few = draw(60, 2, seed=3)
+    assert 2 < fit_temperature(few.y_true, apply_temperature(few.probabilities, 1 / 5)) < 6
+
+
+def test_one_row_or_none_has_no_temperature():
+    assert fit_temperature([0], [[0.2, 0.8]]) == 1
+    assert fit_temperature([], np.empty((0, 2))) == 1
 
 
 def test_rows_that_are_all_right_do_not_drive_the_temperature_to_nothing():
@@ -82,6 +110,14 @@ def test_the_report_says_whether_a_temperature_helped(draw):
     assert "lowered the calibration error" in good.sentence
     assert not bad.helped
     assert "did not lower the calibration error" in bad.sentence
+
+
+def test_a_temperature_that_was_not_taken_is_not_blamed(draw):
+    one = draw(200, 2, seed=8)
+    kept = evaluate_temperature(one.y_true, one.probabilities, one.labels, 1.0)
+    assert not kept.harmed
+    assert "as the model states them" in kept.sentence
+    assert "did not lower" not in kept.sentence
 
 
 def test_an_error_that_chance_explains_is_called_so(draw):
