@@ -27,7 +27,7 @@ from ktrain_sentiment.tables.folders import (
 from ktrain_sentiment.tables.formats import Format, input_format
 from ktrain_sentiment.tables.json_rows import open_json, open_json_lines
 from ktrain_sentiment.tables.sheets import Rank, open_workbook
-from ktrain_sentiment.tables.sources import Source, locate, paused, really, stored
+from ktrain_sentiment.tables.sources import Source, locate, paused, really, right_name, stored
 from ktrain_sentiment.tables.table import HEAD, ReadAs, ReadOptions, Row, Table, peek, table_of_rows
 
 _PIPE_BLOCK = 1 << 16
@@ -163,6 +163,5 @@ def _refuse_other_kind(start: bytes, source: Source, form: Format) -> None:
     what = really(start)
     if what and not (what.startswith(("an HTML", "an XML")) and form == "txt"):
         raise DataError(
-            f"{source.name}: is {what}, whatever its name says; give it the right name, or save "
-            "it as CSV"
+            f"{source.name}: is {what}, whatever its name says; {right_name(source.name, what)}"
         )

@@ -13,7 +13,7 @@ from xml.parsers import expat
 from ktrain_sentiment.errors import DataError, one_line, require
 from ktrain_sentiment.tables.headers import header_position
 from ktrain_sentiment.tables.messages import count, left_out_headers, quoted, rows_listed
-from ktrain_sentiment.tables.sources import Source, as_file, really
+from ktrain_sentiment.tables.sources import Source, as_file, really, right_name
 from ktrain_sentiment.tables.table import (
     ReadAs,
     ReadOptions,
@@ -84,8 +84,8 @@ def _check(path: Path, name: str) -> None:
         kind = what or ("text" if start and b"\0" not in start else "")
         if kind:
             raise DataError(
-                f"{name}: not a readable workbook: it is {kind}, whatever its name says; open it "
-                "in a spreadsheet and save it as .xlsx or .csv"
+                f"{name}: not a readable workbook: it is {kind}, whatever its name says; "
+                f"{right_name(name, kind)}"
             )
     if zipfile.is_zipfile(path):
         _refuse_stray_cells(path, name)

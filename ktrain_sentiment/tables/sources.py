@@ -245,7 +245,7 @@ def near_name(path: Path) -> str:
 
 
 _SIGNATURES = {
-    b"PK\x03\x04": "a ZIP archive or a workbook",
+    b"PK\x03\x04": "a ZIP archive",
     b"PAR1": "a Parquet file",
     b"\x1f\x8b": "compressed with gzip",
     b"BZh": "compressed with bzip2",
@@ -254,15 +254,34 @@ _SIGNATURES = {
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"%PDF": "a PDF document",
 }
+_SUFFIXES = {
+    "an Excel workbook": ".xlsx", "an OpenDocument sheet": ".ods", "an old Excel workbook": ".xls",
+    "a Parquet file": ".parquet", "a ZIP archive": ".zip", "text": ".csv",
+}  # fmt: skip
+_ADDED = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz", "zstd": ".zst"}
 _HTML = (b"<html", b"<!doctype html", b"<table", b"<head", b"<meta")
 
 
 def really(start: bytes) -> str:
     """What a file is by its first bytes, whatever its name says; empty where they say nothing."""
-    for signature, what in _SIGNATURES.items():
-        if start.startswith(signature):
-            return what
+    found = next((what for sign, what in _SIGNATURES.items() if start.startswith(sign)), "")
+    if found == "a ZIP archive":
+        # Workbooks are archives, too; what lies first in them tells which.
+        if any(sign in start for sign in (b"[Content_Types]", b"xl/", b"docProps/", b"_rels/")):
+            return "an Excel workbook"
+        return "an OpenDocument sheet" if b"opendocument.spreadsheet" in start else found
+    if found:
+        return found
     head = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith(_HTML):
         return "an HTML page"
     return "an XML document" if head.startswith(b"<?xml") else ""
+
+
+def right_name(name: str, what: str) -> str:
+    """What to do about a file that is not what its name says, as the end of a message."""
+    path = Path(name)
+    if what in _SUFFIXES:
+        return f"rename it to {path.with_suffix(_SUFFIXES[what]).name}"
+    packed = _ADDED.get(what.removeprefix("compressed with "))
+    return f"rename it to {path.name}{packed}" if packed else "save its table as CSV"

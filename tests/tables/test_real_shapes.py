@@ -417,7 +417,22 @@ def test_a_workbook_that_unpacks_to_gigabytes_is_refused_in_one_line(tmp_path, b
      (b"text\tlabel\nfine\tgood\n", "text"), (b"%PDF-1.7 \x00\x01", "a PDF document")],
 )  # fmt: skip
 def test_what_only_calls_itself_a_workbook_is_called_by_its_name(write, both, content, what):
-    assert f"it is {what}, whatever its name says" in both(write("a.xls", content)).refusal
+    refusal = both(write("a.xls", content)).refusal
+    assert f"it is {what}, whatever its name says" in refusal
+    assert refusal.endswith("rename it to a.csv" if what == "text" else "save its table as CSV")
+
+
+@pytest.mark.parametrize(("suffix", "what"), [(".xlsx", "an Excel workbook"),
+                                              (".ods", "an OpenDocument sheet")])  # fmt: skip
+def test_a_workbook_under_another_name_is_told_its_own(tmp_path, both, suffix, what):
+    rows = [["text", "label"], *PAIRS]
+    path = tmp_path / f"book{suffix}"
+    if suffix == ".ods":
+        open_document(path, rows)
+    else:
+        pd.DataFrame(rows[1:], columns=rows[0]).to_excel(path, index=False)
+    refusal = both(path.rename(tmp_path / "book.csv")).refusal
+    assert f"is {what}, whatever its name says; rename it to book{suffix}" in refusal
 
 
 # Other files that are not what their name says, and archives
@@ -425,7 +440,8 @@ def test_what_only_calls_itself_a_workbook_is_called_by_its_name(write, both, co
 
 def test_a_compressed_file_without_its_suffix_is_called_by_its_name(write, both):
     path = write("a.csv", gzip.compress(table().encode()))
-    assert "is compressed with gzip, whatever its name says" in both(path).refusal
+    said = "is compressed with gzip, whatever its name says; rename it to a.csv.gz"
+    assert said in both(path).refusal
 
 
 def test_the_one_table_of_an_archive_is_read(tmp_path, both):
