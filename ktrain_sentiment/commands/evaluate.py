@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import DataConfig, Group
+from ktrain_sentiment.errors import ConfigError
 
 COMMON = ("predictor", "compare", "slice_by", "abstain_below", "report")
 """Flags that help shows first."""
@@ -76,6 +77,8 @@ def task(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.workflow.recording import facts_of
 
     if flags.report is not None:
+        if flags.report.is_dir():
+            raise ConfigError(f"--report {flags.report}: is a folder; name a file in it")
         refuse_existing(flags.report, overwrite=True)
     eval_set, other = find_eval_set(
         flags.source,

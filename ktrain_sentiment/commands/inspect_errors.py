@@ -78,7 +78,9 @@ class Flags(ScriptFlags):
     """Use a predictor that lost its manifest.json as it is."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers of rows that cannot be."""
+        """Refuse numbers of rows that cannot be, and a text without a word."""
+        if self.text is not None and not self.text.strip():
+            raise ConfigError("--text: is empty; give the text whose words are to be weighed")
         for name, least in (("top", 1), ("nearest", 0)):
             if getattr(self, name) < least:
                 raise ConfigError(f"--{name} {getattr(self, name)}: must be at least {least}")

@@ -240,8 +240,10 @@ def near_name(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
         return f" (there is no folder {folder})"
-    near = difflib.get_close_matches(path.name, [entry.name for entry in folder.iterdir()], n=1)
-    return f"; did you mean {folder / near[0]}?" if near else ""
+    near = difflib.get_close_matches(path.name, [entry.name for entry in folder.iterdir()], n=9)
+    # Two names are not alike for their suffix alone.
+    alike = [name for name in near if difflib.get_close_matches(path.stem, [Path(name).stem])]
+    return f"; did you mean {folder / alike[0]}?" if alike else ""
 
 
 _SIGNATURES = {

@@ -358,6 +358,8 @@ def _main_eval_set(
         raise ConfigError(_what_to_name(source.data, compared))
     if not source.data:
         raise ConfigError(f"{place}: name the labelled data to evaluate it on, such as reviews.csv")
+    if split:
+        raise ConfigError(f"--split {split}: names rows of a run, and {source.data} is none")
     texts = read_labelled(source, trained_table(find_predictor(place)))
     return from_predictor(place, texts, opening)
 

@@ -151,6 +151,9 @@ def test_what_cannot_be_judged_gets_one_line(
         not in run_python(SCRIPT, tmp_path / "other.csv", "--predictor", predictor).stderr
     )
     assert "is no predictor" in complaint_of(SCRIPT, fresh_csv, "--predictor", tmp_path)
+    split = complaint_of(SCRIPT, fresh_csv, "--predictor", predictor, "--split", "test")
+    assert "--split test: names rows of a run" in split
+    assert "is a folder" in complaint_of(SCRIPT, trained_run, "--report", tmp_path)
     assert "missing: no such run folder or file" in complaint_of(SCRIPT, "missing")
     assert f"did you mean {fresh_csv}?" in complaint_of(SCRIPT, fresh_csv.with_name("frsh.csv"))
     assert "name with --predictor" in complaint_of(SCRIPT, fresh_csv)

@@ -135,6 +135,7 @@ def test_what_cannot_be_inspected_gets_one_line_and_writes_nothing(
         SCRIPT, reviews_csv, "--corrections", tmp_path / "no.csv", "--out", "x.csv"
     )
     assert "no such file" in missing
+    assert "--text: is empty" in complaint_of(SCRIPT, trained_run, "--text", " ")
     assert "--top -3: must be at least 1" in complaint_of(SCRIPT, trained_run, "--top", "-3")
     assert "wanted a share" in complaint_of(SCRIPT, trained_run, "--wrong-labels", "5")
     (tmp_path / "label_errors.csv").write_text("mine")

@@ -279,6 +279,12 @@ def test_a_missing_file_is_answered_with_the_near_name(write, read, tmp_path):
         read(tmp_path / "nowhere" / "reviews.csv")
 
 
+def test_names_are_not_alike_for_their_suffix_alone(read, tmp_path):
+    (tmp_path / "bin.csv").touch()
+    with pytest.raises(DataError, match=r"missing\.csv: no such file$"):
+        read(tmp_path / "missing.csv")
+
+
 def test_a_misspelt_corpus_is_answered_with_the_known_ones(read):
     with pytest.raises(DataError, match="movie-reviews, product-reviews, tweets, editorials"):
         read("movie-review")
