@@ -64,7 +64,7 @@ class Contender:
 CONTENDERS = {
     "ktrain": Contender(
         "predict_ktrain.py",
-        files=("tf_model.h5", "tf_model.preproc", "config.json", "tokenizer.json"),
+        files=("model.safetensors", "tf_model.preproc", "config.json", "tokenizer.json"),
         rounds=2,
     ),
     "pipeline_fp32": Contender(

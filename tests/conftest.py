@@ -49,7 +49,7 @@ os.environ.update(
 
 from support.fence.network_fence import raise_fence  # noqa: E402 - the walls go up first
 from support.hub import Hub  # noqa: E402
-from support.process import run_python  # noqa: E402
+from support.process import run_code, run_python  # noqa: E402
 from support.reviews import make_reviews, write_csv  # noqa: E402
 from support.shared import made_once  # noqa: E402
 from support.tiny import build_bert, build_distilbert  # noqa: E402
@@ -138,3 +138,22 @@ def trained_run(
         assert done.returncode == 0, done.stderr
 
     return made_once(tmp_path_factory, "reviews", train)
+
+
+@pytest.fixture(scope="session")
+def ktrain_folder(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The predictor of `trained_run` as plain ktrain would have saved it. Do not write to it."""
+    predictor = trained_run / "predictor"
+
+    def convert(folder: Path) -> None:
+        done = run_code(
+            "import os; os.environ['TF_USE_LEGACY_KERAS'] = '1'\n"
+            "from transformers import TFAutoModelForSequenceClassification as Model\n"
+            f"Model.from_pretrained({str(predictor)!r}).save_pretrained({str(folder)!r})"
+        )
+        assert (folder / "tf_model.h5").is_file(), done.stderr
+        for name in ("tf_model.preproc", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
+                     "special_tokens_map.json"):  # fmt: skip
+            shutil.copy(predictor / name, folder / name)
+
+    return made_once(tmp_path_factory, "plain-ktrain", convert)

@@ -23,7 +23,7 @@ import yaml
 from tyro.conf import OmitArgPrefixes
 
 from ktrain_sentiment.config.renamed import RENAMED, nearest_names
-from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.errors import ConfigError, one_line
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +167,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         text = raw.decode("utf-8-sig")
         values = json.loads(text) if path.suffix == ".json" else parse_yaml(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise ConfigError(f"--config {path}: cannot be read as YAML or JSON: {reason}") from error
     if not isinstance(values, dict):
         raise ConfigError(

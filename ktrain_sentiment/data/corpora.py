@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from ktrain_sentiment.data.frames import Collected, with_class_names
-from ktrain_sentiment.errors import DataError, InputError, require, why_pip_failed
+from ktrain_sentiment.errors import DataError, InputError, one_line, require, why_pip_failed
 from ktrain_sentiment.tables.folders import split_name
 from ktrain_sentiment.tables.frame_writing import write_table
 
@@ -212,15 +212,10 @@ def read_hub(name: str, config: str | None = None) -> Collected:
         loaded = datasets.load_dataset(dataset, config, split=split or None)
     except Exception as error:
         # The library raises whatever its many parts raise; all of it is about what was asked for.
-        raise DataError(f"{source}: cannot be fetched: {_short(error)}") from error
+        raise DataError(f"{source}: cannot be fetched: {one_line(error)}") from error
     if split:
         return _table(_frame(loaded), source)
     return _all_splits(loaded, source)
-
-
-def _short(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:297]}..."
 
 
 def _all_splits(loaded: Any, source: str) -> Collected:  # noqa: ANN401

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.errors import ConfigError, DataError, one_line
 from ktrain_sentiment.tables.folders import SPLIT_NAMES
 from ktrain_sentiment.tables.frame_writing import write_table
 
@@ -205,7 +205,7 @@ def _read_marker(folder: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
         number = int(content["format"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: damaged: {' '.join(str(error).split())}") from error
+        raise DataError(f"{path}: damaged: {one_line(error)}") from error
     if number > _FORMAT:
         raise DataError(
             f"{path}: has format {number}, this version knows {_FORMAT}; update ktrain-sentiment"
@@ -217,5 +217,5 @@ def _read_split(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise DataError(f"{path}: cannot be read: {reason}; prepare the data again") from error

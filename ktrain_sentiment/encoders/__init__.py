@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ktrain_sentiment.encoders import encoder_folder, minilm, model_hub
-from ktrain_sentiment.encoders.conversion import converted
 from ktrain_sentiment.errors import EncoderError
 
 __all__ = ["resolve"]
@@ -31,6 +29,10 @@ def resolve(name: str) -> Path:
         EncoderError: The encoder cannot be found, fetched or verified; one line says what to do.
         MissingExtraError: A hub name was given and huggingface_hub is not installed.
     """
+    # Imported here: prediction asks one module of this part, and needs none of what fetches.
+    from ktrain_sentiment.encoders import encoder_folder, minilm, model_hub
+    from ktrain_sentiment.encoders.conversion import converted
+
     wanted = name.strip()
     if wanted == minilm.NAME:
         return minilm.fetch()

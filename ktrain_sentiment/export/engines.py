@@ -16,17 +16,17 @@ from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.evaluation.intervals import binomial_more
 from ktrain_sentiment.export.onnx_graph import build_graph
 from ktrain_sentiment.export.onnx_writer import GraphWriter
-from ktrain_sentiment.export.quantization import Int8Writer, collect_activations
+from ktrain_sentiment.export.quantization import (
+    Int8Writer,
+    collect_activations,
+    quantize_file,
+)
 from ktrain_sentiment.export.transformer_spec import UnknownArchitectureError, describe
 from ktrain_sentiment.export.weights import Weights
 from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.onnx_session import (
-    open_session,
-    predict_probabilities,
-    quantize_file,
-)
-from ktrain_sentiment.predictor.tokenization import EncodedTexts
+from ktrain_sentiment.predictor.onnx_session import open_session, run
+from ktrain_sentiment.predictor.tokenization import EncodedTexts, pad
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 SIGNIFICANT = 0.05
+_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -192,8 +193,16 @@ class Reference:
     source: str = "keras"
 
     def ask(self, session: InferenceSession) -> NDArray[np.float32]:
-        """What an engine says about all texts."""
-        return predict_probabilities(session, self.encoded, self.padding_id)
+        """What an engine says about all texts, those of like length in one batch."""
+        ids, order = self.encoded.ids, np.argsort(self.encoded.lengths, kind="stable")
+        parts = [
+            run(session, *pad([ids[i] for i in order[start : start + _BATCH]], self.padding_id))
+            for start in range(0, len(order), _BATCH)
+        ]
+        probabilities = softmax(np.concatenate(parts))
+        restored = np.empty_like(probabilities)
+        restored[order] = probabilities
+        return restored
 
     def softened(self, temperature: float) -> Reference:
         """What the reference says once its logits are divided by a temperature."""

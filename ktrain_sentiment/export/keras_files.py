@@ -1,4 +1,4 @@
-"""What is asked of a Keras model, and the files that ktrain and transformers 4 read.
+"""What is asked of a Keras model, and the files that ktrain reads beside the weights.
 
 Nothing here imports TensorFlow. `ktrain.load_predictor` unpickles `tf_model.preproc`, and that must
 work on another machine, without this package and after the folder was moved. ktrain keeps the
@@ -43,10 +43,6 @@ class KerasModel(Protocol):
     @property
     def weights(self) -> Sequence[Any]:
         """Variables with `.name` and `.numpy()`."""
-        ...
-
-    def save_pretrained(self, save_directory: str) -> object:
-        """Write config.json and tf_model.h5."""
         ...
 
     def __call__(self, inputs: Any, *, training: bool) -> Any:  # noqa: ANN401
@@ -143,7 +139,10 @@ def save_for_ktrain(
     labels: tuple[str, ...],
     encoder: str,
 ) -> dict[str, Any]:
-    """Write config.json, tf_model.h5, the tokenizer's files and tf_model.preproc.
+    """Write config.json, the tokenizer's files and tf_model.preproc.
+
+    There is no tf_model.h5: of a folder that holds model.safetensors as well, transformers 4 reads
+    that one, with TensorFlow too, and ktrain's `from_pretrained` is transformers'.
 
     Args:
         model: The trained model; its configuration gets the label names.
@@ -158,7 +157,7 @@ def save_for_ktrain(
     Raises:
         PredictorError: There is no fast tokenizer, or plain ktrain could not load the pickle.
     """
-    model.save_pretrained(str(place.path))
+    model.config.save_pretrained(str(place.path))
     preproc.get_tokenizer().save_pretrained(str(place.path))
     if not place.tokenizer.is_file():
         raise PredictorError(
@@ -176,7 +175,7 @@ def save_for_ktrain(
     config: dict[str, Any] = json.loads(place.config.read_text(encoding="utf-8"))
     config.pop("_name_or_path", None)
     config |= {
-        "architectures": config.get("architectures") or [type(model).__name__.removeprefix("TF")],
+        "architectures": [type(model).__name__.removeprefix("TF")],
         "id2label": {str(index): label for index, label in enumerate(labels)},
         "label2id": {label: index for index, label in enumerate(labels)},
         "problem_type": "single_label_classification",

@@ -3,7 +3,7 @@
     save_predictor(model, preproc, Path("runs/reviews/predictor"), facts, validation)
 
 Neither TensorFlow nor ktrain is imported: the Keras model is asked for its named arrays, for its
-own `save_pretrained`, and for the probabilities of some validation texts; the preprocessor is
+configuration, and for the probabilities of some validation texts; the preprocessor is
 pickled. Everything else works on arrays.
 """
 
@@ -309,8 +309,9 @@ def export_again(
     manifest = check_folder(folder)
     with staged_folder(output, overwrite, marker="manifest.json") as staged:
         place = PredictorFolder(staged)
-        made_again = shutil.ignore_patterns("onnx", "manifest.json")
-        shutil.copytree(folder, staged, ignore=made_again, dirs_exist_ok=True)
+        # Earlier releases wrote tf_model.h5, which nothing reads beside model.safetensors.
+        left = shutil.ignore_patterns("onnx", "manifest.json", "tf_model.h5")
+        shutil.copytree(folder, staged, ignore=left, dirs_exist_ok=True)
         config = read_json(place.config)
         weights = read_safetensors(place.torch_weights)
         tokenizer = place.tokenizer.read_bytes()

@@ -50,10 +50,10 @@ def plan_batches(lengths: Indices, tokens: int, texts: int) -> list[Indices]:
     return batches
 
 
-_BATCH_TOKENS = 1024
+BATCH_TOKENS = 1024
 """About where the products are large enough and everything still lies in the cores' caches."""
 
-_BATCH_TEXTS = 64
+BATCH_TEXTS = 64
 
 _SHARED = 4
 """Texts that are worth a core of their own."""
@@ -134,7 +134,7 @@ class TextClassifier:
         labels: The labels, in the order of the columns of `predict_proba`.
         encoder: Turns texts into ids of tokens, or of words and n-grams.
         runner: Turns ids into logits.
-            engine: What the runner is: int8, fp32, openvino or keras.
+        engine: What the runner is: int8, fp32, openvino or keras.
         parts: What to make it of again; asked for when it is pickled, so that the files need no
             memory until then.
         threads: Cores to use; 0: all.
@@ -270,8 +270,9 @@ class TextClassifier:
         # Fewer texts than fill a batch a core are shared out: two batches of 16 texts, a core each,
         # took half the time of one of 32 on both.
         parts = max(min(self.runner.threads, len(encoded) // _SHARED), 1)
-        share = -(-int(encoded.lengths.sum()) // parts)
-        batches = plan_batches(encoded.lengths, min(share, _BATCH_TOKENS), _BATCH_TEXTS)
+        # The share counts no padding: a batch that is not shared out must not be cut by it.
+        share = -(-int(encoded.lengths.sum()) // parts) if parts > 1 else BATCH_TOKENS
+        batches = plan_batches(encoded.lengths, min(share, BATCH_TOKENS), BATCH_TEXTS)
         logits = np.empty((len(encoded), len(self.labels)), dtype=np.float32)
         for batch, values in zip(batches, self._run(encoded, batches), strict=True):
             if values.shape[1] != len(self.labels):

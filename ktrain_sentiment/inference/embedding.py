@@ -25,7 +25,7 @@ from ktrain_sentiment.export.onnx_writer import GraphWriter
 from ktrain_sentiment.export.quantization import DynamicInt8Writer
 from ktrain_sentiment.export.transformer_spec import describe, encoder_spec
 from ktrain_sentiment.export.weights import read_safetensors
-from ktrain_sentiment.inference.classifier import Indices, plan_batches
+from ktrain_sentiment.inference.classifier import BATCH_TEXTS, BATCH_TOKENS, Indices, plan_batches
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import read_json, read_manifest
 from ktrain_sentiment.predictor.onnx_session import open_session, run
@@ -33,8 +33,6 @@ from ktrain_sentiment.predictor.tokenization import TextEncoder, pad
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-
-BATCH_TOKENS, BATCH_TEXTS = 1024, 64
 
 Embed = Callable[[Sequence[str]], Floats]
 

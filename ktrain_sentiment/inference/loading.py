@@ -112,6 +112,7 @@ def _read_parts(place: PredictorFolder, engine: Engine, *, unchecked: bool) -> C
         return _read_unverified(place, engine)
     manifest = read_manifest(place.path)
     check_steps(manifest.cleaning)
+    _check_length(place, manifest)
     chosen, path = choose_engine(place, manifest, engine)
     vocabulary = place.features if manifest.is_ktrain_model else place.tokenizer
     if chosen == "int8" and not path.is_file() and place.onnx.is_file():
@@ -131,6 +132,21 @@ def _read_parts(place: PredictorFolder, engine: Engine, *, unchecked: bool) -> C
         cleaning=manifest.cleaning,
         stamp=repr(sorted(manifest.files.items())),
     )
+
+
+def _check_length(place: PredictorFolder, manifest: Manifest) -> None:
+    """Refuse texts longer than the model has positions for: one would stop a file in its middle."""
+    from ktrain_sentiment.encoders.encoder_folder import most_tokens
+
+    if manifest.is_ktrain_model or not place.config.is_file():
+        return
+    limit = most_tokens(read_json(place.config, _LARGEST_JSON))
+    if limit is not None and manifest.maxlen > limit:
+        raise PredictorError(
+            f"{place.path}: maxlen is {manifest.maxlen:,} in manifest.json, and the model of "
+            f"config.json has positions for {limit:,} tokens; write {limit} or less, or fetch the "
+            "folder again"
+        )
 
 
 def choose_engine(place: PredictorFolder, manifest: Manifest, engine: Engine) -> tuple[str, Path]:
@@ -244,7 +260,6 @@ def _labels(place: PredictorFolder, config: Mapping[str, Any]) -> tuple[str, ...
 
 
 def _length_limit(place: PredictorFolder, config: Mapping[str, Any]) -> int:
-    # Imported here: a predictor with a manifest needs nothing of encoders.
     from ktrain_sentiment.encoders.encoder_folder import most_tokens
 
     path = place.tokenizer_config

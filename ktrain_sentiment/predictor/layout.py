@@ -1,8 +1,8 @@
 """What lies where in a predictor folder, declared once.
 
 The places are not ours to choose: each is where a tool looks for it. transformers (4 with
-TensorFlow, 5 with PyTorch) reads the top level, ktrain the `tf_model.*` pair, and transformers.js,
-optimum and Text Embeddings Inference the `onnx` folder.
+TensorFlow, 5 with PyTorch) reads the top level, ktrain `tf_model.preproc` beside it, and
+transformers.js, optimum and Text Embeddings Inference the `onnx` folder.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def read_checked(folder: PredictorFolder, expected: Mapping[str, FileDigest], na
     path = _path_of(folder, expected, name)
     contents = path.read_bytes()
     if hashlib.sha256(contents).hexdigest() != expected[name].sha256:
-        raise PredictorError(_changed(folder, name))
+        raise PredictorError(_changed(folder, name, "its sha256 is not the one"))
     return contents
 
 
@@ -79,7 +79,7 @@ def check_files(
     """
     for name in names:
         if sha256_of(_path_of(folder, expected, name)) != expected[name].sha256:
-            raise PredictorError(_changed(folder, name))
+            raise PredictorError(_changed(folder, name, "its sha256 is not the one"))
 
 
 def _path_of(folder: PredictorFolder, expected: Mapping[str, FileDigest], name: str) -> Path:
@@ -92,15 +92,15 @@ def _path_of(folder: PredictorFolder, expected: Mapping[str, FileDigest], name: 
             f"{folder.path}: {name} is not in manifest.json, so it was added later and is not "
             f"trusted; {_EXPORT}"
         )
-    if path.stat().st_size != expected[name].size:
-        raise PredictorError(_changed(folder, name))
+    size, saved = path.stat().st_size, expected[name].size
+    if size != saved:
+        raise PredictorError(_changed(folder, name, f"{size:,} bytes, not the {saved:,}"))
     return path
 
 
-def _changed(folder: PredictorFolder, name: str) -> str:
+def _changed(folder: PredictorFolder, name: str, what: str) -> str:
     return (
-        f"{folder.path}: {name} is not the file that was saved (it differs from the sha256 in "
-        f"manifest.json); {_EXPORT}"
+        f"{folder.path}: {name} is not the file that was saved ({what} in manifest.json); {_EXPORT}"
     )
 
 
@@ -164,6 +164,9 @@ class Manifest:
         """Refuse facts that no predictor can have."""
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise PredictorError(f"labels {list(self.labels)}: wanted two or more, all different")
+        if not all(label.strip() for label in self.labels):
+            # What could not be predicted has an empty label.
+            raise PredictorError(f"labels {list(self.labels)}: one is empty; give it a name")
         if self.maxlen < 1:
             raise PredictorError(f"maxlen {self.maxlen}: wanted at least 1 token")
         # Beyond these 32-bit logits overflow, or all labels get the same probability.
@@ -174,6 +177,9 @@ class Manifest:
                     f"{name} {given!s:.20}: wanted a number above 0, from {_COLDEST:g} to "
                     f"{1 / _COLDEST:g}"
                 )
+        for engine, report in self.engines.items():
+            if type(kept := report.get("kept", False)) is not bool:
+                raise PredictorError(f"engine {engine}: kept is {kept!r:.40}, wanted true or false")
         for name in self.files:
             path = PurePosixPath(name)
             if not name or "\\" in name or path.is_absolute() or ".." in path.parts:

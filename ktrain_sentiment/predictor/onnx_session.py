@@ -1,24 +1,24 @@
-"""The only door to ONNX Runtime: open a graph, run it on padded batches, quantise any graph."""
+"""The only door to ONNX Runtime: open a graph, run it on padded batches."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.errors import PredictorError, one_line, require
-from ktrain_sentiment.prediction import softmax
-from ktrain_sentiment.predictor.tokenization import EncodedTexts, Ids, pad
+from ktrain_sentiment.errors import MissingExtraError, PredictorError, one_line
+from ktrain_sentiment.predictor.tokenization import Ids
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-_LOG_ERRORS = 3
+_LOG_NOTHING = 4
+"""Errors come as exceptions; what is logged of them besides goes to standard error, in red."""
 _NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
 
@@ -34,19 +34,23 @@ def import_onnxruntime(module: str = "onnxruntime") -> Any:  # noqa: ANN401
         module: Dotted name of the module.
 
     Raises:
-        MissingExtraError: It is not installed.
+        MissingExtraError: It is not installed, or not whole.
     """
-    if "onnxruntime" in sys.modules:
-        return require(module, "train")
+    known = "onnxruntime" in sys.modules
     before = os.environ.get(_NO_TELEMETRY)
-    os.environ[_NO_TELEMETRY] = "1"
     try:
-        return require(module, "train")
+        if not known:
+            os.environ[_NO_TELEMETRY] = "1"
+        return importlib.import_module(module)
+    except ImportError as error:  # No extra brings it: every installation should have it.
+        raise MissingExtraError(
+            f"{module} cannot be imported ({one_line(error)}): run  pip install onnxruntime"
+        ) from error
     finally:
-        if before is None:
+        if not known and before is None:
             del os.environ[_NO_TELEMETRY]
-        else:
-            os.environ[_NO_TELEMETRY] = before
+        elif not known:
+            os.environ[_NO_TELEMETRY] = str(before)
 
 
 def open_session(contents: bytes, threads: int = 0) -> InferenceSession:
@@ -65,7 +69,7 @@ def open_session(contents: bytes, threads: int = 0) -> InferenceSession:
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = _LOG_ERRORS
+    options.log_severity_level = _LOG_NOTHING
     try:
         return onnxruntime.InferenceSession(contents, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # The library has no common exception class.
@@ -108,34 +112,3 @@ def feeds_for(inputs: Collection[str], ids: Ids, mask: Ids) -> dict[str, Ids]:
     """What a graph with these inputs is given for one padded batch."""
     known = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
     return {name: array for name, array in known.items() if name in inputs}
-
-
-def quantize_file(source: Path, target: Path) -> None:
-    """Quantise the matrix products of any ONNX file, one signed scale a column.
-
-    Per-channel signed weights doubled the throughput of 32-bit floats; one unsigned scale for a
-    whole matrix gained nothing (ONNX Runtime 1.31 on a CPU with VNNI).
-    """
-    quantization = import_onnxruntime("onnxruntime.quantization")
-    quantization.quantize_dynamic(
-        source,
-        target,
-        op_types_to_quantize=["MatMul"],
-        per_channel=True,
-        weight_type=quantization.QuantType.QInt8,
-    )
-
-
-def predict_probabilities(
-    session: InferenceSession, encoded: EncodedTexts, padding_id: int, batch: int = 32
-) -> NDArray[np.float32]:
-    """Class probabilities of encoded texts, in their order, float32 of shape (texts, classes)."""
-    order = np.argsort(encoded.lengths, kind="stable")
-    parts = [
-        run(session, *pad([encoded.ids[i] for i in order[start : start + batch]], padding_id))
-        for start in range(0, len(order), batch)
-    ]
-    probabilities = softmax(np.concatenate(parts))
-    restored = np.empty_like(probabilities)
-    restored[order] = probabilities
-    return restored

@@ -188,7 +188,7 @@ def pad(ids: Sequence[Ids], padding_id: int) -> tuple[Ids, Ids]:
     return stacked, mask.astype(np.int64)
 
 
-FORMAT = "ktrain words and n-grams"
+FEATURES_FORMAT = "ktrain words and n-grams"
 
 _SEPARATORS = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n', " "))
 """What Keras's Tokenizer takes out by default; other white space stays part of a word."""
@@ -220,7 +220,7 @@ class FeatureIndex:
 
     def to_bytes(self) -> bytes:
         """The contents of features.json."""
-        value = {"format": FORMAT, **vars(self), "ngrams": self.ngrams.tolist()}
+        value = {"format": FEATURES_FORMAT, **vars(self), "ngrams": self.ngrams.tolist()}
         return json.dumps(value, separators=(",", ":")).encode("ascii")
 
     @classmethod
@@ -232,7 +232,7 @@ class FeatureIndex:
         """
         try:
             value = json.loads(contents)
-            if value.pop("format") != FORMAT:
+            if value.pop("format") != FEATURES_FORMAT:
                 raise ValueError("another format")
             index = cls(
                 **value
@@ -247,6 +247,8 @@ class FeatureIndex:
             and all(type(flag) is bool for flag in (index.padded, index.segmented))
             and index.ngrams.ndim == 1
             and len(index.words) < index.bound < 2**31
+            # Every n-gram begins with one that is a word shorter.
+            and index.longest <= len(index.ngrams) + 1
             and index.maxlen <= LONGEST
         )
         if not sound:
@@ -343,6 +345,8 @@ class FeatureEncoder:
             inside = owner[:end] == owner[len(word) - end :]
             beginning = self._ngrams(np.where(inside, beginning[:end], 0), word[len(word) - end :])
             known = beginning > 0
+            if not known.any():
+                break
             owners.append(owner[:end][known])
             features.append(beginning[known])
         flat = np.concatenate(owners)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.errors import DataError, one_line
 from ktrain_sentiment.tables.sources import Source, as_file
 from ktrain_sentiment.tables.table import HEAD, Batch, ReadAs, Table, unique_names
 
@@ -58,7 +58,7 @@ def _opened(source: Source) -> Iterator[Any]:
         try:
             file = pq.ParquetFile(path)
         except (pa.ArrowException, OSError) as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error)
             raise DataError(f"{source.name}: not a whole Parquet file: {reason}") from error
         with file:
             yield file
@@ -79,8 +79,7 @@ def _batches(source: Source, schema: pa.Schema, size: int) -> Iterator[Batch]:
 
 
 def _damaged(source: Source, row: int, error: Exception) -> DataError:
-    reason = " ".join(str(error).split())[:200]
-    return DataError(f"{source.name}: damaged near row {row}: {reason}")
+    return DataError(f"{source.name}: damaged near row {row}: {one_line(error)}")
 
 
 def _class_names(schema: pa.Schema) -> Mapping[str, list[str]]:

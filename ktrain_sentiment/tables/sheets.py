@@ -120,8 +120,7 @@ def _refuse_stray_cells(path: Path, name: str) -> None:
                         "holds; delete the stray cells, or save the sheet as .csv"
                     )
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{name}: not a readable workbook: {reason}") from error
+        raise DataError(f"{name}: not a readable workbook: {one_line(error)}") from error
 
 
 class _Area:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ktrain_sentiment.errors import DataError, MissingExtraError, require
+from ktrain_sentiment.errors import DataError, MissingExtraError, one_line, require
 from ktrain_sentiment.tables.formats import ARCHIVE, COMPRESSED, FORMATS, bare_suffix
 from ktrain_sentiment.tables.messages import quoted
 
@@ -125,14 +125,13 @@ def _remote(url: str) -> Source:
     except ImportError as error:
         # fsspec says which library opens that kind of place: "Install s3fs to access S3".
         library = re.search(r"[Ii]nstall (\w+)", str(error))
-        command = f"run  pip install {library[1]}" if library else " ".join(str(error).split())
+        command = f"run  pip install {library[1]}" if library else one_line(error)
         raise MissingExtraError(
             f"{url}: no library for {scheme}:// is installed: {command}"
         ) from error
     except Exception as error:
         # A file system of any kind raises whatever it likes; all of it is about what was named.
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(f"{url}: cannot be fetched: {reason}") from error
+        raise DataError(f"{url}: cannot be fetched: {one_line(error)}") from error
     copy.flush()
     found = _file(Path(copy.name), url)
     # The temporary file lives as long as what opens it.
@@ -166,9 +165,8 @@ def _explained(path: Path) -> Iterator[None]:
     except (
         OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError,
     ) as error:  # fmt: skip
-        reason = " ".join(str(error).split())
         raise DataError(
-            f"{path}: cannot be read, it may be damaged or cut off: {reason}"
+            f"{path}: cannot be read, it may be damaged or cut off: {one_line(error)}"
         ) from error
     except RuntimeError as error:
         if "encrypted" not in str(error) and "password" not in str(error):

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
-from ktrain_sentiment.errors import ConfigError, EncoderError
+from ktrain_sentiment.errors import ConfigError, EncoderError, one_line
 from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.training.adversarial import adversarial_distance, train_adversarially
 from ktrain_sentiment.training.backend import Backend, Untyped, open_backend, seed_everything
@@ -154,8 +154,9 @@ def make_preprocessor(
         try:
             preprocessor = backend.ktrain.text.Transformer(str(encoder), maxlen=maxlen)
         except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise EncoderError(f"{encoder}: transformers cannot read it: {reason}") from error
+            raise EncoderError(
+                f"{encoder}: transformers cannot read it: {one_line(error)}"
+            ) from error
     tokenizer = _open_tokenizer(preprocessor, encoder)
     _agree_on_padding(preprocessor.config, tokenizer, encoder)
     # GPT-2 would hand out the keys and values of every batch, as if a text were to be continued.

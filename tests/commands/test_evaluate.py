@@ -84,18 +84,11 @@ def test_a_hugging_face_folder_without_onnx_gives_the_same_figures(
 
 
 def test_a_ktrain_predictor_is_opened_with_leave_only(
-    trained_run: Path, fresh_csv: Path, tmp_path: Path
+    trained_run: Path, ktrain_folder: Path, fresh_csv: Path
 ) -> None:
-    folder = tmp_path / "ktrain-predictor"
-    folder.mkdir()
-    theirs = ("*.json", "tf_model.*", "vocab.txt")
-    for pattern in theirs:
-        for path in (trained_run / "predictor").glob(pattern):
-            shutil.copy(path, folder)
-    (folder / "manifest.json").unlink()
-    refusal = complaint_of(SCRIPT, fresh_csv, "--predictor", folder)
+    refusal = complaint_of(SCRIPT, fresh_csv, "--predictor", ktrain_folder)
     assert "add --trust-pickle if you trust whoever made it" in refusal
-    theirs = figures_of(fresh_csv, "--predictor", folder, "--trust-pickle")
+    theirs = figures_of(fresh_csv, "--predictor", ktrain_folder, "--trust-pickle")
     ours = figures_of(fresh_csv, "--predictor", trained_run / "predictor", "--engine", "fp32")
     assert theirs["confusion"] == ours["confusion"]
 

@@ -3,7 +3,6 @@
 import json
 import pickle
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -12,17 +11,6 @@ from support.process import complaint_of, run_python
 from support.reviews import write_csv
 
 SCRIPT = "scripts/export.py"
-
-
-@pytest.fixture
-def plain_ktrain(trained_run: Path, tmp_path: Path) -> Path:
-    """What plain ktrain would have saved."""
-    folder = tmp_path / "plain"
-    folder.mkdir()
-    for name in ("config.json", "tf_model.h5", "tf_model.preproc", "tokenizer.json",
-                 "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):  # fmt: skip
-        shutil.copy(trained_run / "predictor" / name, folder / name)
-    return folder
 
 
 def test_checking_a_whole_predictor(trained_run):
@@ -34,9 +22,10 @@ def test_checking_a_whole_predictor(trained_run):
 
 def test_checking_names_a_changed_file(trained_run, tmp_path):
     folder = shutil.copytree(trained_run / "predictor", tmp_path / "copy")
-    with (folder / "tf_model.h5").open("ab") as stream:
+    with (folder / "model.safetensors").open("ab") as stream:
         stream.write(b"x")
-    assert "tf_model.h5 is not the file that was saved" in complaint_of(SCRIPT, folder, "--check")
+    complaint = complaint_of(SCRIPT, folder, "--check")
+    assert "model.safetensors is not the file that was saved" in complaint
 
 
 def test_a_card_may_be_edited_by_hand_and_that_is_said(trained_run, tmp_path):
@@ -69,22 +58,23 @@ def test_exporting_in_place_needs_leave(trained_run, tmp_path):
     assert "--overwrite" in complaint_of(SCRIPT, folder)
 
 
-def test_a_plain_ktrain_predictor_is_not_unpickled_unasked(plain_ktrain, tmp_path):
+def test_a_ktrain_folder_predictor_is_not_unpickled_unasked(ktrain_folder, tmp_path):
     fuse = tmp_path / "fuse"
-    (plain_ktrain / "tf_model.preproc").write_bytes(pickle.dumps(Bomb(fuse)))
+    folder = shutil.copytree(ktrain_folder, tmp_path / "plain")
+    (folder / "tf_model.preproc").write_bytes(pickle.dumps(Bomb(fuse)))
     assert "runs whatever code its maker put there: add --trust-pickle" in complaint_of(
-        SCRIPT, plain_ktrain, "--output", tmp_path / "ours"
+        SCRIPT, folder, "--output", tmp_path / "ours"
     )
     assert not fuse.exists()
     assert not (tmp_path / "ours").exists()
 
 
-def test_a_plain_ktrain_predictor_becomes_ours_with_leave(
-    plain_ktrain, trained_run, reviews, tmp_path
+def test_a_ktrain_folder_predictor_becomes_ours_with_leave(
+    ktrain_folder, trained_run, reviews, tmp_path
 ):
     texts = write_csv(tmp_path / "texts.csv", reviews[:100])
     done = run_python(
-        SCRIPT, plain_ktrain, "--trust-pickle", "--output", tmp_path / "ours", "--texts", texts
+        SCRIPT, ktrain_folder, "--trust-pickle", "--output", tmp_path / "ours", "--texts", texts
     )
     assert done.returncode == 0, done.stderr
     assert "fp32: kept; 0 of 100 labels differ from keras" in done.stdout
@@ -111,9 +101,9 @@ def test_what_is_no_predictor_is_one_line(arguments, complaint):
     assert complaint in done.stderr
 
 
-def test_converting_needs_texts_and_a_place(plain_ktrain):
+def test_converting_needs_texts_and_a_place(ktrain_folder):
     assert "--output FOLDER and --texts FILE" in complaint_of(
-        SCRIPT, plain_ktrain, "--trust-pickle"
+        SCRIPT, ktrain_folder, "--trust-pickle"
     )
 
 

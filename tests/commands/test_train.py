@@ -32,7 +32,7 @@ def test_a_run_leaves_everything_that_it_promises(trained_run: Path) -> None:
         "history.png", "schedule.png", "confusion.png", "report.html",
         "splits/train.parquet", "splits/test.parquet",
         "predictions_validation.parquet", "predictions_test.parquet",
-        "predictor/manifest.json", "predictor/tf_model.h5", "predictor/tf_model.preproc",
+        "predictor/manifest.json", "predictor/tf_model.preproc",
         "predictor/model.safetensors", "predictor/onnx/model.onnx", "predictor/README.md",
     ]  # fmt: skip
     assert [name for name in promised if not (trained_run / name).is_file()] == []

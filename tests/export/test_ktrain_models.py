@@ -10,8 +10,9 @@ from ktrain_sentiment.config import ModelConfig
 from ktrain_sentiment.errors import InputError, PredictorError
 from ktrain_sentiment.export.ktrain_models import WEIGHTS, build_ktrain_graph, name_weights
 from ktrain_sentiment.export.saving import check_folder
+from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.manifest import read_manifest
-from ktrain_sentiment.predictor.onnx_session import open_session, run, softmax
+from ktrain_sentiment.predictor.onnx_session import open_session, run
 from ktrain_sentiment.training import ktrain_trainer
 from ktrain_sentiment.training.ktrain_features import make_feature_preprocessor
 from support.ktrain_models import TEXTS, counted_nbsvm, save_counted

@@ -221,9 +221,10 @@ def test_a_last_layer_that_is_not_known_leaves_the_temperature_to_the_manifest(
 def test_every_file_lies_where_its_tool_looks(saved):
     found = set(saved.folder.files())
     assert found >= {
-        "config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "tf_model.h5",
+        "config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
         "tf_model.preproc", "model.safetensors", "onnx/model.onnx", "onnx/model_quantized.onnx",
     }  # fmt: skip
+    assert "tf_model.h5" not in found  # Whoever reads it reads model.safetensors first.
     assert saved.folder.manifest.is_file()
     check_folder(saved.folder.path)
 
@@ -311,7 +312,7 @@ def test_an_engine_that_disagrees_is_not_kept_but_the_training_is(trained, tmp_p
 
 
 def test_a_failure_leaves_nothing_behind(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(trained.model, "save_pretrained", lambda folder: 1 / 0)
+    monkeypatch.setattr(trained.model.config, "save_pretrained", lambda folder: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         trained.save(tmp_path / "predictor")
     assert not list(tmp_path.iterdir())
@@ -319,8 +320,10 @@ def test_a_failure_leaves_nothing_behind(trained, tmp_path, monkeypatch):
 
 def test_exporting_again_restores_a_lost_engine(trained, saved, tmp_path):
     lacking = trained.save(tmp_path / "lacking", limits=Limits(difference=0.0))
+    (lacking.folder.path / "tf_model.h5").write_bytes(b"of an earlier release")
     validation = ValidationTexts(texts=TEXTS)
     again = export_again(lacking.folder.path, tmp_path / "whole", trained.model, validation)
+    assert "tf_model.h5" not in again.folder.files()
     assert again.folder.onnx_int8.read_bytes() == saved.folder.onnx_int8.read_bytes()
     assert read_manifest(again.folder.path).metrics == {"accuracy": 0.9}
     check_folder(again.folder.path)

@@ -128,10 +128,11 @@ def test_a_text_whose_answer_is_not_a_number_is_never_given_a_label(copy):
     [
         ({"temperature": 1e-300}, "temperature 1e-300"),
         ({"temperature": 10**400}, "temperature"),
-        ({"maxlen": 10**12}, "maxlen 1000000000000"),
+        ({"maxlen": 10**12}, "maxlen is 1,000,000,000,000"),
         ({"maxlen": 2**70}, "maxlen"),
         ({"maxlen": "64"}, "field maxlen"),
         ({"maxlen": 2}, "maxlen 2 leaves no room"),
+        ({"maxlen": 100_000}, "copy: maxlen is 100,000 in manifest.json, and the model of config"),
         ({"padding_id": -1}, "padding_id -1"),
         ({"padding_id": 2**70}, "padding_id"),
         ({"padding_id": 10**6}, "cannot be run"),
@@ -141,13 +142,16 @@ def test_a_text_whose_answer_is_not_a_number_is_never_given_a_label(copy):
         ({"versions": {"python": 3}}, "field versions"),
         ({"labels": ["a", "b", "c"]}, "2 column"),
         ({"labels": [["a"], "b"]}, "field labels"),
+        ({"labels": ["", "b"]}, "one is empty"),
+        ({"engines": {"int8": {"kept": "yes"}}}, "engine int8: kept is 'yes'"),
         ({"files": {"tokenizer.json": 3}}, "tokenizer.json"),
     ],
     ids=str,
 )
-def test_a_fact_that_no_predictor_can_have_is_refused(copy, changes, complaint):
+def test_a_fact_that_no_predictor_can_have_is_refused(copy, changes, complaint, capfd):
     rewrite_manifest(copy, **changes)
     assert complaint in complaint_of(copy)
+    assert capfd.readouterr().err == ""  # ONNX Runtime logs its errors there, in red.
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "tokenizer.json"])

@@ -116,6 +116,7 @@ def test_without_what_sets_them_apart_the_command_to_install_it_is_named(
         b"", b"\xff", b"[]", b"{}", b"[" * 100_000,
         {"format": "another"}, {"words": 3}, {"words": [1]}, {"bound": 2}, {"bound": "many"},
         {"ngrams": ["a"]}, {"ngrams": [10**30]}, {"ngrams": [[1]]}, {"maxlen": 0}, {"more": 1},
+        {"longest": 2**31}, {"longest": 10**400},
     ],
 )  # fmt: skip
 def test_what_is_no_index_is_one_line(damage: bytes | dict[str, object]) -> None:

@@ -56,6 +56,8 @@ def test_a_newer_format_is_refused_with_the_way_out():
         ({"labels": ["same", "same"]}, "all different"),
         ({"labels": [1, 2]}, "something else than texts"),
         ({"labels": "ab"}, "wanted a list"),
+        ({"labels": [" ", "yes"]}, "one is empty; give it a name"),
+        ({"engines": {"int8": {"kept": 1}}}, "kept is 1, wanted true or false"),
         ({"maxlen": 0}, "at least 1"),
         ({"maxlen": "64"}, "wanted a whole number"),
         ({"maxlen": True}, "wanted a whole number"),
@@ -137,6 +139,10 @@ def test_checking_names_a_changed_and_a_missing_file(predictor, tmp_path):
     contents[-1] ^= 1
     weights.write_bytes(contents)
     with pytest.raises(PredictorError, match=r"model\.safetensors is not the file that was saved"):
+        check_folder(folder)
+    weights.write_bytes(contents[:-9])
+    said = rf"\({len(contents) - 9:,} bytes, not the {len(contents):,} in manifest\.json\)"
+    with pytest.raises(PredictorError, match=said):
         check_folder(folder)
     weights.unlink()
     with pytest.raises(PredictorError, match=r"model\.safetensors is missing"):

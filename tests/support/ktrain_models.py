@@ -8,7 +8,7 @@ import numpy as np
 
 from ktrain_sentiment.export.ktrain_models import TrainedKtrainModel, save_ktrain_model
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
-from ktrain_sentiment.predictor.onnx_session import softmax
+from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.tokenization import FeatureEncoder, make_index
 from support.reviews import BLAME, LABELS, PRAISE, make_reviews
 
