@@ -89,13 +89,17 @@ def task(flags: Flags) -> dict[str, Any]:
     settings = settings_of(flags)
     console = open_console()
     console.rule("Training, or finding it done")
-    result = train(
-        settings,
-        folder=flags.run,
-        overwrite=True,
-        reuse=not flags.fresh,
-        quiet=flags.quiet,
-    )
+    try:
+        result = train(
+            settings,
+            folder=flags.run,
+            overwrite=True,
+            reuse=not flags.fresh,
+            quiet=flags.quiet,
+        )
+    except KeyboardInterrupt:
+        again = ", without --fresh," if flags.fresh else ""
+        raise KeyboardInterrupt(f"stopped: the same command{again} goes on from there") from None
     console.rule("Figures")
     show_figures(console, result)
     console.rule("The saved predictor, loaded again without TensorFlow")

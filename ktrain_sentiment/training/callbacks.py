@@ -249,13 +249,19 @@ class Progress:
     params: dict[str, Any]
     pace: Pace | None = None
 
-    def __init__(self, epochs: int, *, quiet: bool) -> None:
-        """Show bars unless quiet; off a terminal only the line at each epoch's end."""
+    def __init__(self, epochs: int, first_step: int = 0, *, quiet: bool) -> None:
+        """Show bars unless quiet; off a terminal only lines.
+
+        Args:
+            epochs: To which the training goes on.
+            first_step: Steps of the first epoch that were taken before it was stopped.
+            quiet: Show nothing.
+        """
         super().__init__()
         self.epochs = epochs
         self.quiet = quiet
         self.bar: Any = None
-        self.first_step = 0
+        self.first_step = first_step
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Open a bar, and begin to measure with the first one."""

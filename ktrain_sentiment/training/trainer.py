@@ -179,7 +179,7 @@ class Trainer:
         learner.train_data.start_at(start.epoch, start.step)
         # Keras asks this attribute where to begin, as it does when it restores a backup itself.
         self.model._training_state = start
-        progress = as_callback(backend, Progress, epochs, quiet=quiet)
+        progress = as_callback(backend, Progress, epochs, start.step, quiet=quiet)
         # In this order: a loss that is no number ends training before it spoils the average, which
         # must be up to date before the best epoch is kept.
         averaging = [] if average is None else [average]

@@ -68,7 +68,7 @@ def claim_folder(
         ConfigError: There is work that was stopped, and neither flag says what to do about it.
     """
     place = real_path(target)
-    new = place.with_name(f".{place.name}.next") / place.name
+    new = _next_to(place)
     with hold(target):
         clear_leftovers(place)
         growing = target
@@ -91,6 +91,11 @@ def claim_folder(
             _carry_over(place, new)
             swap_in(new, place)
             shutil.rmtree(new.parent, ignore_errors=True)
+
+
+def _next_to(place: Path) -> Path:
+    """Where the folder grows that is to take a place."""
+    return place.with_name(f".{place.name}.next") / place.name
 
 
 def _carry_over(old: Path, new: Path) -> None:
@@ -172,6 +177,15 @@ def is_whole(run: RunFolder) -> bool:
 def is_finished(run: RunFolder, settings: TrainingSettings) -> bool:
     """Whether the folder holds a finished run with these settings."""
     return is_whole(run) and not _differences(run, settings)
+
+
+def is_stopped(run: RunFolder, settings: TrainingSettings) -> bool:
+    """Whether a training with these settings was begun for this place and did not end."""
+    new = RunFolder(_next_to(real_path(run.path)))
+    growing = new if new.config.is_file() else run
+    return (
+        growing.config.is_file() and not is_whole(growing) and not _differences(growing, settings)
+    )
 
 
 def _differences(run: RunFolder, settings: TrainingSettings) -> list[str]:

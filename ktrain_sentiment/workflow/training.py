@@ -51,7 +51,7 @@ from ktrain_sentiment.workflow.recording import (
     predict_splits,
     record_training,
 )
-from ktrain_sentiment.workflow.run_places import begin_run, claim_run, is_finished
+from ktrain_sentiment.workflow.run_places import begin_run, claim_run, is_finished, is_stopped
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,8 @@ def train(
         folder: The run folder; runs/<name of the data> when not given.
         overwrite: Replace a run that is there.
         resume: Go on with a run that was stopped.
-        reuse: Take a finished run with the same settings as the result.
+        reuse: Take a finished run with the same settings as the result, and go on with one that
+            was stopped.
         quiet: Show no progress.
 
     Raises:
@@ -105,6 +106,9 @@ def train(
     if reuse and is_finished(target, settings):
         log.info("%s is finished with these settings: nothing to train", target.path)
         return RunResult(target, TrainingRecord.read(target.metrics))
+    if reuse and is_stopped(target, settings):
+        log.info("%s was stopped with these settings: going on from there", target.path)
+        overwrite, resume = False, True
     with claim_run(target.path, settings, overwrite=overwrite, resume=resume) as run:
         if not run.metrics.is_file():
             try:

@@ -100,3 +100,11 @@ def test_no_time_is_told_when_quiet(
         clock.time += 10
         pace.step()
     assert capsys.readouterr().err == ""
+
+
+def test_what_was_done_before_a_stop_is_not_counted_as_to_go() -> None:
+    progress = callbacks.Progress(2, first_step=180, quiet=True)
+    progress.params = {"steps": 236}
+    progress.on_epoch_begin(0)
+    assert progress.bar.n == 180
+    assert progress.pace.total == 2 * 236 - 180

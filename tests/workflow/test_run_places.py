@@ -1,5 +1,6 @@
 """Where a run grows: one writer, the old run kept until the new one is whole."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,13 @@ from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError, InputError
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow import run_places
-from ktrain_sentiment.workflow.run_places import begin_run, claim_run, is_finished, is_whole
+from ktrain_sentiment.workflow.run_places import (
+    begin_run,
+    claim_run,
+    is_finished,
+    is_stopped,
+    is_whole,
+)
 from support.process import run_python
 
 SETTINGS = TrainingSettings(source=DataConfig(data="reviews.csv"))
@@ -184,6 +191,20 @@ def test_a_list_that_was_corrected_by_hand_outlives_the_run_it_was_made_of(
 
 
 # Resuming
+
+
+def test_a_run_that_was_stopped_is_known_by_its_settings_wherever_it_grows(
+    finished: RunFolder, claim, splits: Splits
+) -> None:
+    assert not is_stopped(finished, SETTINGS)
+    with pytest.raises(RuntimeError):
+        begin_and_fail(claim(overwrite=True), splits)
+    assert is_stopped(finished, SETTINGS)
+    assert not is_stopped(finished, TrainingSettings(source=DataConfig(data="other.csv")))
+    shutil.rmtree(finished.path.with_name(".run.next"))
+    assert not is_stopped(finished, SETTINGS)
+    finished.report.unlink()
+    assert is_stopped(finished, SETTINGS)
 
 
 def test_there_must_be_a_run_to_go_on_with(claim) -> None:
