@@ -121,8 +121,8 @@ def train(
         # From here on a run that was stopped has all it needs on disk.
         facts = facts_of_run(run.path)
         update_predictor(run.predictor, card=model_card(facts))
-        write_report(facts, run.report)  # Last: a run with its page is a finished one.
         shutil.rmtree(run.checkpoints, ignore_errors=True)
+        write_report(facts, run.report)  # Last: a run with its page is a finished one.
     return RunResult(target, TrainingRecord.read(target.metrics))
 
 

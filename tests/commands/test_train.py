@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,6 +127,39 @@ def test_a_process_killed_in_training_and_resumed_ends_with_the_same_weights(
     assert sha256(weights[0]) == sha256(weights[1])
     histories = [(tmp_path / n / "history.csv").read_text() for n in ("unbroken", "broken")]
     assert histories[0] == histories[1]
+
+
+FINISH = """
+import os, signal, sys
+from pathlib import Path
+from ktrain_sentiment.config import TrainingSettings
+from ktrain_sentiment.config.flat import from_flat, read_settings
+from ktrain_sentiment.workflow import training
+
+run = Path(sys.argv[1])
+settings = from_flat(TrainingSettings, read_settings(run / "config.yaml"), "")
+if sys.argv[2] == "kill":
+    training.write_report = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+training.train(settings, folder=run, resume=True)
+"""
+
+
+def test_a_process_killed_before_the_page_was_written_leaves_a_run_to_go_on_with(
+    trained_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    (run / "report.html").unlink()
+    (run / "predictor" / "README.md").write_text("")
+    (run / "checkpoints").mkdir()
+    assert run_python("-c", FINISH, run, "kill").returncode == -signal.SIGKILL
+    # The page comes last: nothing is left to be tidied up behind it.
+    assert not (run / "checkpoints").exists()
+    done = run_python("-c", FINISH, run, "go on")
+    assert done.returncode == 0, done.stderr
+    assert (run / "report.html").stat().st_size > 10_000
+    assert (run / "predictor" / "README.md").stat().st_size > 1_000
+    assert not [path for path in run.rglob("*") if path.name.startswith(".")]
+    assert ktrain_sentiment.load(run).predict(["a film"])
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(

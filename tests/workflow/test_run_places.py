@@ -133,9 +133,15 @@ def test_other_rows_are_not_gone_on_with(claim, splits: Splits) -> None:
 # Two at once
 
 
-def test_a_second_training_into_the_same_folder_is_refused(claim) -> None:
-    with claim(), pytest.raises(InputError, match="is being written by process"), claim():
-        pass
+@pytest.mark.parametrize("second", [{}, {"overwrite": True}, {"resume": True}], ids=str)
+def test_a_second_training_into_the_same_folder_is_refused(
+    claim, splits: Splits, second: dict[str, bool]
+) -> None:
+    with claim() as run:
+        begin_run(run, SETTINGS, splits, resume=False)
+        with pytest.raises(InputError, match="is being written by process"):
+            claim(**second).__enter__()
+        assert run.config.is_file()
 
 
 # Overwriting
