@@ -117,6 +117,7 @@ def render(facts: ReportFacts) -> str:
         ("settings", "Settings", bool(facts.settings)),
     ]
     unsure = 0 if errors is None else errors.doubted_labels - errors.likely_label_errors
+    noun = "more row" if errors and errors.doubtful else "row"
     return _page(
         "report.html.j2",
         facts=facts,
@@ -136,7 +137,7 @@ def render(facts: ReportFacts) -> str:
         examples=_examples(facts),
         marked=_marker(facts),
         faintest=FAINTEST,
-        less_sure=f" In {counted(unsure, 'more row')} it disagrees with the label but is less sure."
+        less_sure=f" In {counted(unsure, noun)} it disagrees with the label but is less sure."
         if unsure
         else "",
     )
