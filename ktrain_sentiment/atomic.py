@@ -226,6 +226,10 @@ def _descriptor(target: Path) -> int | None:
     return None
 
 
+class HeldError(InputError):
+    """Another process writes there now; the message names it."""
+
+
 @contextlib.contextmanager
 def hold(target: Path) -> Iterator[None]:
     """Be the only process that writes a file or folder while the block runs.
@@ -237,7 +241,8 @@ def hold(target: Path) -> Iterator[None]:
         target: The file or folder; two names that lead to one place have one lock.
 
     Raises:
-        InputError: Another process holds it, or the place cannot be written.
+        HeldError: Another process holds it.
+        InputError: The place cannot be written.
     """
     place = real_path(target)
     path = _lock_of(place)
@@ -271,7 +276,7 @@ def _lock(path: Path, target: Path) -> int:
         except BlockingIOError as error:
             os.close(descriptor)
             holder = held.removeprefix(_LOCK).decode("utf-8", "replace") or "another process"
-            raise InputError(
+            raise HeldError(
                 f"{target} is being written by {holder}: wait until it ends, or stop it"
             ) from error
         except BaseException:

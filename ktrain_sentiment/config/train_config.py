@@ -20,7 +20,7 @@ class EncoderConfig(Config):
     """Which pre-trained encoder, and how much of a text it reads."""
 
     encoder: str = "distilbert-base-uncased"
-    """A Hugging Face hub name, a local folder, or minilm (no hub needed)."""
+    """A Hugging Face hub name, a local folder, or minilm or mpnet (no hub needed)."""
 
     maxlen: int = 128
     """Longest text in tokens, special tokens included; the rest is cut off."""

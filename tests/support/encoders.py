@@ -80,7 +80,7 @@ class User:
             import logging, sys
             logging.basicConfig(format="%(message)s", level=logging.INFO)
             from ktrain_sentiment import encoders
-            from ktrain_sentiment.encoders import minilm, model_hub
+            from ktrain_sentiment.encoders import model_hub, packaged
             from ktrain_sentiment.errors import EncoderError
             {setup}
             try:
