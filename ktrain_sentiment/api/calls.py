@@ -319,7 +319,9 @@ def evaluate(
         trained = trained_table(find_predictor(place)) if isinstance(place, Path) else None
         rows = _read("evaluate()", data, settings, trained).texts
     question = functools.partial(_evaluate, rows, place, compared, slices, threshold, engine)
-    return Evaluation(in_own_process(question, quiet=True))
+    found = in_own_process(question, quiet=True)
+    notes = tuple(map(_in_python, found.eval_set.notes))
+    return Evaluation(replace(found, eval_set=replace(found.eval_set, notes=notes)))
 
 
 @_speaking_python

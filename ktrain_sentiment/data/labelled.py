@@ -33,6 +33,8 @@ class LabelledTexts:
         text_column: The source's column that became `text`.
         label_column: The source's column that became `label`.
         notes: One-line remarks to show the user: what was chosen, what was left out and why.
+        left_out: Those of the notes that say which rows were not taken.
+        repeats: How many of these repeat a row that was.
         config: How it was read, so that further files can be read the same way; its `cleaning`
             is what was done to the texts.
         is_split: The source is divided already: column `split` says where each row belongs.
@@ -46,6 +48,8 @@ class LabelledTexts:
     text_column: str
     label_column: str
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    repeats: int = 0
     config: DataConfig = field(default_factory=DataConfig)
     is_split: bool = False
     is_final: bool = False

@@ -211,7 +211,11 @@ def keep_rows(texts: LabelledTexts, *, lenient: bool = False) -> LabelledTexts:
     selection = select_rows(texts, lenient=lenient)
     _check_classes(selection.frame, texts, selection.notes)
     frame = selection.frame.reset_index(drop=True)
-    return replace(texts, frame=frame, notes=(*texts.notes, *selection.notes))
+    left_out = tuple(selection.notes)
+    return replace(
+        texts, frame=frame, notes=(*texts.notes, *left_out), left_out=left_out,
+        repeats=selection.repeats,
+    )  # fmt: skip
 
 
 def _clean(texts: pd.Series[str], config: DataConfig) -> pd.Series[str]:

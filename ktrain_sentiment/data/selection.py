@@ -25,11 +25,13 @@ class Selection:
         by: Columns within whose equal values rows are compared: a text that stands in two splits
             is a leak, which is for the split to report, not a repeat.
         notes: What was left out, how many, why, and which.
+        repeats: How many rows were left out because they repeat another.
     """
 
     frame: pd.DataFrame
     by: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    repeats: int = 0
 
     def leave_out(self, unwanted: pd.Series[bool], reason: str) -> None:
         """Leave out rows and say so."""
@@ -134,10 +136,12 @@ def _drop_duplicates(selection: Selection, choice: str) -> None:
     if choice == "drop":
         repeated = frame.duplicated(["text", "label", *selection.by])
         selection.leave_out(repeated, "repeating an earlier row (unless --duplicates keep)")
-        return
-    keys = frame[["label", *selection.by]].assign(text=near_codes(frame["text"]))
-    near = keys.duplicated()
-    selection.leave_out(near, "repeating an earlier row but for case, spacing, links or mentions")
+    else:
+        keys = frame[["label", *selection.by]].assign(text=near_codes(frame["text"]))
+        repeated = keys.duplicated()
+        reason = "repeating an earlier row but for case, spacing, links or mentions"
+        selection.leave_out(repeated, reason)
+    selection.repeats += int(repeated.sum())
 
 
 def _note_several(selection: Selection, separators: pd.Series[str], choice: str) -> None:

@@ -283,6 +283,7 @@ class EvalSet:
         split: The split of the run that the rows are; empty for other rows.
         record: The record of the run whose rows they are; None for other rows.
         notes: Remarks to show, a line each.
+        repeats: Rows that are not among them because they repeat one that is.
     """
 
     name: str
@@ -294,6 +295,7 @@ class EvalSet:
     split: str = ""
     record: TrainingRecord | None = None
     notes: tuple[str, ...] = ()
+    repeats: int = 0
 
 
 @dataclass(frozen=True)
@@ -326,6 +328,7 @@ class EvalResult:
             **vars(self.metrics),
             **{name: value for name, value in vars(self).items() if name != "eval_set"},
             "notes": self.eval_set.notes,
+            "repeats_left_out": self.eval_set.repeats,
         }
         del found["metrics"]
         return dict(to_plain(found))

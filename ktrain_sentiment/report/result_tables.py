@@ -186,14 +186,15 @@ SLICES = (
         short="others",
         drop=1,
     ),
-    Column("", lambda one: "weak" if one.weak else "", words=True),
+    Column("judged", lambda one: "weak" if one.weak else "", words=True),
 )
 
 
 def slices(found: Sequence[Slice]) -> FigureTable:
     """Accuracy on parts of the rows, the weak ones marked."""
     title = "By kind of text: accuracy on parts of the rows"
-    return FigureTable.of(title, SLICES, found, strong=lambda one: one.weak)
+    columns = SLICES if any(one.weak for one in found) else SLICES[:-1]
+    return FigureTable.of(title, columns, found, strong=lambda one: one.weak)
 
 
 ABSTENTIONS = (

@@ -82,7 +82,7 @@ def evaluation(found: EvalResult) -> list[Part]:
     parts += [
         result_tables.headline(metrics, found.baselines, name=eval_set.name),
         *by_class(metrics),
-        result_tables.slices(found.slices),
+        *([result_tables.slices(found.slices)] if found.slices else []),
         Text(calibration_sentence(metrics)),
     ]
     if found.abstention is not None:

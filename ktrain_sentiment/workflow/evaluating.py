@@ -129,14 +129,15 @@ def from_predictor(
     train, frame = subject.train, texts.frame
     learned = frame["text"].isin(set() if train is None else set(train["text"]))
     if all_rows or learned.all() or not learned.any():
-        return _predicted(subject, frame, texts.source)
+        found, notes = _predicted(subject, frame, texts.source), texts.left_out
+        return replace(found, notes=(*notes, *found.notes), repeats=texts.repeats)
     rest = frame[~learned].reset_index(drop=True)
     found = _predicted(subject, rest, texts.source)
     note = (
         f"{learned.sum():,} of {len(frame):,} rows were learned from and are left out: the other "
         f"{len(rest):,} are judged"
     )
-    return replace(found, notes=(note, *found.notes))
+    return replace(found, notes=(*texts.left_out, note, *found.notes), repeats=texts.repeats)
 
 
 @dataclass(frozen=True)

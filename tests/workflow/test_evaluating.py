@@ -1,6 +1,7 @@
 """What is evaluated: which rows of a table tell something about a predictor."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,8 @@ import pytest
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import LabelledTexts, read_labelled
-from ktrain_sentiment.workflow.evaluating import from_predictor
+from ktrain_sentiment.report import screen
+from ktrain_sentiment.workflow.evaluating import evaluate, from_predictor
 from support.reviews import make_reviews, write_csv
 
 
@@ -51,3 +53,28 @@ def test_rows_that_nothing_learned_from_are_judged_without_a_word(
 ) -> None:
     found = from_predictor(run_that_learned(rows.frame.head(0), predictor, tmp_path), rows)
     assert (len(found.predictions.texts), found.notes) == (40, ())
+
+
+def test_rows_that_are_not_judged_are_said_and_repeats_are_counted(predictor, tmp_path) -> None:
+    reviews = [*make_reviews(12, seed=8), ("what a film", "positive"), ("what a film", "negative")]
+    path = write_csv(tmp_path / "often.csv", [*reviews, *reviews[:7]])
+    found = from_predictor(predictor, read_labelled(DataConfig(data=str(path))))
+    repeats, contradicting = found.notes[1], found.notes[0]
+    assert contradicting.startswith("left out 2 rows whose text stands more often under another")
+    assert repeats.startswith("left out 7 rows repeating an earlier row (unless --duplicates keep)")
+    figures = evaluate(found).to_json()
+    assert (figures["n"], figures["repeats_left_out"], figures["notes"][1]) == (12, 7, repeats)
+    kept = read_labelled(DataConfig(data=str(path), duplicates="keep"))
+    figures = evaluate(from_predictor(predictor, kept)).to_json()
+    assert (figures["n"], figures["repeats_left_out"]) == (19, 0)
+
+
+def test_a_table_of_slices_is_shown_where_there_are_some_and_every_column_has_a_name(
+    predictor, rows
+) -> None:
+    found = evaluate(from_predictor(predictor, rows), slice_by=["label"])
+    titled = {part.title: part for part in screen.evaluation(found) if hasattr(part, "title")}
+    title = "By kind of text: accuracy on parts of the rows"
+    assert all(column.title for column in titled[title].columns)
+    none = replace(found, slices=())
+    assert title not in {getattr(part, "title", "") for part in screen.evaluation(none)}
