@@ -426,9 +426,13 @@ def _remove(path: Path) -> None:
 
 def _sync(path: Path) -> None:
     """Have the contents on the disk before the name points to them, against power cuts."""
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    for file in files:
-        with file.open("rb") as stream:
+    # The innermost first: a folder is whole once what it names is.
+    inside = sorted(path.rglob("*"), reverse=True) if path.is_dir() else []
+    for place in [*(p for p in inside if p.is_file()), *(p for p in inside if p.is_dir()), path]:
+        if place.is_dir():
+            sync_entry(place)
+            continue
+        with place.open("rb") as stream:
             os.fsync(stream.fileno())
 
 

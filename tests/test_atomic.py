@@ -445,3 +445,23 @@ def test_a_file_is_kept_where_it_may_not_be_replaced(tmp_path):
     with pytest.raises(InputError, match="--overwrite"):
         write_text(tmp_path / "a.csv", "new", overwrite=False)
     assert (tmp_path / "a.csv").read_text() == "old"
+
+
+def test_the_names_in_all_folders_are_on_the_disk_before_the_folder_appears(tmp_path, monkeypatch):
+    synced: list[str] = []
+    real = os.fsync
+
+    def note(descriptor: int) -> None:
+        place = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append(place.name)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with staged_folder(tmp_path / "target") as staged:
+        (staged / "inner" / "deep").mkdir(parents=True)
+        (staged / "inner" / "deep" / "a.txt").write_text("a")
+        (staged / "b.txt").write_text("b")
+        synced.clear()
+    assert {"a.txt", "b.txt", "inner", "deep"} <= set(synced)
+    # A name that is on the disk before its content could lead to nothing.
+    assert synced.index("a.txt") < synced.index("deep") < synced.index("inner")
