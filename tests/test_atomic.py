@@ -452,8 +452,7 @@ def test_the_names_in_all_folders_are_on_the_disk_before_the_folder_appears(tmp_
     real = os.fsync
 
     def note(descriptor: int) -> None:
-        place = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
-        synced.append(place.name)
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", note)
