@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import DataConfig, Group
-from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.errors import ConfigError, check_installed
 
 COMMON = ("predictor", "compare", "slice_by", "abstain_below", "report")
 """Flags that help shows first."""
@@ -80,6 +80,7 @@ def task(flags: Flags) -> dict[str, Any]:
         if flags.report.is_dir():
             raise ConfigError(f"--report {flags.report}: is a folder; name a file in it")
         refuse_existing(flags.report, overwrite=True)
+        check_installed("matplotlib", "train")
     eval_set, other = find_eval_set(
         flags.source,
         predictor=flags.predictor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,29 @@ def run_baselines(
         makers = {"vader": makers["vader"]}
     made = {key: _timed(name, make, y_true, labels) for key, (name, make) in makers.items()}
     return {key: baseline for key, baseline in made.items() if baseline is not None}
+
+
+def left_out(labels: Sequence[str], *, learning: bool) -> str:
+    """Which baselines are not there for want of a library, in a sentence; empty if all are.
+
+    Args:
+        labels: Class names.
+        learning: Whether there are rows to fit one on.
+    """
+    wanted = {"TF-IDF + logistic regression": ("sklearn", "scikit-learn", learning)}
+    wanted["VADER lexicon"] = (
+        "vaderSentiment",
+        "vaderSentiment",
+        polar_columns(labels) is not None,
+    )
+    missing = [
+        f"{name} (needs {package})"
+        for name, (module, package, applies) in wanted.items()
+        if applies and importlib.util.find_spec(module) is None
+    ]
+    if not missing:
+        return ""
+    return f'left out: {", ".join(missing)}; run  pip install "ktrain-sentiment[train]"'
 
 
 def _timed(

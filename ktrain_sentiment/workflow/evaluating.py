@@ -22,8 +22,8 @@ from ktrain_sentiment.data import LabelledTexts, read_labelled
 from ktrain_sentiment.data.allocation import stratified
 from ktrain_sentiment.data.reading import is_missing
 from ktrain_sentiment.data.repeats import near_codes
-from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines, tfidf_logistic
+from ktrain_sentiment.errors import ConfigError, DataError, check_installed
+from ktrain_sentiment.evaluation.baselines import Baseline, left_out, run_baselines, tfidf_logistic
 from ktrain_sentiment.evaluation.calibration import abstain
 from ktrain_sentiment.evaluation.cautions import find_warnings
 from ktrain_sentiment.evaluation.comparison import Comparison, compare
@@ -245,8 +245,10 @@ def out_of_fold(texts: LabelledTexts, seed: int = 0) -> EvalSet:
         seed: Seed of the folds.
 
     Raises:
-        DataError: There are too few rows of a class, or scikit-learn is not installed.
+        DataError: There are too few rows of a class, or no text holds a word.
+        MissingExtraError: scikit-learn is not installed.
     """
+    check_installed("sklearn", "train")
     labels, frame = texts.labels, texts.frame
     rarest = min(texts.counts, key=lambda label: texts.counts[label])
     if texts.counts[rarest] < FOLDS:
@@ -406,6 +408,9 @@ def evaluate(
         raise ConfigError(f"--abstain-below {abstain_below}: wanted a probability, 0 to 1")
     metrics = compute_metrics(rows.y_true, rows.probabilities, rows.labels)
     baselines, tfidf = _baselines(eval_set)
+    missing = left_out(rows.labels, learning=eval_set.train is not None)
+    if missing and not {"tfidf", "vader"} <= set(baselines):
+        eval_set = replace(eval_set, notes=(*eval_set.notes, missing))
     slices, table = _slices(rows, slice_by), rows.probabilities
     return EvalResult(
         eval_set=eval_set,

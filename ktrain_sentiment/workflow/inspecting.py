@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,12 +113,16 @@ def inspect(
     if explained and classifier is None and eval_set.predictor is not None:
         classifier = open_classifier(eval_set.predictor, opening)
     asked = classifier if explained else None
+    second = second_opinion(eval_set)
+    if second is None and importlib.util.find_spec("sklearn") is None:
+        note = "labels are doubted by the classifier alone: a second opinion needs scikit-learn"
+        eval_set = dataclasses.replace(eval_set, notes=(*eval_set.notes, note))
     found = review(
         eval_set.predictions,
         asked,
         explained=explained,
         share=share,
-        second=second_opinion(eval_set),
+        second=second,
     )
     losses, doubtful = found.losses, found.doubtful.drop(columns="doubted").assign(**{COLUMN: ""})
     if neighbours:

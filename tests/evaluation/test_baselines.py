@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
-from ktrain_sentiment.evaluation.baselines import majority, polar_columns, run_baselines, vader
+from ktrain_sentiment.evaluation.baselines import (
+    left_out,
+    majority,
+    polar_columns,
+    run_baselines,
+    vader,
+)
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 GOOD = ["a good film", "good and funny", "truly good", "so good , so warm", "good !"]
@@ -62,3 +70,18 @@ def test_only_labels_that_are_poles_by_name_count_as_poles(labels, wanted):
 def test_without_training_texts_only_the_lexicon_remains():
     pytest.importorskip("vaderSentiment", reason="vaderSentiment is not installed")
     assert set(run_baselines([], [], ["good"], [1], LABELS)) == {"vader"}
+
+
+def test_a_baseline_that_a_missing_library_would_make_is_named(monkeypatch):
+    for module in ("sklearn", "vaderSentiment"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert left_out(LABELS, learning=True).startswith(
+        "left out: TF-IDF + logistic regression (needs scikit-learn), VADER lexicon (needs vaderSen"
+    )
+    assert "VADER" not in left_out(("cats", "dogs"), learning=True)
+    assert left_out(("cats", "dogs"), learning=False) == ""
+
+
+def test_nothing_is_named_where_nothing_is_missing():
+    pytest.importorskip("vaderSentiment", reason="vaderSentiment is not installed")
+    assert left_out(LABELS, learning=True) == ""

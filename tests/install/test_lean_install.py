@@ -74,6 +74,7 @@ def test_it_scores_files_from_the_command_line(lean_python, predictor, reviews_c
         ["find-lr", "{data}"],
         ["compare", "{data}"],
         ["demo"],
+        ["evaluate", "{data}", "--predictor", "{predictor}", "--report", "page.html"],
     ],
     ids=lambda arguments: arguments[0],
 )

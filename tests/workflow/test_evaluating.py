@@ -1,6 +1,7 @@
 """What is evaluated: which rows of a table tell something about a predictor."""
 
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import LabelledTexts, read_labelled
+from ktrain_sentiment.errors import MissingExtraError
 from ktrain_sentiment.report import screen
-from ktrain_sentiment.workflow.evaluating import evaluate, from_predictor
+from ktrain_sentiment.workflow.evaluating import evaluate, from_predictor, out_of_fold
+from ktrain_sentiment.workflow.inspecting import inspect
 from support.reviews import make_reviews, write_csv
 
 
@@ -78,3 +81,17 @@ def test_a_table_of_slices_is_shown_where_there_are_some_and_every_column_has_a_
     assert all(column.title for column in titled[title].columns)
     none = replace(found, slices=())
     assert title not in {getattr(part, "title", "") for part in screen.evaluation(none)}
+
+
+def test_what_a_lean_install_cannot_tell_is_named(predictor, rows, tmp_path, monkeypatch) -> None:
+    run = run_that_learned(rows.frame.head(30), predictor, tmp_path)
+    for name in [one for one in sys.modules if one.partition(".")[0] == "sklearn"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    found = evaluate(from_predictor(run, rows))
+    assert "tfidf" not in found.baselines
+    assert "TF-IDF + logistic regression (needs scikit-learn)" in found.eval_set.notes[-1]
+    doubts = inspect(from_predictor(run, rows, all_rows=True))
+    assert "a second opinion needs scikit-learn" in doubts.eval_set.notes[-1]
+    with pytest.raises(MissingExtraError, match="sklearn is not installed"):
+        out_of_fold(rows)
