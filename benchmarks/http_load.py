@@ -83,7 +83,11 @@ class _Connection(asyncio.Protocol):
             return
         head = self._data[:end].lower()
         _, _, length = head.partition(b"content-length: ")
-        if len(self._data) >= end + 4 + int(length.partition(b"\r\n")[0] or 0):
+        if b"transfer-encoding: chunked" in head:
+            whole = self._data.endswith(b"0\r\n\r\n")
+        else:
+            whole = len(self._data) >= end + 4 + int(length.partition(b"\r\n")[0] or 0)
+        if whole:
             if b"connection: close" in head:
                 self.open = False
             self._settle(int(head[9:12]))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -132,13 +133,14 @@ def _ours(folder: Path, *more: str) -> Any:  # noqa: ANN401
 
 
 def _peer(name: str, folder: Path, flags: Flags) -> tuple[subprocess.Popen[bytes], int]:
-    port = 18_080 + list(PEERS).index(name)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     python = interpreter("torch-server", flags.environments)
     command = [python, WORKERS / "serve_pipeline.py", folder, str(port), PEERS[name]]
     process = subprocess.Popen(list(map(str, command)))
     request = request_bytes("/predict", {"inputs": "A fine film."})
     for _ in range(300):
-        if asyncio.run(_once(port, request)) == 200:
+        if process.poll() is None and asyncio.run(_once(port, request)) == 200:
             return process, port
         time.sleep(0.5)
     process.kill()

@@ -39,7 +39,7 @@ class Operation:
         path: With parameters in braces.
         endpoint: What it does; the first line of its docstring is its summary.
         takes: The type of its body, for JSON; media types for anything else.
-        gives: The type of its answer, for JSON; a media type for anything else.
+        gives: The type of its answer, for JSON; media types for anything else.
         refuses: Statuses of its refusals.
         opened: It needs no key.
     """
@@ -66,7 +66,7 @@ def _of_models() -> list[Operation]:
         ("explain", endpoints.explain, protocols.ExplainRequest, protocols.ExplainAnswer),
         ("invocations", endpoints.invocations, protocols.InvocationsRequest,
          protocols.InvocationsAnswer),
-        ("table", bulk.table, _TABLES, "text/csv"),
+        ("table", bulk.table, _TABLES, tuple(bulk.WRITTEN.values())),
     ]  # fmt: skip
     listed = [Operation("POST", "/", endpoints.task, protocols.TaskRequest, rankings, _ASKED)]
     listed += [
@@ -102,7 +102,7 @@ OPERATIONS = (
     *_of_models(),
     *_of_kserve(),
     Operation("POST", "/models/{name}/reload", endpoints.reload, refuses=(401, 403, 404, 409)),
-    Operation("GET", "/metrics", endpoints.metrics, gives="text/plain", refuses=(401,)),
+    Operation("GET", "/metrics", endpoints.metrics, gives=("text/plain",), refuses=(401,)),
     Operation("GET", "/health", endpoints.health, opened=True),
     Operation("GET", "/ready", endpoints.ready, refuses=(503,), opened=True),
     Operation("GET", "/ping", endpoints.health, opened=True),

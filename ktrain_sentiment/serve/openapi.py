@@ -41,14 +41,14 @@ def describe(operations: Iterable[Operation]) -> dict[str, Any]:
 
 
 def _is_type(kind: object) -> bool:
-    return kind is not None and not isinstance(kind, str | tuple)
+    return kind is not None and not isinstance(kind, tuple)
 
 
 def _operation(one: Operation, known: dict[Any, Any]) -> dict[str, Any]:
     refused = {"application/json": {"schema": known[ErrorBody]}}
     given = (
-        {one.gives: {"schema": {"type": "string"}}}
-        if isinstance(one.gives, str)
+        {media: {"schema": {"type": "string"}} for media in one.gives}
+        if isinstance(one.gives, tuple)
         else {"application/json": {"schema": known[one.gives]}}
     )
     answers = {"200": {"description": "OK", "content": given}}
