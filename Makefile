@@ -50,7 +50,7 @@ format: $(STAMP) ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix --quiet .
 
-lock: | $(BIN)/uv ## Resolve requirements again into requirements.lock and requirements/uv.txt
+lock: | $(BIN)/uv ## Resolve requirements again into the lists with digests
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--no-header --no-emit-index-url --no-emit-find-links \
 		requirements.txt requirements/dev.txt -o requirements.lock
@@ -58,6 +58,11 @@ lock: | $(BIN)/uv ## Resolve requirements again into requirements.lock and requi
 		--universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links -; } > $(VENV)/uv.txt
 	@mv $(VENV)/uv.txt requirements/uv.txt
+	@{ head -n 1 requirements/serve.txt && echo setuptools | $(BIN)/uv pip compile --quiet \
+		--universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --extra serve --constraint requirements.lock \
+		pyproject.toml -; } > $(VENV)/serve.txt
+	@mv $(VENV)/serve.txt requirements/serve.txt
 
 bench: bench-inference bench-training bench-distillation bench-distilbert ## Run every benchmark (hours)
 

@@ -28,6 +28,7 @@ OTHERS = {
     "examples/": "a notebook, a page that needs no server, and what servers run with",
     "requirements/": "lists of pins; requirements.lock has the hashes",
     "tests/": "mirror the modules; offline",
+    "Dockerfile, compose.yaml": "a server, and Prometheus beside it",
     ".ci/run": "what CI runs",
 }
 

@@ -61,12 +61,17 @@ raise_fence()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The page of docs that a test run makes, and how much a server must withstand."""
+    """The page of docs that a test run makes, and how much more is tried than usual."""
     parser.addoption(
         "--write-table", action="store_true", help="write docs/architectures.md from this run"
     )
     parser.addoption(
         "--requests", type=int, default=200, help="made-up requests that a server must withstand"
+    )
+    parser.addoption(
+        "--debian",
+        type=Path,
+        help="a fresh Debian root in which the Dockerfile is followed by hand",
     )
 
 

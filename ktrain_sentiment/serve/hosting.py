@@ -122,7 +122,8 @@ def name_places(given: Sequence[str]) -> dict[str, Path]:
         path = Path(folder if equals else one).expanduser()
         if not equals:
             named = path.absolute()
-            name = named.parent.name if named.name == "predictor" else named.name
+            run = named.parent.name if named.name == "predictor" else ""
+            name = run or named.name
             name = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
         if not _NAME.fullmatch(name):
             raise ConfigError(

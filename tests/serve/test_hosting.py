@@ -31,6 +31,8 @@ def test_a_predictor_is_called_by_its_folder_or_by_a_name():
         "de": Path("x/y z"),
         "a-b": Path("runs/a b"),
     }
+    # Where a container has it: the folder above has no name.
+    assert name_places(["/predictor"]) == {"predictor": Path("/predictor")}
 
 
 @pytest.mark.parametrize("given", [["a/x", "b/x"], ["=x"], ["a/b=c"], ["ü=c"]])

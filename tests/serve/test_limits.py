@@ -36,7 +36,7 @@ def test_limits_that_nothing_fits_in_are_refused():
 
 
 def test_the_dashboard_asks_for_metrics_that_there_are():
-    dashboard = (ROOT / "examples" / "grafana.json").read_text()
+    dashboard = (ROOT / "examples" / "serving" / "grafana.json").read_text()
     panels = json.loads(dashboard)["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels) > 8
     known = set(re.findall(r"# TYPE (\S+)", Instruments().render().decode()))
