@@ -19,6 +19,8 @@ const SAID = {
 // The server's answer, or a Trouble whose message is a sentence for people.
 export async function ask(path, options = {}) {
   const headers = new Headers(options.headers);
+  // A header holds no other letters, and neither does a key.
+  if (!/^[ -~]*$/.test(key.value)) throw new Trouble(SAID[401](), 401);
   if (key.value) headers.set("Authorization", `Bearer ${key.value}`);
   let answer;
   try {

@@ -23,13 +23,13 @@ function make(name, text, parent) {
   return element;
 }
 
-const route = (name) => `/models/${encodeURIComponent(at("model").value)}/${name}`;
+const route = (name) => `models/${encodeURIComponent(at("model").value)}/${name}`;
 
 async function greet() {
   let info;
   const chosen = at("model").value;
   try {
-    info = await (await ask(chosen ? route("info") : "/info")).json();
+    info = await (await ask(chosen ? route("info") : "info")).json();
   } catch (error) {
     if (error.status !== 401) at("one-wrong").textContent = error.message;
     else at("key-said").textContent = error.message;
@@ -59,11 +59,12 @@ at("door").addEventListener("submit", async (event) => {
   at("text").focus();
 });
 
-at("model").addEventListener("change", () => {
-  at("found").hidden = true;
-  at("one-said").textContent = "";
-  greet();
-});
+at("model").addEventListener("change", () =>
+  single(async () => {
+    at("found").hidden = true;
+    at("one-said").textContent = "";
+    await greet();
+  }));
 
 // One text
 
@@ -214,8 +215,10 @@ at("drop").addEventListener("submit", (event) => {
   });
 });
 
-// Without these a browser leaves the page and shows the file.
+// Without these a browser leaves the page and shows the file; text that is dragged is its own affair.
+const brings = (event) => event.dataTransfer.types.includes("Files");
 addEventListener("dragover", (event) => {
+  if (!brings(event)) return;
   event.preventDefault();
   at("drop").classList.add("over");
 });
@@ -223,9 +226,9 @@ addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) at("drop").classList.remove("over");
 });
 addEventListener("drop", (event) => {
+  if (!brings(event)) return;
   event.preventDefault();
   at("drop").classList.remove("over");
-  if (!event.dataTransfer.files.length) return;
   at("file").files = event.dataTransfer.files;
   at("column").value = "";
   at("drop").requestSubmit();
