@@ -56,8 +56,8 @@ class Flags(ScriptFlags):
     nearest: int = 0
     """For the first mistakes, name this many of the nearest training examples (runs only)."""
 
-    wrong_labels: float = 0.033
-    """Share of wrong labels you expect; more are then blamed on the label than on the model."""
+    wrong_labels: float | None = None
+    """Share of wrong labels, such as 0.05, where you know it; estimated when not given."""
 
     out: Path | None = None
     """Folder for the two lists (the run, or runs/<data>-errors); with --corrections, the file."""
@@ -125,10 +125,11 @@ def _inspect(flags: Flags) -> dict[str, Any]:
         share=flags.wrong_labels,
         opening=opening,
     )
+    # First: whoever reads it through `head` ends the command at its second line.
+    paths = inspecting.write_lists(found, folder)
     console = open_console()
     for part in screen.inspection(found, flags.top):
         console.print(part)
-    paths = inspecting.write_lists(found, folder)
     for path in paths.values():
         print(f"written: {path}")
     return {**found.to_json(), "files": dict(paths)}

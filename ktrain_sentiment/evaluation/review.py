@@ -25,7 +25,6 @@ from ktrain_sentiment.evaluation.explanation import (
 )
 from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_share, fisher_less, holm
 from ktrain_sentiment.evaluation.label_noise import (
-    USUAL_SHARE,
     LabelNoise,
     find_label_errors,
     label_error_table,
@@ -263,10 +262,11 @@ class Review:
                 other=str(row[other]),
                 p_label=float(row[p_label]),
                 p_other=float(row[p_other]),
+                p_wrong=float(row.get("p_wrong", 0)),
             )
             for frame, other, p_label, p_other in (
                 (self.losses, "predicted", "p_true", "probability"),
-                (likely, "suggested", "p_label", "p_suggested"),
+                (self.doubtful, "suggested", "p_label", "p_suggested"),
             )
             for row in frame.head(limit).to_dict("records")
         ]
@@ -274,7 +274,9 @@ class Review:
         return ErrorSummary(
             model_errors=len(self.losses),
             likely_label_errors=len(likely),
+            possible_label_errors=int(self.noise.possible.sum()),
             doubted_labels=len(self.doubtful),
+            expected_label_errors=self.noise.expected,
             believed_share=self.noise.share,
             losses=tuple(shown[:cut]),
             doubtful=tuple(shown[cut:]),
@@ -299,6 +301,7 @@ class Mistake:
         other: The label that was predicted, or that is more likely right.
         p_label: Probability of the given label.
         p_other: Probability of the other.
+        p_wrong: Probability that the given label is wrong; 0 in a list of the model's mistakes.
     """
 
     row: int
@@ -307,6 +310,7 @@ class Mistake:
     other: str
     p_label: float
     p_other: float
+    p_wrong: float = 0.0
 
     @property
     def loss(self) -> float:
@@ -322,9 +326,11 @@ class ErrorSummary:
         model_errors: Rows that the model has wrong and whose label is not more likely wrong.
         likely_label_errors: Rows whose label is more likely wrong than the model.
         doubted_labels: Rows whose label is doubted at all.
-        believed_share: Share of wrong labels that was believed in.
+        believed_share: Share of wrong labels, estimated or given.
+        possible_label_errors: Doubted rows whose label is wrong with 10 to 50 %.
+        expected_label_errors: How many of the doubted labels are wrong, with its interval.
         losses: The model's surest mistakes.
-        doubtful: The labels that are most likely wrong.
+        doubtful: The doubted labels, the likeliest to be wrong first.
         confusions: Mistakes by pair of classes, with telling words.
         explanations: Of the texts in both lists, which words drive the prediction.
         faithfulness: Whether those words really matter; None when it was not checked.
@@ -334,6 +340,8 @@ class ErrorSummary:
     likely_label_errors: int
     doubted_labels: int
     believed_share: float
+    possible_label_errors: int = 0
+    expected_label_errors: Estimate | None = None
     losses: tuple[Mistake, ...] = ()
     doubtful: tuple[Mistake, ...] = ()
     confusions: tuple[ConfusedPair, ...] = ()
@@ -346,7 +354,7 @@ def review(
     classifier: Classifier | None = None,
     *,
     explained: int = 10,
-    share: float = USUAL_SHARE,
+    share: float | None = None,
     second: ArrayLike | None = None,
 ) -> Review:
     """Sort the mistakes on rows that the model was not trained on.
@@ -355,7 +363,7 @@ def review(
         predictions: The rows, held out or out of fold.
         classifier: Explains its predictions; None leaves explanations out.
         explained: How many rows of each of the two lists are explained.
-        share: Share of wrong labels that is believed in, 0 to 1.
+        share: Share of wrong labels, 0 to 1; estimated when None.
         second: Probabilities of another classifier that did not learn these rows either, to doubt
             labels together, shape (n, classes).
     """

@@ -36,7 +36,7 @@ from ktrain_sentiment.report.figures import (
     share,
     size,
 )
-from ktrain_sentiment.report.sentences import verdict
+from ktrain_sentiment.report.sentences import label_errors_sentence, verdict
 from ktrain_sentiment.version import __version__
 
 if TYPE_CHECKING:
@@ -116,8 +116,6 @@ def render(facts: ReportFacts) -> str:
         ("use", "Use it", True),
         ("settings", "Settings", bool(facts.settings)),
     ]
-    unsure = 0 if errors is None else errors.doubted_labels - errors.likely_label_errors
-    noun = "more row" if errors and errors.doubtful else "row"
     return _page(
         "report.html.j2",
         facts=facts,
@@ -137,9 +135,7 @@ def render(facts: ReportFacts) -> str:
         examples=_examples(facts),
         marked=_marker(facts),
         faintest=FAINTEST,
-        less_sure=f" In {counted(unsure, noun)} it disagrees with the label but is less sure."
-        if unsure
-        else "",
+        label_errors="" if errors is None else label_errors_sentence(errors),
     )
 
 

@@ -236,14 +236,15 @@ def top_losses(
 def doubtful_labels(
     found: Sequence[Mistake], explanations: Mapping[str, Explanation] | None = None
 ) -> FigureTable:
-    """Rows whose label is more likely wrong than the model, with their whole texts."""
+    """Rows whose label is doubted, with their whole texts and how likely their label is wrong."""
     columns = (
         Column("row", lambda one: str(one.row)),
         Column("text", lambda one: _marked(one, explanations or {}), words=True, wraps=True),
         Column("label", lambda one: one.label, words=True),
         Column("more likely", lambda one: f"{one.other}\n{share(one.p_other)}", words=True),
+        Column("label wrong", lambda one: share(one.p_wrong), short="wrong"),
     )
-    return FigureTable.of("Labels to check", columns, found, lines=True)
+    return FigureTable.of("Labels to look at", columns, found, lines=True)
 
 
 CONFUSED = (

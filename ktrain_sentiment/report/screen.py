@@ -10,7 +10,11 @@ from rich.text import Text
 
 from ktrain_sentiment.report import result_tables
 from ktrain_sentiment.report.figures import FigureTable, MarkedText, counted, share, to_text
-from ktrain_sentiment.report.sentences import abstention_sentence, calibration_sentence
+from ktrain_sentiment.report.sentences import (
+    abstention_sentence,
+    calibration_sentence,
+    label_errors_sentence,
+)
 
 if TYPE_CHECKING:
     from ktrain_sentiment.data.findings import Finding
@@ -97,24 +101,17 @@ def inspection(found: Inspection, limit: int) -> list[Part]:
     eval_set, errors = found.eval_set, found.review.summary(limit)
     rows = f"{len(eval_set.predictions):,} rows of {eval_set.source}, classified by {eval_set.name}"
     counts = (
-        f"{counted(errors.model_errors, 'mistake')} of the model, "
-        f"{counted(errors.likely_label_errors, 'label')} to check"
+        f"{counted(errors.model_errors, 'mistake')} (top_losses.csv), "
+        f"{counted(errors.doubted_labels, 'label')} to look at (label_errors.csv)"
     )
     parts: list[Part] = [Text(f"{rows}: {counts}", style="bold")]
     parts += [Text(note, style="yellow") for note in eval_set.notes]
+    parts.append(Text(label_errors_sentence(errors)))
     explained = {one.text: one for one in errors.explanations}
     if errors.losses:
         parts.append(result_tables.top_losses(errors.losses, explained))
     if errors.doubtful:
-        believed = share(errors.believed_share)
-        parts += [
-            result_tables.doubtful_labels(errors.doubtful, explained),
-            Text(
-                f"If {believed} of all labels are wrong, each of these is more likely a wrong "
-                "label than a mistake of the model.",
-                style="dim",
-            ),
-        ]
+        parts.append(result_tables.doubtful_labels(errors.doubtful, explained))
     if errors.confusions:
         parts.append(result_tables.confused_pairs(errors.confusions))
     if explained:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ktrain_sentiment.evaluation.calibration import Abstention
 from ktrain_sentiment.evaluation.metrics import Metrics
+from ktrain_sentiment.evaluation.review import ErrorSummary
 from ktrain_sentiment.report.facts import ReportFacts
-from ktrain_sentiment.report.figures import full, interval, share
+from ktrain_sentiment.report.figures import counted, full, interval, share
 
 
 def calibration_sentence(metrics: Metrics) -> str:
@@ -47,3 +48,27 @@ def verdict(facts: ReportFacts) -> str:
         return f"{first} {best.name} gets as many right."
     word = "more" if gap > 0 else "fewer"
     return f"{first} That is {abs(gap):.1f} points {word} than {best.name} gets on the same texts."
+
+
+def label_errors_sentence(errors: ErrorSummary) -> str:
+    """How many labels are likely wrong, and what that number can tell."""
+    if not errors.doubted_labels:
+        return (
+            "No label is doubted: nowhere is the model as sure of another as it usually is of that."
+        )
+    likely, possible = errors.likely_label_errors, errors.possible_label_errors
+    said = (
+        f"Of {counted(errors.doubted_labels, 'label')} to look at, {likely:,} "
+        f"{'is' if likely == 1 else 'are'} more likely wrong than the model and {possible:,} "
+        "possibly"
+    )
+    expected = errors.expected_label_errors
+    if expected is not None:
+        said += (
+            f"; about {expected.value:.0f} are expected to be wrong (95 % interval "
+            f"{expected.low:.0f} to {expected.high:.0f})"
+        )
+    return (
+        f"{said}. This is read off how often the model is contradicted where it is sure; its own "
+        "sure mistakes look the same, so only reading the rows can tell."
+    )

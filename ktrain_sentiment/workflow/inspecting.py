@@ -18,7 +18,6 @@ from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.explanation import nearest
 from ktrain_sentiment.evaluation.label_noise import (
     COLUMN,
-    USUAL_SHARE,
     Corrected,
     apply_corrections,
     carry_over,
@@ -91,7 +90,7 @@ def inspect(
     *,
     explained: int = 0,
     neighbours: int = 0,
-    share: float = USUAL_SHARE,
+    share: float | None = None,
     opening: Opening = AS_USUAL,
 ) -> Inspection:
     """Find the mistakes of a eval_set.
@@ -100,14 +99,14 @@ def inspect(
         eval_set: Rows with their predictions.
         explained: How many rows of each list have their words weighed.
         neighbours: How many training examples to name for each of the first mistakes.
-        share: Share of wrong labels that is believed in.
+        share: Share of wrong labels, 0 to 1; estimated when None.
         opening: How the predictor is opened where it is needed.
 
     Raises:
         ConfigError: The share is no share, or the training rows that are wanted are not known.
         PredictorError: The predictor cannot be opened.
     """
-    if not 0 < share < 1:
+    if share is not None and not 0 < share < 1:
         raise ConfigError(f"--wrong-labels {share:g}: wanted a share between 0 and 1, such as 0.05")
     classifier = eval_set.classifier
     if explained and classifier is None and eval_set.predictor is not None:

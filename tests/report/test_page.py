@@ -12,6 +12,7 @@ import pytest
 from markupsafe import Markup
 
 from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.evaluation.intervals import Estimate
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.evaluation.record import EvalSet, TrainingRecord
 from ktrain_sentiment.report.card import model_card
@@ -217,10 +218,15 @@ def test_an_evaluation_of_other_rows_has_a_page_without_a_training(words, run_fo
     assert found.to_json()["accuracy"]["n"] == len(frame)
 
 
-def test_the_words_count_their_nouns(facts):
-    errors = dataclasses.replace(facts.errors, doubted_labels=2, likely_label_errors=1)
-    page = render(dataclasses.replace(facts, errors=errors))
-    assert "In 1 more row it disagrees" in page
+def test_labels_to_look_at_are_counted_with_what_the_count_can_tell(facts):
+    errors = dataclasses.replace(
+        facts.errors, doubted_labels=17, likely_label_errors=15, possible_label_errors=1,
+        expected_label_errors=Estimate(14.9, 12, 17, 17),
+    )  # fmt: skip
+    page = render(dataclasses.replace(facts, errors=errors)).replace("\u00a0", " ")
+    assert "Of 17 labels to look at, 15 are more likely wrong than the model and 1 possibly" in page
+    assert "about 15 are expected to be wrong (95 % interval 12 to 17)" in page
+    assert "only reading the rows can tell" in page
 
 
 def test_a_runs_own_rows_are_evaluated_beside_the_baselines_it_recorded(run_folder, monkeypatch):
