@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from ktrain_sentiment import words
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import absent, several_labels, split_labels
@@ -80,8 +81,8 @@ def wanted_labels(texts: LabelledTexts) -> pd.Series[bool]:
 
 
 def is_blank(column: pd.Series[str]) -> pd.Series[bool]:
-    """Missing, empty, or white space only."""
-    return column.isna() | ~column.map(lambda text: bool(text.strip()), na_action="ignore").eq(True)
+    """Missing, or with nothing in it that can be seen: what prediction gives no label to."""
+    return column.map(words.is_blank, na_action="ignore").ne(False)
 
 
 def _drop_labels(selection: Selection, config: DataConfig, source: str | None) -> None:

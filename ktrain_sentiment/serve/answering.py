@@ -19,6 +19,7 @@ from ktrain_sentiment.serve.hosting import Hosting, Model
 from ktrain_sentiment.serve.instruments import Instruments
 from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid
 from ktrain_sentiment.serve.protocols import Floats
+from ktrain_sentiment.words import is_blank
 
 JSON = "application/json"
 
@@ -178,7 +179,7 @@ async def classify(site: Site, request: Request, texts: Sequence[str]) -> Classi
     begun = time.perf_counter()
     model = site.model(request)
     check_texts(site, texts)
-    there = [k for k, text in enumerate(texts) if text.strip()]
+    there = [k for k, text in enumerate(texts) if not is_blank(text)]
     width = len(model.classifier.labels)
     logits = np.full((len(texts), width), np.nan, np.float32)
     probabilities = logits.copy()
@@ -215,7 +216,7 @@ def check_texts(site: Site, texts: Sequence[str]) -> None:
                 f"text {place} has {len(text):,} characters, wanted at most "
                 f"{limits.max_characters:,} (--max-characters)"
             )
-        if site.blank == "refuse" and not text.strip():
+        if site.blank == "refuse" and is_blank(text):
             raise RefusalError(422, "Empty", f"text {place} is empty or blank")
 
 

@@ -27,6 +27,7 @@ from ktrain_sentiment.serve.answering import (
 from ktrain_sentiment.serve.batching import QueuedClassifier
 from ktrain_sentiment.serve.limits import RefusalError, invalid, late
 from ktrain_sentiment.version import __version__
+from ktrain_sentiment.words import is_blank
 
 _BINARY_HEADER = "inference-header-content-length"
 
@@ -64,7 +65,7 @@ async def task(site: Site, request: Request) -> Response:
 async def explain(site: Site, request: Request) -> Response:
     """Which words drive the prediction of one text."""
     asked = await read_json(site, request, protocols.ExplainRequest)
-    if not asked.inputs.strip():
+    if is_blank(asked.inputs):
         raise RefusalError(422, "Empty", "inputs is empty or blank")
     found = await classify(site, request, [asked.inputs])
     model = found.model

@@ -24,6 +24,12 @@ def test_rows_without_text_or_label_are_counted_and_named(write, read):
     )
 
 
+def test_a_text_of_signs_that_nobody_sees_is_no_text(write, read):
+    content = "text,label\n\u200b\ufeff,positive\n\x00\x07,negative\nok,positive\nno,negative\n"
+    found = read(write("a.csv", content))
+    assert found.notes[-1] == "left out 2 rows without text: rows 2, 3"
+
+
 def test_nothing_left_says_so(write, read):
     with pytest.raises(DataError, match="no row is left to use: left out 2 rows without text"):
         read(write("a.csv", "text,label\n ,positive\n,negative\n"))

@@ -93,7 +93,7 @@ def test_an_explanation_waits_in_the_same_queue_as_everything(server):
 
 
 def test_a_blank_text_is_refused_or_left_without_a_label_as_configured(server):
-    blank = {"inputs": ["a superb plot", " \t"]}
+    blank = {"inputs": ["a superb plot", " \t\u200b"]}
     assert refused(server.post("/", blank), 422, "Empty") == "text 1 is empty or blank"
     lenient = server.behind(blank="abstain")
     first, second = lenient.post("/", blank).json

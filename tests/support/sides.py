@@ -10,6 +10,7 @@ from ktrain_sentiment.data.reading import read_source
 from ktrain_sentiment.errors import SentimentError
 from ktrain_sentiment.inference.scoring import open_text_table, texts_of
 from ktrain_sentiment.tables import ReadOptions
+from ktrain_sentiment.words import is_blank
 
 Rows = list[tuple[int, str | None]]
 
@@ -43,7 +44,7 @@ def trained(source: str | Path, **flags: object) -> Side:
         texts, _ = to_strings(table, choose_text_column(table, config.text_column), "text")
     except SentimentError as error:
         return Side(refusal=str(error))
-    said = [text if isinstance(text, str) and text.strip() else None for text in texts]
+    said = [text if isinstance(text, str) and not is_blank(text) else None for text in texts]
     return Side(list(zip(table.rows.tolist(), said, strict=True)), notes=table.notes)
 
 
