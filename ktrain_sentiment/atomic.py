@@ -285,9 +285,14 @@ def _lock(path: Path, target: Path) -> int:
         os.close(descriptor)  # Its holder has just removed it; another may have made a new one.
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     holder = f"process {os.getpid()} on {platform.node()} since {since}"
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, _LOCK + holder.encode())
+    try:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, _LOCK + holder.encode())
+    except OSError:  # A full disk has room for a name, and none for what is in it.
+        path.unlink()
+        os.close(descriptor)
+        raise
     return descriptor
 
 

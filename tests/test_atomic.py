@@ -310,6 +310,19 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, error):
     assert names(tmp_path) == set()
 
 
+def test_a_lock_that_finds_no_room_on_the_disk_is_not_left_behind(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        with pytest.raises(SentimentError, match="disk is full"):
+            hold(tmp_path / "run").__enter__()
+    assert names(tmp_path) == set()
+    with hold(tmp_path / "run"):
+        pass
+
+
 def test_a_place_below_a_file_is_refused_in_one_line(tmp_path):
     (tmp_path / "file").touch()
     with (

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ktrain_sentiment.atomic import refuse_existing, write_json
+from ktrain_sentiment.atomic import hold, refuse_existing, write_json
 from ktrain_sentiment.config import ExploreConfig, SearchConfig, TrainingSettings
 from ktrain_sentiment.config.flat import from_flat, to_flat
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
@@ -214,29 +214,31 @@ def explore(
         quiet: Show no progress.
 
     Raises:
-        InputError: The data, the encoder or the settings cannot be used.
+        InputError: The data, the encoder or the settings cannot be used, or another process writes
+            into the folder.
         TrainingError: The loss was not a number from the start.
     """
     varied = list(variants(settings, exploring.vary))
     run = RunFolder(folder or default_run(settings.source.data, "lr"))
     for _, variant in variants(settings, exploring.vary):
         MODELS[variant.model.model].refuse_foreign(variant)
-    refuse_existing(run.lr_find("json"), overwrite=overwrite)
-    specs = [resolve_model(variant) for _, variant in varied]
-    texts = texts or read_labelled(settings.source)
-    splits = split(texts, settings.split)
-    for note in (*texts.notes, *splits.notes):
-        log.info("%s", note)
-    curves = {}
-    for (name, variant), spec in zip(varied, specs, strict=True):
-        log.info("%s", name)
-        soft_targets = load_soft_targets(variant.training, splits, variant.source)
-        trainer = spec.open(variant, splits, soft_targets)
-        curves[name] = run_search(trainer, spec.searches(variant), quiet=quiet)
-    trials: tuple[Trial, ...] = ()
-    if exploring.verify:
-        trials = verify(settings, exploring, splits, next(iter(curves.values())))
-    return _write(run, curves, trials, len(splits.validation))
+    with hold(run.path):
+        refuse_existing(run.lr_find("json"), overwrite=overwrite)
+        specs = [resolve_model(variant) for _, variant in varied]
+        texts = texts or read_labelled(settings.source)
+        splits = split(texts, settings.split)
+        for note in (*texts.notes, *splits.notes):
+            log.info("%s", note)
+        curves = {}
+        for (name, variant), spec in zip(varied, specs, strict=True):
+            log.info("%s", name)
+            soft_targets = load_soft_targets(variant.training, splits, variant.source)
+            trainer = spec.open(variant, splits, soft_targets)
+            curves[name] = run_search(trainer, spec.searches(variant), quiet=quiet)
+        trials: tuple[Trial, ...] = ()
+        if exploring.verify:
+            trials = verify(settings, exploring, splits, next(iter(curves.values())))
+        return _write(run, curves, trials, len(splits.validation))
 
 
 def variants(settings: TrainingSettings, vary: str) -> Iterator[tuple[str, TrainingSettings]]:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ktrain_sentiment.atomic import hold
 from ktrain_sentiment.config import (
     DataConfig,
     EncoderConfig,
@@ -51,6 +52,11 @@ def test_every_varied_value_is_checked_before_data_is_read(tmp_path: Path) -> No
     settings = TrainingSettings(source=DataConfig(data="nowhere.csv"))
     with pytest.raises(ConfigError, match="batch_size: wanted a whole number, got 'x'"):
         exploring.explore(settings, ExploreConfig(vary="batch_size=16,x"), folder=tmp_path / "lr")
+
+
+def test_two_searches_never_write_into_one_folder(tmp_path: Path) -> None:
+    with hold(tmp_path / "found"), pytest.raises(InputError, match="is being written by process"):
+        exploring.explore(TrainingSettings(), ExploreConfig(), folder=tmp_path / "found")
 
 
 def test_models_can_be_varied() -> None:
