@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 _LONGEST_HEAD = 1 << 16
 """Bytes of a request's headers."""
 
+_LAST_REQUESTS = 0.5
+"""Seconds for which a connection that was just made may still send its request at the end."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
@@ -238,17 +241,32 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take what the kernel has accepted already, then end as uvicorn does."""
         loop = asyncio.get_running_loop()
+        taken = self._take_all()
+        # Closed in the same breath: what comes from now on is refused, not accepted and reset.
+        for server in self.servers:
+            server.close()
+        for accepted in taken:
+            await loop.connect_accepted_socket(
+                lambda: _Protocol(self.config, self.server_state, {}), accepted
+            )
+        # uvicorn closes a connection without a request at once; what it was about to send is on
+        # its way, and on a busy machine so for a while.
+        waited = loop.time() + _LAST_REQUESTS
+        while loop.time() < waited and any(
+            getattr(one, "cycle", None) is None for one in self.server_state.connections
+        ):
+            await asyncio.sleep(0.01)
+        await super().shutdown(sockets)
+
+    def _take_all(self) -> list[socket.socket]:
+        """Every connection that waits at the listener."""
+        taken: list[socket.socket] = []
         with contextlib.suppress(OSError):
             while True:
                 accepted, _ = self._listener.accept()
                 accepted.setblocking(False)
-                await loop.connect_accepted_socket(
-                    lambda: _Protocol(self.config, self.server_state, {}), accepted
-                )
-        # A connection without a request yet would be closed at once; what it was about to send is
-        # on its way.
-        await asyncio.sleep(0.05)
-        await super().shutdown(sockets)
+                taken.append(accepted)
+        return taken
 
 
 class _Protocol(HttpToolsProtocol):
