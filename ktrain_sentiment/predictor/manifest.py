@@ -227,7 +227,10 @@ def read_json(path: Path, largest: int = _LARGEST) -> dict[str, Any]:
         if size > largest:
             raise PredictorError(f"{path} has {size:,} bytes, wanted at most {largest:,}")
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        reason = (error.strerror or one_line(error)).lower()
+        raise PredictorError(f"{path} cannot be read: {reason}") from error
+    except (ValueError, RecursionError) as error:
         raise PredictorError(f"{path} cannot be read as JSON: {one_line(error)}") from error
     if not isinstance(value, dict):
         raise PredictorError(f"{path}: wanted a JSON object, got {type(value).__name__}")

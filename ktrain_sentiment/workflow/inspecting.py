@@ -165,10 +165,9 @@ def folder_for_lists(source: DataConfig, out: Path | None, *, overwrite: bool) -
     """
     folder = out or default_run(source.data, "errors")
     if out is None and is_run(source.data):
-        folder = Path(source.data)
-    else:
-        for name in LISTS:
-            refuse_existing(folder / f"{name}.csv", overwrite=overwrite)
+        folder, overwrite = Path(source.data), True
+    for name in LISTS:
+        refuse_existing(folder / f"{name}.csv", overwrite=overwrite)
     for path in _lists_of_doubts(folder):  # Now, and not after minutes of predicting.
         read_corrections(path)
     return folder
@@ -190,7 +189,8 @@ def write_lists(found: Inspection, folder: Path) -> Mapping[str, Path]:
     doubted = found.label_errors
     for path in _lists_of_doubts(folder):
         doubted, kept = carry_over(doubted, read_corrections(path))
-        log.info("%s: kept what is filled in, in %s", path, count(kept, "row"))
+        if kept:
+            log.info("%s: kept what is filled in, in %s", path, count(kept, "row"))
     paths = {name: folder / f"{name}.csv" for name in LISTS}
     write_table(paths["top_losses"], found.top_losses, guarded=True, digits=6)
     write_table(paths["label_errors"], doubted, guarded=True, digits=6)
