@@ -27,7 +27,8 @@ class SearchConfig(Config):
     """How a learning rate is searched."""
 
     search_start: float | None = None
-    """First learning rate of the search; when not given 1e-6, ktrain's own classifiers 1e-5."""
+    """First learning rate of the search; when not given 1e-6, ktrain's own classifiers 1e-5,
+    of these nbsvm and logreg 1e-3."""
 
     search_end: float | None = None
     """Last learning rate of the search; when not given 0.1, ktrain's own classifiers 10."""

@@ -48,7 +48,7 @@ class ModelConfig(Config):
     """How many of the commonest words ktrain's own classifiers keep."""
 
     ngrams: int | None = None
-    """Longest sequence of words that is a feature of its own; nbsvm 3, ktrain's others 1."""
+    """Longest sequence of words that is a feature of its own; nbsvm 2, ktrain's others 1."""
 
     max_features: int | None = None
     """Features of a text that ktrain's own classifiers use, of longer texts the last ones; when
@@ -79,6 +79,11 @@ class ModelConfig(Config):
         return self.model != "encoder"
 
     @property
+    def is_linear(self) -> bool:
+        """Whether it is a weight a feature and nothing more."""
+        return self.model in ("nbsvm", "logreg")
+
+    @property
     def feature_limit(self) -> int:
         """Features of a text that are used."""
         return self.max_features or (400 if self.model in ("bigru", "standard_gru") else 2_000)
@@ -86,7 +91,7 @@ class ModelConfig(Config):
     @property
     def longest_ngram(self) -> int:
         """Most words of a feature."""
-        return self.ngrams or (3 if self.model == "nbsvm" else 1)
+        return self.ngrams or (2 if self.model == "nbsvm" else 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +130,8 @@ class TrainConfig(Config):
     """Maximum learning rate; found by a short search when not given."""
 
     epochs: int | None = None
-    """Passes over the training rows; 3 when not given, and more where that is under 100 steps."""
+    """Passes over the training rows; 3 when not given, and more where that is under 100 steps, or
+    for nbsvm and logreg, which take many cheap ones, under 3,000 (6 to 40 passes)."""
 
     batch_size: int = 32
     """Texts a step."""
@@ -136,10 +142,10 @@ class TrainConfig(Config):
     class_weight: str = "none"
     """none, balanced, or a weight a class: "negative=1,positive=3"."""
 
-    keep_best: Literal["macro_f1", "accuracy", "loss", "last"] = "macro_f1"
-    """Which figure on validation data decides the epoch whose weights are kept; a later epoch
-    within a standard error of the best accuracy or F1 counts as good. last keeps the last one,
-    whatever its figures."""
+    keep_best: Literal["macro_f1", "accuracy", "loss", "last"] | None = None
+    """Which figure on validation data decides the epoch whose weights are kept; when not given
+    macro_f1, of nbsvm and logreg loss. A later epoch within a standard error of the best accuracy
+    or F1 counts as good. last keeps the last one, whatever its figures."""
 
     early_stopping: int | None = None
     """Stop after this many epochs in which the kept figure did not improve."""

@@ -260,8 +260,8 @@ def save_ktrain_model(
             return SavedPredictor(PredictorFolder(folder), manifest, (report,))
 
         saved = write(trained, reference, 1.0)
-        if calibrate is not None:
-            temperature = calibrate(staged)
+        temperature = 1.0 if calibrate is None else calibrate(staged)
+        if temperature != 1.0:
             divided = trained.divided(temperature)
             saved = write(divided, reference.softened(temperature), temperature)
     return saved

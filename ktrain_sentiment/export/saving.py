@@ -203,8 +203,8 @@ def save_predictor(
             return SavedPredictor(PredictorFolder(folder), manifest, tuple(engines)), against
 
         saved, reference = write()
-        if calibrate is not None:
-            temperature = calibrate(staged)
+        temperature = 1.0 if calibrate is None else calibrate(staged)
+        if temperature != 1.0:
             if divide_logits(model, temperature, reference.encoded, reference.padding_id):
                 saved, _ = write(reference.softened(temperature), temperature)
             else:

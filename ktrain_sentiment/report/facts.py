@@ -19,6 +19,9 @@ from ktrain_sentiment.evaluation.record import (
 )
 from ktrain_sentiment.evaluation.review import ErrorSummary, Slice
 
+USUAL = "usual"
+"""The rule that takes a model's usual rate, where a search gives none."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchFacts:
@@ -27,7 +30,7 @@ class SearchFacts:
     Attributes:
         curve: Columns `learning_rate`, `loss` and `smoothed`, one row a step.
         suggestions: Rules and their rates.
-        rule: The rule whose rate was taken; None when none could be.
+        rule: The rule whose rate was taken; None when none was.
         problem: Why the curve could not be read; empty when it could.
     """
 

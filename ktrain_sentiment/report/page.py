@@ -20,7 +20,7 @@ from ktrain_sentiment.atomic import write_text
 from ktrain_sentiment.errors import printable
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.report import plots, result_tables
-from ktrain_sentiment.report.facts import ReportFacts, SearchFacts
+from ktrain_sentiment.report.facts import USUAL, ReportFacts, SearchFacts
 from ktrain_sentiment.report.figures import (
     FAINTEST,
     NAMES,
@@ -347,13 +347,17 @@ def _search_drawing(search: SearchFacts) -> Drawing:
     drawn = plots.learning_rate_curve(
         curve.learning_rate, curve.loss, curve.smoothed, marks, size=SIZE
     )
-    rates = ", ".join(f"{rule} {rate:.2g}" for rule, rate in search.suggestions)
-    taken = f" Taken: {search.rule}." if search.rule else f" {search.problem}."
+    rates = ", ".join(f"{rule} {rate:.2g}" for rule, rate in search.suggestions if rule != USUAL)
+    # A curve that cannot be read suggests nothing, and a sentence must not begin with nothing.
+    parts = [rates, search.problem, f"taken: {search.rule}" if search.rule else ""]
+    if search.rule == USUAL:
+        parts[2] = f"taken: the usual {dict(search.suggestions)[USUAL]:.2g}"
+    said = "; ".join(filter(None, parts))
     return _drawing(
         drawn,
         "search",
-        f"Training loss while the learning rate grows. {rates}.{taken}",
-        f"Search for the learning rate: {rates}.{taken}",
+        f"Training loss while the learning rate grows: {said}.",
+        f"Search for the learning rate: {said}.",
     )
 
 

@@ -17,6 +17,9 @@ UNDECAYED = ("bias", "beta", "gamma", "layernorm", "layer_norm")
 """Weights whose lower-case name ends or whose layer is named so are not decayed."""
 
 
+ADAMS_EPSILON, LINEAR_EPSILON = 1e-7, 1e-2
+"""Keras's own, and that of models that are linear in their words (benchmarks/LOG.md)."""
+
 PLACEHOLDER_RATE = 1e-5
 """Learning rate of a fresh optimiser; every policy and search sets its own."""
 
@@ -28,6 +31,7 @@ def make_adam(
     weight_decay: float = 0.0,
     clip_norm: float | None = None,
     accumulate: int = 1,
+    epsilon: float = ADAMS_EPSILON,
 ) -> Untyped:
     """Make the optimiser.
 
@@ -38,6 +42,7 @@ def make_adam(
             weights but biases and normalisations; of embedding rows, when they are used.
         clip_norm: Largest global norm of the gradients; larger ones are scaled down.
         accumulate: Batches whose mean gradient makes one step.
+        epsilon: Added to the root mean square by which a gradient is divided.
 
     Raises:
         ConfigError: A setting is out of its range.
@@ -49,18 +54,32 @@ def make_adam(
     if accumulate < 1:
         raise ConfigError(f"{accumulate} batches a step: must be at least 1")
     return _adam_class(tf)(
-        learning_rate, weight_decay=weight_decay, clip_norm=clip_norm, accumulate=accumulate
+        learning_rate,
+        weight_decay=weight_decay,
+        clip_norm=clip_norm,
+        accumulate=accumulate,
+        epsilon=epsilon,
     )
 
 
-def configured_adam(tf: Untyped, config: TrainConfig) -> Untyped:
-    """Make the optimiser that a configuration asks for."""
+def configured_adam(tf: Untyped, config: TrainConfig, *, linear: bool = False) -> Untyped:
+    """Make the optimiser that a configuration asks for.
+
+    Args:
+        tf: TensorFlow, with Keras 2.
+        config: The configuration.
+        linear: Whether the model is a weight a word. Adam moves a word that occurs once as far as
+            one that occurs a thousand times, and such a model then knows its training texts by
+            heart; with a large epsilon steps are as long as gradients are, as in plain descent.
+    """
     return make_adam(
         tf,
         PLACEHOLDER_RATE,
-        weight_decay=config.weight_decay,
+        # A rate counts for as much less as epsilon is larger, but the decay goes by the rate alone.
+        weight_decay=config.weight_decay * (LINEAR_EPSILON if linear else 1),
         clip_norm=config.clip_norm,
         accumulate=config.accumulate,
+        epsilon=LINEAR_EPSILON if linear else ADAMS_EPSILON,
     )
 
 

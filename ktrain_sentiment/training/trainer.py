@@ -172,7 +172,7 @@ class Trainer:
             average = as_callback(backend, WeightAverage, backend.tf, config.ema_decay)
         rows = learner.val_data.nsamples()
         best = as_callback(
-            backend, BestEpoch, config.keep_best, config.early_stopping, rows, average
+            backend, BestEpoch, config.keep_best or "macro_f1", config.early_stopping, rows, average
         )
         keeper = as_callback(backend, Checkpointer, checkpoints, checkpoint_every, best, learner)
         start = keeper.resume(self.model) if resume and checkpoints.exists() else Position()

@@ -172,12 +172,11 @@ def settings_of(
     training = replace(
         settings.training, epochs=comparing.ktrain_epochs, learning_rate=comparing.ktrain_rate
     )
-    epochs = epochs_for(training, texts, usual=spec.usual_epochs)
-    return replace(
-        settings,
-        model=replace(settings.model, model=spec.name),  # type: ignore[arg-type]
-        training=replace(training, epochs=epochs),
-    )
+    chosen = replace(settings.model, model=spec.name)  # type: ignore[arg-type]
+    if not chosen.is_linear:  # Those know themselves how long they take.
+        epochs = epochs_for(training, texts, usual=spec.usual_epochs)
+        training = replace(training, epochs=epochs)
+    return replace(settings, model=chosen, training=training)
 
 
 def _slug(name: str) -> str:

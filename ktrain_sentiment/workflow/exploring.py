@@ -89,10 +89,16 @@ def _search(trainer: Trainer, config: SearchConfig, *, quiet: bool) -> LearningR
         return trainer.find_learning_rate(bounds, step)
 
 
-def search_figures(curve: LearningRateCurve) -> dict[str, Any]:
-    """What a search found, ready for JSON."""
+def search_figures(curve: LearningRateCurve, usual: float | None = None) -> dict[str, Any]:
+    """What a search found, ready for JSON.
+
+    Args:
+        curve: The search.
+        usual: The rate that is taken where the curve gives none.
+    """
     reading = curve.reading
     return {
+        "taken": usual if reading.chosen is None else reading.chosen.learning_rate,
         "chosen": None if reading.chosen is None else reading.chosen.learning_rate,
         "rule": None if reading.chosen is None else reading.chosen.rule,
         "problem": reading.problem,
@@ -111,23 +117,38 @@ def search_figures(curve: LearningRateCurve) -> dict[str, Any]:
     }
 
 
-def save_search(curve: LearningRateCurve, folder: RunFolder) -> None:
-    """Write `lr_find.csv`, `lr_find.json` and `lr_find.png`, each atomically."""
+def save_search(
+    curve: LearningRateCurve, folder: RunFolder, usual: float | None = None
+) -> dict[str, Any]:
+    """Write `lr_find.csv`, `lr_find.json` and `lr_find.png`, each atomically.
+
+    Args:
+        curve: The search.
+        folder: The run.
+        usual: The rate that is taken where the curve gives none; it is marked then.
+
+    Returns:
+        The `search_figures`.
+    """
     smoothed = np.full(len(curve.losses), np.nan)
     smoothed[: len(curve.reading.smoothed)] = curve.reading.smoothed
     table = pd.DataFrame({"learning_rate": curve.rates, "loss": curve.losses, "smoothed": smoothed})
     write_table(folder.lr_find("csv"), table)
-    plots.save_png(draw_search(curve), folder.lr_find("png"))
-    write_json(folder.lr_find("json"), search_figures(curve))
+    plots.save_png(draw_search(curve, usual), folder.lr_find("png"))
+    found = search_figures(curve, usual)
+    write_json(folder.lr_find("json"), found)
+    return found
 
 
-def draw_search(curve: LearningRateCurve) -> Any:  # noqa: ANN401 - matplotlib publishes no types
-    """Draw the curve with its suggestions, the chosen one marked."""
+def draw_search(curve: LearningRateCurve, usual: float | None = None) -> Any:  # noqa: ANN401 - matplotlib publishes no types
+    """Draw the curve with its suggestions, the rate that is taken marked."""
     reading = curve.reading
     marks = [
         plots.Suggestion(s.rule, s.learning_rate, chosen=s is reading.chosen)
         for s in reading.suggestions
     ]
+    if reading.chosen is None and usual is not None:
+        marks.append(plots.Suggestion("usual", usual, chosen=True))
     return plots.learning_rate_curve(
         curve.rates[: len(reading.smoothed)],
         curve.losses[: len(reading.smoothed)],

@@ -250,14 +250,19 @@ def _open_ktrain_model(
     )
 
 
-def _ktrain_model(name: str, usual_rate: float) -> ModelSpec:
+def _ktrain_model(
+    name: str,
+    usual_rate: float,
+    search_range: tuple[float, float] = (1e-5, 10.0),
+    search_steps: tuple[int, ...] = (100,),
+) -> ModelSpec:
     """One of ktrain's own classifiers: weights of words take larger steps, and many of them."""
     return ModelSpec(
         name,
         usual_rate=usual_rate,
         usual_epochs=6,
-        search_range=(1e-5, 10.0),
-        search_steps=(100,),
+        search_range=search_range,
+        search_steps=search_steps,
         open=_open_ktrain_model,
         save=save_ktrain_trainer,
     )
@@ -319,9 +324,9 @@ MODELS = {
         ModelSpec("vader", learns=False, needs_polar_labels=True, fit=_fit_vader),
         ModelSpec("probe", needs_encoder=True, fit=_fit_probe),
         # Rates of ktrain's own classifiers where the search cannot tell: benchmarks/LOG.md.
-        _ktrain_model("nbsvm", 1e-2),
+        _ktrain_model("nbsvm", 1.0, (1e-3, 100.0), (200,)),
         _ktrain_model("fasttext", 5e-3),
-        _ktrain_model("logreg", 1e-2),
+        _ktrain_model("logreg", 1.0, (1e-3, 100.0), (200,)),
         _ktrain_model("bigru", 1e-3),
         _ktrain_model("standard_gru", 1e-3),
         ModelSpec(

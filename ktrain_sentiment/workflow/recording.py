@@ -39,7 +39,7 @@ from ktrain_sentiment.evaluation.review import by_length, review, usual_slices
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import read_manifest
-from ktrain_sentiment.report.facts import ReportFacts, SearchFacts
+from ktrain_sentiment.report.facts import USUAL, ReportFacts, SearchFacts
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow.evaluating import against_tfidf, read_predictions
 
@@ -331,10 +331,15 @@ def _read_search(run: RunFolder) -> SearchFacts | None:
     if not run.lr_find("json").is_file():
         return None
     found = json.loads(run.lr_find("json").read_text("utf-8"))
+    suggestions = [(s["rule"], float(s["learning_rate"])) for s in found["suggestions"]]
+    rule, taken = found["rule"], found.get("taken")
+    if rule is None and taken is not None:
+        rule = USUAL
+        suggestions.append((USUAL, float(taken)))
     return SearchFacts(
         curve=pd.read_csv(run.lr_find("csv")),
-        suggestions=tuple((s["rule"], float(s["learning_rate"])) for s in found["suggestions"]),
-        rule=found["rule"],
+        suggestions=tuple(suggestions),
+        rule=rule,
         problem=found["problem"],
     )
 

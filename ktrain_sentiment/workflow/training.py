@@ -38,7 +38,6 @@ from ktrain_sentiment.workflow.exploring import (
     read_search,
     run_search,
     save_search,
-    search_figures,
 )
 from ktrain_sentiment.workflow.folding import cross_validate
 from ktrain_sentiment.workflow.models import MODELS, ModelSpec, model_name, resolve_model
@@ -222,8 +221,7 @@ def _learning_rate(
         found = read_search(folder)
     else:
         curve = run_search(trainer, spec.searches(settings), quiet=quiet)
-        save_search(curve, folder)
-        found = search_figures(curve)
+        found = save_search(curve, folder, spec.usual_rate)
     if found["chosen"] is None:
         log.warning(
             "%s: no learning rate found (%s); taking the usual %g, or give one with "

@@ -1,6 +1,7 @@
 """Every kind of ktrain's own classifiers does a whole run, and leaves a predictor for everyone."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,12 +26,14 @@ from ktrain_sentiment.errors import ConfigError, EncoderError
 from ktrain_sentiment.export.saving import check_folder
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.training.ktrain_features import FeatureRows
+from ktrain_sentiment.training.ktrain_trainer import first_weights, linear_epochs
 from ktrain_sentiment.workflow import explore, train
 from ktrain_sentiment.workflow.models import resolve_model
 from support.process import run_code
 from support.reviews import BLAME, PRAISE
 
-RATES = {"nbsvm": 0.02, "fasttext": 0.01, "logreg": 0.2, "bigru": 0.01, "standard_gru": 0.003}
+RATES = {"nbsvm": 1.0, "fasttext": 0.01, "logreg": 1.0, "bigru": 0.01, "standard_gru": 0.003}
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +175,7 @@ def test_a_teacher_changes_what_is_learned(settings_of, runs, tmp_path) -> None:
 def test_the_search_of_a_ktrain_model_goes_higher_unless_told_otherwise() -> None:
     settings = TrainingSettings(model=ModelConfig(model="nbsvm"))
     (search,) = resolve_model(settings).searches(settings)
-    assert (search.search_start, search.search_end) == (1e-5, 10)
+    assert (search.search_start, search.search_end) == (1e-3, 100)
     asked = SearchConfig(search_start=1e-3, search_end=0.5, search_steps=70)
     given = replace(settings, search=asked)
     assert resolve_model(given).searches(given) == (asked,)
@@ -201,9 +204,38 @@ def test_a_ktrain_model_takes_its_usual_rate_where_the_search_finds_none(
     assert "taking the usual 0.005" in said
 
 
+def test_the_rate_that_is_taken_instead_is_marked_and_named(settings_of, tmp_path) -> None:
+    settings = replace(settings_of("logreg"), search=SearchConfig(search_steps=5))
+    settings = replace(settings, training=TrainConfig(epochs=1))
+    run = train(settings, folder=tmp_path / "run", quiet=True).folder
+    found = json.loads(run.lr_find("json").read_text())
+    assert (found["chosen"], found["taken"]) == (None, 1.0)
+    page = run.report.read_text()
+    assert re.search(r"Search for the learning rate: the curve has \d points", page)
+    assert "taken: the usual 1." in page
+
+
+def test_linear_models_begin_where_scikit_learns_would_end() -> None:
+    """Four texts: word 1 is positive, 2 negative, 3 in all, and 4 was never seen."""
+    ids = np.array([[0, 1, 3], [1, 1, 3], [0, 2, 3], [0, 2, 3]], np.int32)
+    rows = FeatureRows(ids, np.eye(2, dtype=np.float32)[[1, 1, 0, 0]])
+    ratios, weights = first_weights("nbsvm", rows, [np.ones((5, 2)), np.ones((5, 1))])
+    assert ratios[1, 1] == -ratios[1, 0] == ratios[2, 0] > 0
+    np.testing.assert_array_equal(ratios[[0, 3, 4]], 0)
+    assert len(set(weights.ravel().tolist())) == 1
+    weights, rarity = first_weights("logreg", rows, [np.ones((5, 2)), np.ones((5, 1))])
+    assert not weights.any()
+    assert rarity[1] == rarity[2] > rarity[3] > rarity[0] == rarity[4] == 0
+
+
+@pytest.mark.parametrize(("texts", "epochs"), [(40, 40), (1_800, 40), (6_228, 16), (10**6, 6)])
+def test_linear_models_take_many_passes_over_few_texts(texts, epochs) -> None:
+    assert linear_epochs(texts, 32) == epochs
+
+
 def test_few_texts_are_learned_more_often_and_that_is_said(settings_of, tmp_path, caplog) -> None:
     caplog.set_level("INFO")
-    given = settings_of("logreg")
+    given = settings_of("fasttext")
     settings = replace(
         given,
         training=replace(given.training, epochs=None),
@@ -216,7 +248,7 @@ def test_few_texts_are_learned_more_often_and_that_is_said(settings_of, tmp_path
 
 def test_a_search_that_begins_behind_its_end_is_refused() -> None:
     settings = TrainingSettings(
-        model=ModelConfig(model="nbsvm"), search=SearchConfig(search_start=20)
+        model=ModelConfig(model="fasttext"), search=SearchConfig(search_start=20)
     )
     with pytest.raises(ConfigError, match="--search-start 20 --search-end 10"):
         resolve_model(settings)
