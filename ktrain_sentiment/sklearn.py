@@ -13,7 +13,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ktrain_sentiment.api import train
+from ktrain_sentiment.config import TrainingSettings
+from ktrain_sentiment.config.flat import field_names
+from ktrain_sentiment.config.renamed import nearest_names
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.classifier import TextClassifier, list_texts
@@ -75,7 +78,10 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed: int = 0,
         settings: Mapping[str, Any] | None = None,
         quiet: bool = True,
+        **unknown: Never,
     ) -> None:
+        for name in unknown:
+            raise EstimatorInputError(_not_a_parameter(name))
         self.encoder = encoder
         self.model = model
         self.epochs = epochs
@@ -111,8 +117,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise EstimatorInputError(f"{len(classes)} class in y: wanted at least two classes")
-        names = [str(name) for name in classes.tolist()]
-        if len(set(names)) < len(names) or not all(name.strip() for name in names):
+        names = [str(name).strip() for name in classes.tolist()]
+        if len(set(names)) < len(names) or not all(names):
             raise EstimatorInputError(f"classes {names}: wanted each with a name of its own")
         self.classifier_ = train_texts(texts, [names[code] for code in codes], self._settings())
         self.classes_ = classes
@@ -129,7 +135,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         found = np.asarray(self.classifier_.predict_proba(self._texts(X)), dtype=np.float64)
         table = np.zeros((len(found), len(self.classes_)))
         # The predictor sorts its labels as strings, scikit-learn the classes as what they are.
-        place = {str(name): k for k, name in enumerate(self.classes_.tolist())}
+        place = {str(name).strip(): k for k, name in enumerate(self.classes_.tolist())}
         table[:, [place[label] for label in self.classifier_.labels]] = found
         return table
 
@@ -169,6 +175,15 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         own = {name: value for name, value in vars(self).items() if name in self.get_params(False)}
         further = dict(own.pop("settings") or {})
         return {**own, **further}
+
+
+def _not_a_parameter(name: str) -> str:
+    own = [one for one in SentimentClassifier._get_param_names() if one != "settings"]
+    start = f"SentimentClassifier(): unknown parameter {name}"
+    if name in field_names(TrainingSettings):
+        return f'{start}; it is a further setting: settings={{"{name}": ...}}'
+    near = nearest_names(name, own)
+    return f"{start}; did you mean {near[0]}?" if near else f"{start}; known: {', '.join(own)}"
 
 
 def train_texts(

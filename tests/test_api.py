@@ -219,7 +219,7 @@ def places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
     """The folders of runs that would be trained."""
     found: list[Path] = []
 
-    def note(work: partial[object], *_: object, quiet: bool = False) -> RunResult:
+    def note(work: partial[object], *_: object, **__: object) -> RunResult:
         folder = work.keywords["folder"]
         found.append(folder)
         folder.mkdir(parents=True, exist_ok=True)

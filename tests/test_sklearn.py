@@ -223,3 +223,12 @@ def test_what_is_fitted_can_be_pickled_and_copied(validated) -> None:
     for again in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
         np.testing.assert_array_equal(again.predict_proba(UNSEEN), wanted)
     assert not hasattr(clone(fitted), "classes_")
+
+
+def test_a_misspelt_parameter_is_answered_with_the_nearest_or_with_where_it_goes() -> None:
+    with pytest.raises(ValueError, match=r"unknown parameter modle; did you mean model[?]"):
+        SentimentClassifier(modle="nbsvm")
+    with pytest.raises(ValueError, match=r"unknown parameter lr; did you mean learning_rate[?]"):
+        SentimentClassifier(lr=0.1)
+    with pytest.raises(ValueError, match=r'a further setting: settings={"policy": ...}'):
+        SentimentClassifier(policy="sgdr")

@@ -174,7 +174,9 @@ def find_lr(
             config = replace(config, place=replace(config.place, run=Path(folder, "lr")))
         place = config.place
         work = functools.partial(explore, folder=place.run, overwrite=place.overwrite, quiet=quiet)
-        found = in_own_process(work, config, config.exploring, dataset.texts, quiet=quiet)
+        found = in_own_process(
+            work, config, config.exploring, dataset.texts, quiet=quiet, worded=_in_python
+        )
     return LearningRateSearch(found)
 
 
@@ -228,7 +230,8 @@ def train(
     }  # fmt: skip
     dataset, config = _configure("train()", _Training, data, given)
     work = functools.partial(run_training, **_free_place(config, ""), quiet=quiet)
-    return TrainingRun(in_own_process(work, config, dataset.texts, quiet=quiet).folder.path)
+    done = in_own_process(work, config, dataset.texts, quiet=quiet, worded=_in_python)
+    return TrainingRun(done.folder.path)
 
 
 @_speaking_python
@@ -265,7 +268,9 @@ def compare(
     given = {"models": chosen, "encoder": encoder, "run": run, **settings}
     dataset, config = _configure("compare()", _Comparing, data, given)
     work = functools.partial(compare_models, **_free_place(config, "compared"))
-    found = in_own_process(work, config, config.comparing, dataset.texts, quiet=quiet)
+    found = in_own_process(
+        work, config, config.comparing, dataset.texts, quiet=quiet, worded=_in_python
+    )
     return ModelComparison(found)
 
 
@@ -319,7 +324,7 @@ def evaluate(
         trained = trained_table(find_predictor(place)) if isinstance(place, Path) else None
         rows = _read("evaluate()", data, settings, trained).texts
     question = functools.partial(_evaluate, rows, place, compared, slices, threshold, engine)
-    found = in_own_process(question, quiet=True)
+    found = in_own_process(question, quiet=True, worded=_in_python)
     notes = tuple(map(_in_python, found.eval_set.notes))
     return Evaluation(replace(found, eval_set=replace(found.eval_set, notes=notes)))
 

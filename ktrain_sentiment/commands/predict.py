@@ -23,6 +23,7 @@ from tyro.conf import Positional
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.errors import ConfigError, SentimentError, printable
+from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.tables.formats import Format, WrittenFormat
 
 if TYPE_CHECKING:
@@ -162,7 +163,9 @@ def task(flags: Flags) -> dict[str, Any]:
     form = _check_output(flags)
     folder = find_predictor(flags.predictor)
     if flags.predictor is None and not flags.quiet:
-        print(f"predictor: {folder}", file=sys.stderr)
+        others = len(list(RUNS.glob("*/predictor/manifest.json"))) - 1
+        among = f" (the newest of {others + 1} runs; --predictor names another)" if others else ""
+        print(f"predictor: {folder}{among}", file=sys.stderr)
     classifier = _load(folder, flags)
     source = _open_source(flags, folder)
     options = scoring.ScoreOptions(abstain_below=flags.abstain_below, prefix=flags.prefix)
@@ -178,6 +181,8 @@ def _check_input(flags: Flags) -> None:
     for text in flags.texts:
         if what := _names_file(text):
             raise ConfigError(f"{text} {what} A text of that name can be piped in")
+    if flags.texts and not any(map(str.strip, flags.texts)):
+        raise ConfigError("the text is empty: write one between the quotes")
     if flags.texts or flags.file:
         return
     if sys.stdin is None:

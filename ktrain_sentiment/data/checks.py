@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -14,11 +15,11 @@ import pandas as pd
 from ktrain_sentiment.cleaning import strip_html
 from ktrain_sentiment.data.findings import Finding, examples
 from ktrain_sentiment.data.labelled import LabelledTexts
-from ktrain_sentiment.data.labels import several_labels
+from ktrain_sentiment.data.labels import several_labels, stand_ins
 from ktrain_sentiment.data.repeats import check_repeats
 from ktrain_sentiment.data.selection import is_blank, wanted_labels
 from ktrain_sentiment.errors import require
-from ktrain_sentiment.tables.messages import count, counted, percent, shorten
+from ktrain_sentiment.tables.messages import count, counted, percent, quoted, shorten
 from ktrain_sentiment.words import WORD
 
 SURE = 0.95
@@ -342,7 +343,28 @@ def _check_several(frame: pd.DataFrame) -> list[Finding]:
     ]
 
 
+def _check_stand_ins(frame: pd.DataFrame) -> list[Finding]:
+    kinds = sorted(stand_ins(frame["label"].unique()))
+    meant = frame["label"].isin(kinds)
+    if not meant.any() or meant.all():
+        return []
+    names = " ".join(map(shlex.quote, kinds))
+    return [
+        Finding(
+            check="label for none",
+            summary=f"{count(int(meant.sum()), 'row')} labelled {quoted(kinds)}, which likely "
+            "stands for no label and is learned as a class",
+            rows=int(meant.sum()),
+            of=len(frame),
+            severity="error",
+            advice=f"--drop-labels {names} leaves these rows out",
+            examples=examples(frame[meant]),
+        )
+    ]
+
+
 _CHECKS: tuple[Check, ...] = (
+    _check_stand_ins,
     _check_long,
     _check_html,
     _check_characters,

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data.labels import label_order
 from ktrain_sentiment.errors import ConfigError, DataError, one_line
 from ktrain_sentiment.tables.folders import SPLIT_NAMES
 from ktrain_sentiment.tables.frame_writing import write_table
@@ -58,7 +59,7 @@ class LabelledTexts:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that occur, sorted."""
-        return tuple(sorted(self.frame["label"].dropna().unique()))
+        return tuple(label_order(self.frame["label"].dropna().unique()))
 
     @property
     def counts(self) -> dict[str, int]:

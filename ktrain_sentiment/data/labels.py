@@ -5,17 +5,19 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.tables.messages import counted, quoted
+from ktrain_sentiment.tables.messages import count, counted, quoted
 
 _SEPARATORS = ("|", ";", ",", "/", "+")
 _NO_LABEL = {"nan", "na", "n/a", "null", "none", "nil", "nat", "<na>", "\\n", "?", "-", "#n/a"}
+_FULL_STARS = "★⭐✭"
+_STARS = re.compile(r"[★⭐✭☆✩\ufe0f\s]+")
 _MOST_STEPS = 11
 """Different numbers that may still be steps of a scale, such as half stars."""
 
@@ -87,9 +89,13 @@ def relabel(
     Raises:
         DataError: `--map` names labels that do not occur.
     """
+    trimmed = labels.str.strip()
+    spaced = int((trimmed != labels).where(labels.notna(), False).sum())
+    labels = trimmed
     if config.fold_labels:
         labels = labels.map(fold, na_action="ignore").astype("str")
-    notes = [_differ_in_case(labels), _are_numbers(labels), _stand_for_none(labels)]
+    around = f"spaces around {count(spaced, 'label')} are not part of them" if spaced else ""
+    notes = [around, _differ_in_case(labels), _are_numbers(labels), _stand_for_none(labels)]
     mapping = parse_map(config.map)
     if config.fold_labels:
         mapping = {fold(old): new for old, new in mapping.items()}
@@ -150,10 +156,19 @@ def _differ_in_case(labels: pd.Series[str]) -> str:
     return f"labels that differ only in case or spacing: {quoted(alike)}; --fold-labels joins them"
 
 
+def label_order(labels: Iterable[str]) -> list[str]:
+    """Labels sorted, and those written in stars by the number of full ones."""
+    names = sorted(labels)
+    if names and all(map(_STARS.fullmatch, names)):
+        # ★★★★☆ comes before ★☆☆☆☆ by its letters.
+        names.sort(key=lambda name: sum(map(name.count, _FULL_STARS)))
+    return names
+
+
 def _are_numbers(labels: pd.Series[str]) -> str:
     """What numbers may mean; 1.0 is 1, as pandas writes whole numbers beside gaps."""
     kinds = {re.sub(r"\.0+$", "", label) for label in labels.dropna().unique()}
-    kinds -= _stand_ins(kinds)
+    kinds -= stand_ins(kinds)
     if kinds and kinds <= {"0", "1"}:
         return 'labels are 0 and 1; --map "0=negative 1=positive" gives them names'
     if kinds and kinds <= set("12345") and len(kinds) > 2:
@@ -161,10 +176,23 @@ def _are_numbers(labels: pd.Series[str]) -> str:
             "labels look like stars, each a class of its own; "
             '--map "1,2=negative 3=neutral 4,5=positive" makes fewer'
         )
+    if len(kinds) > 2 and all(map(_STARS.fullmatch, kinds)):
+        bad, middle, good = _thirds(label_order(kinds))
+        return (
+            "labels look like stars, each a class of its own; "
+            f'--map "{bad}=negative{middle} {good}=positive" makes fewer'
+        )
     return ""
 
 
-def _stand_ins(kinds: Iterable[str]) -> set[str]:
+def _thirds(names: Sequence[str]) -> tuple[str, str, str]:
+    """Labels in order as the low ones, the middle one where there is one, and the high ones."""
+    half = len(names) // 2
+    middle = f" {names[half]}=neutral" if len(names) % 2 else ""
+    return ",".join(names[:half]), middle, ",".join(names[len(names) - half :])
+
+
+def stand_ins(kinds: Iterable[str]) -> set[str]:
     """Labels that likely stand for a missing one: `nan`, `NULL`, and -1 beside 0, 1, ..."""
     kinds = set(kinds)
     found = {kind for kind in kinds if kind.strip().casefold() in _NO_LABEL}
@@ -176,7 +204,7 @@ def _stand_ins(kinds: Iterable[str]) -> set[str]:
 
 def _stand_for_none(labels: pd.Series[str]) -> str:
     counts = labels.value_counts()
-    found = [(kind, int(rows)) for kind, rows in counts.items() if kind in _stand_ins(counts.index)]
+    found = [(kind, int(rows)) for kind, rows in counts.items() if kind in stand_ins(counts.index)]
     if not found or len(found) == len(counts):
         return ""
     names = " ".join(shlex.quote(str(kind)) for kind, _ in found)

@@ -8,7 +8,7 @@ from ktrain_sentiment.evaluation.comparison import Comparison
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
 from ktrain_sentiment.evaluation.review import Slice
 
-MORE = "more epochs, another learning rate (ktrain-sentiment find-lr), more rows"
+MORE = "another model or settings (ktrain-sentiment compare shows them side by side), more rows"
 
 
 def find_warnings(
@@ -35,8 +35,8 @@ def find_warnings(
     found = [*_never_predicted(metrics), *_no_better_than_majority(metrics, baselines or {})]
     if against_tfidf is not None and against_tfidf.better != against_tfidf.names[1]:
         found.append(
-            f"Against TF-IDF: {against_tfidf.sentence} Try {MORE} or a larger encoder "
-            "(--encoder); else TF-IDF does the same for less."
+            f"Against TF-IDF: {against_tfidf.sentence} Try {MORE}; else TF-IDF "
+            "does the same for less."
         )
     if not held_out:
         found.append(

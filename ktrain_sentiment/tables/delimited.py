@@ -23,7 +23,12 @@ from ktrain_sentiment.tables.dialects import (
     settle_dialect,
 )
 from ktrain_sentiment.tables.encodings import Line, Lines
-from ktrain_sentiment.tables.headers import is_repeated, known_names, refuse_doubtful_header
+from ktrain_sentiment.tables.headers import (
+    MOST_ABOVE,
+    is_repeated,
+    known_names,
+    refuse_doubtful_header,
+)
 from ktrain_sentiment.tables.messages import count, left_out_headers
 from ktrain_sentiment.tables.table import (
     HEAD,
@@ -78,12 +83,15 @@ def open_delimited(
     if separator:  # Excel's own line, which says what stands between the values.
         options = replace(options, delimiter=options.delimiter or separator[1])
         sample = [line for line in sample if line is not first]
+    above = first[0] if separator else 0
+    title = 0 if separator or options.columns else _end_of_title(sample, own, options)
+    if title:
+        above, sample = title, [line for line in sample if line[0] > title]
     delimiter = choose_delimiter(sample, own, options)
 
     def behind() -> Iterator[Line | None]:
         again = itertools.chain(ahead, stream) if once else lines()
-        number = first[0] if separator else 0
-        return (line for line in again if line is None or line[0] > number) if number else again
+        return (line for line in again if line is None or line[0] > above) if above else again
 
     everything = (lambda: iter(sample)) if once else behind
     found = settle_dialect(everything, delimiter, options, name)
@@ -93,6 +101,8 @@ def open_delimited(
     columns = _column_names(header, sample, dialect, name, options)
     names, repeated = unique_names(columns or header)
     notes = [f"read as {dialect}"] if dialect != Dialect(own) else []
+    if title:
+        notes.append(f"names of the columns in line {sample[0][0]}, below a title")
     if found.repeats and not columns:
         notes.append(left_out_headers(found.repeats, "line"))
     quoting = "backslash" if dialect.backslash else "quoted" if dialect.quoted else "plain"
@@ -105,6 +115,28 @@ def open_delimited(
     if once:
         return table_of_stream(rows(), name, names, read_as, **facts)
     return table_of_rows(rows, name, names, read_as, **facts)
+
+
+def _end_of_title(sample: Sequence[Line], own: str, options: ReadOptions) -> int:
+    """The number of the blank line between a title and the header below it; 0 without a title.
+
+    As of a sheet, a title fills fewer cells than the rows under it; here also none of its lines may
+    itself be a header, and the row below the blank line must have a known name.
+    """
+    top = [(number, text.strip()) for number, text, _ in sample[:MOST_ABOVE]]
+    for place in range(2, len(top)):
+        above = [text for _, text in top[:place] if text]
+        if not top[place][1] or top[place - 1][1] or known_names(above):
+            continue
+        for delimiter in [options.delimiter] if options.delimiter else [own, *DELIMITERS]:
+            width = len(top[place][1].split(delimiter))
+            below = [text for _, text in top[place + 1 :] if text]
+            names = [name.strip(' "') for name in top[place][1].split(delimiter)]
+            wider = all(len(text.split(delimiter)) < width for text in above)
+            if wider and known_names(names) and all(delimiter in text for text in below[:3]):
+                return top[place - 1][0]
+        return 0
+    return 0
 
 
 def _column_names(

@@ -23,8 +23,8 @@ _LONG_NAME = 8
 """Words: more than this is a sentence, not a name."""
 _LONG_ONLY_NAME = 3
 """As `_LONG_NAME`, for the name of the only column: nothing else speaks for a header there."""
-_MOST_ABOVE = 20
-"""Rows of titles and remarks that may stand above the header of a sheet."""
+MOST_ABOVE = 20
+"""Rows of titles and remarks that may stand above a header."""
 
 
 def simple_name(name: object) -> str:
@@ -99,7 +99,7 @@ def header_position(rows: Sequence[Sequence[object]]) -> int:
     Args:
         rows: The first rows that are not empty; empty cells are None.
     """
-    top = rows[:_MOST_ABOVE]
+    top = rows[:MOST_ABOVE]
     filled = [sum(cell is not None for cell in row) for row in top]
     for position, row in enumerate(top):
         names = [cell for cell in row if isinstance(cell, str)]

@@ -14,6 +14,7 @@ from ktrain_sentiment.atomic import refuse_existing, write_json
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.config.flat import from_flat, read_settings
 from ktrain_sentiment.data import read_labelled
+from ktrain_sentiment.data.reading import is_missing
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.explanation import nearest
 from ktrain_sentiment.evaluation.label_noise import (
@@ -31,6 +32,7 @@ from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables import open_table
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tables.messages import count, quoted
+from ktrain_sentiment.tables.sources import near_name
 from ktrain_sentiment.tables.values import spell
 from ktrain_sentiment.tables.writing import unguard
 from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
@@ -72,6 +74,9 @@ def find_rows(
         return from_run(Path(source.data), OUT_OF_FOLD if whole else "validation")
     if not source.data:
         raise ConfigError("nothing to inspect: name a run folder, or labelled data")
+    if is_missing(source.data):
+        near = near_name(Path(source.data))
+        raise DataError(f"{source.data}: no such run folder or file{near}")
     if predictor is None:
         return out_of_fold(read_labelled(source))
     texts = read_labelled(source, trained_table(find_predictor(predictor)))

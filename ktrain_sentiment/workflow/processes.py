@@ -32,7 +32,12 @@ _PATIENCE = 60.0
 """Seconds that a process has to put its things in order after Ctrl-C: a step, a checkpoint."""
 
 
-def in_own_process(function: Callable[..., T], *arguments: object, quiet: bool = False) -> T:
+def in_own_process(
+    function: Callable[..., T],
+    *arguments: object,
+    quiet: bool = False,
+    worded: Callable[[str], str] = str,
+) -> T:
     """Call a function in a fresh process and return what it returns.
 
     Not by `multiprocessing`, which runs the caller's main module again: a script would need a
@@ -42,6 +47,7 @@ def in_own_process(function: Callable[..., T], *arguments: object, quiet: bool =
         function: Something that a fresh process can import; nothing of the caller's main module.
         arguments: Its arguments; these and the result are pickled.
         quiet: Let the process say warnings and errors only.
+        worded: Words a message of the process for whoever called; importable as well.
 
     Raises:
         Exception: What the function raised, as it raised it.
@@ -49,7 +55,8 @@ def in_own_process(function: Callable[..., T], *arguments: object, quiet: bool =
         KeyboardInterrupt: Ctrl-C, passed on; the message is that of the function.
     """
     with tempfile.TemporaryDirectory(prefix="ktrain-sentiment-") as scratch:
-        Path(scratch, "job").write_bytes(pickle.dumps((os.getpid(), quiet, function, arguments)))
+        job = (os.getpid(), quiet, worded, function, arguments)
+        Path(scratch, "job").write_bytes(pickle.dumps(job))
         with _start(scratch) as process:
             try:
                 _relay(process.stdout)
@@ -131,8 +138,8 @@ def serve(scratch: str) -> None:
     """Do the job that lies in a folder, and leave the answer there."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     job = Path(scratch, "job").read_bytes()
-    parent, quiet, function, arguments = pickle.loads(job)  # noqa: S301 - our own parent's
-    init_worker(parent, quiet=quiet)
+    parent, quiet, worded, function, arguments = pickle.loads(job)  # noqa: S301 - our own parent's
+    init_worker(parent, quiet=quiet, worded=worded)
     answer: tuple[BaseException | None, object]
     try:
         answer = (None, function(*arguments))
@@ -162,9 +169,23 @@ def _portable(error: BaseException) -> BaseException:
     return error
 
 
-def init_worker(parent: int, *, quiet: bool) -> None:
+class _Worded(logging.Formatter):
+    """Messages in the words of whoever called."""
+
+    def __init__(self, worded: Callable[[str], str]) -> None:
+        super().__init__("%(message)s")
+        self.worded = worded
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message, worded."""
+        return self.worded(super().format(record))
+
+
+def init_worker(parent: int, *, quiet: bool, worded: Callable[[str], str] = str) -> None:
     """Let this process log to standard error, and end when the one that started it is gone."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Worded(worded))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("ktrain_sentiment").setLevel(logging.WARNING if quiet else logging.INFO)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

@@ -3,6 +3,8 @@
 import json
 import random
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -61,6 +63,17 @@ def test_words_are_weighed_and_the_nearest_training_examples_named(run_copy: Pat
     assert {*losses["nearest_1"].dropna()} <= {*train["text"]}
     assert (losses["nearest_1_similarity"] >= losses["nearest_2_similarity"]).all()
     assert losses["nearest_1_similarity"].between(-1, 1.0001).all()
+
+
+def test_a_run_that_is_not_there_is_called_no_run() -> None:
+    assert "runs/nope: no such run folder or file" in complaint_of(SCRIPT, "runs/nope")
+
+
+def test_the_lists_are_written_before_the_first_line_is_shown(run_copy: Path) -> None:
+    call = [sys.executable, SCRIPT, str(run_copy)]
+    with Path("/dev/full").open("wb") as full:
+        subprocess.run(call, stdout=full, stderr=subprocess.DEVNULL, check=False)
+    assert (run_copy / "label_errors.csv").is_file()
 
 
 def test_one_text_is_explained(trained_run: Path) -> None:

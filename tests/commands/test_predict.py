@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.predictors import build_predictor
-from support.process import ROOT, run_python
+from support.process import ROOT, complaint_of, run_python
 from support.reviews import make_reviews
 
 SCRIPT = "scripts/predict.py"
@@ -289,6 +290,20 @@ def test_the_output_has_the_delimiter_and_the_encoding_that_were_asked_for(predi
     header, row = done.stdout.decode("cp1252").splitlines()
     assert header == "text;id;predicted;probability;p_negative;p_positive"
     assert row.startswith("größer;1;")
+
+
+def test_of_several_runs_the_newest_is_taken_and_the_way_to_another_named(predictor, tmp_path):
+    for name in ("old", "new"):
+        shutil.copytree(predictor, tmp_path / "runs" / name / "predictor")
+    os.utime(tmp_path / "runs" / "old" / "predictor" / "manifest.json", (1, 1))
+    done = run_python(ROOT / SCRIPT, "a film", cwd=tmp_path)
+    said = "predictor: runs/new/predictor (the newest of 2 runs; --predictor names another)\n"
+    assert done.stderr == said
+
+
+def test_an_empty_text_is_refused(predictor):
+    refusal = complaint_of(SCRIPT, "--predictor", predictor, "")
+    assert refusal.endswith("the text is empty: write one between the quotes")
 
 
 def test_the_predictor_that_was_found_is_named(predictor, tmp_path):

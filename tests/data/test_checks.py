@@ -122,6 +122,13 @@ def test_several_labels_in_one_are_listed():
     assert "good|bad (1)" in found(texts, "several labels").summary
 
 
+def test_a_label_that_stands_for_none_is_an_error_and_not_a_class():
+    finding = found(make([(4, "who knows", "N/A"), (5, "nor do I", "N/A")]), "label for none")
+    assert finding.severity == "error"
+    assert finding.summary.startswith("2 rows labelled 'N/A'")
+    assert finding.advice == "--drop-labels N/A leaves these rows out"
+
+
 def test_rare_classes_are_listed_with_their_sizes():
     texts = make([(4, "an odd one out", "odd"), (5, "another odd one out", "odd")])
     assert found(texts, "rare classes").summary == "1 class with fewer than 20 rows: odd (2)"

@@ -72,9 +72,9 @@ def test_a_mapped_label_that_no_row_has_is_answered_with_the_near_one(write, rea
 
 
 def test_labels_that_differ_in_case_are_said_and_joined_on_request(write, read):
-    path = write("a.csv", labelled("Good", "good ", "bad"))
+    path = write("a.csv", labelled("Good", "good", "good ", "bad"))
     found = read(path)
-    assert any("labels that differ only in case or spacing: 'Good', 'good '; --fold-labels" in note
+    assert any("labels that differ only in case or spacing: 'Good', 'good'; --fold-labels" in note
                for note in found.notes)  # fmt: skip
     assert read(path, fold_labels=True).labels == ("bad", "good")
 
@@ -161,3 +161,23 @@ def test_one_class_only_is_refused(write, read):
 def test_a_label_for_each_row_is_refused(write, read):
     with pytest.raises(DataError, match="80 different labels in 80 rows; wanted a few classes"):
         read(write("a.csv", labelled(*(f"id{k}" for k in range(80)))), label_column="label")
+
+
+def test_spaces_around_a_label_are_never_part_of_it(write, read):
+    path = write("a.csv", labelled('" positive"', "positive", "negative", "POSITIVE"))
+    found = read(path)
+    assert found.labels == ("POSITIVE", "negative", "positive")
+    assert "spaces around 1 label are not part of them" in found.notes
+    assert any("--fold-labels joins them" in note for note in found.notes)
+    assert read(path, fold_labels=True).labels == ("negative", "positive")
+
+
+def test_stars_as_glyphs_are_ordered_by_their_number_and_answered_as_digits_are(write, read):
+    kinds = [full * "★" + (5 - full) * "☆" for full in (4, 1, 5, 3, 2)]
+    found = read(write("a.csv", labelled(*kinds)))
+    assert [kind.count("★") for kind in found.labels] == [1, 2, 3, 4, 5]
+    wanted = '--map "★☆☆☆☆,★★☆☆☆=negative ★★★☆☆=neutral ★★★★☆,★★★★★=positive"'
+    (note,) = [note for note in found.notes if wanted in note]
+    joined = read(write("b.csv", labelled(*kinds)), map=note.split('"')[1])
+    assert joined.labels == ("negative", "neutral", "positive")
+    assert read(write("c.csv", labelled("★★★", "★", "★★"))).labels == ("★", "★★", "★★★")

@@ -20,6 +20,7 @@ from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import read_labelled
 from ktrain_sentiment.data.reading import read_rows
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.words import is_blank
 from support.workbook import write_workbook
 
 PIECES = [
@@ -38,7 +39,7 @@ slow_ok = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], 
 
 def usable(rows):
     """The rows that have a text and a label, as pairs, and whether there is more than one label."""
-    pairs = [(text, label) for text, label, *_ in rows if text.strip() and label.strip()]
+    pairs = [(text, label) for text, label, *_ in rows if not is_blank(text) and label.strip()]
     return pairs, len({label for _, label in pairs}) > 1
 
 

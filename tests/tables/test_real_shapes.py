@@ -344,6 +344,28 @@ def test_a_title_above_the_header_is_no_header(tmp_path, both):
     assert "names of the columns in row 3" in both(path).notes
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_title_above_the_header_of_a_csv_is_no_header(tmp_path, both, delimiter):
+    rows = [delimiter.join(f'"{cell}"' for cell in row) for row in PAIRS]
+    title = ["Feedback of the spring survey", "Made by hand", ""]
+    path = tmp_path / "title.csv"
+    path.write_text("\n".join([*title, delimiter.join(["text", "label"]), *rows, ""]), "utf-8")
+    assert both(path).rows == list(zip([5, 6, 7], TEXTS, strict=True))
+    assert labelled(path) == PAIRS
+    assert "names of the columns in line 4, below a title" in both(path).notes
+
+
+def test_a_blank_line_below_a_header_or_among_texts_makes_no_title(tmp_path, both):
+    for name, content, texts in (
+        ("a.csv", "text,label\n\ngood text,label\nbad film,no\n", ["good text", "bad film"]),
+        ("b.csv", "text\n\nreview, good\nall well, then\n", None),
+    ):
+        (tmp_path / name).write_text(content)
+        found = both(tmp_path / name)
+        assert not any("title" in note for note in found.notes)
+        assert texts is None or found.texts == texts
+
+
 def test_whole_numbers_of_a_sheet_are_whole(tmp_path, both):
     rows = [["id", "text"], [570000000000, 5.0], [570000000001, 7.5], [2**60, True]]
     path = write_workbook(tmp_path / "ids.xlsx", {"Data": rows})

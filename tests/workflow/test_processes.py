@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ktrain_sentiment.api.calls import _in_python
 from ktrain_sentiment.atomic import refuse_existing
 from ktrain_sentiment.errors import InputError, TrainingError
 from ktrain_sentiment.workflow.processes import in_own_process
@@ -31,6 +32,12 @@ def said_by(code: str, *, quiet: bool = False) -> str:
 def test_the_result_comes_back_from_another_process() -> None:
     assert in_own_process(operator.add, [1], [2]) == [1, 2]
     assert in_own_process(os.getpid) != os.getpid()
+
+
+def test_what_is_said_there_is_worded_for_whoever_called(capfd) -> None:
+    code = "import logging; logging.getLogger('ktrain_sentiment').warning('raise --search-end')"
+    in_own_process(exec, code, {}, worded=_in_python)
+    assert capfd.readouterr().err == "raise search_end\n"
 
 
 def test_what_it_sets_stays_there() -> None:
