@@ -15,7 +15,7 @@ the belief stays that 0 to 15 % of labels are wrong, 5 % on average: people foun
 well-known test sets (Northcutt, Athalye and Mueller 2021, "Pervasive Label Errors in Test Sets
 Destabilize Machine Learning Benchmarks"), which are cleaner than most data.
 On SST-2 sentences with 0, 2 and 8 % of the labels flipped the interval of the number of wrong ones
-held in 80, 95 and 90 % of the trials: a model that is sure and wrong in some other way looks like
+held in 83, 97 and 100 % of the trials: a model that is sure and wrong in some other way looks like
 a wrong label, and only a reader can tell.
 
 A list of doubted labels, corrected by hand, makes the next training set: `apply_corrections`.
