@@ -10,10 +10,11 @@ that one search does not pile up the memory of all its trainings.
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,6 +66,15 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_: NDArray[Any]
     classifier_: Classifier
 
+    def __new__(cls, *_: Any, **given: Any) -> Self:  # noqa: ANN401 - the constructor's own
+        """Name the parameter that was perhaps meant."""
+        known = inspect.signature(cls.__init__).parameters
+        for name in given:
+            if name not in known:
+                raise EstimatorInputError(_not_a_parameter(name))
+        made: Self = super().__new__(cls)
+        return made
+
     def __init__(
         self,
         encoder: str = "distilbert-base-uncased",
@@ -78,10 +88,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed: int = 0,
         settings: Mapping[str, Any] | None = None,
         quiet: bool = True,
-        **unknown: Never,
     ) -> None:
-        for name in unknown:
-            raise EstimatorInputError(_not_a_parameter(name))
         self.encoder = encoder
         self.model = model
         self.epochs = epochs
@@ -175,6 +182,12 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         own = {name: value for name, value in vars(self).items() if name in self.get_params(False)}
         further = dict(own.pop("settings") or {})
         return {**own, **further}
+
+
+# What scikit-learn and notebooks show and check: otherwise that of `__new__`.
+SentimentClassifier.__signature__ = inspect.Signature(
+    list(inspect.signature(SentimentClassifier.__init__).parameters.values())[1:]
+)
 
 
 def _not_a_parameter(name: str) -> str:
