@@ -161,24 +161,22 @@ def _loop(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     return result
 
 
-def _closed(port: int, requests: Sequence[bytes], seconds: float, clients: int) -> Outcome:
+def _loaded(port: int, load: Callable[[Client], Coroutine[Any, Any, Outcome]]) -> Outcome:
     async def work() -> Outcome:
         client = Client(port)
-        outcome = await closed_loop(client, requests, seconds, clients)
+        outcome = await load(client)
         client.close()
         return outcome
 
     return _loop(work)
+
+
+def _closed(port: int, requests: Sequence[bytes], seconds: float, clients: int) -> Outcome:
+    return _loaded(port, lambda client: closed_loop(client, requests, seconds, clients))
 
 
 def _open(port: int, requests: Sequence[bytes], rate: float, seconds: float) -> Outcome:
-    async def work() -> Outcome:
-        client = Client(port)
-        outcome = await open_loop(client, requests, rate, seconds)
-        client.close()
-        return outcome
-
-    return _loop(work)
+    return _loaded(port, lambda client: open_loop(client, requests, rate, seconds))
 
 
 def _capacity(

@@ -11,6 +11,7 @@ docs/serving.md. Needs neither TensorFlow nor PyTorch.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import sys
@@ -20,17 +21,26 @@ from typing import Any, Literal
 from tyro.conf import Positional
 
 from ktrain_sentiment.commands.flags import ScriptFlags
+from ktrain_sentiment.config.flat import to_flat
 from ktrain_sentiment.errors import ConfigError, check_installed, printable
+from ktrain_sentiment.serve.limits import Limits
 
 COMMON = ("host", "port", "api_key")
 """Flags that help shows first."""
+
+SECTIONS = {
+    "Who may call": ("no_api_key", "allow_origin", "allow_host"),
+    "What computes": ("engine", "threads", "blank_texts"),
+    "How much is taken": tuple(field.name for field in dataclasses.fields(Limits)),
+}
+"""Titles in help, and the flags under them."""
 
 KEY = "SENTIMENT_API_KEY"
 """The environment variable of the API key: other users of a machine see its command lines."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(ScriptFlags):
+class Flags(ScriptFlags, Limits):
     """What to serve, where, and how much is taken."""
 
     predictors: Positional[tuple[str, ...]] = ()
@@ -65,44 +75,8 @@ class Flags(ScriptFlags):
     blank_texts: Literal["refuse", "abstain"] = "refuse"
     """What becomes of a text without a word: 422, or an answer without a label."""
 
-    max_body: int = 2_000_000
-    """Bytes of a request; more: 413."""
-
-    max_texts: int = 32
-    """Texts of a request; more: 422."""
-
-    max_characters: int = 100_000
-    """Characters of a text; more: 422."""
-
-    max_queue: int = 512
-    """Texts that wait or are computed, of all requests; more: 429."""
-
-    max_table: int = 1_000_000_000
-    """Bytes of a table; more: 413."""
-
-    max_tables: int = 2
-    """Tables at a time; more: 429."""
-
-    max_connections: int = 1024
-    """Open connections; more: 503."""
-
-    batch_tokens: int = 16_384
-    """Tokens computed together."""
-
-    timeout: float = 10.0
-    """Seconds from the end of a request to its answer; more: 503."""
-
-    body_timeout: float = 10.0
-    """Seconds for a request's body, or for each 64 KB of a table; more: 408."""
-
-    idle_timeout: float = 30.0
-    """Seconds to the end of the next request's headers; more: the connection is closed."""
-
     drain: float = 1.0
     """Seconds for which requests are still taken after SIGTERM, while /ready says no."""
-
-    shutdown_timeout: float = 15.0
-    """Seconds that requests have to end after that."""
 
     log_requests: bool = False
     """Log each request: method, route, status, time."""
@@ -111,7 +85,8 @@ class Flags(ScriptFlags):
     """Log each text with its label."""
 
     def __post_init__(self) -> None:
-        """Refuse flags that contradict each other."""
+        """Refuse numbers that cannot be."""
+        super().__post_init__()
         if not 0 <= self.port < 65536:
             raise ConfigError(f"--port {self.port}: wanted 0 to 65535")
         if self.drain < 0:
@@ -124,10 +99,11 @@ def task(flags: Flags) -> dict[str, Any]:
         check_installed(module, "serve")
     from ktrain_sentiment.inference.loading import find_predictor
     from ktrain_sentiment.serve import server
+    from ktrain_sentiment.serve.app import is_local
     from ktrain_sentiment.serve.hosting import name_places
 
     key = flags.api_key or os.environ.get(KEY, "")
-    if not server.is_local(flags.host) and not key and not flags.no_api_key:
+    if not is_local(flags.host) and not key and not flags.no_api_key:
         raise ConfigError(
             f"--host {flags.host}: others can reach this address, so requests need a key: set "
             f"{KEY}, or say --no-api-key"
@@ -138,20 +114,11 @@ def task(flags: Flags) -> dict[str, Any]:
     given = flags.predictors or (str(find_predictor(None)),)
     service = server.Service(
         places=name_places(given), host=flags.host, port=flags.port, engine=flags.engine,
-        threads=flags.threads, limits=_limits(flags), blank=flags.blank_texts, key=key,
-        hosts=frozenset(name.lower() for name in flags.allow_host),
+        threads=flags.threads, limits=Limits(**to_flat(flags, Limits)), blank=flags.blank_texts,
+        key=key, hosts=frozenset(name.lower() for name in flags.allow_host),
         origins=frozenset(flags.allow_origin), drain=flags.drain, log_texts=flags.log_texts,
     )  # fmt: skip
     return server.run(service, _say)
-
-
-def _limits(flags: Flags) -> Any:  # noqa: ANN401
-    import dataclasses
-
-    from ktrain_sentiment.serve.limits import Limits
-
-    names = (field.name for field in dataclasses.fields(Limits))
-    return Limits(**{name: getattr(flags, name) for name in names})
 
 
 def _say(line: str) -> None:

@@ -82,12 +82,11 @@ def left_out(labels: Sequence[str], *, learning: bool) -> str:
         labels: Class names.
         learning: Whether there are rows to fit one on.
     """
-    wanted = {"TF-IDF + logistic regression": ("sklearn", "scikit-learn", learning)}
-    wanted["VADER lexicon"] = (
-        "vaderSentiment",
-        "vaderSentiment",
-        polar_columns(labels) is not None,
-    )
+    polar = polar_columns(labels) is not None
+    wanted = {
+        "TF-IDF + logistic regression": ("sklearn", "scikit-learn", learning),
+        "VADER lexicon": ("vaderSentiment", "vaderSentiment", polar),
+    }
     missing = [
         f"{name} (needs {package})"
         for name, (module, package, applies) in wanted.items()

@@ -115,7 +115,7 @@ def divide_logits(
         for variable in model.weights
         if _LAST_LAYER.search(variable.name) and variable.shape[-1] == labels
     ]
-    few = EncodedTexts(encoded.ids[:_BATCH], encoded.truncated[:_BATCH])
+    few = encoded[:_BATCH]
     before = keras_logits(model, few, padding_id)
     for variable, array in last:
         variable.assign(array / np.float32(temperature))

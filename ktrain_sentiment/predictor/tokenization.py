@@ -50,6 +50,21 @@ class EncodedTexts:
         """Number of texts."""
         return len(self.ids)
 
+    def __getitem__(self, part: slice) -> EncodedTexts:
+        """Some of them that follow each other."""
+        unknown = None if self.unknown is None else self.unknown[part]
+        return EncodedTexts(self.ids[part], self.truncated[part], unknown)
+
+    @classmethod
+    def join(cls, parts: Sequence[EncodedTexts]) -> EncodedTexts:
+        """Several, one at least, as one."""
+        looked = [part.unknown for part in parts if part.unknown is not None]
+        return cls(
+            [ids for part in parts for ids in part.ids],
+            np.concatenate([part.truncated for part in parts]),
+            np.concatenate(looked) if len(looked) == len(parts) else None,
+        )
+
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each text, (texts,)."""

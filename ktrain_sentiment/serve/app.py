@@ -253,7 +253,7 @@ class _Door:
         hosts = self._site.hosts
         name = given.rsplit(":", 1)[0] if not given.endswith("]") else given
         name = name.strip("[]").lower()
-        if not hosts or name in hosts or _is_loopback(name):
+        if not hosts or name in hosts or is_local(name):
             return
         raise RefusalError(
             403, "Forbidden", "this server is called by another name: see --allow-host"
@@ -302,7 +302,8 @@ class _Door:
         access.info("%s %s %d %.1f ms", method, route, status, 1000 * seconds)
 
 
-def _is_loopback(name: str) -> bool:
+def is_local(name: str) -> bool:
+    """Whether a name or address is this machine's own, which no other can reach."""
     if name == "localhost":
         return True
     try:

@@ -198,22 +198,12 @@ class BatchWorker:
         encoded = jobs[0].classifier.encode([text for job in jobs for text in job.texts])
         ended = time.perf_counter()
         for job, part in _shares(jobs):
-            job.encoded = EncodedTexts(
-                encoded.ids[part],
-                encoded.truncated[part],
-                None if encoded.unknown is None else encoded.unknown[part],
-            )
+            job.encoded = encoded[part]
             job.stamps += [begun, ended]
 
     def _infer(self, jobs: list[_Job]) -> None:
         begun = time.perf_counter()
-        encoded = [job.encoded for job in jobs if job.encoded]
-        looked = [one.unknown for one in encoded if one.unknown is not None]
-        together = EncodedTexts(
-            [ids for one in encoded for ids in one.ids],
-            np.concatenate([one.truncated for one in encoded]),
-            np.concatenate(looked) if len(looked) == len(encoded) else None,
-        )
+        together = EncodedTexts.join([job.encoded for job in jobs if job.encoded])
         classifier = jobs[0].classifier
         logits = classifier.logits(together)
         probabilities = classifier.probabilities(logits)
@@ -222,8 +212,8 @@ class BatchWorker:
         for job, part in _shares(jobs):
             arrived, first, second = job.stamps
             stages = Stages(first - arrived + begun - second, second - first, ended - begun)
-            unknown = None if together.unknown is None else together.unknown[part]
-            scores = Scores(probabilities[part], together.truncated[part], unknown)
+            own = together[part]
+            scores = Scores(probabilities[part], own.truncated, own.unknown)
             answers.append((job, Answer(logits[part], scores, job.tokens, stages)))
         _settle(answers)
 

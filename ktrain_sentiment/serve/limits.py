@@ -6,44 +6,49 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import docstring_parser
-
 from ktrain_sentiment.errors import ConfigError, SentimentError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How much a server takes.
-
-    Attributes:
-        max_body: Bytes of a request; more: 413.
-        max_texts: Texts of a request; more: 422.
-        max_characters: Characters of a text; more: 422.
-        max_queue: Texts that wait or are computed, of all requests; more: 429 with Retry-After.
-        max_table: Bytes of a table; more: 413.
-        max_tables: Tables at a time; more: 429 with Retry-After.
-        max_connections: Open connections; more: 503.
-        batch_tokens: Tokens computed together.
-        timeout: Seconds from the end of a request to its answer; more: 503.
-        body_timeout: Seconds for a request's body; more: 408. A table's may take it for each
-            64 KB.
-        idle_timeout: Seconds from the opening of a connection, or its last answer, to the end of
-            the next request's headers; more: the connection is closed.
-        shutdown_timeout: Seconds that requests have to end after SIGTERM.
-    """
+    """How much a server takes."""
 
     max_body: int = 2_000_000
+    """Bytes of a request; more: 413."""
+
     max_texts: int = 32
+    """Texts of a request; more: 422."""
+
     max_characters: int = 100_000
+    """Characters of a text; more: 422."""
+
     max_queue: int = 512
+    """Texts that wait or are computed, of all requests; more: 429."""
+
     max_table: int = 1_000_000_000
+    """Bytes of a table; more: 413."""
+
     max_tables: int = 2
+    """Tables at a time; more: 429."""
+
     max_connections: int = 1024
+    """Open connections; more: 503."""
+
     batch_tokens: int = 16_384
+    """Tokens computed together."""
+
     timeout: float = 10.0
+    """Seconds from the end of a request to its answer; more: 503."""
+
     body_timeout: float = 10.0
+    """Seconds for a request's body, or for each 64 KB of a table; more: 408."""
+
     idle_timeout: float = 30.0
+    """Seconds from the opening of a connection, or its last answer, to the end of the next
+    request's headers; more: the connection is closed."""
+
     shutdown_timeout: float = 15.0
+    """Seconds that requests have to end after SIGTERM and the time of --drain."""
 
     def __post_init__(self) -> None:
         """Refuse limits that nothing would fit in.
@@ -51,17 +56,11 @@ class Limits:
         Raises:
             ConfigError: A number is not above 0.
         """
-        for field in dataclasses.fields(self):
+        for field in dataclasses.fields(Limits):
             value = getattr(self, field.name)
             if not value > 0:
                 name = field.name.replace("_", "-")
                 raise ConfigError(f"--{name} {value}: wanted a number above 0")
-
-    @staticmethod
-    def described() -> dict[str, str]:
-        """What each limit is, by name."""
-        found = docstring_parser.parse_from_object(Limits).params
-        return {one.arg_name: " ".join((one.description or "").split()) for one in found}
 
 
 class RefusalError(SentimentError):

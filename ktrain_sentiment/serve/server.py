@@ -26,7 +26,7 @@ from ktrain_sentiment.errors import ConfigError, InputError, explain
 from ktrain_sentiment.inference.runners import Engine
 from ktrain_sentiment.serve import protocols
 from ktrain_sentiment.serve.answering import JSON, Site
-from ktrain_sentiment.serve.app import make_app
+from ktrain_sentiment.serve.app import is_local, make_app
 from ktrain_sentiment.serve.batching import BatchWorker
 from ktrain_sentiment.serve.hosting import Hosting
 from ktrain_sentiment.serve.instruments import Instruments
@@ -97,11 +97,6 @@ def open_site(service: Service) -> Site:
         origins=service.origins,
         notify=notify,
     )
-
-
-def is_local(host: str) -> bool:
-    """Whether an address is reached from this machine alone."""
-    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def run(service: Service, say: Callable[[str], None]) -> dict[str, Any]:

@@ -113,9 +113,8 @@ def open_classifier(folder: Path, opening: Opening = AS_USUAL) -> Classifier:
     """
     place = PredictorFolder(folder)
     theirs = (place.torch_weights, place.onnx, folder / "model.onnx")
-    if place.manifest.is_file() or any(path.is_file() for path in theirs):
-        return load(folder, opening.engine, unchecked=opening.unchecked)
-    if place.ktrain_preproc.is_file():
+    readable = any(path.is_file() for path in (place.manifest, *theirs))
+    if place.ktrain_preproc.is_file() and not readable:
         return _open_with_ktrain(folder, opening)
     return load(folder, opening.engine, unchecked=opening.unchecked)
 

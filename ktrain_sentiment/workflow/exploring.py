@@ -241,7 +241,7 @@ def explore(
     """
     varied = list(variants(settings, exploring.vary))
     run = RunFolder(folder or default_run(settings.source.data, "lr"))
-    for _, variant in variants(settings, exploring.vary):
+    for _, variant in varied:
         MODELS[variant.model.model].refuse_foreign(variant)
     with hold(run.path):
         refuse_existing(run.lr_find("json"), overwrite=overwrite)

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from ktrain_sentiment.commands.helptext import flags_by_group
 from ktrain_sentiment.commands.serve import Flags
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.serve.instruments import Instruments
@@ -13,6 +14,7 @@ from ktrain_sentiment.serve.limits import Limits
 from support.process import ROOT
 
 PAGE = (ROOT / "docs" / "serving.md").read_text()
+ABOUT = {flag.name: flag.about for _, flags in flags_by_group(Flags) for flag in flags}
 FIELDS = {field.name: field.default for field in dataclasses.fields(Limits)}
 
 
@@ -21,7 +23,7 @@ def test_each_limit_stands_in_the_table_with_its_default_and_its_status(name):
     flag = "--" + name.replace("_", "-")
     (row,) = re.findall(rf"^\| .*`{flag}`\) \| (\S+) \| (.+) \|$", PAGE, re.MULTILINE)
     assert float(row[0]) == FIELDS[name]
-    status = re.search(r"more: (\d+)", Limits.described()[name])
+    status = re.search(r"more: (\d+)", ABOUT[name])
     assert status is None or row[1].startswith(status[1])
 
 

@@ -221,6 +221,7 @@ def test_no_text_is_logged_unless_asked(live, predictor):
     ("arguments", "said"),
     [
         (["--host", "0.0.0.0"], "requests need a key: set SENTIMENT_API_KEY"),
+        (["--host", "127.example.com"], "requests need a key: set SENTIMENT_API_KEY"),
         (["--port", "70000"], "--port 70000: wanted 0 to 65535"),
         (["--host", "no.such.host", "--no-api-key"], "no such address"),
         (["--max-texts", "0"], "--max-texts 0: wanted a number above 0"),
