@@ -64,6 +64,11 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def checklist(self) -> Path:
+        """What `evaluate --checklist` found, where it was asked."""
+        return self.path / "checklist.json"
+
+    @property
     def predictor(self) -> Path:
         """The predictor folder."""
         return self.path / "predictor"

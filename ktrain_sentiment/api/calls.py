@@ -29,6 +29,7 @@ from ktrain_sentiment.api.results import (
     TrainingRun,
 )
 from ktrain_sentiment.config import (
+    ChecklistConfig,
     CompareConfig,
     DataConfig,
     ExploreConfig,
@@ -44,6 +45,7 @@ from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.runs import RunFolder, default_run
+from ktrain_sentiment.workflow.checking import check_eval_set
 from ktrain_sentiment.workflow.classifiers import Opening
 from ktrain_sentiment.workflow.comparing import compare_models
 from ktrain_sentiment.workflow.evaluating import evaluate as evaluate_rows
@@ -283,7 +285,8 @@ def evaluate(
     slice_by: Sequence[str] = (),
     abstain_below: float | None = None,
     engine: Engine = "auto",
-    **settings: Any,  # noqa: ANN401 - checked by the fields of DataConfig
+    checklist: bool = False,
+    **settings: Any,  # noqa: ANN401 - checked by the fields of the configuration
 ) -> Evaluation:
     """Say how good a predictor is on labelled rows, with 95 % intervals, beside baselines.
 
@@ -299,13 +302,18 @@ def evaluate(
         slice_by: Columns of the data to judge by, beside the usual ones.
         abstain_below: A probability: judge what is gained by leaving texts below it to a person.
         engine: What computes the predictions: auto, int8, fp32 or openvino.
-        settings: As for `read`.
+        checklist: Check what it can do with language as well, on sentences made from templates.
+        settings: As for `read`; and `templates`, `cases`, `positive` and `negative` of
+            `config.ChecklistConfig`.
 
     Raises:
         InputError: The data, a folder or the settings cannot be used.
     """
     slices = held("slice_by", slice_by, tuple[str, ...])
     threshold = held("abstain_below", abstain_below, float | None)
+    named = field_names(ChecklistConfig) & set(settings)
+    asked = {"checklist": checklist, **{name: _plain(settings.pop(name)) for name in named}}
+    language = from_flat(ChecklistConfig, asked, "evaluate()")
     if isinstance(data, TrainingRun):
         data = data.path
     place, compared = _subject_of("predictor", predictor), _subject_of("other", other)
@@ -323,7 +331,9 @@ def evaluate(
     else:
         trained = trained_table(find_predictor(place)) if isinstance(place, Path) else None
         rows = _read("evaluate()", data, settings, trained).texts
-    question = functools.partial(_evaluate, rows, place, compared, slices, threshold, engine)
+    question = functools.partial(
+        _evaluate, rows, place, compared, slices, threshold, engine, language
+    )
     found = in_own_process(question, quiet=True, worded=_in_python)
     notes = tuple(map(_in_python, found.eval_set.notes))
     return Evaluation(replace(found, eval_set=replace(found.eval_set, notes=notes)))
@@ -443,6 +453,7 @@ def _evaluate(
     slice_by: tuple[str, ...],
     abstain_below: float | None,
     engine: Engine,
+    language: ChecklistConfig,
 ) -> EvalResult:
     opening = Opening(engine)
     if isinstance(rows, DataConfig) or predictor is None:
@@ -452,5 +463,7 @@ def _evaluate(
         eval_set = from_predictor(predictor, rows, opening)
     second = None if other is None else predict_same_rows(other, eval_set, opening)
     found = evaluate_rows(eval_set, second, slice_by=slice_by, abstain_below=abstain_below)
+    if language.asked_for:
+        found = replace(found, checklist=check_eval_set(eval_set, language, opening))
     # The classifier is a predictor folder's; to carry its files along would double them.
     return replace(found, eval_set=replace(found.eval_set, classifier=None))

@@ -337,6 +337,28 @@ class Evaluation:
         return figures_table(self.metrics, self.metrics["baselines"])
 
     @property
+    def checklist(self) -> pd.DataFrame:
+        """A row a test of language: capability, test, kind, failures, low, high (95 %), cases.
+
+        Raises:
+            ConfigError: It was not asked for.
+        """
+        if self.found.checklist is None:
+            raise ConfigError("no checklist was asked for: evaluate(..., checklist=True)")
+        return pd.DataFrame(
+            {
+                "capability": one.capability,
+                "test": one.name,
+                "kind": one.kind,
+                "failures": one.failures.value,
+                "low": one.failures.low,
+                "high": one.failures.high,
+                "cases": one.failures.n,
+            }
+            for one in self.found.checklist.tests
+        )
+
+    @property
     def predictions(self) -> pd.DataFrame:
         """Row, text, label, predicted and a column `p_<label>` a class, a row a text."""
         return self.found.eval_set.predictions.to_frame()

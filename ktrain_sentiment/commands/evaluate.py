@@ -5,6 +5,7 @@
     ktrain-sentiment evaluate more.csv --predictor any/hugging-face/folder --map "1=NEGATIVE"
     ktrain-sentiment evaluate --compare runs/small runs/large
     ktrain-sentiment evaluate runs/reviews --abstain-below 0.8 --report report.html
+    ktrain-sentiment evaluate runs/reviews --checklist
 
 A run is evaluated on its own test rows, from its saved predictions: no model is opened. Any
 predictor folder is evaluated on any labelled data. Every headline figure has a 95 % interval.
@@ -12,15 +13,19 @@ predictor folder is evaluated on any labelled data. Every headline figure has a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ktrain_sentiment.commands.flags import ScriptFlags
-from ktrain_sentiment.config import DataConfig, Group
+from ktrain_sentiment.config import ChecklistConfig, DataConfig, Group
 from ktrain_sentiment.errors import ConfigError, check_installed
+from ktrain_sentiment.runs import RunFolder
 
-COMMON = ("predictor", "compare", "slice_by", "abstain_below", "report")
+if TYPE_CHECKING:
+    from ktrain_sentiment.workflow.classifiers import Opening
+
+COMMON = ("predictor", "compare", "slice_by", "abstain_below", "checklist", "report")
 """Flags that help shows first."""
 
 SECTIONS = {"What answers, and on which rows": ("split", "engine", "trust_pickle", "unchecked")}
@@ -37,6 +42,9 @@ class Flags(ScriptFlags):
 
     source: Group[DataConfig] = field(default_factory=DataConfig)
     """How labelled data are read."""
+
+    language: Group[ChecklistConfig] = field(default_factory=ChecklistConfig)
+    """Whether it is checked what it can do with language, and how."""
 
     predictor: Path | None = None
     """Predictor folder: of this package, of ktrain, or a Hugging Face model."""
@@ -72,8 +80,9 @@ def task(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.report import screen
     from ktrain_sentiment.report.page import write_report
+    from ktrain_sentiment.workflow.checking import check_eval_set, keep_behaviour
     from ktrain_sentiment.workflow.classifiers import Opening
-    from ktrain_sentiment.workflow.evaluating import evaluate, find_eval_set
+    from ktrain_sentiment.workflow.evaluating import evaluate, find_eval_set, is_run
     from ktrain_sentiment.workflow.recording import facts_of
 
     if flags.report is not None:
@@ -81,18 +90,42 @@ def task(flags: Flags) -> dict[str, Any]:
             raise ConfigError(f"--report {flags.report}: is a folder; name a file in it")
         refuse_existing(flags.report, overwrite=True)
         check_installed("matplotlib", "train")
+    opening = Opening(flags.engine, flags.trust_pickle, flags.unchecked)
+    console, wanted = open_console(), flags.language
+    alone = flags.predictor is not None and not (flags.source.data or flags.compare)
+    if wanted.asked_for and alone and not is_run(flags.predictor or Path()):
+        return _check_alone(flags, opening)
     eval_set, other = find_eval_set(
         flags.source,
         predictor=flags.predictor,
         compare=flags.compare,
         split=flags.split or "",
-        opening=Opening(flags.engine, flags.trust_pickle, flags.unchecked),
+        opening=opening,
     )
     found = evaluate(eval_set, other, slice_by=flags.slice_by, abstain_below=flags.abstain_below)
-    console = open_console()
+    if wanted.asked_for:
+        found = replace(found, checklist=check_eval_set(eval_set, wanted, opening))
     for part in screen.evaluation(found):
         console.print(part)
+    if found.checklist is not None and eval_set.record is not None and eval_set.predictor:
+        keep_behaviour(RunFolder(eval_set.predictor.parent), found.checklist)
     if flags.report is not None:
         write_report(facts_of(found), flags.report)
         print(f"report: {flags.report}")
     return found.to_json()
+
+
+def _check_alone(flags: Flags, opening: Opening) -> dict[str, Any]:
+    """A checklist needs no labelled rows."""
+    from ktrain_sentiment.commands.process import open_console
+    from ktrain_sentiment.evaluation.codec import to_plain
+    from ktrain_sentiment.report import screen
+    from ktrain_sentiment.workflow.checking import check_predictor
+
+    if flags.report is not None:
+        raise ConfigError(f"--report {flags.report}: a page needs labelled data to judge on, too")
+    found = check_predictor(flags.predictor or Path(), flags.language, opening)
+    console = open_console()
+    for part in screen.behaviour(found):
+        console.print(part)
+    return {"checklist": to_plain(found)}

@@ -13,6 +13,7 @@ from ktrain_sentiment.config.renamed import RENAMED
 from ktrain_sentiment.config.settings import (
     BASELINES,
     VARIED,
+    ChecklistConfig,
     CompareConfig,
     ExploreConfig,
     RunPlace,
@@ -33,6 +34,7 @@ __all__ = [
     "KTRAIN_MODELS",
     "RENAMED",
     "VARIED",
+    "ChecklistConfig",
     "CleaningStep",
     "CompareConfig",
     "ComputeConfig",

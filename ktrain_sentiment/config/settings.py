@@ -120,6 +120,41 @@ class CompareConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChecklistConfig(Config):
+    """How it is checked what a classifier can do with language."""
+
+    checklist: bool = False
+    """Ask it sentences made for one ability each (negation, roles, names, fairness, ...; after
+    CheckList, Ribeiro et al. 2020), and say how many it fails. A run keeps the outcome."""
+
+    templates: Path | None = None
+    """Your own sentences (YAML) for --checklist in place of those of this package; see
+    docs/evaluate.md."""
+
+    cases: int = 250
+    """Cases of each test of --checklist at most."""
+
+    positive: tuple[str, ...] = ()
+    """Labels that mean something positive, for --checklist, where their names do not tell."""
+
+    negative: tuple[str, ...] = ()
+    """Labels that mean something negative; labels that are neither are neutral."""
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether a checklist is wanted; templates are named for nothing else."""
+        return self.checklist or self.templates is not None
+
+    def check(self) -> None:
+        """Refuse what would be asked and not used."""
+        if self.cases < 1:
+            raise ConfigError(f"--cases {self.cases}: must be at least 1")
+        for name in ("positive", "negative"):
+            if getattr(self, name) and not self.asked_for:
+                raise ConfigError(f"--{name} says what labels mean to --checklist: add that")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Config):
     """Everything that a training run needs to know."""
 

@@ -326,6 +326,20 @@ def _root(falling: Callable[[float], float], low: float, high: float) -> float:
     return (low + high) / 2
 
 
+def wilson(hits: int, rows: int) -> Estimate:
+    """A share with Wilson's score interval (Wilson 1927), which is never empty, at 0 and 1 neither.
+
+    Args:
+        hits: Rows that count.
+        rows: All rows; at least one.
+    """
+    z = _NORMAL.inv_cdf((1 + CONFIDENCE) / 2)
+    share, spread = hits / rows, z * z / rows
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * np.sqrt(share * (1 - share) / rows + spread / (4 * rows)) / (1 + spread)
+    return Estimate(share, max(0.0, float(middle - half)), min(1.0, float(middle + half)), rows)
+
+
 def binomial_more(hits: int, rows: int, share: float) -> float:
     """Exact one-sided binomial test: are there more hits than a share of the rows explains?
 

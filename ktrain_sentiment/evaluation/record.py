@@ -17,6 +17,7 @@ import pandas as pd
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.baselines import Baseline
+from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import Abstention
 from ktrain_sentiment.evaluation.codec import from_plain, to_plain
 from ktrain_sentiment.evaluation.comparison import Comparison
@@ -309,6 +310,7 @@ class EvalResult:
         slices: Accuracy on parts of the rows.
         comparison: Against another classifier; None when none was named.
         abstention: What a threshold does; None when none was named.
+        checklist: What it can do with language; None when it was not asked.
         warnings: What a reader should be told before the figures, a sentence each, worst first.
     """
 
@@ -318,6 +320,7 @@ class EvalResult:
     slices: tuple[Slice, ...]
     comparison: Comparison | None = None
     abstention: Abstention | None = None
+    checklist: Behaviour | None = None
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.report import result_tables
 from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.page import environment
-from ktrain_sentiment.report.sentences import calibration_sentence, verdict
+from ktrain_sentiment.report.sentences import behaviour_sentence, calibration_sentence, verdict
 
 HUB_NAMES = {name: encoder.hub_name for name, encoder in PACKAGED.items()}
 LICENCES = {
@@ -43,6 +43,8 @@ def model_card(facts: ReportFacts) -> str:
             ).to_markdown(),
             per_class=result_tables.per_class(facts.metrics).to_markdown(),
             engines=None if training is None else result_tables.engines(training),
+            checklist=facts.checklist and result_tables.behaviour(facts.checklist),
+            behaviour="" if facts.checklist is None else behaviour_sentence(facts.checklist),
             calibration=calibration_sentence(facts.metrics),
             reads=_reads(facts),
             ways="" if training is None else _ways(training),

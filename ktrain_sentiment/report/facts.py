@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import ProbabilityCurves
 from ktrain_sentiment.evaluation.comparison import Comparison
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
@@ -60,6 +61,7 @@ class ReportFacts:
         curves: What its probabilities are worth; None when the predictions were not kept.
         slices: Accuracy by length, repetition and columns of the data.
         errors: Mistakes on validation rows, or on the rows from elsewhere; None without such.
+        checklist: What it can do with language; None when it was not asked.
         speed: Speed and size; None when the predictor was not run.
         warnings: What a reader should be told before the figures.
         settings: The run's configuration, by name.
@@ -80,6 +82,7 @@ class ReportFacts:
     curves: ProbabilityCurves | None = None
     slices: Sequence[Slice] = ()
     errors: ErrorSummary | None = None
+    checklist: Behaviour | None = None
     speed: SpeedRecord | None = None
     warnings: Sequence[str] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -36,7 +36,7 @@ from ktrain_sentiment.report.figures import (
     share,
     size,
 )
-from ktrain_sentiment.report.sentences import label_errors_sentence, verdict
+from ktrain_sentiment.report.sentences import behaviour_sentence, label_errors_sentence, verdict
 from ktrain_sentiment.version import __version__
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def render(facts: ReportFacts) -> str:
         ("figures", "Figures", True),
         ("classes", "Where it errs", True),
         ("trust", "Trust", True),
+        ("language", "Language", facts.checklist is not None),
         ("mistakes", "Mistakes", errors is not None),
         ("data", "Data", True),
         ("training", "Training", facts.training is not None),
@@ -135,6 +136,7 @@ def render(facts: ReportFacts) -> str:
         examples=_examples(facts),
         marked=_marker(facts),
         faintest=FAINTEST,
+        behaviour="" if facts.checklist is None else behaviour_sentence(facts.checklist),
         label_errors="" if errors is None else label_errors_sentence(errors),
     )
 
@@ -218,6 +220,7 @@ def _tables(facts: ReportFacts) -> dict[str, FigureTable | None]:
         "abstentions": result_tables.abstentions(facts.curves.abstentions)
         if facts.curves
         else None,
+        "behaviour": result_tables.behaviour(facts.checklist) if facts.checklist else None,
         "confused": result_tables.confused_pairs(errors.confusions, limit=12)
         if errors and errors.confusions
         else None,

@@ -33,6 +33,7 @@ from ktrain_sentiment.report.figures import (
 if TYPE_CHECKING:
     from ktrain_sentiment.data.lengths import LengthSummary
     from ktrain_sentiment.data.profile import ClassProfile, Profile
+    from ktrain_sentiment.evaluation.behaviour import Ability, Behaviour
     from ktrain_sentiment.evaluation.calibration import Abstention
     from ktrain_sentiment.evaluation.explanation import Explanation
     from ktrain_sentiment.evaluation.metrics import Metrics
@@ -195,6 +196,31 @@ def slices(found: Sequence[Slice]) -> FigureTable:
     title = "By kind of text: accuracy on parts of the rows"
     columns = SLICES if any(one.weak for one in found) else SLICES[:-1]
     return FigureTable.of(title, columns, found, strong=lambda one: one.weak)
+
+
+def _tested(one: Ability) -> str:
+    return one.name or "all of them"
+
+
+BEHAVIOUR = (
+    Column("capability", lambda one: one.capability, words=True),
+    Column("test", _tested, words=True, wraps=True),
+    Column("kind", lambda one: one.kind, words=True, drop=3, help="Of test, as CheckList has it"),
+    Column("fails", lambda one: share(one.failures.value), strong=True),
+    Column("95 % interval", lambda one: interval("accuracy", one.failures), drop=1),
+    Column("cases", lambda one: f"{one.failures.n:,}", drop=2),
+)
+
+
+def behaviour(found: Behaviour) -> FigureTable:
+    """Failure rates by capability and test."""
+    rows = [
+        one
+        for whole in found.capabilities
+        for one in (whole, *(t for t in found.tests if t.capability == whole.capability))
+    ]
+    title = f"What it can do with language ({found.source}): cases that it fails"
+    return FigureTable.of(title, BEHAVIOUR, rows, strong=lambda one: not one.name)
 
 
 ABSTENTIONS = (

@@ -12,12 +12,14 @@ from ktrain_sentiment.report import result_tables
 from ktrain_sentiment.report.figures import FigureTable, MarkedText, counted, share, to_text
 from ktrain_sentiment.report.sentences import (
     abstention_sentence,
+    behaviour_sentence,
     calibration_sentence,
     label_errors_sentence,
 )
 
 if TYPE_CHECKING:
     from ktrain_sentiment.data.findings import Finding
+    from ktrain_sentiment.evaluation.behaviour import Behaviour
     from ktrain_sentiment.evaluation.explanation import Explanation
     from ktrain_sentiment.evaluation.metrics import Metrics
     from ktrain_sentiment.evaluation.record import EvalResult, Inspection, TrainingRecord
@@ -93,7 +95,20 @@ def evaluation(found: EvalResult) -> list[Part]:
         parts.append(Text(abstention_sentence(found.abstention)))
     if found.comparison is not None:
         parts.append(Text(found.comparison.sentence, style="bold"))
+    if found.checklist is not None:
+        parts += behaviour(found.checklist)
     return [*parts, *_warnings(found.warnings)]
+
+
+def behaviour(found: Behaviour) -> list[Part]:
+    """What a checklist found, the tests that were left out last."""
+    left_out = [f"left out: {name}: {why}" for name, why in found.left_out.items()]
+    return [
+        result_tables.behaviour(found),
+        Text(behaviour_sentence(found)),
+        *(Text(line, style="dim") for line in left_out),
+        *(Text(note, style="yellow") for note in found.notes),
+    ]
 
 
 def inspection(found: Inspection, limit: int) -> list[Part]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import Abstention
 from ktrain_sentiment.evaluation.metrics import Metrics
 from ktrain_sentiment.evaluation.review import ErrorSummary
 from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.figures import counted, full, interval, share
+
+OFTEN = 0.1
+"""Tests that surely fail more often are named in a sentence."""
 
 
 def calibration_sentence(metrics: Metrics) -> str:
@@ -27,6 +31,21 @@ def abstention_sentence(found: Abstention) -> str:
     return (
         f"{start}, {full('accuracy', found.covered)} are answered, and of the answers "
         f"{full('accuracy', found.accuracy)} are right."
+    )
+
+
+def behaviour_sentence(found: Behaviour) -> str:
+    """What a checklist came to, worst first, and what it is worth."""
+    failing = sorted(found.tests, key=lambda one: -one.failures.value)
+    often = [one for one in failing if one.failures.low > OFTEN]
+    named = "; ".join(f'"{one.name}" ({share(one.failures.value, 0)})' for one in often[:3])
+    more = f" and {len(often) - 3:,} more" if len(often) > 3 else ""
+    least = share(OFTEN, 0)
+    what = f"it fails {named}{more}" if often else f"none surely fails in more than {least}"
+    return (
+        f"Of {counted(len(found.tests), 'test')} of single abilities ({found.source}), {what}. The "
+        "sentences are made from templates: a rate says what it cannot do, not how often texts ask "
+        "for it."
     )
 
 

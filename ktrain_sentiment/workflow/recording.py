@@ -19,9 +19,12 @@ from ktrain_sentiment.data.checks import check_rows
 from ktrain_sentiment.data.findings import Finding
 from ktrain_sentiment.data.profile import telling_words
 from ktrain_sentiment.data.repeats import check_splits
+from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines, tfidf_logistic
+from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import apply_temperature, probability_curves
 from ktrain_sentiment.evaluation.cautions import find_warnings
+from ktrain_sentiment.evaluation.codec import from_plain
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics, compute_metrics, top_losses
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode
 from ktrain_sentiment.evaluation.record import (
@@ -320,11 +323,22 @@ def facts_of_run(folder: Path) -> ReportFacts:
         curves=curves,
         slices=record.slices,
         errors=record.errors,
+        checklist=_read_checklist(run),
         speed=record.speed,
         warnings=record.warnings,
         settings=yaml.safe_load(run.config.read_text("utf-8")),
         predictor=str(run.predictor),
     )
+
+
+def _read_checklist(run: RunFolder) -> Behaviour | None:
+    if not run.checklist.is_file():
+        return None
+    try:
+        kept = json.loads(run.checklist.read_text("utf-8"))
+    except ValueError as error:
+        raise DataError(f"{run.checklist}: not JSON: delete it, or check again") from error
+    return from_plain(kept, Behaviour, run.checklist)
 
 
 def _read_search(run: RunFolder) -> SearchFacts | None:
@@ -350,7 +364,12 @@ def facts_of(found: EvalResult) -> ReportFacts:
     rows, folder = eval_set.predictions, eval_set.predictor
     if eval_set.split == "test" and folder is not None:
         run = facts_of_run(folder.parent)
-        return replace(run, slices=found.slices, comparison=found.comparison or run.comparison)
+        return replace(
+            run,
+            slices=found.slices,
+            comparison=found.comparison or run.comparison,
+            checklist=found.checklist or run.checklist,
+        )
     classifier = eval_set.classifier
     speed = measure(classifier, rows.texts, folder) if classifier and folder else None
     findings = check_rows(LabelledTexts(rows.frame, eval_set.source, "text", "label"))
@@ -365,6 +384,7 @@ def facts_of(found: EvalResult) -> ReportFacts:
         curves=probability_curves(rows.y_true, rows.probabilities, rows.labels),
         slices=found.slices,
         errors=review(rows, classifier).summary(),
+        checklist=found.checklist,
         speed=speed,
         warnings=found.warnings,
         predictor=str(folder),

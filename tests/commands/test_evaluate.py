@@ -153,3 +153,52 @@ def test_what_cannot_be_judged_gets_one_line(
     assert f"did you mean {trained_run}" in complaint_of(SCRIPT, trained_run.parent)
     assert f"and --predictor {predictor}" in complaint_of(SCRIPT, predictor)
     assert "nothing to compare it with" in complaint_of(SCRIPT, "--compare", trained_run)
+
+
+MINE = """
+words: {good: [good, great], place: [shop, room]}
+tests:
+- name: good ones
+  capability: words
+  expect: [positive]
+  templates: ["The {place} is {good}."]
+- name: typos in rows
+  capability: letters
+  rows: true
+  typos: 1
+"""
+
+
+def test_a_checklist_is_shown_and_kept_in_the_run_its_page_and_its_card(
+    trained_run: Path, tmp_path: Path
+) -> None:
+    run, mine = tmp_path / "run", tmp_path / "mine.yaml"
+    shutil.copytree(trained_run, run)
+    mine.write_text(MINE)
+    done = run_python(SCRIPT, run, "--templates", mine, "--cases", "3", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "What it can do with language (mine.yaml)" in done.stdout
+    found = json.loads(done.stdout.splitlines()[-1])["checklist"]
+    assert [one["failures"]["n"] for one in found["tests"]] == [3, 3]
+    assert json.loads((run / "checklist.json").read_text()) == found
+    for page in (run / "report.html", run / "predictor" / "README.md"):
+        assert "What it can do with language" in page.read_text("utf-8")
+    assert run_python("scripts/export.py", run / "predictor", "--check").returncode == 0
+
+
+def test_a_predictor_alone_is_asked_without_rows(trained_run: Path, tmp_path: Path) -> None:
+    predictor = tmp_path / "predictor"
+    shutil.copytree(trained_run / "predictor", predictor)
+    found = figures_of("--predictor", predictor, "--checklist", "--cases", "2")["checklist"]
+    assert found["source"] == "checklist.yaml"
+    assert "two typos in your rows" in found["left_out"]
+
+
+def test_a_bad_file_of_templates_and_a_flag_without_use_are_refused(
+    trained_run: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("tests: 3")
+    assert "no file of templates" in complaint_of(SCRIPT, trained_run, "--templates", mine)
+    refusal = complaint_of(SCRIPT, trained_run, "--positive", "good")
+    assert "--positive says what labels mean to --checklist" in refusal

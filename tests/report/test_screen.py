@@ -1,7 +1,9 @@
 """What a terminal shows."""
 
+from ktrain_sentiment.evaluation.behaviour import Ability, Behaviour
+from ktrain_sentiment.evaluation.intervals import wilson
 from ktrain_sentiment.report.figures import Column, FigureTable
-from ktrain_sentiment.report.screen import first_rows
+from ktrain_sentiment.report.screen import behaviour, first_rows
 
 
 def test_a_table_of_many_classes_fits_a_screen_and_says_how_many_more_there_are():
@@ -11,3 +13,16 @@ def test_a_table_of_many_classes_fits_a_screen_and_says_how_many_more_there_are(
     assert len(shown.rows) == 20
     assert more.plain == "... and 57 more"
     assert first_rows(FigureTable.of("by class", columns, ["a", "b"]))[0].rows == (("a",), ("b",))
+
+
+def test_a_checklist_names_its_worst_tests_and_what_was_left_out():
+    tests = [Ability(f"test {k}", "negation", "minimum", wilson(10 * k, 50)) for k in range(6)]
+    whole = Ability("", "negation", "", wilson(150, 300))
+    found = Behaviour("mine.yaml", "en", tuple(tests), (whole,), {"test 9": "no rows"}, ("a note",))
+    table, sentence, *rest = behaviour(found)
+    assert [row[1] for row in table.rows] == ["all of them", *(f"test {k}" for k in range(6))]
+    assert table.strong == {0}
+    assert '"test 5" (100 %); "test 4" (80 %); "test 3" (60 %) and 2 more' in sentence.plain
+    assert [part.plain for part in rest] == ["left out: test 9: no rows", "a note"]
+    calm = Behaviour("mine.yaml", "en", tuple(tests[:1]), (whole,), {})
+    assert "none surely fails in more than 10 %" in behaviour(calm)[1].plain
