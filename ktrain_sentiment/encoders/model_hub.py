@@ -36,6 +36,12 @@ WELL_KNOWN = (
 )  # fmt: skip
 """Encoders that work here, to say "did you mean"."""
 
+
+def learned_english_alone(name: str) -> bool:
+    """Whether this encoder is known to have learned no other language; False where nobody knows."""
+    return name in WELL_KNOWN and not {"multilingual", "xlm"} & set(name.split("-"))
+
+
 LOOKUP_SECONDS = 8.0
 """How long the hub may take to say what it has, name look-up included."""
 

@@ -7,14 +7,14 @@ et al. 2017, "On Calibration of Modern Neural Networks").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.evaluation.confusion import Floats
-from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_share
+from ktrain_sentiment.evaluation.intervals import CONFIDENCE, Estimate, bootstrap_share
 from ktrain_sentiment.prediction import softmax
 
 BINS = 15
@@ -38,6 +38,21 @@ def row_brier(y_true: ArrayLike, probabilities: ArrayLike) -> Floats:
     truth = np.eye(table.shape[1])[np.asarray(y_true, dtype=np.int64)]
     squared: Floats = ((table - truth) ** 2).sum(axis=1)
     return squared / 2
+
+
+def if_wrong(probabilities: ArrayLike, row_loss: Callable[[ArrayLike, ArrayLike], Floats]) -> float:
+    """Mean loss of a mistake, were each as likely as the model itself says.
+
+    Args:
+        probabilities: Shape (n, classes), of two classes or more.
+        row_loss: `row_log_loss` or `row_brier`.
+    """
+    table = np.asarray(probabilities, dtype=np.float64)
+    rows, classes = table.shape
+    doubt = np.maximum(table, SMALLEST)
+    doubt[np.arange(rows), table.argmax(axis=1)] = 0
+    total = sum((doubt[:, k] * row_loss(np.full(rows, k), table)).sum() for k in range(classes))
+    return float(total / doubt.sum())
 
 
 @dataclass(frozen=True)
@@ -114,6 +129,50 @@ def noise_floor(bins: Reliability, *, seed: int = 0, draws: int = 1000) -> float
     cells = np.stack([bins.count - right, right], axis=-1)
     return float(np.quantile(cell_calibration_error(cells, bins.confidence), 0.95))
 
+
+def calibration_interval(bins: Reliability, *, seed: int = 0, draws: int = 500) -> Estimate:
+    """Interval of the expected calibration error of these bins.
+
+    Chance alone gives an error, so the measured one is too high and resampling it again is higher
+    still: a bootstrap held a true error of 1 % in none of 200 samples of 56 rows, and in 5 of 1,000
+    rows. So the measurement is simulated at other errors, all gaps between stated and observed
+    shrunk or stretched alike, and the interval has those at which the measured one is not unlikely
+    (Neyman 1937; Buckland 1984, "Monte Carlo confidence intervals").
+
+    Args:
+        bins: Stated against observed.
+        seed: Seed of the simulations, the same at each error.
+        draws: Simulations at each error.
+    """
+    used = bins.count > 0
+    count, stated, right = bins.count[used], bins.confidence[used], bins.right[used]
+    gap, rows, tail = right / count - stated, int(count.sum()), (1 - CONFIDENCE) / 2
+
+    def simulated(times: float) -> tuple[float, Floats]:
+        """The error at gaps so many times as large, and what would be measured of it."""
+        observed = np.clip(stated + times * gap, 0, 1)
+        drawn = np.random.default_rng(seed).binomial(count, observed, size=(draws, len(count)))
+        measured = np.abs(drawn - count * stated).sum(axis=1) / rows
+        true = float((count * np.abs(observed - stated)).sum() / rows)
+        return true, np.quantile(measured, [tail, 1 - tail])
+
+    def farthest(near: float, far: float, end: int) -> float:
+        """The error farthest from the measured one at which that is still not unlikely."""
+        for _ in range(_HALVINGS):
+            middle = (near + far) / 2
+            beyond = (simulated(middle)[1][end] - bins.error) * (1 if end else -1) < 0
+            near, far = (near, middle) if beyond else (middle, far)
+        return simulated(near)[0]
+
+    # Where nothing is wrong, the model may also be less right than it says.
+    ways = (1, -1) if (right == count).all() else (1,)
+    high = max(farthest(way if way > 0 else 0, way * _STRETCHED, 0) for way in ways)
+    low = 0.0 if simulated(0)[1][1] >= bins.error else farthest(1, 0, 1)
+    return Estimate(bins.error, min(low, bins.error), max(high, bins.error), rows)
+
+
+_HALVINGS = 10
+_STRETCHED = 8.0
 
 COLDEST, HOTTEST = 0.05, 20.0
 _TEMPERATURES = np.geomspace(COLDEST, HOTTEST, 241)

@@ -21,6 +21,7 @@ from ktrain_sentiment.evaluation.intervals import (
     holm,
     mcnemar,
     paired_difference,
+    unseen_share,
 )
 from ktrain_sentiment.evaluation.metrics import Metrics, check, compute_metrics
 
@@ -90,8 +91,9 @@ def compare(
     only_b = int(((second == truth) & (first != truth)).sum())
     losses = row_log_loss(truth, table_b) - row_log_loss(truth, table_a)
     p_value, difference = mcnemar(only_a, only_b), paired_difference(only_a, only_b, len(truth))
+    of_macro_f1 = _difference((truth, first, second), len(labels), confusion.macro_f1, seed)
     if np.array_equal(table_a, table_b):
-        difference = Estimate(0.0, 0.0, 0.0, len(truth))
+        difference = of_macro_f1 = Estimate(0.0, 0.0, 0.0, len(truth))
     better = None if p_value >= SIGNIFICANT else names[int(only_b > only_a)]
     return Comparison(
         names=names,
@@ -101,9 +103,7 @@ def compare(
         p_value=p_value,
         better=better,
         accuracy_difference=difference,
-        macro_f1_difference=_difference(
-            (truth, first, second), len(labels), confusion.macro_f1, seed
-        ),
+        macro_f1_difference=of_macro_f1,
         log_loss_difference=bootstrap_mean(losses, seed=seed),
         sentence=_verdict(names, only_a, only_b, difference, p_value),
     )
@@ -136,7 +136,11 @@ def _difference(
     figure: Callable[[ArrayLike], Floats],
     seed: int,
 ) -> Estimate:
-    """Interval of figure(B) - figure(A), resampling the distinct (true, by A, by B) outcomes."""
+    """Interval of figure(B) - figure(A), resampling the distinct (true, by A, by B) outcomes.
+
+    Where no row has A alone right, or none B, no resample has one either: that side is widened by
+    what as many of them would change as may have stayed unseen, as in `bootstrap_confusion`.
+    """
     # Rows of one truth and the same two answers are alike: their numbers are all that is resampled.
     kinds, counts = np.unique(np.stack(outcomes), axis=1, return_counts=True)
     true, first, second = kinds
@@ -150,7 +154,17 @@ def _difference(
         )
         return gained
 
-    return bootstrap_cells(counts, difference, seed=seed)
+    found = bootstrap_cells(counts, difference, seed=seed)
+    gaps = [found.value - found.low, found.high - found.value]
+    for side, (winner, loser) in enumerate(((first, second), (second, first))):
+        if ((winner == true) & (loser != true)).any():
+            continue
+        seen = np.zeros((classes, classes))
+        np.add.at(seen, (true, loser), counts)
+        lost = np.diag(np.diagonal(seen) * unseen_share(found.n))
+        moved = seen - lost + (lost @ np.ones_like(lost) - lost) / max(classes - 1, 1)
+        gaps[side] = float(np.hypot(gaps[side], figure(seen) - figure(moved)))
+    return Estimate(found.value, found.value - gaps[0], found.value + gaps[1], found.n)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -188,6 +188,7 @@ def resample_cells(counts: ArrayLike, *, seed: int, resamples: int) -> Floats:
 def bootstrap_mean(
     values: ArrayLike,
     *,
+    unseen: float | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
@@ -200,6 +201,9 @@ def bootstrap_mean(
 
     Args:
         values: One value a row, shape (n,).
+        unseen: What a row would have of a kind of which there is none, such as a mistake. No
+            resample has one either, so the interval is widened to the mean with as many of them as
+            may well have stayed unseen (Clopper and Pearson 1934).
         seed: Seed of the resampling.
         resamples: Number of resamples.
         confidence: Coverage that is wanted, 0 to 1.
@@ -218,7 +222,11 @@ def bootstrap_mean(
     acceleration = float(cubes / (6 * squares**1.5)) if squares > 0 else 0.0
     means = sums[picked].sum(axis=1) / sizes[picked].sum(axis=1)
     low, high = _bca(value, means, acceleration, _expanded(confidence, len(rows)))
-    return Estimate(value, low, high, len(rows))
+    found = Estimate(value, low, high, len(rows))
+    if unseen is None:
+        return found
+    share = unseen_share(len(rows))
+    return _widened(found, (1 - share) * value + share * unseen)
 
 
 def _expanded(confidence: float, rows: int) -> float:

@@ -16,7 +16,6 @@ from ktrain_sentiment.evaluation.confusion import Counts, Floats
 from ktrain_sentiment.evaluation.intervals import (
     RESAMPLES,
     Estimate,
-    bootstrap_cells,
     bootstrap_confusion,
     bootstrap_f1,
     bootstrap_mean,
@@ -29,6 +28,8 @@ CONFUSION_FIGURES: dict[str, Callable[[ArrayLike], Floats]] = {
     "weighted_f1": confusion.weighted_f1,
     "mcc": confusion.matthews,
 }
+FEW = 200
+"""Rows below which intervals come out too wide (benchmarks/interval_coverage.py)."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Metrics:
         per_class: Figures of each class, in the order of `labels`.
         confusion: Counts, rows true and columns predicted, shape (classes, classes).
         reliability: Stated against observed probability, in bins; none in records of version 0.
+        intervals: Which intervals these are, in words; empty in records from before they were said.
     """
 
     labels: tuple[str, ...]
@@ -89,6 +91,7 @@ class Metrics:
     per_class: tuple[ClassFigures, ...]
     confusion: Counts
     reliability: calibration.Reliability = calibration.NO_BINS
+    intervals: str = ""
 
     @property
     def headline(self) -> dict[str, Estimate]:
@@ -121,17 +124,24 @@ def compute_metrics(
     matrix = confusion.confusion_matrix(truth, table.argmax(axis=1), len(labels))
     options = {"seed": seed, "resamples": resamples}
     bins = calibration.reliability(truth, table)
+    all_right = len(labels) > 1 and np.trace(matrix) == len(truth)
+
+    def loss(of_row: Callable[[ArrayLike, ArrayLike], Floats]) -> Estimate:
+        unseen = calibration.if_wrong(table, of_row) if all_right else None
+        return bootstrap_mean(of_row(truth, table), unseen=unseen, **options)
+
     return Metrics(
         labels=tuple(labels),
         n=len(truth),
         **{n: bootstrap_confusion(matrix, f, **options) for n, f in CONFUSION_FIGURES.items()},
-        log_loss=bootstrap_mean(calibration.row_log_loss(truth, table), **options),
-        brier=bootstrap_mean(calibration.row_brier(truth, table), **options),
-        ece=calibration_interval(bins, **options),
+        log_loss=loss(calibration.row_log_loss),
+        brier=loss(calibration.row_brier),
+        ece=calibration.calibration_interval(bins, seed=seed),
         ece_floor=calibration.noise_floor(bins, seed=seed),
         per_class=_per_class(truth, table, labels, matrix, options),
         confusion=matrix,
         reliability=bins,
+        intervals=_described(matrix, labels),
     )
 
 
@@ -159,18 +169,25 @@ def check(
     return truth, table
 
 
-def calibration_interval(bins: calibration.Reliability, *, seed: int, resamples: int) -> Estimate:
-    """Interval of the expected calibration error of these bins.
-
-    It says how the estimate varies. The estimate itself is too high on few rows, where chance alone
-    gives an error: see `calibration.noise_floor`.
-    """
-    cells = np.stack([bins.count - bins.right, bins.right], axis=-1)
-
-    def error(stack: NDArray[np.float64]) -> Floats:
-        return calibration.cell_calibration_error(stack, bins.confidence)
-
-    return bootstrap_cells(cells, error, seed=seed, resamples=resamples)
+def _described(matrix: Counts, labels: Sequence[str]) -> str:
+    """Which intervals are printed of this confusion matrix, in words."""
+    rows, right = matrix.sum(axis=1), np.trace(matrix)
+    hits = np.diagonal(matrix)
+    sided = [
+        name for name, one, of in zip(labels, hits, rows, strict=True) if of and one in (0, of)
+    ]
+    named = ", ".join(sided) if len(sided) <= 3 else f"{len(sided)} of {len(labels)} labels"
+    said = "95 % intervals: BCa bootstrap, of the calibration error by simulation"
+    if right == rows.sum():
+        said += "; joined with Clopper and Pearson's exact bound, for no row is wrong"
+    elif sided:
+        said += (
+            "; joined with Clopper and Pearson's exact bound where all rows of a label are right, "
+            f"or none ({named})"
+        )
+    if rows.sum() < FEW:
+        said += ". On so few rows they are too wide rather than too narrow"
+    return f"{said}."
 
 
 def _per_class(

@@ -37,6 +37,7 @@ def training(record: TrainingRecord) -> list[Part]:
     """The figures of a training, its warnings last, where they are still on the screen."""
     parts: list[Part] = [
         result_tables.headline(record.metrics, record.baselines),
+        *_intervals(record.metrics),
         *by_class(record.metrics),
     ]
     if record.teacher is not None:
@@ -44,6 +45,10 @@ def training(record: TrainingRecord) -> list[Part]:
     if record.cross_validation is not None:
         parts.append(result_tables.cross_validation(record.cross_validation))
     return [*parts, *_warnings(record.warnings)]
+
+
+def _intervals(metrics: Metrics) -> list[Part]:
+    return [Text(metrics.intervals, style="dim")] if metrics.intervals else []
 
 
 def by_class(metrics: Metrics) -> list[Part]:
@@ -87,6 +92,7 @@ def evaluation(found: EvalResult) -> list[Part]:
     parts += [Text(note, style="yellow") for note in eval_set.notes]
     parts += [
         result_tables.headline(metrics, found.baselines, name=eval_set.name),
+        *_intervals(metrics),
         *by_class(metrics),
         *([result_tables.slices(found.slices)] if found.slices else []),
         Text(calibration_sentence(metrics)),

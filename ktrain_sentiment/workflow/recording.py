@@ -141,6 +141,7 @@ def record_training(
     found: FitEvaluation,
     splits: Splits,
     source: str,
+    doubts: Sequence[str] = (),
     **training: Any,  # noqa: ANN401
 ) -> TrainingRecord:
     """The record of a training, without what its predictor is asked for.
@@ -149,6 +150,7 @@ def record_training(
         found: What `evaluate_fit` found.
         splits: The rows.
         source: The data as the user named them.
+        doubts: Why it may have learned little, a sentence each.
         **training: The fields of `TrainingRecord` that say how it was trained.
     """
     rows, metrics = found.predictions[found.headline], found.metrics[found.headline]
@@ -173,7 +175,7 @@ def record_training(
             comparison,
             slices,
             calibration=calibration if held_out else None,
-            data=data.warnings,
+            data=(*doubts, *data.warnings),
             held_out=held_out,
         ),
         **training,

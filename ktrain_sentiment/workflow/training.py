@@ -17,19 +17,22 @@ import pandas as pd
 from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
+from ktrain_sentiment.data.checks import main_language
+from ktrain_sentiment.encoders.model_hub import learned_english_alone
 from ktrain_sentiment.evaluation.calibration import fit_temperature
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.card import model_card
+from ktrain_sentiment.report.figures import counted
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.dataset import class_indices
-from ktrain_sentiment.training.policies import USUAL_EPOCHS, planned_epochs
+from ktrain_sentiment.training.dataset import class_indices, steps_per_epoch
+from ktrain_sentiment.training.policies import FEWEST_STEPS, USUAL_EPOCHS, planned_epochs
 from ktrain_sentiment.training.trainer import FitResult, Trainer
 from ktrain_sentiment.workflow.classifiers import open_shipped
 from ktrain_sentiment.workflow.distilling import open_teacher
@@ -268,6 +271,7 @@ def _record(
         evaluation,
         splits,
         settings.source.data or splits.source,
+        _doubts(settings, splits, len(fitted.history)),
         model=settings.model.model,
         encoder=model_name(settings),
         kept_layers=trainer.kept_layers,
@@ -283,6 +287,27 @@ def _record(
         precision=trainer.backend.precision,
         versions=trainer.backend.versions,
     )
+
+
+def _doubts(settings: TrainingSettings, splits: Splits, epochs: int) -> list[str]:
+    """Why an encoder may have learned little, whatever its figures say, and what to try."""
+    encoder, config, found = settings.encoder.encoder, settings.training, []
+    if settings.model.is_ktrain_model:
+        return []
+    updates = steps_per_epoch(len(splits.train), config.batch_size) * epochs // config.accumulate
+    if updates < FEWEST_STEPS:
+        found.append(
+            f"It was trained for {counted(updates, 'step')}, and an encoder learns little in fewer "
+            f"than {FEWEST_STEPS}: try more --epochs (left out, they are enough), or more rows."
+        )
+    language = main_language(splits.train["text"].tolist())
+    if language not in ("", "en") and learned_english_alone(encoder):
+        found.append(
+            f"Most texts are in another language ({language}), of which {encoder} has learned "
+            "next to nothing: try --encoder distilbert-base-multilingual-cased, or an encoder of "
+            "that language."
+        )
+    return found
 
 
 def _save_predictor(
@@ -330,6 +355,7 @@ def summary_figures(result: RunResult) -> dict[str, Any]:
     return {
         "accuracy": metrics.accuracy.value,
         "accuracy_interval": [metrics.accuracy.low, metrics.accuracy.high],
+        "intervals": metrics.intervals,
         "macro_f1": metrics.macro_f1.value,
         "rows": metrics.n,
         "split": record.headline,

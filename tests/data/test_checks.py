@@ -5,7 +5,7 @@ import pytest
 
 from ktrain_sentiment.config import DataConfig, SplitConfig
 from ktrain_sentiment.data import LabelledTexts, read_rows, split
-from ktrain_sentiment.data.checks import check_rows
+from ktrain_sentiment.data.checks import check_rows, main_language
 from ktrain_sentiment.data.repeats import check_splits
 
 ADJECTIVES = ["kind", "harsh", "slow", "bright", "odd", "warm", "plain", "sharp", "dark", "calm"]
@@ -115,6 +115,14 @@ def test_texts_in_another_language_are_named_with_it():
     assert finding.summary == (
         "most texts are in en, 2 texts of all rows surely in another language: de (1), ja (1)"
     )
+
+
+def test_the_language_of_most_texts_is_known_or_none():
+    german = "Das war wirklich ein ganz wunderbarer Film, den ich gern noch einmal sehe"
+    english = sentence(1)
+    assert main_language([german, german, english]) == "de"
+    assert main_language([english] * 3) == "en"
+    assert main_language([german, english]) == main_language(["ok"] * 3) == ""
 
 
 def test_several_labels_in_one_are_listed():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from ktrain_sentiment.encoders.model_hub import git_blob_sha1_of
+from ktrain_sentiment.encoders.model_hub import git_blob_sha1_of, learned_english_alone
 from support.encoders import NAME, WEIGHTS, User, as_pickle, assert_same_tensors
 from support.hub import Hub
 
@@ -186,3 +186,9 @@ def test_tensorflow_loads_a_downloaded_distilbert_with_its_weights(
     assert (loaded.numpy() == served).all()
     ids = AutoTokenizer.from_pretrained(place)("the plot was dull")["input_ids"]
     assert len(ids) == 6
+
+
+def test_which_encoders_know_english_alone_is_said_of_those_that_are_known() -> None:
+    assert all(map(learned_english_alone, ["minilm", "distilbert-base-uncased", "roberta-base"]))
+    others = ["xlm-roberta-base", "distilbert-base-multilingual-cased", "my/own-encoder"]
+    assert not any(map(learned_english_alone, others))

@@ -7,10 +7,13 @@ from ktrain_sentiment.evaluation import compute_metrics
 from ktrain_sentiment.evaluation.calibration import (
     abstain,
     apply_temperature,
+    calibration_interval,
     coverage_curve,
     fit_temperature,
+    if_wrong,
     noise_floor,
     reliability,
+    row_brier,
     row_log_loss,
 )
 from ktrain_sentiment.evaluation.metrics import evaluate_temperature
@@ -37,6 +40,34 @@ def test_a_calibrated_model_stays_below_the_noise_floor_19_times_in_20(draw):
         bins = reliability(one.y_true, one.probabilities)
         below += bins.error <= noise_floor(bins, seed=seed, draws=400)
     assert below / 200 == pytest.approx(0.95, abs=0.05)
+
+
+@pytest.mark.parametrize(("rows", "wanted"), [(56, 0.0), (56, 0.1), (1000, 0.0), (1000, 0.1)])
+def test_the_interval_of_a_calibration_error_holds_the_true_one(rows, wanted):
+    rng = np.random.default_rng(rows)
+    held = 0
+    for _ in range(60):
+        stated = rng.uniform(0.6, 1, size=rows)
+        right = rng.random(rows) < stated - wanted
+        table = np.stack([stated, 1 - stated], axis=1)
+        found = calibration_interval(reliability(np.where(right, 0, 1), table))
+        assert found.low <= found.value <= found.high
+        held += found.low <= wanted <= found.high
+    assert held >= 52
+
+
+def test_a_model_without_a_mistake_may_be_surer_than_it_should():
+    table = np.tile([0.99, 0.01], (56, 1))
+    found = calibration_interval(reliability(np.zeros(56, np.int64), table))
+    assert (found.low, found.value) == (0.0, pytest.approx(0.01))
+    assert 0.03 < found.high < 0.08
+
+
+def test_a_mistake_costs_what_the_model_says_it_would():
+    table = np.array([[0.9, 0.1], [0.2, 0.8]])
+    wanted = (0.1 * -np.log(0.1) + 0.2 * -np.log(0.2)) / 0.3
+    assert if_wrong(table, row_log_loss) == pytest.approx(wanted, abs=1e-5)
+    assert if_wrong(np.eye(2), row_brier) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("wanted", [0.5, 1.0, 2.5])

@@ -76,6 +76,15 @@ def test_two_equal_classifiers_differ_in_nothing():
     assert "the same rows right" in found.sentence
 
 
+def test_two_models_that_are_right_on_the_same_few_rows_may_differ_in_f1_on_others():
+    truth = np.array([0, 1] * 28)
+    first, second = np.eye(2)[truth] * 0.8 + 0.1, np.eye(2)[truth] * 0.6 + 0.2
+    found = compare(truth, first, second, ("a", "b")).macro_f1_difference
+    assert found.value == 0.0
+    assert 0.03 < found.high < 0.1
+    assert found.low == pytest.approx(-found.high)
+
+
 def test_the_paired_interval_is_narrower_than_the_unpaired_one_would_be():
     truth = np.zeros(400, dtype=int)
     a = table_that_is_right(400, range(300))

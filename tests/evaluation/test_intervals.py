@@ -57,6 +57,31 @@ def test_intervals_of_a_skewed_loss_cover_the_truth_19_times_in_20():
     assert covered / SIMULATIONS == AROUND_95
 
 
+def test_losses_of_few_rows_without_a_mistake_leave_room_for_one():
+    losses = np.full(56, 0.02)
+    assert bootstrap_mean(losses).high == pytest.approx(0.02)
+    # Clopper and Pearson: none of 56 is still compatible with 6.4 %.
+    assert bootstrap_mean(losses, unseen=2.0).high == pytest.approx(0.02 + 0.0638 * 1.98, abs=1e-3)
+    assert bootstrap_mean(losses, unseen=2.0).low == pytest.approx(0.02)
+
+
+def test_losses_of_a_good_classifier_on_few_rows_are_not_too_sure_of_themselves():
+    rng = np.random.default_rng(0)
+
+    def draw(rows):
+        truth = rng.integers(2, size=rows)
+        logits = 4.5 * (rng.normal(size=rows) + 2.0) * (2 * truth - 1)
+        second = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+        return compute_metrics(truth, np.stack([1 - second, second], axis=1), ("a", "b"))
+
+    known = draw(200_000)
+    drawn = [draw(56) for _ in range(SIMULATIONS // 2)]
+    assert 0.15 < np.mean([one.accuracy.value == 1 for one in drawn]) < 0.4
+    for name in ("log_loss", "brier"):
+        wanted, found = known.headline[name].value, [one.headline[name] for one in drawn]
+        assert np.mean([one.low <= wanted <= one.high for one in found]) > 0.93, name
+
+
 @pytest.mark.parametrize("rows", [1001, 1506, 1999, 2001, 5000])
 def test_putting_rows_into_blocks_changes_no_interval_noticeably(rows, monkeypatch):
     losses = np.random.default_rng(0).exponential(size=rows) ** 2

@@ -118,3 +118,19 @@ def test_top_losses_keep_the_order_of_equal_rows_and_honour_the_limit():
     found = top_losses(["a", "b", "c"], [0, 0, 0], [[0.5, 0.5]] * 3, LABELS, limit=2)
     assert found["text"].tolist() == ["a", "b"]
     assert found["row"].tolist() == [1, 2]
+
+
+def test_it_is_said_which_intervals_these_are():
+    truth = np.array([0, 1] * 20)
+    few = compute_metrics(truth, np.eye(2)[truth], LABELS).intervals
+    assert "no row is wrong" in few
+    assert "too wide rather than too narrow" in few
+    table = np.tile([0.7, 0.3], (400, 1))
+    many = compute_metrics([0, 1] * 200, table, LABELS).intervals
+    assert "all rows of a label are right, or none (negative, positive)" in many
+    assert "too wide" not in many
+    table[::5] = table[::5, ::-1]
+    table[1::3] = table[1::3, ::-1]
+    assert compute_metrics([0, 1] * 200, table, LABELS).intervals == (
+        "95 % intervals: BCa bootstrap, of the calibration error by simulation."
+    )
