@@ -9,8 +9,8 @@ STAMP := $(VENV)/installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lock bench bench-inference bench-training \
-	bench-distillation bench-distilbert docs site architectures clean
+.PHONY: help install scale demo test check format lock bench bench-inference bench-training \
+	bench-distillation bench-distilbert bench-scale docs site architectures clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -31,6 +31,11 @@ $(BIN)/uv:
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		--require-hashes -r requirements/uv.txt
+
+scale: $(STAMP) ## Add Spark and Ray (700 MB) to the environment, so that their tests run
+	@echo "==> installing what requirements/scale.txt names into $(VENV)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python \
+		--require-hashes -r requirements/scale.txt
 
 demo: $(STAMP) ## Prepare real reviews, train, judge, save, predict; quick when run again
 	@echo "==> demo: movie-review sentences, small encoder; its first steps tell how long it takes"
@@ -63,6 +68,11 @@ lock: | $(BIN)/uv ## Resolve requirements again into the lists with digests
 		--no-emit-index-url --no-emit-find-links --extra serve --constraint requirements.lock \
 		pyproject.toml -; } > $(VENV)/serve.txt
 	@mv $(VENV)/serve.txt requirements/serve.txt
+	@{ head -n 2 requirements/scale.txt && $(BIN)/uv pip compile --quiet --universal \
+		--generate-hashes --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		--no-emit-find-links --extra spark --extra ray --constraint requirements.lock \
+		pyproject.toml; } > $(VENV)/scale.txt
+	@mv $(VENV)/scale.txt requirements/scale.txt
 
 bench: bench-inference bench-training bench-distillation bench-distilbert ## Run every benchmark (hours)
 
@@ -77,6 +87,9 @@ bench-distillation: $(STAMP) ## A small student alone and taught by a large one
 
 bench-distilbert: $(STAMP) ## DistilBERT's size and speed beside BERT's
 	@$(BIN)/python benchmarks/distilbert.py
+
+bench-scale: $(STAMP) ## Spark and Ray with one and two workers beside `predict`; after make scale
+	@$(BIN)/python benchmarks/scale.py
 
 docs: $(STAMP) ## Write docs/commands/ and the trees again from the code
 	@$(BIN)/python docs/generate.py

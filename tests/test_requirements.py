@@ -16,6 +16,8 @@ RUN += EXTRAS["serve"]
 LISTS = {"requirements.txt": RUN, "requirements/dev.txt": EXTRAS["dev"]}
 NEVER_LOCKED = {"datasets", "openvino"}
 """Extras that are heavy, and that the tests stand in for."""
+ADDED = {"spark", "ray"}
+"""Extras that are heavy, and that `make scale` adds from a list of its own."""
 
 
 def pins(name: str) -> dict[str, str]:
@@ -71,7 +73,14 @@ def test_a_range_pins_nothing() -> None:
 
 
 def test_every_extra_is_locked_or_named_as_one_that_is_not() -> None:
-    assert set(EXTRAS) == {"train", "data", "remote", "serve", "dev"} | NEVER_LOCKED
+    assert set(EXTRAS) == {"train", "data", "remote", "serve", "dev"} | ADDED | NEVER_LOCKED
+
+
+def test_what_is_added_for_clusters_changes_nothing_that_is_there() -> None:
+    added, locked = pins("requirements/scale.txt"), pins("requirements.lock")
+    wanted = ranges([one for extra in ADDED for one in EXTRAS[extra]])
+    assert [n for n, one in wanted.items() if added.get(n, "0") not in one.specifier] == []
+    assert [n for n in added.keys() & locked.keys() if added[n] != locked[n]] == []
 
 
 def test_the_lock_holds_every_pin() -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from tyro.conf import Positional
 
 from ktrain_sentiment.commands.flags import ScriptFlags
-from ktrain_sentiment.errors import ConfigError, SentimentError, printable
+from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, printable
 from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.tables.formats import Format, WrittenFormat
 
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from ktrain_sentiment.tables.outputs import Output
     from ktrain_sentiment.tables.writing import OutputDialect
 
-COMMON = ("file", "predictor", "output", "text_column", "overwrite", "resume")
+COMMON = ("file", "predictor", "output", "text_column", "overwrite", "resume", "on")
 """Flags that help shows first."""
 
 SECTIONS = {
     "What computes": ("engine", "threads", "unchecked"),
+    "On a cluster": ("master", "spark_conf"),
     "What is written": (
         "abstain_below",
         "prefix",
@@ -130,7 +131,18 @@ class Flags(ScriptFlags):
     """Use a predictor that lost its manifest.json as it is."""
 
     threads: int = 0
-    """Cores to use; 0: all."""
+    """Cores to use; 0: all. On a cluster, those of each worker; 0: one."""
+
+    on: Literal["here", "spark", "ray"] = "here"
+    """Where to compute. On Spark or Ray, --file is a Parquet file or a folder of them, and --output
+    a folder; every worker must see both."""
+
+    master: str = ""
+    """Spark's master, such as spark://host:7077, yarn or local[4]; or Ray's address, such as auto;
+    when left out, what is configured, or this machine."""
+
+    spark_conf: tuple[str, ...] = ()
+    """Settings of Spark, such as spark.executor.memory=4g."""
 
     @property
     def local(self) -> Path | None:
@@ -152,6 +164,8 @@ class Flags(ScriptFlags):
             raise ConfigError(f"--threads {self.threads}: wanted 0 or more")
         if self.excel_csv and self.output_encoding != "utf-8":
             raise ConfigError("got --excel-csv and --output-encoding: give one of them")
+        if self.on == "here" and (self.master or self.spark_conf):
+            raise ConfigError("--master and --spark-conf are for a cluster: add --on spark or ray")
 
 
 def task(flags: Flags) -> dict[str, Any]:
@@ -159,6 +173,8 @@ def task(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.inference import scoring
     from ktrain_sentiment.inference.loading import find_predictor
 
+    if flags.on != "here":
+        return _on_cluster(flags)
     _check_input(flags)
     form = _check_output(flags)
     folder = find_predictor(flags.predictor)
@@ -173,6 +189,41 @@ def task(flags: Flags) -> dict[str, Any]:
     output = _open_output(flags, form, source, names, folder)
     report = _score(source, classifier, output, options, flags)
     _say(report, flags)
+    return {**scoring.figures(report), "predictor": folder, "output": flags.output}
+
+
+def _on_cluster(flags: Flags) -> dict[str, Any]:
+    """Have Spark or Ray score a folder of Parquet files, and return the figures."""
+    from ktrain_sentiment.inference import scoring
+    from ktrain_sentiment.inference.loading import find_predictor
+    from ktrain_sentiment.scale.jobs import Job, run_job
+
+    if flags.on == "here" or flags.engine == "keras":
+        raise ConfigError("--engine keras: computes here alone; leave out --on")
+    if not flags.file or flags.output is None:
+        raise ConfigError(f"--on {flags.on}: wanted --file and --output, a folder each")
+    usual = Flags(file=flags.file)
+    reading = (
+        "input_format", "output_format", "output_encoding", "output_delimiter", "excel_csv",
+        "columns", "delimiter", "quoting", "encoding", "sheet", "unchecked", "overwrite",
+    )  # fmt: skip
+    for name in reading:
+        if getattr(flags, name) != getattr(usual, name):
+            flag = "--" + name.replace("_", "-")
+            raise ConfigError(f"--on {flags.on}: Parquet comes in and goes out; leave out {flag}")
+    folder = find_predictor(flags.predictor)
+    job = Job(
+        source=Path(flags.file), target=flags.output, predictor=folder, column=flags.text_column,
+        engine=flags.engine, prefix=flags.prefix, abstain_below=flags.abstain_below,
+        cores=flags.threads or 1, master=flags.master, settings=flags.spark_conf,
+        resume=flags.resume,
+    )  # fmt: skip
+    report, errors = run_job(flags.on, job)
+    _say(report, flags)
+    for error in errors:
+        print(printable(error), file=sys.stderr)
+    if errors:
+        raise DataError(f"{len(errors)} of the files could not be scored, see above")
     return {**scoring.figures(report), "predictor": folder, "output": flags.output}
 
 

@@ -1,7 +1,8 @@
 """From a table to an output: read a batch, predict, write, and count what happened.
 
 `score_batch` is the core, a batch in and a batch with predictions out, for whoever has rows: a
-file here, a request to a server, a partition of a cluster.
+file here, a request to a server; `score_rows` is its door for those whose rows are Arrow's
+already: a partition of Spark, a block of Ray.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from ktrain_sentiment.data.columns import choose_text_column, suits
-from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.errors import ConfigError, DataError, PredictorError, one_line
 from ktrain_sentiment.prediction import Classifier, Prediction
 from ktrain_sentiment.tables import Batch, Problem, ReadOptions, Table, open_table
 from ktrain_sentiment.tables.messages import count
@@ -25,6 +26,9 @@ from ktrain_sentiment.tables.outputs import Output
 from ktrain_sentiment.tables.values import spell
 from ktrain_sentiment.tables.writing import OutputSchema
 from ktrain_sentiment.words import is_blank
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 logger = logging.getLogger(__name__)
 
@@ -123,17 +127,27 @@ class ScoreOptions:
         chunk: Rows read, predicted and written at a time.
         abstain_below: Leave the prediction empty where its probability is below this.
         prefix: Put before the names of the new columns.
+        problems: Add a column that says what is wrong with a row.
     """
 
     chunk: int = 4096
     abstain_below: float = 0.0
     prefix: str = ""
+    problems: bool = False
 
 
-def added_columns(labels: Sequence[str], prefix: str = "") -> tuple[str, ...]:
-    """The columns that scoring adds: `predicted`, `probability`, one `p_<label>` a class."""
-    names = ("predicted", "probability", *(f"p_{label}" for label in labels))
-    return tuple(prefix + name for name in names)
+def added_columns(
+    labels: Sequence[str], prefix: str = "", *, problems: bool = False
+) -> tuple[str, ...]:
+    """The columns that scoring adds: `predicted`, `probability`, one `p_<label>` a class.
+
+    Args:
+        labels: The classifier's.
+        prefix: Put before each name.
+        problems: Add `problem` behind them: what is wrong with a row, empty for most.
+    """
+    names = ["predicted", "probability", *(f"p_{label}" for label in labels)]
+    return tuple(prefix + name for name in (*names, *(["problem"] if problems else [])))
 
 
 def new_columns(table: Table, labels: Sequence[str], options: ScoreOptions) -> tuple[str, ...]:
@@ -142,7 +156,7 @@ def new_columns(table: Table, labels: Sequence[str], options: ScoreOptions) -> t
     Raises:
         ConfigError: The table has one of them already.
     """
-    added = added_columns(labels, options.prefix)
+    added = added_columns(labels, options.prefix, problems=options.problems)
     taken = [name for name in added if name in set(table.columns)]
     if taken:
         raise ConfigError(
@@ -152,13 +166,16 @@ def new_columns(table: Table, labels: Sequence[str], options: ScoreOptions) -> t
     return added
 
 
-def output_schema(source: TextTable, names: Sequence[str]) -> OutputSchema:
-    """The columns of the output: the source's, then the new ones."""
+def output_schema(
+    source: TextTable, names: Sequence[str], *, problems: bool = False
+) -> OutputSchema:
+    """The columns of the output: the source's, then the new ones, problems being the last."""
     predicted, probability, *_ = names
     table = source.table
+    words = {predicted: str} | ({names[-1]: str} if problems else {})
     return OutputSchema(
         names=(*table.columns, *names),
-        types={**table.types, **dict.fromkeys(names, np.float32), predicted: str},
+        types={**table.types, **dict.fromkeys(names, np.float32), **words},
         arrow=table.schema,
         shown=(predicted, probability, source.column),
         source=table.name,
@@ -204,18 +221,18 @@ def score_batch(
     names: Sequence[str],
     abstain_below: float = 0.0,
 ) -> ScoredBatch:
-    """Predict the texts of a batch.
+    """Predict the texts of a batch; a text that cannot be predicted spoils no other.
 
     Args:
         batch: The rows.
         column: The column of the texts.
         classifier: What predicts.
-        names: The names of the new columns, as `added_columns` has them.
+        names: The names of the new columns, as `added_columns` has them, with `problem` or not.
         abstain_below: Leave the prediction empty where its probability is below this.
     """
     texts, problems = texts_of(batch, column)
-    answers = iter(classifier.predict([text for text in texts if text is not None]))
-    predictions = [None if text is None else next(answers) for text in texts]
+    predictions, refused = _predict(texts, classifier)
+    problems |= refused
     columns: list[list[object]] = [
         [
             one.label if one and one.label and one.probability >= abstain_below else None
@@ -227,11 +244,38 @@ def score_batch(
         [one and round(one.probabilities[label], _DIGITS) for one in predictions]
         for label in classifier.labels
     ]
-    added = dict(zip(names, columns, strict=True))
-    return ScoredBatch(_with_columns(batch.rows, added), predictions, problems)
+    columns.append([str(problems[k]) if k in problems else None for k in range(len(texts))])
+    added = dict(zip(names, columns, strict=False))
+    words = {names[0], *names[len(classifier.labels) + 2 :]}
+    return ScoredBatch(_with_columns(batch.rows, added, words), predictions, problems)
 
 
-def _with_columns(rows: Any, added: Mapping[str, Sequence[Any]]) -> Any:  # noqa: ANN401
+def _predict(
+    texts: Sequence[str | None], classifier: Classifier
+) -> tuple[list[Prediction | None], dict[int, Problem]]:
+    """The answer to each text that is there, and why the model refuses others."""
+    there = [position for position, text in enumerate(texts) if text is not None]
+    answers: list[Prediction | None] = [None] * len(texts)
+    refused: dict[int, Problem] = {}
+    try:
+        found = classifier.predict([texts[position] or "" for position in there])
+    except PredictorError as error:
+        if len(there) < 2:
+            return answers, {position: Problem(one_line(error)) for position in there}
+        # One text can be too much for a tokenizer, and the others are to be answered all the same.
+        for half in (there[: len(there) // 2], there[len(there) // 2 :]):
+            inner, inner_refused = _predict([texts[position] for position in half], classifier)
+            for position, answer in zip(half, inner, strict=True):
+                answers[position] = answer
+            refused |= {half[k]: problem for k, problem in inner_refused.items()}
+        return answers, refused
+    for position, answer in zip(there, found, strict=True):
+        answers[position] = answer
+    return answers, refused
+
+
+def _with_columns(rows: Any, added: Mapping[str, Sequence[Any]], words: Collection[str]) -> Any:  # noqa: ANN401
+    """Rows with further columns, of which `words` hold strings and the others numbers."""
     if isinstance(rows, Sequence):
         records = [dict(record) for record in rows]
         for name, values in added.items():
@@ -241,8 +285,34 @@ def _with_columns(rows: Any, added: Mapping[str, Sequence[Any]]) -> Any:  # noqa
     import pyarrow as pa
 
     for name, values in added.items():
-        rows = rows.append_column(name, pa.array(values))
+        # A batch without any answer must have the types of the others.
+        kind = pa.string() if name in words else pa.float64()
+        rows = rows.append_column(name, pa.array(values, kind))
     return rows
+
+
+def score_rows(
+    rows: pa.Table,
+    column: str,
+    classifier: Classifier,
+    names: Sequence[str],
+    abstain_below: float = 0.0,
+) -> pa.Table:
+    """Arrow rows in, the same rows with their predictions out: `score_batch` for clusters.
+
+    Args:
+        rows: The rows.
+        column: The column of the texts.
+        classifier: What predicts.
+        names: As for `score_batch`.
+        abstain_below: As there.
+
+    Returns:
+        The table with the new columns behind its own: label and problem are strings, probabilities
+        float64.
+    """
+    batch = Batch(range(1, len(rows) + 1), rows)
+    return score_batch(batch, column, classifier, names, abstain_below).rows
 
 
 def score(

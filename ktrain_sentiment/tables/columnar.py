@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from ktrain_sentiment.errors import DataError, one_line
 from ktrain_sentiment.tables.sources import Source, as_file
-from ktrain_sentiment.tables.table import HEAD, Batch, ReadAs, Table, unique_names
+from ktrain_sentiment.tables.table import (
+    HEAD,
+    Batch,
+    ReadAs,
+    Table,
+    records_of_arrow,
+    unique_names,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +41,7 @@ def open_parquet(source: Source, read_as: ReadAs) -> Table:
             first = next(file.iter_batches(batch_size=HEAD), None)
         except (pa.ArrowException, OSError) as error:
             raise _damaged(source, 1, error) from error
-    head = [] if first is None else first.rename_columns(names).to_pylist()
+    head = [] if first is None else records_of_arrow(first.rename_columns(names))
     return Table(
         source.name,
         tuple(names),

@@ -85,13 +85,13 @@ class Batch:
         """The rows as records."""
         if isinstance(self.rows, Sequence):
             return self.rows
-        return list(self.rows.to_pylist())
+        return records_of_arrow(self.rows)
 
     def values(self, column: str) -> list[Any]:
         """The values of one column; None where a row lacks it."""
         if isinstance(self.rows, Sequence):
             return [record.get(column) for record in self.rows]
-        return list(self.rows[column].to_pylist())
+        return _plain_values(self.rows[column])
 
     def after(self, place: int) -> Batch:
         """The rows that stand behind a place."""
@@ -101,6 +101,15 @@ class Batch:
         problems = {i - first: problem for i, problem in self.problems.items() if i >= first}
         raw = {i - first: text for i, text in self.raw.items() if i >= first}
         return Batch(self.places[first:], self.rows[first:], problems, raw)
+
+    def until(self, place: int) -> Batch:
+        """The rows that stand at a place or before it."""
+        end = next((i for i, own in enumerate(self.places) if own > place), len(self))
+        if end == len(self):
+            return self
+        problems = {i: problem for i, problem in self.problems.items() if i < end}
+        raw = {i: text for i, text in self.raw.items() if i < end}
+        return Batch(self.places[:end], self.rows[:end], problems, raw)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,6 +223,21 @@ class Table:
         """The rows in batches of at most so many."""
         return self.start(size)
 
+    def between(self, first: int, last: int) -> Table:
+        """The same table with the rows alone that stand from one place to another, both included.
+
+        What stands before them is read and left out.
+        """
+
+        def start(size: int) -> Iterator[Batch]:
+            for batch in self.start(size):
+                if batch.places[0] > last:
+                    return
+                if batch.places[-1] >= first:
+                    yield batch.after(first - 1).until(last)
+
+        return replace(self, start=start, end=last)
+
     def sample(self, column: str) -> list[Any]:
         """The values of a column in the head."""
         return [record.get(column) for record in self.head]
@@ -235,6 +259,29 @@ class Table:
     def with_notes(self, *notes: str) -> Table:
         """The same table with further notes; empty ones are left out."""
         return replace(self, notes=(*self.notes, *(note for note in notes if note)))
+
+
+def records_of_arrow(rows: pa.Table | pa.RecordBatch) -> list[Record]:
+    """Rows of Arrow as records; a string that is no UTF-8 stays bytes, which `spell` judges."""
+    names = rows.schema.names
+    columns = [_plain_values(column) for column in rows.columns]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _plain_values(column: Any) -> list[Any]:  # noqa: ANN401
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError:
+        # Nobody checks the strings of a Parquet file, and one bad value would spoil all the others.
+        return [_plain_value(scalar) for scalar in column]
+
+
+def _plain_value(scalar: Any) -> Any:  # noqa: ANN401
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError:
+        inner = getattr(scalar, "value", scalar)  # That of a dictionary is behind its index.
+        return bytes(inner.as_buffer()) if hasattr(inner, "as_buffer") else None
 
 
 def table_of_rows(

@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ktrain_sentiment.config import DataConfig, SplitConfig
 from ktrain_sentiment.data import is_prepared, read_labelled, split, write_splits
-from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.errors import ConfigError, DataError, PredictorError
 from ktrain_sentiment.inference.scoring import (
     ScoreOptions,
     added_columns,
@@ -18,6 +20,7 @@ from ktrain_sentiment.inference.scoring import (
     output_schema,
     score,
     score_batch,
+    score_rows,
     texts_of,
 )
 from ktrain_sentiment.prediction import Prediction
@@ -181,6 +184,39 @@ def test_an_arrow_batch_stays_one(tmp_path):
     scored = score_batch(batch, source.column, Shouting(), added_columns(Shouting.labels))
     assert scored.rows.column_names == ["text", "n", "predicted", "probability", "p_calm", "p_loud"]
     assert scored.rows["predicted"].to_pylist() == ["loud", None]
+
+
+def test_a_string_of_parquet_that_is_no_utf_8_spoils_no_other(tmp_path):
+    broken = pa.array([b"hey!", b"\xff\xfe", None], pa.binary()).view(pa.string())
+    table = pa.table({"text": broken, "kind": broken.dictionary_encode()})
+    pq.write_table(table, tmp_path / "a.parquet")
+    source = open_text_table(tmp_path / "a.parquet", text_column="text")
+    [batch] = source.table.batches()
+    scored = score_batch(batch, "text", Shouting(), added_columns(Shouting.labels, problems=True))
+    assert scored.rows["predicted"].to_pylist() == ["loud", None, None]
+    assert scored.rows["problem"].to_pylist() == [
+        None, "holds bytes as 'text' that are not valid UTF-8", "has no text in column 'text'",
+    ]  # fmt: skip
+    assert batch.records()[1] == {"text": b"\xff\xfe", "kind": b"\xff\xfe"}
+
+
+class Choking(Shouting):
+    """Cannot stand one word."""
+
+    def predict(self, texts):
+        if any("bone" in text for text in texts):
+            raise PredictorError("the tokenizer cannot be used")
+        return super().predict(texts)
+
+
+def test_a_text_that_the_model_refuses_spoils_no_other():
+    rows = pa.table({"t": ["hey!", "a bone", None, "so so", "hey!"]})
+    names = added_columns(Choking.labels, problems=True)
+    scored = score_rows(rows, "t", Choking(), names)
+    assert scored["predicted"].to_pylist() == ["loud", None, None, "calm", "loud"]
+    assert scored["problem"].to_pylist()[1] == "the tokenizer cannot be used"
+    alone = score_rows(rows.slice(1, 1), "t", Choking(), names)
+    assert alone.schema == scored.schema
 
 
 def test_values_that_are_no_texts_are_spelled_as_in_training():

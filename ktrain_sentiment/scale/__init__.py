@@ -1,0 +1,11 @@
+"""Past one machine: the same predictions on Spark and on Ray.
+
+    worker.py       what each worker does with its rows, and opens once
+    spark.py        predict(df, ...), register_udf(spark, ...)
+    spark_stage.py  a stage of pyspark.ml pipelines, saved with its predictor
+    ray.py          predict(dataset, ...)
+    portions.py     folders of Parquet files in and out, portion by portion, that can be resumed
+    jobs.py         such a folder handed to Spark or Ray
+
+Engines bring rows to workers and back; what happens to a row is `inference.scoring`'s.
+"""

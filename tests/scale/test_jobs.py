@@ -1,0 +1,90 @@
+"""Folders of Parquet files, portion by portion: what is planned, redone and refused."""
+
+import shutil
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.scale.portions import do_portion, gather, left, plan
+from ktrain_sentiment.scale.worker import Scoring
+
+SCORING = Scoring(column="text", labels=("negative", "positive"))
+
+
+@pytest.fixture
+def source(tmp_path, reviews, poisoned):
+    """Two days of reviews, one of which nobody cleaned, and files that are no data."""
+    place = tmp_path / "in"
+    for day in ("day=1", "day=2", "_temporary"):
+        (place / day).mkdir(parents=True)
+    texts = [text for text, _ in reviews]
+    pd.DataFrame({"id": range(600), "text": texts}).to_parquet(place / "day=1" / "a.parquet")
+    pq.write_table(poisoned, place / "day=2" / "b.parquet")
+    (place / "_temporary" / "c.parquet").write_bytes(b"half a file")
+    return place
+
+
+def rows_of(folder):
+    files = sorted(folder.rglob("*.parquet"))
+    return pa.concat_tables([pq.ParquetFile(file).read() for file in files])
+
+
+def test_a_large_file_is_taken_apart_and_hidden_files_are_overlooked(source, tmp_path):
+    portions = plan(source, tmp_path / "out", rows=250)
+    assert [(p.target.rpartition("/out/")[2], p.first, p.last) for p in portions] == [
+        ("day=1/a-00000-of-00003.parquet", 1, 250),
+        ("day=1/a-00001-of-00003.parquet", 251, 500),
+        ("day=1/a-00002-of-00003.parquet", 501, 600),
+        ("day=2/b.parquet", 1, 6),
+    ]
+    with pytest.raises(DataError, match="no Parquet file"):
+        plan(tmp_path / "out", tmp_path / "other")
+
+
+def test_portions_together_are_the_whole(source, tmp_path, classifier, reviews, answers):
+    portions = plan(source, tmp_path / "out", rows=250)
+    reports = [do_portion(one, SCORING, classifier, {}) for one in portions]
+    report, errors = gather(reports)
+    assert (report.rows, report.scored, report.bad, errors) == (606, 603, 3, [])
+    scored = rows_of(tmp_path / "out" / "day=1")
+    assert scored["id"].to_pylist() == list(range(600))
+    found = zip(scored["predicted"].to_pylist(), scored["probability"].to_pylist(), strict=True)
+    assert list(found) == answers([text for text, _ in reviews])
+    poisoned = rows_of(tmp_path / "out" / "day=2")
+    assert poisoned["problem"].to_pylist()[2] == "holds bytes as 'text' that are not valid UTF-8"
+    assert poisoned["predicted"].null_count == 3
+
+
+def test_a_file_that_is_none_costs_nothing_but_itself(source, tmp_path, classifier):
+    (source / "day=2" / "b.parquet").write_bytes(b"half a file")
+    reports = [do_portion(one, SCORING, classifier, {}) for one in plan(source, tmp_path / "out")]
+    report, errors = gather(reports)
+    assert report.rows == 600
+    assert len(errors) == 1
+    assert "b.parquet: not a whole Parquet file" in errors[0]
+
+
+def test_a_job_goes_on_with_what_is_missing(source, tmp_path, classifier):
+    out = tmp_path / "out"
+    portions = plan(source, out, rows=250)
+    assert left(portions, out, {"engine": "int8"}, resume=False) == portions
+    for one in portions[:2]:
+        do_portion(one, SCORING, classifier, {})
+    assert left(portions, out, {"engine": "int8"}, resume=True) == portions[2:]
+    with pytest.raises(ConfigError, match="add --resume"):
+        left(portions, out, {"engine": "int8"}, resume=False)
+    with pytest.raises(ConfigError, match="was made with another engine"):
+        left(portions, out, {"engine": "fp32"}, resume=True)
+    frame = pd.DataFrame({"id": [1], "text": ["new"]})
+    frame.to_parquet(source / "day=1" / "a.parquet")
+    with pytest.raises(ConfigError, match="was changed after"):
+        left(portions, out, {"engine": "int8"}, resume=True)
+
+
+def test_a_folder_of_someone_else_is_not_written_to(source, tmp_path):
+    shutil.copytree(source, tmp_path / "out")
+    with pytest.raises(ConfigError, match="is not empty"):
+        left(plan(source, tmp_path / "out"), tmp_path / "out", {}, resume=False)

@@ -1,0 +1,67 @@
+"""Ray Data: a dataset with predictions; bad rows, and an actor that is killed in the midst."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pytest
+
+from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.scale.ray import predict
+from support.killing import kill_a_worker
+
+# Ray warns of its own settings, and leaves sockets to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture
+def dataset(ray):
+    def of(texts, blocks=2):
+        size = -(-len(texts) // blocks)
+        return ray.data.from_arrow([
+            pa.table({"id": range(k, min(k + size, len(texts))), "text": texts[k : k + size]})
+            for k in range(0, len(texts), size)
+        ])  # fmt: skip
+
+    return of
+
+
+def answered(found):
+    rows = sorted(found.select_columns(["id", "predicted", "probability"]).take_all(),
+                  key=lambda row: row["id"])  # fmt: skip
+    return [(row["predicted"], row["probability"]) for row in rows]
+
+
+def test_rows_come_back_with_what_the_predictor_says_of_them(dataset, predictor, reviews, answers):
+    texts = [text for text, _ in reviews]
+    found = predict(dataset(texts), predictor).materialize()
+    assert found.schema().names == [
+        "id", "text", "predicted", "probability", "p_negative", "p_positive", "problem",
+    ]  # fmt: skip
+    assert answered(found) == answers(texts)
+
+
+def test_what_is_wrong_with_a_row_is_said_in_it(ray, predictor, poisoned):
+    found = predict(ray.data.from_arrow(poisoned), predictor, abstain_below=0.5)
+    rows = sorted(found.drop_columns(["text"]).take_all(), key=lambda row: row["id"])
+    assert [row["predicted"] for row in rows] == [
+        "positive", None, None, "negative", None, "negative",
+    ]  # fmt: skip
+    assert rows[2]["problem"] == "holds bytes as 'text' that are not valid UTF-8"
+    assert rows[4]["problem"] == "has no text in column 'text'"
+
+
+def test_an_actor_that_is_killed_costs_no_row(dataset, predictor, reviews, answers):
+    texts = [text for text, _ in reviews] * 60
+    found = predict(dataset(texts, 20), predictor, actors=2)
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(answered, found)
+        kill_a_worker(lambda name: name.startswith("ray::") and "MapWorker" in name)
+        assert not job.done()
+        assert job.result() == answers(texts)
+
+
+def test_a_dataset_that_is_not_fit_is_refused_before_any_work(dataset, predictor):
+    with pytest.raises(ConfigError, match="there is no column 'review'"):
+        predict(dataset(["a"]), predictor, "review")
+    with pytest.raises(ConfigError, match="wanted at least one"):
+        predict(dataset(["a"]), predictor, actors=0)
