@@ -7,13 +7,15 @@ Every worker has one thread: Spark as a local cluster of one or two executors, p
 own, Ray with one or two actors, and `predict` with one or two threads beside them. Each way runs
 in a process of its own, reads Parquet and writes Parquet, and is compared with `predict_1` row by
 row, by its id. The clock starts when the cluster stands and is warm by a few rows, and stops when
-the last row is on the disk; what it took to stand is said apart. Texts are the named corpora's,
-repeated. On a machine of two cores, the engine's own processes have no core to themselves. Needs
-`make scale` and Java. Prints a table, then one JSON line.
+the last row is on the disk; what it took to stand is said apart. Core seconds are those of all
+processes of a way, the cluster's own included. Texts are the named corpus's, repeated. On a
+machine of two cores, a cluster's own processes have no core to themselves. Needs `make scale` and
+Java. Prints a table, then one JSON line.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -72,6 +74,7 @@ def task(flags: Flags) -> dict[str, Any]:
         beside = figures.get(f"predict_{workers}")
         alone = figures.get(f"{kind}_1")
         found["of_predict"] = _ratio(found, beside)
+        found["of_predict_by_core_seconds"] = _ratio(found, beside, "texts_per_core_second")
         found["times_one_worker"] = _ratio(found, alone)
     print_side_by_side(f"scoring {flags.rows:,} texts, {describe()}", figures, str)
     return figures
@@ -94,7 +97,8 @@ def _measure(way: str, folder: Path, place: Path, rows: int) -> dict[str, Any]:
     source = place / ("whole.parquet" if kind == "predict" else "parts")
     target = place / (f"{way}.parquet" if kind == "predict" else way)
     command = [sys.executable, str(WORKERS / "score_table.py"), kind, workers]
-    answers = answers_of(way, [*command, str(folder), str(source), str(target)])
+    command += [str(folder), str(source), str(target)]
+    answers = answers_of(way, command, {"SCORED_BESIDE_OTHERS": f"{way}-{os.getpid()}"})
     answer = answers[-1]
     columns = ["id", "predicted", "probability"]
     expected = _sorted(place / "predict_1.parquet", columns)
@@ -104,8 +108,10 @@ def _measure(way: str, folder: Path, place: Path, rows: int) -> dict[str, Any]:
     apart = (found["probability"].astype(float) - expected["probability"].astype(float)).abs()
     return {
         "texts_per_second": round(rows / answer["seconds"], 1),
+        "texts_per_core_second": round(rows / answer["core_seconds"], 1),
         "seconds": round(answer["seconds"], 1),
         "seconds_to_stand": round(answer["standing"], 1),
+        "mb_of_a_worker": round(answer["mb"]),
         # Probabilities have six digits; the last may differ where other texts shared a batch.
         "identical": bool(same and not changed and apart.max() <= 2e-6),
         "labels_changed": changed,
@@ -118,10 +124,10 @@ def _sorted(path: Path, columns: list[str]) -> pd.DataFrame:
     return frame.sort_values("id", ignore_index=True)
 
 
-def _ratio(found: dict[str, Any], beside: dict[str, Any] | None) -> float | None:
-    if beside is None:
-        return None
-    return round(float(found["texts_per_second"]) / float(beside["texts_per_second"]), 3)
+def _ratio(
+    found: dict[str, Any], beside: dict[str, Any] | None, figure: str = "texts_per_second"
+) -> float | None:
+    return None if beside is None else round(float(found[figure]) / float(beside[figure]), 3)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ktrain_sentiment.errors import ConfigError, SentimentError, one_line, require
+from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, one_line, require
 from ktrain_sentiment.inference import Engine
-from ktrain_sentiment.inference.scoring import ScoreReport
+from ktrain_sentiment.inference.scoring import ScoreReport, open_text_table
 from ktrain_sentiment.scale.portions import Portion, do_portion, gather, left, plan
 from ktrain_sentiment.scale.worker import Scoring, open_for, share_cores
 
@@ -73,7 +73,6 @@ def run_job(cluster: Cluster, job: Job) -> tuple[ScoreReport, list[str]]:
         MissingExtraError: The cluster's library is not installed.
         SentimentError: The cluster gave up; what is done is kept.
     """
-    from ktrain_sentiment.inference.scoring import open_text_table
     from ktrain_sentiment.predictor.layout import PredictorFolder
     from ktrain_sentiment.predictor.manifest import trained_table
 
@@ -81,11 +80,9 @@ def run_job(cluster: Cluster, job: Job) -> tuple[ScoreReport, list[str]]:
     require({"spark": "pyspark", "ray": "ray"}[cluster], cluster)
     source, target = job.source.expanduser().absolute(), job.target.expanduser().absolute()
     portions = plan(source, target)
+    share_cores(job.cores)  # Before any text: what comes after is forked from this process.
     classifier = open_for(job.predictor, job.engine, job.cores)
-    column = job.column
-    if column is None:
-        first = open_text_table(portions[0].source, trained=trained_table(job.predictor))
-        column = first.column
+    column = job.column or _find_column(portions, trained_table(job.predictor))
     scoring = Scoring(
         column=column, labels=classifier.labels, prefix=job.prefix,
         abstain_below=job.abstain_below,
@@ -108,11 +105,23 @@ def run_job(cluster: Cluster, job: Job) -> tuple[ScoreReport, list[str]]:
     return report, errors
 
 
+def _find_column(portions: Sequence[Portion], trained: Mapping[str, Any]) -> str:
+    """The column of the texts in the first file that can be read."""
+    files = list(dict.fromkeys(portion.source for portion in portions))
+    for number, file in enumerate(files, start=1):
+        try:
+            return open_text_table(file, trained=trained).column
+        except DataError:
+            if number == len(files):
+                raise
+    raise AssertionError("a job has portions")
+
+
 def _on_spark(
     portions: Sequence[Portion], job: Job, scoring: Scoring, classifier: Any,  # noqa: ANN401
     identity: Mapping[str, Any],
 ) -> list[dict[str, Any]]:  # fmt: skip
-    from ktrain_sentiment.scale.spark import opener_on
+    from ktrain_sentiment.scale.spark import opener_on, unworried
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if job.master.startswith("local"):
@@ -136,7 +145,8 @@ def _on_spark(
     for name, value in settings.items():
         builder = builder.config(name, value)
     try:
-        spark = builder.getOrCreate()
+        with unworried():
+            spark = builder.getOrCreate()
     except Exception as error:  # Java's absence, a wrong URL, a refusal: each in its own class.
         raise ConfigError(f"Spark cannot be started: {one_line(error)}") from error
     try:

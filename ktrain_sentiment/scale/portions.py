@@ -156,7 +156,9 @@ def do_portion(
             Path(portion.target), "parquet", output_schema(source, names, problems=True),
             {**identity, **dataclasses.asdict(portion)}, resume=True, overwrite=True,
         )  # fmt: skip
-        return dataclasses.asdict(score(source, classifier, output, options))
+        report = score(source, classifier, output, options)
+        # `asdict` would take the counts for pairs.
+        return {**vars(report), "labels": dict(report.labels)}
     except HeldError:
         raise
     except SentimentError as error:

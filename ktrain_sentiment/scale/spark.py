@@ -73,7 +73,7 @@ def predict(
     scoring = Scoring(column=text_column, labels=labels, prefix=prefix, abstain_below=abstain_below)
     scoring.check(df.columns)
     schema = types.StructType([*df.schema.fields, *_added(scoring).fields])
-    with _unworried():
+    with unworried():
         return df.mapInArrow(_mapper(opener, scoring), schema)
 
 
@@ -116,14 +116,14 @@ def register_udf(
             yield pyarrow.StructArray.from_arrays(added, names=list(scoring.names))
 
     kind = functions.ArrowUDFType.SCALAR_ITER
-    with _unworried():
+    with unworried():
         made = functions.arrow_udf(answer, _added(scoring), kind)
         registered: Callable[..., Any] = spark.udf.register(name, made)
     return registered
 
 
 @contextlib.contextmanager
-def _unworried() -> Iterator[None]:
+def unworried() -> Iterator[None]:
     """Without Spark's warnings of pandas 3, which has no part here, and of missing type hints."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")

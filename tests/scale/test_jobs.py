@@ -49,6 +49,8 @@ def test_portions_together_are_the_whole(source, tmp_path, classifier, reviews, 
     reports = [do_portion(one, SCORING, classifier, {}) for one in portions]
     report, errors = gather(reports)
     assert (report.rows, report.scored, report.bad, errors) == (606, 603, 3, [])
+    assert set(report.labels) == {"negative", "positive"}
+    assert report.labels.total() == 603
     scored = rows_of(tmp_path / "out" / "day=1")
     assert scored["id"].to_pylist() == list(range(600))
     found = zip(scored["predicted"].to_pylist(), scored["probability"].to_pylist(), strict=True)
