@@ -151,8 +151,10 @@ def calibration_interval(bins: Reliability, *, seed: int = 0, draws: int = 500) 
     def simulated(times: float) -> tuple[float, Floats]:
         """The error at gaps so many times as large, and what would be measured of it."""
         observed = np.clip(stated + times * gap, 0, 1)
-        drawn = np.random.default_rng(seed).binomial(count, observed, size=(draws, len(count)))
-        measured = np.abs(drawn - count * stated).sum(axis=1) / rows
+        rng = np.random.default_rng(seed)
+        counts = rng.multinomial(rows, count / rows, size=draws)
+        drawn = rng.binomial(counts, observed)
+        measured = np.abs(drawn - counts * stated).sum(axis=1) / rows
         true = float((count * np.abs(observed - stated)).sum() / rows)
         return true, np.quantile(measured, [tail, 1 - tail])
 

@@ -373,6 +373,9 @@ class _Bounded:
         rate = float(self.get_value(self.model.optimizer.lr))
         self.means.append(float(logs["loss"]))
         super().on_batch_end(batch, logs)  # type: ignore[misc]
+        # ktrain stops at a rate of 10, whatever the end; where the loss diverged it raises none.
+        if float(self.get_value(self.model.optimizer.lr)) != rate:
+            self.model.stop_training = False
         reason = self._reason_to_stop(rate, float(logs["loss"]))
         if reason:
             self.model.stop_training, self.stopped = True, reason

@@ -324,9 +324,9 @@ MODELS = {
         ModelSpec("vader", learns=False, needs_polar_labels=True, fit=_fit_vader),
         ModelSpec("probe", needs_encoder=True, fit=_fit_probe),
         # Rates of ktrain's own classifiers where the search cannot tell: benchmarks/LOG.md.
-        _ktrain_model("nbsvm", 1.0, (1e-3, 100.0), (200,)),
+        _ktrain_model("nbsvm", 1.0, (1e-3, 10.0), (160,)),
         _ktrain_model("fasttext", 5e-3),
-        _ktrain_model("logreg", 1.0, (1e-3, 100.0), (200,)),
+        _ktrain_model("logreg", 1.0, (1e-3, 10.0), (160,)),
         _ktrain_model("bigru", 1e-3),
         _ktrain_model("standard_gru", 1e-3),
         ModelSpec(

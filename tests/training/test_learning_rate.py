@@ -1,5 +1,7 @@
 """Suggestions are read off where they should be, and curves that say nothing are refused."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,33 @@ def test_what_follows_a_loss_that_is_no_number_is_ignored() -> None:
     curve[95:] = np.nan
     with_nan, without = lr.read_curve(RATES, curve), lr.read_curve(RATES[:95], curve[:95])
     assert with_nan.chosen == without.chosen
+
+
+class KtrainsFinder:
+    """As much of ktrain's LRFinder as ends a search: at a rate of 10, and where the loss grows."""
+
+    def __init__(self, model, stop_factor: float) -> None:
+        self.model, self.stop_factor = model, stop_factor
+
+    def on_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+        if logs["loss"] > self.stop_factor:
+            self.model.stop_training = True
+            return
+        self.model.optimizer.lr *= 2
+        self.model.stop_training = self.model.stop_training or self.model.optimizer.lr > 10
+
+
+@pytest.mark.parametrize(
+    ("losses", "last", "why"),
+    [([0.5] * 12, 2048.0, lr.ALL_TRIED), ([0.5, 0.5, 9.0], 4.0, "the loss diverged at 4.0e+00")],
+)
+def test_a_search_goes_on_to_its_own_end_where_ktrains_would_stop_at_10(losses, last, why) -> None:
+    model = SimpleNamespace(optimizer=SimpleNamespace(lr=1.0), stop_training=False)
+    finder = type("Finder", (lr._Bounded, KtrainsFinder), {})(
+        model, lr.SearchBounds(steps=len(losses)), float, None
+    )
+    for batch, loss in enumerate(losses):
+        assert not model.stop_training
+        rate = model.optimizer.lr
+        finder.on_batch_end(batch, {"loss": loss})
+    assert (rate, finder.stopped, model.stop_training) == (last, why, True)
