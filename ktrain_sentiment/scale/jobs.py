@@ -40,7 +40,7 @@ class Job:
         abstain_below: Leave the prediction empty where its probability is below this.
         cores: Cores of one worker.
         master: Spark's master, or Ray's address; empty: one that is configured, or this machine.
-        settings: Spark's own settings, `name=value`.
+        settings: Spark's own settings, `name=value`, where no session is active already.
         resume: Go on where an earlier job on the same ended.
     """
 
@@ -130,6 +130,7 @@ def _on_spark(
         os.environ.setdefault("SPARK_LOCAL_HOSTNAME", "localhost")
     from pyspark.sql import SparkSession
 
+    running = SparkSession.getActiveSession()
     builder = SparkSession.builder.appName("ktrain-sentiment predict")
     builder = builder.master(job.master) if job.master else builder
     settings = {
@@ -146,7 +147,7 @@ def _on_spark(
         builder = builder.config(name, value)
     try:
         with unworried():
-            spark = builder.getOrCreate()
+            spark = running or builder.getOrCreate()
     except Exception as error:  # Java's absence, a wrong URL, a refusal: each in its own class.
         raise ConfigError(f"Spark cannot be started: {one_line(error)}") from error
     try:
@@ -159,7 +160,8 @@ def _on_spark(
     except Exception as error:
         raise _gave_up("Spark", error) from error
     finally:
-        spark.stop()
+        if running is None:
+            spark.stop()
 
 
 def _on_ray(

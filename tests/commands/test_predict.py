@@ -400,6 +400,10 @@ def test_the_keras_engine_needs_a_keras_model_and_says_so(predictor, tmp_path):
         (["a", "--output", "x.pdf"], "does not say the format"),
         (["a", "--engine", "gpu"], "wanted one of"),
         (["a", "--engine", "fp64"], "wanted one of"),
+        (["a", "--master", "local"], "add --on spark or ray"),
+        (["--on", "spark", "--file", "in"], "wanted --file and --output, a folder each"),
+        (["--on", "ray", "--file", "a", "--output", "b", "--excel-csv"], "leave out --excel-csv"),
+        (["--on", "ray", "--file", "a", "--output", "b", "--engine", "keras"], "here alone"),
     ],
 )
 def test_wrong_flags_are_one_line_and_exit_code_2(predictor, arguments, complaint, tmp_path):

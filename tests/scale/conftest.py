@@ -37,6 +37,22 @@ def classifier(predictor: Path) -> TextClassifier:
     return ktrain_sentiment.load(predictor, threads=1)
 
 
+@pytest.fixture
+def source(tmp_path: Path, reviews: list[tuple[str, str]], poisoned: Any) -> Path:
+    """Two days of reviews, one of which nobody cleaned, and files that are no data."""
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    place = tmp_path / "in"
+    for day in ("day=1", "day=2", "_temporary"):
+        (place / day).mkdir(parents=True)
+    texts = [text for text, _ in reviews]
+    pd.DataFrame({"id": range(600), "text": texts}).to_parquet(place / "day=1" / "a.parquet")
+    pq.write_table(poisoned, place / "day=2" / "b.parquet")
+    (place / "_temporary" / "c.parquet").write_bytes(b"half a file")
+    return place
+
+
 @pytest.fixture(scope="session")
 def answers(classifier: TextClassifier) -> Any:
     """What the predictor says of texts, as the columns of a job have it."""

@@ -1,30 +1,19 @@
 """Folders of Parquet files, portion by portion: what is planned, redone and refused."""
 
 import shutil
+import sys
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.errors import ConfigError, DataError, MissingExtraError
+from ktrain_sentiment.scale.jobs import Job, run_job
 from ktrain_sentiment.scale.portions import do_portion, gather, left, plan
 from ktrain_sentiment.scale.worker import Scoring
 
 SCORING = Scoring(column="text", labels=("negative", "positive"))
-
-
-@pytest.fixture
-def source(tmp_path, reviews, poisoned):
-    """Two days of reviews, one of which nobody cleaned, and files that are no data."""
-    place = tmp_path / "in"
-    for day in ("day=1", "day=2", "_temporary"):
-        (place / day).mkdir(parents=True)
-    texts = [text for text, _ in reviews]
-    pd.DataFrame({"id": range(600), "text": texts}).to_parquet(place / "day=1" / "a.parquet")
-    pq.write_table(poisoned, place / "day=2" / "b.parquet")
-    (place / "_temporary" / "c.parquet").write_bytes(b"half a file")
-    return place
 
 
 def rows_of(folder):
@@ -90,3 +79,14 @@ def test_a_folder_of_someone_else_is_not_written_to(source, tmp_path):
     shutil.copytree(source, tmp_path / "out")
     with pytest.raises(ConfigError, match="is not empty"):
         left(plan(source, tmp_path / "out"), tmp_path / "out", {}, resume=False)
+
+
+@pytest.mark.parametrize(("cluster", "module"), [("spark", "pyspark"), ("ray", "ray")])
+def test_what_is_not_installed_is_named_with_its_command(
+    monkeypatch, source, predictor, tmp_path, cluster, module
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    job = Job(source=source, target=tmp_path / "out", predictor=predictor)
+    with pytest.raises(MissingExtraError, match=rf'pip install "ktrain-sentiment\[{cluster}\]"'):
+        run_job(cluster, job)
+    assert not (tmp_path / "out").exists()
