@@ -80,18 +80,20 @@ def train_adversarially(tf: Untyped, model: Untyped, distance: float) -> None:
         model.optimizer.apply_gradients(zip(means, variables, strict=True))
         return {metric.name: metric.result() for metric in model.metrics}
 
-    model.train_step = train_step
+    plain = model.train_step
+    model.train_step = tf.autograph.experimental.do_not_convert(train_step)
+    model.train_step.plain = plain
 
 
 @contextlib.contextmanager
 def plain_steps(model: Untyped) -> Iterator[None]:
     """Let the model train by its own step meanwhile, which takes half the time."""
     # A search reads a curve's shape, for which half the work does as well.
-    adversarial = model.__dict__.get("train_step")
-    if adversarial is None:
+    adversarial = model.train_step
+    if not hasattr(adversarial, "plain"):
         yield
         return
-    del model.train_step
+    model.train_step = adversarial.plain
     model.train_function = None
     try:
         yield

@@ -22,9 +22,10 @@ from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
 from ktrain_sentiment.training.tokens import RaggedTokens
 
-MULTIPLE = 8
-"""Batches are padded to a multiple of this many tokens: a new width costs XLA two seconds to
-compile, and a few tokens of padding next to nothing."""
+COMPILED_MULTIPLE, PLAIN_MULTIPLE = 8, 2
+"""Batches are padded to a multiple of this many tokens. Where XLA compiles the chains, a new width
+costs it a second, and GPUs multiply eights; elsewhere tokens of padding are all there is to save: a
+tenth of the tokens of short texts."""
 
 GROUP = 50
 """Batches that are sorted by length together; more means less padding and less shuffling."""
@@ -32,7 +33,13 @@ GROUP = 50
 RowIndices = NDArray[np.int64]
 
 
-def padded_width(longest: int, maxlen: int, multiple: int = MULTIPLE) -> int:
+def padding_multiple(backend: Backend) -> int:
+    """To a multiple of how many tokens batches are padded with this device and precision."""
+    plain = backend.device == "CPU" and backend.precision == "float32"
+    return PLAIN_MULTIPLE if plain else COMPILED_MULTIPLE
+
+
+def padded_width(longest: int, maxlen: int, multiple: int = COMPILED_MULTIPLE) -> int:
     """Width of a batch whose longest text has `longest` tokens."""
     return min(math.ceil(max(longest, 1) / multiple) * multiple, max(maxlen, longest))
 
@@ -143,12 +150,14 @@ class EncodedRows:
         targets: float32 of shape (rows, classes): one-hot labels, or a teacher's probabilities.
         pad_id: Id of the padding token.
         maxlen: Longest row in tokens.
+        multiple: The width of a batch is a multiple of this many tokens.
     """
 
     tokens: RaggedTokens
     targets: NDArray[np.float32]
     pad_id: int
     maxlen: int
+    multiple: int = COMPILED_MULTIPLE
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -158,7 +167,7 @@ class EncodedRows:
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """One padded batch: inputs of shape (rows, width) and targets (rows, classes)."""
         longest = int((self.tokens.offsets[rows + 1] - self.tokens.offsets[rows]).max())
-        width = padded_width(longest, self.maxlen)
+        width = padded_width(longest, self.maxlen, self.multiple)
         ids, mask = self.tokens.padded(rows, width, self.pad_id)
         return {"input_ids": ids, "attention_mask": mask}, self.targets[rows]
 

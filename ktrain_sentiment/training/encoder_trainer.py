@@ -33,6 +33,7 @@ from ktrain_sentiment.training.dataset import (
     as_ktrain_dataset,
     class_indices,
     one_hot,
+    padding_multiple,
 )
 from ktrain_sentiment.training.fast.kernels import accelerate
 from ktrain_sentiment.training.optimizers import configured_adam
@@ -124,6 +125,7 @@ class TextPreprocessor:
 
     def dataset(self, backend: Backend, rows: EncodedRows, config: TrainConfig) -> Untyped:
         """The rows as ktrain's Learner wants them."""
+        rows = replace(rows, multiple=padding_multiple(backend))
         return as_ktrain_dataset(BucketedDataset, backend, rows, config)
 
     def probabilities(self, output: Untyped) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ktrain_sentiment.training import dataset
+from ktrain_sentiment.training.backend import Backend
 
 LENGTHS = st.lists(st.integers(2, 64), min_size=1, max_size=300).map(
     lambda values: np.array(values, np.int64)
@@ -80,8 +81,22 @@ def test_evaluation_results_come_back_in_stored_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("longest", "maxlen", "width"),
-    [(1, 64, 8), (8, 64, 8), (9, 64, 16), (63, 60, 63), (58, 60, 60)],
+    ("longest", "maxlen", "width", "even"),
+    [(1, 64, 8, 2), (8, 64, 8, 8), (9, 64, 16, 10), (63, 60, 63, 63), (57, 60, 60, 58)],
 )
-def test_widths_are_multiples_of_eight_up_to_maxlen(longest: int, maxlen: int, width: int) -> None:
-    assert dataset.padded_width(longest, maxlen) == width
+def test_widths_are_multiples_of_eight_or_two_up_to_maxlen(
+    longest: int, maxlen: int, width: int, even: int
+) -> None:
+    assert dataset.padded_width(longest, maxlen, dataset.COMPILED_MULTIPLE) == width
+    assert dataset.padded_width(longest, maxlen, dataset.PLAIN_MULTIPLE) == even
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "multiple"),
+    [("CPU", "float32", 2), ("CPU", "bfloat16", 8), ("GPU", "mixed_float16", 8)],
+)
+def test_batches_are_padded_more_where_a_width_has_its_price(
+    device: str, precision: str, multiple: int
+) -> None:
+    machine = Backend(None, None, None, None, device, precision)
+    assert dataset.padding_multiple(machine) == multiple

@@ -94,7 +94,7 @@ def assert_same_step(backend: Backend, model: Any, batch: Any, **how: Any) -> No
 def test_logits_and_all_gradients_are_those_of_the_untouched_model(
     backend: Backend, family: str
 ) -> None:
-    assert_same_step(backend, make_model(backend, family), make_batch())
+    assert_same_step(backend, make_model(backend, family), make_batch(), fuse=True)
 
 
 @pytest.mark.parametrize("family", ["Bert", "DistilBert"])
@@ -202,6 +202,29 @@ def test_restore_gives_the_model_its_own_method_back(backend: Backend) -> None:
     assert getattr(model.bert.encoder.call, "__func__", None) is not before
     changed.restore()
     assert model.bert.encoder.call.__func__ is before
+
+
+def test_autograph_rewrites_nothing_of_an_accelerated_model(backend: Backend) -> None:
+    model = make_model(backend, "Bert")
+    loss = backend.keras.losses.CategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=backend.keras.optimizers.legacy.Adam(), loss=loss)
+    changed = accelerate(backend, model, bfloat16=False)
+    statuses = []
+    of_the_pooler = model.bert.pooler.call
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        statuses.append(backend.tf.__internal__.autograph.control_status_ctx().status.name)
+        return of_the_pooler(*args, **kwargs)
+
+    model.bert.pooler.call = call
+    targets = np.eye(3, dtype=np.float32)[np.zeros(TEXTS, int)]
+    model.train_on_batch(make_batch(), targets)
+    model.test_on_batch(make_batch(), targets)
+    model.predict_on_batch(make_batch())
+    assert set(statuses) == {"DISABLED"}
+    assert len(statuses) >= 3
+    changed.restore()
+    assert "train_step" not in model.__dict__
 
 
 def test_an_unknown_architecture_is_left_alone_and_said_so(backend: Backend) -> None:
