@@ -95,8 +95,9 @@ def relabel(
     if config.fold_labels:
         labels = labels.map(fold, na_action="ignore").astype("str")
     around = f"spaces around {count(spaced, 'label')} are not part of them" if spaced else ""
-    notes = [around, _differ_in_case(labels), _are_numbers(labels), _stand_for_none(labels)]
     mapping = parse_map(config.map)
+    numbers = "" if mapping else _are_numbers(labels)
+    notes = [around, _differ_in_case(labels), numbers, _stand_for_none(labels)]
     if config.fold_labels:
         mapping = {fold(old): new for old, new in mapping.items()}
     if mapping:

@@ -270,7 +270,7 @@ def _trust_drawings(facts: ReportFacts) -> list[Drawing]:
     """Calibration, and what is gained by leaving doubtful texts to a person."""
     calibration = facts.calibration
     bins = {"model": facts.metrics.reliability}
-    if calibration is not None:
+    if calibration is not None and calibration.temperature != 1:
         bins = {"before": calibration.before.reliability, "after": calibration.after.reliability}
     drawings = []
     if all(one.count.sum() for one in bins.values()):

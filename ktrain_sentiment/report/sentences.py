@@ -62,11 +62,12 @@ def verdict(facts: ReportFacts) -> str:
     best = facts.best_baseline
     if best is None:
         return first
+    other = best.name if best.name.startswith("TF-IDF") else f"the {best.name}"
     gap = 100 * (accuracy.value - best.accuracy.value)
     if abs(gap) < 0.05:
-        return f"{first} {best.name} gets as many right."
+        return f"{first} {other[0].upper()}{other[1:]} gets as many right."
     word = "more" if gap > 0 else "fewer"
-    return f"{first} That is {abs(gap):.1f} points {word} than {best.name} gets on the same texts."
+    return f"{first} That is {abs(gap):.1f} points {word} than {other} gets on the same texts."
 
 
 def label_errors_sentence(errors: ErrorSummary) -> str:

@@ -16,6 +16,7 @@ def test_a_map_joins_stars(write, read):
     assert found.frame["label"].tolist() == [
         "negative", "negative", "neutral", "positive", "positive",
     ]  # fmt: skip
+    assert not any("makes fewer" in note for note in found.notes)
 
 
 def test_stars_and_zero_one_labels_are_answered_with_the_flag_that_names_them(write, read):

@@ -13,10 +13,12 @@ from markupsafe import Markup
 
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.evaluation.intervals import Estimate
+from ktrain_sentiment.evaluation.metrics import Calibration
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.evaluation.record import EvalSet, TrainingRecord
 from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import environment, render, write_report
+from ktrain_sentiment.report.sentences import verdict
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow.evaluating import evaluate, from_run
 from ktrain_sentiment.workflow.recording import facts_of, facts_of_run
@@ -146,6 +148,28 @@ def test_without_a_predictor_the_page_leaves_speed_and_marked_words_out(facts):
     page = render(dataclasses.replace(facts, speed=None, errors=errors))
     assert 'id="speed"' not in page
     assert "<mark" not in page
+
+
+def test_a_baseline_that_gets_as_many_right_is_named_in_a_whole_sentence(facts):
+    same = dataclasses.replace(facts.baselines["majority"], accuracy=facts.metrics.accuracy)
+    lead = verdict(dataclasses.replace(facts, baselines={"majority": same}))
+    assert lead.endswith(". The majority class gets as many right.")
+
+
+def test_a_temperature_of_1_is_not_drawn_as_a_change(facts):
+    metrics = facts.metrics
+    page = render(dataclasses.replace(facts, calibration=Calibration(1.0, metrics, metrics)))
+    assert "calibration error model" in page
+    assert "calibration error before" not in page
+    changed = dataclasses.replace(facts, calibration=Calibration(1.5, metrics, metrics))
+    assert "calibration error before" in render(changed)
+
+
+def test_which_intervals_these_are_stands_below_the_figures(facts):
+    said = facts.metrics.intervals.split(";")[0]
+    assert said.startswith("95 % intervals: BCa bootstrap")
+    assert said.replace(" %", "\u00a0%") in render(facts)
+    assert f"\n\n{said}" in model_card(facts)
 
 
 def test_warnings_stand_first(facts):

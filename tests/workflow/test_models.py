@@ -175,7 +175,7 @@ def test_a_teacher_changes_what_is_learned(settings_of, runs, tmp_path) -> None:
 def test_the_search_of_a_ktrain_model_goes_higher_unless_told_otherwise() -> None:
     settings = TrainingSettings(model=ModelConfig(model="nbsvm"))
     (search,) = resolve_model(settings).searches(settings)
-    assert (search.search_start, search.search_end) == (1e-3, 100)
+    assert (search.search_start, search.search_end) == (1e-3, 10)
     asked = SearchConfig(search_start=1e-3, search_end=0.5, search_steps=70)
     given = replace(settings, search=asked)
     assert resolve_model(given).searches(given) == (asked,)
