@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 _PORTION = 64
 """Texts of a table computed before other requests have their turn."""
 
+_TELLING, _MEMORY = 16, 0.8
+"""Texts of a batch from which its time tells how fast a full queue is answered (a lone text takes
+four times as long as one among many), and how much the pace so far counts beside it."""
+
 
 @dataclass(frozen=True)
 class Stages:
@@ -104,7 +108,7 @@ def _take(waiting: list[_Job], room: int) -> tuple[list[_Job], list[_Job]]:
 
 
 class BatchWorker:
-    """Answers texts of many requests, at most `max_queue` of them at a time.
+    """Answers texts of many requests: so many at a time that none waits too long.
 
     Args:
         limits: How many texts may be on their way, and how many tokens are computed together.
@@ -115,6 +119,7 @@ class BatchWorker:
         self._limits = limits
         self._watch = watch
         self.pending = 0
+        self._pace = 0.0  # Seconds a text.
         self._new: list[_Job] = []
         self._changed = threading.Condition()
         self._closed = False
@@ -135,8 +140,8 @@ class BatchWorker:
             RefusalError: Too many texts are on their way, there was no answer in time, or the model
                 failed.
         """
-        if not patient and self.pending + len(texts) > self._limits.max_queue:
-            raise overloaded(f"{self.pending} texts are waiting already")
+        if not patient:
+            self._refuse_what_would_wait(len(texts))
         job = _Job(classifier, texts, asyncio.get_running_loop().create_future())
         self.pending += len(texts)
         try:
@@ -150,6 +155,21 @@ class BatchWorker:
         finally:
             job.dropped = True
             self.pending -= len(texts)
+
+    def _refuse_what_would_wait(self, texts: int) -> None:
+        if self.pending + texts > self._limits.max_queue:
+            raise overloaded(f"{self.pending} texts are waiting already")
+        wait = self.pending * self._pace
+        # However long texts are, a few clients must be able to take turns.
+        if wait > self._limits.max_wait and self.pending > 2 * self._limits.max_texts:
+            raise overloaded(f"{self.pending} texts are waiting already, {wait:.2f} s of work")
+
+    def _note_pace(self, seconds: float, texts: int) -> None:
+        """How long a text took; a small batch only tells that it was taken for too slow."""
+        if not self._pace:
+            self._pace = seconds if texts >= _TELLING else 0.0
+        elif texts >= _TELLING or seconds < self._pace:
+            self._pace += (1 - _MEMORY) * (seconds - self._pace)
 
     def close(self) -> None:
         """Answer what waits, and end."""
@@ -208,6 +228,9 @@ class BatchWorker:
         logits = classifier.logits(together)
         probabilities = classifier.probabilities(logits)
         ended = time.perf_counter()
+        tokenizing = {tuple(job.stamps[1:]) for job in jobs}
+        spent = ended - begun + sum(second - first for first, second in tokenizing)
+        self._note_pace(spent / len(logits), len(logits))
         answers = []
         for job, part in _shares(jobs):
             arrived, first, second = job.stamps

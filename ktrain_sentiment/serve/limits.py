@@ -25,6 +25,10 @@ class Limits:
     max_queue: int = 512
     """Texts that wait or are computed, of all requests; more: 429."""
 
+    max_wait: float = 0.25
+    """Seconds of work that may wait before a request, as fast as texts are being answered, once
+    it is more than two of the largest requests; more: 429."""
+
     max_table: int = 1_000_000_000
     """Bytes of a table; more: 413."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,6 +24,7 @@ class Counting:
         self.free.set()
         self.begun = threading.Event()
         self.batches: list[int] = []
+        self.pause = 0.0
 
     def encode(self, texts):
         if "untokenizable" in texts:
@@ -33,6 +35,7 @@ class Counting:
     def logits(self, encoded):
         self.begun.set()
         assert self.free.wait(20)
+        time.sleep(self.pause)
         if 13 in encoded.lengths:
             raise ZeroDivisionError("unlucky")
         self.batches.append(len(encoded))
@@ -208,6 +211,28 @@ def test_a_model_that_fails_fails_for_one_request_and_the_worker_goes_on(model, 
     assert (refusal.status, str(refusal)) == (500, "the model failed: ZeroDivisionError")
     assert before.tokens + behind.tokens == 26
     assert "unlucky" in caplog.text
+
+
+def test_a_request_that_would_wait_too_long_is_refused_at_once(model, start):
+    worker = start(max_texts=8, max_wait=0.1)
+
+    async def work():
+        model.pause = 0.2
+        await worker.score(model, ["slow"] * 20)
+        model.pause = 0.0
+        first = await hold(worker, model)
+        others = [asyncio.create_task(worker.score(model, ["a"] * 8)) for _ in range(2)]
+        await settled(worker, 17)
+        with pytest.raises(RefusalError, match=r"17 texts are waiting already, 0\.1\d s"):
+            await worker.score(model, ["c"])
+        model.free.set()
+        await asyncio.gather(first, *others)
+        # What turns out to be faster is believed, even of a small batch.
+        for _ in range(50):
+            await worker.score(model, ["quick"])
+        return worker._pace
+
+    assert asyncio.run(work()) < 0.005
 
 
 def test_a_thread_s_many_texts_take_turns_with_requests(model, start):
