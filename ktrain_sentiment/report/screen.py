@@ -40,6 +40,9 @@ def training(record: TrainingRecord) -> list[Part]:
         *_intervals(record.metrics),
         *by_class(record.metrics),
     ]
+    engines = result_tables.engines(record)
+    if engines is not None:
+        parts.append(engines)
     if record.teacher is not None:
         parts.append(Text(_teacher(record)))
     if record.cross_validation is not None:

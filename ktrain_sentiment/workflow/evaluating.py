@@ -380,7 +380,10 @@ def _what_to_name(data: str, compared: int) -> str:
     if runs:
         return f"{place} is a folder of runs: did you mean {' or '.join(runs[:3])}?"
     if is_missing(data):
-        return f"{data}: no such run folder or file{near_name(place)}"
+        return (
+            f"{data}: no such run folder or file{near_name(place)}; name a run that "
+            "ktrain-sentiment train made, or labelled data with --predictor"
+        )
     return f"{data} is no run: name with --predictor what to evaluate on it, such as a run folder"
 
 

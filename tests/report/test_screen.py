@@ -3,7 +3,7 @@
 from ktrain_sentiment.evaluation.behaviour import Ability, Behaviour
 from ktrain_sentiment.evaluation.intervals import wilson
 from ktrain_sentiment.report.figures import Column, FigureTable
-from ktrain_sentiment.report.screen import behaviour, first_rows
+from ktrain_sentiment.report.screen import behaviour, first_rows, training
 
 
 def test_a_table_of_many_classes_fits_a_screen_and_says_how_many_more_there_are():
@@ -26,3 +26,12 @@ def test_a_checklist_names_its_worst_tests_and_what_was_left_out():
     assert [part.plain for part in rest] == ["left out: test 9: no rows", "a note"]
     calm = Behaviour("mine.yaml", "en", tuple(tests[:1]), (whole,), {})
     assert "none surely fails in more than 10 %" in behaviour(calm)[1].plain
+
+
+def test_a_training_shows_the_engine_that_is_shipped_beside_the_others(facts):
+    parts = training(facts.training)
+    (shown,) = (
+        part for part in parts if isinstance(part, FigureTable) and "by default" in part.title
+    )
+    assert [row[0] for row in shown.rows] == ["int8", "fp32"]
+    assert shown.strong == {0}
