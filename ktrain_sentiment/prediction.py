@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 Probabilities = NDArray[np.float32]
 """Class probabilities, shape (texts, classes), rows summing to one."""
 
+EXPECTED = "expected_star"
+"""The column, and the key, of the mean star of a text's probabilities."""
+
 Real = TypeVar("Real", bound=np.floating)
 
 
@@ -41,6 +44,8 @@ class Prediction:
         probabilities: The probability of each label, in the classifier's order.
         truncated: The text was longer than the model reads, and a part of it was not seen.
         unknown: The model knows no word of the text, so its label would tell nothing of it.
+        expected_star: The mean star of the probabilities, where the labels are stars; NaN where
+            there was no text.
     """
 
     label: str
@@ -48,6 +53,7 @@ class Prediction:
     probabilities: Mapping[str, float]
     truncated: bool = False
     unknown: bool = False
+    expected_star: float | None = None
 
 
 @runtime_checkable
@@ -73,6 +79,7 @@ def to_predictions(
     labels: Sequence[str],
     truncated: Sequence[bool] | None = None,
     unknown: Sequence[bool] | None = None,
+    expected: Sequence[float] | None = None,
 ) -> list[Prediction]:
     """Turn a (texts, classes) array of probabilities into `Prediction` objects.
 
@@ -81,6 +88,7 @@ def to_predictions(
     best = probabilities.argmax(axis=1) if len(probabilities) else np.empty(0, dtype=np.int64)
     cut = truncated if truncated is not None else [False] * len(probabilities)
     strange = unknown if unknown is not None else [False] * len(probabilities)
+    stars = expected if expected is not None else [None] * len(probabilities)
     return [
         Prediction(
             label=labels[winner] if row[winner] == row[winner] and not is_strange else "",
@@ -88,6 +96,9 @@ def to_predictions(
             probabilities=dict(zip(labels, map(float, row), strict=True)),
             truncated=bool(was_cut),
             unknown=bool(is_strange),
+            expected_star=star,
         )
-        for row, winner, was_cut, is_strange in zip(probabilities, best, cut, strange, strict=True)
+        for row, winner, was_cut, is_strange, star in zip(
+            probabilities, best, cut, strange, stars, strict=True
+        )
     ]

@@ -30,7 +30,7 @@ from ktrain_sentiment.config.renamed import nearest_names
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.classifier import TextClassifier, list_texts
-from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.tasks import spell_stars
 
 
 class EstimatorInputError(InputError, ValueError):
@@ -55,6 +55,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         validation: Share of the texts (below 1), or number of texts, that decide which epoch is
             kept and how sure the probabilities are; not learned from.
         seed: Seed of everything random.
+        task: classes, or stars (numbers such as 1 to 5), whose order is then learned: score them by
+            "neg_mean_absolute_error"; auto looks at the classes.
         settings: Further fields of `config.TrainingSettings`, by name.
         quiet: Show warnings only.
 
@@ -64,7 +66,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     classes_: NDArray[Any]
-    classifier_: Classifier
+    classifier_: TextClassifier
 
     def __new__(cls, *_: Any, **given: Any) -> Self:  # noqa: ANN401 - the constructor's own
         """Name the parameter that was perhaps meant."""
@@ -86,6 +88,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         maxlen: int = 128,
         validation: float | int = 0.1,
         seed: int = 0,
+        task: str = "auto",
         settings: Mapping[str, Any] | None = None,
         quiet: bool = True,
     ) -> None:
@@ -97,6 +100,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.maxlen = maxlen
         self.validation = validation
         self.seed = seed
+        self.task = task
         self.settings = settings
         self.quiet = quiet
 
@@ -142,7 +146,10 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         found = np.asarray(self.classifier_.predict_proba(self._texts(X)), dtype=np.float64)
         table = np.zeros((len(found), len(self.classes_)))
         # The predictor sorts its labels as strings, scikit-learn the classes as what they are.
-        place = {str(name).strip(): k for k, name in enumerate(self.classes_.tolist())}
+        names = [str(name).strip() for name in self.classes_.tolist()]
+        if self.classifier_.task:  # 4.0 and 4 are one star.
+            names = [spell_stars(names)[name] for name in names]
+        place = {name: k for k, name in enumerate(names)}
         table[:, [place[label] for label in self.classifier_.labels]] = found
         return table
 
@@ -156,6 +163,19 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         best = self.predict_proba(X).argmax(axis=1)
         found: NDArray[Any] = self.classes_[best]
         return found
+
+    def expected_star(self, X: Iterable[str]) -> NDArray[np.float64]:  # noqa: N803
+        """The mean star of each text's probabilities, float64 of shape (n,).
+
+        Raises:
+            ValueError: A text is missing or blank, or the classes are no stars.
+            NotFittedError: It has not been fitted.
+        """
+        check_is_fitted(self)
+        task = self.classifier_.task
+        if not task:
+            raise EstimatorInputError("the classes are not stars: fit it with task='stars'")
+        return task.expected(self.classifier_.predict_proba(self._texts(X)))
 
     def __sklearn_tags__(self) -> Any:  # noqa: ANN401 - scikit-learn publishes no types
         """Say that it takes strings, one a row, and no matrix."""

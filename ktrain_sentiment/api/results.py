@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.data import LabelledTexts
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.evaluation.metrics import STAR_FIGURES
 from ktrain_sentiment.evaluation.record import EvalResult, TrainingRecord
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.page import write_report
@@ -31,7 +32,16 @@ from ktrain_sentiment.workflow.recording import facts_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "mcc", "log_loss", "brier", "ece")
+FIGURES = (
+    *STAR_FIGURES,
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "mcc",
+    "log_loss",
+    "brier",
+    "ece",
+)
 """Figures that a table lists, as `metrics.json` calls them."""
 
 Folder = str | os.PathLike[str]
@@ -254,6 +264,10 @@ class TrainingRun:
             f"{_percent(figures['accuracy'])} of {figures['n']:,} {split} rows right; "
             f"{baseline['name']}: {100 * baseline['accuracy']['value']:.1f} %"
         )
+        if found := figures.get("stars"):
+            other = (baselines.get("ridge") or baselines["median"])["stars"]
+            right = f"{_stars(found)} on {figures['n']:,} {split} rows; TF-IDF + ridge"
+            right = f"{right}: {other['mae']['value']:.2f}"
         lines = [f"<TrainingRun {_near(self.path)}>", right, *self.warnings]
         return "\n  ".join([*lines, f"predictor: {_near(self.predictor)}"])
 
@@ -285,7 +299,7 @@ class ModelComparison:
     def table(self) -> pd.DataFrame:
         """A row a model, best first: accuracy and macro F1 with intervals, p value, costs."""
         models = self.found.figures["models"]
-        flat = pd.json_normalize(models).drop(columns=["accuracy.n", "macro_f1.n"])
+        flat = pd.json_normalize(models).filter(regex=r"(?<!\.n)$")
         first = [name for name in flat if name == "name" or "." in str(name)]
         table = flat[[*first, *(name for name in flat if name not in first)]]
         return table.rename(columns=lambda name: name.replace(".value", "").replace(".", "_"))
@@ -381,6 +395,8 @@ class Evaluation:
         """Accuracy with its interval, warnings and notes."""
         name, source = self.found.eval_set.name, self.found.eval_set.source
         right = f"{_percent(self.metrics['accuracy'])} of {self.metrics['n']:,} rows right"
+        if found := self.metrics.get("stars"):
+            right = f"{_stars(found)} on {self.metrics['n']:,} rows"
         lines = [f"<Evaluation of {name} on {source}>", right, *self.found.warnings, *self.notes]
         return "\n  ".join(lines)
 
@@ -400,17 +416,25 @@ def figures_table(
     figures: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
     """Headline figures with their intervals, and those of baselines beside them."""
+    figures = {**figures, **(figures.get("stars") or {})}
     names = [name for name in FIGURES if name in figures]
     table = pd.DataFrame([figures[name] for name in names], index=names)
     table = table[["value", "low", "high"]].rename_axis("figure")
     for key, baseline in baselines.items():
-        table[key] = [baseline[name]["value"] for name in names]
+        known = {**baseline, **(baseline.get("stars") or {})}
+        table[key] = [known[name]["value"] for name in names]
     return table
 
 
 def _near(path: Path) -> Path:
     """The path as seen from the working folder, where it lies below that."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _stars(found: Mapping[str, Any]) -> str:
+    error, near = found["mae"], found["within_one"]["value"]
+    spread = f"95 % interval {error['low']:.2f} to {error['high']:.2f}"
+    return f"{error['value']:.2f} stars off ({spread}), {100 * near:.1f} % at most one star off,"
 
 
 def _percent(figure: Mapping[str, float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,8 @@ from tyro.conf import Positional
 
 from ktrain_sentiment.config.flat import Config
 from ktrain_sentiment.errors import ConfigError
+
+_SCALE = re.compile(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
 
 Split = Literal["train", "validation", "test"]
 CleaningStep = Literal["html", "urls", "mentions", "unicode", "spaces"]
@@ -50,6 +53,13 @@ class DataConfig(Config):
     hub_config: str | None = None
     """Configuration of a hub dataset that has several, such as sst2 of hub:nyu-mll/glue."""
 
+    task: Literal["auto", "classes", "stars"] = "auto"
+    """What labels are: classes without order, or stars, whose order is learned and judged; auto
+    looks at them and says what it took them for."""
+
+    stars: str = ""
+    """The lowest and the highest star, such as 1-5: a row with another is refused."""
+
     map: str = ""
     """New names for labels: "1,2=negative 3=neutral 4,5=positive" (or with ; between)."""
 
@@ -78,11 +88,23 @@ class DataConfig(Config):
     min_class_size: int = 0
     """Leave out classes with fewer rows than this."""
 
+    @property
+    def scale(self) -> tuple[float, float] | None:
+        """The lowest and the highest star, where they are declared."""
+        found = _SCALE.fullmatch(self.stars)
+        return (float(found[1]), float(found[2])) if found else None
+
     def check(self) -> None:
         """Refuse data named twice, and a number of rows that cannot be."""
         if self.train and self.data not in ("", self.train):
             raise ConfigError(f"--train {self.train}: the data is named already: {self.data}")
         object.__setattr__(self, "data", self.data or self.train)
+        if self.stars and not _SCALE.fullmatch(self.stars):
+            raise ConfigError(
+                f"--stars {self.stars}: wanted the lowest and the highest star, such as 1-5"
+            )
+        if self.stars and self.task == "classes":
+            raise ConfigError(f"--stars {self.stars}: contradicts --task classes; leave one out")
         if self.min_class_size < 0:
             raise ConfigError(f"--min-class-size {self.min_class_size}: must not be negative")
 

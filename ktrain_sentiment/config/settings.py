@@ -90,9 +90,9 @@ class CompareConfig(Config):
     """Which models are compared, and on how many examples."""
 
     models: tuple[str, ...] = ("majority", "tfidf", "vader", "probe", "nbsvm", "encoder")
-    """Any of majority, tfidf, vader; probe (logistic regression on the frozen --encoder); ktrain's
-    nbsvm, fasttext, logreg, bigru, standard_gru; encoder (--encoder fine-tuned); and names of
-    further encoders to fine-tune."""
+    """Any of majority, tfidf, vader; median and ridge, for stars; probe (logistic regression on the
+    frozen --encoder); ktrain's nbsvm, fasttext, logreg, bigru, standard_gru; encoder (--encoder
+    fine-tuned); and names of further encoders to fine-tune."""
 
     few_shot: tuple[int, ...] = ()
     """Also train each model on so many examples a class, and draw accuracy against them."""

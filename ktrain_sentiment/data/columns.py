@@ -20,6 +20,11 @@ _NUMBERS = {"stars", "star_rating", "rating", "ratings", "score", "overall"}
 """Names of labels that may as well be those of measurements: they need few values."""
 
 
+def is_measure(column: str) -> bool:
+    """Whether a column is called stars, rating or the like."""
+    return simple_name(column) in _NUMBERS
+
+
 class Sampled(Protocol):
     """What columns are chosen from: a table before or after it was read."""
 

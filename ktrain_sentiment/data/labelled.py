@@ -18,6 +18,7 @@ from ktrain_sentiment.data.labels import label_order
 from ktrain_sentiment.errors import ConfigError, DataError, one_line
 from ktrain_sentiment.tables.folders import SPLIT_NAMES
 from ktrain_sentiment.tables.frame_writing import write_table
+from ktrain_sentiment.tasks import Kind, Task
 
 OWN_COLUMNS = ("text", "label", "row")
 """The columns that every frame of this package has; others are the source's own."""
@@ -83,6 +84,7 @@ class Splits:
         cleaning: The steps that were applied to the texts, for the predictor's manifest.
         notes: One-line remarks to show the user.
         table: How the source was read, for the predictor's manifest.
+        kind: What the labels are: `classes` or `stars`.
     """
 
     train: pd.DataFrame
@@ -93,6 +95,12 @@ class Splits:
     cleaning: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     table: Mapping[str, Any] = field(default_factory=dict)
+    kind: Kind = "classes"
+
+    @cached_property
+    def task(self) -> Task:
+        """What a model of these rows answers with."""
+        return Task.of(self.kind, self.labels)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -153,6 +161,7 @@ def write_splits(splits: Splits, folder: Path) -> None:
         "cleaning": splits.cleaning,
         "notes": splits.notes,
         "table": dict(splits.table),
+        "task": splits.kind,
     }
     write_json(folder / MARKER, content)
 
@@ -177,6 +186,11 @@ def read_prepared(folder: Path, config: DataConfig) -> LabelledTexts:
             f"{folder}: its rows are not those that {MARKER} describes: a file was changed or "
             "damaged; prepare the data again"
         )
+    kind: Kind = "stars" if content.get("task") == "stars" else "classes"
+    if config.task not in ("auto", kind):
+        raise ConfigError(
+            f"--task {config.task}: {folder} is prepared with --task {kind}; prepare it again"
+        )
     joined = pd.concat(
         [frame.assign(split=name) for name, frame in frames.items()], ignore_index=True
     )
@@ -186,7 +200,7 @@ def read_prepared(folder: Path, config: DataConfig) -> LabelledTexts:
         text_column="text",
         label_column="label",
         notes=(f"prepared data set, fingerprint {content['fingerprint'][:12]}",),
-        config=replace(config, cleaning=tuple(content.get("cleaning", ()))),
+        config=replace(config, cleaning=tuple(content.get("cleaning", ())), task=kind),
         is_split=True,
         is_final=True,
         table=dict(content.get("table", {})),

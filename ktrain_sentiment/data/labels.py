@@ -8,16 +8,16 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.tables.messages import count, counted, quoted
+from ktrain_sentiment.tasks import Kind, look_like_stars, spell_stars, star_of
 
 _SEPARATORS = ("|", ";", ",", "/", "+")
 _NO_LABEL = {"nan", "na", "n/a", "null", "none", "nil", "nat", "<na>", "\\n", "?", "-", "#n/a"}
-_FULL_STARS = "★⭐✭"
-_STARS = re.compile(r"[★⭐✭☆✩\ufe0f\s]+")
 _MOST_STEPS = 11
 """Different numbers that may still be steps of a scale, such as half stars."""
 
@@ -69,10 +69,17 @@ def _parted(text: str) -> str:
 
 @dataclass(frozen=True)
 class Relabelled:
-    """Labels after renaming, and what to tell the user."""
+    """Labels after renaming, and what to tell the user.
+
+    Attributes:
+        labels: The labels.
+        notes: What to tell.
+        hints: What numbers and odd labels may mean, where they are classes.
+    """
 
     labels: pd.Series[str]
     notes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
 
 def relabel(
@@ -97,7 +104,8 @@ def relabel(
     around = f"spaces around {count(spaced, 'label')} are not part of them" if spaced else ""
     mapping = parse_map(config.map)
     numbers = "" if mapping else _are_numbers(labels)
-    notes = [around, _differ_in_case(labels), numbers, _stand_for_none(labels)]
+    notes = [around, _differ_in_case(labels)]
+    hints = [numbers, _stand_for_none(labels)]
     if config.fold_labels:
         mapping = {fold(old): new for old, new in mapping.items()}
     if mapping:
@@ -105,7 +113,86 @@ def relabel(
         mapping = _found(mapping, occurring, source, lenient=lenient)
         notes.append(_not_mapped(occurring, mapping))
         labels = labels.replace(mapping)
-    return Relabelled(labels, tuple(note for note in notes if note))
+    return Relabelled(labels, tuple(filter(None, notes)), tuple(filter(None, hints)))
+
+
+@dataclass(frozen=True)
+class LabelKind:
+    """What labels were taken for.
+
+    Attributes:
+        kind: `classes` or `stars`.
+        labels: The labels; each star has one spelling.
+        note: What to tell the user where it was guessed.
+    """
+
+    kind: Kind
+    labels: pd.Series[str]
+    note: str = ""
+
+
+def find_kind(
+    labels: pd.Series[str],
+    rows: Sequence[int],
+    config: DataConfig,
+    source: str,
+    *,
+    named: bool,
+    trained: str = "",
+) -> LabelKind:
+    """Say whether labels are classes or stars, and make sure of stars.
+
+    Args:
+        labels: After renaming; missing ones stay missing.
+        rows: The place of each in its source.
+        config: `task`, `stars`, and the labels that are left out.
+        source: For messages.
+        named: Whether their column is called rating, stars or the like.
+        trained: What they were to the model that is judged on them; empty without one.
+
+    Raises:
+        DataError: They are said to be stars, and one is none, or beyond the declared scale.
+    """
+    kinds = set(labels.dropna()) - set(config.drop_labels)
+    absent = {kind for kind in stand_ins(kinds) if star_of(kind) is None} | {""}
+    kinds -= absent
+    asked = config.task != "auto" or bool(config.stars)
+    kind = config.task if config.task != "auto" else trained
+    if not kind:
+        stars = bool(config.stars) or look_like_stars(kinds - stand_ins(kinds), named=named)
+        kind = "stars" if stars else "classes"
+    if kind != "stars":
+        return LabelKind("classes", labels)
+    low, high = config.scale or (-np.inf, np.inf)
+    for label, row in zip(labels, rows, strict=True):
+        if label not in kinds:
+            continue
+        if (star := star_of(label)) is None:
+            raise DataError(
+                f"{source}: row {row}: the label {label!r} is no star; wanted numbers such as 1 to "
+                f'5, "4 stars" or ★★★★☆; --drop-labels {shlex.quote(label)} leaves such rows out, '
+                "--task classes takes labels as they are"
+            )
+        if not low <= star <= high:
+            raise DataError(
+                f"{source}: row {row}: {label!r} where stars are {low:g} to {high:g} (--stars "
+                f"{config.stars}); mend it, or leave such rows out with --drop-labels "
+                f"{shlex.quote(label)}"
+            )
+    spelled = labels.mask(labels.isin(absent)).replace(spell_stars(kinds))
+    notes = [] if asked or trained else [_taken_for_stars(spelled)]
+    if missing := int(labels.isin(absent).sum()):
+        said = quoted(sorted(absent & set(labels.dropna()) - {""})) or "that are blank"
+        notes.append(f"{count(missing, 'label')} {said} counted as missing: no star")
+    return LabelKind("stars", spelled.astype("str"), "; ".join(notes))
+
+
+def _taken_for_stars(labels: pd.Series[str]) -> str:
+    names = label_order(labels.dropna().unique())
+    return (
+        f"labels are taken for stars, {names[0]} to {names[-1]}: their order is learned and judged "
+        f"(--task classes: a class each; {_fewer(names)}: fewer)"
+    )
 
 
 def fold(label: str) -> str:
@@ -158,12 +245,11 @@ def _differ_in_case(labels: pd.Series[str]) -> str:
 
 
 def label_order(labels: Iterable[str]) -> list[str]:
-    """Labels sorted, and those written in stars by the number of full ones."""
+    """Labels sorted; numbers and stars by how many they are."""
     names = sorted(labels)
-    if names and all(map(_STARS.fullmatch, names)):
-        # ★★★★☆ comes before ★☆☆☆☆ by its letters.
-        names.sort(key=lambda name: sum(map(name.count, _FULL_STARS)))
-    return names
+    stars = {name: star for name in names if (star := star_of(name)) is not None}
+    # ★★★★☆ comes before ★☆☆☆☆ by its letters, and 10 before 2.
+    return sorted(names, key=stars.__getitem__) if len(stars) == len(names) else names
 
 
 def _are_numbers(labels: pd.Series[str]) -> str:
@@ -172,25 +258,22 @@ def _are_numbers(labels: pd.Series[str]) -> str:
     kinds -= stand_ins(kinds)
     if kinds and kinds <= {"0", "1"}:
         return 'labels are 0 and 1; --map "0=negative 1=positive" gives them names'
-    if kinds and kinds <= set("12345") and len(kinds) > 2:
+    if len(kinds) > 2 and (kinds <= set("12345") or look_like_stars(kinds)):
+        # Of 1, 2 and 5 the others are missing by chance.
+        names = list("12345") if kinds <= set("12345") else label_order(kinds)
         return (
-            "labels look like stars, each a class of its own; "
-            '--map "1,2=negative 3=neutral 4,5=positive" makes fewer'
-        )
-    if len(kinds) > 2 and all(map(_STARS.fullmatch, kinds)):
-        bad, middle, good = _thirds(label_order(kinds))
-        return (
-            "labels look like stars, each a class of its own; "
-            f'--map "{bad}=negative{middle} {good}=positive" makes fewer'
+            "labels look like stars, each a class of its own (--task stars: in order); "
+            f"{_fewer(names)} makes fewer"
         )
     return ""
 
 
-def _thirds(names: Sequence[str]) -> tuple[str, str, str]:
-    """Labels in order as the low ones, the middle one where there is one, and the high ones."""
+def _fewer(names: Sequence[str]) -> str:
+    """The flag that folds stars, in order: the low, the middle one if there is one, the high."""
     half = len(names) // 2
     middle = f" {names[half]}=neutral" if len(names) % 2 else ""
-    return ",".join(names[:half]), middle, ",".join(names[len(names) - half :])
+    low, high = ",".join(names[:half]), ",".join(names[len(names) - half :])
+    return f'--map "{low}=negative{middle} {high}=positive"'
 
 
 def stand_ins(kinds: Iterable[str]) -> set[str]:

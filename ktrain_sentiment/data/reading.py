@@ -19,12 +19,13 @@ from ktrain_sentiment.data.columns import (
     choose_columns,
     choose_text_column,
     flag,
+    is_measure,
     suits,
 )
 from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL, corpus_path, read_hub
 from ktrain_sentiment.data.frames import Collected, collect, plain_column, to_strings
 from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts, is_prepared, read_prepared
-from ktrain_sentiment.data.labels import look_like_scores, relabel
+from ktrain_sentiment.data.labels import find_kind, look_like_scores, relabel
 from ktrain_sentiment.data.selection import select_rows
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables import ReadOptions, open_table
@@ -163,17 +164,23 @@ def _rows_of(
     texts, text_note = to_strings(table, columns.text, "text")
     labels, label_note = _labels(table, columns)
     relabelled = relabel(labels, config, table.name, lenient=lenient)
-    own = {"text": _clean(texts, config), "label": relabelled.labels, "row": table.rows}
+    found = find_kind(
+        relabelled.labels, table.rows.tolist(), config, table.name,
+        named=is_measure(columns.label), trained=str((trained or {}).get("task", "")),
+    )  # fmt: skip
+    own = {"text": _clean(texts, config), "label": found.labels, "row": table.rows}
     used = {columns.text, columns.label, *columns.classes}
     frame = _with_other_columns(pd.DataFrame(own), table, used)
-    notes = (*table.notes, columns.note, text_note, label_note, *relabelled.notes)
+    hints = () if found.kind == "stars" else relabelled.hints
+    own_notes = (*relabelled.notes, *hints, found.note)
+    notes = (*table.notes, columns.note, text_note, label_note, *own_notes)
     return LabelledTexts(
         frame=frame,
         source=table.name,
         text_column=columns.text,
         label_column=columns.label,
         notes=tuple(note for note in notes if note),
-        config=config,
+        config=replace(config, task=found.kind),
         is_split="split" in table.made,
         table=_record(table, columns),
     )

@@ -95,6 +95,7 @@ def split(texts: LabelledTexts, config: SplitConfig) -> Splits:
         cleaning=texts.config.cleaning,
         table=texts.table,
         notes=tuple(notes),
+        kind="stars" if texts.config.task == "stars" else "classes",
     )
 
 

@@ -68,8 +68,22 @@ def _never_predicted(metrics: Metrics) -> list[str]:
     ]
 
 
+def _no_better_than_median(metrics: Metrics, other: Metrics | None) -> list[str]:
+    if metrics.stars is None or other is None or other.stars is None:
+        return []
+    if metrics.stars.mae.high < other.stars.mae.value:
+        return []
+    return [
+        f"The model is no nearer than always answering with the median star: "
+        f"{metrics.stars.mae.value:.2f} stars off on average against {other.stars.mae.value:.2f}. "
+        f"Try {MORE}."
+    ]
+
+
 def _no_better_than_majority(metrics: Metrics, baselines: Mapping[str, Metrics]) -> list[str]:
     other = baselines.get("majority")
+    if metrics.stars is not None:
+        return _no_better_than_median(metrics, baselines.get("median"))
     if other is None:
         return []
     better = [

@@ -24,6 +24,7 @@ from ktrain_sentiment.evaluation.intervals import (
     unseen_share,
 )
 from ktrain_sentiment.evaluation.metrics import Metrics, check, compute_metrics
+from ktrain_sentiment.tasks import CLASSES, Task
 
 SIGNIFICANT = 0.05
 
@@ -42,12 +43,13 @@ class Comparison:
         n: Number of rows.
         only_a_right: Rows that only A has right.
         only_b_right: Rows that only B has right.
-        p_value: Exact two-sided McNemar test.
+        p_value: Exact two-sided McNemar test; of stars a randomization test of the distances.
         better: The name of the better one, or None when no difference can be shown.
         accuracy_difference: Its interval holds 0 exactly when the test shows no difference.
         macro_f1_difference: Paired bootstrap.
         log_loss_difference: Paired bootstrap; negative when B is better.
         sentence: The verdict in plain words.
+        mae_difference: Of stars, paired bootstrap; negative when B is nearer. None for classes.
     """
 
     names: tuple[str, str]
@@ -60,6 +62,7 @@ class Comparison:
     macro_f1_difference: Estimate
     log_loss_difference: Estimate
     sentence: str
+    mae_difference: Estimate | None = None
 
 
 def compare(
@@ -68,6 +71,7 @@ def compare(
     probabilities_b: ArrayLike,
     labels: Sequence[str],
     names: tuple[str, str] = ("A", "B"),
+    task: Task = CLASSES,
     *,
     seed: int = 0,
 ) -> Comparison:
@@ -79,6 +83,7 @@ def compare(
         probabilities_b: The same of the second.
         labels: Class names, in the order of both tables' columns.
         names: What the two are called in the verdict.
+        task: What the labels are; of stars the nearer ones are better.
         seed: Seed of the bootstrap.
 
     Raises:
@@ -95,6 +100,13 @@ def compare(
     if np.array_equal(table_a, table_b):
         difference = of_macro_f1 = Estimate(0.0, 0.0, 0.0, len(truth))
     better = None if p_value >= SIGNIFICANT else names[int(only_b > only_a)]
+    sentence = _verdict(names, only_a, only_b, difference, p_value)
+    farther = None
+    if task:
+        gaps = [task.distance[truth, winner] for winner in (first, second)]
+        farther, p_value = bootstrap_mean(gaps[1] - gaps[0], seed=seed), sign_flips(*gaps)
+        better = None if p_value >= SIGNIFICANT else names[int(farther.value < 0)]
+        sentence = _verdict_in_stars(names, farther, p_value)
     return Comparison(
         names=names,
         n=len(truth),
@@ -105,7 +117,8 @@ def compare(
         accuracy_difference=difference,
         macro_f1_difference=of_macro_f1,
         log_loss_difference=bootstrap_mean(losses, seed=seed),
-        sentence=_verdict(names, only_a, only_b, difference, p_value),
+        sentence=sentence,
+        mae_difference=farther,
     )
 
 
@@ -128,6 +141,38 @@ def _verdict(
         f"{apart:,} rows where only one is ({chance(p_value)}); {names[1]} has {points} "
         f"({spread}) on {n:,} rows."
     )
+
+
+def _verdict_in_stars(names: tuple[str, str], farther: Estimate, p_value: float) -> str:
+    ends = sorted(abs(end) for end in (farther.low, farther.high))
+    if p_value >= SIGNIFICANT:
+        return (
+            f"No difference can be shown with {farther.n:,} rows: {names[1]} is off by "
+            f"{farther.value:+.2f} stars more than {names[0]} ({farther.low:+.2f} to "
+            f"{farther.high:+.2f}, {chance(p_value)})."
+        )
+    best, other = names[int(farther.value < 0)], names[int(farther.value > 0)]
+    return (
+        f"{best} is better: {abs(farther.value):.2f} stars nearer than {other} on average "
+        f"({ends[0]:.2f} to {ends[1]:.2f}, {chance(p_value)}) on {farther.n:,} rows."
+    )
+
+
+def sign_flips(first: ArrayLike, second: ArrayLike, *, seed: int = 0) -> float:
+    """Whether two classifiers are as far off on the same rows: p-value, 0 to 1.
+
+    As `randomization_test`, of mean distances: rows of the same difference are flipped together.
+
+    Args:
+        first: How far off the one is, in stars, shape (n,).
+        second: The same of the other.
+        seed: Seed of the flips.
+    """
+    kinds, counts = np.unique(np.asarray(second) - np.asarray(first), return_counts=True)
+    found = abs(float(kinds @ counts))
+    flipped = np.random.default_rng(seed).binomial(counts, 0.5, size=(RESAMPLES, len(counts)))
+    as_large = int((np.abs((counts - 2 * flipped) @ kinds) >= found - 1e-9).sum())
+    return (as_large + 1) / (RESAMPLES + 1)
 
 
 def _difference(
@@ -218,10 +263,12 @@ class Entry:
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers and strings."""
+        stars = self.metrics.stars
         return {
             "name": self.name,
             "accuracy": to_plain(self.metrics.accuracy),
             "macro_f1": to_plain(self.metrics.macro_f1),
+            **({"mae": to_plain(stars.mae), "kappa": to_plain(stars.kappa)} if stars else {}),
             "p_value_against_best": self.p_value,
             **self.costs.to_json(),
             "learning_rate": self.learning_rate,
@@ -253,12 +300,14 @@ class FewShot:
 
 UNEVEN = 0.6
 """Share of the rows in one class above which accuracy says little, and macro F1 decides."""
-MAJORITY = "majority"
-"""The name of the model that always answers with the most frequent label."""
+CONSTANT = frozenset({"majority", "median"})
+"""The names of models that give every text the same label."""
 
 
 def deciding_figure(metrics: Metrics) -> str:
-    """What models are ranked by: `accuracy`, or `macro_f1` where one class has most rows."""
+    """What models are ranked by: `mae` of stars, else `accuracy`; `macro_f1` of uneven classes."""
+    if metrics.stars is not None:
+        return "mae"
     largest = max(one.support for one in metrics.per_class) / metrics.n
     return "macro_f1" if largest > UNEVEN else "accuracy"
 
@@ -305,11 +354,13 @@ def rank(
     labels: Sequence[str],
     costs: Mapping[str, Costs],
     rates: Mapping[str, float | None],
+    task: Task = CLASSES,
 ) -> tuple[Entry, ...]:
     """Models on the same rows, best first, each tested against the best.
 
-    They are ranked by `deciding_figure`: by accuracy with McNemar's test, or by macro F1 with a
-    randomization test. P-values are corrected for testing every other model (Holm 1979).
+    They are ranked by `deciding_figure`: by accuracy with McNemar's test, or by macro F1 or the
+    mean error of stars with a randomization test. P-values are corrected for testing every other
+    model (Holm 1979).
 
     Args:
         y_true: Class indices, shape (n,).
@@ -317,15 +368,20 @@ def rank(
         labels: Class names.
         costs: By model.
         rates: Maximum learning rate by model; None where there is none.
+        task: What the labels are.
     """
-    metrics = {name: compute_metrics(y_true, table, labels) for name, table in tables.items()}
+    metrics = {name: compute_metrics(y_true, table, labels, task) for name, table in tables.items()}
     figure = deciding_figure(next(iter(metrics.values())))
-    best, *others = sorted(metrics, key=lambda name: -metrics[name].headline[figure].value)
+    sign = 1 if figure == "mae" else -1
+    best, *others = sorted(metrics, key=lambda name: sign * metrics[name].headline[figure].value)
     truth = np.asarray(y_true, dtype=np.int64)
     winner = {name: np.asarray(table).argmax(axis=1) for name, table in tables.items()}
     p_values = []
     for name in others:
-        if figure == "accuracy":
+        if figure == "mae":
+            gaps = [task.distance[truth, winner[one]] for one in (name, best)]
+            p_values.append(sign_flips(*gaps))
+        elif figure == "accuracy":
             here, there = winner[name] == truth, winner[best] == truth
             p_values.append(mcnemar(int((here & ~there).sum()), int((there & ~here).sum())))
         else:
@@ -344,18 +400,20 @@ def recommend(entries: Sequence[Entry]) -> str:
     """
     best, n = entries[0], entries[0].metrics.n
     figure = deciding_figure(best.metrics)
-    name = {"accuracy": "accuracy", "macro_f1": "macro F1"}[figure]
+    name = {"accuracy": "accuracy", "macro_f1": "macro F1", "mae": "mean error"}[figure]
 
     def shown(entry: Entry) -> str:
-        return f"{100 * entry.metrics.headline[figure].value:.1f} % {name}"
+        value = entry.metrics.headline[figure].value
+        return f"{value:.2f} stars off" if figure == "mae" else f"{100 * value:.1f} % {name}"
 
     equals = [e for e in entries if e.p_value is None or e.p_value >= SIGNIFICANT]
-    if any(entry.name == MAJORITY for entry in equals):
-        others = [entry for entry in entries if entry.name != MAJORITY]
+    if any(entry.name in CONSTANT for entry in equals):
+        others = [entry for entry in entries if entry.name not in CONSTANT]
+        always = "the median star" if figure == "mae" else "the most frequent label"
         closest = f" ({others[0].name} comes closest: {shown(others[0])})" if others else ""
         return (
             f"No model is worth taking yet: on {n:,} rows chance cannot tell any of them from "
-            f"always answering with the most frequent label{closest}. Try more rows, or check "
+            f"always answering with {always}{closest}. Try more rows, or check "
             "that the labels can be told from the texts."
         )
     cheapest = min(equals, key=lambda entry: entry.costs.latency_ms)
@@ -370,10 +428,13 @@ def recommend(entries: Sequence[Entry]) -> str:
             else "every other model is worse by more than chance"
         )
         return f"Take {best.name}: {shown(best)} on {n:,} rows, and {reason}."
-    values = [100 * entry.metrics.headline[figure].value for entry in (best, cheapest)]
+    values = [entry.metrics.headline[figure].value for entry in (best, cheapest)]
+    ahead = f"{100 * (values[0] - values[1]):.1f} points of {name} ahead"
+    if figure == "mae":
+        ahead = f"{values[1] - values[0]:.2f} stars nearer"
     times = best.costs.latency_ms / max(cheapest.costs.latency_ms, 1e-9)
     return (
-        f"Take {cheapest.name}: {best.name} is {values[0] - values[1]:.1f} points of {name} ahead, "
+        f"Take {cheapest.name}: {best.name} is {ahead}, "
         f"which {n:,} rows cannot tell from chance, and {cheapest.name} answers {times:.1f} times "
         f"as fast. With more test rows {best.name} may prove better."
     )

@@ -73,6 +73,34 @@ def matthews(confusion: ArrayLike) -> Floats:
     return _divide(covariance, np.sqrt(spread))
 
 
+def mean_distance(confusion: ArrayLike, distance: Floats) -> Floats:
+    """Mean distance of the predicted class from the true one.
+
+    Args:
+        confusion: Counts, see above.
+        distance: Of each two classes, shape (classes, classes).
+    """
+    counts = np.asarray(confusion, dtype=np.float64)
+    return _divide((counts * distance).sum((-2, -1)), counts.sum((-2, -1)))
+
+
+def weighted_kappa(confusion: ArrayLike, distance: Floats) -> Floats:
+    """Cohen's kappa with squared distances as weights (Cohen 1968), -1 to 1; 0 if undefined.
+
+    Args:
+        confusion: Counts, see above.
+        distance: Of each two classes, shape (classes, classes).
+    """
+    counts, weights = np.asarray(confusion, dtype=np.float64), distance**2
+    total = counts.sum((-2, -1), keepdims=True)
+    by_chance = _divide(
+        counts.sum(-1)[..., :, None] * counts.sum(-2)[..., None, :],
+        np.broadcast_to(total, counts.shape),
+    )
+    expected = (by_chance * weights).sum((-2, -1))
+    return _divide(expected - (counts * weights).sum((-2, -1)), expected)
+
+
 def _diagonal(counts: Floats) -> Floats:
     return np.diagonal(counts, axis1=-2, axis2=-1)
 

@@ -88,6 +88,7 @@ def bootstrap_confusion(
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
+    is_mean: bool = False,
 ) -> Estimate:
     """Interval of a figure of a confusion matrix.
 
@@ -103,6 +104,7 @@ def bootstrap_confusion(
         statistic: Scores a stack of confusion matrices.
         seed: Seed of the resampling.
         resamples: Number of resamples.
+        is_mean: The figure is a mean over rows, as accuracy is: it asks nothing of single classes.
     """
     counts = np.asarray(confusion, dtype=np.float64)
     estimate = bootstrap_cells(counts, statistic, seed=seed, resamples=resamples)
@@ -112,8 +114,7 @@ def bootstrap_confusion(
     if right in (0, estimate.n):
         other = float(statistic(_moved(counts, unseen_share(estimate.n))[np.newaxis])[0])
         return _widened(estimate, other)
-    # Accuracy asks nothing of single classes.
-    if statistic is accuracy:
+    if is_mean or statistic is accuracy:
         return estimate
     gaps = [estimate.value - estimate.low, estimate.high - estimate.value]
     for k, rows in enumerate(counts.sum(axis=1)):

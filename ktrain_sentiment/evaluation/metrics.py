@@ -19,7 +19,9 @@ from ktrain_sentiment.evaluation.intervals import (
     bootstrap_confusion,
     bootstrap_f1,
     bootstrap_mean,
+    bootstrap_share,
 )
+from ktrain_sentiment.tasks import CLASSES, Task
 
 CONFUSION_FIGURES: dict[str, Callable[[ArrayLike], Floats]] = {
     "accuracy": confusion.accuracy,
@@ -30,6 +32,30 @@ CONFUSION_FIGURES: dict[str, Callable[[ArrayLike], Floats]] = {
 }
 FEW = 200
 """Rows below which intervals come out too wide (benchmarks/interval_coverage.py)."""
+
+
+STAR_FIGURES = ("mae", "expected_mae", "kappa", "within_one")
+UNORDERED_FIGURES = frozenset({"weighted_f1", "mcc"})
+"""Figures that say little where labels have an order."""
+
+
+@dataclass(frozen=True)
+class StarFigures:
+    """What is asked of stars besides: how far off, and not only how often.
+
+    Attributes:
+        values: The star that each label stands for, in the order of `Metrics.labels`.
+        mae: Mean distance of the most likely star from the true one, in stars.
+        expected_mae: The same of the expected star, which may lie between two.
+        kappa: Quadratic weighted kappa, -1 to 1 (Cohen 1968).
+        within_one: Share of rows whose most likely star is at most one off.
+    """
+
+    values: tuple[float, ...]
+    mae: Estimate
+    expected_mae: Estimate
+    kappa: Estimate
+    within_one: Estimate
 
 
 @dataclass(frozen=True)
@@ -75,6 +101,7 @@ class Metrics:
         confusion: Counts, rows true and columns predicted, shape (classes, classes).
         reliability: Stated against observed probability, in bins; none in records of version 0.
         intervals: Which intervals these are, in words; empty in records from before they were said.
+        stars: Figures of stars; None where labels have no order.
     """
 
     labels: tuple[str, ...]
@@ -92,18 +119,34 @@ class Metrics:
     confusion: Counts
     reliability: calibration.Reliability = calibration.NO_BINS
     intervals: str = ""
+    stars: StarFigures | None = None
+
+    @property
+    def task(self) -> Task:
+        """What was asked: classes, or stars."""
+        return CLASSES if self.stars is None else Task("stars", self.stars.values)
 
     @property
     def headline(self) -> dict[str, Estimate]:
-        """The figures that have an interval, by name."""
+        """The figures that have an interval, by name; those of stars first."""
         names = (*CONFUSION_FIGURES, "log_loss", "brier", "ece")
-        return {name: getattr(self, name) for name in names}
+        if self.stars is None:
+            return {name: getattr(self, name) for name in names}
+        first = {name: getattr(self.stars, name) for name in STAR_FIGURES}
+        others = [name for name in names if name not in UNORDERED_FIGURES]
+        return first | {name: getattr(self, name) for name in others}
+
+    def in_order(self) -> tuple[tuple[str, ...], Counts]:
+        """Labels and confusion matrix from the lowest star to the highest."""
+        order = self.task.order(self.labels)
+        return tuple(self.labels[k] for k in order), self.confusion[np.ix_(order, order)]
 
 
 def compute_metrics(
     y_true: ArrayLike,
     probabilities: ArrayLike,
     labels: Sequence[str],
+    task: Task = CLASSES,
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -114,6 +157,7 @@ def compute_metrics(
         y_true: Class indices, int64 of shape (n,).
         probabilities: Shape (n, classes), rows summing to one.
         labels: Class names, in the order of the columns.
+        task: What the labels are: stars have figures of their own.
         seed: Seed of the bootstrap.
         resamples: Bootstrap resamples behind each interval.
 
@@ -133,7 +177,10 @@ def compute_metrics(
     return Metrics(
         labels=tuple(labels),
         n=len(truth),
-        **{n: bootstrap_confusion(matrix, f, **options) for n, f in CONFUSION_FIGURES.items()},
+        **{
+            name: bootstrap_confusion(matrix, figure, seed=seed, resamples=resamples)
+            for name, figure in CONFUSION_FIGURES.items()
+        },
         log_loss=loss(calibration.row_log_loss),
         brier=loss(calibration.row_brier),
         ece=calibration.calibration_interval(bins, seed=seed),
@@ -142,6 +189,28 @@ def compute_metrics(
         confusion=matrix,
         reliability=bins,
         intervals=_described(matrix, labels),
+        stars=_star_figures(truth, table, matrix, task, seed, resamples) if task else None,
+    )
+
+
+def _star_figures(
+    truth: NDArray[np.int64], table: Floats, matrix: Counts, task: Task, seed: int, resamples: int
+) -> StarFigures:
+    distance, stars = task.distance, np.asarray(task.stars)
+
+    def mean_error(stack: ArrayLike) -> Floats:
+        return confusion.mean_distance(stack, distance)
+
+    def kappa(stack: ArrayLike) -> Floats:
+        return confusion.weighted_kappa(stack, distance)
+
+    errors = np.abs(task.expected(table) - stars[truth])
+    return StarFigures(
+        values=task.stars,
+        mae=bootstrap_confusion(matrix, mean_error, seed=seed, resamples=resamples, is_mean=True),
+        expected_mae=bootstrap_mean(errors, seed=seed, resamples=resamples),
+        kappa=bootstrap_confusion(matrix, kappa, seed=seed, resamples=resamples),
+        within_one=bootstrap_share(int(matrix[distance <= 1].sum()), len(truth), seed=seed),
     )
 
 
@@ -261,7 +330,11 @@ class Calibration:
 
 
 def evaluate_temperature(
-    y_true: ArrayLike, probabilities: ArrayLike, labels: Sequence[str], temperature: float
+    y_true: ArrayLike,
+    probabilities: ArrayLike,
+    labels: Sequence[str],
+    temperature: float,
+    task: Task = CLASSES,
 ) -> Calibration:
     """Compare the figures before and after a temperature.
 
@@ -270,6 +343,7 @@ def evaluate_temperature(
         probabilities: Probabilities at temperature 1, shape (n, classes).
         labels: Class names.
         temperature: The temperature to evaluate.
+        task: What the labels are.
 
     Raises:
         DataError: Shapes, indices or probabilities make no sense.
@@ -277,7 +351,9 @@ def evaluate_temperature(
     truth, table = check(y_true, probabilities, labels)
     after = apply_temperature(table, temperature)
     return Calibration(
-        temperature, compute_metrics(truth, table, labels), compute_metrics(truth, after, labels)
+        temperature,
+        compute_metrics(truth, table, labels, task),
+        compute_metrics(truth, after, labels, task),
     )
 
 
@@ -286,23 +362,28 @@ def top_losses(
     y_true: ArrayLike,
     probabilities: ArrayLike,
     labels: Sequence[str],
+    task: Task = CLASSES,
     *,
     rows: Sequence[int] | None = None,
     limit: int | None = None,
 ) -> pd.DataFrame:
     """Rows by falling loss; rows that were predicted rightly are kept, with their small loss.
 
+    Of stars those come first that are most stars off.
+
     Args:
         texts: The texts, length n.
         y_true: Class indices, shape (n,).
         probabilities: Shape (n, classes).
         labels: Class names, in the order of the columns.
+        task: What the labels are.
         rows: Row numbers in the source file; counted from 1 when None.
         limit: Keep this many rows; all when None.
 
     Returns:
         Columns `text`, `label` (the given one), `predicted`, `probability` (of the predicted
-        label), `p_true` (of the given label), `loss` (-log `p_true`, in nats), `row`.
+        label), `p_true` (of the given label), `loss` (-log `p_true`, in nats), `row`; of stars
+        also `stars_off`.
 
     Raises:
         DataError: Shapes, indices or probabilities make no sense.
@@ -320,5 +401,9 @@ def top_losses(
             "row": everyone + 1 if rows is None else list(rows),
         }
     )
-    ordered = frame.sort_values("loss", ascending=False, kind="stable", ignore_index=True)
+    by = ["loss"]
+    if task:
+        frame["stars_off"] = task.distance[truth, winner]
+        by = ["stars_off", "loss"]
+    ordered = frame.sort_values(by, ascending=False, kind="stable", ignore_index=True)
     return ordered if limit is None else ordered.head(limit)

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.metrics import Metrics, check, compute_metrics
+from ktrain_sentiment.prediction import EXPECTED
+from ktrain_sentiment.tasks import CLASSES, Task
 
 PREFIX = "p_"
 
@@ -25,16 +27,22 @@ class LabelledPredictions:
         labels: Class names, in the order of the columns of `probabilities`.
         y_true: Class indices, shape (n,).
         probabilities: As the predictor answers, its temperature applied, shape (n, classes).
+        task: What the labels are.
     """
 
     frame: pd.DataFrame
     labels: tuple[str, ...]
     y_true: NDArray[np.int64]
     probabilities: Floats
+    task: Task = CLASSES
 
     @classmethod
     def join(
-        cls, frame: pd.DataFrame, probabilities: ArrayLike, labels: Sequence[str]
+        cls,
+        frame: pd.DataFrame,
+        probabilities: ArrayLike,
+        labels: Sequence[str],
+        task: Task = CLASSES,
     ) -> LabelledPredictions:
         """Put rows and probabilities together.
 
@@ -42,13 +50,14 @@ class LabelledPredictions:
             frame: Columns `text`, `label` and `row`.
             probabilities: Shape (n, classes), in the order of the frame.
             labels: Class names, in the order of the columns.
+            task: What the labels are.
 
         Raises:
             DataError: A row has a label that the classifier does not know, or shapes differ.
         """
         y_true = encode(frame["label"], labels)
         truth, table = check(y_true, probabilities, labels)
-        return cls(frame.reset_index(drop=True), tuple(labels), truth, table)
+        return cls(frame.reset_index(drop=True), tuple(labels), truth, table, task)
 
     @classmethod
     def from_frame(
@@ -74,11 +83,15 @@ class LabelledPredictions:
         if source is not None and source["row"].tolist() == frame["row"].tolist():
             frame = source
         table = predictions[[PREFIX + label for label in labels]].to_numpy(dtype=np.float64)
+        task = Task.of("stars" if EXPECTED in predictions else "classes", labels)
         # 32-bit rounding on disk; sums are made exact again.
-        return cls.join(frame, table / table.sum(axis=1, keepdims=True), labels)
+        return cls.join(frame, table / table.sum(axis=1, keepdims=True), labels, task)
 
     def to_frame(self) -> pd.DataFrame:
-        """Columns `row`, `text`, `label`, `predicted` and one `p_<label>` a class."""
+        """Columns `row`, `text`, `label`, `predicted` and one `p_<label>` a class.
+
+        Of stars also `expected_star`.
+        """
         winner = self.probabilities.argmax(axis=1)
         frame = pd.DataFrame(
             {
@@ -88,6 +101,8 @@ class LabelledPredictions:
                 "predicted": [self.labels[k] for k in winner],
             }
         )
+        if self.task:
+            frame[EXPECTED] = self.task.expected(self.probabilities).astype(np.float32)
         for k, label in enumerate(self.labels):
             frame[PREFIX + label] = self.probabilities[:, k].astype(np.float32)
         return frame
@@ -205,7 +220,11 @@ def gather(parts: Iterable[tuple[ArrayLike, ArrayLike]], rows: int) -> Floats:
 
 
 def evaluate_folds(
-    fold_of_row: ArrayLike, y_true: ArrayLike, out_of_fold: ArrayLike, labels: Sequence[str]
+    fold_of_row: ArrayLike,
+    y_true: ArrayLike,
+    out_of_fold: ArrayLike,
+    labels: Sequence[str],
+    task: Task = CLASSES,
 ) -> CrossValidation:
     """Figures of all rows together, of each fold, and their spread.
 
@@ -214,6 +233,7 @@ def evaluate_folds(
         y_true: Class indices, shape (n,).
         out_of_fold: Probabilities as `gather` gives them, shape (n, classes).
         labels: Class names.
+        task: What the labels are.
 
     Raises:
         DataError: Shapes, indices or probabilities make no sense.
@@ -221,12 +241,12 @@ def evaluate_folds(
     truth, table = check(y_true, out_of_fold, labels)
     fold: NDArray[np.int64] = np.asarray(fold_of_row, dtype=np.int64)
     each = tuple(
-        compute_metrics(truth[fold == k], table[fold == k], labels)
+        compute_metrics(truth[fold == k], table[fold == k], labels, task)
         for k in np.unique(fold).tolist()
     )
     names = each[0].headline
     spread = {name: _spread([one.headline[name].value for one in each]) for name in names}
-    return CrossValidation(compute_metrics(truth, table, labels), each, spread)
+    return CrossValidation(compute_metrics(truth, table, labels, task), each, spread)
 
 
 def _spread(values: Sequence[float]) -> Spread:

@@ -373,7 +373,7 @@ def review(
     noise = find_label_errors(truth, listened, labels, share=share)
     everything = label_error_table(noise, texts, truth, listened, rows=rows)
     doubtful = everything[everything["doubted"]].reset_index(drop=True)
-    losses = top_losses(texts, truth, table, labels, rows=rows)
+    losses = top_losses(texts, truth, table, labels, predictions.task, rows=rows)
     # A mistake is the model's where its label is not more likely wrong than the model.
     own = losses["row"].isin(predictions.frame["row"][~noise.likely])
     losses = losses[own & (losses["predicted"] != losses["label"])].reset_index(drop=True)

@@ -53,6 +53,7 @@ from ktrain_sentiment.predictor.manifest import (
     write_manifest,
 )
 from ktrain_sentiment.predictor.tokenization import Encoder, TextEncoder
+from ktrain_sentiment.tasks import CLASSES, Task
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class TrainingFacts:
         metrics: Figures by name; anything that JSON can hold.
         cleaning: Names of the cleaning steps that were applied to the training texts.
         table: How the training data was read; see `Manifest`.
+        task: What the labels are.
     """
 
     encoder: str
@@ -92,6 +94,7 @@ class TrainingFacts:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     cleaning: tuple[str, ...] = ()
     table: Mapping[str, Any] = field(default_factory=dict)
+    task: Task = CLASSES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,6 +252,8 @@ def make_manifest(
         family=family,
         cleaning=facts.cleaning,
         table=facts.table,
+        task=facts.task.kind,
+        stars=facts.task.stars,
         data_fingerprint=facts.data_fingerprint,
         metrics=facts.metrics,
         versions=installed_versions(),

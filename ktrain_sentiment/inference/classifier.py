@@ -22,6 +22,7 @@ from ktrain_sentiment.predictor.tokenization import (
     TextEncoder,
     pad,
 )
+from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.words import is_blank
 
 Indices = NDArray[np.int64]
@@ -88,10 +89,13 @@ class Scores:
             np.concatenate(looked) if len(looked) == len(parts) else None,
         )
 
-    def to_predictions(self, labels: Sequence[str]) -> list[Prediction]:
+    def to_predictions(self, labels: Sequence[str], task: Task = CLASSES) -> list[Prediction]:
         """One `Prediction` a text; no label for a text that is missing or unknown."""
         unknown = None if self.unknown is None else self.unknown.tolist()
-        return to_predictions(self.probabilities, labels, self.truncated.tolist(), unknown)
+        expected = task.expected(self.probabilities).tolist() if task else None
+        return to_predictions(
+            self.probabilities, labels, self.truncated.tolist(), unknown, expected
+        )
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ class ClassifierParts:
         padding_id: The id that fills short rows of a batch; None: the tokenizer's own.
         temperature: See `Manifest`.
         cleaning: Names of the cleaning steps that training applied.
+        task: What the labels are.
         stamp: Changes when the folder's files do.
     """
 
@@ -120,6 +125,7 @@ class ClassifierParts:
     padding_id: int | None = None
     temperature: float = 1.0
     cleaning: tuple[str, ...] = ()
+    task: Task = CLASSES
     stamp: str = ""
 
 
@@ -140,6 +146,7 @@ class TextClassifier:
         threads: Cores to use; 0: all.
         temperature: See `Manifest`.
         cleaning: Names of the cleaning steps that training applied.
+        task: What the labels are.
     """
 
     labels: tuple[str, ...]
@@ -150,6 +157,7 @@ class TextClassifier:
     threads: int = 0
     temperature: float = 1.0
     cleaning: tuple[str, ...] = ()
+    task: Task = CLASSES
 
     @classmethod
     def from_parts(
@@ -183,6 +191,7 @@ class TextClassifier:
             threads=threads,
             temperature=parts.temperature,
             cleaning=parts.cleaning,
+            task=parts.task,
         )
 
     @property
@@ -209,7 +218,7 @@ class TextClassifier:
             InputError: A single string, a table or what has no order; something else than strings.
             PredictorError: The model gives something else than one number a label.
         """
-        return self.score(texts).to_predictions(self.labels)
+        return self.score(texts).to_predictions(self.labels, self.task)
 
     def predict_proba(self, texts: Iterable[str | None]) -> Probabilities:
         """Class probabilities, float32 of shape (texts, labels), in the texts' order.

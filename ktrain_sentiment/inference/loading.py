@@ -31,6 +31,7 @@ from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import Manifest, read_checked, read_json, read_manifest
 from ktrain_sentiment.predictor.tokenization import LONGEST, configured_padding_id
 from ktrain_sentiment.runs import RUNS, RunFolder
+from ktrain_sentiment.tasks import Task, look_like_stars
 
 logger = logging.getLogger(__name__)
 
@@ -130,6 +131,7 @@ def _read_parts(place: PredictorFolder, engine: Engine, *, unchecked: bool) -> C
         padding_id=manifest.padding_id,
         temperature=manifest.temperature,
         cleaning=manifest.cleaning,
+        task=manifest.answers,
         stamp=repr(sorted(manifest.files.items())),
     )
 
@@ -184,8 +186,10 @@ def _read_unverified(place: PredictorFolder, engine: Engine) -> ClassifierParts:
         chosen, path = _find_graph(place, engine)
         graph = _read(path, _LARGEST)
     logger.warning("%s has no manifest.json: its files are used unchecked", place.path)
+    labels = _labels(place, config)
     return ClassifierParts(
-        labels=_labels(place, config),
+        labels=labels,
+        task=Task.of("stars" if look_like_stars(labels) else "classes", labels),
         engine=chosen,
         graph=graph,
         vocabulary=_read(place.tokenizer, _LARGEST_JSON),

@@ -19,12 +19,13 @@ import numpy as np
 
 from ktrain_sentiment.data.columns import choose_text_column, suits
 from ktrain_sentiment.errors import ConfigError, DataError, PredictorError, one_line
-from ktrain_sentiment.prediction import Classifier, Prediction
+from ktrain_sentiment.prediction import EXPECTED, Classifier, Prediction
 from ktrain_sentiment.tables import Batch, Problem, ReadOptions, Table, open_table
 from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tables.outputs import Output
 from ktrain_sentiment.tables.values import spell
 from ktrain_sentiment.tables.writing import OutputSchema
+from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.words import is_blank
 
 if TYPE_CHECKING:
@@ -137,26 +138,32 @@ class ScoreOptions:
 
 
 def added_columns(
-    labels: Sequence[str], prefix: str = "", *, problems: bool = False
+    labels: Sequence[str], prefix: str = "", task: Task = CLASSES, *, problems: bool = False
 ) -> tuple[str, ...]:
     """The columns that scoring adds: `predicted`, `probability`, one `p_<label>` a class.
+
+    Of stars also `expected_star`, behind the probability.
 
     Args:
         labels: The classifier's.
         prefix: Put before each name.
+        task: What the labels are.
         problems: Add `problem` behind them: what is wrong with a row, empty for most.
     """
-    names = ["predicted", "probability", *(f"p_{label}" for label in labels)]
+    stars = [EXPECTED] if task else []
+    names = ["predicted", "probability", *stars, *(f"p_{label}" for label in labels)]
     return tuple(prefix + name for name in (*names, *(["problem"] if problems else [])))
 
 
-def new_columns(table: Table, labels: Sequence[str], options: ScoreOptions) -> tuple[str, ...]:
+def new_columns(
+    table: Table, labels: Sequence[str], options: ScoreOptions, task: Task = CLASSES
+) -> tuple[str, ...]:
     """The names of the columns that scoring adds to a table.
 
     Raises:
         ConfigError: The table has one of them already.
     """
-    added = added_columns(labels, options.prefix, problems=options.problems)
+    added = added_columns(labels, options.prefix, task, problems=options.problems)
     taken = [name for name in added if name in set(table.columns)]
     if taken:
         raise ConfigError(
@@ -166,18 +173,25 @@ def new_columns(table: Table, labels: Sequence[str], options: ScoreOptions) -> t
     return added
 
 
+def task_of(classifier: Classifier) -> Task:
+    """What a classifier answers with; classes where it does not say."""
+    found: Task = getattr(classifier, "task", CLASSES)
+    return found
+
+
 def output_schema(
     source: TextTable, names: Sequence[str], *, problems: bool = False
 ) -> OutputSchema:
     """The columns of the output: the source's, then the new ones, problems being the last."""
-    predicted, probability, *_ = names
+    predicted, probability, *others = names
+    stars = [name for name in others if name.endswith(EXPECTED)][:1]
     table = source.table
     words = {predicted: str} | ({names[-1]: str} if problems else {})
     return OutputSchema(
         names=(*table.columns, *names),
         types={**table.types, **dict.fromkeys(names, np.float32), **words},
         arrow=table.schema,
-        shown=(predicted, probability, source.column),
+        shown=(predicted, probability, *stars, source.column),
         source=table.name,
     )
 
@@ -240,13 +254,15 @@ def score_batch(
         ],
         [one and round(one.probability, _DIGITS) for one in predictions],
     ]
+    if task_of(classifier):
+        columns.append([one and round(one.expected_star or 0.0, _DIGITS) for one in predictions])
     columns += [
         [one and round(one.probabilities[label], _DIGITS) for one in predictions]
         for label in classifier.labels
     ]
     columns.append([str(problems[k]) if k in problems else None for k in range(len(texts))])
     added = dict(zip(names, columns, strict=False))
-    words = {names[0], *names[len(classifier.labels) + 2 :]}
+    words = {names[0], *names[len(columns) - 1 :]}
     return ScoredBatch(_with_columns(batch.rows, added, words), predictions, problems)
 
 
@@ -337,7 +353,7 @@ def score(
         DataError: No row could be read.
     """
     table = source.table
-    names = new_columns(table, classifier.labels, options)
+    names = new_columns(table, classifier.labels, options, task_of(classifier))
     report = ScoreReport(resumed_at=output.done)
     first: tuple[int, Problem] | None = None
     unread = 0

@@ -17,6 +17,7 @@ from typing import Any
 from ktrain_sentiment.atomic import sha256_of, write_text
 from ktrain_sentiment.errors import PredictorError, one_line
 from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.tasks import CLASSES, TASKS, Task
 
 _EXPORT = "make it again with ktrain-sentiment export, or fetch the folder again"
 
@@ -137,6 +138,8 @@ class Manifest:
         metrics: The figures of the training run, by name.
         versions: The versions of Python and the libraries that made the folder.
         created: When, ISO 8601 with time zone.
+        task: What the labels are: `classes`, or `stars`, which have an order.
+        stars: The star that each label stands for, in the order of `labels`; empty for classes.
         engines: For each exported engine (fp32, int8) how it compares with the Keras model,
             and whether it was kept: `EngineReport` as a dictionary.
         files: The digest of each file, by relative POSIX path.
@@ -156,6 +159,8 @@ class Manifest:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
+    task: str = "classes"
+    stars: tuple[float, ...] = ()
     engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     files: Mapping[str, FileDigest] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
@@ -177,6 +182,7 @@ class Manifest:
                     f"{name} {given!s:.20}: wanted a number above 0, from {_COLDEST:g} to "
                     f"{1 / _COLDEST:g}"
                 )
+        self._check_task()
         for engine, report in self.engines.items():
             if type(kept := report.get("kept", False)) is not bool:
                 raise PredictorError(f"engine {engine}: kept is {kept!r:.40}, wanted true or false")
@@ -184,6 +190,18 @@ class Manifest:
             path = PurePosixPath(name)
             if not name or "\\" in name or path.is_absolute() or ".." in path.parts:
                 raise PredictorError(f"file name {name!r} leaves the predictor folder")
+
+    def _check_task(self) -> None:
+        if self.task not in TASKS or len(self.stars) != len(self.labels) * (self.task == "stars"):
+            raise PredictorError(
+                f"task {self.task!r:.40} with {len(self.stars)} stars: wanted classes, or stars "
+                f"and one for each of {len(self.labels)} labels"
+            )
+
+    @property
+    def answers(self) -> Task:
+        """What the model answers with."""
+        return Task("stars", self.stars) if self.task == "stars" else CLASSES
 
     @property
     def is_ktrain_model(self) -> bool:
@@ -273,6 +291,7 @@ def from_json(value: Mapping[str, Any]) -> Manifest:
     known |= {
         "labels": tuple(known["labels"]),
         "cleaning": tuple(known.get("cleaning", ())),
+        "stars": tuple(map(float, known.get("stars", ()))),
         "files": digests,
     }
     return Manifest(**known)
@@ -287,6 +306,8 @@ _FIELDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "temperature": ((int, float), "a number"),
     "folded_temperature": ((int, float), "a number"),
     "cleaning": (list, "a list"),
+    "task": (str, "a text"),
+    "stars": (list, "a list"),
     "data_fingerprint": (str, "a text"),
     "metrics": (dict, "an object"),
     "table": (dict, "an object"),
@@ -295,9 +316,10 @@ _FIELDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "engines": (dict, "an object"),
     "files": (dict, "an object"),
 }
-_ENTRIES: Mapping[str, tuple[type, str]] = {
+_ENTRIES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "labels": (str, "texts"),
     "cleaning": (str, "texts"),
+    "stars": ((int, float), "numbers"),
     "versions": (str, "texts"),
     "engines": (dict, "objects"),
 }
@@ -305,8 +327,11 @@ _REQUIRED = {"labels", "maxlen", "encoder", "family", "files"}
 
 
 def trained_table(folder: Path) -> Mapping[str, Any]:
-    """How the training data of a predictor was read; empty where the folder does not say."""
-    return read_manifest(folder).table if PredictorFolder(folder).manifest.is_file() else {}
+    """How the training data of a predictor was read, and as which `task`; empty if not known."""
+    if not PredictorFolder(folder).manifest.is_file():
+        return {}
+    manifest = read_manifest(folder)
+    return {**manifest.table, "task": manifest.task}
 
 
 def to_json(manifest: Manifest) -> dict[str, Any]:

@@ -24,7 +24,14 @@ LICENCES = {
 """Licences of encoders that are known; what is fine-tuned from another one says `other`."""
 
 CARD_METRICS = {"accuracy": "Accuracy", "macro_f1": "Macro F1", "mcc": "Matthews correlation"}
-METRIC_TYPES = {"accuracy": "accuracy", "macro_f1": "f1", "mcc": "matthews_correlation"}
+STAR_METRICS = {
+    "mae": "Mean absolute error, stars", "accuracy": "Accuracy",
+    "kappa": "Quadratic weighted kappa", "within_one": "At most one star off",
+}  # fmt: skip
+METRIC_TYPES = {
+    "accuracy": "accuracy", "macro_f1": "f1", "mcc": "matthews_correlation", "mae": "mae",
+    "kappa": "cohen_kappa", "within_one": "off_by_one_accuracy",
+}  # fmt: skip
 
 
 def model_card(facts: ReportFacts) -> str:
@@ -68,7 +75,7 @@ def card_header(facts: ReportFacts) -> dict[str, Any]:
         header["base_model"] = base
     if facts.data.source.startswith("hub:"):
         header["datasets"] = [_dataset(facts)["type"]]
-    header["metrics"] = [METRIC_TYPES[name] for name in CARD_METRICS]
+    header["metrics"] = [METRIC_TYPES[name] for name in _names(facts)]
     header["model-index"] = [{"name": facts.title, "results": [_result(facts)]}]
     return header
 
@@ -82,6 +89,11 @@ def base_model(facts: ReportFacts) -> str | None:
     return None if folder or Path(name).is_dir() else name
 
 
+def _names(facts: ReportFacts) -> Mapping[str, str]:
+    """The figures that the hub shows, with their titles."""
+    return CARD_METRICS if facts.metrics.stars is None else STAR_METRICS
+
+
 def _result(facts: ReportFacts) -> dict[str, Any]:
     metrics = [
         {
@@ -89,7 +101,7 @@ def _result(facts: ReportFacts) -> dict[str, Any]:
             "name": title,
             "value": round(facts.metrics.headline[name].value, 4),
         }
-        for name, title in CARD_METRICS.items()
+        for name, title in _names(facts).items()
     ]
     task = {"type": "text-classification", "name": "Sentiment classification"}
     return {"task": task, "dataset": _dataset(facts), "metrics": metrics}

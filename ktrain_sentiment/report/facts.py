@@ -95,5 +95,9 @@ class ReportFacts:
 
     @property
     def best_baseline(self) -> BaselineRecord | None:
-        """The baseline with the highest accuracy."""
-        return max(self.baselines.values(), key=lambda one: one.accuracy.value, default=None)
+        """The baseline with the highest accuracy; of stars the nearest one."""
+        return max(self.baselines.values(), key=_merit, default=None)
+
+
+def _merit(one: Metrics) -> float:
+    return one.accuracy.value if one.stars is None else -one.stars.mae.value

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 NAMES = {
+    "mae": "mean error, stars",
+    "expected_mae": "of the expected star",
+    "kappa": "quadratic weighted kappa",
+    "within_one": "at most one star off",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro F1",
@@ -30,8 +34,10 @@ NAMES = {
     "brier": "Brier score",
     "ece": "calibration error",
 }
-SHARES = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "ece"})
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
+SHARES = frozenset(
+    {"within_one", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "ece"}
+)
+LOWER_IS_BETTER = frozenset({"mae", "expected_mae", "log_loss", "brier", "ece"})
 FAINTEST = 0.2
 """Words below this share of a text's strongest word are not marked."""
 NARROWEST_TEXT = 24

@@ -121,6 +121,7 @@ def render(facts: ReportFacts) -> str:
         "report.html.j2",
         facts=facts,
         metrics=facts.metrics,
+        confusion=facts.metrics.in_order(),
         training=facts.training,
         errors=errors,
         lead=verdict(facts),
@@ -188,15 +189,17 @@ def render_profile(profile: Profile) -> str:
 def _key_figures(facts: ReportFacts) -> list[tuple[str, str, str]]:
     """The boxes at the top: name, figure, and what stands below it."""
     headline = facts.metrics.headline
+    chosen = ("accuracy", "macro_f1") if facts.metrics.stars is None else ("mae", "within_one")
     items = [
         (NAMES[name], plain(name, headline[name].value), interval(name, headline[name]))
-        for name in ("accuracy", "macro_f1")
+        for name in chosen
     ]
     floor = f"chance alone: up to {share(facts.metrics.ece_floor)}"
     items.append((NAMES["ece"], plain("ece", facts.metrics.ece.value), floor))
     best = facts.best_baseline
     if best is not None:
-        items.append(("best baseline", share(best.accuracy.value), best.name))
+        name = chosen[0]
+        items.append(("best baseline", plain(name, best.headline[name].value), best.name))
     if facts.speed is not None:
         rate = f"{facts.speed.texts_per_second:,.0f} texts a second"
         items.append(("one text takes", f"{facts.speed.milliseconds:.1f} ms", rate))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ktrain_sentiment.data.profile import ClassProfile, Profile
     from ktrain_sentiment.evaluation.behaviour import Ability, Behaviour
     from ktrain_sentiment.evaluation.calibration import Abstention
+    from ktrain_sentiment.evaluation.confusion import Counts
     from ktrain_sentiment.evaluation.explanation import Explanation
     from ktrain_sentiment.evaluation.metrics import Metrics
     from ktrain_sentiment.evaluation.record import (
@@ -46,7 +47,10 @@ if TYPE_CHECKING:
     )
     from ktrain_sentiment.evaluation.review import ConfusedPair, Mistake, Slice
 
-SHORT_BASELINES = {"majority": "majority", "tfidf": "TF-IDF", "vader": "VADER"}
+SHORT_BASELINES = {
+    "majority": "majority", "median": "median", "tfidf": "TF-IDF", "ridge": "ridge",
+    "vader": "VADER",
+}  # fmt: skip
 MOST_HEADS = 56
 """Characters that the labels over a confusion matrix may take; longer ones become numbers."""
 
@@ -133,23 +137,25 @@ PER_CLASS = (
 
 def per_class(metrics: Metrics) -> FigureTable:
     """Precision, recall, F1 with its interval, and support of each class."""
-    return FigureTable.of("By class, each against the rest", PER_CLASS, metrics.per_class)
+    order = metrics.task.order(metrics.labels)
+    classes = [metrics.per_class[k] for k in order]
+    return FigureTable.of("By class, each against the rest", PER_CLASS, classes)
 
 
 def confusion(metrics: Metrics) -> FigureTable:
     """The confusion matrix: true labels down, predicted ones across."""
-    labels = metrics.labels
+    labels, counts = metrics.in_order()
     numbered = sum(len(label) + 3 for label in labels) > MOST_HEADS
     columns = [Column("", lambda k: f"{k + 1} {labels[k]}" if numbered else labels[k], words=True)]
     columns += [
-        Column(str(j + 1) if numbered else label, partial(_cell_of, metrics, j))
+        Column(str(j + 1) if numbered else label, partial(_cell_of, counts, j))
         for j, label in enumerate(labels)
     ]
     return FigureTable.of("True label down, predicted across", columns, range(len(labels)))
 
 
-def _cell_of(metrics: Metrics, predicted: int, true: int) -> str:
-    return f"{metrics.confusion[true, predicted]:,}"
+def _cell_of(counts: Counts, predicted: int, true: int) -> str:
+    return f"{counts[true, predicted]:,}"
 
 
 def cross_validation(found: CrossValidationRecord) -> FigureTable:
@@ -338,13 +344,24 @@ LEADERBOARD = (
     Column("against the best", against_best, "vs best", words=True),
     *COSTS,
 )
+STAR_LEADERBOARD = (
+    LEADERBOARD[0],
+    Column(NAMES["mae"], lambda one: plain("mae", one.metrics.stars.mae.value), "stars off"),
+    Column("95 % interval", lambda one: interval("mae", one.metrics.stars.mae)),
+    Column(
+        NAMES["kappa"], lambda one: plain("kappa", one.metrics.stars.kappa.value), "kappa", drop=3
+    ),
+    Column("accuracy", lambda one: share(one.metrics.accuracy.value), drop=3),
+    *LEADERBOARD[4:],
+)
 
 
 def leaderboard(entries: Sequence[Entry]) -> FigureTable:
     """Models side by side, best first."""
     by = NAMES[deciding_figure(entries[0].metrics)]
     title = f"On {entries[0].metrics.n:,} test rows, by {by}"
-    return FigureTable.of(title, LEADERBOARD, entries, strong=lambda one: one.p_value is None)
+    columns = LEADERBOARD if entries[0].metrics.stars is None else STAR_LEADERBOARD
+    return FigureTable.of(title, columns, entries, strong=lambda one: one.p_value is None)
 
 
 def few_shot(found: Sequence[FewShot]) -> FigureTable:

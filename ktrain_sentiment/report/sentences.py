@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import Abstention
-from ktrain_sentiment.evaluation.metrics import Metrics
+from ktrain_sentiment.evaluation.metrics import Metrics, StarFigures
 from ktrain_sentiment.evaluation.review import ErrorSummary
 from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.figures import counted, full, interval, share
@@ -55,6 +55,8 @@ def verdict(facts: ReportFacts) -> str:
     rows = {"test": "that training never saw", "validation": "of the validation split"}.get(
         facts.split, f"of {facts.data.source}"
     )
+    if facts.metrics.stars is not None:
+        return _verdict_in_stars(facts, facts.metrics.stars, rows)
     first = (
         f"Of {accuracy.n:,} texts {rows}, the model labels {share(accuracy.value)} correctly "
         f"(95 % interval {interval('accuracy', accuracy)})."
@@ -68,6 +70,25 @@ def verdict(facts: ReportFacts) -> str:
         return f"{first} {other[0].upper()}{other[1:]} gets as many right."
     word = "more" if gap > 0 else "fewer"
     return f"{first} That is {abs(gap):.1f} points {word} than {other} gets on the same texts."
+
+
+def stars_sentence(rows: str, found: Metrics, stars: StarFigures) -> str:
+    """How far off a model of stars is, in words."""
+    return (
+        f"On {found.n:,} {rows}, the model is off by {stars.mae.value:.2f} stars on average (95 % "
+        f"interval {stars.mae.low:.2f} to {stars.mae.high:.2f}): {share(found.accuracy.value)} get "
+        f"exactly the right star, {share(stars.within_one.value)} at most one off"
+    )
+
+
+def _verdict_in_stars(facts: ReportFacts, stars: StarFigures, rows: str) -> str:
+    first = f"{stars_sentence(f'texts {rows}', facts.metrics, stars)}."
+    best = facts.best_baseline
+    if best is None or best.stars is None:
+        return first
+    gap = best.stars.mae.value - stars.mae.value
+    word = "nearer" if gap >= 0 else "farther off"
+    return f"{first} That is {abs(gap):.2f} stars {word} than {best.name} on the same texts."
 
 
 def label_errors_sentence(errors: ErrorSummary) -> str:

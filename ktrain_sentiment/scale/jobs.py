@@ -84,7 +84,7 @@ def run_job(cluster: Cluster, job: Job) -> tuple[ScoreReport, list[str]]:
     classifier = open_for(job.predictor, job.engine, job.cores)
     column = job.column or _find_column(portions, trained_table(job.predictor))
     scoring = Scoring(
-        column=column, labels=classifier.labels, prefix=job.prefix,
+        column=column, labels=classifier.labels, task=classifier.task, prefix=job.prefix,
         abstain_below=job.abstain_below,
     )  # fmt: skip
     stamp = PredictorFolder(job.predictor).manifest

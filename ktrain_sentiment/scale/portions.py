@@ -151,7 +151,7 @@ def do_portion(
         options = ScoreOptions(
             abstain_below=scoring.abstain_below, prefix=scoring.prefix, problems=True
         )
-        names = new_columns(table, classifier.labels, options)
+        names = new_columns(table, classifier.labels, options, classifier.task)
         output = open_output(
             Path(portion.target), "parquet", output_schema(source, names, problems=True),
             {**identity, **dataclasses.asdict(portion)}, resume=True, overwrite=True,

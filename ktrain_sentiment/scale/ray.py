@@ -86,8 +86,9 @@ def predict(
         raise ConfigError(f"actors {actors}, cores {cores}: wanted at least one of each")
     classifier = open_for(predictor, engine, cores)
     scoring = Scoring(
-        column=text_column, labels=classifier.labels, prefix=prefix, abstain_below=abstain_below
-    )
+        column=text_column, labels=classifier.labels, task=classifier.task, prefix=prefix,
+        abstain_below=abstain_below,
+    )  # fmt: skip
     scoring.check(list(dataset.schema().names))
     found: Dataset = dataset.map_batches(
         Predictor,

@@ -69,8 +69,11 @@ def predict(
         MissingExtraError: pyspark is not installed.
     """
     types = require("pyspark.sql.types", "spark")
-    opener, labels = opener_on(df.sparkSession, predictor, engine, ship=ship)
-    scoring = Scoring(column=text_column, labels=labels, prefix=prefix, abstain_below=abstain_below)
+    opener, classifier = opener_on(df.sparkSession, predictor, engine, ship=ship)
+    scoring = Scoring(
+        column=text_column, labels=classifier.labels, task=classifier.task, prefix=prefix,
+        abstain_below=abstain_below,
+    )  # fmt: skip
     scoring.check(df.columns)
     schema = types.StructType([*df.schema.fields, *_added(scoring).fields])
     with unworried():
@@ -104,8 +107,10 @@ def register_udf(
         MissingExtraError: pyspark is not installed.
     """
     functions = require("pyspark.sql.functions", "spark")
-    opener, labels = opener_on(spark, predictor, engine, ship=ship)
-    scoring = Scoring(column="text", labels=labels, abstain_below=abstain_below)
+    opener, classifier = opener_on(spark, predictor, engine, ship=ship)
+    scoring = Scoring(
+        column="text", labels=classifier.labels, task=classifier.task, abstain_below=abstain_below
+    )
 
     def answer(texts: Iterator[pa.Array]) -> Iterator[pa.Array]:
         import pyarrow
@@ -133,8 +138,8 @@ def unworried() -> Iterator[None]:
 
 def opener_on(
     spark: SparkSession, predictor: Place, engine: Engine, *, ship: bool = True
-) -> tuple[Opener, tuple[str, ...]]:
-    """What opens the predictor in a Python worker, and its labels.
+) -> tuple[Opener, TextClassifier]:
+    """What opens the predictor in a Python worker, and the predictor as it is here.
 
     Raises:
         PredictorError: The folder cannot be used.
@@ -142,9 +147,9 @@ def opener_on(
     threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
     classifier = open_for(predictor, engine, threads)
     if ship or isinstance(predictor, TextClassifier):
-        return _shipped(_ship(spark, classifier)), classifier.labels
+        return _shipped(_ship(spark, classifier)), classifier
     folder = str(Path(predictor).absolute())
-    return (lambda: open_folder(folder, engine, threads)), classifier.labels
+    return (lambda: open_folder(folder, engine, threads)), classifier
 
 
 def _shipped(name: str) -> Opener:

@@ -14,6 +14,7 @@ from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference import Engine, load
 from ktrain_sentiment.inference.classifier import TextClassifier
 from ktrain_sentiment.inference.scoring import added_columns, score_rows
+from ktrain_sentiment.tasks import CLASSES, Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,19 +29,21 @@ class Scoring:
     Attributes:
         column: The column of the texts.
         labels: Those of the predictor.
+        task: What they are.
         prefix: Put before the names of the new columns.
         abstain_below: Leave the prediction empty where its probability is below this.
     """
 
     column: str
     labels: tuple[str, ...]
+    task: Task = CLASSES
     prefix: str = ""
     abstain_below: float = 0.0
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The new columns: `predicted`, `probability`, one `p_<label>` a class, `problem`."""
-        return added_columns(self.labels, self.prefix, problems=True)
+        """The new columns: see `inference.scoring.added_columns`; the last is `problem`."""
+        return added_columns(self.labels, self.prefix, self.task, problems=True)
 
     def score(self, rows: pa.Table, classifier: TextClassifier) -> pa.Table:
         """Rows in, the same rows with their predictions out."""

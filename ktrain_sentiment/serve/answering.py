@@ -163,6 +163,12 @@ class Classified:
         return protocols.rank(self.model.classifier.labels, values[row], most)
 
     @property
+    def expected(self) -> Floats | None:
+        """The mean star of each text, NaN for a blank one; None where labels are no stars."""
+        task = self.model.classifier.task
+        return task.expected(self.probabilities).astype(np.float32) if task else None
+
+    @property
     def labels(self) -> list[str]:
         """The label of each text; empty for a blank one."""
         names = self.model.classifier.labels

@@ -24,6 +24,7 @@ from ktrain_sentiment.inference.classifier import Scores, TextClassifier
 from ktrain_sentiment.prediction import Prediction, Probabilities
 from ktrain_sentiment.predictor.tokenization import EncodedTexts
 from ktrain_sentiment.serve.limits import Limits, RefusalError, late, overloaded
+from ktrain_sentiment.tasks import Task
 
 log = logging.getLogger(__name__)
 
@@ -302,13 +303,18 @@ class QueuedClassifier:
         """The labels, in the order of the columns of `predict_proba`."""
         return self._classifier.labels
 
+    @property
+    def task(self) -> Task:
+        """What the labels are."""
+        return self._classifier.task
+
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:
         """Class probabilities of texts that are not blank, float32 of shape (texts, labels)."""
         return self._score(texts).probabilities
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """One `Prediction` a text; none of them is blank."""
-        return self._score(texts).to_predictions(self.labels)
+        return self._score(texts).to_predictions(self.labels, self.task)
 
     def _score(self, texts: Sequence[str]) -> Scores:
         parts = []

@@ -222,7 +222,8 @@ class _Job:
         self.source = dataclasses.replace(
             found, table=dataclasses.replace(found.table, name="the table")
         )
-        self.names = new_columns(self.source.table, self.classifier.labels, ScoreOptions())
+        labels, task = self.classifier.labels, self.classifier.task
+        self.names = new_columns(self.source.table, labels, ScoreOptions(), task)
 
     def work(self) -> None:
         """Score all rows and hand them over."""

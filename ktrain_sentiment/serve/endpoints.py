@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.prediction import EXPECTED
 from ktrain_sentiment.serve import kserve, protocols
 from ktrain_sentiment.serve.answering import (
     JSON,
@@ -114,7 +115,8 @@ async def infer(site: Site, request: Request) -> Response:
     size = len(body) if length is None else min(int(length), len(body))
     asked: kserve.InferRequest = protocols.decode(body[:size], kserve.InferRequest)
     found = await classify(site, request, kserve.tensor_texts(asked, body[size:]))
-    table = kserve.Table(found.labels, np.nan_to_num(found.probabilities))
+    stars = None if found.expected is None else np.nan_to_num(found.expected)
+    table = kserve.Table(found.labels, np.nan_to_num(found.probabilities), stars)
     answer, behind = kserve.infer_answer(asked, model.name, str(model.version), table)
     written = protocols.encode(answer)
     if not behind:
@@ -139,9 +141,10 @@ async def invocations(site: Site, request: Request) -> Response:
         texts = protocols.invocation_texts(asked, known)
     found = await classify(site, request, texts)
     sure = found.probabilities.max(axis=1, initial=0).tolist()
+    stars = [None] * len(texts) if found.expected is None else found.expected.tolist()
     predictions = [
-        protocols.Scored(label or None, score if label else None)
-        for label, score in zip(found.labels, sure, strict=True)
+        protocols.Scored(label or None, score if label else None, star if label else None)
+        for label, score, star in zip(found.labels, sure, stars, strict=True)
     ]
     return to_json(protocols.InvocationsAnswer(predictions), headers=found.headers)
 
@@ -170,7 +173,8 @@ async def info(site: Site, request: Request) -> Response:
         "max_input_length": model.classifier.maxlen, "max_batch_tokens": limits.batch_tokens,
         "max_batch_requests": None, "max_client_batch_size": limits.max_texts,
         "auto_truncate": True, "tokenization_workers": 1, "version": __version__,
-        "models": site.hosting.names, "labels": labels, "model_version": model.version,
+        "models": site.hosting.names, "labels": labels,
+        "task": model.classifier.task.kind, "model_version": model.version,
         "limits": msgspec.to_builtins(limits), "blank_texts": site.blank,
     })  # fmt: skip
 
@@ -199,6 +203,7 @@ async def model_metadata(site: Site, request: Request) -> Response:
     """KServe's word on a model."""
     model = site.model(request)
     width = len(model.classifier.labels)
+    stars = [{"name": EXPECTED, "datatype": "FP32", "shape": [-1]}]
     return to_json({
         "name": model.name, "versions": [str(model.version)], "platform": "onnxruntime",
         "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
@@ -206,6 +211,7 @@ async def model_metadata(site: Site, request: Request) -> Response:
             {"name": "label", "datatype": "BYTES", "shape": [-1]},
             {"name": "score", "datatype": "FP32", "shape": [-1]},
             {"name": "probabilities", "datatype": "FP32", "shape": [-1, width]},
+            *(stars if model.classifier.task else []),
         ],
     })  # fmt: skip
 

@@ -16,6 +16,7 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
+from ktrain_sentiment.prediction import EXPECTED
 from ktrain_sentiment.serve.limits import invalid
 
 Floats = NDArray[np.float32]
@@ -141,10 +142,12 @@ class Table:
     Attributes:
         names: The label of each text; empty for one abstained from.
         probabilities: (texts, labels).
+        stars: The mean star of each text, (texts,); None where labels are no stars.
     """
 
     names: list[str]
     probabilities: Floats
+    stars: Floats | None = None
 
 
 def infer_answer(
@@ -162,6 +165,8 @@ def infer_answer(
         "score": ("FP32", [count], score),
         "probabilities": ("FP32", [count, width], answers.probabilities),
     }
+    if answers.stars is not None:
+        known[EXPECTED] = ("FP32", [count], answers.stars)
     wanted = asked.outputs or [WantedTensor(name) for name in known]
     binary = bool(asked.parameters and asked.parameters.binary_data_output)
     outputs, behind = [], b""

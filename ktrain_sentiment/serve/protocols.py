@@ -172,11 +172,15 @@ class InvocationsRequest(Struct):
     inputs: str | list[str] | dict[str, list[Any]] | None = None
 
 
-class Scored(Struct):
-    """A label and its probability; null for a text that was abstained from."""
+class Scored(Struct, omit_defaults=True):
+    """A label and its probability; null for a text that was abstained from.
+
+    Of stars also the mean star of the probabilities.
+    """
 
     label: str | None
     score: float | None
+    expected_star: float | None = None
 
 
 class InvocationsAnswer(Struct):

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.config import TrainConfig
+from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
 from ktrain_sentiment.training.tokens import RaggedTokens
@@ -175,6 +176,12 @@ class EncodedRows:
 def one_hot(classes: NDArray[np.int64], count: int) -> NDArray[np.float32]:
     """Class indices of shape (rows,) to float32 of shape (rows, count)."""
     return np.eye(count, dtype=np.float32)[classes]
+
+
+def learned_targets(splits: Splits) -> NDArray[np.float32]:
+    """What is learned of the training rows, float32 of shape (rows, classes), as the task says."""
+    classes = class_indices(splits.train["label"], splits.labels)
+    return splits.task.targets(classes, len(splits.labels))
 
 
 def class_indices(labels: pd.Series, known: Sequence[str]) -> NDArray[np.int64]:

@@ -32,6 +32,7 @@ from ktrain_sentiment.training.dataset import (
     EncodedRows,
     as_ktrain_dataset,
     class_indices,
+    learned_targets,
     one_hot,
     padding_multiple,
 )
@@ -85,7 +86,7 @@ def open_encoder_trainer(
         fast=compute.accelerate,
     )
     if soft_targets is None:
-        rows = preprocessor.encode(splits.train)
+        rows = preprocessor.encode(splits.train, learned_targets(splits))
     else:
         rows = preprocessor.encode(soft_targets.texts, soft_targets.targets)
     distance = adversarial_distance(config, len(rows.targets))

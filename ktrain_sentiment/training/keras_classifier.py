@@ -84,6 +84,7 @@ def load_keras(folder: Path) -> TextClassifier:
         parts=parts,
         temperature=manifest.temperature,
         cleaning=manifest.cleaning,
+        task=manifest.answers,
     )
 
 

@@ -42,7 +42,7 @@ from ktrain_sentiment.training.backend import (
     seed_everything,
     suppress_output,
 )
-from ktrain_sentiment.training.dataset import steps_per_epoch
+from ktrain_sentiment.training.dataset import learned_targets, steps_per_epoch
 from ktrain_sentiment.training.ktrain_features import (
     FeaturePreprocessor,
     FeatureRows,
@@ -103,6 +103,8 @@ def open_ktrain_trainer(
         loss="categorical_crossentropy",
         metrics=["accuracy", macro_f1],
     )
+    if soft_targets is None and splits.task:
+        rows = preprocessor.encode(splits.train, learned_targets(splits))
     if soft_targets is not None:
         rows = preprocessor.encode(soft_targets.texts, soft_targets.targets)
     learner = backend.ktrain.core.GenLearner

@@ -101,7 +101,7 @@ def compare_models(
         log.info("%s", note)
     if not len(splits.test):
         raise DataError("a comparison needs test rows: leave --test 0 out")
-    check_models(settings, comparing.models, splits.labels)
+    check_models(settings, comparing.models, splits.labels, splits.task)
     flat = {**to_flat(settings, TrainingSettings), **to_flat(comparing)}
     with claim_folder(
         target,
@@ -122,6 +122,7 @@ def compare_models(
             splits.labels,
             {name: result.costs for name, result in results.items()},
             {name: result.learning_rate for name, result in results.items()},
+            splits.task,
         )
         advice = recommend(entries)
         figures = {

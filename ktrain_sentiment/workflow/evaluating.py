@@ -43,6 +43,7 @@ from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.sources import near_name
+from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
 
 log = logging.getLogger(__name__)
@@ -169,7 +170,9 @@ def _predicted(subject: _Subject, frame: pd.DataFrame, source: str) -> EvalSet:
     return EvalSet(
         name=subject.name,
         source=source,
-        predictions=LabelledPredictions.join(fitted, table, classifier.labels),
+        predictions=LabelledPredictions.join(
+            fitted, table, classifier.labels, getattr(classifier, "task", CLASSES)
+        ),
         classifier=classifier,
         predictor=subject.predictor,
         train=subject.train,
@@ -230,7 +233,10 @@ def _same_labels(found: EvalSet, other: EvalSet) -> EvalSet:
         )
     columns = [ours.index(label) for label in theirs]
     joined = LabelledPredictions.join(
-        other.predictions.frame, found.predictions.probabilities[:, columns], theirs
+        other.predictions.frame,
+        found.predictions.probabilities[:, columns],
+        theirs,
+        other.predictions.task,
     )
     return replace(found, predictions=joined)
 
@@ -262,7 +268,9 @@ def out_of_fold(texts: LabelledTexts, seed: int = 0) -> EvalSet:
     return EvalSet(
         name="TF-IDF + logistic regression",
         source=texts.source,
-        predictions=LabelledPredictions.join(frame, table, labels),
+        predictions=LabelledPredictions.join(
+            frame, table, labels, Task.of(texts.config.task, labels)
+        ),
         notes=(
             "no --predictor: each row is classified by TF-IDF and logistic regression that did "
             f"not see it ({FOLDS} folds)",
@@ -409,7 +417,7 @@ def evaluate(
     rows = eval_set.predictions
     if abstain_below is not None and not 0 <= abstain_below <= 1:
         raise ConfigError(f"--abstain-below {abstain_below}: wanted a probability, 0 to 1")
-    metrics = compute_metrics(rows.y_true, rows.probabilities, rows.labels)
+    metrics = compute_metrics(rows.y_true, rows.probabilities, rows.labels, rows.task)
     baselines, tfidf = _baselines(eval_set)
     missing = left_out(rows.labels, learning=eval_set.train is not None)
     if missing and not {"tfidf", "vader"} <= set(baselines):
@@ -435,19 +443,19 @@ def _baselines(eval_set: EvalSet) -> tuple[Mapping[str, BaselineRecord], Compari
         return record.baselines, record.comparison
     texts = [] if train is None else train["text"].tolist()
     train_y: Sequence[int] | Classes = [] if train is None else encode(train["label"], rows.labels)
-    found = run_baselines(texts, train_y, rows.texts, rows.y_true, rows.labels)
+    found = run_baselines(texts, train_y, rows.texts, rows.y_true, rows.labels, rows.task)
     return {key: BaselineRecord.of(one) for key, one in found.items()}, against_tfidf(rows, found)
 
 
 def against_tfidf(
     rows: LabelledPredictions, baselines: Mapping[str, Baseline]
 ) -> Comparison | None:
-    """The model against the TF-IDF baseline; None without it."""
-    other = baselines.get("tfidf")
+    """The model against the TF-IDF baseline, of stars that with ridge; None without it."""
+    other = baselines.get("ridge" if rows.task else "tfidf")
     if other is None:
         return None
     tables = (other.probabilities, rows.probabilities)
-    return compare(rows.y_true, *tables, rows.labels, (other.name, "the model"))
+    return compare(rows.y_true, *tables, rows.labels, (other.name, "the model"), rows.task)
 
 
 def _slices(rows: LabelledPredictions, slice_by: Sequence[str]) -> tuple[Slice, ...]:
@@ -466,4 +474,4 @@ def _compare(eval_set: EvalSet, other: EvalSet) -> Comparison:
     if names[0] == names[1]:
         names = (f"{names[0]} (A)", f"{names[1]} (B)")
     tables = (rows.probabilities, other.predictions.probabilities)
-    return compare(rows.y_true, *tables, rows.labels, names)
+    return compare(rows.y_true, *tables, rows.labels, names, rows.task)

@@ -66,7 +66,7 @@ def cross_validate(
                 quiet=quiet,
             )
             raw = trainer.predict_proba(splits.validation)
-            rows = LabelledPredictions.join(splits.validation, raw, splits.labels)
+            rows = LabelledPredictions.join(splits.validation, raw, splits.labels, splits.task)
             write_table(run.fold(number), rows.to_frame())
         held_out.append(pd.read_parquet(run.fold(number)))
     pooled = LabelledPredictions.from_frame(pd.concat(held_out, ignore_index=True))
@@ -76,7 +76,7 @@ def cross_validate(
     table = apply_temperature(pooled.probabilities, temperature)
     calibrated = replace(pooled, probabilities=table)
     write_table(run.predictions("out_of_fold"), calibrated.to_frame())
-    found = evaluate_folds(fold_of_row, pooled.y_true, table, pooled.labels)
+    found = evaluate_folds(fold_of_row, pooled.y_true, table, pooled.labels, pooled.task)
     return CrossValidationRecord(folds=len(found.folds), pooled=found.pooled, spread=found.spread)
 
 

@@ -22,7 +22,14 @@ from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.encoders.model_hub import WELL_KNOWN
 from ktrain_sentiment.errors import ConfigError, EncoderError
-from ktrain_sentiment.evaluation.baselines import majority, polar_columns, tfidf_pipeline, vader
+from ktrain_sentiment.evaluation.baselines import (
+    majority,
+    median,
+    polar_columns,
+    ridge_pipeline,
+    tfidf_pipeline,
+    vader,
+)
 from ktrain_sentiment.export.saving import (
     Calibrate,
     SavedPredictor,
@@ -32,6 +39,7 @@ from ktrain_sentiment.export.saving import (
 )
 from ktrain_sentiment.inference.embedding import open_encoder_embedder
 from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
 from ktrain_sentiment.training.keras_classifier import tracer
@@ -104,6 +112,7 @@ class ModelSpec:
         name: What `--model` and `--models` call it.
         needs_encoder: Whether it stands on `--encoder`.
         needs_polar_labels: Whether it knows negative, positive and neutral alone.
+        needs_stars: Whether it knows stars alone.
         learns: Whether more examples change it.
         usual_rate: The learning rate to take where a search finds none.
         usual_epochs: Passes over the training rows where none are given.
@@ -118,6 +127,7 @@ class ModelSpec:
     name: str
     needs_encoder: bool = False
     needs_polar_labels: bool = False
+    needs_stars: bool = False
     learns: bool = True
     usual_rate: float = 0.0
     usual_epochs: int = USUAL_EPOCHS
@@ -277,6 +287,19 @@ def _fit_majority(settings: TrainingSettings, splits: Splits) -> Candidate:
     return Candidate(lambda texts: majority(classes, len(texts), len(splits.labels)))
 
 
+def _fit_median(settings: TrainingSettings, splits: Splits) -> Candidate:
+    del settings
+    classes = class_indices(splits.train["label"], splits.labels)
+    return Candidate(lambda texts: median(classes, len(texts), splits.task))
+
+
+def _fit_ridge(settings: TrainingSettings, splits: Splits) -> Candidate:
+    del settings
+    classes = class_indices(splits.train["label"], splits.labels)
+    ridge = ridge_pipeline(splits.task).fit(splits.train["text"].tolist(), classes)
+    return Candidate(ridge.predict_proba, len(pickle.dumps(ridge)))
+
+
 def _fit_tfidf(settings: TrainingSettings, splits: Splits) -> Candidate:
     del settings
     classes = class_indices(splits.train["label"], splits.labels)
@@ -320,7 +343,9 @@ MODELS = {
     spec.name: spec
     for spec in (
         ModelSpec("majority", learns=False, fit=_fit_majority),
+        ModelSpec("median", learns=False, needs_stars=True, fit=_fit_median),
         ModelSpec("tfidf", fit=_fit_tfidf),
+        ModelSpec("ridge", needs_stars=True, fit=_fit_ridge),
         ModelSpec("vader", learns=False, needs_polar_labels=True, fit=_fit_vader),
         ModelSpec("probe", needs_encoder=True, fit=_fit_probe),
         # Rates of ktrain's own classifiers where the search cannot tell: benchmarks/LOG.md.
@@ -361,7 +386,12 @@ def check_names(models: Sequence[str]) -> None:
         )
 
 
-def check_models(settings: TrainingSettings, models: Sequence[str], labels: Sequence[str]) -> None:
+def check_models(
+    settings: TrainingSettings,
+    models: Sequence[str],
+    labels: Sequence[str],
+    task: Task = CLASSES,
+) -> None:
     """Refuse what cannot be compared on this data, before anything is trained.
 
     Raises:
@@ -379,6 +409,10 @@ def check_models(settings: TrainingSettings, models: Sequence[str], labels: Sequ
             raise ConfigError(
                 f"{name} knows negative, positive and neutral, not {', '.join(labels)}: leave it "
                 "out of --models, or rename the labels with --map"
+            )
+        if spec.needs_stars and not task:
+            raise ConfigError(
+                f"{name} knows stars alone: leave it out of --models, or --task stars"
             )
         if spec.needs_encoder:
             try:

@@ -79,7 +79,10 @@ def predict_splits(classifier: Classifier, splits: Splits) -> dict[str, Labelled
     """What a classifier says of the validation rows, and of the test rows where there are any."""
     return {
         name: LabelledPredictions.join(
-            frame, classifier.predict_proba(frame["text"].tolist()), classifier.labels
+            frame,
+            classifier.predict_proba(frame["text"].tolist()),
+            classifier.labels,
+            splits.task,
         )
         for name, frame in (("validation", splits.validation), ("test", splits.test))
         if len(frame)
@@ -96,7 +99,7 @@ def evaluate_fit(
         train: Columns `text` and `label`, for the baselines.
         temperature: The one that is in the answers; without it they were less, or more, sure.
     """
-    labels = said["validation"].labels
+    labels, task = said["validation"].labels, said["validation"].task
     headline = "test" if "test" in said else "validation"
     shown, first = said[headline], said["validation"]
     before = apply_temperature(shown.probabilities, 1 / temperature)
@@ -104,14 +107,18 @@ def evaluate_fit(
     return FitEvaluation(
         headline=headline,
         metrics={
-            name: compute_metrics(rows.y_true, rows.probabilities, labels)
+            name: compute_metrics(rows.y_true, rows.probabilities, labels, task)
             for name, rows in said.items()
         },
-        before_temperature=compute_metrics(shown.y_true, before, labels),
-        baselines=run_baselines(train["text"].tolist(), train_y, shown.texts, shown.y_true, labels),
+        before_temperature=compute_metrics(shown.y_true, before, labels, task),
+        baselines=run_baselines(
+            train["text"].tolist(), train_y, shown.texts, shown.y_true, labels, task
+        ),
         temperature=temperature,
         predictions=dict(said),
-        losses=top_losses(first.texts, first.y_true, first.probabilities, labels, rows=first.rows),
+        losses=top_losses(
+            first.texts, first.y_true, first.probabilities, labels, task, rows=first.rows
+        ),
     )
 
 
@@ -132,7 +139,7 @@ def judge_other_engines(
             continue
         table = load(folder, name).predict_proba(rows.texts)  # type: ignore[arg-type]
         changed = int((table.argmax(axis=1) != rows.probabilities.argmax(axis=1)).sum())
-        metrics = compute_metrics(rows.y_true, table, rows.labels)
+        metrics = compute_metrics(rows.y_true, table, rows.labels, rows.task)
         found[name] = EngineRecord(**vars(metrics), changed=changed)
     return found
 

@@ -20,6 +20,7 @@ from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.encoders.model_hub import learned_english_alone
 from ktrain_sentiment.evaluation.calibration import fit_temperature
+from ktrain_sentiment.evaluation.metrics import STAR_FIGURES
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.predictor.manifest import update_predictor
@@ -27,6 +28,7 @@ from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.figures import counted
 from ktrain_sentiment.report.page import write_report
+from ktrain_sentiment.report.sentences import stars_sentence
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.callbacks import tensorboard_log
@@ -254,7 +256,8 @@ def _save_evaluation(found: FitEvaluation, folder: RunFolder) -> None:
         write_table(folder.predictions(name), rows.to_frame())
     write_table(folder.top_losses, found.losses)
     metrics = found.metrics[found.headline]
-    drawn = plots.confusion_matrix(metrics.confusion, metrics.labels)
+    labels, counts = metrics.in_order()
+    drawn = plots.confusion_matrix(counts, labels)
     plots.save_png(drawn, folder.plot("confusion"))
 
 
@@ -331,6 +334,7 @@ def _save_predictor(
         data_fingerprint=splits.fingerprint,
         cleaning=splits.cleaning,
         table=splits.table,
+        task=splits.task,
     )
     validation = ValidationTexts(
         texts=splits.validation["text"].tolist(),
@@ -357,6 +361,8 @@ def summary_figures(result: RunResult) -> dict[str, Any]:
         "accuracy_interval": [metrics.accuracy.low, metrics.accuracy.high],
         "intervals": metrics.intervals,
         "macro_f1": metrics.macro_f1.value,
+        "task": metrics.task.kind,
+        **_star_summary(record),
         "rows": metrics.n,
         "split": record.headline,
         "engine": record.engine,
@@ -369,6 +375,17 @@ def summary_figures(result: RunResult) -> dict[str, Any]:
         "predictor": str(result.folder.predictor),
         "run": str(result.folder.path),
     }
+
+
+def _star_summary(record: TrainingRecord) -> dict[str, Any]:
+    found = record.metrics
+    if found.stars is None:
+        return {}
+    figures = {name: found.headline[name].value for name in STAR_FIGURES}
+    ridge = record.baselines.get("ridge", record.baselines["median"])
+    baseline = None if ridge.stars is None else ridge.stars.mae.value
+    interval = [found.stars.mae.low, found.stars.mae.high]
+    return {**figures, "mae_interval": interval, "baseline_mae": baseline}
 
 
 def _other_engines(record: TrainingRecord) -> str:
@@ -385,6 +402,12 @@ def _other_engines(record: TrainingRecord) -> str:
 def describe(result: RunResult) -> str:
     """What a run came to, in two sentences."""
     line = summary_figures(result)
+    stars = result.record.metrics.stars
+    if stars is not None:
+        return (
+            f"{stars_sentence(line['split'] + ' rows', result.record.metrics, stars)}; the best "
+            f"linear model is off by {line['baseline_mae']:.2f}."
+        )
     low, high = line["accuracy_interval"]
     gain = 100 * (line["accuracy"] - line["baseline_accuracy"])
     return (

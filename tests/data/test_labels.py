@@ -182,3 +182,36 @@ def test_stars_as_glyphs_are_ordered_by_their_number_and_answered_as_digits_are(
     joined = read(write("b.csv", labelled(*kinds)), map=note.split('"')[1])
     assert joined.labels == ("negative", "neutral", "positive")
     assert read(write("c.csv", labelled("★★★", "★", "★★"))).labels == ("★", "★★", "★★★")
+
+
+STARS = ("1", "2", "3", "4", "5")
+
+
+def test_labels_that_look_like_stars_are_taken_for_such_and_that_is_said(write, read):
+    texts = read(write("a.csv", labelled(*STARS)))
+    assert texts.config.task == "stars"
+    assert any("taken for stars, 1 to 5" in note and "--task classes" in note
+               for note in texts.notes)  # fmt: skip
+    assert read(write("a.csv", labelled(*STARS)), task="classes").config.task == "classes"
+
+
+def test_zero_and_one_stay_classes_and_so_do_stars_folded_to_polarity(write, read):
+    assert read(write("a.csv", labelled("0", "1"))).config.task == "classes"
+    folded = read(write("b.csv", labelled(*STARS)), map="1,2=negative 3=neutral 4,5=positive")
+    assert (folded.config.task, folded.labels) == ("classes", ("negative", "neutral", "positive"))
+
+
+def test_a_star_beyond_the_declared_scale_is_refused_with_its_row(write, read):
+    path = write("a.csv", labelled(*STARS, "7"))
+    with pytest.raises(DataError, match=r"row \d+: '7' where stars are 1 to 5 .*--drop-labels 7"):
+        read(path, stars="1-5")
+    assert read(path, stars="1-5", drop_labels=("7",)).labels == STARS
+
+
+def test_what_is_no_star_is_refused_or_counted_as_missing(write, read):
+    with pytest.raises(DataError, match="'good' is no star"):
+        read(write("a.csv", labelled(*STARS, "good")), task="stars")
+    texts = read(write("b.csv", labelled(*STARS, "nan")))
+    assert texts.labels == STARS
+    assert any("'nan' counted as missing: no star" in note for note in texts.notes)
+    assert any("without label" in note for note in texts.notes)

@@ -1,0 +1,154 @@
+"""What a model answers with: classes that have no order, or stars, which have one.
+
+Stars are classes too, so that a predictor stays a plain softmax classifier that every tool can
+load. What differs is what it learns of a text (`Task.targets`), how its mistakes count, and that
+its probabilities have a mean, the expected star.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ktrain_sentiment.errors import ConfigError
+
+Kind = Literal["classes", "stars"]
+TASKS = frozenset(get_args(Kind))
+
+SOFTNESS = 0.35
+"""How far a star's target reaches to its neighbours, in stars: measured on validation rows of
+SST-5, see benchmarks/LOG.md."""
+
+_FULL = "★⭐✭"
+_GLYPHS = re.compile(r"(?=.*[★⭐✭☆✩])[★⭐✭☆✩\ufe0f\s]+")
+_NUMBER = re.compile(r"([+-]?\d+(?:[.,]\d+)?)(\s*out of\s*\d+)?\s*(stars?)?", re.IGNORECASE)
+_PAGES_OWN = ({1, 2, 3, 4, 5}, {0, 1, 2, 3, 4})
+"""Numbers that are stars whatever their column is called: of reviews, and of SST-5."""
+_HIGHEST = 10
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model answers with.
+
+    Attributes:
+        kind: `classes` or `stars`.
+        stars: The star that each label stands for, in the order of the labels; empty for classes.
+    """
+
+    kind: Kind = "classes"
+    stars: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, kind: str, labels: Sequence[str]) -> Task:
+        """The task of a kind with these labels.
+
+        Raises:
+            ConfigError: The kind is stars, and a label is none.
+        """
+        if kind != "stars":
+            return CLASSES
+        stars = [star_of(label) for label in labels]
+        if None in stars:
+            raise ConfigError(
+                f"--task stars: the label {labels[stars.index(None)]!r} is no star; wanted numbers "
+                "such as 1 to 5, or --task classes"
+            )
+        return cls("stars", tuple(star for star in stars if star is not None))
+
+    def __bool__(self) -> bool:
+        """Whether labels have an order."""
+        return bool(self.stars)
+
+    @property
+    def distance(self) -> NDArray[np.float64]:
+        """Stars between each two labels, shape (labels, labels)."""
+        stars = np.asarray(self.stars)
+        apart: NDArray[np.float64] = np.abs(stars[:, None] - stars)
+        return apart
+
+    def order(self, labels: Sequence[str]) -> list[int]:
+        """Positions of the labels from the lowest star to the highest; as they are for classes."""
+        return np.argsort(self.stars).tolist() if self else list(range(len(labels)))
+
+    def expected(self, probabilities: ArrayLike) -> NDArray[np.float64]:
+        """The mean star of each row's probabilities, shape (n,); NaN where they are."""
+        mean: NDArray[np.float64] = np.asarray(probabilities, np.float64) @ np.asarray(self.stars)
+        return mean
+
+    def targets(self, classes: NDArray[np.int64], count: int) -> NDArray[np.float32]:
+        """What is learned of rows of these classes, float32 of shape (rows, count).
+
+        One label of a text for classes; for stars the more of a label the nearer it is, so that a
+        mistake by one star costs less than one by four (Diaz and Marathe 2019, "Soft Labels for
+        Ordinal Regression").
+        """
+        if not self:
+            return np.eye(count, dtype=np.float32)[classes]
+        near = np.exp(-self.distance / SOFTNESS)
+        return np.asarray(near / near.sum(axis=1, keepdims=True), np.float32)[classes]
+
+
+CLASSES = Task()
+
+
+def star_of(label: str) -> float | None:
+    """The star that a label stands for: `4`, `4.0`, `4 stars`, `4 out of 5`, `★★★★☆`; else None."""
+    text = label.strip()
+    if _GLYPHS.fullmatch(text):
+        return float(sum(map(text.count, _FULL)))
+    found = _NUMBER.fullmatch(text)
+    return float(found[1].replace(",", ".")) if found else None
+
+
+def look_like_stars(labels: Iterable[str], *, named: bool = False) -> bool:
+    """Whether labels are most likely stars: three or more of one scale.
+
+    Two never are, so that 0 and 1 stay classes. Bare numbers could as well be the numbers of
+    classes: they are taken for stars where they are 1 to 5 or 0 to 4, all of them, or where their
+    column is called so.
+
+    Args:
+        labels: Those that occur, without such as stand for a missing one.
+        named: Whether their column is called rating, stars or the like.
+    """
+    kinds = set(labels)
+    stars = {star_of(kind) for kind in kinds}
+    if len(stars) < 3 or None in stars:
+        return False
+    values = {star for star in stars if star is not None}
+    if min(values) < 0 or max(values) > _HIGHEST:
+        return False
+    said = all(not re.fullmatch(r"[\d.,]+", kind.strip()) for kind in kinds)
+    whole = all((2 * value).is_integer() for value in values)
+    return whole and (said or named or values in _PAGES_OWN)
+
+
+def spell_stars(labels: Iterable[str]) -> dict[str, str]:
+    """One spelling for each star: `5.0` and `5` are one, and `5 stars` stays where nobody differs.
+
+    Args:
+        labels: The labels that occur.
+
+    Returns:
+        The new spelling of each label that is a star.
+    """
+    by_star: dict[float, list[str]] = {}
+    for label in labels:
+        star = star_of(label)
+        if star is not None:
+            by_star.setdefault(star, []).append(label)
+    bare = {
+        star: len(kinds) > 1 or re.fullmatch(r"[+-]?[\d.,]+", kinds[0]) is not None
+        for star, kinds in by_star.items()
+    }
+    # All or none: 1, 2 and "3 stars" would be two scales in one.
+    plain = any(bare.values())
+    return {
+        kind: f"{star:g}" if plain else kind for star, kinds in by_star.items() for kind in kinds
+    }
