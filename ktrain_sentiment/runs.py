@@ -92,6 +92,11 @@ class RunFolder:
         """What a teacher's student learns of each training row and unlabelled text."""
         return self.path / "splits" / "lessons.parquet"
 
+    @property
+    def augmented(self) -> Path:
+        """The rows that `train --augment` made, with what is learned of them."""
+        return self.path / "splits" / "augmented.parquet"
+
     def predictions(self, name: str) -> Path:
         """Probabilities of the rows of `validation`, `test` or `out_of_fold`."""
         return self.path / f"predictions_{name}.parquet"

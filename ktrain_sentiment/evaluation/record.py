@@ -173,6 +173,7 @@ class TrainingRecord:
         precision: In which precision.
         versions: Versions of the libraries that made it.
         teacher: What distillation says of a teacher; None when there was none.
+        augmented: How many rows were made to learn from, and of which kinds; None without.
         cross_validation: None without folds.
         engines: What the exported engines were measured to do, by name.
         speed: Speed and size of the predictor; None when it was not run.
@@ -207,6 +208,7 @@ class TrainingRecord:
     precision: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     teacher: Mapping[str, Any] | None = None
+    augmented: Mapping[str, Any] | None = None
     cross_validation: CrossValidationRecord | None = None
     engines: Mapping[str, Any] = field(default_factory=dict)
     speed: SpeedRecord | None = None
@@ -236,7 +238,15 @@ class TrainingRecord:
     def to_json(self) -> dict[str, Any]:
         """What `metrics.json` holds; what there is none of is left out."""
         found = to_plain(self)
-        optional = ("test", "comparison", "errors", "teacher", "cross_validation", "speed")
+        optional = (
+            "test",
+            "comparison",
+            "errors",
+            "teacher",
+            "augmented",
+            "cross_validation",
+            "speed",
+        )
         absent = {name for name in optional if found[name] is None}
         return {name: value for name, value in found.items() if name not in absent}
 

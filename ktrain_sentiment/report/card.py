@@ -131,6 +131,9 @@ def _ways(training: TrainingRecord) -> str:
         [
             f" cut to {kept} of its layers" if kept else "",
             ", taught by another predictor" if training.teacher else "",
+            f", besides its rows on {training.augmented['rows']:,} made from templates"
+            if training.augmented
+            else "",
             ", trained adversarially (Miyato et al. 2017)" if training.adversarial else "",
         ]
     )

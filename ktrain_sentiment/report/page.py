@@ -303,6 +303,9 @@ def _training_facts(training: TrainingRecord) -> list[tuple[str, str]]:
         )
         more = teacher.get("unlabelled")
         facts.append(("teacher", f"{said}; labelled {more:,} more texts" if more else said))
+    if training.augmented:
+        made = f"{training.augmented['rows']:,} rows made from templates, none of them judged on"
+        facts.append(("augmented", made))
     if training.adversarial:
         moved = f"word embeddings moved by {training.adversarial:g} times their mean length"
         facts.append(("adversarial training", moved))

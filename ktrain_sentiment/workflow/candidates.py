@@ -26,6 +26,7 @@ from ktrain_sentiment.inference import load
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.policies import USUAL_EPOCHS, epochs_for
+from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
 from ktrain_sentiment.workflow.models import Candidate, Predict, find_model
 from ktrain_sentiment.workflow.training import train
 
@@ -140,7 +141,8 @@ def _few_examples(job: Job) -> Candidate:
     spec, given = find_model(job.model), job.settings.training
     epochs = few_shot_epochs(given, len(job.splits.train))
     training = replace(given, epochs=epochs, keep_best="last", early_stopping=None)
-    trainer = spec.open(replace(job.settings, training=training), job.splits)
+    lessons = with_lessons(job.splits, None, draw_lessons(training, job.splits))
+    trainer = spec.open(replace(job.settings, training=training), job.splits, lessons)
     rate = given.learning_rate or spec.usual_rate
     with tempfile.TemporaryDirectory() as place:
         trainer.fit(rate, Checkpoints(Path(place)), quiet=True)

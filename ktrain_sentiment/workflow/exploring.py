@@ -31,6 +31,7 @@ from ktrain_sentiment.training.dataset import steps_per_epoch
 from ktrain_sentiment.training.learning_rate import LearningRateCurve, SearchBounds
 from ktrain_sentiment.training.trainer import Trainer
 from ktrain_sentiment.workflow.distilling import load_soft_targets
+from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
 from ktrain_sentiment.workflow.models import MODELS, model_name, resolve_model
 
 log = logging.getLogger(__name__)
@@ -254,7 +255,8 @@ def explore(
         for (name, variant), spec in zip(varied, specs, strict=True):
             log.info("%s", name)
             soft_targets = load_soft_targets(variant.training, splits, variant.source)
-            trainer = spec.open(variant, splits, soft_targets)
+            lessons = draw_lessons(variant.training, splits)
+            trainer = spec.open(variant, splits, with_lessons(splits, soft_targets, lessons))
             curves[name] = run_search(trainer, spec.searches(variant), quiet=quiet)
         trials: tuple[Trial, ...] = ()
         if exploring.verify:
@@ -301,6 +303,7 @@ def verify(
         settings.training, epochs=epochs, keep_best="loss", unlabelled=""
     )
     soft_targets = load_soft_targets(training, small, settings.source)
+    soft_targets = with_lessons(small, soft_targets, draw_lessons(training, small))
     short = dataclasses.replace(settings, training=training)
     trials = []
     for origin, rate in candidates(curve):

@@ -16,6 +16,7 @@ from ktrain_sentiment.evaluation.record import CrossValidationRecord
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
 from ktrain_sentiment.workflow.models import resolve_model
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,9 @@ def cross_validate(
     for number, splits in enumerate(k_fold(texts, settings.split), start=1):
         if not run.fold(number).is_file():
             _say(number, splits, settings)
-            trainer = resolve_model(of_folds).open(of_folds, splits)
+            trainer = resolve_model(of_folds).open(
+                of_folds, splits, with_lessons(splits, None, draw_lessons(last_epoch, splits))
+            )
             trainer.fit(
                 learning_rate,
                 Checkpoints(run.checkpoints / f"fold_{number}"),

@@ -45,6 +45,12 @@ from ktrain_sentiment.workflow.exploring import (
     save_search,
 )
 from ktrain_sentiment.workflow.folding import cross_validate
+from ktrain_sentiment.workflow.lessons import (
+    draw_lessons,
+    kept_lessons,
+    lesson_figures,
+    with_lessons,
+)
 from ktrain_sentiment.workflow.models import MODELS, ModelSpec, model_name, resolve_model
 from ktrain_sentiment.workflow.recording import (
     FitEvaluation,
@@ -147,11 +153,14 @@ def _train_into(
     log.info("%s: %s rows: %s", texts.source, f"{sum(splits.sizes().values()):,}", sizes)
     spec = resolve_model(settings)
     teacher = open_teacher(settings.training, splits, settings.source)
+    lessons = draw_lessons(settings.training, splits)
     begin_run(run, settings, splits, resume=resume)
     soft_targets = None
     if teacher is not None:
         soft_targets = teacher.kept_soft_targets(splits.train, run.soft_targets, resume=resume)
-    trainer = spec.open(settings, splits, soft_targets)
+    if lessons is not None:
+        lessons = kept_lessons(lessons, run.augmented, resume=resume)
+    trainer = spec.open(settings, splits, with_lessons(splits, soft_targets, lessons))
     if settings.split.folds:
         log.info(
             "training the model of the predictor: fold %d of %d validates it",
@@ -181,6 +190,8 @@ def _train_into(
     others = judge_other_engines(run.predictor, engine, judged)
     record = replace(record, engine=engine, other_engines=others)
     _note_figures(run, record)
+    if lessons is not None:
+        record = replace(record, augmented=lesson_figures(lessons))
     if teacher is not None:
         said = judged.to_frame()
         record = replace(record, teacher=teacher.figures(said, said["predicted"]))

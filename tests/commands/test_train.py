@@ -124,7 +124,7 @@ def wait_for(path: Path, process: "subprocess.Popen[bytes]", seconds: float = 24
 def test_a_process_killed_in_training_and_resumed_ends_with_the_same_weights(
     tiny_bert: Path, reviews_csv: Path, tmp_path: Path
 ) -> None:
-    every = ("--checkpoint-every", "3")
+    every = ("--checkpoint-every", "3", "--augment")
     unbroken = start(tmp_path / "unbroken", tiny_bert, reviews_csv, *every)
     broken = start(tmp_path / "broken", tiny_bert, reviews_csv, *every)
     wait_for(tmp_path / "broken" / "checkpoints" / "last.safetensors", broken)
@@ -139,6 +139,11 @@ def test_a_process_killed_in_training_and_resumed_ends_with_the_same_weights(
     assert sha256(weights[0]) == sha256(weights[1])
     histories = [(tmp_path / n / "history.csv").read_text() for n in ("unbroken", "broken")]
     assert histories[0] == histories[1]
+    figures = json.loads((tmp_path / "broken" / "metrics.json").read_text())
+    made = pd.read_parquet(tmp_path / "broken" / "splits" / "augmented.parquet")
+    assert figures["augmented"]["rows"] == len(made) > 50
+    card = (tmp_path / "broken" / "predictor" / "README.md").read_text()
+    assert f"besides its rows on {len(made)} made from templates" in card
 
 
 FINISH = """

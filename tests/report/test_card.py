@@ -111,3 +111,10 @@ def test_adversarial_training_is_named(facts):
     card = model_card(dataclasses.replace(facts, training=training))
     assert "Model: encoder `minilm`, trained adversarially (Miyato et al. 2017), policy" in card
     assert "adversarially" not in model_card(facts)
+
+
+def test_rows_that_were_made_to_learn_from_are_counted(facts):
+    training = dataclasses.replace(facts.training, augmented={"rows": 1868, "lessons": {}})
+    card = model_card(dataclasses.replace(facts, training=training))
+    assert "besides its rows on 1,868 made from templates" in card
+    assert "made from templates" not in model_card(facts)
