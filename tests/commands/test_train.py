@@ -113,7 +113,7 @@ def start(run: Path, encoder: Path, data: Path, *more: str) -> "subprocess.Popen
     )
 
 
-def wait_for(path: Path, process: "subprocess.Popen[bytes]", seconds: float = 240) -> None:
+def wait_for(path: Path, process: "subprocess.Popen[bytes]", seconds: float = 900) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists():
         assert process.poll() is None, process.stderr and process.stderr.read()
