@@ -285,7 +285,7 @@ def _record(
         evaluation,
         splits,
         settings.source.data or splits.source,
-        _doubts(settings, splits, len(fitted.history)),
+        training_doubts(settings, splits, len(fitted.history)),
         model=settings.model.model,
         encoder=model_name(settings),
         kept_layers=trainer.kept_layers,
@@ -303,7 +303,7 @@ def _record(
     )
 
 
-def _doubts(settings: TrainingSettings, splits: Splits, epochs: int) -> list[str]:
+def training_doubts(settings: TrainingSettings, splits: Splits, epochs: int) -> list[str]:
     """Why an encoder may have learned little, whatever its figures say, and what to try."""
     encoder, config, found = settings.encoder.encoder, settings.training, []
     if settings.model.is_ktrain_model:
