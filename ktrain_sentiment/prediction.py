@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ EXPECTED = "expected_star"
 """The column, and the key, of the mean star of a text's probabilities."""
 
 Real = TypeVar("Real", bound=np.floating)
+
+LongTexts = Literal["head", "tail", "head+tail", "windows"]
+"""What is read of a text that is longer than a model reads at once."""
 
 
 def softmax(logits: NDArray[Real], temperature: float = 1.0) -> NDArray[Real]:
@@ -46,6 +49,7 @@ class Prediction:
         unknown: The model knows no word of the text, so its label would tell nothing of it.
         expected_star: The mean star of the probabilities, where the labels are stars; NaN where
             there was no text.
+        windows: In how many pieces the text was read; their logits were averaged.
     """
 
     label: str
@@ -54,6 +58,7 @@ class Prediction:
     truncated: bool = False
     unknown: bool = False
     expected_star: float | None = None
+    windows: int = 1
 
 
 @runtime_checkable
@@ -80,6 +85,7 @@ def to_predictions(
     truncated: Sequence[bool] | None = None,
     unknown: Sequence[bool] | None = None,
     expected: Sequence[float] | None = None,
+    windows: Sequence[int] | None = None,
 ) -> list[Prediction]:
     """Turn a (texts, classes) array of probabilities into `Prediction` objects.
 
@@ -89,6 +95,7 @@ def to_predictions(
     cut = truncated if truncated is not None else [False] * len(probabilities)
     strange = unknown if unknown is not None else [False] * len(probabilities)
     stars = expected if expected is not None else [None] * len(probabilities)
+    pieces = windows if windows is not None else [1] * len(probabilities)
     return [
         Prediction(
             label=labels[winner] if row[winner] == row[winner] and not is_strange else "",
@@ -97,8 +104,9 @@ def to_predictions(
             truncated=bool(was_cut),
             unknown=bool(is_strange),
             expected_star=star,
+            windows=int(count),
         )
-        for row, winner, was_cut, is_strange, star in zip(
-            probabilities, best, cut, strange, stars, strict=True
+        for row, winner, was_cut, is_strange, star, count in zip(
+            probabilities, best, cut, strange, stars, pieces, strict=True
         )
     ]

@@ -51,7 +51,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         epochs: Passes over the training texts; 3 when None, and more where texts are few.
         learning_rate: The maximum; found by a short search when None.
         batch_size: Texts a step.
-        maxlen: Longest text in tokens; the rest is not read.
+        maxlen: Most tokens read at once; longer texts are read in windows.
         validation: Share of the texts (below 1), or number of texts, that decide which epoch is
             kept and how sure the probabilities are; not learned from.
         seed: Seed of everything random.

@@ -215,7 +215,8 @@ def train(
         epochs: Passes over the training rows; 3 when None, and more where rows are few.
         learning_rate: The maximum; found by a short search when None.
         batch_size: Texts a step; 32 when None.
-        maxlen: Longest text in tokens; 128 when None.
+        maxlen: Most tokens read at once, 128 when None; `long_texts` says what becomes of longer
+            texts.
         seed: Seed of everything random in training; 0 when None.
         run: The run folder; when None the first of runs/<name>, runs/<name>-2, ... that is free.
         quiet: Show warnings only.

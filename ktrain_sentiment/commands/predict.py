@@ -23,6 +23,7 @@ from tyro.conf import Positional
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, printable
+from ktrain_sentiment.prediction import LongTexts
 from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.tables.formats import Format, WrittenFormat
 
@@ -38,7 +39,7 @@ COMMON = ("file", "predictor", "output", "text_column", "overwrite", "resume", "
 """Flags that help shows first."""
 
 SECTIONS = {
-    "What computes": ("engine", "threads", "unchecked"),
+    "What computes": ("long_texts", "engine", "threads", "unchecked"),
     "On a cluster": ("master", "spark_conf"),
     "What is written": (
         "abstain_below",
@@ -77,6 +78,11 @@ class Flags(ScriptFlags):
 
     engine: Literal["auto", "int8", "fp32", "openvino", "keras"] = "auto"
     """What computes; auto is int8, or fp32 where int8 lost too much."""
+
+    long_texts: LongTexts | None = None
+    """What is read of texts longer than the model reads at once: head or tail (one end), head+tail
+    (a quarter from the beginning), or windows (everything, the mean of the pieces' logits); as the
+    predictor says when left out."""
 
     output: Path | None = None
     """Where to write; standard output when left out. The suffix says the format."""
@@ -203,6 +209,9 @@ def _on_cluster(flags: Flags) -> dict[str, Any]:
         raise ConfigError("--engine keras: computes here alone; leave out --on")
     if not flags.file or flags.output is None:
         raise ConfigError(f"--on {flags.on}: wanted --file and --output, a folder each")
+    if flags.long_texts is not None:
+        raise ConfigError(f"--on {flags.on}: workers read as the predictor says; leave out "
+                          "--long-texts")  # fmt: skip
     usual = Flags(file=flags.file)
     reading = (
         "input_format", "output_format", "output_encoding", "output_delimiter", "excel_csv",
@@ -300,10 +309,14 @@ def _load(folder: Path, flags: Flags) -> Classifier:
     if flags.engine == "keras":
         from ktrain_sentiment.training.keras_classifier import load_keras
 
-        return load_keras(folder)
+        opened = load_keras(folder)
+        return opened if flags.long_texts is None else opened.reading(flags.long_texts)
     from ktrain_sentiment.inference import load
 
-    return load(folder, flags.engine, threads=flags.threads, unchecked=flags.unchecked)
+    return load(
+        folder, flags.engine,
+        threads=flags.threads, unchecked=flags.unchecked, long_texts=flags.long_texts,
+    )  # fmt: skip
 
 
 def _open_source(flags: Flags, folder: Path) -> TextTable:
@@ -360,6 +373,7 @@ def _identity(
         "predictor": [str(folder.resolve()), stamp.stat().st_mtime_ns],
         "new columns": list(names),
         "engine": flags.engine,
+        "--long-texts": flags.long_texts,
         "text column": source.column,
         "--abstain-below": flags.abstain_below,
         "format": form,
@@ -435,7 +449,8 @@ def _say(report: ScoreReport, flags: Flags) -> None:
     notes = {
         "abstained from": report.abstained,
         "without a word that the model knows, left without a label": report.unknown,
-        "longer than the model reads": report.truncated,
+        "longer than the model reads at once, read in windows": report.windowed,
+        "longer than the model reads, of which a part was not read": report.truncated,
         "bad, kept without a prediction": report.bad,
     }
     told = [f"{report.rows:,} rows", counts, *(f"{n:,} {what}" for what, n in notes.items() if n)]

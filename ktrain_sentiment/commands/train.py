@@ -27,6 +27,7 @@ COMMON = (
     "encoder",
     "model",
     "maxlen",
+    "long_texts",
     "epochs",
     "learning_rate",
     "batch_size",

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from ktrain_sentiment.config.flat import Config
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.prediction import LongTexts
 
 Policy = Literal["onecycle", "triangular", "sgdr", "constant", "linear"]
 KtrainModel = Literal["nbsvm", "fasttext", "logreg", "bigru", "standard_gru"]
@@ -23,7 +24,13 @@ class EncoderConfig(Config):
     """A Hugging Face hub name, a local folder, or minilm or mpnet (no hub needed)."""
 
     maxlen: int = 128
-    """Longest text in tokens, special tokens included; the rest is cut off."""
+    """Most tokens read at once, special tokens included; --long-texts says what becomes of longer
+    texts."""
+
+    long_texts: LongTexts = "windows"
+    """What is read of longer texts: head or tail (one end), head+tail (a quarter from the
+    beginning, the rest from the end), or windows (everything, in pieces cut at sentence ends, the
+    mean of their logits)."""
 
     layers: int | None = None
     """How many of the encoder's layers to keep, evenly spaced; all when not given. Fewer make a

@@ -201,7 +201,7 @@ def _check_long(frame: pd.DataFrame) -> list[Finding]:
             rows=int(long.sum()),
             of=len(frame),
             severity="warning",
-            advice="only their beginning will be read (--maxlen); are these single texts?",
+            advice="they are read in many pieces (--long-texts); are these single texts?",
             examples=examples(frame[long], (f"{n:,} characters" for n in lengths[long])),
         )
     ]

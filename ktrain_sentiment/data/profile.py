@@ -137,9 +137,9 @@ def _cut(frame: pd.DataFrame, own_lengths: measuring.Lengths, maxlen: int) -> li
     return [
         Finding(
             check="cut texts",
-            summary=f"--maxlen {maxlen} cuts {count(int(cut.sum()), 'text')} "
-            f"({percent(cut.mean())}){f', {half:,} of them by more than half' if half else ''}; "
-            f"{percent(float(lost))} of all tokens are not read",
+            summary=f"{count(int(cut.sum()), 'text')} ({percent(cut.mean())}) longer than --maxlen "
+            f"{maxlen}{f', {half:,} of them more than twice' if half else ''}; "
+            f"{percent(float(lost))} of all tokens lie beyond, and --long-texts says what is read",
             rows=int(cut.sum()),
             of=len(own_lengths),
             severity="warning" if cut.mean() > 1 - measuring.COVERED else "info",

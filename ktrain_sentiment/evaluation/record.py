@@ -161,6 +161,8 @@ class TrainingRecord:
         kept_layers: Which of the encoder's layers were kept, from 0; None when all were.
         longest_text: How many tokens of a text it reads at most, or words and sequences of words
             for ktrain's own classifiers; None when it is not known.
+        long_texts: What is read of longer texts (`predictor/long_texts.py`); empty for ktrain's own
+            classifiers, and in records from before there was a choice.
         policy: The learning-rate policy.
         learning_rate: The maximum learning rate.
         adversarial: How far adversarial training moved word embeddings, in their mean length; 0 or
@@ -197,6 +199,7 @@ class TrainingRecord:
     encoder: str
     kept_layers: tuple[int, ...] | None = None
     longest_text: int | None = None
+    long_texts: str = ""
     policy: str
     learning_rate: float
     adversarial: float | None = None

@@ -43,7 +43,9 @@ from ktrain_sentiment.export.keras_files import (
     save_for_ktrain,
 )
 from ktrain_sentiment.export.weights import read_safetensors, to_torch_names, write_safetensors
+from ktrain_sentiment.prediction import LongTexts
 from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.predictor.long_texts import one_row
 from ktrain_sentiment.predictor.manifest import (
     Manifest,
     check_files,
@@ -87,6 +89,7 @@ class TrainingFacts:
         cleaning: Names of the cleaning steps that were applied to the training texts.
         table: How the training data was read; see `Manifest`.
         task: What the labels are.
+        long_texts: What is read of texts that are longer than the model reads at once.
     """
 
     encoder: str
@@ -95,6 +98,7 @@ class TrainingFacts:
     cleaning: tuple[str, ...] = ()
     table: Mapping[str, Any] = field(default_factory=dict)
     task: Task = CLASSES
+    long_texts: LongTexts = "windows"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +201,9 @@ def save_predictor(
             weights = to_torch_names(named_arrays(model), config["model_type"])
             write_safetensors(place.torch_weights, weights)
             encoder = TextEncoder.from_folder(place, maxlen)
-            against = against or make_reference(model, encoder, validation, facts.cleaning)
+            against = against or make_reference(
+                model, encoder, validation, facts.cleaning, facts.long_texts
+            )
             engines = write_engines(place, weights, config, against, trace=trace, limits=limits)
             family = str(config["model_type"])
             manifest = make_manifest(place, family, labels, encoder, facts, engines)
@@ -227,10 +233,11 @@ def make_reference(
     encoder: TextEncoder,
     validation: ValidationTexts,
     cleaning: tuple[str, ...] = (),
+    long_texts: LongTexts = "head",
 ) -> Reference:
-    """What the model says about a thousand validation texts or fewer."""
+    """What the model says about a thousand validation texts or fewer, one row of each."""
     texts, targets = validation.some(_MOST_TEXTS, cleaning)
-    encoded = encoder.encode(texts)
+    encoded = dataclasses.replace(encoder.encode(texts, one_row(long_texts)), windows=None)
     probabilities = keras_probabilities(model, encoded, encoder.padding_id)
     return Reference(encoded, encoder.padding_id, probabilities, targets)
 
@@ -250,6 +257,7 @@ def make_manifest(
         padding_id=encoder.padding_id,
         encoder=portable_name(facts.encoder),
         family=family,
+        long_texts=facts.long_texts,
         cleaning=facts.cleaning,
         table=facts.table,
         task=facts.task.kind,
@@ -321,7 +329,9 @@ def export_again(
         weights = read_safetensors(place.torch_weights)
         tokenizer = place.tokenizer.read_bytes()
         encoder = TextEncoder(tokenizer, manifest.maxlen, manifest.padding_id)
-        reference = make_reference(model, encoder, validation, manifest.cleaning)
+        reference = make_reference(
+            model, encoder, validation, manifest.cleaning, manifest.long_texts
+        )
         engines = write_engines(place, weights, config, reference, trace=trace, limits=limits)
         manifest = dataclasses.replace(
             manifest,

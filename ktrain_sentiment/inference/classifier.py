@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.cleaning import apply_cleaning
-from ktrain_sentiment.errors import InputError, PredictorError
+from ktrain_sentiment.errors import ConfigError, InputError, PredictorError
 from ktrain_sentiment.inference.runners import Runner, make_runner
-from ktrain_sentiment.prediction import Prediction, Probabilities, softmax, to_predictions
+from ktrain_sentiment.prediction import (
+    LongTexts,
+    Prediction,
+    Probabilities,
+    softmax,
+    to_predictions,
+)
+from ktrain_sentiment.predictor.long_texts import check_long_texts, told
 from ktrain_sentiment.predictor.tokenization import (
     EncodedTexts,
     Encoder,
@@ -26,6 +35,8 @@ from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.words import is_blank
 
 Indices = NDArray[np.int64]
+
+logger = logging.getLogger(__name__)
 
 
 def plan_batches(lengths: Indices, tokens: int, texts: int) -> list[Indices]:
@@ -62,20 +73,38 @@ _SHARED = 4
 _CHUNK = 8192
 """Texts tokenized at once, so that a million texts need no memory for all their ids."""
 
+_CHUNK_CHARACTERS = 2**23
+"""As many characters at once, if texts are long."""
+
 
 @dataclass(frozen=True)
 class Scores:
-    """Probabilities of several texts, and which of them lost their end.
+    """Probabilities of several texts, and how much of them was read.
 
     Attributes:
         probabilities: float32 of shape (texts, classes); NaN where there was no text.
-        truncated: bool of shape (texts,).
+        truncated: Of which texts a part was not read; bool of shape (texts,).
         unknown: Texts without a known word, bool of shape (texts,); None where nobody looked.
+        windows: In how many pieces each was read, int64 of shape (texts,); None: one each.
     """
 
     probabilities: Probabilities
     truncated: NDArray[np.bool_]
     unknown: NDArray[np.bool_] | None = None
+    windows: NDArray[np.int64] | None = None
+
+    def __getitem__(self, part: slice) -> Scores:
+        """Those of some texts that follow each other."""
+        unknown = None if self.unknown is None else self.unknown[part]
+        windows = None if self.windows is None else self.windows[part]
+        return Scores(self.probabilities[part], self.truncated[part], unknown, windows)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """In how many pieces each text was read, int64 of shape (texts,)."""
+        if self.windows is not None:
+            return self.windows
+        return np.ones(len(self.truncated), np.int64)
 
     @classmethod
     def join(cls, parts: Sequence[Scores], classes: int) -> Scores:
@@ -87,6 +116,7 @@ class Scores:
             np.concatenate([part.probabilities for part in parts]),
             np.concatenate([part.truncated for part in parts]),
             np.concatenate(looked) if len(looked) == len(parts) else None,
+            np.concatenate([part.counts for part in parts]),
         )
 
     def to_predictions(self, labels: Sequence[str], task: Task = CLASSES) -> list[Prediction]:
@@ -94,7 +124,12 @@ class Scores:
         unknown = None if self.unknown is None else self.unknown.tolist()
         expected = task.expected(self.probabilities).tolist() if task else None
         return to_predictions(
-            self.probabilities, labels, self.truncated.tolist(), unknown, expected
+            self.probabilities,
+            labels,
+            self.truncated.tolist(),
+            unknown,
+            expected,
+            self.counts.tolist(),
         )
 
 
@@ -113,6 +148,7 @@ class ClassifierParts:
         temperature: See `Manifest`.
         cleaning: Names of the cleaning steps that training applied.
         task: What the labels are.
+        long_texts: What is read of texts longer than maxlen, where a call does not say.
         stamp: Changes when the folder's files do.
     """
 
@@ -126,6 +162,7 @@ class ClassifierParts:
     temperature: float = 1.0
     cleaning: tuple[str, ...] = ()
     task: Task = CLASSES
+    long_texts: LongTexts = "windows"
     stamp: str = ""
 
 
@@ -147,6 +184,7 @@ class TextClassifier:
         temperature: See `Manifest`.
         cleaning: Names of the cleaning steps that training applied.
         task: What the labels are.
+        long_texts: What is read of texts longer than maxlen, where a call does not say.
     """
 
     labels: tuple[str, ...]
@@ -158,6 +196,8 @@ class TextClassifier:
     temperature: float = 1.0
     cleaning: tuple[str, ...] = ()
     task: Task = CLASSES
+    long_texts: LongTexts = "windows"
+    _told: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
     def from_parts(
@@ -192,14 +232,17 @@ class TextClassifier:
             temperature=parts.temperature,
             cleaning=parts.cleaning,
             task=parts.task,
+            long_texts=parts.long_texts,
         )
 
     @property
     def maxlen(self) -> int:
-        """Longest text in tokens, special tokens included; the rest is not read."""
+        """Most tokens that are read at once, special tokens included."""
         return self.encoder.maxlen
 
-    def predict(self, texts: Iterable[str | None]) -> list[Prediction]:
+    def predict(
+        self, texts: Iterable[str | None], *, long_texts: LongTexts | None = None
+    ) -> list[Prediction]:
         """One `Prediction` a text, in the texts' order.
 
         A missing text (None, NaN) or one of white space only gets no prediction, as the command
@@ -213,34 +256,63 @@ class TextClassifier:
 
         Args:
             texts: A list, tuple, Series, array of one dimension or iterator of strings.
+            long_texts: What to read of texts longer than `maxlen` tokens: head, tail, head+tail or
+                windows; the predictor's own rule when None.
 
         Raises:
             InputError: A single string, a table or what has no order; something else than strings.
             PredictorError: The model gives something else than one number a label.
         """
-        return self.score(texts).to_predictions(self.labels, self.task)
+        scores = self.score(texts, long_texts=long_texts)
+        return scores.to_predictions(self.labels, self.task)
 
-    def predict_proba(self, texts: Iterable[str | None]) -> Probabilities:
+    def predict_proba(
+        self, texts: Iterable[str | None], *, long_texts: LongTexts | None = None
+    ) -> Probabilities:
         """Class probabilities, float32 of shape (texts, labels), in the texts' order.
 
         Args:
             texts: As for `predict`; the row of a missing or blank text is NaN. A text without a
                 known word has the probabilities that the model gives to any such text.
+            long_texts: As for `predict`.
 
         Raises:
             InputError: As for `predict`.
         """
-        return self.score(texts).probabilities
+        return self.score(texts, long_texts=long_texts).probabilities
 
-    def score(self, texts: Iterable[str | None]) -> Scores:
-        """Probabilities and truncation of many texts, as arrays.
+    def score(self, texts: Iterable[str | None], *, long_texts: LongTexts | None = None) -> Scores:
+        """Probabilities of many texts and how much of them was read, as arrays.
+
+        The first call that meets longer texts than the model reads at once says how many they
+        were, and what was done.
 
         Raises:
             InputError: As for `predict`.
         """
+        asked = self if long_texts is None else self.reading(long_texts)
         given = list_texts(texts)
-        chunks = [self._score_chunk(given[i : i + _CHUNK]) for i in range(0, len(given), _CHUNK)]
-        return Scores.join(chunks, len(self.labels))
+        scores = Scores.join([asked._score_chunk(some) for some in chunks(given)], len(self.labels))
+        longer = int(((scores.counts > 1) | scores.truncated).sum())
+        if longer and not self._told.is_set():
+            self._told.set()
+            logger.warning("%s", told(longer, len(given), asked.long_texts, self.maxlen))
+        return scores
+
+    def reading(self, long_texts: LongTexts) -> TextClassifier:
+        """The same with another rule for long texts.
+
+        Raises:
+            ConfigError: There is no such rule, or another than tail is asked of one of ktrain's own
+                classifiers.
+        """
+        rule = check_long_texts(long_texts)
+        if isinstance(self.encoder, FeatureEncoder) and rule != "tail":
+            raise ConfigError(
+                f"long_texts {rule}: ktrain's own classifiers read the last words of a long text; "
+                "leave it out"
+            )
+        return replace(self, long_texts=rule)
 
     def _score_chunk(self, given: Sequence[str | None]) -> Scores:
         texts = [text for text in given if text is not None]
@@ -249,16 +321,25 @@ class TextClassifier:
         there = np.fromiter((text is not None for text in given), bool, len(given))
         table = np.full((len(given), len(self.labels)), np.nan, dtype=np.float32)
         truncated, unknown = np.zeros((2, len(given)), dtype=bool)
+        windows = np.ones(len(given), np.int64)
         if texts:
             found = self._score_texts(texts)
             table[there], truncated[there] = found.probabilities, found.truncated
-            unknown[there] = found.unknown
-        return Scores(table, truncated, unknown)
+            unknown[there], windows[there] = found.unknown, found.counts
+        return Scores(table, truncated, unknown, windows)
 
     def _score_texts(self, texts: Sequence[str]) -> Scores:
         encoded = self.encode(texts)
-        logits = self.logits(encoded)
-        return Scores(self.probabilities(logits), encoded.truncated, encoded.unknown)
+        return self.scores(encoded, self.logits(encoded))
+
+    def scores(self, encoded: EncodedTexts, logits: NDArray[np.float32]) -> Scores:
+        """What `score` gives for encoded texts and their logits.
+
+        Raises:
+            PredictorError: The logits are not numbers.
+        """
+        table = self.probabilities(logits)
+        return Scores(table, encoded.truncated, encoded.unknown, encoded.windows)
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Ids of texts that are there, cleaned as in training: the first half of `score`.
@@ -268,21 +349,25 @@ class TextClassifier:
         Raises:
             PredictorError: The tokenizer cannot tokenize a text.
         """
-        return self.encoder.encode(apply_cleaning(texts, self.cleaning) if self.cleaning else texts)
+        cleaned = apply_cleaning(texts, self.cleaning) if self.cleaning else texts
+        return self.encoder.encode(cleaned, self.long_texts)
 
     def logits(self, encoded: EncodedTexts) -> NDArray[np.float32]:
         """What the graph gives for encoded texts, float32 of shape (texts, labels).
+
+        Of a text of several windows it is the mean of theirs.
 
         Raises:
             PredictorError: The model gives something else than one number a label.
         """
         # Fewer texts than fill a batch a core are shared out: two batches of 16 texts, a core each,
         # took half the time of one of 32 on both.
-        parts = max(min(self.runner.threads, len(encoded) // _SHARED), 1)
+        rows = len(encoded.ids)
+        parts = max(min(self.runner.threads, rows // _SHARED), 1)
         # The share counts no padding: a batch that is not shared out must not be cut by it.
         share = -(-int(encoded.lengths.sum()) // parts) if parts > 1 else BATCH_TOKENS
         batches = plan_batches(encoded.lengths, min(share, BATCH_TOKENS), BATCH_TEXTS)
-        logits = np.empty((len(encoded), len(self.labels)), dtype=np.float32)
+        logits = np.empty((rows, len(self.labels)), dtype=np.float32)
         for batch, values in zip(batches, self._run(encoded, batches), strict=True):
             if values.shape[1] != len(self.labels):
                 raise PredictorError(
@@ -290,7 +375,7 @@ class TextClassifier:
                     f"{len(self.labels)}"
                 )
             logits[batch] = values
-        return logits
+        return encoded.pooled(logits)
 
     def probabilities(self, logits: NDArray[np.float32]) -> Probabilities:
         """Logits as probabilities, float32 of the same shape.
@@ -330,7 +415,8 @@ class TextClassifier:
         Raises:
             PredictorError: The folder has gone or was changed since it was opened.
         """
-        return TextClassifier.from_parts, (self.parts(), self.threads)
+        parts = replace(self.parts(), long_texts=self.long_texts)
+        return TextClassifier.from_parts, (parts, self.threads)
 
     def __copy__(self) -> TextClassifier:
         """Itself: nothing about it can change, and threads may share it."""
@@ -339,6 +425,18 @@ class TextClassifier:
     def __deepcopy__(self, memo: dict[int, Any]) -> TextClassifier:
         """Itself, as for `copy`."""
         return self
+
+
+def chunks(given: Sequence[str | None]) -> Iterator[Sequence[str | None]]:
+    """Texts in their order, as many at once as need little memory."""
+    start = characters = 0
+    for place, text in enumerate(given):
+        characters += len(text or "")
+        if place - start >= _CHUNK or (characters > _CHUNK_CHARACTERS and place > start):
+            yield given[start:place]
+            start, characters = place, len(text or "")
+    if len(given) > start:
+        yield given[start:]
 
 
 def list_texts(texts: Iterable[object]) -> list[str | None]:

@@ -26,7 +26,9 @@ from ktrain_sentiment.export.quantization import DynamicInt8Writer
 from ktrain_sentiment.export.transformer_spec import describe, encoder_spec
 from ktrain_sentiment.export.weights import read_safetensors
 from ktrain_sentiment.inference.classifier import BATCH_TEXTS, BATCH_TOKENS, Indices, plan_batches
+from ktrain_sentiment.prediction import LongTexts
 from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.predictor.long_texts import one_row
 from ktrain_sentiment.predictor.manifest import read_json, read_manifest
 from ktrain_sentiment.predictor.onnx_session import open_session, run
 from ktrain_sentiment.predictor.tokenization import TextEncoder, pad
@@ -59,7 +61,8 @@ def open_embedder(folder: Path) -> Embed:
     config = read_json(place.config)
     whole = describe(read_safetensors(place.torch_weights), config)
     graph = build_graph(dataclasses.replace(whole, head=()), DynamicInt8Writer())
-    embed = _embed_with(graph, TextEncoder.from_folder(place, manifest.maxlen))
+    encoder = TextEncoder.from_folder(place, manifest.maxlen)
+    embed = _embed_with(graph, encoder, one_row(manifest.long_texts))
     return lambda texts: embed(apply_cleaning(list(texts), manifest.cleaning))
 
 
@@ -88,14 +91,14 @@ def open_encoder_embedder(folder: Path, maxlen: int) -> Embed:
     config = read_json(place.config)
     encoder = encoder_spec(read_safetensors(place.torch_weights), config)
     graph = build_mean_graph(encoder, GraphWriter())
-    return _embed_with(graph, TextEncoder.from_folder(place, maxlen))
+    return _embed_with(graph, TextEncoder.from_folder(place, maxlen), "head")
 
 
-def _embed_with(graph: ModelProto, encoder: TextEncoder) -> Embed:
+def _embed_with(graph: ModelProto, encoder: TextEncoder, long_texts: LongTexts) -> Embed:
     session = open_session(graph.SerializeToString())
 
     def embed(texts: Sequence[str]) -> Floats:
-        encoded = encoder.encode(list(texts))
+        encoded = encoder.encode(list(texts), long_texts)
         parts: list[tuple[Indices, NDArray[np.float32]]] = []
         for batch in plan_batches(encoded.lengths, BATCH_TOKENS, BATCH_TEXTS):
             ids, mask = pad([encoded.ids[k] for k in batch], encoder.padding_id)

@@ -27,6 +27,7 @@ from ktrain_sentiment.cleaning import check_steps
 from ktrain_sentiment.errors import ConfigError, PredictorError, one_line
 from ktrain_sentiment.inference.classifier import ClassifierParts, TextClassifier
 from ktrain_sentiment.inference.runners import Engine
+from ktrain_sentiment.prediction import LongTexts
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import Manifest, read_checked, read_json, read_manifest
 from ktrain_sentiment.predictor.tokenization import LONGEST, configured_padding_id
@@ -50,6 +51,7 @@ def load(
     *,
     threads: int = 0,
     unchecked: bool = False,
+    long_texts: LongTexts | None = None,
 ) -> TextClassifier:
     """Open a predictor for prediction; needs neither TensorFlow nor transformers.
 
@@ -64,6 +66,8 @@ def load(
         threads: Cores to use; 0: all that this process may use.
         unchecked: Take a folder of this package that lost its manifest.json, too: its files are
             used unchecked, its texts are not cleaned, and its probabilities may be others.
+        long_texts: What to read of texts longer than the model reads at once: head, tail, head+tail
+            or windows; what the folder says when None, windows where it says nothing.
 
     Returns:
         A classifier; see `TextClassifier`.
@@ -71,7 +75,8 @@ def load(
     Raises:
         PredictorError: The folder is missing, incomplete, damaged or of a newer format, or its
             model does not give one probability a label.
-        ConfigError: The engine is unknown, or the number of threads can be none.
+        ConfigError: The engine or the rule for long texts is unknown, or the number of threads can
+            be none.
         MissingExtraError: The engine is not installed.
     """
     if engine not in get_args(Engine):
@@ -85,6 +90,8 @@ def load(
         parts = _read_parts(place, engine, unchecked=unchecked)
         reread = functools.partial(_reread, place, engine, parts.stamp)
         classifier = TextClassifier.from_parts(parts, threads, reread)
+        if long_texts is not None:
+            classifier = classifier.reading(long_texts)
         classifier.score(_PROBE)
     except PredictorError as error:
         if str(place.path) in str(error):
@@ -132,6 +139,7 @@ def _read_parts(place: PredictorFolder, engine: Engine, *, unchecked: bool) -> C
         temperature=manifest.temperature,
         cleaning=manifest.cleaning,
         task=manifest.answers,
+        long_texts=manifest.reads,
         stamp=repr(sorted(manifest.files.items())),
     )
 

@@ -97,7 +97,8 @@ class ScoreReport:
         scored: Rows with a prediction.
         abstained: Rows whose prediction was left empty because it was too unsure.
         unknown: Rows whose prediction was left empty because the model knows no word of the text.
-        truncated: Rows whose text was longer than the model reads.
+        truncated: Rows of whose text a part was not read.
+        windowed: Rows whose text was longer than the model reads at once, and read in windows.
         bad: Rows that could not be read or held no text.
         seconds: How long it took.
         labels: How often each label was predicted.
@@ -109,6 +110,7 @@ class ScoreReport:
     abstained: int = 0
     unknown: int = 0
     truncated: int = 0
+    windowed: int = 0
     bad: int = 0
     seconds: float = 0.0
     labels: Counter[str] = field(default_factory=Counter)
@@ -393,6 +395,7 @@ def _count(scored: ScoredBatch, options: ScoreOptions, report: ScoreReport) -> N
             continue
         report.scored += 1
         report.truncated += one.truncated
+        report.windowed += one.windows > 1
         if one.unknown:
             report.unknown += 1
         elif one.probability < options.abstain_below:
@@ -421,6 +424,7 @@ def figures(report: ScoreReport) -> Mapping[str, object]:
         "abstained": report.abstained,
         "unknown": report.unknown,
         "truncated": report.truncated,
+        "windowed": report.windowed,
         "bad": report.bad,
         "seconds": round(report.seconds, 3),
         "texts_per_second": round(report.texts_per_second, 1),

@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, get_args
 
 from ktrain_sentiment.atomic import sha256_of, write_text
 from ktrain_sentiment.errors import PredictorError, one_line
+from ktrain_sentiment.prediction import LongTexts
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.tasks import CLASSES, TASKS, Task
 
@@ -119,7 +120,7 @@ class Manifest:
 
     Attributes:
         labels: The labels, in the order of the model's outputs.
-        maxlen: Longest text in tokens, special tokens included; the rest is cut off. For ktrain's
+        maxlen: Most tokens read at once, special tokens included. For ktrain's
             own classifiers the most words and n-grams, of which the last are kept.
         padding_id: The token id that fills short rows of a batch.
         encoder: The encoder that was fine-tuned, as the user named it; ktrain's name of its
@@ -131,6 +132,9 @@ class Manifest:
         folded_temperature: What the weights of the last layer were divided by when the folder was
             made, in every file of it: nothing is left to do, and every tool that loads the folder
             gives the same probabilities. Folders of earlier releases have `temperature` instead.
+        long_texts: What is read of texts longer than `maxlen`: head, tail, head+tail or windows
+            (`predictor/long_texts.py`). Folders of earlier releases do not say it; windows serve
+            them. ktrain's own classifiers always read the tail.
         cleaning: Names of the cleaning steps that training applied to texts, in order.
         table: How the training data was read (`text_column`, `label_column`, `columns`, and where
             known the fields of `tables.ReadAs`): tables to predict are read like it.
@@ -153,6 +157,7 @@ class Manifest:
     padding_id: int = 0
     temperature: float = 1.0
     folded_temperature: float = 1.0
+    long_texts: LongTexts = "windows"
     cleaning: tuple[str, ...] = ()
     table: Mapping[str, Any] = field(default_factory=dict)
     data_fingerprint: str = ""
@@ -186,6 +191,12 @@ class Manifest:
         for engine, report in self.engines.items():
             if type(kept := report.get("kept", False)) is not bool:
                 raise PredictorError(f"engine {engine}: kept is {kept!r:.40}, wanted true or false")
+        if self.long_texts not in get_args(LongTexts):
+            wanted = ", ".join(get_args(LongTexts))
+            raise PredictorError(f"long_texts {self.long_texts!r:.20}: wanted one of {wanted}")
+        self._check_names()
+
+    def _check_names(self) -> None:
         for name in self.files:
             path = PurePosixPath(name)
             if not name or "\\" in name or path.is_absolute() or ".." in path.parts:
@@ -202,6 +213,11 @@ class Manifest:
     def answers(self) -> Task:
         """What the model answers with."""
         return Task("stars", self.stars) if self.task == "stars" else CLASSES
+
+    @property
+    def reads(self) -> LongTexts:
+        """What is read of long texts."""
+        return "tail" if self.is_ktrain_model else self.long_texts
 
     @property
     def is_ktrain_model(self) -> bool:
@@ -305,6 +321,7 @@ _FIELDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "padding_id": (int, "a whole number"),
     "temperature": ((int, float), "a number"),
     "folded_temperature": ((int, float), "a number"),
+    "long_texts": (str, "a text"),
     "cleaning": (list, "a list"),
     "task": (str, "a text"),
     "stars": (list, "a list"),

@@ -10,6 +10,7 @@ ids of the known pairs of words, then of the triples, and so on. Of too many ids
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError, one_line, require
+from ktrain_sentiment.prediction import LongTexts
 from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.predictor.long_texts import RowReader, mean_by_text, shortened, whole_tokens
 from ktrain_sentiment.predictor.manifest import read_json
 
 Ids = NDArray[np.int64]
-
-_CHARACTERS_A_TOKEN = 1000
-"""No vocabulary has longer pieces; WordPiece makes one [UNK] of each word beyond 100 letters."""
 
 LONGEST = 2**20
 """More tokens than any model reads; a larger limit is a mistake, or means that there is none."""
@@ -36,24 +36,32 @@ class EncodedTexts:
     """Token ids of several texts.
 
     Attributes:
-        ids: One int64 array a text, special tokens included, not padded; never empty.
-        truncated: Which texts lost their end; bool of shape (texts,).
+        ids: One int64 array a row, special tokens included, not padded; never empty. A text is one
+            row, or several that follow each other: its windows.
+        truncated: Of which texts a part is in no row; bool of shape (texts,).
         unknown: Which texts have no word, nor a piece of one, that the vocabulary has; bool of
             shape (texts,). None where nobody looked.
+        windows: Rows of each text, int64 of shape (texts,); None: one each.
     """
 
     ids: list[Ids]
     truncated: NDArray[np.bool_]
     unknown: NDArray[np.bool_] | None = None
+    windows: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         """Number of texts."""
-        return len(self.ids)
+        return len(self.truncated)
 
     def __getitem__(self, part: slice) -> EncodedTexts:
         """Some of them that follow each other."""
         unknown = None if self.unknown is None else self.unknown[part]
-        return EncodedTexts(self.ids[part], self.truncated[part], unknown)
+        if self.windows is None:
+            return EncodedTexts(self.ids[part], self.truncated[part], unknown)
+        start, stop, _ = part.indices(len(self))
+        ends = np.concatenate([[0], np.cumsum(self.windows)])
+        rows = self.ids[ends[start] : ends[max(start, stop)]]
+        return EncodedTexts(rows, self.truncated[part], unknown, self.windows[part])
 
     @classmethod
     def join(cls, parts: Sequence[EncodedTexts]) -> EncodedTexts:
@@ -63,12 +71,24 @@ class EncodedTexts:
             [ids for part in parts for ids in part.ids],
             np.concatenate([part.truncated for part in parts]),
             np.concatenate(looked) if len(looked) == len(parts) else None,
+            np.concatenate([part.counts for part in parts])
+            if any(part.windows is not None for part in parts)
+            else None,
         )
 
     @property
+    def counts(self) -> NDArray[np.int64]:
+        """Rows of each text, int64 of shape (texts,)."""
+        return np.ones(len(self), np.int64) if self.windows is None else self.windows
+
+    @property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each text, (texts,)."""
+        """Tokens of each row, (rows,)."""
         return np.fromiter(map(len, self.ids), dtype=np.int64, count=len(self.ids))
+
+    def pooled(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The logits of each text, (texts, classes), from those of the rows, (rows, classes)."""
+        return logits if self.windows is None else mean_by_text(logits, self.windows)
 
 
 class Encoder(Protocol):
@@ -82,7 +102,7 @@ class Encoder(Protocol):
     maxlen: int
     padding_id: int
 
-    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+    def encode(self, texts: Sequence[str], long_texts: LongTexts = "head") -> EncodedTexts:
         """Ids of several texts, and which of them were cut."""
         ...
 
@@ -125,30 +145,55 @@ class TextEncoder:
         padding_id = configured_padding_id(read_json(folder.config))
         return cls(folder.tokenizer.read_bytes(), maxlen, padding_id)
 
-    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+    def encode(self, texts: Sequence[str], long_texts: LongTexts = "head") -> EncodedTexts:
         """Tokenize texts; uses all cores when there are many.
 
         A text of more than a thousand characters a token that fits is cut before it is tokenized:
-        its end could not matter, and would only take time.
+        what is left out could not matter, or would cost without bound where windows are read.
+
+        Args:
+            texts: The texts.
+            long_texts: What to read of those that are longer than `maxlen` tokens.
 
         Raises:
             PredictorError: The tokenizer cannot tokenize a text, as one without [UNK] cannot.
         """
-        longest = self.maxlen * _CHARACTERS_A_TOKEN
-        cut = [text[:longest] for text in texts]
+        cut = [shortened(text, self.maxlen, long_texts) for text in texts]
         encodings = self._encode(cut)
-        rows = [encoding.ids for encoding in encodings]
+        longer = [bool(encoding.overflowing) for encoding in encodings]
+        # GPT-2 puts nothing around a text, so an empty one has no tokens at all.
+        found = [
+            self._rows(encoding, long_texts)
+            if long and long_texts != "head"
+            else [np.array(encoding.ids or [self.padding_id], dtype=np.int64)]
+            for encoding, long in zip(encodings, longer, strict=True)
+        ]
         truncated = (
-            bool(encoding.overflowing) or len(text) > longest
-            for encoding, text in zip(encodings, texts, strict=True)
+            (long and long_texts != "windows") or len(text) > len(read)
+            for long, text, read in zip(longer, texts, cut, strict=True)
         )
+        count = len(encodings)
         return EncodedTexts(
-            # GPT-2 puts nothing around a text, so an empty one has no tokens at all.
-            ids=[np.array(row or [self.padding_id], dtype=np.int64) for row in rows],
-            truncated=np.fromiter(truncated, dtype=bool, count=len(encodings)),
-            # Most often the first token behind the one that opens a text decides.
-            unknown=np.fromiter(map(self._no_words.issuperset, rows), dtype=bool, count=len(rows)),
+            ids=[row for rows in found for row in rows],
+            truncated=np.fromiter(truncated, dtype=bool, count=count),
+            unknown=np.fromiter(map(self._says_nothing, found), dtype=bool, count=count),
+            windows=np.fromiter(map(len, found), np.int64, count) if any(longer) else None,
         )
+
+    def _rows(self, encoding: Any, long_texts: LongTexts) -> list[Ids]:  # noqa: ANN401
+        reader = self._reader
+        rows = reader.rows(whole_tokens(encoding), long_texts)
+        return [reader.wrapped(row) for row in rows]
+
+    @functools.cached_property
+    def _reader(self) -> RowReader:
+        """Asked for by the first long text: most predictors never meet one."""
+        with _explained("cannot be used"):
+            return RowReader.of(self._tokenizer, self.maxlen)
+
+    def _says_nothing(self, rows: list[Ids]) -> bool:
+        # Most often the first token behind the one that opens a text decides.
+        return all(self._no_words.issuperset(row.tolist()) for row in rows)
 
     def _encode(self, texts: list[str]) -> list[Any]:
         with _explained("cannot be used"):
@@ -335,8 +380,12 @@ class FeatureEncoder:
             jieba.setLogLevel("ERROR")
             self._set_apart = lambda text: " ".join(jieba.cut(text, cut_all=False))
 
-    def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Ids of several texts; one without a known word gets a single zero."""
+    def encode(self, texts: Sequence[str], long_texts: LongTexts = "tail") -> EncodedTexts:
+        """Ids of several texts; one without a known word gets a single zero.
+
+        Of a text with too many the last are kept, as ktrain keeps them: no other rule is known.
+        """
+        del long_texts
         if not len(texts):
             return EncodedTexts([], np.zeros(0, bool), np.zeros(0, bool))
         owners, ids = self._features(texts)

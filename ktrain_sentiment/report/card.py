@@ -10,6 +10,7 @@ import yaml
 
 from ktrain_sentiment.encoders.packaged import PACKAGED
 from ktrain_sentiment.evaluation.record import TrainingRecord
+from ktrain_sentiment.predictor.long_texts import WHAT_IS_DONE
 from ktrain_sentiment.report import result_tables
 from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.page import environment
@@ -120,7 +121,14 @@ def _reads(facts: ReportFacts) -> str:
         return ""
     longest = f"{facts.training.longest_text:,}"
     if facts.has_encoder:
-        return f"It reads the first {longest} tokens of a text and no more."
+        rule = facts.training.long_texts
+        if rule in ("", "head"):
+            return f"It reads the first {longest} tokens of a text and no more."
+        return (
+            f"Of a text of more than {longest} tokens, by `ktrain_sentiment`: "
+            f"{WHAT_IS_DONE[rule].format(maxlen=longest)}. transformers, ktrain and "
+            "transformers.js read the beginning alone."
+        )
     return f"It reads the last {longest} words and sequences of words of a text and no more."
 
 

@@ -173,7 +173,7 @@ def gather(reports: Sequence[Mapping[str, Any]]) -> tuple[ScoreReport, list[str]
         if "error" in report:
             errors.append(str(report["error"]))
             continue
-        for name in ("rows", "scored", "abstained", "unknown", "truncated", "bad"):
+        for name in ("rows", "scored", "abstained", "unknown", "truncated", "windowed", "bad"):
             setattr(whole, name, getattr(whole, name) + report[name])
         whole.labels.update(report["labels"])
     return whole, sorted(set(errors))

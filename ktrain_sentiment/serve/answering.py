@@ -145,7 +145,7 @@ class Classified:
         model: What answered.
         logits: float32 of shape (texts, labels).
         probabilities: The same shape.
-        truncated: Which texts lost their end.
+        truncated: Of which texts a part was not read.
         headers: Where the time went, as text-embeddings-inference says it.
     """
 

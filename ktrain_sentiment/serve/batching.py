@@ -57,7 +57,7 @@ class Answer:
 
     Attributes:
         logits: float32 of shape (texts, labels), before any temperature.
-        scores: Probabilities, and which texts lost their end.
+        scores: Probabilities, and how much of the texts was read.
         tokens: How many were read.
         stages: Where the time went.
     """
@@ -227,7 +227,7 @@ class BatchWorker:
         together = EncodedTexts.join([job.encoded for job in jobs if job.encoded])
         classifier = jobs[0].classifier
         logits = classifier.logits(together)
-        probabilities = classifier.probabilities(logits)
+        scores = classifier.scores(together, logits)
         ended = time.perf_counter()
         tokenizing = {tuple(job.stamps[1:]) for job in jobs}
         spent = ended - begun + sum(second - first for first, second in tokenizing)
@@ -236,9 +236,7 @@ class BatchWorker:
         for job, part in _shares(jobs):
             arrived, first, second = job.stamps
             stages = Stages(first - arrived + begun - second, second - first, ended - begun)
-            own = together[part]
-            scores = Scores(probabilities[part], own.truncated, own.unknown)
-            answers.append((job, Answer(logits[part], scores, job.tokens, stages)))
+            answers.append((job, Answer(logits[part], scores[part], job.tokens, stages)))
         _settle(answers)
 
 

@@ -38,11 +38,15 @@ async def predict(site: Site, request: Request) -> Response:
     asked = await read_json(site, request, protocols.PredictRequest)
     texts, batch = protocols.predict_texts(asked)
     found = await classify(site, request, texts)
+    # A text read in windows is not truncated, so that nobody who forbids it is refused one.
     if asked.truncate is False and any(found.truncated):
         place = found.truncated.index(True)
         most = found.model.classifier.maxlen
         raise RefusalError(
-            422, "Validation", f"text {place} has more than {most} tokens, and truncate is false"
+            422,
+            "Validation",
+            f"text {place} has more than {most} tokens, of which a part would not be read, and "
+            "truncate is false",
         )
     scores = found.logits if asked.raw_scores else None
     rankings = [found.rank(row, scores) for row in range(len(texts))]

@@ -44,7 +44,8 @@ class Instruments:
         )  # fmt: skip
         self.texts = named(counter, "texts", "Texts answered", ("model",))
         self.tokens = named(counter, "tokens", "Tokens read, without padding", ("model",))
-        self.truncated = named(counter, "texts_truncated", "Texts that lost their end", ("model",))
+        self.truncated = named(counter, "texts_truncated", "Texts not read whole", ("model",))
+        self.windowed = named(counter, "texts_in_windows", "Texts read in windows", ("model",))
         self.labels = named(counter, "labels", "Texts by predicted label", ("model", "label"))
         self.confidence = named(
             histogram, "confidence", "Probability of the predicted label", ("model",),
@@ -78,6 +79,7 @@ class Instruments:
         self.texts.labels(model).inc(len(best))
         self.tokens.labels(model).inc(answer.tokens)
         self.truncated.labels(model).inc(int(scores.truncated.sum()))
+        self.windowed.labels(model).inc(int((scores.counts > 1).sum()))
         confidence = self.confidence.labels(model)
         for column, row in zip(best.tolist(), scores.probabilities, strict=True):
             self.labels.labels(model, labels[column]).inc()

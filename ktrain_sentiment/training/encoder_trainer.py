@@ -24,7 +24,8 @@ from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.errors import ConfigError, EncoderError, one_line
-from ktrain_sentiment.prediction import softmax
+from ktrain_sentiment.prediction import LongTexts, softmax
+from ktrain_sentiment.predictor.long_texts import mean_by_text, told
 from ktrain_sentiment.training.adversarial import adversarial_distance, train_adversarially
 from ktrain_sentiment.training.backend import Backend, Untyped, open_backend, seed_everything
 from ktrain_sentiment.training.dataset import (
@@ -73,7 +74,12 @@ def open_encoder_trainer(
     """
     backend = open_backend(compute, config.seed)
     preprocessor = make_preprocessor(
-        backend, encoder, splits.train, splits.labels, encoder_config.maxlen
+        backend,
+        encoder,
+        splits.train,
+        splits.labels,
+        encoder_config.maxlen,
+        encoder_config.long_texts,
     )
     # Seeded here, so that the new head and the dropout depend on nothing that came before.
     seed_everything(backend, config.seed)
@@ -89,6 +95,9 @@ def open_encoder_trainer(
         rows = preprocessor.encode(splits.train, learned_targets(splits))
     else:
         rows = preprocessor.encode(soft_targets.texts, soft_targets.targets)
+    if longer := int(rows.tokens.longer.sum()):
+        rule, maxlen = encoder_config.long_texts, encoder_config.maxlen
+        log.info("%s", told(longer, len(rows.tokens.longer), rule, maxlen))
     distance = adversarial_distance(config, len(rows.targets))
     if distance:
         train_adversarially(backend.tf, model, distance)
@@ -105,8 +114,9 @@ class TextPreprocessor:
         ktrain_preprocessor: A `ktrain.text.Transformer`, ready to be saved in a predictor.
         tokenizer: The Rust tokenizer inside the preprocessor's.
         labels: The classes, in the order of the model's outputs.
-        maxlen: Longest text in tokens.
+        maxlen: Most tokens read at once.
         pad_id: Id of the padding token.
+        long_texts: What is read of longer texts.
     """
 
     ktrain_preprocessor: Untyped
@@ -114,14 +124,19 @@ class TextPreprocessor:
     labels: tuple[str, ...]
     maxlen: int
     pad_id: int
+    long_texts: LongTexts
 
     def encode(
         self, frame: pd.DataFrame, targets: NDArray[np.float32] | None = None
     ) -> EncodedRows:
-        """Tokenise the `text` column; targets are one-hot `label`s unless given."""
+        """Tokenise the `text` column; targets are one-hot `label`s unless given.
+
+        The windows of a text are rows of their own, each with the text's target.
+        """
         if targets is None:
             targets = one_hot(class_indices(frame["label"], self.labels), len(self.labels))
-        tokens = tokenize(frame["text"].tolist(), self.tokenizer, self.maxlen)
+        tokens = tokenize(frame["text"].tolist(), self.tokenizer, self.maxlen, self.long_texts)
+        targets = np.repeat(targets, tokens.windows, axis=0)
         return EncodedRows(tokens, targets, self.pad_id, self.maxlen)
 
     def dataset(self, backend: Backend, rows: EncodedRows, config: TrainConfig) -> Untyped:
@@ -129,14 +144,19 @@ class TextPreprocessor:
         rows = replace(rows, multiple=padding_multiple(backend))
         return as_ktrain_dataset(BucketedDataset, backend, rows, config)
 
-    def probabilities(self, output: Untyped) -> NDArray[np.float32]:
-        """Class probabilities of what the model's `predict` gave, shape (rows, classes)."""
-        logits = np.asarray(getattr(output, "logits", output), np.float64)
-        return softmax(logits).astype(np.float32)
+    def probabilities(self, data: Untyped, output: Untyped) -> NDArray[np.float32]:
+        """Class probabilities of each text: the softmax of the mean of its rows' logits."""
+        logits = data.in_stored_order(np.asarray(getattr(output, "logits", output), np.float32))
+        return softmax(mean_by_text(logits, data.rows.tokens.windows))
 
 
 def make_preprocessor(
-    backend: Backend, encoder: Path, train: pd.DataFrame, labels: Sequence[str], maxlen: int
+    backend: Backend,
+    encoder: Path,
+    train: pd.DataFrame,
+    labels: Sequence[str],
+    maxlen: int,
+    long_texts: LongTexts = "windows",
 ) -> TextPreprocessor:
     """Make ktrain's Transformer preprocessor for an encoder, set up on some training rows.
 
@@ -145,7 +165,8 @@ def make_preprocessor(
         encoder: A folder with config, tokenizer and weights.
         train: Training rows with `text` and `label`.
         labels: All classes, sorted.
-        maxlen: Longest text in tokens.
+        maxlen: Most tokens read at once.
+        long_texts: What is read of longer texts.
 
     Raises:
         EncoderError: The encoder cannot be used for classification with TensorFlow.
@@ -171,7 +192,12 @@ def make_preprocessor(
     if tuple(preprocessor.get_classes()) != tuple(labels):
         raise ConfigError(f"ktrain sees the classes {preprocessor.get_classes()}, not {labels}")
     return TextPreprocessor(
-        preprocessor, tokenizer.backend_tokenizer, tuple(labels), maxlen, tokenizer.pad_token_id
+        preprocessor,
+        tokenizer.backend_tokenizer,
+        tuple(labels),
+        maxlen,
+        tokenizer.pad_token_id,
+        long_texts,
     )
 
 

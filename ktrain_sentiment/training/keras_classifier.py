@@ -85,6 +85,7 @@ def load_keras(folder: Path) -> TextClassifier:
         temperature=manifest.temperature,
         cleaning=manifest.cleaning,
         task=manifest.answers,
+        long_texts=manifest.reads,
     )
 
 

@@ -102,9 +102,10 @@ class FeaturePreprocessor:
         """The rows as ktrain's Learner wants them."""
         return as_ktrain_dataset(ShuffledDataset, backend, rows, config)
 
-    def probabilities(self, output: Untyped) -> NDArray[np.float32]:
+    def probabilities(self, data: Untyped, output: Untyped) -> NDArray[np.float32]:
         """What the model's `predict` gave: these models end in a softmax."""
-        return np.asarray(output, np.float32)
+        table: NDArray[np.float32] = data.in_stored_order(np.asarray(output, np.float32))
+        return table
 
 
 class ShuffledDataset(ResumableDataset):

@@ -17,6 +17,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrain_sentiment.prediction import LongTexts
+from ktrain_sentiment.predictor.long_texts import RowReader, whole_tokens
 from ktrain_sentiment.training.backend import Untyped
 from ktrain_sentiment.training.wordpieces import TokenBatch, WordTokens, word_parts
 
@@ -33,31 +35,34 @@ class RaggedTokens:
 
     Attributes:
         ids: All ids, text after text; int32 of shape (tokens,).
-        offsets: Where each text starts, and the end; int64 of shape (texts + 1,).
-        truncated: Which texts lost their end to maxlen; bool of shape (texts,).
+        offsets: Where each row starts, and the end; int64 of shape (rows + 1,). A text is one row,
+            or several that follow each other: its windows.
+        longer: Which texts have more than maxlen tokens; bool of shape (texts,).
+        windows: Rows of each text, int64 of shape (texts,).
     """
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
-    truncated: NDArray[np.bool_]
+    longer: NDArray[np.bool_]
+    windows: NDArray[np.int64]
 
     def __len__(self) -> int:
-        """Number of texts."""
+        """Number of rows."""
         return len(self.offsets) - 1
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each text, special tokens included; int64 of shape (texts,)."""
+        """Tokens of each row, special tokens included; int64 of shape (rows,)."""
         return np.diff(self.offsets)
 
     def row(self, index: int) -> NDArray[np.int32]:
-        """The ids of one text."""
+        """The ids of one row."""
         return self.ids[self.offsets[index] : self.offsets[index + 1]]
 
     def padded(
         self, rows: NDArray[np.int64], width: int, pad_id: int
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Ids and attention mask of some texts, both int32 of shape (rows, width)."""
+        """Ids and attention mask of some rows, both int32 of shape (rows, width)."""
         starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
         columns = np.arange(width)
         mask = columns < lengths[:, None]
@@ -66,18 +71,21 @@ class RaggedTokens:
         return ids.astype(np.int32, copy=False), mask.astype(np.int32)
 
 
-def tokenize(texts: Sequence[str], tokenizer: Untyped, maxlen: int) -> RaggedTokens:
+def tokenize(
+    texts: Sequence[str], tokenizer: Untyped, maxlen: int, long_texts: LongTexts = "head"
+) -> RaggedTokens:
     """Tokenise texts in memory.
 
     Args:
         texts: The texts.
         tokenizer: A `tokenizers.Tokenizer` with its post-processor (special tokens) in place;
             its padding and truncation settings are left as they were.
-        maxlen: Longest result in tokens, special tokens included.
+        maxlen: Longest row in tokens, special tokens included.
+        long_texts: What to read of longer texts.
     """
     ids = np.empty(0, np.int32)
-    lengths, truncated, used = [], [], 0
-    for chunk in _encoded_chunks(texts, tokenizer, maxlen):
+    lengths, longer, windows, used = [], [], [], 0
+    for chunk in _encoded_chunks(texts, tokenizer, maxlen, long_texts):
         wanted = used + len(chunk.ids)
         if wanted > len(ids):
             # Grown in place: parts that are joined at the end would be there twice.
@@ -85,28 +93,33 @@ def tokenize(texts: Sequence[str], tokenizer: Untyped, maxlen: int) -> RaggedTok
         ids[used : used + len(chunk.ids)] = chunk.ids
         used += len(chunk.ids)
         lengths.append(chunk.lengths)
-        truncated.append(chunk.truncated)
+        longer.append(chunk.longer)
+        windows.append(chunk.windows)
     ids.resize(used, refcheck=False)
     ends = np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths]), dtype=np.int64)
-    return RaggedTokens(ids, ends, np.concatenate([np.empty(0, np.bool_), *truncated]))
+    return RaggedTokens(
+        ids,
+        ends,
+        np.concatenate([np.empty(0, np.bool_), *longer]),
+        np.concatenate([np.empty(0, np.int64), *windows]),
+    )
 
 
 def _encoded_chunks(
-    texts: Sequence[str],
-    tokenizer: Untyped,
-    maxlen: int,
+    texts: Sequence[str], tokenizer: Untyped, maxlen: int, long_texts: LongTexts
 ) -> Iterator[TokenBatch]:
     before = tokenizer.truncation, tokenizer.padding
     tokenizer.no_padding()
     tokenizer.no_truncation()
     chunks = (list(texts[first : first + CHUNK]) for first in range(0, len(texts), CHUNK))
     try:
+        reader = RowReader.of(tokenizer, maxlen)
         parts = word_parts(tokenizer)
-        words = WordTokens(tokenizer, parts, maxlen) if parts else None
-        if words is None:
+        if parts is None:
             tokenizer.enable_truncation(max_length=maxlen)
-            yield from (_whole_texts(tokenizer, chunk) for chunk in chunks)
+            yield from (_whole_texts(tokenizer, chunk, reader, long_texts) for chunk in chunks)
         else:
+            words = WordTokens(tokenizer, parts, reader, long_texts)
             # Finding words is arrays, asking the tokenizer is Rust: both let go of Python's lock.
             yield from map(words.encode, _one_ahead(words.read, chunks))
     finally:
@@ -118,14 +131,23 @@ def _encoded_chunks(
             tokenizer.enable_padding(**padding)
 
 
-def _whole_texts(tokenizer: Untyped, texts: list[str]) -> TokenBatch:
+def _whole_texts(
+    tokenizer: Untyped, texts: list[str], reader: RowReader, long_texts: LongTexts
+) -> TokenBatch:
     """Tokenise texts one by one, as any tokenizer can."""
     encodings = tokenizer.encode_batch_fast(texts)
-    lengths = np.fromiter((len(e.ids) for e in encodings), np.int64, len(encodings))
-    joined = itertools.chain.from_iterable(e.ids for e in encodings)
-    ids = np.fromiter(joined, np.int32, int(lengths.sum()))
     cut = np.fromiter((bool(e.overflowing) for e in encodings), np.bool_, len(encodings))
-    return TokenBatch(ids, lengths, cut)
+    rows = [
+        [reader.wrapped(row) for row in reader.rows(whole_tokens(encoding), long_texts)]
+        if longer and long_texts != "head"
+        else [encoding.ids]
+        for encoding, longer in zip(encodings, cut.tolist(), strict=True)
+    ]
+    counts = np.fromiter(map(len, rows), np.int64, len(rows))
+    each = list(itertools.chain.from_iterable(rows))
+    lengths = np.fromiter(map(len, each), np.int64, len(each))
+    ids = np.fromiter(itertools.chain.from_iterable(each), np.int32, int(lengths.sum()))
+    return TokenBatch(ids, lengths, cut, counts)
 
 
 def _one_ahead(work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:

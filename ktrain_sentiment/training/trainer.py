@@ -52,15 +52,23 @@ class Preprocessor(Protocol):
         ...
 
     def encode(self, frame: pd.DataFrame, targets: NDArray[np.float32] | None = None) -> Any:  # noqa: ANN401
-        """The rows' `text` as ids, and their targets: one-hot `label`s unless given."""
+        """The rows' `text` as ids, and their targets: one-hot `label`s unless given.
+
+        A long text may be several rows that follow each other, each with its target.
+        """
         ...
 
     def dataset(self, backend: Backend, rows: Any, config: TrainConfig) -> Untyped:  # noqa: ANN401
         """Encoded rows as ktrain's Learner wants them, with `in_stored_order` for results."""
         ...
 
-    def probabilities(self, output: Untyped) -> NDArray[np.float32]:
-        """Class probabilities of what the model's `predict` gave, shape (rows, classes)."""
+    def probabilities(self, data: Untyped, output: Untyped) -> NDArray[np.float32]:
+        """Class probabilities of each text, float32 of shape (texts, classes).
+
+        Args:
+            data: What `dataset` made of encoded texts.
+            output: What the model's `predict` gave for it.
+        """
         ...
 
 
@@ -214,8 +222,7 @@ class Trainer:
         rows = self.preprocessor.encode(frame, blank)
         data = self.preprocessor.dataset(self.backend, rows, self.config)
         output = self.model.predict(data.to_tfdataset(train=False), verbose=0)
-        table = self.preprocessor.probabilities(output)
-        return data.in_stored_order(table)  # type: ignore[no-any-return]
+        return self.preprocessor.probabilities(data, output)
 
 
 def assemble_trainer(

@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ktrain_sentiment.prediction import LongTexts
+from ktrain_sentiment.predictor.long_texts import RowReader, shortened
 from ktrain_sentiment.training.backend import Untyped
 
 MOST_WORDS = 1_000_000
@@ -130,14 +132,16 @@ class TokenBatch:
     """Token ids of some texts, special tokens included.
 
     Attributes:
-        ids: All ids, text after text; int32 of shape (tokens,).
-        lengths: Tokens of each text, int64 of shape (texts,).
-        truncated: Which texts lost their end; bool of shape (texts,).
+        ids: All ids, row after row; int32 of shape (tokens,).
+        lengths: Tokens of each row, int64 of shape (rows,).
+        longer: Which texts have more tokens than fit into a row; bool of shape (texts,).
+        windows: Rows of each text, int64 of shape (texts,).
     """
 
     ids: Ids
     lengths: Integers
-    truncated: NDArray[np.bool_]
+    longer: NDArray[np.bool_]
+    windows: Integers
 
 
 @dataclass(frozen=True)
@@ -163,24 +167,26 @@ class WordTokens:
     Args:
         tokenizer: A `tokenizers.Tokenizer` without padding and truncation.
         parts: What `word_parts` found in it.
-        maxlen: Longest text in tokens, special tokens included.
+        reader: Cuts a text's tokens into rows.
+        long_texts: What it keeps of those that are too many for one.
     """
 
-    def __init__(self, tokenizer: Untyped, parts: WordParts, maxlen: int) -> None:
-        """Find out what the tokenizer puts around a text."""
+    def __init__(
+        self, tokenizer: Untyped, parts: WordParts, reader: RowReader, long_texts: LongTexts
+    ) -> None:
+        """Know no word yet."""
         self._tokenizer = tokenizer
         self._model = tokenizer.model
         self._parts = parts
-        whole, bare = tokenizer.encode("a").ids, self._ask([b"a"])[0]
-        at = next(k for k in range(len(whole)) if whole[k : k + len(bare)] == bare)
-        self._before = np.array(whole[:at], np.int32)
-        self._after = np.array(whole[at + len(bare) :], np.int32)
-        self._room = max(maxlen - len(self._before) - len(self._after), 0)
+        self._reader, self._long_texts = reader, long_texts
         self._memory = _Memory()
 
     def read(self, texts: Sequence[str]) -> ReadTexts:
         """Find the words of some texts; may be called in another thread than `encode`."""
-        enough = LETTERS_A_TOKEN * (self._room + 1)
+        if self._long_texts != "head":
+            maxlen, rule = self._reader.maxlen, self._long_texts
+            return self._split(texts, [shortened(text, maxlen, rule) for text in texts])
+        enough = LETTERS_A_TOKEN * (self._reader.room + 1)
         return self._split(texts, [_beginning(text, enough) for text in texts])
 
     def encode(self, found: ReadTexts) -> TokenBatch:
@@ -189,7 +195,7 @@ class WordTokens:
             self._memory = _Memory()
         words = self._look_up(found)
         # A beginning that turned out to be too few tokens: the whole text is read after all.
-        short = np.flatnonzero(words.lengths <= self._room).tolist()
+        short = np.flatnonzero(words.lengths <= self._reader.room).tolist()
         again = [k for k in short if found.read[k] is not found.texts[k]]
         if again:
             for k in again:
@@ -242,19 +248,26 @@ class WordTokens:
         ]
 
     def _rows(self, words: _Pieces) -> TokenBatch:
-        """As many tokens of each text as there is room for, between what stands around a text."""
-        inner = np.minimum(words.lengths.astype(np.int64), self._room)
-        lengths = inner + len(self._before) + len(self._after)
+        """The rows of each text, between what stands around a text."""
+        reader, parts, counts = self._reader, [], []
+        for start, count in zip(words.starts.tolist(), words.lengths.tolist(), strict=True):
+            rows = reader.rows(words.ids[start : start + count], self._long_texts)
+            parts += rows
+            counts.append(len(rows))
+        before, after = reader.before, reader.after
+        inner = np.fromiter(map(len, parts), np.int64, len(parts))
+        lengths = inner + len(before) + len(after)
         ends = np.cumsum(lengths)
         ids = np.empty(int(lengths.sum()), np.int32)
-        for k, token in enumerate(self._before.tolist()):
+        for k, token in enumerate(before.tolist()):
             ids[ends - lengths + k] = token
-        for k, token in enumerate(self._after[::-1].tolist(), start=1):
+        for k, token in enumerate(after[::-1].tolist(), start=1):
             ids[ends - k] = token
-        firsts = (ends - lengths + len(self._before)).tolist()
-        for first, start, count in zip(firsts, words.starts.tolist(), inner.tolist(), strict=True):
-            ids[first : first + count] = words.ids[start : start + count]
-        return TokenBatch(ids, lengths, words.lengths > self._room)
+        firsts = (ends - lengths + len(before)).tolist()
+        for first, row in zip(firsts, parts, strict=True):
+            ids[first : first + len(row)] = row
+        longer = words.lengths > reader.room
+        return TokenBatch(ids, lengths, longer, np.array(counts, np.int64))
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ Predict = Callable[[Sequence[str]], NDArray[Any]]
 ENCODERS_OWN = (
     ("encoder", "encoder", "no encoder"),
     ("encoder", "maxlen", "no encoder that counts tokens; --max-features limits what it reads"),
+    ("encoder", "long_texts", "a rule of its own: the last words of a long text are read"),
     ("encoder", "layers", "no encoder's layers"),
     ("training", "freeze", "no encoder to freeze"),
     ("training", "adversarial_epsilon", "no encoder whose embeddings could be moved"),

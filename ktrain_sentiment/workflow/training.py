@@ -177,7 +177,7 @@ def _train_into(
         extra_callbacks=(tensorboard_log(trainer.backend, run.tensorboard),),
     )
     _save_history(fitted, run)
-    saved = _save_predictor(trainer, spec, splits, run, model_name(settings))
+    saved = _save_predictor(trainer, spec, splits, run, settings)
     # From here on the judge is what was saved, and no longer the model in memory.
     shipped = open_shipped(run.predictor, trainer)
     found = saved.manifest
@@ -290,6 +290,7 @@ def _record(
         encoder=model_name(settings),
         kept_layers=trainer.kept_layers,
         longest_text=trainer.longest_text,
+        long_texts="" if settings.model.is_ktrain_model else settings.encoder.long_texts,
         policy=settings.training.policy,
         learning_rate=rate,
         adversarial=trainer.config.adversarial_epsilon,
@@ -325,7 +326,7 @@ def training_doubts(settings: TrainingSettings, splits: Splits, epochs: int) -> 
 
 
 def _save_predictor(
-    trainer: Trainer, spec: ModelSpec, splits: Splits, run: RunFolder, encoder: str
+    trainer: Trainer, spec: ModelSpec, splits: Splits, run: RunFolder, settings: TrainingSettings
 ) -> SavedPredictor:
     """Export the model, and fold the temperature of the engine that will answer into all files."""
 
@@ -341,7 +342,8 @@ def _save_predictor(
 
     no_test = splits.test.head(0)
     facts = TrainingFacts(
-        encoder=encoder,
+        encoder=model_name(settings),
+        long_texts="tail" if spec.is_ktrain_model else settings.encoder.long_texts,
         data_fingerprint=splits.fingerprint,
         cleaning=splits.cleaning,
         table=splits.table,

@@ -121,8 +121,54 @@ def test_no_texts_give_no_predictions(classifier):
 
 
 def test_a_cut_text_says_so(classifier):
-    short, long = classifier.predict(["a film", "a film " * 50])
+    short, long = classifier.predict(["a film", "a film " * 50], long_texts="head")
     assert (short.truncated, long.truncated) == (False, True)
+    assert long.windows == 1
+
+
+LONG = "An awful, boring plot. " * 5 + "A great and moving film! " * 5
+
+
+def test_a_long_text_is_read_in_windows_unless_something_else_is_said(classifier):
+    short, long = classifier.predict(["a film", LONG])
+    assert (short.windows, long.truncated) == (1, False)
+    assert long.windows > 2
+    ends = [classifier.predict([LONG], long_texts=rule)[0] for rule in ("head", "tail")]
+    assert [one.label for one in ends] == ["negative", "positive"]
+    assert ends[0].truncated
+    assert classifier.reading("tail").predict([LONG]) == [ends[1]]
+
+
+def test_windows_are_pooled_by_the_mean_of_their_logits(classifier):
+    encoded = classifier.encode([LONG, "a film"])
+    apart = replace(encoded, windows=None, truncated=np.zeros(len(encoded.ids), bool))
+    rows = classifier.logits(apart)
+    wanted = classifier.probabilities(rows[:-1].mean(axis=0, keepdims=True))
+    np.testing.assert_allclose(classifier.predict_proba([LONG]), wanted, atol=1e-3)
+
+
+def test_a_long_text_gets_the_same_answer_among_gaps_and_over_chunks(classifier, monkeypatch):
+    whole = classifier.predict_proba([LONG, "a film", LONG[10:]])
+    monkeypatch.setattr(classifier_module, "_CHUNK_CHARACTERS", 10)
+    chunked = classifier.predict_proba([LONG, None, "a film", LONG[10:]])
+    np.testing.assert_allclose(chunked[[0, 2, 3]], whole, atol=1e-3)
+
+
+def test_what_became_of_long_texts_is_said_once(predictor, caplog):
+    opened = ktrain_sentiment.load(predictor)
+    opened.predict(["a film"])
+    assert not caplog.records
+    opened.predict([LONG, "a film"])
+    opened.predict([LONG])
+    [said] = caplog.messages
+    assert said.startswith("1 of 2 texts are longer than the 24 tokens of the model: read whole")
+
+
+def test_the_rule_for_long_texts_travels_with_a_pickle(predictor):
+    opened = ktrain_sentiment.load(predictor, long_texts="tail")
+    assert pickle.loads(pickle.dumps(opened)).long_texts == "tail"
+    with pytest.raises(ConfigError, match="long_texts 'middle'"):
+        ktrain_sentiment.load(predictor, long_texts="middle")
 
 
 @pytest.mark.parametrize("odd", ["🙂" * 500, "\ud83d", "ﷺ\u202e\u0301" * 9])

@@ -36,6 +36,13 @@ def test_the_limits_are_those_of_this_run(facts):
     assert f"{facts.metrics.n} test rows" in card
 
 
+def test_the_card_says_what_other_loaders_read_of_long_texts(facts):
+    training = dataclasses.replace(facts.training, long_texts="windows")
+    card = model_card(dataclasses.replace(facts, training=training))
+    assert "in windows of up to 64 tokens" in card
+    assert "transformers, ktrain and transformers.js read the beginning alone" in card
+
+
 def test_the_engine_that_answers_stands_beside_the_others(facts):
     card = model_card(facts)
     assert "`int8` is what answers by default" in card

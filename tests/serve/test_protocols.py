@@ -43,12 +43,15 @@ def test_tei_raw_scores_are_what_softmax_makes_probabilities_of(server, expected
     assert close_to(scores, expected[1])
 
 
-def test_tei_refuses_a_text_that_would_be_cut_only_where_truncate_is_false(server):
-    asked = {"inputs": "dull " * 100}
+def test_tei_answers_a_long_text_read_whole_and_refuses_one_that_would_be_cut(server):
+    asked = {"inputs": "dull " * 100, "truncate": False}
     assert server.post("/predict", asked).status == 200
-    reply = server.post("/predict", {**asked, "truncate": False})
+    # A thousand characters a token are read of any text, and no more.
+    endless = {**asked, "inputs": "dull " * 6_000}
+    assert server.post("/predict", {**endless, "truncate": True}).status == 200
+    reply = server.post("/predict", endless)
     assert reply.status == 422
-    assert reply.error == "text 0 has more than 24 tokens, and truncate is false"
+    assert reply.error.startswith("text 0 has more than 24 tokens, of which a part would not be")
 
 
 @pytest.mark.parametrize("inputs", [[PRAISE, BLAME], [[PRAISE, BLAME]], [[PRAISE], BLAME]])

@@ -33,7 +33,7 @@ def test_ids_are_those_of_the_tokenizer_text_by_text(
 def test_texts_longer_than_maxlen_are_cut_and_marked(tokenizer: Tokenizer) -> None:
     table = tokens.tokenize(["a", "a " * 50, "a " * 6, "a " * 7], tokenizer, 8)
     assert table.lengths.tolist() == [3, 8, 8, 8]
-    assert table.truncated.tolist() == [False, True, False, True]
+    assert table.longer.tolist() == [False, True, False, True]
 
 
 def test_padding_fills_to_the_width_and_the_mask_says_where(tokenizer: Tokenizer) -> None:
@@ -95,7 +95,7 @@ def test_a_long_text_whose_beginning_does_not_suffice_is_read_whole(
     for index, text in enumerate(texts):
         bare = tokenizer.encode(text, add_special_tokens=False).ids
         assert table.row(index).tolist()[1:-1] == bare[:6]
-        assert table.truncated[index] == (len(bare) > 6)
+        assert table.longer[index] == (len(bare) > 6)
 
 
 def test_what_a_reader_fails_on_is_raised() -> None:
@@ -110,7 +110,7 @@ def test_many_spaces_do_not_hide_the_words_behind_them(tokenizer: Tokenizer) -> 
     text = "good" + " " * 100 + "film " * 3
     table = tokens.tokenize([text, "bad"], tokenizer, 64)
     assert table.row(0).tolist() == tokenizer.encode("good film film film").ids
-    assert table.truncated.tolist() == [False, False]
+    assert table.longer.tolist() == [False, False]
 
 
 def test_other_tokenizers_read_whole_texts(texts: list[str]) -> None:
