@@ -96,8 +96,15 @@ async def table(site: Site, request: Request) -> Response:
         held.close()
         raise
     working = loop.run_in_executor(None, job.work)
-    # Not when the answer ends: the thread may still read the file then.
-    working.add_done_callback(lambda _: held.close())
+
+    def ended(work: asyncio.Future[None]) -> None:
+        # Not when the answer ends: the thread may still read the file then. By that time nobody may
+        # be left to hear of an error, of which asyncio would complain.
+        held.close()
+        if not work.cancelled():
+            work.exception()
+
+    working.add_done_callback(ended)
     return _Streamed(request, job.outlet, working, site.limits, WRITTEN[form])
 
 
