@@ -30,6 +30,8 @@ from ktrain_sentiment.config.renamed import nearest_names
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.classifier import TextClassifier, list_texts
+from ktrain_sentiment.inference.scoring import task_of
+from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.tasks import spell_stars
 
 
@@ -66,7 +68,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     classes_: NDArray[Any]
-    classifier_: TextClassifier
+    classifier_: Classifier
 
     def __new__(cls, *_: Any, **given: Any) -> Self:  # noqa: ANN401 - the constructor's own
         """Name the parameter that was perhaps meant."""
@@ -147,7 +149,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         table = np.zeros((len(found), len(self.classes_)))
         # The predictor sorts its labels as strings, scikit-learn the classes as what they are.
         names = [str(name).strip() for name in self.classes_.tolist()]
-        if self.classifier_.task:  # 4.0 and 4 are one star.
+        if task_of(self.classifier_):  # 4.0 and 4 are one star.
             names = [spell_stars(names)[name] for name in names]
         place = {name: k for k, name in enumerate(names)}
         table[:, [place[label] for label in self.classifier_.labels]] = found
@@ -172,7 +174,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             NotFittedError: It has not been fitted.
         """
         check_is_fitted(self)
-        task = self.classifier_.task
+        task = task_of(self.classifier_)
         if not task:
             raise EstimatorInputError("the classes are not stars: fit it with task='stars'")
         return task.expected(self.classifier_.predict_proba(self._texts(X)))

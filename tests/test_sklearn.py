@@ -26,6 +26,7 @@ from ktrain_sentiment import InputError
 from ktrain_sentiment import sklearn as ours
 from ktrain_sentiment.inference.classifier import TextClassifier
 from ktrain_sentiment.sklearn import SentimentClassifier
+from ktrain_sentiment.tasks import Task, spell_stars
 from support.reviews import ASPECTS, BLAME, LABELS, PRAISE
 
 ROWS = [
@@ -232,3 +233,26 @@ def test_a_misspelt_parameter_is_answered_with_the_nearest_or_with_where_it_goes
         SentimentClassifier(lr=0.1)
     with pytest.raises(ValueError, match=r'a further setting: settings={"policy": ...}'):
         SentimentClassifier(policy="sgdr")
+
+
+def test_stars_are_given_back_as_the_numbers_they_were_and_have_a_mean(quick, monkeypatch):
+    words = ("awful", "weak", "decent", "good", "superb")
+    texts = [f"a {words[k % 5]} film, number {k}" for k in range(100)]
+    stars = [1.0 + k % 5 for k in range(100)]
+
+    def train(given, labels, settings):
+        made = Linear(given, [spell_stars(labels)[label] for label in labels], settings)
+        made.task = Task.of("stars", made.labels)
+        return made
+
+    monkeypatch.setattr(ours, "train_texts", train)
+    judge = SentimentClassifier(task="stars").fit(texts, stars)
+    assert judge.classifier_.settings["task"] == "stars"
+    assert judge.predict(texts[:5]).tolist() == [1.0, 2.0, 3.0, 4.0, 5.0]
+    low, high = judge.expected_star(["an awful film", "a superb film"])
+    assert 1 <= low < high <= 5
+
+
+def test_classes_that_are_no_stars_have_no_mean(quick):
+    with pytest.raises(ValueError, match="not stars"):
+        SentimentClassifier().fit(TEXTS, MOODS).expected_star(TEXTS[:1])
