@@ -310,13 +310,14 @@ def _load(folder: Path, flags: Flags) -> Classifier:
         from ktrain_sentiment.training.keras_classifier import load_keras
 
         opened = load_keras(folder)
-        return opened if flags.long_texts is None else opened.reading(flags.long_texts)
-    from ktrain_sentiment.inference import load
+    else:
+        from ktrain_sentiment.inference import load
 
-    return load(
-        folder, flags.engine,
-        threads=flags.threads, unchecked=flags.unchecked, long_texts=flags.long_texts,
-    )  # fmt: skip
+        opened = load(folder, flags.engine, threads=flags.threads, unchecked=flags.unchecked)
+    if flags.long_texts is not None:
+        opened = opened.reading(flags.long_texts)
+    # Of a file the last line tells it, with everything else that was counted.
+    return opened.silent() if flags.quiet or flags.file or flags.output else opened
 
 
 def _open_source(flags: Flags, folder: Path) -> TextTable:

@@ -25,7 +25,7 @@ from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.errors import ConfigError, EncoderError, one_line
 from ktrain_sentiment.prediction import LongTexts, softmax
-from ktrain_sentiment.predictor.long_texts import mean_by_text, told
+from ktrain_sentiment.predictor.long_texts import mean_by_text, one_row, told
 from ktrain_sentiment.training.adversarial import adversarial_distance, train_adversarially
 from ktrain_sentiment.training.backend import Backend, Untyped, open_backend, seed_everything
 from ktrain_sentiment.training.dataset import (
@@ -97,7 +97,9 @@ def open_encoder_trainer(
         rows = preprocessor.encode(soft_targets.texts, soft_targets.targets)
     if longer := int(rows.tokens.longer.sum()):
         rule, maxlen = encoder_config.long_texts, encoder_config.maxlen
-        log.info("%s", told(longer, len(rows.tokens.longer), rule, maxlen))
+        later = "; prediction reads all of them, in windows" if rule == "windows" else ""
+        said = told(longer, len(rows.tokens.longer), one_row(rule), maxlen)
+        log.info("training: %s%s", said, later)
     distance = adversarial_distance(config, len(rows.targets))
     if distance:
         train_adversarially(backend.tf, model, distance)
@@ -129,13 +131,23 @@ class TextPreprocessor:
     def encode(
         self, frame: pd.DataFrame, targets: NDArray[np.float32] | None = None
     ) -> EncodedRows:
-        """Tokenise the `text` column; targets are one-hot `label`s unless given.
+        """Tokenise the `text` column, a row a text; targets are one-hot `label`s unless given.
 
-        The windows of a text are rows of their own, each with the text's target.
+        Where windows are read later, head and tail are learned from: benchmarks/long_texts.py.
         """
         if targets is None:
             targets = one_hot(class_indices(frame["label"], self.labels), len(self.labels))
-        tokens = tokenize(frame["text"].tolist(), self.tokenizer, self.maxlen, self.long_texts)
+        return self._rows(frame, targets, one_row(self.long_texts))
+
+    def encode_to_ask(self, frame: pd.DataFrame) -> EncodedRows:
+        """Tokenise the `text` column as prediction does, windows and all."""
+        blank = np.zeros((len(frame), len(self.labels)), np.float32)
+        return self._rows(frame, blank, self.long_texts)
+
+    def _rows(
+        self, frame: pd.DataFrame, targets: NDArray[np.float32], rule: LongTexts
+    ) -> EncodedRows:
+        tokens = tokenize(frame["text"].tolist(), self.tokenizer, self.maxlen, rule)
         targets = np.repeat(targets, tokens.windows, axis=0)
         return EncodedRows(tokens, targets, self.pad_id, self.maxlen)
 

@@ -80,6 +80,10 @@ class FeaturePreprocessor:
             targets = one_hot(class_indices(frame["label"], self.labels), len(self.labels))
         return FeatureRows(self.ids(frame["text"].tolist()), targets)
 
+    def encode_to_ask(self, frame: pd.DataFrame) -> FeatureRows:
+        """Feature ids of the `text` column, without targets."""
+        return self.encode(frame, np.zeros((len(frame), len(self.labels)), np.float32))
+
     def ids(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """Feature ids as ktrain makes them, shape (texts, features)."""
         with suppress_output():

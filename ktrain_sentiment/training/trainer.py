@@ -52,10 +52,11 @@ class Preprocessor(Protocol):
         ...
 
     def encode(self, frame: pd.DataFrame, targets: NDArray[np.float32] | None = None) -> Any:  # noqa: ANN401
-        """The rows' `text` as ids, and their targets: one-hot `label`s unless given.
+        """The rows' `text` as ids, and their targets: one-hot `label`s unless given."""
+        ...
 
-        A long text may be several rows that follow each other, each with its target.
-        """
+    def encode_to_ask(self, frame: pd.DataFrame) -> Any:  # noqa: ANN401
+        """The rows' `text` as prediction reads it: a long one may be several rows of ids."""
         ...
 
     def dataset(self, backend: Backend, rows: Any, config: TrainConfig) -> Untyped:  # noqa: ANN401
@@ -218,8 +219,7 @@ class Trainer:
 
     def predict_proba(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         """Class probabilities of the `text` column, float32 of shape (rows, classes)."""
-        blank = np.zeros((len(frame), len(self.preprocessor.labels)), np.float32)
-        rows = self.preprocessor.encode(frame, blank)
+        rows = self.preprocessor.encode_to_ask(frame)
         data = self.preprocessor.dataset(self.backend, rows, self.config)
         output = self.model.predict(data.to_tfdataset(train=False), verbose=0)
         return self.preprocessor.probabilities(data, output)

@@ -4,10 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.errors import ConfigError, EncoderError
+from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.training.backend import open_backend
 from ktrain_sentiment.training.encoder_trainer import TextPreprocessor, make_preprocessor
 from support.architectures import ARCHITECTURES, build_encoder
@@ -26,6 +30,29 @@ def gpt2(tmp_path: Path) -> Path:
 
 def pipeline_of(encoder: Path, splits: Splits, maxlen: int = 16) -> TextPreprocessor:
     return make_preprocessor(open_backend(), encoder, splits.train, splits.labels, maxlen)
+
+
+def test_a_long_text_is_one_row_to_learn_from_and_several_to_answer(
+    tiny_bert: Path, splits: Splits
+) -> None:
+    preprocessor = pipeline_of(tiny_bert, splits, maxlen=16)
+    frame = pd.DataFrame({"text": ["a dull film. " * 20, "great"], "label": ["negative"] * 2})
+    learned, asked = preprocessor.encode(frame), preprocessor.encode_to_ask(frame)
+    assert learned.targets.shape == (2, 2)
+    assert learned.tokens.longer.tolist() == [True, False]
+    assert asked.tokens.windows.tolist() == [len(asked.tokens) - 1, 1]
+    assert len(asked.targets) == len(asked.tokens) > 3
+
+
+def test_the_windows_of_a_text_are_pooled_by_their_logits(tiny_bert: Path, splits: Splits) -> None:
+    preprocessor = pipeline_of(tiny_bert, splits, maxlen=16)
+    frame = pd.DataFrame({"text": ["great", "a dull film. " * 20]})
+    rows = preprocessor.encode_to_ask(frame)
+    data = preprocessor.dataset(open_backend(), rows, TrainConfig())
+    logits = np.random.default_rng(0).normal(size=(len(rows.tokens), 2)).astype(np.float32)
+    found = preprocessor.probabilities(data, logits[data.order])
+    wanted = softmax(np.stack([logits[0], logits[1:].mean(axis=0)]))
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 def test_the_end_of_text_token_pads_where_there_is_no_other(gpt2: Path, splits: Splits) -> None:
