@@ -53,9 +53,9 @@ from ktrain_sentiment.training.ktrain_features import (
 from ktrain_sentiment.training.optimizers import configured_adam
 from ktrain_sentiment.training.trainer import SoftTargets, Trainer, assemble_trainer
 
-_LISTENED = 0.3
-"""How far NBSVM is naive Bayes at first: 1 is too sure on reviews, 0 learns too slowly on
-sentences (benchmarks/LOG.md)."""
+_SPREAD = 1.5
+"""How far NBSVM's logits of training texts spread at first: naive Bayes alone is too sure of long
+texts, and then no training seems to make it better (benchmarks/LOG.md)."""
 
 _ASKED = 32
 """Texts of an eager call."""
@@ -124,9 +124,9 @@ def first_weights(
 
     NBSVM: log-count ratios of whether a feature is in a text, not how often (Wang and Manning
     2012), and every feature listened to a little from the start, which is what their interpolation
-    with naive Bayes comes to. Logistic regression: words weigh as rare as they are (idf), and none
-    speaks for a class yet. In both the features of a usual text have the length 1 together, so that
-    one learning rate fits tweets and reviews.
+    with naive Bayes comes to: as far as makes it equally sure of tweets and reviews. Logistic
+    regression: words weigh as rare as they are (idf), and none speaks for a class yet. In both the
+    features of a usual text have the length 1 together, so that one learning rate fits all.
 
     Args:
         family: nbsvm or logreg.
@@ -149,7 +149,10 @@ def first_weights(
     squares = (fixed**2).mean(axis=1)[rows.ids].sum(axis=1)
     fixed = (fixed / max(np.sqrt(squares.mean()), 1e-6)).astype(np.float32)
     if family == "nbsvm":
-        return [fixed, np.full_like(arrays[1], _LISTENED)]
+        parts = np.array_split(rows.ids, max(len(rows.ids) // _ASKED, 1))
+        said = np.concatenate([fixed[part].sum(axis=1) for part in parts])
+        listened = _SPREAD / max(float(np.sqrt(said.var(axis=0).mean())), _SPREAD)
+        return [fixed, np.full_like(arrays[1], listened)]
     return [np.zeros_like(arrays[0]), fixed]
 
 

@@ -223,9 +223,24 @@ def test_linear_models_begin_where_scikit_learns_would_end() -> None:
     assert ratios[1, 1] == -ratios[1, 0] == ratios[2, 0] > 0
     np.testing.assert_array_equal(ratios[[0, 3, 4]], 0)
     assert len(set(weights.ravel().tolist())) == 1
+    logits = (ratios[ids] * weights[ids]).sum(axis=1)
+    assert logits.std(axis=0).mean() <= 1.5
     weights, rarity = first_weights("logreg", rows, [np.ones((5, 2)), np.ones((5, 1))])
     assert not weights.any()
     assert rarity[1] == rarity[2] > rarity[3] > rarity[0] == rarity[4] == 0
+
+
+@pytest.mark.parametrize("words", [20, 400])
+def test_nbsvm_begins_equally_sure_of_short_texts_and_of_long_ones(words) -> None:
+    rng = np.random.default_rng(0)
+    truth = np.arange(200) % 2
+    # Half of the words lean to a class.
+    ids = 1 + 2 * rng.integers(500, size=(200, words)) + (rng.random((200, words)) < 0.5)
+    ids = np.where(rng.random((200, words)) < 0.3, 1 + ids // 2 * 2 - truth[:, None], ids)
+    rows = FeatureRows(ids.astype(np.int32), np.eye(2, dtype=np.float32)[truth])
+    ratios, weights = first_weights("nbsvm", rows, [np.ones((1200, 2)), np.ones((1200, 1))])
+    logits = (ratios[ids] * weights[ids]).sum(axis=1)
+    assert logits.std(axis=0).mean() == pytest.approx(1.5, rel=0.01)
 
 
 @pytest.mark.parametrize(("texts", "epochs"), [(40, 40), (1_800, 40), (6_228, 16), (10**6, 6)])
