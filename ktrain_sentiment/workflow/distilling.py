@@ -17,7 +17,8 @@ from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.tables.frame_writing import write_table
-from ktrain_sentiment.training.dataset import class_indices, one_hot
+from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.trainer import SoftTargets
 
 log = logging.getLogger(__name__)
@@ -32,12 +33,14 @@ class Teacher:
         labels: The labels of the data, in the order of the columns that are learned.
         share: How much of a training row's target is the teacher's; the rest is the label.
         unlabelled: Texts that it alone labels.
+        task: What the labels are: of stars a row's own target is soft too.
     """
 
     classifier: Classifier
     labels: tuple[str, ...]
     share: float
     unlabelled: UnlabelledTexts | None = None
+    task: Task = CLASSES
 
     def probabilities(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         """What the teacher says of the `text` column, float32 of shape (rows, classes)."""
@@ -47,7 +50,8 @@ class Teacher:
 
     def targets(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         """What a model is to learn of rows: the teacher's probabilities, mixed with the labels."""
-        hard = one_hot(class_indices(frame["label"], self.labels), len(self.labels))
+        classes = class_indices(frame["label"], self.labels)
+        hard = self.task.targets(classes, len(self.labels))
         mixed = self.share * self.probabilities(frame) + (1 - self.share) * hard
         return np.asarray(mixed, np.float32)
 
@@ -125,7 +129,7 @@ def open_teacher(config: TrainConfig, splits: Splits, source: DataConfig) -> Tea
             unlabelled.source,
             f"{unlabelled.repeated:,}",
         )
-    return Teacher(classifier, splits.labels, config.teacher_share, unlabelled)
+    return Teacher(classifier, splits.labels, config.teacher_share, unlabelled, splits.task)
 
 
 def load_soft_targets(

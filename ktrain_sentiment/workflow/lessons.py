@@ -14,7 +14,7 @@ from ktrain_sentiment.data import Splits
 from ktrain_sentiment.data.augmentation import Lessons, make_lessons
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.behaviour import find_poles
-from ktrain_sentiment.training.dataset import class_indices, one_hot
+from ktrain_sentiment.training.dataset import learned_targets
 from ktrain_sentiment.training.trainer import SoftTargets
 from ktrain_sentiment.workflow.checking import other_language
 
@@ -64,8 +64,7 @@ def with_lessons(
     if lessons is None:
         return soft_targets
     if soft_targets is None:
-        hard = one_hot(class_indices(splits.train["label"], splits.labels), len(splits.labels))
-        soft_targets = SoftTargets(splits.train[["text"]], hard)
+        soft_targets = SoftTargets(splits.train[["text"]], learned_targets(splits))
     return SoftTargets(
         pd.concat([soft_targets.texts, lessons.frame[["text"]]], ignore_index=True),
         np.concatenate([soft_targets.targets, lessons.targets]),
