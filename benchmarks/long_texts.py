@@ -218,7 +218,7 @@ def shown(readings: Sequence[Reading], splits: Splits) -> dict[str, Any]:
         if one is first:
             return None
         return paired_difference(
-            int((ours & ~theirs).sum()), int((~ours & theirs).sum()), len(ours)
+            int((~ours & theirs).sum()), int((ours & ~theirs).sum()), len(ours)
         )
 
     columns = [
