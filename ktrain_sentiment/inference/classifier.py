@@ -335,15 +335,7 @@ class TextClassifier:
 
     def _score_texts(self, texts: Sequence[str]) -> Scores:
         encoded = self.encode(texts)
-        return self.scores(encoded, self.logits(encoded))
-
-    def scores(self, encoded: EncodedTexts, logits: NDArray[np.float32]) -> Scores:
-        """What `score` gives for encoded texts and their logits.
-
-        Raises:
-            PredictorError: The logits are not numbers.
-        """
-        table = self.probabilities(logits)
+        table = self.probabilities(self.logits(encoded))
         return Scores(table, encoded.truncated, encoded.unknown, encoded.windows)
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:

@@ -92,7 +92,7 @@ def load(
         classifier = TextClassifier.from_parts(parts, threads, reread)
         if long_texts is not None:
             classifier = classifier.reading(long_texts)
-        classifier.score(_PROBE)
+        classifier.probabilities(classifier.logits(classifier.encode(_PROBE)))
     except PredictorError as error:
         if str(place.path) in str(error):
             raise

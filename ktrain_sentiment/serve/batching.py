@@ -227,7 +227,12 @@ class BatchWorker:
         together = EncodedTexts.join([job.encoded for job in jobs if job.encoded])
         classifier = jobs[0].classifier
         logits = classifier.logits(together)
-        scores = classifier.scores(together, logits)
+        scores = Scores(
+            classifier.probabilities(logits),
+            together.truncated,
+            together.unknown,
+            together.windows,
+        )
         ended = time.perf_counter()
         tokenizing = {tuple(job.stamps[1:]) for job in jobs}
         spent = ended - begun + sum(second - first for first, second in tokenizing)

@@ -44,7 +44,10 @@ from support.reviews import make_reviews
 
 REVIEWS = make_reviews(60, seed=8)
 TEXTS = [text for text, _ in REVIEWS]
-FACTS = TrainingFacts(encoder="minilm", data_fingerprint="f" * 64, metrics={"accuracy": 0.9})
+# Heads alone, which every loader reads.
+FACTS = TrainingFacts(
+    encoder="minilm", data_fingerprint="f" * 64, metrics={"accuracy": 0.9}, long_texts="head"
+)
 
 PLAIN_KTRAIN = """
     import sys, json, warnings

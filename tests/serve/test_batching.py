@@ -12,12 +12,14 @@ from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.predictor.tokenization import EncodedTexts
 from ktrain_sentiment.serve.batching import BatchWorker, QueuedClassifier
 from ktrain_sentiment.serve.limits import Limits, RefusalError
+from ktrain_sentiment.tasks import CLASSES
 
 
 class Counting:
     """A model to whom long texts are loud; it can be held up, and trips over some texts."""
 
     labels = ("calm", "loud")
+    task = CLASSES
 
     def __init__(self) -> None:
         self.free = threading.Event()
