@@ -344,10 +344,10 @@ MODELS = {
     spec.name: spec
     for spec in (
         ModelSpec("majority", learns=False, fit=_fit_majority),
-        ModelSpec("median", learns=False, needs_stars=True, fit=_fit_median),
         ModelSpec("tfidf", fit=_fit_tfidf),
-        ModelSpec("ridge", needs_stars=True, fit=_fit_ridge),
         ModelSpec("vader", learns=False, needs_polar_labels=True, fit=_fit_vader),
+        ModelSpec("median", learns=False, needs_stars=True, fit=_fit_median),
+        ModelSpec("ridge", needs_stars=True, fit=_fit_ridge),
         ModelSpec("probe", needs_encoder=True, fit=_fit_probe),
         # Rates of ktrain's own classifiers where the search cannot tell: benchmarks/LOG.md.
         _ktrain_model("nbsvm", 1.0, (1e-3, 10.0), (160,)),
