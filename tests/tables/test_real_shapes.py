@@ -547,7 +547,7 @@ def test_scores_are_called_scores(write):
 
 def test_stars_written_as_fractions_are_stars(write):
     path = write("stars.csv", many(("text", "overall"), lambda k: (f"{k % 5 + 1}.0",)))
-    assert any("labels look like stars" in note for note in notes(path))
+    assert any("labels are taken for stars, 1 to 5" in note for note in notes(path))
 
 
 @pytest.mark.parametrize(
