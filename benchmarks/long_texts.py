@@ -34,7 +34,7 @@ from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_share, paired_difference
-from ktrain_sentiment.prediction import LongTexts
+from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.report.figures import Column, FigureTable
 from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.training import encoder_trainer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,6 @@ EXPECTED = "expected_star"
 """The column, and the key, of the mean star of a text's probabilities."""
 
 Real = TypeVar("Real", bound=np.floating)
-
-LongTexts = Literal["head", "tail", "head+tail", "windows"]
-"""What is read of a text that is longer than a model reads at once."""
 
 
 def softmax(logits: NDArray[Real], temperature: float = 1.0) -> NDArray[Real]:

@@ -47,7 +47,8 @@ def test_node_answers_as_the_package_does(predictor, tmp_path, dtype, engine, of
     update_predictor(folder, temperature=1.7)  # as folders of earlier releases have it
     done = in_node(folder, dtype)
     assert done.returncode == 0, done.stderr
-    classifier = ktrain_sentiment.load(folder, engine=engine)
+    # Of long texts others read the beginning alone.
+    classifier = ktrain_sentiment.load(folder, engine=engine, long_texts="head")
     found = [[row[label] for label in classifier.labels] for row in json.loads(done.stdout)]
     assert np.abs(np.array(found) - classifier.predict_proba(TEXTS)).max() < off
 

@@ -23,7 +23,7 @@ from tyro.conf import Positional
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, printable
-from ktrain_sentiment.prediction import LongTexts
+from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.tables.formats import Format, WrittenFormat
 

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from ktrain_sentiment.config.flat import Config
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.prediction import LongTexts
+from ktrain_sentiment.reading_rules import LongTexts
 
 Policy = Literal["onecycle", "triangular", "sgdr", "constant", "linear"]
 KtrainModel = Literal["nbsvm", "fasttext", "logreg", "bigru", "standard_gru"]

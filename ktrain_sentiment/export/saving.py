@@ -43,7 +43,6 @@ from ktrain_sentiment.export.keras_files import (
     save_for_ktrain,
 )
 from ktrain_sentiment.export.weights import read_safetensors, to_torch_names, write_safetensors
-from ktrain_sentiment.prediction import LongTexts
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.long_texts import one_row
 from ktrain_sentiment.predictor.manifest import (
@@ -55,6 +54,7 @@ from ktrain_sentiment.predictor.manifest import (
     write_manifest,
 )
 from ktrain_sentiment.predictor.tokenization import Encoder, TextEncoder
+from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.tasks import CLASSES, Task
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,6 @@ from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.errors import ConfigError, InputError, PredictorError
 from ktrain_sentiment.inference.runners import Runner, make_runner
 from ktrain_sentiment.prediction import (
-    LongTexts,
     Prediction,
     Probabilities,
     softmax,
@@ -31,6 +30,7 @@ from ktrain_sentiment.predictor.tokenization import (
     TextEncoder,
     pad,
 )
+from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.words import is_blank
 

@@ -26,12 +26,12 @@ from ktrain_sentiment.export.quantization import DynamicInt8Writer
 from ktrain_sentiment.export.transformer_spec import describe, encoder_spec
 from ktrain_sentiment.export.weights import read_safetensors
 from ktrain_sentiment.inference.classifier import BATCH_TEXTS, BATCH_TOKENS, Indices, plan_batches
-from ktrain_sentiment.prediction import LongTexts
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.long_texts import one_row
 from ktrain_sentiment.predictor.manifest import read_json, read_manifest
 from ktrain_sentiment.predictor.onnx_session import open_session, run
 from ktrain_sentiment.predictor.tokenization import TextEncoder, pad
+from ktrain_sentiment.reading_rules import LongTexts
 
 if TYPE_CHECKING:
     from onnx import ModelProto

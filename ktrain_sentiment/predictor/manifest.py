@@ -16,8 +16,8 @@ from typing import Any, get_args
 
 from ktrain_sentiment.atomic import sha256_of, write_text
 from ktrain_sentiment.errors import PredictorError, one_line
-from ktrain_sentiment.prediction import LongTexts
 from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.tasks import CLASSES, TASKS, Task
 
 _EXPORT = "make it again with ktrain-sentiment export, or fetch the folder again"

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError, one_line, require
-from ktrain_sentiment.prediction import LongTexts
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.long_texts import RowReader, mean_by_text, shortened, whole_tokens
 from ktrain_sentiment.predictor.manifest import read_json
+from ktrain_sentiment.reading_rules import LongTexts
 
 Ids = NDArray[np.int64]
 

@@ -24,8 +24,9 @@ from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.errors import ConfigError, EncoderError, one_line
-from ktrain_sentiment.prediction import LongTexts, softmax
+from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.long_texts import mean_by_text, one_row, told
+from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.training.adversarial import adversarial_distance, train_adversarially
 from ktrain_sentiment.training.backend import Backend, Untyped, open_backend, seed_everything
 from ktrain_sentiment.training.dataset import (

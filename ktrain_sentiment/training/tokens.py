@@ -17,8 +17,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.prediction import LongTexts
 from ktrain_sentiment.predictor.long_texts import RowReader, whole_tokens
+from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.training.backend import Untyped
 from ktrain_sentiment.training.wordpieces import TokenBatch, WordTokens, word_parts
 

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ktrain_sentiment.prediction import LongTexts
 from ktrain_sentiment.predictor.long_texts import RowReader, shortened
+from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.training.backend import Untyped
 
 MOST_WORDS = 1_000_000
