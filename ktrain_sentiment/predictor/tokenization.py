@@ -193,7 +193,7 @@ class TextEncoder:
 
     def _says_nothing(self, rows: list[Ids]) -> bool:
         # Most often the first token behind the one that opens a text decides.
-        return all(self._no_words.issuperset(row.tolist()) for row in rows)
+        return all(map(self._no_words.issuperset, rows))
 
     def _encode(self, texts: list[str]) -> list[Any]:
         with _explained("cannot be used"):

@@ -83,10 +83,7 @@ def run_job(cluster: Cluster, job: Job) -> tuple[ScoreReport, list[str]]:
     share_cores(job.cores)  # Before any text: what comes after is forked from this process.
     classifier = open_for(job.predictor, job.engine, job.cores)
     column = job.column or _find_column(portions, trained_table(job.predictor))
-    scoring = Scoring(
-        column=column, labels=classifier.labels, task=classifier.task, prefix=job.prefix,
-        abstain_below=job.abstain_below,
-    )  # fmt: skip
+    scoring = Scoring.by(classifier, column, job.prefix, job.abstain_below)
     stamp = PredictorFolder(job.predictor).manifest
     identity = {
         "input": str(source),

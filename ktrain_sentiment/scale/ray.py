@@ -85,10 +85,7 @@ def predict(
     if not 1 <= least <= most or cores < 1:
         raise ConfigError(f"actors {actors}, cores {cores}: wanted at least one of each")
     classifier = open_for(predictor, engine, cores)
-    scoring = Scoring(
-        column=text_column, labels=classifier.labels, task=classifier.task, prefix=prefix,
-        abstain_below=abstain_below,
-    )  # fmt: skip
+    scoring = Scoring.by(classifier, text_column, prefix, abstain_below)
     scoring.check(list(dataset.schema().names))
     found: Dataset = dataset.map_batches(
         Predictor,

@@ -70,10 +70,7 @@ def predict(
     """
     types = require("pyspark.sql.types", "spark")
     opener, classifier = opener_on(df.sparkSession, predictor, engine, ship=ship)
-    scoring = Scoring(
-        column=text_column, labels=classifier.labels, task=classifier.task, prefix=prefix,
-        abstain_below=abstain_below,
-    )  # fmt: skip
+    scoring = Scoring.by(classifier, text_column, prefix, abstain_below)
     scoring.check(df.columns)
     schema = types.StructType([*df.schema.fields, *_added(scoring).fields])
     with unworried():
@@ -108,9 +105,7 @@ def register_udf(
     """
     functions = require("pyspark.sql.functions", "spark")
     opener, classifier = opener_on(spark, predictor, engine, ship=ship)
-    scoring = Scoring(
-        column="text", labels=classifier.labels, task=classifier.task, abstain_below=abstain_below
-    )
+    scoring = Scoring.by(classifier, "text", abstain_below=abstain_below)
 
     def answer(texts: Iterator[pa.Array]) -> Iterator[pa.Array]:
         import pyarrow

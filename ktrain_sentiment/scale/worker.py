@@ -40,6 +40,16 @@ class Scoring:
     prefix: str = ""
     abstain_below: float = 0.0
 
+    @classmethod
+    def by(
+        cls, classifier: TextClassifier, column: str, prefix: str = "", abstain_below: float = 0.0
+    ) -> Scoring:
+        """How rows are scored by this classifier."""
+        return cls(
+            column=column, labels=classifier.labels, task=classifier.task, prefix=prefix,
+            abstain_below=abstain_below,
+        )  # fmt: skip
+
     @property
     def names(self) -> tuple[str, ...]:
         """The new columns: see `inference.scoring.added_columns`; the last is `problem`."""

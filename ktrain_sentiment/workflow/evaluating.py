@@ -38,12 +38,13 @@ from ktrain_sentiment.evaluation.record import (
 )
 from ktrain_sentiment.evaluation.review import Slice, evaluate_slices, usual_slices
 from ktrain_sentiment.inference.loading import find_predictor
+from ktrain_sentiment.inference.scoring import task_of
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.sources import near_name
-from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.tasks import Task
 from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
 
 log = logging.getLogger(__name__)
@@ -170,9 +171,7 @@ def _predicted(subject: _Subject, frame: pd.DataFrame, source: str) -> EvalSet:
     return EvalSet(
         name=subject.name,
         source=source,
-        predictions=LabelledPredictions.join(
-            fitted, table, classifier.labels, getattr(classifier, "task", CLASSES)
-        ),
+        predictions=LabelledPredictions.join(fitted, table, classifier.labels, task_of(classifier)),
         classifier=classifier,
         predictor=subject.predictor,
         train=subject.train,

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 import ktrain_sentiment
 from ktrain_sentiment.inference.classifier import TextClassifier
+from ktrain_sentiment.scale.jobs import Cluster, Job, run_job
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +53,25 @@ def source(tmp_path: Path, reviews: list[tuple[str, str]], poisoned: Any) -> Pat
     pq.write_table(poisoned, place / "day=2" / "b.parquet")
     (place / "_temporary" / "c.parquet").write_bytes(b"half a file")
     return place
+
+
+@pytest.fixture
+def check_folder_job(source: Path, predictor: Path, tmp_path: Path) -> Any:
+    """Score a folder on a cluster, with a file that nobody can read; then go on without it."""
+
+    def check(cluster: Cluster) -> None:
+        job = Job(source=source, target=tmp_path / "out", predictor=predictor)
+        (source / "day=2" / "broken.parquet").write_bytes(b"half a file")
+        report, errors = run_job(cluster, job)
+        assert (report.rows, report.scored, report.bad) == (606, 603, 3)
+        assert len(errors) == 1
+        (source / "day=2" / "broken.parquet").unlink()
+        (tmp_path / "out" / "day=1" / "a.parquet").unlink()
+        again, errors = run_job(cluster, replace(job, resume=True))
+        assert (again.rows, again.resumed_at, errors) == (600, 1, [])
+        assert len(list((tmp_path / "out").rglob("*.parquet"))) == 2
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,11 @@
 """Ray Data: a dataset with predictions; bad rows, and an actor that is killed in the midst."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.scale.jobs import Job, run_job
 from ktrain_sentiment.scale.ray import predict
 from support.killing import kill_a_worker
 
@@ -69,14 +67,6 @@ def test_a_dataset_that_is_not_fit_is_refused_before_any_work(dataset, predictor
         predict(dataset(["a"]), predictor, actors=0)
 
 
-def test_a_folder_is_scored_portion_by_portion_and_goes_on(ray, source, predictor, tmp_path):
-    job = Job(source=source, target=tmp_path / "out", predictor=predictor)
-    (source / "day=2" / "broken.parquet").write_bytes(b"half a file")
-    report, errors = run_job("ray", job)
-    assert (report.rows, report.scored, report.bad) == (606, 603, 3)
-    assert len(errors) == 1
-    (source / "day=2" / "broken.parquet").unlink()
-    (tmp_path / "out" / "day=1" / "a.parquet").unlink()
-    again, errors = run_job("ray", replace(job, resume=True))
-    assert (again.rows, again.resumed_at, errors) == (600, 1, [])
-    assert len(list((tmp_path / "out").rglob("*.parquet"))) == 2
+@pytest.mark.usefixtures("ray")
+def test_a_folder_is_scored_portion_by_portion_and_goes_on(check_folder_job):
+    check_folder_job("ray")

@@ -1,13 +1,11 @@
 """Spark: a DataFrame, SQL, a pipeline; bad rows, and a worker that is killed in the midst."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
 
 from ktrain_sentiment.errors import ConfigError, PredictorError
-from ktrain_sentiment.scale.jobs import Job, run_job
 from ktrain_sentiment.scale.spark import predict, register_udf
 from support.killing import kill_a_worker
 
@@ -109,14 +107,6 @@ def test_a_frame_that_is_not_fit_is_refused_before_any_work(frame, predictor):
         predict(frame(["a"]).withColumnRenamed("id", "predicted"), predictor)
 
 
-def test_a_folder_is_scored_portion_by_portion_and_goes_on(spark, source, predictor, tmp_path):
-    job = Job(source=source, target=tmp_path / "out", predictor=predictor)
-    (source / "day=2" / "broken.parquet").write_bytes(b"half a file")
-    report, errors = run_job("spark", job)
-    assert (report.rows, report.scored, report.bad) == (606, 603, 3)
-    assert len(errors) == 1
-    (source / "day=2" / "broken.parquet").unlink()
-    (tmp_path / "out" / "day=1" / "a.parquet").unlink()
-    again, errors = run_job("spark", replace(job, resume=True))
-    assert (again.rows, again.resumed_at, errors) == (600, 1, [])
-    assert len(list((tmp_path / "out").rglob("*.parquet"))) == 2
+@pytest.mark.usefixtures("spark")
+def test_a_folder_is_scored_portion_by_portion_and_goes_on(check_folder_job):
+    check_folder_job("spark")
