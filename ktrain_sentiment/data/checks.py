@@ -18,7 +18,7 @@ from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import several_labels, stand_ins
 from ktrain_sentiment.data.repeats import check_repeats
 from ktrain_sentiment.data.selection import is_blank, wanted_labels
-from ktrain_sentiment.errors import require
+from ktrain_sentiment.errors import MissingExtraError, require
 from ktrain_sentiment.tables.messages import count, counted, percent, quoted, shorten
 from ktrain_sentiment.words import WORD
 
@@ -42,15 +42,19 @@ def languages(texts: Iterable[str]) -> list[str]:
 
 
 def main_language(texts: Sequence[str]) -> str:
-    """The ISO 639 code of the language that most of a sample of texts surely are in, or none.
+    """The ISO 639 code of the language that most of a sample of texts are in, or none.
 
-    Raises:
-        MissingExtraError: py3langid is not installed.
+    Most of those whose language is certain: tweets and titles are often too short for that, and
+    the others speak for them. A tenth of the sample has to be certain. None too where py3langid
+    is not installed, as beside a predictor alone.
     """
     sample = list(texts[:: max(1, -(-len(texts) // _MAIN_SAMPLE))])
-    codes = Counter(filter(None, languages(sample)))
+    try:
+        codes = Counter(filter(None, languages(sample)))
+    except MissingExtraError:
+        return ""
     code, times = codes.most_common(1)[0] if codes else ("", 0)
-    return code if 2 * times > len(sample) else ""
+    return code if 2 * times > codes.total() and 10 * times >= len(sample) else ""
 
 
 @functools.cache

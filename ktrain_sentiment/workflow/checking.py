@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import ChecklistConfig
-from ktrain_sentiment.data.checks import languages
-from ktrain_sentiment.errors import ConfigError, MissingExtraError
+from ktrain_sentiment.data.checks import main_language
+from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.behaviour import (
     Behaviour,
     check_behaviour,
@@ -30,9 +30,6 @@ from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classi
 from ktrain_sentiment.workflow.recording import facts_of_run
 
 log = logging.getLogger(__name__)
-
-READ = 200
-"""Texts that are looked at to know their language."""
 
 
 def check_eval_set(
@@ -78,24 +75,14 @@ def check_classifier(
     templates = own_templates() if config.templates is None else read_templates(config.templates)
     poles = find_poles(classifier.labels, config.positive, config.negative)
     found = check_behaviour(classifier, templates, poles, rows=rows, cases=config.cases)
-    other = other_language(rows, found.language)
-    if not other:
+    other = main_language(rows)
+    if other in ("", found.language):
         return found
     note = (
         f"the checklist is in {found.language} and most rows are in {other}: it says little of "
         "them; write templates of your own (--templates)"
     )
     return replace(found, notes=(*found.notes, note))
-
-
-def other_language(texts: Sequence[str], language: str) -> str:
-    """The language of most texts where it is another; empty where it is not, or not known."""
-    try:
-        codes = [code for code in languages(texts[:: len(texts) // READ + 1]) if code]
-    except MissingExtraError:
-        return ""
-    common = max(codes, key=codes.count, default=language)
-    return common if common != language and 2 * codes.count(common) > len(codes) else ""
 
 
 def keep_behaviour(run: RunFolder, found: Behaviour) -> None:

@@ -12,11 +12,11 @@ import pandas as pd
 from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.data.augmentation import Lessons, make_lessons
+from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.behaviour import find_poles
 from ktrain_sentiment.training.dataset import learned_targets
 from ktrain_sentiment.training.trainer import SoftTargets
-from ktrain_sentiment.workflow.checking import other_language
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +36,9 @@ def draw_lessons(config: TrainConfig, splits: Splits) -> Lessons | None:
             f"--augment: the labels {', '.join(splits.labels)} do not tell which are positive: "
             'rename them, as in --map "1,2=negative 3=neutral 4,5=positive"'
         ) from None
-    other = other_language(splits.train["text"].tolist(), "en")
-    if other:
-        raise ConfigError(f"--augment knows English alone, and most texts are in {other}")
+    language = main_language(splits.train["text"].tolist())
+    if language not in ("", "en"):
+        raise ConfigError(f"--augment knows English alone, and most texts are in {language}")
     return make_lessons(splits, poles, seed=config.seed)
 
 

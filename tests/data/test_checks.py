@@ -122,7 +122,13 @@ def test_the_language_of_most_texts_is_known_or_none():
     english = sentence(1)
     assert main_language([german, german, english]) == "de"
     assert main_language([english] * 3) == "en"
-    assert main_language([german, english]) == main_language(["ok"] * 3) == ""
+    assert main_language([german, english]) == main_language(["ok"] * 3) == main_language([]) == ""
+
+
+def test_texts_too_short_for_certainty_do_not_outvote_those_that_are_not():
+    german = "Das war wirklich ein ganz wunderbarer Film, den ich gern noch einmal sehe"
+    assert main_language([german] + ["gut"] * 5) == "de"
+    assert main_language([german] + ["ok"] * 20) == ""
 
 
 def test_several_labels_in_one_are_listed():
