@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 _PORTION = 64
 """Texts of a table computed before other requests have their turn."""
 
+_FEW = 16
+"""Requests on their way that may take turns however much work they are: clients that wait for each
+answer before they ask again do not pile up, and refusing them only makes them ask at once again."""
+
 _TELLING, _MEMORY = 16, 0.8
 """Texts of a batch from which its time tells how fast a full queue is answered (a lone text takes
 four times as long as one among many), and how much the pace so far counts beside it."""
@@ -120,6 +124,7 @@ class BatchWorker:
         self._limits = limits
         self._watch = watch
         self.pending = 0
+        self.requests = 0
         self._pace = 0.0  # Seconds a text.
         self._new: list[_Job] = []
         self._changed = threading.Condition()
@@ -145,6 +150,7 @@ class BatchWorker:
             self._refuse_what_would_wait(len(texts))
         job = _Job(classifier, texts, asyncio.get_running_loop().create_future())
         self.pending += len(texts)
+        self.requests += 1
         try:
             with self._changed:
                 self._new.append(job)
@@ -156,13 +162,14 @@ class BatchWorker:
         finally:
             job.dropped = True
             self.pending -= len(texts)
+            self.requests -= 1
 
     def _refuse_what_would_wait(self, texts: int) -> None:
         if self.pending + texts > self._limits.max_queue:
             raise overloaded(f"{self.pending} texts are waiting already")
         wait = self.pending * self._pace
-        # However long texts are, a few clients must be able to take turns.
-        if wait > self._limits.max_wait and self.pending > 2 * self._limits.max_texts:
+        most = self._limits.max_wait if self.requests >= _FEW else self._limits.timeout / 2
+        if wait > most and self.requests > 1:
             raise overloaded(f"{self.pending} texts are waiting already, {wait:.2f} s of work")
 
     def _note_pace(self, seconds: float, texts: int) -> None:

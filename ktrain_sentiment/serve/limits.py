@@ -27,7 +27,7 @@ class Limits:
 
     max_wait: float = 0.25
     """Seconds of work that may wait before a request, as fast as texts are being answered, once
-    it is more than two of the largest requests; more: 429."""
+    16 requests are on their way; more: 429."""
 
     max_table: int = 1_000_000_000
     """Bytes of a table; more: 413."""

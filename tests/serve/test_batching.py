@@ -216,16 +216,16 @@ def test_a_model_that_fails_fails_for_one_request_and_the_worker_goes_on(model, 
 
 
 def test_a_request_that_would_wait_too_long_is_refused_at_once(model, start):
-    worker = start(max_texts=8, max_wait=0.1)
+    worker = start(max_wait=0.1)
 
     async def work():
         model.pause = 0.2
         await worker.score(model, ["slow"] * 20)
         model.pause = 0.0
         first = await hold(worker, model)
-        others = [asyncio.create_task(worker.score(model, ["a"] * 8)) for _ in range(2)]
-        await settled(worker, 17)
-        with pytest.raises(RefusalError, match=r"17 texts are waiting already, 0\.1\d s"):
+        others = [asyncio.create_task(worker.score(model, ["a"])) for _ in range(15)]
+        await settled(worker, 16)
+        with pytest.raises(RefusalError, match=r"16 texts are waiting already, 0\.1\d s"):
             await worker.score(model, ["c"])
         model.free.set()
         await asyncio.gather(first, *others)
@@ -235,6 +235,24 @@ def test_a_request_that_would_wait_too_long_is_refused_at_once(model, start):
         return worker._pace
 
     assert asyncio.run(work()) < 0.005
+
+
+def test_a_few_clients_take_turns_however_much_they_ask_unless_it_cannot_be_in_time(model, start):
+    worker = start(max_wait=0.1, timeout=4)
+
+    async def work():
+        model.pause = 0.2
+        await worker.score(model, ["slow"] * 20)
+        model.pause = 0.0
+        first = await hold(worker, model)
+        others = [asyncio.create_task(worker.score(model, ["a"] * 32)) for _ in range(7)]
+        await settled(worker, 225)
+        with pytest.raises(RefusalError, match=r"225 texts are waiting already, 2\.\d\d s"):
+            await worker.score(model, ["late"])
+        model.free.set()
+        await asyncio.gather(first, *others)
+
+    asyncio.run(work())
 
 
 def test_a_thread_s_many_texts_take_turns_with_requests(model, start):
