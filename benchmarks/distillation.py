@@ -129,7 +129,9 @@ def task(flags: Flags) -> dict[str, Any]:
     answers: dict[str, list[dict[str, Any]]] = {name: [] for name in flags.contenders}
     for seed in flags.seeds:
         for name in answers:
-            answer = _answer(_task(name, seed, rows, flags), digest, flags.runs / f"{name}-{seed}")
+            answer = answer_of(
+                _task(name, seed, rows, flags), digest, flags.runs / f"{name}-{seed}"
+            )
             answers[name].append(answer)
             print(f"seed {seed}  {name:15s} {answer}", file=sys.stderr, flush=True)
     figures: dict[str, Any] = {
@@ -137,10 +139,15 @@ def task(flags: Flags) -> dict[str, Any]:
         **{name: _figures(name, answers) for name in answers},
     }
     title = f"{flags.layers} layers, {len(flags.seeds)} seeds, {len(rows.judged):,} rows judged"
-    print_side_by_side(title, {name: figures[name] for name in answers}, _cell)
+    print_side_by_side(title, {name: figures[name] for name in answers}, cell)
     if {TEACHER, ALONE} <= answers.keys():
-        figures["prediction"] = _predict(flags, rows.judged["text"].tolist())
-        print_side_by_side("prediction, medians of the rounds", figures["prediction"], _cell)
+        folders = {
+            shown: flags.runs / f"{name}-{flags.seeds[0]}" / "predictor"
+            for shown, name in ((TEACHER, TEACHER), ("student", ALONE))
+        }
+        texts = rows.judged["text"].tolist()
+        figures["prediction"] = speed_and_size(folders, texts, flags.rounds)
+        print_side_by_side("prediction, medians of the rounds", figures["prediction"], cell)
     return figures
 
 
@@ -190,7 +197,7 @@ def _task(name: str, seed: int, rows: Rows, flags: Flags) -> dict[str, Any]:
     }
 
 
-def _answer(wanted: dict[str, Any], digest: str, folder: Path) -> dict[str, Any]:
+def answer_of(wanted: dict[str, Any], digest: str, folder: Path) -> dict[str, Any]:
     """What the worker says, or said when it did the same before."""
     told, said = folder / "task.json", folder / "answer.json"
     content = json.dumps({**wanted, "rows": digest}, indent=2)
@@ -231,13 +238,13 @@ def paired_interval(gains: Sequence[float]) -> list[float] | None:
     return [round(mean - reach, 2), round(mean + reach, 2)]
 
 
-def _predict(flags: Flags, texts: list[str]) -> dict[str, dict[str, Any]]:
-    """Speed and size of the first seed's teacher and student, turn by turn."""
-    folders = {name: flags.runs / f"{name}-{flags.seeds[0]}" / "predictor"
-               for name in (TEACHER, ALONE)}  # fmt: skip
+def speed_and_size(
+    folders: Mapping[str, Path], texts: list[str], rounds: int
+) -> dict[str, dict[str, Any]]:
+    """Speed and size of each engine of some predictors, turn by turn."""
     files: dict[Engine, str] = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
     opened = {
-        f"{'student' if name == ALONE else name}_{engine}": (load(folder, engine), folder / file)
+        f"{name}_{engine}": (load(folder, engine), folder / file)
         for name, folder in folders.items()
         for engine, file in files.items()
         if (folder / file).is_file()
@@ -246,7 +253,7 @@ def _predict(flags: Flags, texts: list[str]) -> dict[str, dict[str, Any]]:
     single: dict[str, list[float]] = {name: [] for name in opened}
     for classifier, _ in opened.values():
         classifier.predict_proba(texts)
-    for _ in range(flags.rounds):
+    for _ in range(rounds):
         for name, (classifier, _) in opened.items():
             many[name].append(len(texts) / _seconds(classifier, texts))
             single[name] += [1000 * _seconds(classifier, [text]) for text in texts[:20]]
@@ -267,7 +274,7 @@ def _seconds(classifier: TextClassifier, texts: list[str]) -> float:
     return time.perf_counter() - begun
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     """A number; a list of two as an interval, a tuple as values one after the other."""
     if isinstance(value, list | tuple):
         return (" to " if isinstance(value, list) else ", ").join(f"{part:,}" for part in value)

@@ -37,6 +37,8 @@ COMMANDS = {
     "prepare": "Look at a data set, check it, clean it and split it",
     "inspect-errors": "Tell the model's mistakes from labels that are probably wrong",
     "compare": "Train several models on the same rows and say which one is worth it",
+    "adapt": "Adapt an encoder to texts without labels, before it is trained",
+    "distil-encoder": "Make an encoder with fewer layers that has learned from a whole one",
     "export": "Make a predictor's other formats again, or check its files",
     "demo": "Everything once, on real data; says after some steps how long it takes",
 }

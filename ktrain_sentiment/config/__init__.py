@@ -9,6 +9,12 @@ from __future__ import annotations
 
 from ktrain_sentiment.config.data_config import CleaningStep, DataConfig, Split, SplitConfig
 from ktrain_sentiment.config.flat import Config, Group
+from ktrain_sentiment.config.language_config import (
+    AdaptSettings,
+    DistilEncoderSettings,
+    EncoderPlace,
+    MaskedWordsConfig,
+)
 from ktrain_sentiment.config.renamed import RENAMED
 from ktrain_sentiment.config.settings import (
     BASELINES,
@@ -34,15 +40,19 @@ __all__ = [
     "KTRAIN_MODELS",
     "RENAMED",
     "VARIED",
+    "AdaptSettings",
     "ChecklistConfig",
     "CleaningStep",
     "CompareConfig",
     "ComputeConfig",
     "Config",
     "DataConfig",
+    "DistilEncoderSettings",
     "EncoderConfig",
+    "EncoderPlace",
     "ExploreConfig",
     "Group",
+    "MaskedWordsConfig",
     "ModelConfig",
     "Policy",
     "RunPlace",

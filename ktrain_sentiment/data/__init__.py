@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     )
     from ktrain_sentiment.data.reading import keep_rows, read_frame, read_labelled, read_rows
     from ktrain_sentiment.data.splitting import k_fold, split
-    from ktrain_sentiment.data.unlabelled import UnlabelledTexts, read_unlabelled
+    from ktrain_sentiment.data.unlabelled import UnlabelledTexts, read_texts, read_unlabelled
     from ktrain_sentiment.tables.folders import SPLIT_NAMES
 
 _HOMES = {
@@ -30,7 +30,7 @@ _HOMES = {
     ),
     "data.reading": ("keep_rows", "read_frame", "read_labelled", "read_rows"),
     "data.splitting": ("k_fold", "split"),
-    "data.unlabelled": ("UnlabelledTexts", "read_unlabelled"),
+    "data.unlabelled": ("UnlabelledTexts", "read_texts", "read_unlabelled"),
     "tables.folders": ("SPLIT_NAMES",),
 }
 
@@ -49,6 +49,7 @@ __all__ = [
     "read_frame",
     "read_labelled",
     "read_rows",
+    "read_texts",
     "read_unlabelled",
     "split",
     "write_splits",

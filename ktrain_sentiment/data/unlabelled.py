@@ -1,4 +1,4 @@
-"""Texts without labels, to learn from with a teacher: read, and rid of what is known already."""
+"""Texts without labels, to learn from: read, and rid of what is known already."""
 
 from __future__ import annotations
 
@@ -40,6 +40,30 @@ class UnlabelledTexts:
     repeated: int
 
 
+def read_texts(name: str, text_column: str | None = None) -> UnlabelledTexts:
+    """Read texts where there are no labelled rows beside them, and keep each once.
+
+    Args:
+        name: A file with a text on each line (`.txt`), or whatever data can be read from.
+        text_column: The column of texts; found by itself when there is one sensible choice.
+
+    Raises:
+        DataError: It cannot be read, there is no telling which column holds the texts, or there
+            are none.
+    """
+    if not name:
+        raise DataError(
+            "which texts? name a file: CSV, TSV, JSON, Parquet or Excel with a column of texts, or "
+            ".txt with one on each line"
+        )
+    texts = [text for text in _read(name, DataConfig(), text_column) if text.strip()]
+    if not texts:
+        raise DataError(f"{name} holds no texts: wanted a column of texts, or one on each line")
+    first = np.sort(np.unique(near_codes(texts), return_index=True)[1])
+    frame = pd.DataFrame({"text": pd.Series([texts[position] for position in first], dtype="str")})
+    return UnlabelledTexts(frame, name, len(texts) - len(first))
+
+
 def read_unlabelled(name: str, splits: Splits, config: DataConfig) -> UnlabelledTexts:
     """Read texts, clean them as the others were, and keep those that are new.
 
@@ -70,14 +94,20 @@ def read_unlabelled(name: str, splits: Splits, config: DataConfig) -> Unlabelled
     return UnlabelledTexts(frame, name, len(texts) - len(new))
 
 
-def _read(name: str, config: DataConfig) -> list[str]:
-    """The texts of whatever data can be read from; a text file's encoding is that of the others."""
+def _read(name: str, config: DataConfig, given: str | None = None) -> list[str]:
+    """The texts of whatever data can be read from; a text file's encoding is that of the others.
+
+    Args:
+        name: What is read.
+        config: How labelled texts were read: the same column is taken where there is one.
+        given: The column that must be there.
+    """
     if name.startswith("hub:") or (name in CORPORA and not Path(name).is_file()):
         table = read_source(DataConfig(data=name, hub_config=config.hub_config, neutral=True))
     else:
         lines = bare_suffix(name) in LINES
         options = ReadOptions(encoding=config.encoding if lines else None)
         table = collect(open_table(name, options, suits))
-    column = choose_text_column(table, None, config.text_column)
+    column = choose_text_column(table, given, config.text_column)
     texts, _ = to_strings(table, column, "text")
     return [str(text) for text in texts.dropna()]

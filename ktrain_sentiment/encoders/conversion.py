@@ -191,12 +191,34 @@ def converted(place: Path, shown: str) -> Path:
         raise EncoderError(f"encoder {shown}: {first} holds no tensors")
     target.parent.mkdir(parents=True, exist_ok=True)
     with staged_folder(target, overwrite=True) as staged:
-        for name in encoder_folder.needed(names):
-            if place / name not in weights and name != first:
-                (staged / name).parent.mkdir(exist_ok=True)
-                shutil.copyfile(place / name, staged / name)
-        write_tensors(staged / encoder_folder.SAFETENSORS, tensors)
+        fill_folder(staged, place, tensors)
     return target
+
+
+def fill_folder(
+    staged: Path,
+    source: Path,
+    tensors: Mapping[str, RawTensor],
+    config: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an encoder into an empty folder: another one's tokenizer and notes, other weights.
+
+    Args:
+        staged: The folder.
+        source: The encoder whose small files are taken.
+        tensors: The weights, by PyTorch's names.
+        config: Entries of config.json that become others; None takes one out.
+    """
+    names = [path.relative_to(source).as_posix() for path in source.glob("**/*") if path.is_file()]
+    for name in set(encoder_folder.needed(names)) - set(encoder_folder.weights_among(names)):
+        (staged / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source / name, staged / name)
+    if config is not None:
+        path = staged / "config.json"
+        now = {**encoder_folder.read_json(path, source.name), **config}
+        kept = {name: value for name, value in now.items() if value is not None}
+        path.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    write_tensors(staged / encoder_folder.SAFETENSORS, tensors)
 
 
 def _check_shards(place: Path, there: Iterable[str], shown: str) -> None:
@@ -223,6 +245,12 @@ def _read_safetensors(paths: Iterable[Path]) -> dict[str, RawTensor]:
             part = numbers[slice(*entry["data_offsets"])]
             found[name] = RawTensor(entry["dtype"], tuple(entry["shape"]), part)
     return found
+
+
+def as_raw(array: NDArray[np.float32]) -> RawTensor:
+    """An array of 32-bit floats as `write_tensors` takes it."""
+    numbers = np.ascontiguousarray(array, np.float32).reshape(-1)
+    return RawTensor("F32", array.shape, numbers)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, RawTensor]) -> None:

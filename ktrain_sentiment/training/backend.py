@@ -224,7 +224,8 @@ def import_ktrain() -> Untyped:
     patch_before_ktrain()
     with own_warning_filters():
         ktrain = require("ktrain", "train")
-        importlib.import_module("ktrain.text")
+        for part in ("ktrain.core", "ktrain.dataset", "ktrain.text"):
+            importlib.import_module(part)
     patch_ktrain(ktrain, importlib.import_module("transformers"))
     return ktrain
 

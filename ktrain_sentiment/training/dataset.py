@@ -267,7 +267,7 @@ class ResumableDataset:
     def to_tfdataset(self, train: bool = True) -> Untyped:
         """The stream of batches for `fit` (train) or for `predict` and `evaluate`."""
         tf = self.backend.tf
-        signature = (self._inputs(), tf.TensorSpec([None, self.nclasses()], tf.float32))
+        signature = (self._inputs(), self._targets())
         source = self._training_stream if train else self._evaluation_stream
         stream = tf.data.Dataset.from_generator(source, output_signature=signature)
         # Some batches are padded while the model computes.
@@ -276,6 +276,16 @@ class ResumableDataset:
     def _inputs(self) -> Untyped:
         """What the model reads of a batch, as TensorFlow describes it."""
         raise NotImplementedError
+
+    def _targets(self) -> Untyped:
+        """What is learned of a batch, as TensorFlow describes it."""
+        tf = self.backend.tf
+        return tf.TensorSpec([None, self.nclasses()], tf.float32)
+
+    def _batch(self, chosen: NDArray[np.int64], epoch: int) -> Any:  # noqa: ANN401
+        """A batch to learn from in this epoch."""
+        del epoch
+        return self.rows.batch(chosen)
 
     def _evaluation_stream(self) -> Iterator[Any]:
         """All rows once, in batches."""
@@ -294,7 +304,7 @@ class ResumableDataset:
         epoch, step = self.start
         while True:
             for chosen in self.epoch_batches(epoch)[step:]:
-                yield self.rows.batch(chosen)
+                yield self._batch(chosen, epoch)
             epoch, step = epoch + 1, 0
 
 

@@ -108,47 +108,27 @@ class FitResult:
 
 
 @dataclass(frozen=True)
-class Trainer:
-    """A model that is ready to train, and the rows to train it on.
+class Course:
+    """Steps to take: a compiled model, the rows to learn from, and how.
 
     Attributes:
         backend: The opened frameworks.
-        preprocessor: Turns texts into what the model reads, and its outputs into probabilities.
-        model: The compiled Keras classifier.
+        model: The compiled Keras model.
         learner: ktrain's Learner over model and data sets.
         config: How to train, with what was left to the package filled in.
         class_weight: Weight of each class index in the loss, or None.
     """
 
     backend: Backend
-    preprocessor: Preprocessor
     model: Untyped
     learner: Untyped
     config: TrainConfig
-    class_weight: dict[int, float] | None
-
-    @property
-    def kept_layers(self) -> list[int] | None:
-        """Which of the encoder's layers are trained, from 0; None: all, or there is no encoder."""
-        config = getattr(self.model, "config", None)
-        return getattr(config, "kept_layers", None)
-
-    @property
-    def longest_text(self) -> int:
-        """How many tokens of a text the model reads, or features in one of ktrain's classifiers."""
-        return int(self.preprocessor.ktrain_preprocessor.maxlen)
+    class_weight: dict[int, float] | None = None
 
     @property
     def steps_taken(self) -> int:
         """How often the model was given a batch to learn from."""
         return int(self.model.optimizer.iterations.numpy())
-
-    def find_learning_rate(
-        self, bounds: SearchBounds, on_step: Callable[[], Any] | None = None
-    ) -> LearningRateCurve:
-        """Search a learning rate; model and optimiser stay as they were."""
-        data = self.learner.train_data
-        return search(self.backend, self.model, data, bounds, self.class_weight, on_step)
 
     def fit(
         self,
@@ -217,6 +197,35 @@ class Trainer:
             resumed=start != Position(),
         )
 
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer(Course):
+    """A classifier that is ready to train, and the rows to train it on.
+
+    Attributes:
+        preprocessor: Turns texts into what the model reads, and its outputs into probabilities.
+    """
+
+    preprocessor: Preprocessor
+
+    @property
+    def kept_layers(self) -> list[int] | None:
+        """Which of the encoder's layers are trained, from 0; None: all, or there is no encoder."""
+        config = getattr(self.model, "config", None)
+        return getattr(config, "kept_layers", None)
+
+    @property
+    def longest_text(self) -> int:
+        """How many tokens of a text the model reads, or features in one of ktrain's classifiers."""
+        return int(self.preprocessor.ktrain_preprocessor.maxlen)
+
+    def find_learning_rate(
+        self, bounds: SearchBounds, on_step: Callable[[], Any] | None = None
+    ) -> LearningRateCurve:
+        """Search a learning rate; model and optimiser stay as they were."""
+        data = self.learner.train_data
+        return search(self.backend, self.model, data, bounds, self.class_weight, on_step)
+
     def predict_proba(self, frame: pd.DataFrame) -> NDArray[np.float32]:
         """Class probabilities of the `text` column, float32 of shape (rows, classes)."""
         rows = self.preprocessor.encode_to_ask(frame)
@@ -256,4 +265,4 @@ def assemble_trainer(
         made = make_learner(learner, model, train, validation, config.batch_size)
     # Now, because a resumed run puts saved values into variables that the first step would make.
     build_state(backend, model, len(splits.labels))
-    return Trainer(backend, preprocessor, model, made, config, weights)
+    return Trainer(backend, model, made, config, weights, preprocessor=preprocessor)

@@ -7,6 +7,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from ktrain_sentiment.atomic import (
     clear_leftovers,
@@ -31,6 +32,8 @@ from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.frame_writing import write_table
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 NOT_COMPARED = frozenset({"checkpoint_every"})
 """Settings that may differ between a run and its resumption."""
@@ -176,7 +179,7 @@ def is_whole(run: RunFolder) -> bool:
 
 def is_finished(run: RunFolder, settings: TrainingSettings) -> bool:
     """Whether the folder holds a finished run with these settings."""
-    return is_whole(run) and not _differences(run, settings)
+    return is_whole(run) and not differences(run.config, settings, TrainingSettings)
 
 
 def is_stopped(run: RunFolder, settings: TrainingSettings) -> bool:
@@ -184,20 +187,28 @@ def is_stopped(run: RunFolder, settings: TrainingSettings) -> bool:
     new = RunFolder(_next_to(real_path(run.path)))
     growing = new if new.config.is_file() else run
     return (
-        growing.config.is_file() and not is_whole(growing) and not _differences(growing, settings)
+        growing.config.is_file()
+        and not is_whole(growing)
+        and not differences(growing.config, settings, TrainingSettings)
     )
 
 
-def _differences(run: RunFolder, settings: TrainingSettings) -> list[str]:
-    """The settings that a run was begun with and that are others now, as flags."""
+def differences(begun: Path, settings: T, kind: type[T]) -> list[str]:
+    """The settings that work was begun with and that are others now, as flags.
+
+    Args:
+        begun: The file in which they were written down.
+        settings: Those of now.
+        kind: Their class; what a class derived from it adds does not count.
+    """
     try:
-        stored = read_settings(run.config)
+        stored = read_settings(begun)
         # Old names are translated here without a word: nobody but us wrote this file.
         stored = {RENAMED.get(n, n): value for n, value in stored.items() if n not in OUTGROWN}
-        before = to_flat(from_flat(TrainingSettings, stored, str(run.config)))
+        before = to_flat(from_flat(kind, stored, str(begun)))
     except ConfigError:
         return ["settings of another version"]
-    now = to_flat(settings, TrainingSettings)
+    now = to_flat(settings, kind)
     return [
         f"{_as_flag(name, before[name])} (now {_as_flag(name, now[name])})"
         for name in now
@@ -222,7 +233,7 @@ def _refuse_other_resumption(
         raise ConfigError(
             f"--resume: {run.path} holds no run to go on with; leave --resume out to begin one"
         )
-    if different := _differences(growing, settings):
+    if different := differences(growing.config, settings, TrainingSettings):
         raise ConfigError(
             f"--resume: {run.path} was begun with {', '.join(different)}; go on with  "
             f"ktrain-sentiment train --config {growing.config} --run {run.path} --resume"

@@ -159,7 +159,7 @@ def test_help_shows_each_flag_once_and_loads_nothing_heavy(name: str) -> None:
     shown = re.findall(r"^  (?:-h, )?--([a-z-]+)", done.stdout, re.MULTILINE)
     assert len(shown) == len(set(shown))
     flags = {field.replace("_", "-") for field in fields_of(name)}
-    assert flags - set(shown) <= {"data", "texts", "predictor", "predictors"}, (
+    assert flags - set(shown) <= {"data", "texts", "teacher", "predictor", "predictors"}, (
         "those that need no name"
     )
 

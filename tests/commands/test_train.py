@@ -1,13 +1,11 @@
 """train.py as a user runs it: whole runs, killed runs, and input that cannot be used."""
 
-import hashlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +13,12 @@ import pandas as pd
 import pytest
 
 import ktrain_sentiment
-from support.process import ROOT, complaint_of, run_python
+from support.process import ROOT, complaint_of, run_python, sha256, wait_for
 
 FLAGS = [
     "--maxlen", "32", "--epochs", "2", "--batch-size", "16", "--adversarial-epsilon", "0",
     "--no-accelerate", "--quiet",
 ]  # fmt: skip
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_run_leaves_everything_that_it_promises(trained_run: Path) -> None:
@@ -99,14 +93,6 @@ def start(run: Path, encoder: Path, data: Path, *more: str) -> "subprocess.Popen
     return subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ
     )
-
-
-def wait_for(path: Path, process: "subprocess.Popen[bytes]", seconds: float = 900) -> None:
-    deadline = time.monotonic() + seconds
-    while not path.exists():
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        assert time.monotonic() < deadline, f"{path} never appeared"
-        time.sleep(0.05)
 
 
 def test_a_process_killed_in_training_and_resumed_ends_with_the_same_weights(

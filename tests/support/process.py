@@ -1,9 +1,11 @@
 """Run Python in a process of its own, as a user would."""
 
+import hashlib
 import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -62,3 +64,17 @@ def call_outside(
         env={**outside, "PIP_DISABLE_PIP_VERSION_CHECK": "1", **environment},
         cwd=cwd, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def wait_for(path: Path, process: "subprocess.Popen[bytes]", seconds: float = 900) -> None:
+    """Wait until a running process has made a file."""
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < deadline, f"{path} never appeared"
+        time.sleep(0.05)
