@@ -15,6 +15,9 @@ Probabilities = NDArray[np.float32]
 EXPECTED = "expected_star"
 """The column, and the key, of the mean star of a text's probabilities."""
 
+SCORE_LOW, SCORE_HIGH = "score_low", "score_high"
+"""The columns of the interval around a score."""
+
 Real = TypeVar("Real", bound=np.floating)
 
 
@@ -47,6 +50,10 @@ class Prediction:
         expected_star: The mean star of the probabilities, where the labels are stars; NaN where
             there was no text.
         windows: In how many pieces the text was read; their logits were averaged.
+        score: The score, of a model that answers with one: there `label` is the word score and
+            `probability` NaN. NaN where there was no text; None for classes and stars.
+        score_low: Lower end of the interval around it, where one is known.
+        score_high: Its upper end.
     """
 
     label: str
@@ -56,6 +63,9 @@ class Prediction:
     unknown: bool = False
     expected_star: float | None = None
     windows: int = 1
+    score: float | None = None
+    score_low: float | None = None
+    score_high: float | None = None
 
 
 @runtime_checkable
@@ -74,6 +84,37 @@ class Classifier(Protocol):
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """One `Prediction` a text, in the texts' order."""
         ...
+
+
+def to_scores(
+    scores: NDArray[np.floating],
+    half_width: float | None,
+    truncated: Sequence[bool],
+    unknown: Sequence[bool],
+    windows: Sequence[int],
+) -> list[Prediction]:
+    """Turn scores of shape (texts,) into `Prediction` objects; NaN is a missing text's.
+
+    A text of which no word is known has no label, as with classes, and its score is what the model
+    says of any such text.
+    """
+    nan = float("nan")
+    return [
+        Prediction(
+            label="score" if score == score and not strange else "",
+            probability=nan,
+            probabilities={},
+            truncated=bool(cut),
+            unknown=bool(strange),
+            windows=int(count),
+            score=score,
+            score_low=None if half_width is None else score - half_width,
+            score_high=None if half_width is None else score + half_width,
+        )
+        for score, cut, strange, count in zip(
+            scores.tolist(), truncated, unknown, windows, strict=True
+        )
+    ]
 
 
 def to_predictions(

@@ -118,6 +118,10 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             InputError: The encoder or a parameter cannot be used.
             TrainingError: The loss diverged, or the training process died.
         """
+        if self.task == "score":
+            raise EstimatorInputError(
+                "task='score': it learns classes; ktrain_sentiment.train learns scores"
+            )
         texts = self._texts(X)
         if y is None:
             raise EstimatorInputError(
@@ -133,7 +137,10 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         names = [str(name).strip() for name in classes.tolist()]
         if len(set(names)) < len(names) or not all(names):
             raise EstimatorInputError(f"classes {names}: wanted each with a name of its own")
-        self.classifier_ = train_texts(texts, [names[code] for code in codes], self._settings())
+        fitted = train_texts(texts, [names[code] for code in codes], self._settings())
+        if fitted.task.is_score:
+            raise EstimatorInputError("y holds scores, and it learns classes: make some first")
+        self.classifier_ = fitted
         self.classes_ = classes
         return self
 

@@ -1,15 +1,17 @@
-"""What a model answers with: classes that have no order, or stars, which have one.
+"""What a model answers with: classes without order, stars, which have one, or a score.
 
 Stars are classes too, so that a predictor stays a plain softmax classifier that every tool can
 load. What differs is what it learns of a text (`Task.targets`), how its mistakes count, and that
-its probabilities have a mean, the expected star.
+its probabilities have a mean, the expected star. A score is a number: its model has one output
+and no probabilities, and its answers come with an interval.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -17,8 +19,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.errors import ConfigError
 
-Kind = Literal["classes", "stars"]
+Kind = Literal["classes", "stars", "score"]
 TASKS = frozenset(get_args(Kind))
+
+NO_LABEL = {"nan", "na", "n/a", "null", "none", "nil", "nat", "<na>", "\\n", "?", "-", "#n/a"}
+"""How exports spell a label that is missing, in lower case."""
+
+SCORE = "score"
+"""What the one output of a model of scores is called."""
+COVERAGE = 0.9
+"""How often the interval around a score is meant to hold the true one."""
 
 SOFTNESS = 0.35
 """How far a star's target reaches to its neighbours, in stars: measured on validation rows of
@@ -37,12 +47,15 @@ class Task:
     """What a model answers with.
 
     Attributes:
-        kind: `classes` or `stars`.
-        stars: The star that each label stands for, in the order of the labels; empty for classes.
+        kind: `classes`, `stars` or `score`.
+        stars: The star that each label stands for, in the order of the labels; empty for others.
+        half_width: How far the interval around a score reaches to either side; None where that is
+            not known, or there is no score.
     """
 
     kind: Kind = "classes"
     stars: tuple[float, ...] = ()
+    half_width: float | None = None
 
     @classmethod
     def of(cls, kind: str, labels: Sequence[str]) -> Task:
@@ -51,6 +64,8 @@ class Task:
         Raises:
             ConfigError: The kind is stars, and a label is none.
         """
+        if kind == "score":
+            return SCORES
         if kind != "stars":
             return CLASSES
         stars = [star_of(label) for label in labels]
@@ -64,6 +79,20 @@ class Task:
     def __bool__(self) -> bool:
         """Whether labels have an order."""
         return bool(self.stars)
+
+    @property
+    def is_score(self) -> bool:
+        """Whether the answer is a number, and not one of several labels."""
+        return self.kind == "score"
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether it is known how far a score may be off."""
+        return self.half_width is not None
+
+    def within(self, half_width: float | None) -> Task:
+        """The same with an interval that reaches so far to either side of a score."""
+        return replace(self, half_width=half_width)
 
     @property
     def distance(self) -> NDArray[np.float64]:
@@ -95,6 +124,55 @@ class Task:
 
 
 CLASSES = Task()
+SCORES = Task("score")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where scores lie: what is learned is how many spreads a text is from the middle.
+
+    Attributes:
+        middle: Mean of the training rows' scores.
+        spread: Their standard deviation.
+    """
+
+    middle: float
+    spread: float
+
+    @classmethod
+    def of(cls, scores: NDArray[np.float64]) -> Scale:
+        """The scale of scores, shape (n,), of which two differ at least."""
+        return cls(float(scores.mean()), float(scores.std()))
+
+    def standardised(self, scores: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Scores as a model learns them, float32 of shape (n, 1)."""
+        return np.asarray((scores - self.middle) / self.spread, np.float32).reshape(-1, 1)
+
+
+def half_width(errors: NDArray[np.float64]) -> float | None:
+    """How far an interval must reach to hold nine of ten scores of rows like these.
+
+    Split conformal prediction (Papadopoulos et al. 2002, "Inductive Confidence Machines for
+    Regression"): the interval holds the truth of a new row with 90 % at least, whatever the model,
+    where rows are exchangeable and the model was not fitted to these.
+
+    Args:
+        errors: By how much scores were off on rows that were not learned, shape (n,), n > 0.
+
+    Returns:
+        The width to either side; None where the rows are too few (under nine) to promise it.
+    """
+    rank = math.ceil((len(errors) + 1) * COVERAGE)
+    return float(np.sort(np.abs(errors))[rank - 1]) if rank <= len(errors) else None
+
+
+def number_of(label: str) -> float | None:
+    """The number that a label is, with a decimal point; None where it is none, or infinite."""
+    try:
+        value = float(label)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and "_" not in label else None
 
 
 def star_of(label: str) -> float | None:

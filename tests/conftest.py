@@ -51,6 +51,7 @@ from support.fence.network_fence import raise_fence  # noqa: E402 - the walls go
 from support.hub import Hub  # noqa: E402
 from support.process import run_code, run_python  # noqa: E402
 from support.reviews import make_reviews, write_csv  # noqa: E402
+from support.scores import make_scores  # noqa: E402
 from support.shared import made_once  # noqa: E402
 from support.tiny import build_bert, build_distilbert  # noqa: E402
 
@@ -143,6 +144,23 @@ def trained_run(
         assert done.returncode == 0, done.stderr
 
     return made_once(tmp_path_factory, "reviews", train)
+
+
+@pytest.fixture(scope="session")
+def scored_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """The folder of a finished run on made-up reviews with scores. Do not write to it."""
+
+    def train(folder: Path) -> None:
+        data = write_csv(tmp_path_factory.mktemp("scores") / "scores.csv", make_scores(400))
+        done = run_python(
+            "scripts/train.py", data, "--encoder", tiny_bert, "--run", folder, "--test", "0.25",
+            "--maxlen", "32", "--epochs", "5", "--batch-size", "16", "--learning-rate", "2e-3",
+            "--adversarial-epsilon", "0", "--no-accelerate", "--json",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        (folder / "said.txt").write_text(done.stdout, "utf-8")
+
+    return made_once(tmp_path_factory, "scored", train)
 
 
 @pytest.fixture(scope="session")

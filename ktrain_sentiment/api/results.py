@@ -20,6 +20,7 @@ from ktrain_sentiment.data import LabelledTexts
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.metrics import STAR_FIGURES
 from ktrain_sentiment.evaluation.record import EvalResult, TrainingRecord
+from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.runs import RunFolder
@@ -211,9 +212,12 @@ class TrainingRun:
         """The n most wrongly classified validation rows, the worst first.
 
         Returns:
-            Columns text, label, predicted, probability (of predicted), p_true, loss (nats), row.
+            Columns text, label, predicted, probability (of predicted), p_true, loss (nats), row; of
+            scores text, label, score, error (score - label), row.
         """
         table = pd.read_csv(RunFolder(self.path).top_losses, dtype=_STRINGS, keep_default_na=False)
+        if "score" in table:
+            table["label"] = table["label"].astype(float)
         return table.head(n)
 
     def predictions(self, split: str = "test") -> pd.DataFrame:
@@ -236,7 +240,7 @@ class TrainingRun:
         return Page(RunFolder(self.path).report)
 
     def plot(self, what: str = "history") -> Figure:
-        """Draw the run: its `history`, its `confusion` matrix or its `schedule`.
+        """Draw the run: its `history`, its `confusion` matrix (or `scores`) or its `schedule`.
 
         Raises:
             ConfigError: There is no such picture.
@@ -248,7 +252,13 @@ class TrainingRun:
             return _shown(plots.history(columns, self.metrics["best_epoch"]))
         if what == "confusion":
             figures = self.metrics[self.metrics["headline"]]
+            if figures.get("score"):
+                raise ConfigError("plot('confusion'): scores are not confused; wanted scores")
             return _shown(plots.confusion_matrix(figures["confusion"], figures["labels"]))
+        if what == "scores" and self.metrics[self.metrics["headline"]].get("score"):
+            rows = self.predictions(self.metrics["headline"])
+            width = self.metrics[self.metrics["headline"]]["score"]["half_width"]
+            return _shown(plots.scores(rows["label"], rows["score"], width))
         if what == "schedule":
             steps = pd.read_csv(folder.schedule)
             momenta = steps["momentum"].tolist() if "momentum" in steps else None
@@ -259,6 +269,10 @@ class TrainingRun:
         """Accuracy with its interval beside the linear baseline's, and warnings."""
         split = self.metrics["headline"]
         figures, baselines = self.metrics[split], self.metrics["baselines"]
+        if of_scores := figures.get("score"):
+            lines = [f"{_scores(of_scores)} on {figures['n']:,} {split} rows", *self.warnings]
+            lines = [f"<TrainingRun {_near(self.path)}>", *lines]
+            return "\n  ".join([*lines, f"predictor: {_near(self.predictor)}"])
         baseline = baselines.get("tfidf") or baselines["majority"]
         right = (
             f"{_percent(figures['accuracy'])} of {figures['n']:,} {split} rows right; "
@@ -388,13 +402,21 @@ class Evaluation:
         return Page(page)
 
     def plot(self) -> Figure:
-        """Draw the confusion matrix."""
+        """Draw the confusion matrix; of scores, each against the true one."""
+        rows = self.found.eval_set.predictions
+        if rows.task.is_score:
+            said, width = rows.probabilities[:, 0], rows.task.half_width
+            return _shown(plots.scores(rows.y_true, said, width))
         return _shown(plots.confusion_matrix(self.metrics["confusion"], self.metrics["labels"]))
 
     def __repr__(self) -> str:
         """Accuracy with its interval, warnings and notes."""
         name, source = self.found.eval_set.name, self.found.eval_set.source
-        right = f"{_percent(self.metrics['accuracy'])} of {self.metrics['n']:,} rows right"
+        of_scores = self.metrics.get("score")
+        if of_scores:
+            right = f"{_scores(of_scores)} on {self.metrics['n']:,} rows"
+        else:
+            right = f"{_percent(self.metrics['accuracy'])} of {self.metrics['n']:,} rows right"
         if found := self.metrics.get("stars"):
             right = f"{_stars(found)} on {self.metrics['n']:,} rows"
         lines = [f"<Evaluation of {name} on {source}>", right, *self.found.warnings, *self.notes]
@@ -416,6 +438,13 @@ def figures_table(
     figures: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
     """Headline figures with their intervals, and those of baselines beside them."""
+    if of_scores := figures.get("score"):
+        names = [name for name in SCORE_FIGURES.values() if of_scores.get(name)]
+        table = pd.DataFrame([of_scores[name] for name in names], index=names)
+        table = table[["value", "low", "high"]].rename_axis("figure")
+        for key, other in baselines.items():
+            table[key] = [(other["score"].get(name) or {}).get("value") for name in names]
+        return table
     figures = {**figures, **(figures.get("stars") or {})}
     names = [name for name in FIGURES if name in figures]
     table = pd.DataFrame([figures[name] for name in names], index=names)
@@ -435,6 +464,12 @@ def _stars(found: Mapping[str, Any]) -> str:
     error, near = found["mae"], found["within_one"]["value"]
     spread = f"95 % interval {error['low']:.2f} to {error['high']:.2f}"
     return f"{error['value']:.2f} stars off ({spread}), {100 * near:.1f} % at most one star off,"
+
+
+def _scores(found: Mapping[str, Any]) -> str:
+    order, error = found["spearman"], found["mae"]["value"]
+    spread = f"95 % interval {order['low']:.3f} to {order['high']:.3f}"
+    return f"rank correlation {order['value']:.3f} ({spread}), {error:.3g} off on average,"
 
 
 def _percent(figure: Mapping[str, float]) -> str:

@@ -165,9 +165,17 @@ def _ask_for_trust(flags: Flags) -> None:
 
 
 def _show(saved: SavedPredictor) -> None:
+    from ktrain_sentiment.export.engines import ScoreParity
+
     for report in saved.engines:
         if not report.kept:
             print(f"{report.engine}: not kept: {report.reason}")
+        elif isinstance(report.parity, ScoreParity):
+            print(
+                f"{report.engine}: kept; scores differ from {report.compared_with} by "
+                f"{report.parity.moved:.2g} (root mean square) where they spread by "
+                f"{report.parity.spread:.2g}"
+            )
         elif report.parity is not None:
             found = report.parity
             accuracy = f", accuracy {found.accuracy:.2%}" if found.accuracy is not None else ""

@@ -96,12 +96,17 @@ def task(flags: Flags) -> dict[str, Any]:
 def _explain(flags: Flags, text: str) -> dict[str, Any]:
     from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.evaluation.explanation import explain
+    from ktrain_sentiment.inference.scoring import task_of
     from ktrain_sentiment.report import screen
     from ktrain_sentiment.workflow import inspecting
     from ktrain_sentiment.workflow.classifiers import Opening, open_classifier
 
     folder = inspecting.find_predictor_of(flags.source, flags.predictor)
     classifier = open_classifier(folder, Opening(flags.engine, flags.trust_pickle, flags.unchecked))
+    if task_of(classifier).is_score:
+        raise ConfigError(
+            "--text marks words for and against a label, and the predictor answers with a score"
+        )
     (found,) = explain(classifier, [text])
     console = open_console()
     for part in screen.explanation(found):

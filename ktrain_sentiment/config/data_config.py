@@ -53,9 +53,9 @@ class DataConfig(Config):
     hub_config: str | None = None
     """Configuration of a hub dataset that has several, such as sst2 of hub:nyu-mll/glue."""
 
-    task: Literal["auto", "classes", "stars"] = "auto"
-    """What labels are: classes without order, or stars, whose order is learned and judged; auto
-    looks at them and says what it took them for."""
+    task: Literal["auto", "classes", "stars", "score"] = "auto"
+    """What labels are: classes without order, stars, whose order is learned and judged, or a score,
+    a number with fractions; auto looks at them and says what it took them for."""
 
     stars: str = ""
     """The lowest and the highest star, such as 1-5: a row with another is refused."""
@@ -73,7 +73,7 @@ class DataConfig(Config):
     """Rows with several labels (happy|sad): keep as a class of its own, drop, or one row each."""
 
     neutral: bool = False
-    """Keep the middle band of the named corpora as a third class, neutral."""
+    """Keep the middle band of the named corpora as a third class, neutral; of scores it stays."""
 
     cleaning: tuple[CleaningStep, ...] = ()
     """Steps that change each text, in this order; the predictor records and repeats them."""
@@ -94,6 +94,17 @@ class DataConfig(Config):
         found = _SCALE.fullmatch(self.stars)
         return (float(found[1]), float(found[2])) if found else None
 
+    def _refuse_classes(self) -> None:
+        """Refuse what is about labels that are no numbers."""
+        given = {
+            "map": self.map, "min_class_size": self.min_class_size, "fold_labels": self.fold_labels,
+            "multi_label": self.multi_label != "keep",
+        }  # fmt: skip
+        for name, value in given.items():
+            if value:
+                flag = f"--{name.replace('_', '-')}"
+                raise ConfigError(f"{flag} is for classes, and --task score has none; leave it out")
+
     def check(self) -> None:
         """Refuse data named twice, and a number of rows that cannot be."""
         if self.train and self.data not in ("", self.train):
@@ -103,8 +114,12 @@ class DataConfig(Config):
             raise ConfigError(
                 f"--stars {self.stars}: wanted the lowest and the highest star, such as 1-5"
             )
-        if self.stars and self.task == "classes":
-            raise ConfigError(f"--stars {self.stars}: contradicts --task classes; leave one out")
+        if self.stars and self.task in ("classes", "score"):
+            raise ConfigError(
+                f"--stars {self.stars}: contradicts --task {self.task}; leave one out"
+            )
+        if self.task == "score":
+            self._refuse_classes()
         if self.min_class_size < 0:
             raise ConfigError(f"--min-class-size {self.min_class_size}: must not be negative")
 

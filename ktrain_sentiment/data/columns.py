@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ MOST_LABELS = 50
 _MOST_SEEN = 500
 """Rows that decide on the column of texts: as many as a table shows before it is read."""
 _MADE_HERE = {"file", "file_row", "split"}
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?|nan|[+-]?inf", re.IGNORECASE)
 _NUMBERS = {"stars", "star_rating", "rating", "ratings", "score", "overall"}
 """Names of labels that may as well be those of measurements: they need few values."""
 
@@ -70,6 +72,8 @@ def choose_columns(
     text: str | None,
     label: str | None,
     trained: Mapping[str, Any] | None = None,
+    *,
+    numbers: bool = False,
 ) -> Columns:
     """Choose the columns of texts and labels.
 
@@ -79,6 +83,7 @@ def choose_columns(
         label: The column of labels, when given.
         trained: The columns `text_column` and `label_column` that a model was trained on: taken
             where the table has them and none is given.
+        numbers: Labels are to be numbers with many values.
 
     Raises:
         DataError: A given column does not exist, or there is no single sensible choice.
@@ -87,17 +92,19 @@ def choose_columns(
     like = {what: (trained or {}).get(f"{what}_column") for what in named}
     like = {what: name for what, name in like.items() if name in table.columns and not named[what]}
     if like:
-        columns = choose_columns(table, like.get("text", text), like.get("label", label))
+        columns = choose_columns(
+            table, like.get("text", text), like.get("label", label), numbers=numbers
+        )
         said = [f"{what}s from column {name!r} as in training" for what, name in like.items()]
         return replace(columns, note=" and ".join(filter(None, [*said, columns.note])))
     chosen_text = _given(table, text, "text") if text else _find_text(table, label)
     classes: tuple[str, ...] = ()
     if label:
         chosen_label = _given(table, label, "label")
-    elif classes := _one_hot(table, chosen_text):
+    elif not numbers and (classes := _one_hot(table, chosen_text)):
         chosen_label = classes[0]
     else:
-        chosen_label = _find_label(table, chosen_text)
+        chosen_label = _find_label(table, chosen_text, numbers=numbers)
     if chosen_text == chosen_label:
         raise DataError(
             f"{table.name}: {chosen_text!r} is named as the column of texts and of labels; "
@@ -208,18 +215,26 @@ def _is_prose(column: Iterable[object]) -> bool:
     return gaps >= 2 * len(strings) and len(set(strings)) > len(strings) / 2
 
 
-def _find_label(table: Sampled, text: str) -> str:
-    """A column with a known name and few values, or the only one with few values."""
+def _find_label(table: Sampled, text: str, *, numbers: bool = False) -> str:
+    """A column with a known name and few values, or the only one with few values; or of numbers."""
     named = _named(table, LABEL_NAMES, text)
     fitting = [c for c in named if _could_be_labels(table, c)]
     others = [
         c for c in table.columns if c not in {text, *named, *_MADE_HERE, *table.made.values()}
     ]
     few = [c for c in others if kinds_of(table, c) >= 2 and has_few_values(table, c, repeated=2)]
+    if numbers:
+        fitting, few = ([c for c in kind if _holds_numbers(table, c)] for kind in (named, others))
     found = _only(table, fitting or few or named, "label", "label")
     if found:
         return found
     raise _none_found(table, "label")
+
+
+def _holds_numbers(table: Sampled, column: str) -> bool:
+    values = _values(table, column)
+    # With a decimal comma, too; whether it is one is for whoever reads the scores.
+    return bool(values) and all(_NUMBER.fullmatch(value) for value in values)
 
 
 def _could_be_labels(table: Sampled, column: str) -> bool:

@@ -18,7 +18,7 @@ from ktrain_sentiment.data.labels import label_order
 from ktrain_sentiment.errors import ConfigError, DataError, one_line
 from ktrain_sentiment.tables.folders import SPLIT_NAMES
 from ktrain_sentiment.tables.frame_writing import write_table
-from ktrain_sentiment.tasks import Kind, Task
+from ktrain_sentiment.tasks import SCORE, TASKS, Kind, Task
 
 OWN_COLUMNS = ("text", "label", "row")
 """The columns that every frame of this package has; others are the source's own."""
@@ -59,12 +59,16 @@ class LabelledTexts:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that occur, sorted."""
+        """The labels that occur, sorted; of scores the one name that all of them have."""
+        if self.config.task == "score":
+            return (SCORE,)
         return tuple(label_order(self.frame["label"].dropna().unique()))
 
     @property
     def counts(self) -> dict[str, int]:
         """Rows for each label, most frequent first."""
+        if self.config.task == "score":
+            return {SCORE: len(self)}
         return {str(name): int(n) for name, n in self.frame["label"].value_counts().items()}
 
     def __len__(self) -> int:
@@ -79,12 +83,12 @@ class Splits:
         train: Rows to train on.
         validation: Rows to choose on.
         test: Rows kept for the final figures; may be empty.
-        labels: The labels of train, sorted: the classes' order.
+        labels: The labels of train, sorted: the classes' order; the name of a score.
         source: What was divided, as the user named it.
         cleaning: The steps that were applied to the texts, for the predictor's manifest.
         notes: One-line remarks to show the user.
         table: How the source was read, for the predictor's manifest.
-        kind: What the labels are: `classes` or `stars`.
+        kind: What the labels are: `classes`, `stars` or `score`.
     """
 
     train: pd.DataFrame
@@ -186,7 +190,7 @@ def read_prepared(folder: Path, config: DataConfig) -> LabelledTexts:
             f"{folder}: its rows are not those that {MARKER} describes: a file was changed or "
             "damaged; prepare the data again"
         )
-    kind: Kind = "stars" if content.get("task") == "stars" else "classes"
+    kind: Kind = content["task"] if content.get("task") in TASKS else "classes"
     if config.task not in ("auto", kind):
         raise ConfigError(
             f"--task {config.task}: {folder} is prepared with --task {kind}; prepare it again"

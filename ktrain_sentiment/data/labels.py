@@ -12,14 +12,12 @@ import numpy as np
 import pandas as pd
 
 from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data.scores import have_fractions, read_scores
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.tables.messages import count, counted, quoted
-from ktrain_sentiment.tasks import Kind, look_like_stars, spell_stars, star_of
+from ktrain_sentiment.tasks import NO_LABEL, Kind, look_like_stars, spell_stars, star_of
 
 _SEPARATORS = ("|", ";", ",", "/", "+")
-_NO_LABEL = {"nan", "na", "n/a", "null", "none", "nil", "nat", "<na>", "\\n", "?", "-", "#n/a"}
-_MOST_STEPS = 11
-"""Different numbers that may still be steps of a scale, such as half stars."""
 
 
 def parse_map(text: str) -> dict[str, str]:
@@ -121,8 +119,8 @@ class LabelKind:
     """What labels were taken for.
 
     Attributes:
-        kind: `classes` or `stars`.
-        labels: The labels; each star has one spelling.
+        kind: `classes`, `stars` or `score`.
+        labels: The labels; each star and each number has one spelling.
         note: What to tell the user where it was guessed.
     """
 
@@ -140,7 +138,7 @@ def find_kind(
     named: bool,
     trained: str = "",
 ) -> LabelKind:
-    """Say whether labels are classes or stars, and make sure of stars.
+    """Say whether labels are classes, stars or scores, and make sure of stars and scores.
 
     Args:
         labels: After renaming; missing ones stay missing.
@@ -151,7 +149,7 @@ def find_kind(
         trained: What they were to the model that is judged on them; empty without one.
 
     Raises:
-        DataError: They are said to be stars, and one is none, or beyond the declared scale.
+        DataError: They are said to be stars or scores, and one is none, or beyond the scale.
     """
     kinds = set(labels.dropna()) - set(config.drop_labels)
     absent = {kind for kind in stand_ins(kinds) if star_of(kind) is None} | {""}
@@ -160,7 +158,13 @@ def find_kind(
     kind = config.task if config.task != "auto" else trained
     if not kind:
         stars = bool(config.stars) or look_like_stars(kinds - stand_ins(kinds), named=named)
-        kind = "stars" if stars else "classes"
+        # With either of these few classes may be left, which were read as such.
+        fewer = bool(config.map) or config.min_class_size > 0
+        scores = not stars and not fewer and have_fractions(labels[labels.isin(kinds)])
+        kind = "stars" if stars else "score" if scores else "classes"
+    if kind == "score":
+        known, dropped = asked or bool(trained), config.drop_labels
+        return LabelKind("score", *read_scores(labels, rows, source, asked=known, named=dropped))
     if kind != "stars":
         return LabelKind("classes", labels)
     low, high = config.scale or (-np.inf, np.inf)
@@ -279,7 +283,7 @@ def _fewer(names: Sequence[str]) -> str:
 def stand_ins(kinds: Iterable[str]) -> set[str]:
     """Labels that likely stand for a missing one: `nan`, `NULL`, and -1 beside 0, 1, ..."""
     kinds = set(kinds)
-    found = {kind for kind in kinds if kind.strip().casefold() in _NO_LABEL}
+    found = {kind for kind in kinds if kind.strip().casefold() in NO_LABEL}
     minus = {kind for kind in kinds if kind.strip() in {"-1", "-1.0"}}
     others = kinds - found - minus
     counted_from_zero = others and all(re.fullmatch(r"\d+(\.0+)?", kind) for kind in others)
@@ -296,18 +300,6 @@ def _stand_for_none(labels: pd.Series[str]) -> str:
         f"labels that likely stand for a missing one: {counted(found)}; --drop-labels {names} "
         "leaves these rows out"
     )
-
-
-def look_like_scores(labels: pd.Series[str]) -> bool:
-    """Whether labels are measurements: many different numbers, fractions or seldom repeated."""
-    kinds = labels.dropna().unique()
-    if len(kinds) <= _MOST_STEPS:
-        return False
-    try:
-        numbers = [float(kind) for kind in kinds]
-    except ValueError:
-        return False
-    return 2 * len(kinds) > len(labels) or not all(number.is_integer() for number in numbers)
 
 
 def several_labels(labels: pd.Series[str]) -> pd.Series[str]:

@@ -17,6 +17,7 @@ from ktrain_sentiment.data.findings import Example, Finding, examples
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits
 from ktrain_sentiment.data.lengths import LengthSummary
 from ktrain_sentiment.data.repeats import check_splits
+from ktrain_sentiment.data.scores import band_names, score_bands
 from ktrain_sentiment.tables.messages import count, percent, shorten
 from ktrain_sentiment.words import count_words, telling
 
@@ -101,6 +102,9 @@ def profile(
         maxlen: If given, texts that it would cut are a finding.
     """
     texts = kept.frame["text"]
+    shown, parts = kept, splits
+    if kept.config.task == "score":
+        shown, parts = _in_bands(kept, splits)
     sample = texts.iloc[:: max(1, -(-len(texts) // measuring.SAMPLE))].tolist()
     if tokenizer is None:
         own_lengths, unit = measuring.word_lengths(sample), "words"
@@ -114,13 +118,27 @@ def profile(
         rows_read=len(read),
         rows_used=len(kept),
         sizes=splits.sizes() if splits else {},
-        classes=_classes(kept, splits),
+        classes=_classes(shown, parts),
         lengths=measuring.summarise(own_lengths, unit),
         findings=tuple(sorted(findings, key=_badness)),
         notes=(*kept.notes, *(splits.notes if splits else ())),
         cleaning=tuple(kept.config.cleaning),
         fingerprint=splits.fingerprint if splits else "",
     )
+
+
+def _in_bands(kept: LabelledTexts, splits: Splits | None) -> tuple[LabelledTexts, Splits | None]:
+    """The same with the quarter of its score as each row's label."""
+    ends = score_bands(kept.frame["label"].astype(float))
+
+    def banded(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.assign(label=band_names(frame["label"], ends))
+
+    shown = dataclasses.replace(kept, frame=banded(kept.frame))
+    if splits is None:
+        return shown, None
+    train, validation, test = map(banded, splits.frames().values())
+    return shown, dataclasses.replace(splits, train=train, validation=validation, test=test)
 
 
 def _badness(finding: Finding) -> int:

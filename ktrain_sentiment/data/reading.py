@@ -25,7 +25,8 @@ from ktrain_sentiment.data.columns import (
 from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL, corpus_path, read_hub
 from ktrain_sentiment.data.frames import Collected, collect, plain_column, to_strings
 from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts, is_prepared, read_prepared
-from ktrain_sentiment.data.labels import find_kind, look_like_scores, relabel
+from ktrain_sentiment.data.labels import find_kind, relabel
+from ktrain_sentiment.data.scores import look_like_scores
 from ktrain_sentiment.data.selection import select_rows
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables import ReadOptions, open_table
@@ -88,7 +89,7 @@ def read_options(config: DataConfig) -> ReadOptions:
 def _read_corpus(name: str, config: DataConfig) -> Collected:
     """A named corpus, without the sentences that are neither negative nor positive."""
     table = replace(collect(open_table(corpus_path(name))), name=name, read_as=None)
-    if config.neutral:
+    if config.neutral or config.task == "score":
         return table
     kept = (table.frame["label"] != NEUTRAL).to_numpy()
     left_out = count(int((~kept).sum()), "neutral row")
@@ -160,7 +161,10 @@ def _rows_of(
     lenient: bool = False,
     trained: Mapping[str, Any] | None = None,
 ) -> LabelledTexts:
-    columns = choose_columns(table, config.text_column, config.label_column, trained)
+    numbers = "score" in (config.task, (trained or {}).get("task"))
+    columns = choose_columns(
+        table, config.text_column, config.label_column, trained, numbers=numbers
+    )
     texts, text_note = to_strings(table, columns.text, "text")
     labels, label_note = _labels(table, columns)
     relabelled = relabel(labels, config, table.name, lenient=lenient)
@@ -171,7 +175,7 @@ def _rows_of(
     own = {"text": _clean(texts, config), "label": found.labels, "row": table.rows}
     used = {columns.text, columns.label, *columns.classes}
     frame = _with_other_columns(pd.DataFrame(own), table, used)
-    hints = () if found.kind == "stars" else relabelled.hints
+    hints = relabelled.hints if found.kind == "classes" else ()
     own_notes = (*relabelled.notes, *hints, found.note)
     notes = (*table.notes, columns.note, text_note, label_note, *own_notes)
     return LabelledTexts(
@@ -249,6 +253,13 @@ def _check_classes(frame: pd.DataFrame, texts: LabelledTexts, left_out: list[str
     if len(frame) == 0:
         raise DataError(f"{texts.source}: no row is left to use: {'; '.join(left_out)}")
     kinds = frame["label"].nunique()
+    if texts.config.task == "score":
+        if kinds == 1:
+            raise DataError(
+                f"{where}: all {len(frame):,} rows have the score {frame['label'].iloc[0]}; wanted "
+                "at least two different ones"
+            )
+        return
     if kinds == 1:
         every = "the only row has" if len(frame) == 1 else f"all {len(frame):,} rows have"
         reasons = f" ({'; '.join(left_out)})" if left_out else ""
@@ -260,8 +271,8 @@ def _check_classes(frame: pd.DataFrame, texts: LabelledTexts, left_out: list[str
         low, high = frame["label"].astype(float).agg(["min", "max"])
         raise DataError(
             f"{where}: holds numbers from {low:g} to {high:g}, which look like scores, not like "
-            "classes; make classes of them first (such as negative below 0), or choose another "
-            "--label-column"
+            "classes; --task score learns the number, else make classes of them first (such as "
+            "negative below 0), or choose another --label-column"
         )
     if kinds > MOST_LABELS and kinds > len(frame) / 2:
         raise DataError(

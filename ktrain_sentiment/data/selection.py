@@ -58,6 +58,10 @@ def select_rows(texts: LabelledTexts, *, lenient: bool = False) -> Selection:
     selection.leave_out(is_blank(texts.frame["text"]), "without text")
     selection.leave_out(is_blank(selection.frame["label"]), "without label")
     _drop_labels(selection, config, None if lenient else texts.source)
+    if config.task == "score":
+        _join_scores(selection, config.contradictions)
+        _drop_duplicates(selection, config.duplicates)
+        return selection
     separators = several_labels(selection.frame["label"])
     if config.multi_label == "drop":
         selection.leave_out(separators != "", "with several labels (--multi-label drop)")
@@ -103,6 +107,21 @@ def _drop_contradictions(selection: Selection, choice: str) -> None:
     ways = {"majority": "whose text stands more often under another label, or equally often",
             "drop": "whose text stands under another label too"}  # fmt: skip
     selection.leave_out(outvoted, f"{ways[choice]} (--contradictions {choice})")
+
+
+def _join_scores(selection: Selection, choice: str) -> None:
+    """Give equal texts the mean of their scores: several people's say is one score."""
+    frame, same = selection.frame, ["text", *selection.by]
+    scores = frame["label"].astype(float)
+    groups = scores.groupby([frame[name] for name in same])
+    differ = groups.transform("nunique") > 1
+    if choice == "drop":
+        selection.leave_out(differ, "whose text stands with another score (--contradictions drop)")
+    elif choice != "keep" and differ.any():
+        means = groups.transform("mean").map("{:.12g}".format)
+        selection.frame = frame.assign(label=frame["label"].where(~differ, means).astype("str"))
+        said = "of texts with several scores have their mean (unless --contradictions keep)"
+        selection.notes.append(f"{count(int(differ.sum()), 'row')} {said}")
 
 
 def contradicting(

@@ -16,9 +16,11 @@ from ktrain_sentiment.data.allocation import Integers
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits
 from ktrain_sentiment.data.reading import keep_rows, read_rows
 from ktrain_sentiment.data.repeats import drop_leaks, leaks, near_codes
+from ktrain_sentiment.data.scores import score_bands
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.tables.folders import SPLIT_NAMES, split_name
 from ktrain_sentiment.tables.messages import counted, quoted, rows_listed
+from ktrain_sentiment.tasks import SCORE
 
 _DAY_OR_MONTH_FIRST = re.compile(r"^\s*\d{1,2}([/.-])\d{1,2}\1(\d{4}|\d{2})\b")
 
@@ -86,8 +88,13 @@ def split(texts: LabelledTexts, config: SplitConfig) -> Splits:
         notes += dropped
     elif not _is_leakproof(config, texts):
         notes += [str(leak) for leak in leaks(named)]
-    labels = _checked_labels(named, texts.source)
-    notes += _missing_classes(named, labels)
+    if texts.config.task == "score":
+        labels: tuple[str, ...] = (SCORE,)
+        if named["train"]["label"].nunique() < 2:
+            raise DataError(f"{texts.source}: all scores of train are equal; wanted two at least")
+    else:
+        labels = _checked_labels(named, texts.source)
+        notes += _missing_classes(named, labels)
     return Splits(
         **{name: frame.reset_index(drop=True) for name, frame in named.items()},
         labels=labels,
@@ -95,7 +102,7 @@ def split(texts: LabelledTexts, config: SplitConfig) -> Splits:
         cleaning=texts.config.cleaning,
         table=texts.table,
         notes=tuple(notes),
-        kind="stars" if texts.config.task == "stars" else "classes",
+        kind="classes" if texts.config.task == "auto" else texts.config.task,
     )
 
 
@@ -120,15 +127,24 @@ def k_fold(texts: LabelledTexts, config: SplitConfig) -> Iterator[Splits]:
         yield split(texts, replace(config, fold=fold))
 
 
+_BANDS = 10
+"""Bands of scores, each of which is divided in proportion."""
+
+
 @dataclass(frozen=True)
 class _ClassRows:
     """What dividing works on: a frame, its classes and its units, and where it came from."""
 
     frame: pd.DataFrame
     source: str
+    are_scores: bool = False
 
     def codes(self) -> Integers:
-        """The class of each row, in the order of the sorted labels."""
+        """The class of each row, in the order of the sorted labels; of scores their band."""
+        if self.are_scores:
+            scores = self.frame["label"].astype(float).to_numpy()
+            bands = np.searchsorted(score_bands(scores, _BANDS), scores, side="left")
+            return np.asarray(bands, dtype=np.int64)
         return np.asarray(pd.factorize(self.frame["label"], sort=True)[0], dtype=np.int64)
 
     def units(self, group: str | None) -> Integers:
@@ -146,7 +162,7 @@ def _frames(texts: LabelledTexts, config: SplitConfig) -> list[pd.DataFrame]:
     """The frames of train, validation and test, by whichever way decides."""
     given = {name: _from_file(texts, config, name) for name in _HELD_OUT}
     shares = [0.0 if given[name] is not None else getattr(config, name) for name in _HELD_OUT]
-    rows = _ClassRows(texts.frame, texts.source)
+    rows = _ClassRows(texts.frame, texts.source, texts.config.task == "score")
     parts = _parts(rows, texts, config, shares)
     if config.folds:
         parts = _with_fold(rows, parts, config)
@@ -205,6 +221,13 @@ def _sizes(shares: list[float], rows: int) -> list[int]:
 
 def _check_enough(rows: _ClassRows, units: Integers, least: int) -> None:
     first = np.unique(units, return_index=True)[1]
+    if rows.are_scores:
+        if len(first) < 2 * least:
+            raise DataError(
+                f"{rows.source}: {len(first):,} different texts are too few for {least} parts; "
+                f"wanted {2 * least} at least"
+            )
+        return
     counts = rows.frame["label"].iloc[first].value_counts()
     rare = counts[counts < least]
     if len(rare):
@@ -241,7 +264,7 @@ def _by_column(rows: _ClassRows, column: str, config: SplitConfig, shares: list[
     missing = [0.0 if (parts == part).any() else shares[part - 1] for part in (1, 2)]
     if any(missing):
         train = np.flatnonzero(parts == 0)
-        pool = _ClassRows(rows.frame.iloc[train], rows.source)
+        pool = _ClassRows(rows.frame.iloc[train], rows.source, rows.are_scores)
         wanted = _sizes(missing, len(train))
         parts[train] = _stratified(pool, pool.units(None), wanted, config)
     return parts
@@ -250,7 +273,7 @@ def _by_column(rows: _ClassRows, column: str, config: SplitConfig, shares: list[
 def _with_fold(rows: _ClassRows, parts: Integers, config: SplitConfig) -> Integers:
     """Pool train and validation and make the chosen fold the validation split."""
     pool = np.flatnonzero(parts != 2)
-    pooled = _ClassRows(rows.frame.iloc[pool], rows.source)
+    pooled = _ClassRows(rows.frame.iloc[pool], rows.source, rows.are_scores)
     units = pooled.units(config.group)
     if config.group is None:
         own = allocation.folds(pooled.codes(), units, config.folds, config.split_seed)

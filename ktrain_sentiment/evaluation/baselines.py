@@ -1,6 +1,7 @@
 """What a model must beat: the majority class, TF-IDF with logistic regression, VADER's lexicon.
 
 Stars have two more: the median star, and TF-IDF with ridge regression on the number of stars.
+Scores have the mean, the same ridge regression, and VADER's score on the line that fits best.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ def run_baselines(
     y_true: ArrayLike,
     labels: Sequence[str],
     task: Task = CLASSES,
+    *,
+    language: str = "",
 ) -> dict[str, Baseline]:
     """Fit every baseline that applies on the training rows and evaluate it on the others.
 
@@ -63,11 +66,17 @@ def run_baselines(
         y_true: Their class indices, shape (n,).
         labels: Class names.
         task: What the labels are.
+        language: ISO 639 code of the texts' language, empty where it is not known: of scores, VADER
+            is asked of English alone, for no label's name tells it.
 
     Returns:
         By key: `majority`, `tfidf` and, where the classes are polar and vaderSentiment is
-        installed, `vader`; of stars also `median` and `ridge`.
+        installed, `vader`; of stars also `median` and `ridge`. Of scores `mean`, `ridge` and, where
+        VADER is installed and texts are not known to be in another language, `vader`.
     """
+    if task.is_score:
+        found = _score_baselines(train_texts, train_y, texts, y_true, labels, task)
+        return {key: one for key, one in found.items() if key != "vader" or language in ("", "en")}
     makers: dict[str, tuple[str, Callable[[], Table | None]]] = {
         "majority": ("majority class", lambda: majority(train_y, len(texts), len(labels))),
         "tfidf": (
@@ -85,6 +94,60 @@ def run_baselines(
         makers = {"vader": makers["vader"]}
     made = {key: _timed(name, make, y_true, labels, task) for key, (name, make) in makers.items()}
     return {key: baseline for key, baseline in made.items() if baseline is not None}
+
+
+def _score_baselines(
+    train_texts: Sequence[str],
+    train_y: ArrayLike,
+    texts: Sequence[str],
+    y_true: ArrayLike,
+    labels: Sequence[str],
+    task: Task,
+) -> dict[str, Baseline]:
+    # Their intervals would be others than the model's.
+    task, known = task.within(None), np.asarray(train_y, dtype=np.float64)
+    if not len(train_texts):
+        return {}
+    makers: dict[str, tuple[str, Callable[[], Table | None]]] = {
+        "mean": ("mean score", lambda: np.full((len(texts), 1), known.mean())),
+        "ridge": ("TF-IDF + ridge", lambda: ridge_scores(train_texts, known, texts)),
+        "vader": ("VADER lexicon", lambda: vader_scores(train_texts, known, texts)),
+    }
+    made = {key: _timed(name, make, y_true, labels, task) for key, (name, make) in makers.items()}
+    return {key: baseline for key, baseline in made.items() if baseline is not None}
+
+
+def ridge_scores(train_texts: Sequence[str], scores: Table, texts: Sequence[str]) -> Table | None:
+    """A linear model of scores on words and pairs of words, shape (n, 1); None as for logistic."""
+    try:
+        fitted = tfidf_ridge_pipeline().fit(train_texts, scores)
+    except ModuleNotFoundError:
+        return None
+    except ValueError as error:
+        if "empty vocabulary" in str(error):
+            return None
+        raise
+    return np.asarray(fitted.predict(texts), dtype=np.float64)[:, None]
+
+
+def vader_scores(train_texts: Sequence[str], scores: Table, texts: Sequence[str]) -> Table | None:
+    """VADER's compound score on the line through the training rows, shape (n, 1).
+
+    None when it knows no word of the training texts, or is not installed.
+    """
+    try:
+        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+    except ModuleNotFoundError:
+        return None
+    analyser = SentimentIntensityAnalyzer()
+    seen, asked = (
+        np.asarray([analyser.polarity_scores(text)["compound"] for text in some])
+        for some in (train_texts, texts)
+    )
+    if np.ptp(seen) == 0:
+        return None
+    slope, start = np.polyfit(seen, scores, 1)
+    return np.asarray(start + slope * asked)[:, None]
 
 
 def left_out(labels: Sequence[str], *, learning: bool) -> str:
@@ -237,10 +300,15 @@ class RidgeStars:
 
 def ridge_pipeline(task: Task) -> RidgeStars:
     """TF-IDF of words and pairs, then ridge regression on the number of stars."""
+    return RidgeStars(tfidf_ridge_pipeline(), task)
+
+
+def tfidf_ridge_pipeline() -> Any:  # noqa: ANN401
+    """TF-IDF of words and pairs, then ridge regression on a number."""
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import make_pipeline
 
-    return RidgeStars(make_pipeline(_tfidf(), Ridge(alpha=1.0)), task)
+    return make_pipeline(_tfidf(), Ridge(alpha=1.0))
 
 
 def vader(texts: Sequence[str], labels: Sequence[str]) -> Table | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from ktrain_sentiment.evaluation.comparison import Comparison
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
 from ktrain_sentiment.evaluation.review import Slice
+from ktrain_sentiment.tasks import COVERAGE
 
 MORE = "another model or settings (ktrain-sentiment compare shows them side by side), more rows"
 
@@ -33,14 +34,17 @@ def find_warnings(
         held_out: Whether no choice was made on the rows that the figures are on.
     """
     found = [*_never_predicted(metrics), *_no_better_than_majority(metrics, baselines or {})]
+    against = "ridge" if metrics.score is not None else "TF-IDF"
     if against_tfidf is not None and against_tfidf.better != against_tfidf.names[1]:
         found.append(
-            f"Against TF-IDF: {against_tfidf.sentence} Try {MORE}; else TF-IDF "
+            f"Against {against}: {against_tfidf.sentence} Try {MORE}; else {against} "
             "does the same for less."
         )
+    found += _interval_misses(metrics)
     if not held_out:
+        chosen = "the interval" if metrics.score is not None else "the temperature"
         found.append(
-            "No rows were kept for a test. The best epoch and the temperature were chosen on the "
+            f"No rows were kept for a test. The best epoch and {chosen} were chosen on the "
             "rows that these figures are on, so they are somewhat too good: train with --test 0.1."
         )
     found += data
@@ -55,7 +59,21 @@ def find_warnings(
     return tuple(found)
 
 
+def _interval_misses(metrics: Metrics) -> list[str]:
+    """Whether intervals of scores hold the truth less often than they say, beyond chance."""
+    coverage = None if metrics.score is None else metrics.score.coverage
+    if coverage is None or coverage.high >= COVERAGE:
+        return []
+    return [
+        f"The intervals around scores hold the true one in {100 * coverage.value:.1f} % of "
+        f"{metrics.n:,} rows ({100 * coverage.low:.1f} to {100 * coverage.high:.1f}), and should "
+        f"in {100 * COVERAGE:.0f} %: these rows are not like those that the intervals were made on."
+    ]
+
+
 def _never_predicted(metrics: Metrics) -> list[str]:
+    if metrics.score is not None:
+        return []
     predicted = metrics.confusion.sum(axis=0)
     missing = [one for k, one in enumerate(metrics.per_class) if one.support and not predicted[k]]
     if not missing:
@@ -80,7 +98,19 @@ def _no_better_than_median(metrics: Metrics, other: Metrics | None) -> list[str]
     ]
 
 
+def _no_better_than_mean(metrics: Metrics, other: Metrics | None) -> list[str]:
+    if metrics.score is None or metrics.score.r2.low > 0:
+        return []
+    off = "" if other is None or other.score is None else f" against {other.score.rmse.value:.3g}"
+    return [
+        "The model is no better than always answering with the mean score: a root mean squared "
+        f"error of {metrics.score.rmse.value:.3g}{off}. Try {MORE}."
+    ]
+
+
 def _no_better_than_majority(metrics: Metrics, baselines: Mapping[str, Metrics]) -> list[str]:
+    if metrics.score is not None:
+        return _no_better_than_mean(metrics, baselines.get("mean"))
     other = baselines.get("majority")
     if metrics.stars is not None:
         return _no_better_than_median(metrics, baselines.get("median"))

@@ -22,7 +22,10 @@ def to_plain(value: Any) -> Any:  # noqa: ANN401 - JSON
     """Dicts, lists, strings and numbers; what is no number (NaN, infinity) becomes None."""
     # msgspec.to_builtins leaves out the fields that msgspec.convert filled with a default.
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {one.name: to_plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+        # A record may know figures that mean nothing to it.
+        absent: frozenset[str] = getattr(value, "absent", frozenset())
+        names = [one.name for one in dataclasses.fields(value) if one.name not in absent]
+        return {name: to_plain(getattr(value, name)) for name in names}
     if hasattr(value, "tolist"):
         return to_plain(value.tolist())
     if isinstance(value, Mapping):

@@ -18,12 +18,19 @@ from ktrain_sentiment.evaluation.intervals import (
     Estimate,
     bootstrap_cells,
     bootstrap_mean,
+    bootstrap_weights,
     holm,
     mcnemar,
     paired_difference,
     unseen_share,
 )
-from ktrain_sentiment.evaluation.metrics import Metrics, check, compute_metrics
+from ktrain_sentiment.evaluation.metrics import (
+    NOT_ASKED,
+    Metrics,
+    check,
+    compute_metrics,
+)
+from ktrain_sentiment.evaluation.score_figures import rank_correlation
 from ktrain_sentiment.tasks import CLASSES, Task
 
 SIGNIFICANT = 0.05
@@ -43,26 +50,39 @@ class Comparison:
         n: Number of rows.
         only_a_right: Rows that only A has right.
         only_b_right: Rows that only B has right.
-        p_value: Exact two-sided McNemar test; of stars a randomization test of the distances.
+        p_value: Exact two-sided McNemar test; of stars and scores a randomization test of the
+            distances.
         better: The name of the better one, or None when no difference can be shown.
         accuracy_difference: Its interval holds 0 exactly when the test shows no difference.
         macro_f1_difference: Paired bootstrap.
         log_loss_difference: Paired bootstrap; negative when B is better.
         sentence: The verdict in plain words.
-        mae_difference: Of stars, paired bootstrap; negative when B is nearer. None for classes.
+        mae_difference: Of stars and scores, paired bootstrap; negative when B is nearer. None for
+            classes.
+        spearman_difference: Of scores, paired bootstrap; positive when the order of B is better.
+            With these two scores have p-value and sentence, and nothing else.
     """
 
     names: tuple[str, str]
     n: int
-    only_a_right: int
-    only_b_right: int
     p_value: float
     better: str | None
-    accuracy_difference: Estimate
-    macro_f1_difference: Estimate
-    log_loss_difference: Estimate
     sentence: str
+    only_a_right: int = 0
+    only_b_right: int = 0
+    accuracy_difference: Estimate = NOT_ASKED
+    macro_f1_difference: Estimate = NOT_ASKED
+    log_loss_difference: Estimate = NOT_ASKED
     mae_difference: Estimate | None = None
+    spearman_difference: Estimate | None = None
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Figures that mean nothing where scores are compared."""
+        if self.accuracy_difference is not NOT_ASKED:
+            return frozenset({"spearman_difference"})
+        shares = ("accuracy_difference", "macro_f1_difference", "log_loss_difference")
+        return frozenset({"only_a_right", "only_b_right", *shares})
 
 
 def compare(
@@ -89,8 +109,24 @@ def compare(
     Raises:
         DataError: Shapes, indices or probabilities make no sense.
     """
-    truth, table_a = check(y_true, probabilities_a, labels)
-    _, table_b = check(y_true, probabilities_b, labels)
+    truth, table_a = check(y_true, probabilities_a, labels, task)
+    _, table_b = check(y_true, probabilities_b, labels, task)
+    if task.is_score:
+        gaps = [np.abs(table[:, 0] - truth) for table in (table_a, table_b)]
+        farther, p_value = bootstrap_mean(gaps[1] - gaps[0], seed=seed), sign_flips(*gaps)
+        better = None if p_value >= SIGNIFICANT else names[int(farther.value < 0)]
+        order = _rank_difference(truth, table_a[:, 0], table_b[:, 0], seed)
+        said = f"{order.value:+.3f} ({order.low:+.3f} to {order.high:+.3f})"
+        sentence = _verdict_in_distance(names, farther, p_value, "")
+        return Comparison(
+            names=names,
+            n=len(truth),
+            p_value=p_value,
+            better=better,
+            sentence=f"{sentence} The rank correlation of {names[1]} differs by {said}.",
+            mae_difference=farther,
+            spearman_difference=order,
+        )
     first, second = table_a.argmax(axis=1), table_b.argmax(axis=1)
     only_a = int(((first == truth) & (second != truth)).sum())
     only_b = int(((second == truth) & (first != truth)).sum())
@@ -101,12 +137,12 @@ def compare(
         difference = of_macro_f1 = Estimate(0.0, 0.0, 0.0, len(truth))
     better = None if p_value >= SIGNIFICANT else names[int(only_b > only_a)]
     sentence = _verdict(names, only_a, only_b, difference, p_value)
-    farther = None
+    apart = None
     if task:
         gaps = [task.distance[truth, winner] for winner in (first, second)]
-        farther, p_value = bootstrap_mean(gaps[1] - gaps[0], seed=seed), sign_flips(*gaps)
-        better = None if p_value >= SIGNIFICANT else names[int(farther.value < 0)]
-        sentence = _verdict_in_stars(names, farther, p_value)
+        apart, p_value = bootstrap_mean(gaps[1] - gaps[0], seed=seed), sign_flips(*gaps)
+        better = None if p_value >= SIGNIFICANT else names[int(apart.value < 0)]
+        sentence = _verdict_in_distance(names, apart, p_value, " stars")
     return Comparison(
         names=names,
         n=len(truth),
@@ -118,8 +154,16 @@ def compare(
         macro_f1_difference=of_macro_f1,
         log_loss_difference=bootstrap_mean(losses, seed=seed),
         sentence=sentence,
-        mae_difference=farther,
+        mae_difference=apart,
     )
+
+
+def _rank_difference(truth: Floats, first: Floats, second: Floats, seed: int) -> Estimate:
+    def gained(weights: Floats) -> Floats:
+        later, before = (rank_correlation(truth, one, weights) for one in (second, first))
+        return np.asarray(later - before)
+
+    return bootstrap_weights(gained, len(truth), seed=seed)
 
 
 def _verdict(
@@ -143,17 +187,20 @@ def _verdict(
     )
 
 
-def _verdict_in_stars(names: tuple[str, str], farther: Estimate, p_value: float) -> str:
+def _verdict_in_distance(
+    names: tuple[str, str], farther: Estimate, p_value: float, unit: str
+) -> str:
+    """The outcome in stars, or in the unit of the scores themselves."""
     ends = sorted(abs(end) for end in (farther.low, farther.high))
     if p_value >= SIGNIFICANT:
         return (
             f"No difference can be shown with {farther.n:,} rows: {names[1]} is off by "
-            f"{farther.value:+.2f} stars more than {names[0]} ({farther.low:+.2f} to "
+            f"{farther.value:+.2f}{unit} more than {names[0]} ({farther.low:+.2f} to "
             f"{farther.high:+.2f}, {chance(p_value)})."
         )
     best, other = names[int(farther.value < 0)], names[int(farther.value > 0)]
     return (
-        f"{best} is better: {abs(farther.value):.2f} stars nearer than {other} on average "
+        f"{best} is better: {abs(farther.value):.2f}{unit} nearer than {other} on average "
         f"({ends[0]:.2f} to {ends[1]:.2f}, {chance(p_value)}) on {farther.n:,} rows."
     )
 

@@ -1,9 +1,10 @@
-"""All figures of one classifier on one set of rows, each headline with its interval."""
+"""All figures of one model on one set of rows, each headline with its interval."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,12 @@ from ktrain_sentiment.evaluation.intervals import (
     bootstrap_mean,
     bootstrap_share,
 )
-from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.evaluation.score_figures import (
+    SCORE_FIGURES,
+    ScoreFigures,
+    score_figures,
+)
+from ktrain_sentiment.tasks import CLASSES, SCORE, SCORES, Task
 
 CONFUSION_FIGURES: dict[str, Callable[[ArrayLike], Floats]] = {
     "accuracy": confusion.accuracy,
@@ -58,6 +64,20 @@ class StarFigures:
     within_one: Estimate
 
 
+SCORE_INTERVALS = "95 % intervals: BCa bootstrap over rows"
+FEW_ROWS = ". On so few rows they are rough"
+NOT_ASKED = Estimate(float("nan"), float("nan"), float("nan"), 0)
+"""A figure that means nothing to a task."""
+_OF_CLASSES = frozenset({
+    *CONFUSION_FIGURES, "log_loss", "brier", "ece", "ece_floor", "per_class", "confusion",
+    "reliability", "stars",
+})  # fmt: skip
+
+
+def _no_counts() -> Counts:
+    return np.zeros((0, 0), np.int64)
+
+
 @dataclass(frozen=True)
 class ClassFigures:
     """One class against the rest.
@@ -83,7 +103,9 @@ class ClassFigures:
 
 @dataclass(frozen=True, kw_only=True)
 class Metrics:
-    """The figures of one classifier on one set of rows.
+    """The figures of one model on one set of rows.
+
+    Of scores all that is about classes is `NOT_ASKED`, and on disk it is not there.
 
     Attributes:
         labels: Class names, in the order of the confusion matrix.
@@ -102,33 +124,45 @@ class Metrics:
         reliability: Stated against observed probability, in bins; none in records of version 0.
         intervals: Which intervals these are, in words; empty in records from before they were said.
         stars: Figures of stars; None where labels have no order.
+        score: Figures of scores; None for classes and stars.
     """
 
     labels: tuple[str, ...]
     n: int
-    accuracy: Estimate
-    balanced_accuracy: Estimate
-    macro_f1: Estimate
-    weighted_f1: Estimate
-    mcc: Estimate
-    log_loss: Estimate
-    brier: Estimate
-    ece: Estimate
-    ece_floor: float
-    per_class: tuple[ClassFigures, ...]
-    confusion: Counts
+    accuracy: Estimate = NOT_ASKED
+    balanced_accuracy: Estimate = NOT_ASKED
+    macro_f1: Estimate = NOT_ASKED
+    weighted_f1: Estimate = NOT_ASKED
+    mcc: Estimate = NOT_ASKED
+    log_loss: Estimate = NOT_ASKED
+    brier: Estimate = NOT_ASKED
+    ece: Estimate = NOT_ASKED
+    ece_floor: float = float("nan")
+    per_class: tuple[ClassFigures, ...] = ()
+    confusion: Counts = field(default_factory=_no_counts)
     reliability: calibration.Reliability = calibration.NO_BINS
     intervals: str = ""
     stars: StarFigures | None = None
+    score: ScoreFigures | None = None
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Figures that mean nothing here."""
+        return frozenset({"score"}) if self.score is None else _OF_CLASSES
 
     @property
     def task(self) -> Task:
-        """What was asked: classes, or stars."""
+        """What was asked: classes, stars, or a score."""
+        if self.score is not None:
+            return SCORES.within(self.score.half_width)
         return CLASSES if self.stars is None else Task("stars", self.stars.values)
 
     @property
     def headline(self) -> dict[str, Estimate]:
-        """The figures that have an interval, by name; those of stars first."""
+        """The figures that have an interval, by name; stars' own first, of scores these alone."""
+        if self.score is not None:
+            of_scores = {name: getattr(self.score, one) for name, one in SCORE_FIGURES.items()}
+            return {name: found for name, found in of_scores.items() if found is not None}
         names = (*CONFUSION_FIGURES, "log_loss", "brier", "ece")
         if self.stars is None:
             return {name: getattr(self, name) for name in names}
@@ -154,17 +188,26 @@ def compute_metrics(
     """Judge probabilities against the truth.
 
     Args:
-        y_true: Class indices, int64 of shape (n,).
-        probabilities: Shape (n, classes), rows summing to one.
+        y_true: Class indices, int64 of shape (n,); of scores the true ones.
+        probabilities: Shape (n, classes), rows summing to one; of scores the answers, (n, 1).
         labels: Class names, in the order of the columns.
-        task: What the labels are: stars have figures of their own.
+        task: What the labels are: stars and scores have figures of their own.
         seed: Seed of the bootstrap.
         resamples: Bootstrap resamples behind each interval.
 
     Raises:
         DataError: There are no rows, or shapes, indices or probabilities make no sense.
     """
-    truth, table = check(y_true, probabilities, labels)
+    truth, table = check(y_true, probabilities, labels, task)
+    if task.is_score:
+        return Metrics(
+            labels=(SCORE,),
+            n=len(truth),
+            intervals=SCORE_INTERVALS + (FEW_ROWS if len(truth) < FEW else "") + ".",
+            score=score_figures(
+                truth, table[:, 0], task.half_width, seed=seed, resamples=resamples
+            ),
+        )
     matrix = confusion.confusion_matrix(truth, table.argmax(axis=1), len(labels))
     options = {"seed": seed, "resamples": resamples}
     bins = calibration.reliability(truth, table)
@@ -174,13 +217,14 @@ def compute_metrics(
         unseen = calibration.if_wrong(table, of_row) if all_right else None
         return bootstrap_mean(of_row(truth, table), unseen=unseen, **options)
 
+    of_counts: dict[str, Any] = {
+        name: bootstrap_confusion(matrix, figure, seed=seed, resamples=resamples)
+        for name, figure in CONFUSION_FIGURES.items()
+    }
     return Metrics(
         labels=tuple(labels),
         n=len(truth),
-        **{
-            name: bootstrap_confusion(matrix, figure, seed=seed, resamples=resamples)
-            for name, figure in CONFUSION_FIGURES.items()
-        },
+        **of_counts,
         log_loss=loss(calibration.row_log_loss),
         brier=loss(calibration.row_brier),
         ece=calibration.calibration_interval(bins, seed=seed),
@@ -215,14 +259,16 @@ def _star_figures(
 
 
 def check(
-    y_true: ArrayLike, probabilities: ArrayLike, labels: Sequence[str]
-) -> tuple[NDArray[np.int64], Floats]:
+    y_true: ArrayLike, probabilities: ArrayLike, labels: Sequence[str], task: Task = CLASSES
+) -> tuple[NDArray[Any], Floats]:
     """The truth as int64 (n,) and the probabilities as float64 (n, classes), both made sure of.
+
+    Of scores the truth is float64, and the table has one column.
 
     Raises:
         DataError: There are no rows, or shapes, indices or probabilities make no sense.
     """
-    truth = np.asarray(y_true, dtype=np.int64)
+    truth: NDArray[Any] = np.asarray(y_true, dtype=np.float64 if task.is_score else np.int64)
     table = np.asarray(probabilities, dtype=np.float64)
     if table.ndim != 2 or table.shape != (len(truth), len(labels)):
         raise DataError(
@@ -231,6 +277,10 @@ def check(
         )
     if not len(truth):
         raise DataError("there are no rows to evaluate: give at least one text with its label")
+    if task.is_score:
+        if not np.isfinite(table).all() or not np.isfinite(truth).all():
+            raise DataError("scores must be finite numbers: give no NaN or infinity")
+        return truth, table
     if truth.min() < 0 or truth.max() >= len(labels):
         raise DataError(f"class indices must be 0 to {len(labels) - 1}, got up to {truth.max()}")
     if not np.isfinite(table).all() or table.min() < 0 or abs(table.sum(1) - 1).max() > 1e-2:
@@ -369,7 +419,7 @@ def top_losses(
 ) -> pd.DataFrame:
     """Rows by falling loss; rows that were predicted rightly are kept, with their small loss.
 
-    Of stars those come first that are most stars off.
+    Of stars those come first that are most stars off; of scores those that are farthest off.
 
     Args:
         texts: The texts, length n.
@@ -383,12 +433,20 @@ def top_losses(
     Returns:
         Columns `text`, `label` (the given one), `predicted`, `probability` (of the predicted
         label), `p_true` (of the given label), `loss` (-log `p_true`, in nats), `row`; of stars
-        also `stars_off`.
+        also `stars_off`. Of scores: `text`, `label`, `score`, `error` (score - label), `row`.
 
     Raises:
         DataError: Shapes, indices or probabilities make no sense.
     """
-    truth, table = check(y_true, probabilities, labels)
+    truth, table = check(y_true, probabilities, labels, task)
+    if task.is_score:
+        frame = pd.DataFrame({"text": list(texts), "label": truth, SCORE: table[:, 0]})
+        frame["error"] = frame[SCORE] - frame["label"]
+        frame["row"] = np.arange(len(truth)) + 1 if rows is None else list(rows)
+        frame = frame.sort_values(
+            "error", ascending=False, kind="stable", ignore_index=True, key=np.abs
+        )
+        return frame if limit is None else frame.head(limit)
     winner, everyone = table.argmax(axis=1), np.arange(len(truth))
     frame = pd.DataFrame(
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.metrics import Metrics, check, compute_metrics
-from ktrain_sentiment.prediction import EXPECTED
-from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW
+from ktrain_sentiment.tasks import CLASSES, SCORE, SCORES, Task, number_of
 
 PREFIX = "p_"
 
@@ -25,14 +26,15 @@ class LabelledPredictions:
     Attributes:
         frame: Columns `text`, `label`, `row` and any others of the source, n rows.
         labels: Class names, in the order of the columns of `probabilities`.
-        y_true: Class indices, shape (n,).
-        probabilities: As the predictor answers, its temperature applied, shape (n, classes).
+        y_true: Class indices, int64 of shape (n,); of scores the true ones, float64.
+        probabilities: As the predictor answers, its temperature applied, shape (n, classes); of
+            scores the answers, shape (n, 1).
         task: What the labels are.
     """
 
     frame: pd.DataFrame
     labels: tuple[str, ...]
-    y_true: NDArray[np.int64]
+    y_true: NDArray[Any]
     probabilities: Floats
     task: Task = CLASSES
 
@@ -55,8 +57,8 @@ class LabelledPredictions:
         Raises:
             DataError: A row has a label that the classifier does not know, or shapes differ.
         """
-        y_true = encode(frame["label"], labels)
-        truth, table = check(y_true, probabilities, labels)
+        y_true = truth_of(frame["label"], labels, task)
+        truth, table = check(y_true, probabilities, labels, task)
         return cls(frame.reset_index(drop=True), tuple(labels), truth, table, task)
 
     @classmethod
@@ -76,12 +78,19 @@ class LabelledPredictions:
         names = [str(name) for name in predictions.columns]
         labels = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
         missing = [name for name in ("row", "text", "label") if name not in predictions]
-        if missing or len(labels) < 2:
+        are_scores = SCORE in predictions and not labels
+        if missing or (len(labels) < 2 and not are_scores):
             wanted = ", ".join(missing) or "p_<label> of two labels or more"
             raise DataError(f"predictions: no column {wanted}; wanted a file that training wrote")
         frame = predictions[["text", "label", "row"]]
         if source is not None and source["row"].tolist() == frame["row"].tolist():
             frame = source
+        if are_scores:
+            scores, task = predictions[[SCORE]].to_numpy(dtype=np.float64), SCORES
+            if SCORE_HIGH in predictions:
+                widths = predictions[SCORE_HIGH].to_numpy(dtype=np.float64) - scores[:, 0]
+                task = SCORES.within(float(np.median(widths)))
+            return cls.join(frame, scores, (SCORE,), task)
         table = predictions[[PREFIX + label for label in labels]].to_numpy(dtype=np.float64)
         task = Task.of("stars" if EXPECTED in predictions else "classes", labels)
         # 32-bit rounding on disk; sums are made exact again.
@@ -90,8 +99,17 @@ class LabelledPredictions:
     def to_frame(self) -> pd.DataFrame:
         """Columns `row`, `text`, `label`, `predicted` and one `p_<label>` a class.
 
-        Of stars also `expected_star`.
+        Of stars also `expected_star`. Of scores `row`, `text`, `label` and `score`, and where the
+        interval is known `score_low` and `score_high`.
         """
+        if self.task.is_score:
+            said = self.probabilities[:, 0]
+            frame = pd.DataFrame({"row": self.rows, "text": self.texts, "label": self.y_true})
+            frame[SCORE] = said
+            if self.task.half_width is not None:
+                frame[SCORE_LOW] = said - self.task.half_width
+                frame[SCORE_HIGH] = said + self.task.half_width
+            return frame
         winner = self.probabilities.argmax(axis=1)
         frame = pd.DataFrame(
             {
@@ -135,6 +153,23 @@ def encode(values: Sequence[str] | pd.Series[str], labels: Sequence[str]) -> NDA
             f'them with --map "{unknown[0]}={labels[0]},...", or leave them out with --drop-labels'
         )
     return np.asarray([index[str(value)] for value in values], dtype=np.int64)
+
+
+def truth_of(
+    values: Sequence[str] | pd.Series[str], labels: Sequence[str], task: Task = CLASSES
+) -> NDArray[Any]:
+    """Labels as class indices, int64 of shape (n,); of scores as numbers, float64.
+
+    Raises:
+        DataError: A label is unknown, or no number.
+    """
+    if not task.is_score:
+        return encode(values, labels)
+    numbers = [number_of(str(value)) for value in values]
+    if None in numbers:
+        odd = list(values)[numbers.index(None)]
+        raise DataError(f"the label {odd!r} is no number, and the model answers with a score")
+    return np.asarray(numbers, dtype=np.float64)
 
 
 def fit_labels(values: Sequence[str], labels: Sequence[str]) -> tuple[list[str], str]:
@@ -238,7 +273,7 @@ def evaluate_folds(
     Raises:
         DataError: Shapes, indices or probabilities make no sense.
     """
-    truth, table = check(y_true, out_of_fold, labels)
+    truth, table = check(y_true, out_of_fold, labels, task)
     fold: NDArray[np.int64] = np.asarray(fold_of_row, dtype=np.int64)
     each = tuple(
         compute_metrics(truth[fold == k], table[fold == k], labels, task)

@@ -341,7 +341,7 @@ class EvalResult:
         found = {
             "name": self.eval_set.name,
             "source": self.eval_set.source,
-            **vars(self.metrics),
+            **{n: v for n, v in vars(self.metrics).items() if n not in self.metrics.absent},
             **{name: value for name, value in vars(self).items() if name != "eval_set"},
             "notes": self.eval_set.notes,
             "repeats_left_out": self.eval_set.repeats,
@@ -356,19 +356,27 @@ class Inspection:
 
     Attributes:
         eval_set: What was inspected.
-        review: The mistakes.
-        top_losses: The model's mistakes, the surest first.
+        review: The mistakes; None of scores, which are not right or wrong.
+        top_losses: The model's mistakes, the surest first; of scores all rows, the farthest first.
         label_errors: Doubted labels with an empty column to correct them in; first those that are
             more likely wrong than the model.
     """
 
     eval_set: EvalSet
-    review: Review
+    review: Review | None
     top_losses: pd.DataFrame
     label_errors: pd.DataFrame
 
     def to_json(self) -> dict[str, Any]:
         """Counts, and the pairs that are confused."""
+        if self.review is None:
+            return {
+                "name": self.eval_set.name,
+                "source": self.eval_set.source,
+                "rows": len(self.eval_set.predictions),
+                "farthest": self.top_losses.head(10).to_dict("records"),
+                "notes": list(self.eval_set.notes),
+            }
         return {
             "name": self.eval_set.name,
             "source": self.eval_set.source,

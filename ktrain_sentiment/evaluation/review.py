@@ -318,6 +318,23 @@ class Mistake:
         return float(-np.log(max(self.p_label, SMALLEST)))
 
 
+@dataclass(frozen=True)
+class ScoreMistake:
+    """A text whose score is off.
+
+    Attributes:
+        row: Its number in the source.
+        text: Its text.
+        label: The score it was given.
+        score: The model's.
+    """
+
+    row: int
+    text: str
+    label: float
+    score: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class ErrorSummary:
     """A review as `metrics.json` holds it: counts, and the first rows of each list.
@@ -396,8 +413,11 @@ def usual_slices(predictions: LabelledPredictions) -> tuple[Slice, ...]:
     """Slices by length, by repetition and by each column of the data that divides it sensibly.
 
     A column that the labels follow from, such as the stars that they were made from, is left out:
-    that some stars are harder to tell is no finding about a kind of text.
+    that some stars are harder to tell is no finding about a kind of text. Of scores there is no
+    share of right answers to compare, and so no slice.
     """
+    if predictions.task.is_score:
+        return ()
     frame = predictions.frame.assign(
         words=by_length(predictions.texts), repetition=by_repetition(predictions.texts)
     )

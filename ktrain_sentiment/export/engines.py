@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,14 +51,19 @@ class Limits:
         difference: Largest difference of any probability; None: any.
         changed: Share of texts whose label changes, 0 to 1; 0: none at all.
         accuracy_lost: Share of texts by which accuracy falls, 0 to 1.
+        moved: How far scores may move, root mean square, as a share of their spread. A tenth costs
+            at most a hundredth of the variance that is explained.
+        rmse_lost: Share by which the root mean squared error of scores may grow.
     """
 
     difference: float | None = None
     changed: float = 0.01
     accuracy_lost: float = 0.005
+    moved: float = 0.1
+    rmse_lost: float = 0.01
 
 
-FP32_LIMITS = Limits(difference=1e-4, changed=0.0, accuracy_lost=0.0)
+FP32_LIMITS = Limits(difference=1e-4, changed=0.0, accuracy_lost=0.0, moved=1e-4, rmse_lost=1e-4)
 """The same arithmetic in another order: nothing but rounding may differ."""
 
 INT8_LIMITS = Limits()
@@ -84,6 +91,82 @@ class Parity:
     gained: int
     accuracy: float | None
     reference_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class ScoreParity:
+    """How an engine's scores compare with the reference's.
+
+    Attributes:
+        texts: How many real texts were compared.
+        spread: Standard deviation of the true scores; of the reference's without such.
+        largest_difference: Of any text.
+        moved: Root mean square of the differences.
+        rmse: Root mean squared error of the engine; None without true scores.
+        reference_rmse: The same of the reference.
+        p_value: Whether chance alone would make the engine's squared errors so much larger, by a
+            one-sided test of the paired differences; 1 without true scores.
+    """
+
+    texts: int
+    spread: float
+    largest_difference: float
+    moved: float
+    rmse: float | None
+    reference_rmse: float | None
+    p_value: float = 1.0
+
+
+def compare_scores(
+    reference: NDArray[np.floating],
+    scores: NDArray[np.floating],
+    targets: NDArray[Any] | None = None,
+) -> ScoreParity:
+    """Compare two arrays of scores, both (texts, 1).
+
+    Args:
+        reference: What the trained model says.
+        scores: What the engine says about the same texts.
+        targets: True scores, (texts,); None when unknown.
+    """
+    theirs, ours = reference[:, 0].astype(np.float64), scores[:, 0].astype(np.float64)
+    if not np.isfinite(ours).all():
+        # So that it never passes.
+        return ScoreParity(len(ours), float(theirs.std()), math.inf, math.inf, None, None)
+    apart = np.abs(ours - theirs)
+    known = targets is not None and len(targets) > 0
+    truth = np.asarray(targets, np.float64) if known else theirs
+    errors, before = (ours - truth) ** 2, (theirs - truth) ** 2
+    gained = errors - before
+    error = float(gained.std()) / max(len(gained), 1) ** 0.5
+    z = float(gained.mean()) / error if error > 0 else 0.0
+    return ScoreParity(
+        texts=len(reference),
+        spread=float(truth.std()),
+        largest_difference=float(apart.max(initial=0.0)),
+        moved=float(np.sqrt((apart**2).mean())),
+        rmse=float(np.sqrt(errors.mean())) if known else None,
+        reference_rmse=float(np.sqrt(before.mean())) if known else None,
+        p_value=1 - NormalDist().cdf(z) if known else 1.0,
+    )
+
+
+def score_complaint(parity: ScoreParity, limits: Limits) -> str:
+    """Why an engine of scores is refused, in a few words; empty when it is within the limits."""
+    if not np.isfinite(parity.largest_difference):
+        return "it gives scores that are not numbers"
+    allowed = limits.moved * max(parity.spread, 1e-6)
+    if parity.moved > allowed:
+        return (
+            f"scores move by {parity.moved:.2g} (root mean square; at most {allowed:.2g} allowed, "
+            f"{limits.moved:g} of their spread)"
+        )
+    if parity.rmse is None or not parity.reference_rmse:
+        return ""
+    grown = parity.rmse / parity.reference_rmse - 1
+    if grown > limits.rmse_lost and parity.p_value < SIGNIFICANT:
+        return f"the error grows by {grown:.2%} (at most {limits.rmse_lost:.1%} allowed)"
+    return ""
 
 
 def compare(
@@ -164,7 +247,7 @@ class EngineReport:
     kept: bool
     compared_with: str
     reason: str = ""
-    parity: Parity | None = None
+    parity: Parity | ScoreParity | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the manifest."""
@@ -181,16 +264,21 @@ class Reference:
         encoded: The texts' token ids.
         padding_id: The id that fills short rows.
         probabilities: What the reference says, float32 (first texts, classes); may cover only the
-            first texts, since the Keras model is slow.
-        targets: True class indices of all texts, or None.
+            first texts, since the Keras model is slow. Scores have shape (first texts, 1).
+        targets: True class indices of all texts, or true scores, or None.
         source: Who says so: keras or fp32.
     """
 
     encoded: EncodedTexts
     padding_id: int
     probabilities: NDArray[np.float32]
-    targets: NDArray[np.integer] | None = None
+    targets: NDArray[Any] | None = None
     source: str = "keras"
+
+    @property
+    def are_scores(self) -> bool:
+        """Whether the model answers with a score, and not with probabilities."""
+        return int(self.probabilities.shape[1]) == 1
 
     def ask(self, session: InferenceSession) -> NDArray[np.float32]:
         """What an engine says about all texts, those of like length in one batch."""
@@ -199,7 +287,8 @@ class Reference:
             run(session, *pad([ids[i] for i in order[start : start + _BATCH]], self.padding_id))
             for start in range(0, len(order), _BATCH)
         ]
-        probabilities = softmax(np.concatenate(parts))
+        logits = np.concatenate(parts)
+        probabilities = logits if self.are_scores else softmax(logits)
         restored = np.empty_like(probabilities)
         restored[order] = probabilities
         return restored
@@ -211,11 +300,17 @@ class Reference:
         table = softmax(logits, temperature).astype(np.float32)
         return dataclasses.replace(self, probabilities=table)
 
-    def compare(self, probabilities: NDArray[np.float32]) -> Parity:
-        """Compare with the texts that the reference covers."""
+    def judge(
+        self, probabilities: NDArray[np.float32], limits: Limits
+    ) -> tuple[Parity | ScoreParity, str]:
+        """Compare with the texts that the reference covers, and say what is wrong, if anything."""
         count = len(self.probabilities)
         targets = None if self.targets is None else self.targets[:count]
-        return compare(self.probabilities, probabilities[:count], targets)
+        if self.are_scores:
+            of_scores = compare_scores(self.probabilities, probabilities[:count], targets)
+            return of_scores, score_complaint(of_scores, limits)
+        parity = compare(self.probabilities, probabilities[:count], targets)
+        return parity, complaint(parity, limits)
 
 
 def write_engines(
@@ -343,8 +438,7 @@ def _export(
         probabilities = reference.ask(open_session(path.read_bytes()))
     except PredictorError as error:
         return None, _refuse(path, EngineReport(engine, False, reference.source, str(error)))
-    measured = reference.compare(probabilities)
-    reason = complaint(measured, limits)
+    measured, reason = reference.judge(probabilities, limits)
     report = EngineReport(engine, not reason, reference.source, reason, measured)
     return (None, _refuse(path, report)) if reason else (probabilities, report)
 

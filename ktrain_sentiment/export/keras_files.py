@@ -16,7 +16,7 @@ import os
 import pickle
 import pickletools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any, Protocol
 
@@ -61,9 +61,11 @@ def keras_probabilities(
     """What the model says about the first texts, as many as take a second or two.
 
     Returns:
-        Probabilities, float32 of shape (first texts, classes).
+        Probabilities, float32 of shape (first texts, classes); of a model with one output its
+        scores, (first texts, 1).
     """
-    return softmax(keras_logits(model, encoded, padding_id))
+    logits = keras_logits(model, encoded, padding_id)
+    return logits if logits.shape[1] == 1 else softmax(logits)
 
 
 def keras_logits(model: KerasModel, encoded: EncodedTexts, padding_id: int) -> NDArray[np.float32]:
@@ -93,6 +95,47 @@ _LAST_LAYER = re.compile(
 """Variables that turn a state into logits, as the families of transformers call them."""
 
 
+def last_layer(model: KerasModel) -> list[Any]:
+    """The variables that turn a state into a number a label; none where the family is not known."""
+    outputs = int(model.config.num_labels)
+    return [
+        variable
+        for variable in model.weights
+        if _LAST_LAYER.search(variable.name) and variable.shape[-1] == outputs
+    ]
+
+
+def rescale_logits(
+    model: KerasModel, factor: float, shift: float, ask: Callable[[], NDArray[np.float32]]
+) -> bool:
+    """Multiply a model's outputs by a factor and add to them, in the weights of its last layer.
+
+    The model is changed; it is left as it was if that cannot be done.
+
+    Args:
+        model: The model.
+        factor: What its outputs are multiplied by.
+        shift: What is added to them afterwards.
+        ask: Gives the outputs of a few texts, which show whether they changed as they should.
+
+    Returns:
+        Whether it could be done.
+    """
+    last = [(variable, variable.numpy()) for variable in last_layer(model)]
+    before = ask()
+    for variable, array in last:
+        moved = shift if "/bias" in variable.name else 0.0
+        variable.assign(array * np.float32(factor) + np.float32(moved))
+    # Asked and not assumed: a family may name another layer so.
+    if last and np.allclose(
+        ask(), before * factor + shift, rtol=1e-3, atol=1e-4 * max(1.0, abs(factor), abs(shift))
+    ):
+        return True
+    for variable, array in last:
+        variable.assign(array)
+    return False
+
+
 def divide_logits(
     model: KerasModel, temperature: float, encoded: EncodedTexts, padding_id: int
 ) -> bool:
@@ -109,24 +152,8 @@ def divide_logits(
     Returns:
         Whether it could be done.
     """
-    labels = int(model.config.num_labels)
-    last = [
-        (variable, variable.numpy())
-        for variable in model.weights
-        if _LAST_LAYER.search(variable.name) and variable.shape[-1] == labels
-    ]
     few = encoded[:_BATCH]
-    before = keras_logits(model, few, padding_id)
-    for variable, array in last:
-        variable.assign(array / np.float32(temperature))
-    # Asked and not assumed: a family may name another layer so.
-    if last and np.allclose(
-        keras_logits(model, few, padding_id), before / temperature, rtol=1e-3, atol=1e-4
-    ):
-        return True
-    for variable, array in last:
-        variable.assign(array)
-    return False
+    return rescale_logits(model, 1 / temperature, 0.0, lambda: keras_logits(model, few, padding_id))
 
 
 _NOT_ELSEWHERE = ("ktrain_sentiment", "__main__", "__mp_main__")
@@ -178,7 +205,7 @@ def save_for_ktrain(
         "architectures": [type(model).__name__.removeprefix("TF")],
         "id2label": {str(index): label for index, label in enumerate(labels)},
         "label2id": {label: index for index, label in enumerate(labels)},
-        "problem_type": "single_label_classification",
+        "problem_type": "single_label_classification" if len(labels) > 1 else "regression",
     }
     write_json(place.config, config)
     return config

@@ -55,13 +55,13 @@ from ktrain_sentiment.predictor.manifest import (
 )
 from ktrain_sentiment.predictor.tokenization import Encoder, TextEncoder
 from ktrain_sentiment.reading_rules import LongTexts
-from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.tasks import CLASSES, SCORE, Task
 
 logger = logging.getLogger(__name__)
 
-Calibrate = Callable[[Path], float]
+Calibrate = Callable[[Path], float | None]
 """Asks a whole predictor folder about rows that were not trained on, and gives the temperature by
-which its logits should be divided."""
+which its logits should be divided; of scores, how far their intervals reach (None: not known)."""
 
 _RECORDED = (
     "ktrain-sentiment",
@@ -107,11 +107,11 @@ class ValidationTexts:
 
     Attributes:
         texts: Validation texts, cleaned or not; a thousand are used.
-        targets: Their true class indices, or None.
+        targets: Their true class indices, or scores, or None.
     """
 
     texts: Sequence[str]
-    targets: NDArray[np.integer] | None = None
+    targets: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse an empty set and targets of another length."""
@@ -122,9 +122,7 @@ class ValidationTexts:
                 f"{len(self.texts)} validation texts but {len(self.targets)} targets"
             )
 
-    def some(
-        self, most: int, cleaning: tuple[str, ...]
-    ) -> tuple[list[str], NDArray[np.integer] | None]:
+    def some(self, most: int, cleaning: tuple[str, ...]) -> tuple[list[str], NDArray[Any] | None]:
         """At most so many cleaned texts, spread over all of them, and their targets."""
         # Shuffled, because files are often sorted by label.
         spread = np.linspace(0, len(self.texts) - 1, min(len(self.texts), most)).astype(np.int64)
@@ -178,7 +176,8 @@ def save_predictor(
         folder: Where the predictor will stand.
         facts: What the manifest records.
         validation: Real texts to compare engines on.
-        calibrate: Finds the temperature; None: the model stays as it is.
+        calibrate: Finds the temperature, or the interval of scores; None: the model stays as it
+            is.
         limits: How far the int8 engine may be from the model.
         trace: Writes `onnx/model.onnx` of an architecture that is not of BERT's family
             (`ktrain_sentiment.training.tracing.tracer(model, ...)`); None: those have no ONNX.
@@ -189,7 +188,9 @@ def save_predictor(
         PredictorError: The preprocessor has no fast tokenizer or no labels, or plain ktrain could
             not load it.
     """
-    labels, maxlen = tuple(map(str, preproc.get_classes())), int(preproc.maxlen)
+    # ktrain knows a preprocessor for scores by its having no classes.
+    labels = tuple(map(str, preproc.get_classes())) or (SCORE,)
+    maxlen = int(preproc.maxlen)
     with staged_folder(folder, overwrite, marker="manifest.json") as staged:
         place = PredictorFolder(staged)
 
@@ -212,7 +213,12 @@ def save_predictor(
             return SavedPredictor(PredictorFolder(folder), manifest, tuple(engines)), against
 
         saved, reference = write()
-        temperature = 1.0 if calibrate is None else calibrate(staged)
+        found = None if calibrate is None else calibrate(staged)
+        if facts.task.is_score:
+            manifest = dataclasses.replace(saved.manifest, half_width=found)
+            write_manifest(staged, manifest)
+            return dataclasses.replace(saved, manifest=manifest)
+        temperature = 1.0 if found is None else found
         if temperature != 1.0:
             if divide_logits(model, temperature, reference.encoded, reference.padding_id):
                 saved, _ = write(reference.softened(temperature), temperature)

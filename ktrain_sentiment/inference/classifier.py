@@ -20,6 +20,7 @@ from ktrain_sentiment.prediction import (
     Probabilities,
     softmax,
     to_predictions,
+    to_scores,
 )
 from ktrain_sentiment.predictor.long_texts import check_long_texts, told
 from ktrain_sentiment.predictor.tokenization import (
@@ -82,7 +83,8 @@ class Scores:
     """Probabilities of several texts, and how much of them was read.
 
     Attributes:
-        probabilities: float32 of shape (texts, classes); NaN where there was no text.
+        probabilities: float32 of shape (texts, classes); NaN where there was no text. Scores have
+            shape (texts, 1).
         truncated: Of which texts a part was not read; bool of shape (texts,).
         unknown: Texts without a known word, bool of shape (texts,); None where nobody looked.
         windows: In how many pieces each was read, int64 of shape (texts,); None: one each.
@@ -122,6 +124,11 @@ class Scores:
     def to_predictions(self, labels: Sequence[str], task: Task = CLASSES) -> list[Prediction]:
         """One `Prediction` a text; no label for a text that is missing or unknown."""
         unknown = None if self.unknown is None else self.unknown.tolist()
+        if task.is_score:
+            strange, counts = unknown or [False] * len(self.truncated), self.counts.tolist()
+            return to_scores(
+                self.probabilities[:, 0], task.half_width, self.truncated.tolist(), strange, counts
+            )
         expected = task.expected(self.probabilities).tolist() if task else None
         return to_predictions(
             self.probabilities,
@@ -271,6 +278,8 @@ class TextClassifier:
     ) -> Probabilities:
         """Class probabilities, float32 of shape (texts, labels), in the texts' order.
 
+        A model of scores has no probabilities: it gives the scores, float32 of shape (texts, 1).
+
         Args:
             texts: As for `predict`; the row of a missing or blank text is NaN. A text without a
                 known word has the probabilities that the model gives to any such text.
@@ -375,11 +384,18 @@ class TextClassifier:
         return encoded.pooled(logits)
 
     def probabilities(self, logits: NDArray[np.float32]) -> Probabilities:
-        """Logits as probabilities, float32 of the same shape.
+        """Logits as probabilities, float32 of the same shape; a score is its logit.
 
         Raises:
             PredictorError: They are not numbers.
         """
+        if self.task.is_score:
+            if not np.isfinite(logits).all():
+                raise PredictorError(
+                    "the model gives scores that are not numbers: its weights are damaged, train "
+                    "or fetch it again"
+                )
+            return logits
         with np.errstate(all="ignore"):
             probabilities = softmax(logits, self.temperature)
         if not np.isfinite(probabilities).all():

@@ -32,7 +32,7 @@ from ktrain_sentiment.predictor.manifest import Manifest, read_checked, read_jso
 from ktrain_sentiment.predictor.tokenization import LONGEST, configured_padding_id
 from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.runs import RUNS, RunFolder
-from ktrain_sentiment.tasks import Task, look_like_stars
+from ktrain_sentiment.tasks import SCORE, SCORES, Task, look_like_stars
 
 logger = logging.getLogger(__name__)
 
@@ -197,7 +197,7 @@ def _read_unverified(place: PredictorFolder, engine: Engine) -> ClassifierParts:
     labels = _labels(place, config)
     return ClassifierParts(
         labels=labels,
-        task=Task.of("stars" if look_like_stars(labels) else "classes", labels),
+        task=_task_of(labels),
         engine=chosen,
         graph=graph,
         vocabulary=_read(place.tokenizer, _LARGEST_JSON),
@@ -259,8 +259,17 @@ def _find_graph(place: PredictorFolder, engine: Engine) -> tuple[str, Path]:
     return engine, place.path / found
 
 
+def _task_of(labels: tuple[str, ...]) -> Task:
+    """What the labels of a folder from elsewhere are, as far as they tell."""
+    if len(labels) == 1:
+        return SCORES
+    return Task.of("stars" if look_like_stars(labels) else "classes", labels)
+
+
 def _labels(place: PredictorFolder, config: Mapping[str, Any]) -> tuple[str, ...]:
     names = config.get("id2label")
+    if isinstance(names, dict) and len(names) == 1 and config.get("problem_type") == "regression":
+        return (SCORE,)
     if not isinstance(names, dict) or len(set(map(str, names.values()))) != max(len(names), 2):
         raise PredictorError(
             f"{place.config} has no id2label with at least two labels, all different"

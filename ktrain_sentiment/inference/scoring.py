@@ -19,13 +19,13 @@ import numpy as np
 
 from ktrain_sentiment.data.columns import choose_text_column, suits
 from ktrain_sentiment.errors import ConfigError, DataError, PredictorError, one_line
-from ktrain_sentiment.prediction import EXPECTED, Classifier, Prediction
+from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW, Classifier, Prediction
 from ktrain_sentiment.tables import Batch, Problem, ReadOptions, Table, open_table
 from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tables.outputs import Output
 from ktrain_sentiment.tables.values import spell
 from ktrain_sentiment.tables.writing import OutputSchema
-from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.tasks import CLASSES, SCORE, Task
 from ktrain_sentiment.words import is_blank
 
 if TYPE_CHECKING:
@@ -144,7 +144,8 @@ def added_columns(
 ) -> tuple[str, ...]:
     """The columns that scoring adds: `predicted`, `probability`, one `p_<label>` a class.
 
-    Of stars also `expected_star`, behind the probability.
+    Of stars also `expected_star`, behind the probability. Scores have `score` in their place, and
+    `score_low` and `score_high` where the interval is known.
 
     Args:
         labels: The classifier's.
@@ -154,7 +155,27 @@ def added_columns(
     """
     stars = [EXPECTED] if task else []
     names = ["predicted", "probability", *stars, *(f"p_{label}" for label in labels)]
+    if task.is_score:
+        names = score_columns(task)
     return tuple(prefix + name for name in (*names, *(["problem"] if problems else [])))
+
+
+def score_columns(task: Task) -> list[str]:
+    """The columns of a score."""
+    return [SCORE, SCORE_LOW, SCORE_HIGH] if task.has_interval else [SCORE]
+
+
+def refuse_abstaining(task: Task, below: float) -> None:
+    """Refuse a threshold of probability where there is none.
+
+    Raises:
+        ConfigError: One is given for a model of scores.
+    """
+    if task.is_score and below:
+        raise ConfigError(
+            "abstaining goes by probability, and the predictor answers with a score: leave out "
+            "--abstain-below; score_low and score_high say how sure a score is"
+        )
 
 
 def new_columns(
@@ -165,6 +186,7 @@ def new_columns(
     Raises:
         ConfigError: The table has one of them already.
     """
+    refuse_abstaining(task, options.abstain_below)
     added = added_columns(labels, options.prefix, task, problems=options.problems)
     taken = [name for name in added if name in set(table.columns)]
     if taken:
@@ -185,15 +207,20 @@ def output_schema(
     source: TextTable, names: Sequence[str], *, problems: bool = False
 ) -> OutputSchema:
     """The columns of the output: the source's, then the new ones, problems being the last."""
-    predicted, probability, *others = names
-    stars = [name for name in others if name.endswith(EXPECTED)][:1]
+    if names[0].endswith(SCORE):
+        numbers = names[: len(names) - problems]
+        words, shown = names[len(numbers) :], numbers
+    else:
+        predicted, probability, *others = names
+        words = (predicted, *(names[-1:] if problems else ()))
+        shown = (predicted, probability, *[n for n in others if n.endswith(EXPECTED)][:1])
     table = source.table
-    words = {predicted: str} | ({names[-1]: str} if problems else {})
+    types: dict[str, Any] = {**dict.fromkeys(names, np.float32), **dict.fromkeys(words, str)}
     return OutputSchema(
         names=(*table.columns, *names),
-        types={**table.types, **dict.fromkeys(names, np.float32), **words},
+        types={**table.types, **types},
         arrow=table.schema,
-        shown=(predicted, probability, *stars, source.column),
+        shown=(*shown, source.column),
         source=table.name,
     )
 
@@ -249,7 +276,20 @@ def score_batch(
     texts, problems = texts_of(batch, column)
     predictions, refused = _predict(texts, classifier)
     problems |= refused
-    columns: list[list[object]] = [
+    said = [str(problems[k]) if k in problems else None for k in range(len(texts))]
+    if (task := task_of(classifier)).is_score:
+        table: list[list[Any]] = [
+            [
+                round(getattr(one, name), _DIGITS) if one and one.label else None
+                for one in predictions
+            ]
+            for name in score_columns(task)
+        ]
+        added = dict(zip(names, [*table, said], strict=False))
+        return ScoredBatch(
+            _with_columns(batch.rows, added, names[len(table) :]), predictions, problems
+        )
+    columns: list[list[Any]] = [
         [
             one.label if one and one.label and one.probability >= abstain_below else None
             for one in predictions
@@ -262,7 +302,7 @@ def score_batch(
         [one and round(one.probabilities[label], _DIGITS) for one in predictions]
         for label in classifier.labels
     ]
-    columns.append([str(problems[k]) if k in problems else None for k in range(len(texts))])
+    columns.append([*said])
     added = dict(zip(names, columns, strict=False))
     words = {names[0], *names[len(columns) - 1 :]}
     return ScoredBatch(_with_columns(batch.rows, added, words), predictions, problems)
@@ -400,7 +440,7 @@ def _count(scored: ScoredBatch, options: ScoreOptions, report: ScoreReport) -> N
             report.unknown += 1
         elif one.probability < options.abstain_below:
             report.abstained += 1
-        else:
+        elif one.score is None:
             report.labels[one.label] += 1
 
 

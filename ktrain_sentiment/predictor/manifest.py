@@ -18,7 +18,7 @@ from ktrain_sentiment.atomic import sha256_of, write_text
 from ktrain_sentiment.errors import PredictorError, one_line
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.reading_rules import LongTexts
-from ktrain_sentiment.tasks import CLASSES, TASKS, Task
+from ktrain_sentiment.tasks import CLASSES, SCORES, TASKS, Task
 
 _EXPORT = "make it again with ktrain-sentiment export, or fetch the folder again"
 
@@ -142,7 +142,9 @@ class Manifest:
         metrics: The figures of the training run, by name.
         versions: The versions of Python and the libraries that made the folder.
         created: When, ISO 8601 with time zone.
-        task: What the labels are: `classes`, or `stars`, which have an order.
+        task: What the labels are: `classes`, `stars`, which have an order, or `score`, a number.
+        half_width: How far the interval around a score reaches to either side; None where that is
+            not known, or there is no score.
         stars: The star that each label stands for, in the order of `labels`; empty for classes.
         engines: For each exported engine (fp32, int8) how it compares with the Keras model,
             and whether it was kept: `EngineReport` as a dictionary.
@@ -166,13 +168,16 @@ class Manifest:
     created: str = ""
     task: str = "classes"
     stars: tuple[float, ...] = ()
+    half_width: float | None = None
     engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     files: Mapping[str, FileDigest] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
         """Refuse facts that no predictor can have."""
-        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+        if len(self.labels) < 2 and self.task != "score":
+            raise PredictorError(f"labels {list(self.labels)}: wanted two or more, all different")
+        if len(set(self.labels)) != len(self.labels):
             raise PredictorError(f"labels {list(self.labels)}: wanted two or more, all different")
         if not all(label.strip() for label in self.labels):
             # What could not be predicted has an empty label.
@@ -205,13 +210,19 @@ class Manifest:
     def _check_task(self) -> None:
         if self.task not in TASKS or len(self.stars) != len(self.labels) * (self.task == "stars"):
             raise PredictorError(
-                f"task {self.task!r:.40} with {len(self.stars)} stars: wanted classes, or stars "
-                f"and one for each of {len(self.labels)} labels"
+                f"task {self.task!r:.40} with {len(self.stars)} stars: wanted classes, a score, or "
+                f"stars and one for each of {len(self.labels)} labels"
             )
+        if self.task == "score" and len(self.labels) != 1:
+            raise PredictorError(f"task score with {len(self.labels)} labels: wanted one")
+        if self.half_width is not None and not 0 <= self.half_width < float("inf"):
+            raise PredictorError(f"half_width {self.half_width!s:.20}: wanted a number from 0")
 
     @property
     def answers(self) -> Task:
         """What the model answers with."""
+        if self.task == "score":
+            return SCORES.within(self.half_width)
         return Task("stars", self.stars) if self.task == "stars" else CLASSES
 
     @property
@@ -325,6 +336,7 @@ _FIELDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "cleaning": (list, "a list"),
     "task": (str, "a text"),
     "stars": (list, "a list"),
+    "half_width": ((int, float, type(None)), "a number"),
     "data_fingerprint": (str, "a text"),
     "metrics": (dict, "an object"),
     "table": (dict, "an object"),

@@ -14,7 +14,12 @@ from ktrain_sentiment.predictor.long_texts import WHAT_IS_DONE
 from ktrain_sentiment.report import result_tables
 from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.page import environment
-from ktrain_sentiment.report.sentences import behaviour_sentence, calibration_sentence, verdict
+from ktrain_sentiment.report.sentences import (
+    behaviour_sentence,
+    calibration_sentence,
+    coverage_sentence,
+    verdict,
+)
 
 HUB_NAMES = {name: encoder.hub_name for name, encoder in PACKAGED.items()}
 LICENCES = {
@@ -29,7 +34,13 @@ STAR_METRICS = {
     "mae": "Mean absolute error, stars", "accuracy": "Accuracy",
     "kappa": "Quadratic weighted kappa", "within_one": "At most one star off",
 }  # fmt: skip
+SCORE_METRICS = {
+    "spearman": "Spearman correlation", "pearson": "Pearson correlation",
+    "score_mae": "Mean absolute error", "rmse": "Root mean squared error", "r2": "R²",
+}  # fmt: skip
 METRIC_TYPES = {
+    "spearman": "spearmanr", "pearson": "pearsonr", "score_mae": "mae", "rmse": "rmse",
+    "r2": "r_squared",
     "accuracy": "accuracy", "macro_f1": "f1", "mcc": "matthews_correlation", "mae": "mae",
     "kappa": "cohen_kappa", "within_one": "off_by_one_accuracy",
 }  # fmt: skip
@@ -49,11 +60,18 @@ def model_card(facts: ReportFacts) -> str:
             headline=result_tables.headline(
                 facts.metrics, facts.baselines, name="this model"
             ).to_markdown(),
-            per_class=result_tables.per_class(facts.metrics).to_markdown(),
+            per_class=None
+            if facts.metrics.score is not None
+            else result_tables.per_class(facts.metrics).to_markdown(),
+            coverage=None
+            if facts.metrics.score is None
+            else coverage_sentence(facts.metrics.score),
             engines=None if training is None else result_tables.engines(training),
             checklist=facts.checklist and result_tables.behaviour(facts.checklist),
             behaviour="" if facts.checklist is None else behaviour_sentence(facts.checklist),
-            calibration=calibration_sentence(facts.metrics),
+            calibration=None
+            if facts.metrics.score is not None
+            else calibration_sentence(facts.metrics),
             reads=_reads(facts),
             ways="" if training is None else _ways(training),
             training=training,
@@ -92,6 +110,8 @@ def base_model(facts: ReportFacts) -> str | None:
 
 def _names(facts: ReportFacts) -> Mapping[str, str]:
     """The figures that the hub shows, with their titles."""
+    if facts.metrics.score is not None:
+        return SCORE_METRICS
     return CARD_METRICS if facts.metrics.stars is None else STAR_METRICS
 
 
@@ -104,7 +124,8 @@ def _result(facts: ReportFacts) -> dict[str, Any]:
         }
         for name, title in _names(facts).items()
     ]
-    task = {"type": "text-classification", "name": "Sentiment classification"}
+    what = "classification" if facts.metrics.score is None else "score"
+    task = {"type": "text-classification", "name": f"Sentiment {what}"}
     return {"task": task, "dataset": _dataset(facts), "metrics": metrics}
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import ProbabilityCurves
@@ -18,7 +20,7 @@ from ktrain_sentiment.evaluation.record import (
     SpeedRecord,
     TrainingRecord,
 )
-from ktrain_sentiment.evaluation.review import ErrorSummary, Slice
+from ktrain_sentiment.evaluation.review import ErrorSummary, ScoreMistake, Slice
 
 USUAL = "usual"
 """The rule that takes a model's usual rate, where a search gives none."""
@@ -42,6 +44,21 @@ class SearchFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScoreFacts:
+    """Scores beside the true ones.
+
+    Attributes:
+        truth: True scores, shape (n,).
+        said: The model's, shape (n,).
+        farthest: The texts that it is farthest off of, the worst first.
+    """
+
+    truth: NDArray[np.float64]
+    said: NDArray[np.float64]
+    farthest: tuple[ScoreMistake, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportFacts:
     """Everything that the report and the model card say.
 
@@ -59,6 +76,7 @@ class ReportFacts:
         comparison: The model against the TF-IDF baseline, or whatever it was compared with.
         calibration: What temperature scaling did on these rows; None when it is not known.
         curves: What its probabilities are worth; None when the predictions were not kept.
+        scores: Scores beside the true ones; None for classes and stars.
         slices: Accuracy by length, repetition and columns of the data.
         errors: Mistakes on validation rows, or on the rows from elsewhere; None without such.
         checklist: What it can do with language; None when it was not asked.
@@ -80,6 +98,7 @@ class ReportFacts:
     comparison: Comparison | None = None
     calibration: Calibration | None = None
     curves: ProbabilityCurves | None = None
+    scores: ScoreFacts | None = None
     slices: Sequence[Slice] = ()
     errors: ErrorSummary | None = None
     checklist: Behaviour | None = None
@@ -95,9 +114,11 @@ class ReportFacts:
 
     @property
     def best_baseline(self) -> BaselineRecord | None:
-        """The baseline with the highest accuracy; of stars the nearest one."""
+        """The baseline with the highest accuracy; of stars the nearest, of scores by rank."""
         return max(self.baselines.values(), key=_merit, default=None)
 
 
 def _merit(one: Metrics) -> float:
+    if one.score is not None:
+        return one.score.spearman.value
     return one.accuracy.value if one.stars is None else -one.stars.mae.value

@@ -25,6 +25,12 @@ NAMES = {
     "expected_mae": "of the expected star",
     "kappa": "quadratic weighted kappa",
     "within_one": "at most one star off",
+    "score_mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "spearman": "rank correlation (Spearman)",
+    "pearson": "correlation (Pearson)",
+    "r2": "explained variance (R²)",
+    "coverage": "held by the 90 % interval",
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro F1",
@@ -35,9 +41,11 @@ NAMES = {
     "ece": "calibration error",
 }
 SHARES = frozenset(
-    {"within_one", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "ece"}
+    {"within_one", "coverage", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "ece"}
 )
-LOWER_IS_BETTER = frozenset({"mae", "expected_mae", "log_loss", "brier", "ece"})
+LOWER_IS_BETTER = frozenset(
+    {"mae", "expected_mae", "score_mae", "rmse", "log_loss", "brier", "ece"}
+)
 FAINTEST = 0.2
 """Words below this share of a text's strongest word are not marked."""
 NARROWEST_TEXT = 24
@@ -51,7 +59,8 @@ def share(value: float, digits: int = 1) -> str:
 
 def plain(name: str, value: float) -> str:
     """A figure without its interval."""
-    return share(value) if name in SHARES else f"{value:.3f}"
+    # Nothing is shown as minus nothing.
+    return share(value) if name in SHARES else f"{round(value, 3) + 0.0:.3f}"
 
 
 def interval(name: str, figure: Estimate) -> str:

@@ -20,7 +20,7 @@ from ktrain_sentiment.atomic import write_text
 from ktrain_sentiment.errors import printable
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.report import plots, result_tables
-from ktrain_sentiment.report.facts import USUAL, ReportFacts, SearchFacts
+from ktrain_sentiment.report.facts import USUAL, ReportFacts, ScoreFacts, SearchFacts
 from ktrain_sentiment.report.figures import (
     FAINTEST,
     NAMES,
@@ -36,7 +36,12 @@ from ktrain_sentiment.report.figures import (
     share,
     size,
 )
-from ktrain_sentiment.report.sentences import behaviour_sentence, label_errors_sentence, verdict
+from ktrain_sentiment.report.sentences import (
+    behaviour_sentence,
+    coverage_sentence,
+    label_errors_sentence,
+    verdict,
+)
 from ktrain_sentiment.version import __version__
 
 if TYPE_CHECKING:
@@ -108,9 +113,9 @@ def render(facts: ReportFacts) -> str:
     anchors = [
         ("figures", "Figures", True),
         ("classes", "Where it errs", True),
-        ("trust", "Trust", True),
+        ("trust", "Trust", facts.scores is None),
         ("language", "Language", facts.checklist is not None),
-        ("mistakes", "Mistakes", errors is not None),
+        ("mistakes", "Mistakes", errors is not None or facts.scores is not None),
         ("data", "Data", True),
         ("training", "Training", facts.training is not None),
         ("speed", "Speed", facts.speed is not None),
@@ -121,7 +126,7 @@ def render(facts: ReportFacts) -> str:
         "report.html.j2",
         facts=facts,
         metrics=facts.metrics,
-        confusion=facts.metrics.in_order(),
+        confusion=None if facts.metrics.score is not None else facts.metrics.in_order(),
         training=facts.training,
         errors=errors,
         lead=verdict(facts),
@@ -138,6 +143,7 @@ def render(facts: ReportFacts) -> str:
         marked=_marker(facts),
         faintest=FAINTEST,
         behaviour="" if facts.checklist is None else behaviour_sentence(facts.checklist),
+        coverage="" if facts.metrics.score is None else coverage_sentence(facts.metrics.score),
         label_errors="" if errors is None else label_errors_sentence(errors),
     )
 
@@ -188,14 +194,20 @@ def render_profile(profile: Profile) -> str:
 
 def _key_figures(facts: ReportFacts) -> list[tuple[str, str, str]]:
     """The boxes at the top: name, figure, and what stands below it."""
-    headline = facts.metrics.headline
+    headline, score = facts.metrics.headline, facts.metrics.score
     chosen = ("accuracy", "macro_f1") if facts.metrics.stars is None else ("mae", "within_one")
+    if score is not None:
+        chosen = ("spearman", "score_mae")
     items = [
         (NAMES[name], plain(name, headline[name].value), interval(name, headline[name]))
         for name in chosen
     ]
-    floor = f"chance alone: up to {share(facts.metrics.ece_floor)}"
-    items.append((NAMES["ece"], plain("ece", facts.metrics.ece.value), floor))
+    if score is None:
+        floor = f"chance alone: up to {share(facts.metrics.ece_floor)}"
+        items.append((NAMES["ece"], plain("ece", facts.metrics.ece.value), floor))
+    elif score.coverage is not None:
+        held = interval("coverage", score.coverage)
+        items.append((NAMES["coverage"], plain("coverage", score.coverage.value), held))
     best = facts.best_baseline
     if best is not None:
         name = chosen[0]
@@ -218,7 +230,8 @@ def _tables(facts: ReportFacts) -> dict[str, FigureTable | None]:
         ),
         "engines": result_tables.engines(training) if training else None,
         "folds": result_tables.cross_validation(folds) if folds else None,
-        "per_class": result_tables.per_class(facts.metrics),
+        "per_class": result_tables.per_class(facts.metrics) if facts.scores is None else None,
+        "farthest": result_tables.farthest(facts.scores.farthest) if facts.scores else None,
         "slices": result_tables.slices(facts.slices) if facts.slices else None,
         "abstentions": result_tables.abstentions(facts.curves.abstentions)
         if facts.curves
@@ -258,6 +271,8 @@ def _drawing(figure: Figure, name: str, said: str, caption: str = "") -> Drawing
 
 def _class_drawings(facts: ReportFacts) -> list[Drawing]:
     curves = facts.curves
+    if facts.scores is not None:
+        return _score_drawings(facts, facts.scores)
     if curves is None or not curves.roc or len(facts.metrics.labels) > MOST_CURVES:
         return []
     named = ", ".join(curves.roc)
@@ -269,8 +284,29 @@ def _class_drawings(facts: ReportFacts) -> list[Drawing]:
     ]
 
 
+def _score_drawings(facts: ReportFacts, scores: ScoreFacts) -> list[Drawing]:
+    """Scores against the true ones, and errors by score."""
+    found = facts.metrics.score
+    width = None if found is None else found.half_width
+    spread = "" if width is None else "; grey: within the interval of the diagonal"
+    return [
+        _drawing(
+            plots.scores(scores.truth, scores.said, width, size=SIZE),
+            "scores",
+            f"The model's scores of {len(scores.said):,} texts against the given ones{spread}",
+        ),
+        _drawing(
+            plots.score_errors(scores.truth, scores.said, size=SIZE),
+            "score-errors",
+            "How far each score is from the given one, by the model's score",
+        ),
+    ]
+
+
 def _trust_drawings(facts: ReportFacts) -> list[Drawing]:
     """Calibration, and what is gained by leaving doubtful texts to a person."""
+    if facts.scores is not None:
+        return []
     calibration = facts.calibration
     bins = {"model": facts.metrics.reliability}
     if calibration is not None and calibration.temperature != 1:
@@ -325,7 +361,8 @@ def _training_drawings(facts: ReportFacts) -> list[Drawing]:
         drawings.append(_search_drawing(facts.search))
     if facts.training is not None and facts.history is not None:
         best = facts.training.best_epoch
-        for name, title in (("loss", "Loss"), ("accuracy", "Accuracy")):
+        titles = {"loss": "Loss", "accuracy": "Accuracy", "mae": "Mean error (in spreads)"}
+        for name, title in titles.items():
             present = [c for c in (name, f"val_{name}") if c in facts.history]
             columns = {column: facts.history[column].tolist() for column in present}
             if not columns:
@@ -387,8 +424,10 @@ def _examples(facts: ReportFacts) -> Sequence[tuple[str, str]]:
         f'import ktrain\nktrain.load_predictor("{folder}").predict("your text")'
     )
     if facts.has_encoder:
+        plain = ', function_to_apply="none"' if facts.metrics.score is not None else ""
         elsewhere += (
             "\n\n# transformers, with PyTorch\nfrom transformers import pipeline\n"
-            f'pipeline("text-classification", model="{folder}")("your text", truncation=True)'
+            f'classify = pipeline("text-classification", model="{folder}"{plain})\n'
+            'classify("your text", truncation=True)'
         )
     return [("Command line", shell), ("Python", python), ("Without this package", elsewhere)]

@@ -108,13 +108,15 @@ def history(
 
     Args:
         epochs: Columns as Keras names them: `loss`, `val_loss`, `accuracy`, `val_accuracy`; those
-            that are missing are left out.
+            that are missing are left out. `mae` and `val_mae` are of scores, in their spreads.
         best_epoch: The epoch whose weights were kept, counted from 1.
         size: Width and height of each panel in inches.
     """
     from matplotlib.ticker import MaxNLocator
 
     known = [("loss", "loss (nats)"), ("accuracy", "accuracy (share of rows)")]
+    if "mae" in epochs:
+        known = [("loss", "mean squared error (spreads)"), ("mae", "mean error (spreads)")]
     shown = [p for p in known if p[0] in epochs or f"val_{p[0]}" in epochs] or known[:1]
     figure, all_axes = panels(size[0] * len(shown), size[1], len(shown))
     for axes, (name, label) in zip(all_axes, shown, strict=True):
@@ -167,6 +169,53 @@ def schedule(
         other.set_ylabel("momentum (dashed)")
         other.grid(visible=False)
         other.spines["right"].set_visible(True)
+    return figure
+
+
+@in_house_style
+def scores(
+    truth: ArrayLike, said: ArrayLike, half_width: float | None = None, *, size: Size = (4.4, 3.8)
+) -> Figure:
+    """The model's score of each text against the true one.
+
+    Args:
+        truth: True scores, shape (n,).
+        said: The model's, shape (n,).
+        half_width: How far the interval around a score reaches; drawn as a band.
+        size: Width and height in inches.
+    """
+    figure, axes = panel(*size)
+    x, y = np.asarray(truth, dtype=float), np.asarray(said, dtype=float)
+    ends = np.array([min(x.min(), y.min()), max(x.max(), y.max())])
+    if half_width is not None:
+        low, high = ends - half_width, ends + half_width
+        muted = COLOURS["muted"]
+        axes.fill_between(ends, low, high, label="90 % interval", color=muted, alpha=0.12, lw=0)
+    axes.plot(ends, ends, color=COLOURS["muted"], ls=DASHES[2], lw=1.2, label="as given")
+    # Many rows lie on each other: the more, the fainter.
+    faint = float(np.clip(60 / max(len(x), 1) ** 0.5 / 3, 0.15, 0.8))
+    axes.scatter(x, y, s=10, color=COLOURS["first"], alpha=faint, linewidths=0)
+    axes.set(xlabel="given score", ylabel="the model's score")
+    figure.legend(fontsize=9, loc="outside upper left", ncols=2)
+    return figure
+
+
+@in_house_style
+def score_errors(truth: ArrayLike, said: ArrayLike, *, size: Size = (4.4, 3.8)) -> Figure:
+    """How far off the model is, by its score: a funnel or a slope tells where not to trust it.
+
+    Args:
+        truth: True scores, shape (n,).
+        said: The model's, shape (n,).
+        size: Width and height in inches.
+    """
+    figure, axes = panel(*size)
+    x = np.asarray(said, dtype=float)
+    off = x - np.asarray(truth, dtype=float)
+    axes.axhline(0, color=COLOURS["muted"], ls=DASHES[2], lw=1.2)
+    faint = float(np.clip(60 / max(len(x), 1) ** 0.5 / 3, 0.15, 0.8))
+    axes.scatter(x, off, s=10, color=COLOURS["second"], alpha=faint, linewidths=0)
+    axes.set(xlabel="the model's score", ylabel="score minus given score")
     return figure
 
 

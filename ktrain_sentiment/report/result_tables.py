@@ -45,10 +45,10 @@ if TYPE_CHECKING:
         SpeedRecord,
         TrainingRecord,
     )
-    from ktrain_sentiment.evaluation.review import ConfusedPair, Mistake, Slice
+    from ktrain_sentiment.evaluation.review import ConfusedPair, Mistake, ScoreMistake, Slice
 
 SHORT_BASELINES = {
-    "majority": "majority", "median": "median", "tfidf": "TF-IDF", "ridge": "ridge",
+    "majority": "majority", "median": "median", "mean": "mean", "tfidf": "TF-IDF", "ridge": "ridge",
     "vader": "VADER",
 }  # fmt: skip
 MOST_HEADS = 56
@@ -56,7 +56,9 @@ MOST_HEADS = 56
 
 
 def _figure_of(metrics: Metrics, name: str) -> str:
-    return plain(name, metrics.headline[name].value)
+    # A baseline of scores has no interval, and so none that could hold anything.
+    found = metrics.headline.get(name)
+    return "" if found is None else plain(name, found.value)
 
 
 def headline(
@@ -106,6 +108,8 @@ def engines(training: TrainingRecord) -> FigureTable | None:
     if not training.other_engines:
         return None
     found = {training.engine: training.metrics, **training.other_engines}
+    if training.metrics.score is not None:
+        return _score_engines(training, found)
     columns = [
         Column("engine", lambda one: one, words=True),
         Column("accuracy", lambda one: share(found[one].accuracy.value)),
@@ -122,6 +126,35 @@ def engines(training: TrainingRecord) -> FigureTable | None:
     ]
     title = f"{training.engine} answers by default, and all other figures are its own"
     return FigureTable.of(title, columns, found, strong=lambda one: one == training.engine)
+
+
+def _score_engines(training: TrainingRecord, found: Mapping[str, Metrics]) -> FigureTable:
+    columns = [
+        Column("engine", lambda one: one, words=True),
+        *(
+            Column(NAMES[name], partial(_figure_of_one, found, name), short=short, drop=number)
+            for number, (name, short) in enumerate((("rmse", "RMSE"), ("spearman", "Spearman")))
+        ),
+        Column(
+            "other scores",
+            lambda one: f"{getattr(found[one], 'changed', 0):,}",
+            help="Rows whose score is more than a tenth of the spread from the default engine's",
+        ),
+    ]
+    title = f"{training.engine} answers by default, and all other figures are its own"
+    return FigureTable.of(title, columns, found, strong=lambda one: one == training.engine)
+
+
+def farthest(found: Sequence[ScoreMistake]) -> FigureTable:
+    """The texts whose score is farthest off, whole."""
+    columns = (
+        Column("row", lambda one: str(one.row)),
+        Column("text", lambda one: one.text, words=True, wraps=True),
+        Column("given", lambda one: f"{one.label:.3g}"),
+        Column("score", lambda one: f"{one.score:.3g}"),
+        Column("off by", lambda one: f"{one.score - one.label:+.3g}", strong=True),
+    )
+    return FigureTable.of("What it is farthest off", columns, found, lines=True)
 
 
 PER_CLASS = (
@@ -388,7 +421,7 @@ TRIALS = (
     Column("learning rate", lambda one: f"{one.learning_rate:.2e}"),
     Column("from", lambda one: one.origin, words=True),
     Column("loss", lambda one: f"{one.loss:.3f}"),
-    Column("macro F1", lambda one: share(one.macro_f1)),
+    Column("macro F1", lambda one: "" if one.macro_f1 is None else share(one.macro_f1)),
     Column("seconds", lambda one: f"{one.seconds:.0f}", drop=1),
 )
 

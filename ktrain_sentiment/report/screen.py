@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from ktrain_sentiment.evaluation.review import ScoreMistake
 from ktrain_sentiment.report import result_tables
 from ktrain_sentiment.report.figures import FigureTable, MarkedText, counted, share, to_text
 from ktrain_sentiment.report.sentences import (
     abstention_sentence,
     behaviour_sentence,
     calibration_sentence,
+    coverage_sentence,
     label_errors_sentence,
 )
 
@@ -56,6 +58,9 @@ def _intervals(metrics: Metrics) -> list[Part]:
 
 def by_class(metrics: Metrics) -> list[Part]:
     """Figures of each class and what they are confused with, as far as a screen can show them."""
+    if metrics.score is not None:
+        said = coverage_sentence(metrics.score)
+        return [Text(said)] if said else []
     if len(metrics.labels) > MOST_CLASSES:
         left_out = "the confusion of so many classes is in the report"
         return [*first_rows(result_tables.per_class(metrics)), Text(left_out, style="dim")]
@@ -98,7 +103,7 @@ def evaluation(found: EvalResult) -> list[Part]:
         *_intervals(metrics),
         *by_class(metrics),
         *([result_tables.slices(found.slices)] if found.slices else []),
-        Text(calibration_sentence(metrics)),
+        *([Text(calibration_sentence(metrics))] if metrics.score is None else []),
     ]
     if found.abstention is not None:
         parts.append(Text(abstention_sentence(found.abstention)))
@@ -122,7 +127,10 @@ def behaviour(found: Behaviour) -> list[Part]:
 
 def inspection(found: Inspection, limit: int) -> list[Part]:
     """Everything that `ktrain-sentiment inspect-errors` shows."""
-    eval_set, errors = found.eval_set, found.review.summary(limit)
+    eval_set = found.eval_set
+    if found.review is None:
+        return _farthest(found, limit)
+    errors = found.review.summary(limit)
     rows = f"{len(eval_set.predictions):,} rows of {eval_set.source}, classified by {eval_set.name}"
     counts = (
         f"{counted(errors.model_errors, 'mistake')} (top_losses.csv), "
@@ -145,6 +153,20 @@ def inspection(found: Inspection, limit: int) -> list[Part]:
             Text(f"Marked words, {said}" + (f": {check.sentence}" if check else ""), style="dim")
         )
     return parts
+
+
+def _farthest(found: Inspection, limit: int) -> list[Part]:
+    eval_set = found.eval_set
+    said = f"{len(eval_set.predictions):,} rows of {eval_set.source}, scored by {eval_set.name}"
+    shown = [
+        ScoreMistake(int(one["row"]), str(one["text"]), one["label"], one["score"])
+        for one in found.top_losses.head(limit).to_dict("records")
+    ]
+    return [
+        Text(f"{said}: all of them, the farthest off first (top_losses.csv)", style="bold"),
+        *(Text(note, style="yellow") for note in eval_set.notes),
+        result_tables.farthest(shown),
+    ]
 
 
 def explanation(found: Explanation) -> list[Part]:

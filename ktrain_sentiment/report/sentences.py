@@ -6,8 +6,10 @@ from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import Abstention
 from ktrain_sentiment.evaluation.metrics import Metrics, StarFigures
 from ktrain_sentiment.evaluation.review import ErrorSummary
+from ktrain_sentiment.evaluation.score_figures import ScoreFigures
 from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.figures import counted, full, interval, share
+from ktrain_sentiment.tasks import COVERAGE
 
 OFTEN = 0.1
 """Tests that surely fail more often are named in a sentence."""
@@ -51,12 +53,14 @@ def behaviour_sentence(found: Behaviour) -> str:
 
 def verdict(facts: ReportFacts) -> str:
     """The outcome in one or two sentences."""
-    accuracy = facts.metrics.accuracy
+    accuracy, metrics = facts.metrics.accuracy, facts.metrics
     rows = {"test": "that training never saw", "validation": "of the validation split"}.get(
         facts.split, f"of {facts.data.source}"
     )
-    if facts.metrics.stars is not None:
-        return _verdict_in_stars(facts, facts.metrics.stars, rows)
+    if metrics.score is not None:
+        return _verdict_on_scores(facts, metrics.score, rows)
+    if metrics.stars is not None:
+        return _verdict_in_stars(facts, metrics.stars, rows)
     first = (
         f"Of {accuracy.n:,} texts {rows}, the model labels {share(accuracy.value)} correctly "
         f"(95 % interval {interval('accuracy', accuracy)})."
@@ -89,6 +93,38 @@ def _verdict_in_stars(facts: ReportFacts, stars: StarFigures, rows: str) -> str:
     gap = best.stars.mae.value - stars.mae.value
     word = "nearer" if gap >= 0 else "farther off"
     return f"{first} That is {abs(gap):.2f} stars {word} than {best.name} on the same texts."
+
+
+def score_sentence(rows: str, found: Metrics, score: ScoreFigures) -> str:
+    """How far off a model of scores is, and how well it orders texts, in words."""
+    return (
+        f"On {found.n:,} {rows}, scores are off by {score.mae.value:.3g} on average (95 % interval "
+        f"{score.mae.low:.3g} to {score.mae.high:.3g}) where the true ones spread by "
+        f"{score.spread:.3g}, and their rank correlation with the true ones is "
+        f"{score.spearman.value:.3f} ({score.spearman.low:.3f} to {score.spearman.high:.3f})"
+    )
+
+
+def coverage_sentence(score: ScoreFigures) -> str:
+    """What the interval around a score is worth, in words; empty where there is none."""
+    if score.half_width is None:
+        return ""
+    said = f"The interval around a score reaches {score.half_width:.3g} to either side"
+    if score.coverage is None:
+        return f"{said}; whether it holds nine of ten true scores was not checked."
+    return (
+        f"{said} and holds the true one in {share(score.coverage.value)} of these rows (95 % "
+        f"interval {interval('coverage', score.coverage)}); it is made to do so in "
+        f"{share(COVERAGE, 0)}."
+    )
+
+
+def _verdict_on_scores(facts: ReportFacts, score: ScoreFigures, rows: str) -> str:
+    first = f"{score_sentence(f'texts {rows}', facts.metrics, score)}."
+    best = facts.best_baseline
+    if best is None or best.score is None:
+        return first
+    return f"{first} {best.name} comes to {best.score.spearman.value:.3f} on the same texts."
 
 
 def label_errors_sentence(errors: ErrorSummary) -> str:

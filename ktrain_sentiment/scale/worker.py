@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference import Engine, load
 from ktrain_sentiment.inference.classifier import TextClassifier
-from ktrain_sentiment.inference.scoring import added_columns, score_rows
+from ktrain_sentiment.inference.scoring import added_columns, refuse_abstaining, score_rows
 from ktrain_sentiment.tasks import CLASSES, Task
 
 if TYPE_CHECKING:
@@ -44,7 +44,12 @@ class Scoring:
     def by(
         cls, classifier: TextClassifier, column: str, prefix: str = "", abstain_below: float = 0.0
     ) -> Scoring:
-        """How rows are scored by this classifier."""
+        """How rows are scored by this classifier.
+
+        Raises:
+            ConfigError: A threshold is given, and the classifier answers with a score.
+        """
+        refuse_abstaining(classifier.task, abstain_below)
         return cls(
             column=column, labels=classifier.labels, task=classifier.task, prefix=prefix,
             abstain_below=abstain_below,

@@ -144,7 +144,7 @@ class Classified:
     Attributes:
         model: What answered.
         logits: float32 of shape (texts, labels).
-        probabilities: The same shape.
+        probabilities: The same shape; of a model of scores these, (texts, 1).
         truncated: Of which texts a part was not read.
         headers: Where the time went, as text-embeddings-inference says it.
     """
@@ -167,6 +167,15 @@ class Classified:
         """The mean star of each text, NaN for a blank one; None where labels are no stars."""
         task = self.model.classifier.task
         return task.expected(self.probabilities).astype(np.float32) if task else None
+
+    @property
+    def intervals(self) -> list[tuple[float, float] | None]:
+        """The interval around the score of each text; None without one, and for a blank text."""
+        width = self.model.classifier.task.half_width
+        if width is None:
+            return [None] * len(self.probabilities)
+        scores = self.probabilities[:, 0].tolist()
+        return [(score - width, score + width) if score == score else None for score in scores]
 
     @property
     def labels(self) -> list[str]:

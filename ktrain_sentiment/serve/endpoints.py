@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.inference.scoring import score_columns
 from ktrain_sentiment.prediction import EXPECTED
 from ktrain_sentiment.serve import kserve, protocols
 from ktrain_sentiment.serve.answering import (
@@ -72,6 +73,8 @@ async def explain(site: Site, request: Request) -> Response:
     asked = await read_json(site, request, protocols.ExplainRequest)
     if is_blank(asked.inputs):
         raise RefusalError(422, "Empty", "inputs is empty or blank")
+    if site.model(request).classifier.task.is_score:
+        raise invalid("words are weighed for labels, and this model answers with a score")
     found = await classify(site, request, [asked.inputs])
     model = found.model
     label = found.labels[0] if asked.label is None else asked.label
@@ -120,7 +123,10 @@ async def infer(site: Site, request: Request) -> Response:
     asked: kserve.InferRequest = protocols.decode(body[:size], kserve.InferRequest)
     found = await classify(site, request, kserve.tensor_texts(asked, body[size:]))
     stars = None if found.expected is None else np.nan_to_num(found.expected)
-    table = kserve.Table(found.labels, np.nan_to_num(found.probabilities), stars)
+    task = model.classifier.task
+    table = kserve.Table(
+        found.labels, np.nan_to_num(found.probabilities), stars, task if task.is_score else None
+    )
     answer, behind = kserve.infer_answer(asked, model.name, str(model.version), table)
     written = protocols.encode(answer)
     if not behind:
@@ -144,11 +150,13 @@ async def invocations(site: Site, request: Request) -> Response:
         known = column if isinstance(column, str) else None
         texts = protocols.invocation_texts(asked, known)
     found = await classify(site, request, texts)
-    sure = found.probabilities.max(axis=1, initial=0).tolist()
+    sure = found.probabilities.max(axis=1).tolist()
     stars = [None] * len(texts) if found.expected is None else found.expected.tolist()
     predictions = [
-        protocols.Scored(label or None, score if label else None, star if label else None)
-        for label, score, star in zip(found.labels, sure, stars, strict=True)
+        protocols.Scored(
+            label or None, score if label else None, star if label else None, *(ends or ())
+        )
+        for label, score, star, ends in zip(found.labels, sure, stars, found.intervals, strict=True)
     ]
     return to_json(protocols.InvocationsAnswer(predictions), headers=found.headers)
 
@@ -178,7 +186,8 @@ async def info(site: Site, request: Request) -> Response:
         "max_batch_requests": None, "max_client_batch_size": limits.max_texts,
         "auto_truncate": True, "tokenization_workers": 1, "version": __version__,
         "models": site.hosting.names, "labels": labels,
-        "task": model.classifier.task.kind, "model_version": model.version,
+        "task": model.classifier.task.kind, "half_width": model.classifier.task.half_width,
+        "model_version": model.version,
         "limits": msgspec.to_builtins(limits), "blank_texts": site.blank,
     })  # fmt: skip
 
@@ -207,15 +216,17 @@ async def model_metadata(site: Site, request: Request) -> Response:
     """KServe's word on a model."""
     model = site.model(request)
     width = len(model.classifier.labels)
-    stars = [{"name": EXPECTED, "datatype": "FP32", "shape": [-1]}]
+    task = model.classifier.task
+    numbers = [EXPECTED] if task else score_columns(task)[1:] if task.is_score else []
+    table = [{"name": "probabilities", "datatype": "FP32", "shape": [-1, width]}]
     return to_json({
         "name": model.name, "versions": [str(model.version)], "platform": "onnxruntime",
         "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
         "outputs": [
             {"name": "label", "datatype": "BYTES", "shape": [-1]},
             {"name": "score", "datatype": "FP32", "shape": [-1]},
-            {"name": "probabilities", "datatype": "FP32", "shape": [-1, width]},
-            *(stars if model.classifier.task else []),
+            *([] if task.is_score else table),
+            *({"name": name, "datatype": "FP32", "shape": [-1]} for name in numbers),
         ],
     })  # fmt: skip
 

@@ -83,7 +83,8 @@ class Instruments:
         confidence = self.confidence.labels(model)
         for column, row in zip(best.tolist(), scores.probabilities, strict=True):
             self.labels.labels(model, labels[column]).inc()
-            confidence.observe(float(row[column]))
+            if len(labels) > 1:  # A score is no probability.
+                confidence.observe(float(row[column]))
         self._queue.observe(answer.stages.queue)
         self._tokenizing.observe(answer.stages.tokenizing)
         self._inference.observe(answer.stages.inference)

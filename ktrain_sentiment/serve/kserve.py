@@ -16,8 +16,9 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-from ktrain_sentiment.prediction import EXPECTED
+from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW
 from ktrain_sentiment.serve.limits import invalid
+from ktrain_sentiment.tasks import Task
 
 Floats = NDArray[np.float32]
 
@@ -143,11 +144,13 @@ class Table:
         names: The label of each text; empty for one abstained from.
         probabilities: (texts, labels).
         stars: The mean star of each text, (texts,); None where labels are no stars.
+        of_scores: The task of a model of scores, whose `probabilities` are these, (texts, 1).
     """
 
     names: list[str]
     probabilities: Floats
     stars: Floats | None = None
+    of_scores: Task | None = None
 
 
 def infer_answer(
@@ -159,12 +162,21 @@ def infer_answer(
         RefusalError: An output is wanted that there is not.
     """
     count, width = answers.probabilities.shape
-    score = answers.probabilities.max(axis=1, initial=0)
+    if answers.of_scores is None:
+        score = answers.probabilities.max(axis=1, initial=0)
+    else:
+        score = answers.probabilities[:, 0]
     known: dict[str, tuple[str, list[int], Any]] = {
         "label": ("BYTES", [count], answers.names),
         "score": ("FP32", [count], score),
         "probabilities": ("FP32", [count, width], answers.probabilities),
     }
+    if answers.of_scores is not None:
+        del known["probabilities"]
+        width = answers.of_scores.half_width
+        if width is not None:
+            known[SCORE_LOW] = ("FP32", [count], score - np.float32(width))
+            known[SCORE_HIGH] = ("FP32", [count], score + np.float32(width))
     if answers.stars is not None:
         known[EXPECTED] = ("FP32", [count], answers.stars)
     wanted = asked.outputs or [WantedTensor(name) for name in known]

@@ -175,12 +175,15 @@ class InvocationsRequest(Struct):
 class Scored(Struct, omit_defaults=True):
     """A label and its probability; null for a text that was abstained from.
 
-    Of stars also the mean star of the probabilities.
+    Of stars also the mean star of the probabilities. A model of scores has its score in the
+    probability's place, and the ends of its interval.
     """
 
     label: str | None
     score: float | None
     expected_star: float | None = None
+    score_low: float | None = None
+    score_high: float | None = None
 
 
 class InvocationsAnswer(Struct):

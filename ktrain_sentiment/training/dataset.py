@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.tasks import Scale
 from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
 from ktrain_sentiment.training.tokens import RaggedTokens
 
@@ -179,9 +180,24 @@ def one_hot(classes: NDArray[np.int64], count: int) -> NDArray[np.float32]:
 
 
 def learned_targets(splits: Splits) -> NDArray[np.float32]:
-    """What is learned of the training rows, float32 of shape (rows, classes), as the task says."""
+    """What is learned of the training rows, float32 of shape (rows, classes), as the task says.
+
+    Of scores how many spreads they are from their mean, float32 of shape (rows, 1).
+    """
+    if splits.task.is_score:
+        return scale_of(splits).standardised(scores_of(splits.train["label"]))
     classes = class_indices(splits.train["label"], splits.labels)
     return splits.task.targets(classes, len(splits.labels))
+
+
+def scores_of(labels: pd.Series) -> NDArray[np.float64]:
+    """Scores as numbers, float64 of shape (rows,)."""
+    return np.asarray(labels.astype(float), dtype=np.float64)
+
+
+def scale_of(splits: Splits) -> Scale:
+    """Where the training rows' scores lie."""
+    return Scale.of(scores_of(splits.train["label"]))
 
 
 def class_indices(labels: pd.Series, known: Sequence[str]) -> NDArray[np.int64]:

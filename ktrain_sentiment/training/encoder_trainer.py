@@ -24,9 +24,11 @@ from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.errors import ConfigError, EncoderError, one_line
+from ktrain_sentiment.export.keras_files import last_layer
 from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.long_texts import mean_by_text, one_row, told
 from ktrain_sentiment.reading_rules import LongTexts
+from ktrain_sentiment.tasks import Scale
 from ktrain_sentiment.training.adversarial import adversarial_distance, train_adversarially
 from ktrain_sentiment.training.backend import Backend, Untyped, open_backend, seed_everything
 from ktrain_sentiment.training.dataset import (
@@ -37,6 +39,8 @@ from ktrain_sentiment.training.dataset import (
     learned_targets,
     one_hot,
     padding_multiple,
+    scale_of,
+    scores_of,
 )
 from ktrain_sentiment.training.fast.kernels import accelerate
 from ktrain_sentiment.training.optimizers import configured_adam
@@ -81,6 +85,7 @@ def open_encoder_trainer(
         splits.labels,
         encoder_config.maxlen,
         encoder_config.long_texts,
+        scale_of(splits) if splits.task.is_score else None,
     )
     # Seeded here, so that the new head and the dropout depend on nothing that came before.
     seed_everything(backend, config.seed)
@@ -120,6 +125,7 @@ class TextPreprocessor:
         maxlen: Most tokens read at once.
         pad_id: Id of the padding token.
         long_texts: What is read of longer texts.
+        scale: Where the scores lie that are learned; None for classes and stars.
     """
 
     ktrain_preprocessor: Untyped
@@ -128,6 +134,7 @@ class TextPreprocessor:
     maxlen: int
     pad_id: int
     long_texts: LongTexts
+    scale: Scale | None = None
 
     def encode(
         self, frame: pd.DataFrame, targets: NDArray[np.float32] | None = None
@@ -136,7 +143,9 @@ class TextPreprocessor:
 
         Where windows are read later, head and tail are learned from: benchmarks/long_texts.py.
         """
-        if targets is None:
+        if targets is None and self.scale is not None:
+            targets = self.scale.standardised(scores_of(frame["label"]))
+        elif targets is None:
             targets = one_hot(class_indices(frame["label"], self.labels), len(self.labels))
         return self._rows(frame, targets, one_row(self.long_texts))
 
@@ -158,9 +167,13 @@ class TextPreprocessor:
         return as_ktrain_dataset(BucketedDataset, backend, rows, config)
 
     def probabilities(self, data: Untyped, output: Untyped) -> NDArray[np.float32]:
-        """Class probabilities of each text: the softmax of the mean of its rows' logits."""
+        """Class probabilities of each text: the softmax of the mean of its rows' logits.
+
+        Scores are the mean itself: after training the scale is in the weights.
+        """
         logits = data.in_stored_order(np.asarray(getattr(output, "logits", output), np.float32))
-        return softmax(mean_by_text(logits, data.rows.tokens.windows))
+        means = mean_by_text(logits, data.rows.tokens.windows)
+        return means if self.scale is not None else softmax(means)
 
 
 def make_preprocessor(
@@ -170,6 +183,7 @@ def make_preprocessor(
     labels: Sequence[str],
     maxlen: int,
     long_texts: LongTexts = "windows",
+    scale: Scale | None = None,
 ) -> TextPreprocessor:
     """Make ktrain's Transformer preprocessor for an encoder, set up on some training rows.
 
@@ -180,6 +194,7 @@ def make_preprocessor(
         labels: All classes, sorted.
         maxlen: Most tokens read at once.
         long_texts: What is read of longer texts.
+        scale: Where the scores lie, if labels are such.
 
     Raises:
         EncoderError: The encoder cannot be used for classification with TensorFlow.
@@ -198,11 +213,19 @@ def make_preprocessor(
     _agree_on_padding(preprocessor.config, tokenizer, encoder)
     # GPT-2 would hand out the keys and values of every batch, as if a text were to be continued.
     preprocessor.config.use_cache = False
-    sample = train.groupby("label", sort=True).head(SAMPLE_PER_CLASS)
     # ktrain sets up its label encoder, language and flags on the training data it preprocesses;
     # a few rows of each class are enough for that, the rest takes the fast path.
-    preprocessor.preprocess_train(sample["text"].tolist(), sample["label"].tolist(), verbose=0)
-    if tuple(preprocessor.get_classes()) != tuple(labels):
+    if scale is None:
+        sample = train.groupby("label", sort=True).head(SAMPLE_PER_CLASS)
+        preprocessor.preprocess_train(sample["text"].tolist(), sample["label"].tolist(), verbose=0)
+    else:
+        sample = train.head(SAMPLE_PER_CLASS)
+        # Numbers without classes: ktrain takes that for regression, and warns of it.
+        with warnings.catch_warnings(action="ignore"):
+            preprocessor.preprocess_train(
+                sample["text"].tolist(), scores_of(sample["label"]), verbose=0
+            )
+    if scale is None and tuple(preprocessor.get_classes()) != tuple(labels):
         raise ConfigError(f"ktrain sees the classes {preprocessor.get_classes()}, not {labels}")
     return TextPreprocessor(
         preprocessor,
@@ -211,6 +234,7 @@ def make_preprocessor(
         maxlen,
         tokenizer.pad_token_id,
         long_texts,
+        scale,
     )
 
 
@@ -294,12 +318,34 @@ def make_classifier(
     freeze_parts(model, freeze)
     if fast:
         accelerate(backend, model)
+    if preprocessor.scale is not None:
+        _need_bias(model)
+        # By this transformers' own pipelines know that no softmax is wanted.
+        model.config.problem_type = "regression"
+        squared = backend.keras.losses.MeanSquaredError()
+        model.compile(optimizer=optimizer, loss=squared, metrics=["mae"])
+        return model
     # From logits: log-softmax in one operation keeps small probabilities exact. One-hot targets,
     # because a teacher's probabilities take the same road.
     loss = backend.keras.losses.CategoricalCrossentropy(from_logits=True)
     macro_f1 = backend.keras.metrics.F1Score(average="macro", name="macro_f1")
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy", macro_f1])
     return model
+
+
+def _need_bias(model: Untyped) -> None:
+    """Refuse a model whose outputs cannot be moved by its last layer's weights.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    found = {variable.name.split("/")[-1].partition(":")[0] for variable in last_layer(model)}
+    if "bias" not in found:
+        raise ConfigError(
+            f"--task score: the last layer of a {model.config.model_type} encoder has no bias, and "
+            "scores around another middle than 0 need one; choose a BERT, DistilBERT, RoBERTa, "
+            "ELECTRA or MPNet encoder"
+        )
 
 
 def freeze_parts(model: Untyped, freeze: str) -> None:

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.data import Splits
+from ktrain_sentiment.errors import TrainingError
+from ktrain_sentiment.export.keras_files import rescale_logits
 from ktrain_sentiment.training.backend import Backend, Untyped, scratch_folder
 from ktrain_sentiment.training.callbacks import (
     BestEpoch,
@@ -130,6 +132,14 @@ class Course:
         """How often the model was given a batch to learn from."""
         return int(self.model.optimizer.iterations.numpy())
 
+    @property
+    def usual_figure(self) -> str:
+        """The figure that decides the best epoch where nobody says."""
+        return "macro_f1"
+
+    def finish(self) -> None:
+        """What is done to the best weights before the model is asked; usually nothing."""
+
     def fit(
         self,
         learning_rate: float,
@@ -161,7 +171,12 @@ class Course:
             average = as_callback(backend, WeightAverage, backend.tf, config.ema_decay)
         rows = learner.val_data.nsamples()
         best = as_callback(
-            backend, BestEpoch, config.keep_best or "macro_f1", config.early_stopping, rows, average
+            backend,
+            BestEpoch,
+            config.keep_best or self.usual_figure,
+            config.early_stopping,
+            rows,
+            average,
         )
         keeper = as_callback(backend, Checkpointer, checkpoints, checkpoint_every, best, learner)
         start = keeper.resume(self.model) if resume and checkpoints.exists() else Position()
@@ -188,6 +203,7 @@ class Course:
             schedule = Schedule(kept.get("lr", []), kept.get("momentum", []))
         best.set_model(self.model)
         best.load_best()
+        self.finish()
         return FitResult(
             history=pd.DataFrame(keeper.history),
             schedule=schedule,
@@ -219,6 +235,32 @@ class Trainer(Course):
         """How many tokens of a text the model reads, or features in one of ktrain's classifiers."""
         return int(self.preprocessor.ktrain_preprocessor.maxlen)
 
+    @property
+    def usual_figure(self) -> str:
+        """Macro F1; the loss where scores are learned."""
+        return "loss" if getattr(self.preprocessor, "scale", None) is not None else "macro_f1"
+
+    def finish(self) -> None:
+        """Put the scale of scores into the last layer: from here on answers are in their unit.
+
+        Raises:
+            TrainingError: That layer is not the one that its name says.
+        """
+        scale = getattr(self.preprocessor, "scale", None)
+        if scale is None:
+            return
+        rows = self.learner.val_data.rows
+        inputs, _ = rows.batch(np.arange(min(len(rows.targets), 8)))
+
+        def ask() -> NDArray[np.float32]:
+            return np.asarray(self.model(inputs, training=False).logits, np.float32)
+
+        if not rescale_logits(self.model, scale.spread, scale.middle, ask):
+            raise TrainingError(
+                f"the last layer of {type(self.model).__name__} is not known, and the scale of the "
+                "scores belongs in it: choose another encoder"
+            )
+
     def find_learning_rate(
         self, bounds: SearchBounds, on_step: Callable[[], Any] | None = None
     ) -> LearningRateCurve:
@@ -227,7 +269,7 @@ class Trainer(Course):
         return search(self.backend, self.model, data, bounds, self.class_weight, on_step)
 
     def predict_proba(self, frame: pd.DataFrame) -> NDArray[np.float32]:
-        """Class probabilities of the `text` column, float32 of shape (rows, classes)."""
+        """Class probabilities of the `text` column, float32 of shape (rows, classes); or scores."""
         rows = self.preprocessor.encode_to_ask(frame)
         data = self.preprocessor.dataset(self.backend, rows, self.config)
         output = self.model.predict(data.to_tfdataset(train=False), verbose=0)

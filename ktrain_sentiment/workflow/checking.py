@@ -20,6 +20,7 @@ from ktrain_sentiment.evaluation.behaviour import (
 from ktrain_sentiment.evaluation.codec import to_plain
 from ktrain_sentiment.evaluation.record import EvalSet
 from ktrain_sentiment.inference.loading import find_predictor
+from ktrain_sentiment.inference.scoring import task_of
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.report.card import model_card
@@ -72,6 +73,11 @@ def check_classifier(
     Raises:
         ConfigError: The templates cannot be used, or the labels' meaning is not known.
     """
+    if task_of(classifier).is_score:
+        raise ConfigError(
+            "--checklist asks which label a sentence gets, and the predictor answers with a score: "
+            "leave it out"
+        )
     templates = own_templates() if config.templates is None else read_templates(config.templates)
     poles = find_poles(classifier.labels, config.positive, config.negative)
     found = check_behaviour(classifier, templates, poles, rows=rows, cases=config.cases)

@@ -19,7 +19,7 @@ from ktrain_sentiment.atomic import refuse_existing, write_json, write_text
 from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
-from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.comparison import (
     Costs,
     Entry,
@@ -101,6 +101,12 @@ def compare_models(
         log.info("%s", note)
     if not len(splits.test):
         raise DataError("a comparison needs test rows: leave --test 0 out")
+    if splits.task.is_score:
+        raise ConfigError(
+            f"{texts.source}: compare ranks classifiers, and the labels are scores; "
+            "ktrain-sentiment train shows a model beside the mean, TF-IDF + ridge and VADER, and "
+            "evaluate --compare sets two models side by side"
+        )
     check_models(settings, comparing.models, splits.labels, splits.task)
     flat = {**to_flat(settings, TrainingSettings), **to_flat(comparing)}
     with claim_folder(

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import LabelledTexts, read_labelled
 from ktrain_sentiment.data.allocation import stratified
+from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.data.reading import is_missing
 from ktrain_sentiment.data.repeats import near_codes
 from ktrain_sentiment.errors import ConfigError, DataError, check_installed
@@ -29,7 +31,13 @@ from ktrain_sentiment.evaluation.cautions import find_warnings
 from ktrain_sentiment.evaluation.comparison import Comparison, compare
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.metrics import compute_metrics
-from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode, fit_labels, gather
+from ktrain_sentiment.evaluation.predictions import (
+    LabelledPredictions,
+    encode,
+    fit_labels,
+    gather,
+    truth_of,
+)
 from ktrain_sentiment.evaluation.record import (
     BaselineRecord,
     EvalResult,
@@ -161,17 +169,20 @@ def _open(place: Path | Classifier, opening: Opening) -> _Subject:
 
 
 def _predicted(subject: _Subject, frame: pd.DataFrame, source: str) -> EvalSet:
-    classifier = subject.classifier
-    labels, note = fit_labels(frame["label"].tolist(), classifier.labels)
+    classifier, task = subject.classifier, task_of(subject.classifier)
+    labels, note = frame["label"].tolist(), ""
+    if not task.is_score:
+        labels, note = fit_labels(labels, classifier.labels)
     fitted = frame.assign(label=labels)
-    encode(labels, classifier.labels)  # Better refused now than after a million predictions.
+    # Better refused now than after a million predictions.
+    truth_of(labels, classifier.labels, task)
     log.info("predicting %s texts with %s", f"{len(frame):,}", subject.predictor or subject.name)
     table = classifier.predict_proba([str(text) for text in frame["text"]])
     notes = [note, _seen_in_training(frame, subject.train)]
     return EvalSet(
         name=subject.name,
         source=source,
-        predictions=LabelledPredictions.join(fitted, table, classifier.labels, task_of(classifier)),
+        predictions=LabelledPredictions.join(fitted, table, classifier.labels, task),
         classifier=classifier,
         predictor=subject.predictor,
         train=subject.train,
@@ -254,6 +265,10 @@ def out_of_fold(texts: LabelledTexts, seed: int = 0) -> EvalSet:
         MissingExtraError: scikit-learn is not installed.
     """
     check_installed("sklearn", "train")
+    if texts.config.task == "score":
+        raise ConfigError(
+            f"{texts.source}: scores are judged with a predictor alone; name one with --predictor"
+        )
     labels, frame = texts.labels, texts.frame
     rarest = min(texts.counts, key=lambda label: texts.counts[label])
     if texts.counts[rarest] < FOLDS:
@@ -416,10 +431,16 @@ def evaluate(
     rows = eval_set.predictions
     if abstain_below is not None and not 0 <= abstain_below <= 1:
         raise ConfigError(f"--abstain-below {abstain_below}: wanted a probability, 0 to 1")
+    if rows.task.is_score and (slice_by or abstain_below is not None):
+        flag = "--slice-by" if slice_by else "--abstain-below"
+        raise ConfigError(
+            f"{flag} counts right answers, and a score is nearer or farther: leave it out; "
+            "inspect-errors lists the rows that are farthest off"
+        )
     metrics = compute_metrics(rows.y_true, rows.probabilities, rows.labels, rows.task)
     baselines, tfidf = _baselines(eval_set)
     missing = left_out(rows.labels, learning=eval_set.train is not None)
-    if missing and not {"tfidf", "vader"} <= set(baselines):
+    if missing and not rows.task.is_score and not {"tfidf", "vader"} <= set(baselines):
         eval_set = replace(eval_set, notes=(*eval_set.notes, missing))
     slices, table = _slices(rows, slice_by), rows.probabilities
     return EvalResult(
@@ -441,16 +462,21 @@ def _baselines(eval_set: EvalSet) -> tuple[Mapping[str, BaselineRecord], Compari
     if record is not None and record.headline == eval_set.split and record.baselines:
         return record.baselines, record.comparison
     texts = [] if train is None else train["text"].tolist()
-    train_y: Sequence[int] | Classes = [] if train is None else encode(train["label"], rows.labels)
-    found = run_baselines(texts, train_y, rows.texts, rows.y_true, rows.labels, rows.task)
+    train_y: Sequence[int] | NDArray[Any] = []
+    if train is not None:
+        train_y = truth_of(train["label"], rows.labels, rows.task)
+    found = run_baselines(
+        texts, train_y, rows.texts, rows.y_true, rows.labels, rows.task,
+        language=main_language(rows.texts),
+    )  # fmt: skip
     return {key: BaselineRecord.of(one) for key, one in found.items()}, against_tfidf(rows, found)
 
 
 def against_tfidf(
     rows: LabelledPredictions, baselines: Mapping[str, Baseline]
 ) -> Comparison | None:
-    """The model against the TF-IDF baseline, of stars that with ridge; None without it."""
-    other = baselines.get("ridge" if rows.task else "tfidf")
+    """The model against the TF-IDF baseline, of stars and scores with ridge; None without it."""
+    other = baselines.get("ridge" if rows.task or rows.task.is_score else "tfidf")
     if other is None:
         return None
     tables = (other.probabilities, rows.probabilities)

@@ -32,7 +32,12 @@ from ktrain_sentiment.training.learning_rate import LearningRateCurve, SearchBou
 from ktrain_sentiment.training.trainer import Trainer
 from ktrain_sentiment.workflow.distilling import load_soft_targets
 from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
-from ktrain_sentiment.workflow.models import MODELS, model_name, resolve_model
+from ktrain_sentiment.workflow.models import (
+    MODELS,
+    model_name,
+    refuse_for_scores,
+    resolve_model,
+)
 
 log = logging.getLogger(__name__)
 
@@ -186,14 +191,14 @@ class Trial:
         learning_rate: The maximum learning rate.
         origin: The rule that suggested it, or its place in the grid.
         loss: Loss on validation rows, at the best epoch.
-        macro_f1: Macro F1 on validation rows, at the best epoch.
+        macro_f1: Macro F1 on validation rows, at the best epoch; None of scores.
         seconds: Time of the training.
     """
 
     learning_rate: float
     origin: str
     loss: float
-    macro_f1: float
+    macro_f1: float | None
     seconds: float
 
 
@@ -254,6 +259,7 @@ def explore(
         curves = {}
         for (name, variant), spec in zip(varied, specs, strict=True):
             log.info("%s", name)
+            refuse_for_scores(variant, splits.task)
             soft_targets = load_soft_targets(variant.training, splits, variant.source)
             lessons = draw_lessons(variant.training, splits)
             trainer = spec.open(variant, splits, with_lessons(splits, soft_targets, lessons))
@@ -313,9 +319,7 @@ def verify(
             fitted = trainer.fit(rate, Checkpoints(Path(scratch)), checkpoint_every=10**9)
         best = fitted.history.to_dict("records")[fitted.best_epoch - 1]
         trials.append(
-            Trial(
-                rate, origin, float(best["val_loss"]), float(best["val_macro_f1"]), fitted.seconds
-            )
+            Trial(rate, origin, float(best["val_loss"]), best.get("val_macro_f1"), fitted.seconds)
         )
     return tuple(sorted(trials, key=lambda trial: trial.loss))
 
@@ -348,9 +352,14 @@ def conclude(curves: dict[str, LearningRateCurve], trials: tuple[Trial, ...], ro
             f"{name}: {explain_choice(search_figures(curve))}" for name, curve in curves.items()
         )
     best = trials[0]
+    if best.macro_f1 is None:
+        return (
+            f"{best.learning_rate:.2e} ({best.origin}) won the short trainings, with a validation "
+            f"loss of {best.loss:.3f} squared spreads"
+        )
     # One standard error of a share near the best one, with this many rows.
     error = math.sqrt(max(best.macro_f1 * (1 - best.macro_f1), 1e-9) / max(rows, 1))
-    equals = [t for t in trials[1:] if abs(t.macro_f1 - best.macro_f1) < 2 * error]
+    equals = [t for t in trials[1:] if abs((t.macro_f1 or 0) - best.macro_f1) < 2 * error]
     tail = (
         f"; with {rows} rows it cannot be told from "
         + ", ".join(f"{t.learning_rate:.1e}" for t in equals)

@@ -19,6 +19,7 @@ from ktrain_sentiment.export.saving import (
 from ktrain_sentiment.inference.scoring import open_text_table, texts_of
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.tasks import CLASSES, Task, number_of
 from ktrain_sentiment.training.keras_classifier import load_keras_model, load_with_ktrain, tracer
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ def export_own(
     place = texts or _texts_of_run(folder)
     model = load_keras_model(folder)
     labels = tuple(model.config.id2label[index] for index in range(model.config.num_labels))
-    validation = read_texts(place, text_column, labels)
+    validation = read_texts(place, text_column, labels, manifest.answers)
     return export_again(folder, output, model, validation, trace=tracer(model), overwrite=overwrite)
 
 
@@ -99,7 +100,9 @@ def _texts_of_run(folder: Path) -> Path:
     return path
 
 
-def read_texts(path: Path, text_column: str | None, labels: Sequence[str]) -> ValidationTexts:
+def read_texts(
+    path: Path, text_column: str | None, labels: Sequence[str], task: Task = CLASSES
+) -> ValidationTexts:
     """The first thousand texts of a file, and their true labels where it has a column `label`.
 
     Raises:
@@ -115,6 +118,10 @@ def read_texts(path: Path, text_column: str | None, labels: Sequence[str]) -> Va
         for text, record in zip(texts, batch.records(), strict=True)
         if text is not None
     ]
+    if task.is_score:
+        numbers = [None if label is None else number_of(str(label)) for _, label in rows]
+        truth = None if None in numbers else np.array(numbers, dtype=np.float64)
+        return ValidationTexts(texts=[text for text, _ in rows], targets=truth)
     known = {label: index for index, label in enumerate(labels)}
     if not all(label in known for _, label in rows):
         logger.info("%s has no column label with the model's labels: no accuracy", path)

@@ -75,8 +75,9 @@ def cross_validate(
     pooled = LabelledPredictions.from_frame(pd.concat(held_out, ignore_index=True))
     fold_of_row = np.repeat(np.arange(len(held_out)), [len(frame) for frame in held_out])
     # One for all: fitted on each fold alone it would be fitted on the rows it is judged on.
-    temperature = fit_temperature(pooled.y_true, pooled.probabilities)
-    table = apply_temperature(pooled.probabilities, temperature)
+    table = pooled.probabilities
+    if not pooled.task.is_score:
+        table = apply_temperature(table, fit_temperature(pooled.y_true, table))
     calibrated = replace(pooled, probabilities=table)
     write_table(run.predictions("out_of_fold"), calibrated.to_frame())
     found = evaluate_folds(fold_of_row, pooled.y_true, table, pooled.labels, pooled.task)

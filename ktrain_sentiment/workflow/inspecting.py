@@ -23,6 +23,7 @@ from ktrain_sentiment.evaluation.label_noise import (
     apply_corrections,
     carry_over,
 )
+from ktrain_sentiment.evaluation.metrics import top_losses
 from ktrain_sentiment.evaluation.record import EvalSet, Inspection
 from ktrain_sentiment.evaluation.review import review
 from ktrain_sentiment.inference.embedding import open_embedder
@@ -113,6 +114,11 @@ def inspect(
     """
     if share is not None and not 0 < share < 1:
         raise ConfigError(f"--wrong-labels {share:g}: wanted a share between 0 and 1, such as 0.05")
+    if eval_set.predictions.task.is_score:
+        if explained or share is not None:
+            flag = "--explain" if explained else "--wrong-labels"
+            raise ConfigError(f"{flag} is about labels, and these are scores: leave it out")
+        return _farthest(eval_set, neighbours)
     classifier = eval_set.classifier
     if explained and classifier is None and eval_set.predictor is not None:
         classifier = open_classifier(eval_set.predictor, opening)
@@ -132,6 +138,17 @@ def inspect(
     if neighbours:
         losses = _with_neighbours(losses, eval_set, neighbours)
     return Inspection(eval_set, found, losses, doubtful)
+
+
+def _farthest(eval_set: EvalSet, neighbours: int) -> Inspection:
+    """Rows by how far their score is off, the farthest first; no label is doubted."""
+    rows = eval_set.predictions
+    losses = top_losses(
+        rows.texts, rows.y_true, rows.probabilities, rows.labels, rows.task, rows=rows.rows
+    )
+    if neighbours:
+        losses = _with_neighbours(losses, eval_set, neighbours)
+    return Inspection(eval_set, None, losses, pd.DataFrame())
 
 
 NAMED = 50
@@ -191,12 +208,15 @@ def write_lists(found: Inspection, folder: Path) -> Mapping[str, Path]:
     Raises:
         DataError: What is there under the name of the list of doubted labels is no such list.
     """
+    paths = {name: folder / f"{name}.csv" for name in LISTS}
+    if found.review is None:
+        write_table(paths["top_losses"], found.top_losses, guarded=True, digits=6)
+        return {"top_losses": paths["top_losses"]}
     doubted = found.label_errors
     for path in _lists_of_doubts(folder):
         doubted, kept = carry_over(doubted, read_corrections(path))
         if kept:
             log.info("%s: kept what is filled in, in %s", path, count(kept, "row"))
-    paths = {name: folder / f"{name}.csv" for name in LISTS}
     write_table(paths["top_losses"], found.top_losses, guarded=True, digits=6)
     write_table(paths["label_errors"], doubted, guarded=True, digits=6)
     return paths
@@ -213,6 +233,8 @@ def correct(source: DataConfig, corrections: Path) -> Corrected:
         InputError: The list or the data cannot be read, or do not fit each other.
     """
     texts = read_labelled(_source_of(source))
+    if texts.config.task == "score":
+        raise ConfigError(f"--corrections is about labels, and {texts.source} has scores")
     return apply_corrections(texts.frame, read_corrections(corrections), texts.labels)
 
 

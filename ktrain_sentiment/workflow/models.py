@@ -212,6 +212,31 @@ def resolve_model(settings: TrainingSettings) -> ModelSpec:
     return spec
 
 
+def refuse_for_scores(settings: TrainingSettings, task: Task) -> None:
+    """Refuse what a score cannot be learned with; for classes and stars, nothing.
+
+    Raises:
+        ConfigError: The model or a setting knows classes alone.
+    """
+    if not task.is_score:
+        return
+    training, usual = settings.training, USUAL.training
+    if settings.model.is_ktrain_model:
+        raise ConfigError(
+            f"--model {settings.model.model} learns classes, and the labels are scores: leave "
+            "--model out for an encoder, or make classes of them first (such as negative below 0)"
+        )
+    for name in ("class_weight", "stratified_batches", "teacher", "augment"):
+        if getattr(training, name) != getattr(usual, name):
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{flag} is for classes, and the labels are scores: leave it out")
+    if training.keep_best in ("accuracy", "macro_f1"):
+        raise ConfigError(
+            f"--keep-best {training.keep_best} is for classes, and the labels are scores: wanted "
+            "loss (as when left out) or last"
+        )
+
+
 def model_name(settings: TrainingSettings) -> str:
     """The encoder as the user named it, or ktrain's name of its own classifier."""
     model = settings.model

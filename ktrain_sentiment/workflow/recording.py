@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import LabelledTexts, Splits
-from ktrain_sentiment.data.checks import check_rows
+from ktrain_sentiment.data.checks import check_rows, main_language
 from ktrain_sentiment.data.findings import Finding
 from ktrain_sentiment.data.profile import telling_words
 from ktrain_sentiment.data.repeats import check_splits
+from ktrain_sentiment.data.scores import band_names, bands_in_order, score_bands
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines, tfidf_logistic
 from ktrain_sentiment.evaluation.behaviour import Behaviour
@@ -26,7 +28,7 @@ from ktrain_sentiment.evaluation.calibration import apply_temperature, probabili
 from ktrain_sentiment.evaluation.cautions import find_warnings
 from ktrain_sentiment.evaluation.codec import from_plain
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics, compute_metrics, top_losses
-from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode, truth_of
 from ktrain_sentiment.evaluation.record import (
     VERSION,
     BaselineRecord,
@@ -38,16 +40,20 @@ from ktrain_sentiment.evaluation.record import (
     TrainingRecord,
     now,
 )
-from ktrain_sentiment.evaluation.review import by_length, review, usual_slices
+from ktrain_sentiment.evaluation.review import ScoreMistake, by_length, review, usual_slices
 from ktrain_sentiment.inference import load
+from ktrain_sentiment.inference.scoring import task_of
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import read_manifest
-from ktrain_sentiment.report.facts import USUAL, ReportFacts, SearchFacts
+from ktrain_sentiment.report.facts import USUAL, ReportFacts, ScoreFacts, SearchFacts
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.tasks import SCORE
 from ktrain_sentiment.workflow.evaluating import against_tfidf, read_predictions
 
 TIMED_TEXTS = 256
 TIMED_CALLS = 20
+MOVED = 0.1
+"""Of another engine's scores those are counted that are this share of their spread apart."""
 FEW_ROWS = 25
 """Figures of a class with fewer evaluated rows are called rough."""
 
@@ -59,7 +65,8 @@ class FitEvaluation:
     Attributes:
         headline: `test`, or `validation` when no rows were kept for a test.
         metrics: Figures by split name, after temperature scaling.
-        before_temperature: Figures of the headline split before temperature scaling.
+        before_temperature: Figures of the headline split before temperature scaling; None of
+            scores, which have no temperature.
         baselines: Baselines on the headline split, by key.
         temperature: Fitted on the validation rows, and part of what the classifier answers.
         predictions: The rows of each split with their probabilities, by split name.
@@ -68,7 +75,7 @@ class FitEvaluation:
 
     headline: str
     metrics: dict[str, Metrics]
-    before_temperature: Metrics
+    before_temperature: Metrics | None
     baselines: dict[str, Baseline]
     temperature: float
     predictions: dict[str, LabelledPredictions]
@@ -76,13 +83,16 @@ class FitEvaluation:
 
 
 def predict_splits(classifier: Classifier, splits: Splits) -> dict[str, LabelledPredictions]:
-    """What a classifier says of the validation rows, and of the test rows where there are any."""
+    """What a classifier says of the validation rows, and of the test rows where there are any.
+
+    Intervals of scores belong to the test rows alone: by the validation rows they were made.
+    """
     return {
         name: LabelledPredictions.join(
             frame,
             classifier.predict_proba(frame["text"].tolist()),
             classifier.labels,
-            splits.task,
+            splits.task.within(task_of(classifier).half_width if name == "test" else None),
         )
         for name, frame in (("validation", splits.validation), ("test", splits.test))
         if len(frame)
@@ -97,22 +107,32 @@ def evaluate_fit(
     Args:
         said: What `predict_splits` gave: `validation`, and `test` if there is one.
         train: Columns `text` and `label`, for the baselines.
-        temperature: The one that is in the answers; without it they were less, or more, sure.
+        temperature: The one that is in the answers; without it they were less, or more, sure. Means
+            nothing to scores.
     """
     labels, task = said["validation"].labels, said["validation"].task
     headline = "test" if "test" in said else "validation"
     shown, first = said[headline], said["validation"]
-    before = apply_temperature(shown.probabilities, 1 / temperature)
-    train_y = encode(train["label"], labels)
+    before = None
+    if not task.is_score:
+        cooler = apply_temperature(shown.probabilities, 1 / temperature)
+        before = compute_metrics(shown.y_true, cooler, labels, task)
+    train_y = truth_of(train["label"], labels, task)
     return FitEvaluation(
         headline=headline,
         metrics={
-            name: compute_metrics(rows.y_true, rows.probabilities, labels, task)
+            name: compute_metrics(rows.y_true, rows.probabilities, labels, rows.task)
             for name, rows in said.items()
         },
-        before_temperature=compute_metrics(shown.y_true, before, labels, task),
+        before_temperature=before,
         baselines=run_baselines(
-            train["text"].tolist(), train_y, shown.texts, shown.y_true, labels, task
+            train["text"].tolist(),
+            train_y,
+            shown.texts,
+            shown.y_true,
+            labels,
+            task,
+            language=main_language(shown.texts),
         ),
         temperature=temperature,
         predictions=dict(said),
@@ -139,6 +159,9 @@ def judge_other_engines(
             continue
         table = load(folder, name).predict_proba(rows.texts)  # type: ignore[arg-type]
         changed = int((table.argmax(axis=1) != rows.probabilities.argmax(axis=1)).sum())
+        if rows.task.is_score:
+            moved = np.abs(table - rows.probabilities)[:, 0]
+            changed = int((moved > MOVED * rows.y_true.std()).sum())
         metrics = compute_metrics(rows.y_true, table, rows.labels, rows.task)
         found[name] = EngineRecord(**vars(metrics), changed=changed)
     return found
@@ -163,7 +186,8 @@ def record_training(
     rows, metrics = found.predictions[found.headline], found.metrics[found.headline]
     data, comparison = summarize_data(source, splits), against_tfidf(rows, found.baselines)
     held_out, slices = found.headline == "test", usual_slices(rows)
-    calibration = Calibration(found.temperature, found.before_temperature, metrics)
+    before = found.before_temperature
+    calibration = None if before is None else Calibration(found.temperature, before, metrics)
     return TrainingRecord(
         version=VERSION,
         headline=found.headline,
@@ -199,7 +223,7 @@ def ask_predictor(
     """The record with what the saved predictor shows: its mistakes, their words, its speed.
 
     Labels are doubted together with a linear model, and on validation rows: the test rows stay
-    unread.
+    unread. Scores have no labels to doubt.
 
     Args:
         record: What `record_training` gave.
@@ -208,11 +232,13 @@ def ask_predictor(
         classifier: The predictor, opened.
         folder: Its folder.
     """
+    speed = measure(classifier, found.predictions[found.headline].texts, folder)
     rows, classes = found.predictions["validation"], len(record.data.labels)
+    if rows.task.is_score:
+        return replace(record, speed=speed)
     train_y = encode(train["label"], rows.labels)
     second = tfidf_logistic(train["text"].tolist(), train_y, rows.texts, classes)
     errors = review(rows, classifier, second=second).summary()
-    speed = measure(classifier, found.predictions[found.headline].texts, folder)
     return replace(record, errors=errors, speed=speed)
 
 
@@ -253,7 +279,8 @@ def summarize_data(source: str, splits: Splits) -> DataSummary:
     """Counts, lengths, telling words, what the checks found, and warnings, of all splits."""
     everything = pd.concat([splits.train, splits.validation, splits.test], ignore_index=True)
     frames = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    findings = check_rows(LabelledTexts(everything, source, "text", "label"))
+    config = DataConfig(task=splits.kind)
+    findings = check_rows(LabelledTexts(everything, source, "text", "label", config=config))
     findings += check_splits(splits)
     return replace(
         _describe(source, frames, splits.labels, findings),
@@ -269,6 +296,13 @@ def _describe(
     findings: Sequence[Finding],
 ) -> DataSummary:
     present = {name: frame for name, frame in frames.items() if len(frame)}
+    are_scores = labels == (SCORE,)
+    if are_scores:
+        # What classes are to others: quarters of the rows, from the lowest scores to the highest.
+        ends = score_bands(pd.concat([one["label"] for one in present.values()]).astype(float))
+        bands = {name: band_names(frame["label"], ends) for name, frame in present.items()}
+        present = {name: frame.assign(label=bands[name]) for name, frame in present.items()}
+        labels = tuple(bands_in_order(ends))
     counts = {
         label: {name: int((frame["label"] == label).sum()) for name, frame in present.items()}
         for label in labels
@@ -282,7 +316,7 @@ def _describe(
         for label in labels
         if any(n < FEW_ROWS for name, n in counts[label].items() if name != "train")
     ]
-    if few:
+    if few and not are_scores:
         warnings.append(
             f"Fewer than {FEW_ROWS} validation or test rows are {', '.join(few)}: figures of such "
             "classes are rough."
@@ -313,10 +347,14 @@ def facts_of_run(folder: Path) -> ReportFacts:
     """
     run = RunFolder(folder)
     record = TrainingRecord.read(run.metrics)
-    curves = None
+    curves = scores = None
     if run.predictions(record.headline).is_file():
         rows = read_predictions(run, record.headline)
-        curves = probability_curves(rows.y_true, rows.probabilities, rows.labels)
+        if not rows.task.is_score:
+            curves = probability_curves(rows.y_true, rows.probabilities, rows.labels)
+        # Its texts stay unread, as those of classes do: the list is of validation rows.
+        seen = read_predictions(run, "validation") if rows.task.is_score else rows
+        scores = score_facts(rows, seen)
     return ReportFacts(
         title=folder.resolve().name,
         split=record.headline,
@@ -330,6 +368,7 @@ def facts_of_run(folder: Path) -> ReportFacts:
         comparison=record.comparison,
         calibration=record.calibration,
         curves=curves,
+        scores=scores,
         slices=record.slices,
         errors=record.errors,
         checklist=_read_checklist(run),
@@ -338,6 +377,31 @@ def facts_of_run(folder: Path) -> ReportFacts:
         settings=yaml.safe_load(run.config.read_text("utf-8")),
         predictor=str(run.predictor),
     )
+
+
+FARTHEST = 20
+
+
+def score_facts(
+    rows: LabelledPredictions, listed: LabelledPredictions | None = None
+) -> ScoreFacts | None:
+    """What a page draws of scores, and lists; None for classes and stars.
+
+    Args:
+        rows: What is drawn.
+        listed: Whose texts are listed; those of `rows` when None.
+    """
+    if not rows.task.is_score:
+        return None
+    said, of = rows.probabilities[:, 0], listed or rows
+    worst = top_losses(
+        of.texts, of.y_true, of.probabilities, of.labels, of.task, rows=of.rows, limit=FARTHEST
+    )
+    mistakes = [
+        ScoreMistake(int(one["row"]), str(one["text"]), float(one["label"]), float(one[SCORE]))
+        for one in worst.to_dict("records")
+    ]
+    return ScoreFacts(truth=rows.y_true, said=said, farthest=tuple(mistakes))
 
 
 def _read_checklist(run: RunFolder) -> Behaviour | None:
@@ -381,7 +445,10 @@ def facts_of(found: EvalResult) -> ReportFacts:
         )
     classifier = eval_set.classifier
     speed = measure(classifier, rows.texts, folder) if classifier and folder else None
-    findings = check_rows(LabelledTexts(rows.frame, eval_set.source, "text", "label"))
+    config = DataConfig(task=rows.task.kind)
+    findings = check_rows(
+        LabelledTexts(rows.frame, eval_set.source, "text", "label", config=config)
+    )
     frames = {eval_set.split or "rows": rows.frame}
     return ReportFacts(
         title=eval_set.name,
@@ -390,9 +457,12 @@ def facts_of(found: EvalResult) -> ReportFacts:
         baselines=found.baselines,
         data=_describe(eval_set.source, frames, rows.labels, findings),
         comparison=found.comparison,
-        curves=probability_curves(rows.y_true, rows.probabilities, rows.labels),
+        curves=None
+        if rows.task.is_score
+        else probability_curves(rows.y_true, rows.probabilities, rows.labels),
+        scores=score_facts(rows),
         slices=found.slices,
-        errors=review(rows, classifier).summary(),
+        errors=None if rows.task.is_score else review(rows, classifier).summary(),
         checklist=found.checklist,
         speed=speed,
         warnings=found.warnings,

@@ -21,19 +21,22 @@ from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.encoders.model_hub import learned_english_alone
 from ktrain_sentiment.evaluation.calibration import fit_temperature
 from ktrain_sentiment.evaluation.metrics import STAR_FIGURES
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions, truth_of
 from ktrain_sentiment.evaluation.record import TrainingRecord
+from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.figures import counted
 from ktrain_sentiment.report.page import write_report
-from ktrain_sentiment.report.sentences import stars_sentence
+from ktrain_sentiment.report.sentences import score_sentence, stars_sentence
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.frame_writing import write_table
+from ktrain_sentiment.tasks import half_width
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.dataset import class_indices, steps_per_epoch
+from ktrain_sentiment.training.dataset import steps_per_epoch
 from ktrain_sentiment.training.policies import FEWEST_STEPS, USUAL_EPOCHS, planned_epochs
 from ktrain_sentiment.training.trainer import FitResult, Trainer
 from ktrain_sentiment.workflow.classifiers import open_shipped
@@ -51,7 +54,13 @@ from ktrain_sentiment.workflow.lessons import (
     lesson_figures,
     with_lessons,
 )
-from ktrain_sentiment.workflow.models import MODELS, ModelSpec, model_name, resolve_model
+from ktrain_sentiment.workflow.models import (
+    MODELS,
+    ModelSpec,
+    model_name,
+    refuse_for_scores,
+    resolve_model,
+)
 from ktrain_sentiment.workflow.recording import (
     FitEvaluation,
     ask_predictor,
@@ -152,6 +161,7 @@ def _train_into(
     sizes = ", ".join(f"{name} {size:,}" for name, size in splits.sizes().items())
     log.info("%s: %s rows: %s", texts.source, f"{sum(splits.sizes().values()):,}", sizes)
     spec = resolve_model(settings)
+    refuse_for_scores(settings, splits.task)
     teacher = open_teacher(settings.training, splits, settings.source)
     lessons = draw_lessons(settings.training, splits)
     begin_run(run, settings, splits, resume=resume)
@@ -267,6 +277,11 @@ def _save_evaluation(found: FitEvaluation, folder: RunFolder) -> None:
         write_table(folder.predictions(name), rows.to_frame())
     write_table(folder.top_losses, found.losses)
     metrics = found.metrics[found.headline]
+    if metrics.score is not None:
+        rows = found.predictions[found.headline]
+        drawn = plots.scores(rows.y_true, rows.probabilities[:, 0], metrics.score.half_width)
+        plots.save_png(drawn, folder.plot("scores"))
+        return
     labels, counts = metrics.in_order()
     drawn = plots.confusion_matrix(counts, labels)
     plots.save_png(drawn, folder.plot("confusion"))
@@ -325,14 +340,27 @@ def training_doubts(settings: TrainingSettings, splits: Splits, epochs: int) -> 
     return found
 
 
+def _interval_of(rows: LabelledPredictions) -> float | None:
+    """How far a score's interval reaches, by rows that were not learned from."""
+    width = half_width(rows.probabilities[:, 0] - rows.y_true)
+    if width is None:
+        log.warning("scores have no interval: %s validation rows are too few for one", len(rows))
+    else:
+        said = "nine of ten scores of %s validation rows are less than %.3g off: their interval"
+        log.info(said, f"{len(rows):,}", width)
+    return width
+
+
 def _save_predictor(
     trainer: Trainer, spec: ModelSpec, splits: Splits, run: RunFolder, settings: TrainingSettings
 ) -> SavedPredictor:
     """Export the model, and fold the temperature of the engine that will answer into all files."""
 
-    def calibrate(folder: Path) -> float:
+    def calibrate(folder: Path) -> float | None:
         rows = predict_splits(open_shipped(folder, trainer), replace(splits, test=no_test))
         validation = rows["validation"]
+        if validation.task.is_score:
+            return _interval_of(validation)
         temperature = fit_temperature(validation.y_true, validation.probabilities)
         said = "a temperature of %.2f from %s validation rows goes into the weights of every file"
         if temperature == 1:
@@ -351,7 +379,7 @@ def _save_predictor(
     )
     validation = ValidationTexts(
         texts=splits.validation["text"].tolist(),
-        targets=class_indices(splits.validation["label"], splits.labels),
+        targets=truth_of(splits.validation["label"], splits.labels, splits.task),
     )
     return spec.save(trainer, run.predictor, facts, validation, calibrate)
 
@@ -359,7 +387,7 @@ def _save_predictor(
 def _note_figures(run: RunFolder, record: TrainingRecord) -> None:
     """Put the headline figures into the predictor's manifest."""
     figures = record.to_json()
-    figures[record.headline].pop("reliability")  # of use to the report alone
+    figures[record.headline].pop("reliability", None)  # of use to the report alone
     names = ("headline", record.headline, "learning_rate", "engine")
     update_predictor(run.predictor, metrics={name: figures[name] for name in names})
 
@@ -367,6 +395,8 @@ def _note_figures(run: RunFolder, record: TrainingRecord) -> None:
 def summary_figures(result: RunResult) -> dict[str, Any]:
     """The figures of a run that fit on one line."""
     record, metrics = result.record, result.record.metrics
+    if metrics.score is not None:
+        return _score_summary(result)
     majority = record.baselines["majority"]
     baseline = record.baselines.get("tfidf", majority)
     return {
@@ -381,6 +411,31 @@ def summary_figures(result: RunResult) -> dict[str, Any]:
         "engine": record.engine,
         "baseline_accuracy": baseline.accuracy.value,
         "majority_accuracy": majority.accuracy.value,
+        "learning_rate": record.learning_rate,
+        "train_seconds": record.train_seconds,
+        "texts_per_second": record.texts_per_second,
+        "warnings": list(record.warnings),
+        "predictor": str(result.folder.predictor),
+        "run": str(result.folder.path),
+    }
+
+
+def _score_summary(result: RunResult) -> dict[str, Any]:
+    record, metrics = result.record, result.record.metrics
+    figures: dict[str, Any] = {"task": metrics.task.kind}
+    for name, figure in metrics.headline.items():
+        plain = SCORE_FIGURES[name]
+        figures |= {plain: figure.value, f"{plain}_interval": [figure.low, figure.high]}
+    for key, other in record.baselines.items():
+        for name in ("spearman", "rmse"):
+            figures[f"{key}_{name}"] = other.headline[name].value
+    return {
+        **figures,
+        "half_width": None if metrics.score is None else metrics.score.half_width,
+        "intervals": metrics.intervals,
+        "rows": metrics.n,
+        "split": record.headline,
+        "engine": record.engine,
         "learning_rate": record.learning_rate,
         "train_seconds": record.train_seconds,
         "texts_per_second": record.texts_per_second,
@@ -415,6 +470,9 @@ def _other_engines(record: TrainingRecord) -> str:
 def describe(result: RunResult) -> str:
     """What a run came to, in two sentences."""
     line = summary_figures(result)
+    score = result.record.metrics.score
+    if score is not None:
+        return f"{score_sentence(line['split'] + ' rows', result.record.metrics, score)}."
     stars = result.record.metrics.stars
     if stars is not None:
         return (

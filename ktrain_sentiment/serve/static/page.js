@@ -23,6 +23,9 @@ function make(name, text, parent) {
   return element;
 }
 
+// How far the interval around a score reaches; null where the model answers with labels.
+let halfWidth = null;
+
 const route = (name) => `models/${encodeURIComponent(at("model").value)}/${name}`;
 
 async function greet() {
@@ -39,6 +42,7 @@ async function greet() {
     at("model").replaceChildren(...info.models.map((name) => new Option(name)));
     at("which").hidden = info.models.length < 2;
   }
+  halfWidth = info.task === "score" ? (info.half_width ?? 0) : null;
   at("label").replaceChildren(...info.labels.map((name) => new Option(name)));
   const labels = info.labels.length > 6 ? count(info.labels.length, "label") : info.labels.join(", ");
   at("about").textContent = `${info.model_id} · ${labels} · reads ${info.max_input_length} tokens of a text`;
@@ -125,6 +129,14 @@ async function classify(signal) {
   if (!at("model").value && !(await greet())) throw new Error("The server wants a key first.");
   // The label first: its words take some times as long.
   const ranking = await post(route("predict"), { inputs: text }, signal);
+  if (halfWidth !== null) {
+    const [{ score }] = ranking;
+    const ends = [score - halfWidth, score + halfWidth].map((end) => end.toFixed(2));
+    const spread = halfWidth ? ` (nine of ten such texts: ${ends.join(" to ")})` : "";
+    at("found").hidden = true;
+    at("one-said").textContent = `${score.toFixed(2)}${spread}`;
+    return;
+  }
   showLabels(ranking);
   at("found").hidden = false;
   at("why").hidden = true;

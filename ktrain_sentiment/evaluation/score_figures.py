@@ -1,0 +1,135 @@
+"""Figures of scores: how far they are from the true ones, and whether their order is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ktrain_sentiment.evaluation.confusion import Floats
+from ktrain_sentiment.evaluation.intervals import (
+    Estimate,
+    bootstrap_mean,
+    bootstrap_share,
+    bootstrap_weights,
+)
+
+SCORE_FIGURES = {
+    "score_mae": "mae", "rmse": "rmse", "spearman": "spearman", "pearson": "pearson", "r2": "r2",
+    "coverage": "coverage",
+}  # fmt: skip
+"""Headline figures of scores, and which of `ScoreFigures` each is."""
+
+
+@dataclass(frozen=True)
+class ScoreFigures:
+    """What is asked of scores: how far off they are, and whether their order is right.
+
+    Attributes:
+        mae: Mean distance from the true score, in its unit.
+        rmse: Root of the mean squared distance, in the same unit: large errors count more.
+        spearman: Correlation of the ranks, -1 to 1; 0 where all answers are equal.
+        pearson: Correlation of the values, -1 to 1; 0 likewise.
+        r2: Share of the scores' variance that is explained; below 0 for worse than their mean, 0
+            where all true scores are equal.
+        spread: Standard deviation of the true scores.
+        half_width: How far the interval of each score reaches to either side; None without one.
+        coverage: Share of the rows whose interval holds the true score; None without one.
+    """
+
+    mae: Estimate
+    rmse: Estimate
+    spearman: Estimate
+    pearson: Estimate
+    r2: Estimate
+    spread: float
+    half_width: float | None = None
+    coverage: Estimate | None = None
+
+
+_TINY = 1e-12
+
+
+def score_figures(
+    truth: Floats, said: Floats, half_width: float | None, *, seed: int, resamples: int
+) -> ScoreFigures:
+    """Judge scores against the true ones.
+
+    Args:
+        truth: True scores, shape (n,).
+        said: The model's, shape (n,).
+        half_width: How far the interval around each reaches to either side; None without one.
+        seed: Seed of the bootstrap.
+        resamples: Bootstrap resamples behind each interval.
+    """
+    errors, middle, unit = said - truth, truth.mean(), truth.std() or 1.0
+    # Of numbers far from 0 the squares would leave no digits for their differences.
+    x, y = (truth - middle) / unit, (said - middle) / unit
+    moments = np.stack([x, y, x * x, y * y, x * y, errors**2])
+
+    def means(weights: Floats) -> Floats:
+        return np.asarray(weights @ moments.T / weights.sum(axis=1, keepdims=True)).T
+
+    def rmse(weights: Floats) -> Floats:
+        return np.asarray(np.sqrt(means(weights)[5]))
+
+    def pearson(weights: Floats) -> Floats:
+        of_truth, of_said, truths, saids, both = means(weights)[:5]
+        return _correlation(both - of_truth * of_said, truths - of_truth**2, saids - of_said**2)
+
+    def explained(weights: Floats) -> Floats:
+        found = means(weights)
+        variance = found[2] - found[0] ** 2
+        share = found[5] / unit**2 / np.maximum(variance, _TINY)
+        return np.where(variance > _TINY, 1 - share, 0.0)
+
+    def spearman(weights: Floats) -> Floats:
+        return rank_correlation(truth, said, weights)
+
+    figures = {"rmse": rmse, "spearman": spearman, "pearson": pearson, "r2": explained}
+    options = {"seed": seed, "resamples": resamples}
+    coverage = None
+    if half_width is not None:
+        # The ends are answers in 32 bits, and a row may lie on one.
+        held = np.abs(errors) <= half_width * (1 + 1e-6)
+        coverage = bootstrap_share(int(held.sum()), len(truth), seed=seed)
+    return ScoreFigures(
+        mae=bootstrap_mean(np.abs(errors), **options),
+        **{name: bootstrap_weights(of, len(truth), **options) for name, of in figures.items()},
+        spread=float(truth.std()),
+        half_width=half_width,
+        coverage=coverage,
+    )
+
+
+def _correlation(both: Floats, one: Floats, other: Floats) -> Floats:
+    """From a covariance and two variances; 0 where one of them does not vary."""
+    scale = np.sqrt(np.maximum(one, _TINY) * np.maximum(other, _TINY))
+    return np.where((one > _TINY) & (other > _TINY), both / scale, 0.0)
+
+
+def rank_correlation(first: Floats, second: Floats, weights: Floats) -> Floats:
+    """Spearman's correlation of rows that count so many times, ranked anew each time.
+
+    Args:
+        first: A number a row, shape (n,).
+        second: Another, shape (n,).
+        weights: How often each row counts, shape (m, n).
+
+    Returns:
+        Shape (m,); equal numbers share the mean of their ranks.
+    """
+    total = weights.sum(axis=1, keepdims=True)
+    ranks = []
+    for values in (first, second):
+        kinds, kind = np.unique(values, return_inverse=True)
+        order = np.argsort(kind, kind="stable")
+        starts = np.searchsorted(kind[order], np.arange(len(kinds)))
+        of_kind = np.add.reduceat(weights[:, order], starts, axis=1)
+        middle = np.cumsum(of_kind, axis=1) - of_kind / 2
+        ranks.append(((middle - total / 2) / total)[:, kind])
+    a, b = ranks
+    shares = weights / total
+    return _correlation(
+        (shares * a * b).sum(axis=1), (shares * a * a).sum(axis=1), (shares * b * b).sum(axis=1)
+    )

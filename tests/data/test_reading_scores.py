@@ -1,0 +1,123 @@
+"""Scores are told from classes, read in one spelling, and divided in proportion."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ktrain_sentiment.config import DataConfig, SplitConfig
+from ktrain_sentiment.data import split
+from ktrain_sentiment.data.checks import check_rows
+from ktrain_sentiment.data.labelled import read_prepared, write_splits
+from ktrain_sentiment.data.profile import profile
+from ktrain_sentiment.data.reading import read_frame
+from ktrain_sentiment.errors import ConfigError, DataError
+from support.scores import make_scores
+
+ROWS = make_scores(200)
+TEXTS = [text for text, _ in ROWS]
+
+
+def read(labels, column="label", **settings):
+    frame = pd.DataFrame({"text": TEXTS[: len(labels)], column: labels})
+    return read_frame(frame, DataConfig(**settings), "here")
+
+
+def test_many_numbers_with_fractions_are_scores_and_that_is_said():
+    found = read([score for _, score in ROWS])
+    assert found.config.task == "score"
+    assert found.labels == ("score",)
+    assert any("labels are taken for scores, -3 to 3" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"),
+    [(["good", "bad"] * 20, "classes"), ([1, 2, 3, 4, 5] * 8, "stars"), ([0, 1] * 20, "classes"),
+     ([0.5, 1.0, 1.5] * 12, "classes")],
+)  # fmt: skip
+def test_what_was_read_as_classes_or_stars_stays_so(labels, kind):
+    assert read(labels).config.task == kind
+
+
+def test_many_whole_numbers_are_still_refused_and_the_task_is_named():
+    with pytest.raises(DataError, match="--task score learns the number"):
+        read(list(range(100)))
+    assert read(list(range(100)), task="score").config.task == "score"
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [("inf", "row 41: the score 'inf' is infinite"), ("good", "row 41: the label 'good' is no num"),
+     ("2,5", "'2,5' has a decimal comma and '-?[0-9.]+' in row 1 a point")],
+)  # fmt: skip
+def test_a_score_that_is_none_is_refused_in_one_line_with_its_row(odd, said):
+    with pytest.raises(DataError, match=said) as refusal:
+        read([*(score for _, score in ROWS[:40]), odd], task="score")
+    assert "\n" not in str(refusal.value)
+
+
+def test_labels_of_which_none_is_a_number_are_no_scores():
+    with pytest.raises(DataError, match="no label is one: leave --task score out"):
+        read(["good", "bad"] * 20, task="score")
+
+
+def test_one_score_for_all_is_refused():
+    with pytest.raises(DataError, match="all 20 rows have the score 3; wanted at least two"):
+        read(["3", "3.0"] * 10, task="score")
+
+
+def test_what_stands_for_no_score_is_missing_and_counted():
+    found = read([*(score for _, score in ROWS[:40]), "nan", "N/A"], task="score")
+    assert len(found) == 40
+    assert any("2 labels 'N/A', 'nan' counted as missing" in note for note in found.notes)
+
+
+def test_decimal_commas_are_read_and_said_and_doubtful_ones_refused():
+    found = read([score.replace(".", ",") for _, score in ROWS], task="score")
+    assert found.frame["label"].tolist() == read([s for _, s in ROWS]).frame["label"].tolist()
+    assert any("decimal commas" in note for note in found.notes)
+    with pytest.raises(DataError, match="'1,234' may be a fraction or thousands"):
+        read(["1,234", "2,345"] * 20, task="score")
+
+
+def test_equal_texts_have_the_mean_of_their_scores():
+    frame = pd.DataFrame({"text": ["a film"] * 2 + TEXTS[:30], "label": [1.0, 2.0] + [0.5, 3] * 15})
+    found = read_frame(frame, DataConfig(task="score"), "here")
+    assert found.frame.set_index("text")["label"]["a film"] == "1.5"
+    kept = read_frame(frame, DataConfig(task="score", contradictions="keep"), "here")
+    assert len(kept) == 32
+
+
+def test_a_column_of_numbers_is_found_where_scores_are_wanted():
+    frame = pd.DataFrame({"text": TEXTS, "label": ["good", "bad"] * 100, "rating": np.arange(200)})
+    assert read_frame(frame, DataConfig(), "here").label_column == "label"
+    assert read_frame(frame, DataConfig(task="score"), "here").label_column == "rating"
+
+
+@pytest.mark.parametrize("given", [{"map": "1=2"}, {"stars": "1-5"}, {"min_class_size": 5}])
+def test_settings_for_classes_are_refused_for_scores(given):
+    with pytest.raises(ConfigError, match="score"):
+        DataConfig(task="score", **given)
+
+
+def test_each_split_has_scores_from_low_to_high():
+    splits = split(read([score for _, score in ROWS]), SplitConfig(validation=0.2, test=0.2))
+    assert splits.labels == ("score",)
+    assert splits.task.is_score
+    means = [frame["label"].astype(float).mean() for frame in splits.frames().values()]
+    assert max(means) - min(means) < 0.25
+
+
+def test_a_prepared_folder_knows_that_its_labels_are_scores(tmp_path):
+    splits = split(read([score for _, score in ROWS]), SplitConfig())
+    write_splits(splits, tmp_path)
+    again = read_prepared(tmp_path, DataConfig())
+    assert again.config.task == "score"
+    assert split(again, SplitConfig()).fingerprint == splits.fingerprint
+
+
+def test_no_check_takes_scores_for_classes():
+    found = read([score for _, score in ROWS])
+    assert not {"rare classes", "imbalance"} & {one.check for one in check_rows(found)}
+    shown = profile(found, found, split(found, SplitConfig()))
+    assert len(shown.classes) <= 4
+    assert sum(one.rows for one in shown.classes) == len(found)
