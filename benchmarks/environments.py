@@ -21,6 +21,7 @@ PACKAGES = {
     "openvino": ("openvino==2026.4.1", "nncf==3.4.0", "tokenizers==0.21.4"),
     "transformers4": ("tensorflow==2.21.0", "tf_keras==2.21.0", "transformers==4.54.1"),
     "ktrain": ("ktrain==0.41.4", "tensorflow==2.21.0", "tf_keras==2.21.0", "transformers==4.54.1"),
+    "setfit": ("setfit==1.2.0", "torch==2.13.0"),
     "onnxruntime": ("onnxruntime==1.31.1", "onnx==1.23.1", "tokenizers==0.21.4"),
 }
 """What each environment has."""

@@ -97,6 +97,11 @@ class RunFolder:
         """The rows that `train --augment` made, with what is learned of them."""
         return self.path / "splits" / "augmented.parquet"
 
+    @property
+    def few_labels(self) -> Path:
+        """Which way of learning from few labels was taken, and why."""
+        return self.path / "few_labels.json"
+
     def predictions(self, name: str) -> Path:
         """Probabilities of the rows of `validation`, `test` or `out_of_fold`."""
         return self.path / f"predictions_{name}.parquet"

@@ -91,8 +91,9 @@ class CompareConfig(Config):
 
     models: tuple[str, ...] = ("majority", "tfidf", "vader", "probe", "nbsvm", "encoder")
     """Any of majority, tfidf, vader; median and ridge, for stars; probe (logistic regression on the
-    frozen --encoder); ktrain's nbsvm, fasttext, logreg, bigru, standard_gru; encoder (--encoder
-    fine-tuned); and names of further encoders to fine-tune."""
+    frozen --encoder) and contrastive (the same, tuned on pairs); ktrain's nbsvm, fasttext, logreg,
+    bigru, standard_gru; encoder (--encoder fine-tuned); and names of further encoders to
+    fine-tune."""
 
     few_shot: tuple[int, ...] = ()
     """Also train each model on so many examples a class, and draw accuracy against them."""
@@ -165,6 +166,14 @@ class TrainingSettings(Config):
     training: Group[TrainConfig] = field(default_factory=TrainConfig)
     search: Group[SearchConfig] = field(default_factory=SearchConfig)
     compute: Group[ComputeConfig] = field(default_factory=ComputeConfig)
+
+    def check(self) -> None:
+        """Refuse what a cross-validation of the whole run cannot do."""
+        if self.split.folds and self.training.few_labels != "full":
+            raise ConfigError(
+                f"--folds {self.split.folds}: cross-validates --few-labels full alone; leave it "
+                "out (--few-labels auto cross-validates by itself)"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

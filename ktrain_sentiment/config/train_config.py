@@ -10,6 +10,7 @@ from ktrain_sentiment.config.flat import Config
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.reading_rules import LongTexts
 
+FewLabels = Literal["full", "contrastive", "probe", "auto"]
 Policy = Literal["onecycle", "triangular", "sgdr", "constant", "linear"]
 KtrainModel = Literal["nbsvm", "fasttext", "logreg", "bigru", "standard_gru"]
 KTRAIN_MODELS: tuple[KtrainModel, ...] = get_args(KtrainModel)
@@ -209,6 +210,15 @@ class TrainConfig(Config):
     stratified_batches: bool = False
     """Give every batch the classes in the proportions of the training rows."""
 
+    few_labels: FewLabels = "full"
+    """How to learn: full trains the whole net. For a handful of labels: probe (logistic regression
+    on the encoder as it comes), contrastive (the encoder is tuned on pairs of texts first, after
+    SetFit, Tunstall et al. 2022), or auto, which tries all on the training rows, by
+    cross-validation, and says what it took."""
+
+    few_labels_minutes: float = 5.0
+    """How long --few-labels auto may try."""
+
     checkpoint_every: int = 500
     """Steps between checkpoints inside an epoch; each epoch's end has one too."""
 
@@ -251,6 +261,24 @@ class TrainConfig(Config):
                     f"policy is {self.policy}; leave it out"
                 )
         self._check_teaching()
+        self._check_few_labels()
+
+    @property
+    def needs_mean_layer(self) -> bool:
+        """Whether what is trained reads the mean of a text's token states."""
+        return self.few_labels in ("contrastive", "probe")
+
+    def _check_few_labels(self) -> None:
+        if self.few_labels_minutes <= 0:
+            raise ConfigError(f"--few-labels-minutes {self.few_labels_minutes}: must be above 0")
+        if self.few_labels == "full":
+            return
+        for name in ("teacher", "augment", "adversarial_epsilon"):
+            if given := getattr(self, name):
+                raise ConfigError(
+                    f"--{name.replace('_', '-')} {given}: --few-labels {self.few_labels} does not "
+                    "learn from that; leave it out, or take --few-labels full"
+                )
 
     def _check_teaching(self) -> None:
         if not 0 <= self.teacher_share <= 1:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from ktrain_sentiment.config.train_config import FewLabels
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.baselines import Baseline
 from ktrain_sentiment.evaluation.behaviour import Behaviour
@@ -118,6 +119,43 @@ class CrossValidationRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FewLabelsTrial:
+    """A way of learning from few labels, tried by cross-validation on the training rows.
+
+    Attributes:
+        way: `probe`, `contrastive` or `full`.
+        accuracies: On the rows that each fold held out, a number a fold; all ways have the same
+            folds, of which the cheaper ones did more.
+        seconds: Time it took.
+        left_out: Why it was not tried, or not on more folds; empty if it was.
+    """
+
+    way: FewLabels
+    accuracies: tuple[float, ...] = ()
+    seconds: float = 0.0
+    left_out: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewLabelsRecord:
+    """How few labels were learned from, and why so.
+
+    Attributes:
+        asked: What the settings said: `auto`, or a way.
+        taken: `probe`, `contrastive` or `full`.
+        why: A sentence.
+        minutes: The time that trying was allowed.
+        trials: What was tried; empty when the way was given.
+    """
+
+    asked: FewLabels
+    taken: FewLabels
+    why: str = ""
+    minutes: float = 0.0
+    trials: tuple[FewLabelsTrial, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class SpeedRecord:
     """How fast and how large a predictor is, measured where it was trained.
 
@@ -176,6 +214,7 @@ class TrainingRecord:
         versions: Versions of the libraries that made it.
         teacher: What distillation says of a teacher; None when there was none.
         augmented: How many rows were made to learn from, and of which kinds; None without.
+        few_labels: How few labels were learned from; None when the whole net was trained unasked.
         cross_validation: None without folds.
         engines: What the exported engines were measured to do, by name.
         speed: Speed and size of the predictor; None when it was not run.
@@ -212,6 +251,7 @@ class TrainingRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     teacher: Mapping[str, Any] | None = None
     augmented: Mapping[str, Any] | None = None
+    few_labels: FewLabelsRecord | None = None
     cross_validation: CrossValidationRecord | None = None
     engines: Mapping[str, Any] = field(default_factory=dict)
     speed: SpeedRecord | None = None
@@ -247,6 +287,7 @@ class TrainingRecord:
             "errors",
             "teacher",
             "augmented",
+            "few_labels",
             "cross_validation",
             "speed",
         )

@@ -94,6 +94,19 @@ def open_encoder_embedder(folder: Path, maxlen: int) -> Embed:
     return _embed_with(graph, TextEncoder.from_folder(place, maxlen), "head")
 
 
+def remembering(embed: Embed) -> Embed:
+    """The same function, which embeds each text once however often it is asked for it."""
+    known: dict[str, NDArray[np.floating]] = {}
+
+    def remembered(texts: Sequence[str]) -> Floats:
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            known.update(zip(new, embed(new), strict=True))
+        return np.stack([known[text] for text in texts])
+
+    return remembered
+
+
 def _embed_with(graph: ModelProto, encoder: TextEncoder, long_texts: LongTexts) -> Embed:
     session = open_session(graph.SerializeToString())
 

@@ -229,6 +229,9 @@ def _tables(facts: ReportFacts) -> dict[str, FigureTable | None]:
             facts.metrics, facts.baselines, rows=facts.split or "given"
         ),
         "engines": result_tables.engines(training) if training else None,
+        "few_labels": result_tables.few_labels(training.few_labels)
+        if training and training.few_labels and training.few_labels.trials
+        else None,
         "folds": result_tables.cross_validation(folds) if folds else None,
         "per_class": result_tables.per_class(facts.metrics) if facts.scores is None else None,
         "farthest": result_tables.farthest(facts.scores.farthest) if facts.scores else None,
@@ -342,14 +345,17 @@ def _training_facts(training: TrainingRecord) -> list[tuple[str, str]]:
     if training.augmented:
         made = f"{training.augmented['rows']:,} rows made from templates, none of them judged on"
         facts.append(("augmented", made))
+    if training.few_labels:
+        facts.append(("few labels", training.few_labels.why))
     if training.adversarial:
         moved = f"word embeddings moved by {training.adversarial:g} times their mean length"
         facts.append(("adversarial training", moved))
     kept = f"{training.epochs}, the weights of epoch {training.best_epoch} kept"
+    few = training.few_labels is not None and training.few_labels.taken != "full"
     return [
         *facts,
         ("policy", f"{training.policy}, up to {training.learning_rate:.2g}"),
-        ("epochs", kept),
+        *([] if few else [("epochs", kept)]),
         ("time", duration(training.train_seconds) + speed),
         ("ran on", f"{training.device}, {training.precision}".strip(", ")),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from ktrain_sentiment.evaluation.comparison import (
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
         BaselineRecord,
         CrossValidationRecord,
         DataSummary,
+        FewLabelsRecord,
+        FewLabelsTrial,
         SpeedRecord,
         TrainingRecord,
     )
@@ -429,6 +431,36 @@ TRIALS = (
 def trials(found: Sequence[Any]) -> FigureTable:
     """Short trainings at candidate learning rates, best first."""
     return FigureTable.of("Short trainings, evaluated on validation rows", TRIALS, found)
+
+
+WAYS = {
+    "probe": "probe: the encoder as it comes",
+    "contrastive": "contrastive: the encoder tuned on pairs",
+    "full": "full: the whole net trained",
+}
+
+
+def few_labels(found: FewLabelsRecord) -> FigureTable:
+    """Ways of learning from few labels, tried by cross-validation on the training rows."""
+    columns = (
+        Column(
+            "way", lambda one: WAYS[one.way] + " (taken)" * (one.way == found.taken), words=True
+        ),
+        Column("accuracy", _over_folds),
+        Column("folds", lambda one: str(len(one.accuracies)) if one.accuracies else ""),
+        Column("seconds", lambda one: f"{one.seconds:.0f}" if one.accuracies else "", drop=2),
+        Column("left out", lambda one: one.left_out, words=True, wraps=True, drop=1),
+    )
+    title = "Cross-validation on the training rows: mean (standard error)"
+    taken = found.taken
+    return FigureTable.of(title, columns, found.trials, strong=lambda one: one.way == taken)
+
+
+def _over_folds(trial: FewLabelsTrial) -> str:
+    found = trial.accuracies
+    if len(found) < 2:
+        return ", ".join(map(share, found))
+    return f"{share(fmean(found))} (±{100 * stdev(found) / len(found) ** 0.5:.1f})"
 
 
 def suggestions(name: str, found: Mapping[str, Any]) -> FigureTable:

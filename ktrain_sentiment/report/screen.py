@@ -47,6 +47,10 @@ def training(record: TrainingRecord) -> list[Part]:
         parts.append(engines)
     if record.teacher is not None:
         parts.append(Text(_teacher(record)))
+    if record.few_labels is not None:
+        if record.few_labels.trials:
+            parts.append(result_tables.few_labels(record.few_labels))
+        parts.append(Text(record.few_labels.why))
     if record.cross_validation is not None:
         parts.append(result_tables.cross_validation(record.cross_validation))
     return [*parts, *_warnings(record.warnings)]

@@ -43,6 +43,7 @@ from ktrain_sentiment.training.dataset import (
     scores_of,
 )
 from ktrain_sentiment.training.fast.kernels import accelerate
+from ktrain_sentiment.training.mean_layer import add_mean_layer
 from ktrain_sentiment.training.optimizers import configured_adam
 from ktrain_sentiment.training.tokens import tokenize
 from ktrain_sentiment.training.trainer import SoftTargets, Trainer, assemble_trainer
@@ -95,6 +96,7 @@ def open_encoder_trainer(
         configured_adam(backend.tf, config),
         config.freeze,
         layers=encoder_config.layers,
+        mean_layer=config.needs_mean_layer,
         fast=compute.accelerate,
     )
     if soft_targets is None:
@@ -106,7 +108,7 @@ def open_encoder_trainer(
         later = "; prediction reads all of them, in windows" if rule == "windows" else ""
         said = told(longer, len(rows.tokens.longer), one_row(rule), maxlen)
         log.info("training: %s%s", said, later)
-    distance = adversarial_distance(config, len(rows.targets))
+    distance = 0.0 if config.needs_mean_layer else adversarial_distance(config, len(rows.targets))
     if distance:
         train_adversarially(backend.tf, model, distance)
     config = replace(config, adversarial_epsilon=distance)
@@ -291,6 +293,7 @@ def make_classifier(
     freeze: str = "none",
     *,
     layers: int | None = None,
+    mean_layer: bool = False,
     fast: bool = True,
 ) -> Untyped:
     """The encoder with a classification head, compiled; `config.id2label` has the real labels.
@@ -301,6 +304,7 @@ def make_classifier(
         optimizer: A Keras optimiser.
         freeze: Parts that are not trained, see `freeze_parts`.
         layers: How many of the encoder's layers to keep; all when not given.
+        mean_layer: Let the head read the mean of the token states, by one more layer.
         fast: Train with the kernels of `fast/` where they know the encoder.
 
     Raises:
@@ -312,6 +316,10 @@ def make_classifier(
         model = keep_layers(model, layers)
         # ktrain pickles its preprocessor with this configuration and loads the model by it.
         preprocessor.ktrain_preprocessor.config.num_hidden_layers = layers
+    if mean_layer:
+        model = add_mean_layer(model)
+        count = model.config.num_hidden_layers
+        preprocessor.ktrain_preprocessor.config.num_hidden_layers = count
     # Whoever opens the folder reads the labels from here: pipelines, transformers.js, a browser.
     model.config.id2label = dict(enumerate(preprocessor.labels))
     model.config.label2id = {label: index for index, label in enumerate(preprocessor.labels)}

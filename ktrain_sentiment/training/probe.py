@@ -48,7 +48,13 @@ def normalised(embeddings: NDArray[np.floating]) -> Floats:
     return np.asarray(embeddings / np.maximum(lengths, 1e-12), np.float32)
 
 
-def fit_probe(embeddings: Floats, classes: ArrayLike, count: int, seed: int = 0) -> LinearProbe:
+def fit_probe(
+    embeddings: Floats,
+    classes: ArrayLike,
+    count: int,
+    seed: int = 0,
+    strength: float | None = None,
+) -> LinearProbe:
     """Fit a probe; its regularisation is chosen by cross-validation where the rows suffice.
 
     Args:
@@ -56,6 +62,7 @@ def fit_probe(embeddings: Floats, classes: ArrayLike, count: int, seed: int = 0)
         classes: Their class indices, shape (rows,).
         count: Number of classes; one without a row gets probability zero (but for rounding).
         seed: Decides the folds.
+        strength: The inverse regularisation strength; chosen when None.
 
     Raises:
         DataError: There are fewer than two classes among the rows.
@@ -67,7 +74,8 @@ def fit_probe(embeddings: Floats, classes: ArrayLike, count: int, seed: int = 0)
         raise DataError(f"a probe needs rows of at least two classes, got {len(seen)}")
     inputs = normalised(embeddings)
     # Fewer rows of a class than folds would leave a fold without it.
-    strength = _choose(inputs, targets, seed) if sizes.min() >= FOLDS else 1.0
+    if strength is None:
+        strength = _choose(inputs, targets, seed) if sizes.min() >= FOLDS else 1.0
     linear = require("sklearn.linear_model", "train")
     fitted = linear.LogisticRegression(C=strength, max_iter=1000).fit(inputs, targets)
     return _as_probe(fitted, count, strength)

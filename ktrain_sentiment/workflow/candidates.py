@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import resource
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.config import CompareConfig, TrainConfig, TrainingSettings
+from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits
 from ktrain_sentiment.evaluation.comparison import Costs
 from ktrain_sentiment.inference import load
+from ktrain_sentiment.inference.embedding import remembering
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.policies import USUAL_EPOCHS, epochs_for
-from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
-from ktrain_sentiment.workflow.models import Candidate, Predict, find_model
+from ktrain_sentiment.training.dataset import class_indices
+from ktrain_sentiment.workflow.few_labels import fit_full
+from ktrain_sentiment.workflow.models import Candidate, Predict, find_model, open_embedder_of
 from ktrain_sentiment.workflow.training import train
 
 TIMED_TEXTS, TIMED_CALLS = 256, 20
@@ -78,11 +76,7 @@ def evaluate_candidate(job: Job) -> CandidateResult:
         InputError: The model cannot be trained on these rows.
     """
     begun = time.perf_counter()
-    spec = find_model(job.model)
-    if spec.fit is not None:
-        candidate = spec.fit(job.settings, job.splits)
-    else:
-        candidate = _few_examples(job) if job.few else _whole_run(job)
+    candidate = _learned(job)
     seconds = time.perf_counter() - begun
     texts = job.splits.test["text"].tolist()
     table = candidate.predict(texts)
@@ -128,28 +122,32 @@ def speed_of(predict: Predict, texts: Sequence[str]) -> tuple[float, float]:
     return rate, statistics.median(calls)
 
 
-def few_shot_epochs(given: TrainConfig, texts: int) -> int:
-    """The epochs that were asked for, or more where those are too few steps to learn anything."""
-    asked = given.epochs or USUAL_EPOCHS
-    return epochs_for(replace(given, epochs=None), texts, usual=asked)
+def few_accuracies(jobs: Sequence[Job]) -> list[float]:
+    """The accuracy of one model on the test rows, trained on each of several small draws.
+
+    A model that only reads an encoder's vectors has those of each text made once for all draws.
+
+    Args:
+        jobs: Of one model, with `few` set and the same test rows.
+    """
+    spec, accuracies = find_model(jobs[0].model), []
+    embed = remembering(open_embedder_of(jobs[0].settings)) if spec.fit_on else None
+    for job in jobs:
+        if spec.fit_on and embed:
+            candidate = spec.fit_on(job.settings, job.splits, embed)
+        else:
+            candidate = _learned(job)
+        said = np.asarray(candidate.predict(job.splits.test["text"].tolist()))
+        truth = class_indices(job.splits.test["label"], job.splits.labels)
+        accuracies.append(float((said.argmax(axis=1) == truth).mean()))
+    return accuracies
 
 
-def _few_examples(job: Job) -> Candidate:
-    """Train on a few rows: a fixed rate, enough steps, and no choice on validation rows."""
-    # A search needs a hundred batches of its own, and hundreds of validation rows would be a
-    # luxury that someone with sixteen examples does not have.
-    spec, given = find_model(job.model), job.settings.training
-    epochs = few_shot_epochs(given, len(job.splits.train))
-    training = replace(given, epochs=epochs, keep_best="last", early_stopping=None)
-    lessons = with_lessons(job.splits, None, draw_lessons(training, job.splits))
-    trainer = spec.open(replace(job.settings, training=training), job.splits, lessons)
-    rate = given.learning_rate or spec.usual_rate
-    with tempfile.TemporaryDirectory() as place:
-        trainer.fit(rate, Checkpoints(Path(place)), quiet=True)
-    return Candidate(
-        lambda texts: trainer.predict_proba(pd.DataFrame({"text": list(texts)})),
-        learning_rate=rate,
-    )
+def _learned(job: Job) -> Candidate:
+    spec = find_model(job.model)
+    if spec.fit is not None:
+        return spec.fit(job.settings, job.splits)
+    return fit_full(job.settings, job.splits, spec.name) if job.few else _whole_run(job)
 
 
 def _whole_run(job: Job) -> Candidate:

@@ -34,7 +34,12 @@ from ktrain_sentiment.runs import default_run
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import epochs_for
-from ktrain_sentiment.workflow.candidates import CandidateResult, Job, evaluate_candidate
+from ktrain_sentiment.workflow.candidates import (
+    CandidateResult,
+    Job,
+    evaluate_candidate,
+    few_accuracies,
+)
 from ktrain_sentiment.workflow.models import check_models, check_names, find_model
 from ktrain_sentiment.workflow.processes import in_own_process
 from ktrain_sentiment.workflow.run_places import claim_folder
@@ -121,7 +126,7 @@ def compare_models(
         learning = [replace(job, few=True) for job in jobs if find_model(job.model).learns]
         results = {job.model: _result_of(job, growing) for job in jobs}
         sizes = comparing.few_shot
-        few = tuple(_few_shot(job, size, growing) for job in learning for size in sizes)
+        few = tuple(one for job in learning for one in _few_shot(job, sizes, growing))
         entries = rank(
             class_indices(splits.test["label"], splits.labels),
             {name: result.probabilities for name, result in results.items()},
@@ -230,29 +235,37 @@ def _read_result(place: Path, table: Path, stamp: str) -> CandidateResult | None
     )
 
 
-def _few_shot(job: Job, size: int, folder: Path) -> FewShot:
-    """Accuracy of a model trained on `size` rows a class, for several draws."""
-    accuracies = []
-    for seed in range(job.comparing.few_shot_seeds):
-        train = draw(job.splits.train, size, seed)
-        few = replace(job, splits=replace(job.splits, train=train))
-        place = folder / "few_shot" / f"{_slug(job.model)}-{size}-{seed}.json"
-        accuracies.append(_few_accuracy(few, place))
-    return FewShot(job.model, size, tuple(accuracies))
+def _few_shot(job: Job, sizes: Sequence[int], folder: Path) -> list[FewShot]:
+    """Accuracy of a model trained on so many rows a class, for several draws of each size."""
+    places, jobs = [], []
+    for size in sizes:
+        for seed in range(job.comparing.few_shot_seeds):
+            train = draw(job.splits.train, size, seed)
+            jobs.append(replace(job, splits=replace(job.splits, train=train)))
+            places.append(folder / "few_shot" / f"{_slug(job.model)}-{size}-{seed}.json")
+    missing = [k for k, one in enumerate(jobs) if _few_accuracy(places[k], _stamp(one)) is None]
+    # Vectors of an encoder that stays as it is are made once, for which its draws share a process.
+    together = len(missing) if find_model(job.model).fit_on else 1
+    for start in range(0, len(missing), max(1, together)):
+        these = missing[start : start + together]
+        log.info("training %s on %s", job.model, ", ".join(places[k].stem for k in these))
+        found = in_own_process(few_accuracies, [jobs[k] for k in these], quiet=True)
+        for k, accuracy in zip(these, found, strict=True):
+            write_json(places[k], {"accuracy": accuracy, "stamp": _stamp(jobs[k])})
+    kept = [float(json.loads(place.read_text("utf-8"))["accuracy"]) for place in places]
+    draws = job.comparing.few_shot_seeds
+    return [
+        FewShot(job.model, size, tuple(kept[k * draws : (k + 1) * draws]))
+        for k, size in enumerate(sizes)
+    ]
 
 
-def _few_accuracy(job: Job, place: Path) -> float:
-    stamp = _stamp(job)
-    if place.is_file():
-        found = json.loads(place.read_text("utf-8"))
-        if found["stamp"] == stamp:
-            return float(found["accuracy"])
-    log.info("training %s on %d rows", job.model, len(job.splits.train))
-    result = in_own_process(evaluate_candidate, job, quiet=True)
-    truth = class_indices(job.splits.test["label"], job.splits.labels)
-    accuracy = float((result.probabilities.argmax(axis=1) == truth).mean())
-    write_json(place, {"accuracy": accuracy, "stamp": stamp})
-    return accuracy
+def _few_accuracy(place: Path, stamp: str) -> float | None:
+    """What an earlier start found of the same rows and settings."""
+    if not place.is_file():
+        return None
+    found = json.loads(place.read_text("utf-8"))
+    return float(found["accuracy"]) if found["stamp"] == stamp else None
 
 
 def draw(train: pd.DataFrame, size: int, seed: int) -> pd.DataFrame:

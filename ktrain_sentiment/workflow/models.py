@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.config import KTRAIN_MODELS, SearchConfig, TrainingSettings
@@ -37,9 +38,10 @@ from ktrain_sentiment.export.saving import (
     ValidationTexts,
     save_predictor,
 )
-from ktrain_sentiment.inference.embedding import open_encoder_embedder
+from ktrain_sentiment.inference.embedding import Embed, open_encoder_embedder
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.training.contrastive import fit_few_labels, tuning_of
 from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
 from ktrain_sentiment.training.keras_classifier import tracer
@@ -57,6 +59,7 @@ ENCODERS_OWN = (
     ("encoder", "layers", "no encoder's layers"),
     ("training", "freeze", "no encoder to freeze"),
     ("training", "adversarial_epsilon", "no encoder whose embeddings could be moved"),
+    ("training", "few_labels", "no encoder that knows sentences already"),
 )
 """Group and name of settings that mean nothing without an encoder, and what is lacking."""
 
@@ -85,6 +88,14 @@ class Candidate:
     predict: Predict
     disk: int = 0
     learning_rate: float | None = None
+
+
+class FitOn(Protocol):
+    """Settings, rows and the encoder's vectors of texts to a model that stands on them."""
+
+    def __call__(self, settings: TrainingSettings, splits: Splits, embed: Embed) -> Candidate:
+        """See `fit_probe`."""
+        ...
 
 
 class Open(Protocol):
@@ -121,6 +132,8 @@ class ModelSpec:
         search_steps: Steps of a search, and of the next if the first cannot be read.
         fit: Settings and rows to a model without steps; None of a model that has steps. Such a
             model alone can be opened and saved.
+        fit_on: The same of a model that only reads the encoder's vectors, which are then made once
+            for many fits; None of others.
         open: A trainer of the model.
         save: A trained model into a predictor folder, which is replaced.
     """
@@ -135,6 +148,7 @@ class ModelSpec:
     search_range: tuple[float, float] = (0.0, 0.0)
     search_steps: tuple[int, ...] = ()
     fit: Fit | None = None
+    fit_on: FitOn | None = None
     open: Open = _no_steps
     save: Save = _no_steps
 
@@ -226,7 +240,7 @@ def refuse_for_scores(settings: TrainingSettings, task: Task) -> None:
             f"--model {settings.model.model} learns classes, and the labels are scores: leave "
             "--model out for an encoder, or make classes of them first (such as negative below 0)"
         )
-    for name in ("class_weight", "stratified_batches", "teacher", "augment"):
+    for name in ("class_weight", "stratified_batches", "teacher", "augment", "few_labels"):
         if getattr(training, name) != getattr(usual, name):
             flag = f"--{name.replace('_', '-')}"
             raise ConfigError(f"{flag} is for classes, and the labels are scores: leave it out")
@@ -351,17 +365,40 @@ def _fit_vader(settings: TrainingSettings, splits: Splits) -> Candidate:
     return Candidate(predict)
 
 
+def open_embedder_of(settings: TrainingSettings) -> Embed:
+    """What makes vectors of texts, with the encoder as it comes."""
+    return open_encoder_embedder(resolve(settings.encoder.encoder), settings.encoder.maxlen)
+
+
 def _fit_probe(settings: TrainingSettings, splits: Splits) -> Candidate:
-    folder = resolve(settings.encoder.encoder)
-    embed = open_encoder_embedder(folder, settings.encoder.maxlen)
+    return _probe_on(settings, splits, open_embedder_of(settings))
+
+
+def _probe_on(settings: TrainingSettings, splits: Splits, embed: Embed) -> Candidate:
     vectors = np.asarray(embed(splits.train["text"].tolist()), np.float32)
     classes = class_indices(splits.train["label"], splits.labels)
     probe = fit_probe(vectors, classes, len(splits.labels), settings.training.seed)
-    place = PredictorFolder(folder)
+    place = PredictorFolder(resolve(settings.encoder.encoder))
     size = place.torch_weights.stat().st_size + place.tokenizer.stat().st_size
     return Candidate(
         lambda texts: probe.predict_proba(np.asarray(embed(texts), np.float32)),
         size + probe.weights.nbytes,
+    )
+
+
+def _fit_contrastive(settings: TrainingSettings, splits: Splits) -> Candidate:
+    plain = replace(
+        settings.training, few_labels="contrastive", teacher=None, unlabelled="", augment=False,
+        adversarial_epsilon=None,
+    )  # fmt: skip
+    trainer = _open_encoder(replace(settings, training=plain), splits)
+    tuning = tuning_of(plain)
+    fit_few_labels(trainer, splits, tuning)
+    place = PredictorFolder(resolve(settings.encoder.encoder))
+    return Candidate(
+        lambda texts: trainer.predict_proba(pd.DataFrame({"text": list(texts)})),
+        place.torch_weights.stat().st_size + place.tokenizer.stat().st_size,
+        tuning.rate,
     )
 
 
@@ -373,7 +410,8 @@ MODELS = {
         ModelSpec("vader", learns=False, needs_polar_labels=True, fit=_fit_vader),
         ModelSpec("median", learns=False, needs_stars=True, fit=_fit_median),
         ModelSpec("ridge", needs_stars=True, fit=_fit_ridge),
-        ModelSpec("probe", needs_encoder=True, fit=_fit_probe),
+        ModelSpec("probe", needs_encoder=True, fit=_fit_probe, fit_on=_probe_on),
+        ModelSpec("contrastive", needs_encoder=True, fit=_fit_contrastive),
         # Rates of ktrain's own classifiers where the search cannot tell: benchmarks/LOG.md.
         _ktrain_model("nbsvm", 1.0, (1e-3, 10.0), (160,)),
         _ktrain_model("fasttext", 5e-3),

@@ -6,6 +6,7 @@ nothing that was computed, and `resume` goes on from there.
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from dataclasses import dataclass, replace
@@ -20,9 +21,10 @@ from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.encoders.model_hub import learned_english_alone
 from ktrain_sentiment.evaluation.calibration import fit_temperature
+from ktrain_sentiment.evaluation.codec import from_plain, to_plain
 from ktrain_sentiment.evaluation.metrics import STAR_FIGURES
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, truth_of
-from ktrain_sentiment.evaluation.record import TrainingRecord
+from ktrain_sentiment.evaluation.record import FewLabelsRecord, TrainingRecord
 from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.predictor.manifest import update_predictor
@@ -36,6 +38,7 @@ from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tasks import half_width
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.training.contrastive import Tuning, fit_few_labels, tuning_of
 from ktrain_sentiment.training.dataset import steps_per_epoch
 from ktrain_sentiment.training.policies import FEWEST_STEPS, USUAL_EPOCHS, planned_epochs
 from ktrain_sentiment.training.trainer import FitResult, Trainer
@@ -47,6 +50,7 @@ from ktrain_sentiment.workflow.exploring import (
     run_search,
     save_search,
 )
+from ktrain_sentiment.workflow.few_labels import choose_way
 from ktrain_sentiment.workflow.folding import cross_validate
 from ktrain_sentiment.workflow.lessons import (
     draw_lessons,
@@ -170,22 +174,30 @@ def _train_into(
         soft_targets = teacher.kept_soft_targets(splits.train, run.soft_targets, resume=resume)
     if lessons is not None:
         lessons = kept_lessons(lessons, run.augmented, resume=resume)
+    few = _few_labels(settings, splits, run, resume=resume)
+    if few is not None:
+        settings = replace(settings, training=replace(settings.training, few_labels=few.taken))
     trainer = spec.open(settings, splits, with_lessons(splits, soft_targets, lessons))
     if settings.split.folds:
         log.info(
             "training the model of the predictor: fold %d of %d validates it",
             settings.split.fold, settings.split.folds,
         )  # fmt: skip
-    _say_length(trainer)
-    rate = _learning_rate(trainer, spec, settings, run, resume=resume, quiet=quiet)
-    fitted = trainer.fit(
-        rate,
-        Checkpoints(run.checkpoints),
-        settings.training.checkpoint_every,
-        resume=resume,
-        quiet=quiet,
-        extra_callbacks=(tensorboard_log(trainer.backend, run.tensorboard),),
-    )
+    if settings.training.needs_mean_layer:
+        tuning = tuning_of(settings.training)
+        rate, fitted = tuning.rate, fit_few_labels(trainer, splits, tuning)
+        log.info("%s in %.1f s", settings.training.few_labels, fitted.seconds)
+    else:
+        _say_length(trainer)
+        rate = _learning_rate(trainer, spec, settings, run, resume=resume, quiet=quiet)
+        fitted = trainer.fit(
+            rate,
+            Checkpoints(run.checkpoints),
+            settings.training.checkpoint_every,
+            resume=resume,
+            quiet=quiet,
+            extra_callbacks=(tensorboard_log(trainer.backend, run.tensorboard),),
+        )
     _save_history(fitted, run)
     saved = _save_predictor(trainer, spec, splits, run, settings)
     # From here on the judge is what was saved, and no longer the model in memory.
@@ -198,7 +210,7 @@ def _train_into(
     engine = str(getattr(shipped, "engine", ""))
     judged = evaluation.predictions[evaluation.headline]
     others = judge_other_engines(run.predictor, engine, judged)
-    record = replace(record, engine=engine, other_engines=others)
+    record = replace(record, engine=engine, other_engines=others, few_labels=few)
     _note_figures(run, record)
     if lessons is not None:
         record = replace(record, augmented=lesson_figures(lessons))
@@ -219,6 +231,24 @@ def _train_into(
     record = replace(record, engines={one.engine: one.to_json() for one in saved.engines})
     record = ask_predictor(record, evaluation, splits.train, shipped, run.predictor)
     write_json(run.metrics, record.to_json())
+
+
+def _few_labels(
+    settings: TrainingSettings, splits: Splits, run: RunFolder, *, resume: bool
+) -> FewLabelsRecord | None:
+    """Which way few labels are learned from, an earlier start's choice with `resume`."""
+    asked = settings.training.few_labels
+    if asked == "full":
+        return None
+    if asked != "auto":
+        return FewLabelsRecord(asked=asked, taken=asked, why=f"{asked}, as --few-labels says")
+    if resume and run.few_labels.is_file():
+        kept = json.loads(run.few_labels.read_text("utf-8"))
+        return from_plain(kept, FewLabelsRecord, run.few_labels)
+    found = choose_way(settings, splits)
+    log.info("--few-labels auto takes %s", found.why)
+    write_json(run.few_labels, to_plain(found))
+    return found
 
 
 def _say_length(trainer: Trainer) -> None:
@@ -295,7 +325,9 @@ def _record(
     evaluation: FitEvaluation,
     rate: float,
 ) -> TrainingRecord:
-    trained = fitted.steps * settings.training.batch_size
+    few = settings.training.needs_mean_layer
+    batch = min(len(splits.train), Tuning.texts) if few else settings.training.batch_size
+    trained = fitted.steps * batch
     return record_training(
         evaluation,
         splits,
@@ -306,13 +338,13 @@ def _record(
         kept_layers=trainer.kept_layers,
         longest_text=trainer.longest_text,
         long_texts="" if settings.model.is_ktrain_model else settings.encoder.long_texts,
-        policy=settings.training.policy,
+        policy="linear" if few else settings.training.policy,
         learning_rate=rate,
         adversarial=trainer.config.adversarial_epsilon,
         best_epoch=fitted.best_epoch,
         epochs=len(fitted.history),
         train_seconds=round(fitted.seconds, 2),
-        texts_per_second=round(trained / fitted.seconds, 1) if fitted.seconds else None,
+        texts_per_second=round(trained / fitted.seconds, 1) if fitted.seconds and trained else None,
         device=trainer.backend.device,
         precision=trainer.backend.precision,
         versions=trainer.backend.versions,
@@ -325,7 +357,7 @@ def training_doubts(settings: TrainingSettings, splits: Splits, epochs: int) -> 
     if settings.model.is_ktrain_model:
         return []
     updates = steps_per_epoch(len(splits.train), config.batch_size) * epochs // config.accumulate
-    if updates < FEWEST_STEPS:
+    if updates < FEWEST_STEPS and not config.needs_mean_layer:
         found.append(
             f"It was trained for {counted(updates, 'step')}, and an encoder learns little in fewer "
             f"than {FEWEST_STEPS}: try more --epochs (left out, they are enough), or more rows."

@@ -52,6 +52,12 @@ def test_rounding_covers_what_was_seen():
     assert steps.max() < 255.51
 
 
+def test_a_product_that_only_ever_sees_zeros_can_be_rounded():
+    zeros = np.zeros(4, np.float32)
+    rounding = choose_rounding(Activations(zeros, zeros, np.zeros((3, 4), np.float32)), np.eye(4))
+    assert (rounding.scale, rounding.zero_point) == (1.0, 0)
+
+
 def test_an_outlier_channel_does_not_drown_the_others():
     sample, chance = with_outlier(), np.random.default_rng(1)
     dense = Dense(chance.normal(size=(16, 4)).astype(np.float32), np.zeros(4, np.float32))
