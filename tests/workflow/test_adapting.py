@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,6 +16,8 @@ from ktrain_sentiment.config import (
 )
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import ConfigError, DataError, EncoderError, InputError
+from ktrain_sentiment.training.backend import Backend
+from ktrain_sentiment.training.masked_words import open_language
 from ktrain_sentiment.workflow.adapting import adapt, distil_encoder, layers_to_keep
 
 PLAIN = ComputeConfig(accelerate=False)
@@ -50,6 +53,19 @@ def test_an_adapted_encoder_is_one_and_guesses_words_better_than_before(
     assert figures["layers"] == 2
     assert not (adapted / "checkpoints").exists()
     assert (adapted / "tokenizer.json").read_bytes() == (tiny_bert / "tokenizer.json").read_bytes()
+
+
+def test_transformers_guesses_the_same_words_by_it(
+    backend: Backend, adapted: Path, reviews: list[tuple[str, str]]
+) -> None:
+    texts = [text for text, _ in reviews[:40]]
+    language = open_language(adapted, texts, masking(), PLAIN, 32, "head")
+    inputs, _ = language.rows.batch(np.arange(8))
+    theirs = backend.transformers.TFAutoModelForMaskedLM.from_pretrained(str(adapted))
+    read = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+    every = np.asarray(theirs(read, training=False).logits)
+    wanted = every.reshape(-1, every.shape[-1])[inputs["places"]]
+    np.testing.assert_allclose(language.model(inputs), wanted, atol=1e-4)
 
 
 def test_its_head_comes_with_it(adapted: Path, reviews_csv: Path, tmp_path: Path) -> None:
