@@ -13,10 +13,11 @@ from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.tasks import SCORES
+from ktrain_sentiment.tasks import CLASSES, SCORES
 from ktrain_sentiment.workflow.evaluating import evaluate, from_predictor, from_run, out_of_fold
 from ktrain_sentiment.workflow.inspecting import inspect, write_lists
-from ktrain_sentiment.workflow.models import refuse_for_scores
+from ktrain_sentiment.workflow.models import MODELS, refuse_for_scores
+from ktrain_sentiment.workflow.training import rate_without_search
 from support.scores import make_scores
 
 NOT_OF_SCORES = ("accuracy", "log loss", "log_loss", "onfusion matrix", "macro_f1", "macro F1")
@@ -113,6 +114,14 @@ def test_two_runs_of_scores_are_compared(scored_run, tmp_path):
 def test_what_knows_classes_alone_is_refused_before_training(settings, said):
     with pytest.raises(ConfigError, match=said):
         refuse_for_scores(settings, SCORES)
+
+
+def test_the_usual_rate_is_taken_where_a_search_would_tell_too_little():
+    spec, usual = MODELS["encoder"], TrainingSettings()
+    assert rate_without_search(spec, usual, SCORES) == spec.usual_rate
+    assert rate_without_search(spec, usual, CLASSES) is None
+    given = TrainingSettings(training=TrainConfig(learning_rate=1e-4))
+    assert rate_without_search(spec, given, SCORES) == 1e-4
 
 
 def test_every_loader_gives_the_score_in_its_own_unit(scored_run):
