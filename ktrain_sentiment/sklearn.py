@@ -138,7 +138,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(set(names)) < len(names) or not all(names):
             raise EstimatorInputError(f"classes {names}: wanted each with a name of its own")
         fitted = train_texts(texts, [names[code] for code in codes], self._settings())
-        if fitted.task.is_score:
+        if task_of(fitted).is_score:
             raise EstimatorInputError("y holds scores, and it learns classes: make some first")
         self.classifier_ = fitted
         self.classes_ = classes
