@@ -209,7 +209,7 @@ def write_lists(found: Inspection, folder: Path) -> Mapping[str, Path]:
         DataError: What is there under the name of the list of doubted labels is no such list.
     """
     paths = {name: folder / f"{name}.csv" for name in LISTS}
-    if found.review is None:
+    if not len(found.label_errors.columns):  # Scores have no labels to doubt.
         write_table(paths["top_losses"], found.top_losses, guarded=True, digits=6)
         return {"top_losses": paths["top_losses"]}
     doubted = found.label_errors
