@@ -5,10 +5,10 @@
     ktrain-sentiment train labelled.csv --encoder encoders/reviews
 
 Words of the texts are hidden, and the encoder learns to guess them (masked-language-model
-training; Sun et al. 2019, Gururangan et al. 2020). It pays where there are many texts and few
-labels, or where texts are unlike what the encoder has read; docs/encoders.md says how much. The
-result is an encoder folder that --encoder takes wherever an encoder is wanted. A training that was
-stopped, even by kill -9, goes on with --resume.
+training; Sun et al. 2019, Gururangan et al. 2020, who found gains where texts are many and labels
+few, or texts unlike what the encoder has read). Whether it pays on yours, say `compare` or two
+trainings judged on the same rows. The result is an encoder folder that --encoder takes wherever an
+encoder is wanted. A training that was stopped, even by kill -9, goes on with --resume.
 
 Not to be confused: `train` learns labels, and `train --teacher --unlabelled` learns a
 classifier's answers on texts without labels; `distil-encoder` makes an encoder smaller.
