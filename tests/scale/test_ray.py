@@ -57,7 +57,7 @@ def test_an_actor_that_is_killed_costs_no_row(dataset, predictor, reviews, answe
         job = pool.submit(answered, found)
         kill_a_worker(lambda name: name.startswith("ray::") and "MapWorker" in name)
         assert not job.done()
-        assert job.result() == answers(texts)
+        assert job.result() == answers(texts[: len(reviews)]) * 60
 
 
 def test_a_dataset_that_is_not_fit_is_refused_before_any_work(dataset, predictor):

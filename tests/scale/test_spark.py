@@ -67,7 +67,7 @@ def test_a_worker_that_is_killed_costs_no_row(spark, frame, predictor, reviews, 
             found = job.result()
     finally:
         spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
-    assert found == answers(texts)
+    assert found == answers(texts[: len(reviews)]) * 60
 
 
 def test_sql_can_ask(spark, frame, predictor, answers):
