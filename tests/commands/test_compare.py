@@ -17,7 +17,7 @@ def command(data: Path, encoder: Path, run: Path, *more: str) -> list[str | Path
         "--epochs", "4", "--batch-size", "16", "--learning-rate", "2e-3", "--test", "0.25",
         "--adversarial-epsilon", "0",
         "--no-accelerate", "--ktrain-rate", "1e-2", "--ktrain-epochs", "3",
-        "--few-shot", "4", "--few-shot-seeds", "2", "--models", *more,
+        "--few-shot", "4", "--few-shot-seeds", "1", "--models", *more,
     ]  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def test_few_examples_are_drawn_for_those_that_learn(compared: tuple[Path, str])
     folder, _ = compared
     found = json.loads((folder / "comparison.json").read_text())["few_shot"]
     assert {one["name"] for one in found} == {"tfidf", "probe", "nbsvm", "encoder"}
-    assert {len(one["accuracies"]) for one in found} == {2}
+    assert {len(one["accuracies"]) for one in found} == {1}
     assert (folder / "few_shot.png").is_file()
 
 

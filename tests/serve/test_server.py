@@ -206,7 +206,8 @@ def test_ctrl_c_ends_it_with_success_and_a_line_of_figures(predictor):
 def test_no_text_is_logged_unless_asked(live, predictor):
     live.ask("POST", "/predict", {"inputs": "a xyzzy plot"})
     live.ask("POST", "/predict?text=xyzzy", {"inputs": ["xyzzy", 3]})
-    assert any(line.startswith("POST /predict 200") for line in live.said)
+    assert live.hears("POST /predict 200")
+    assert live.hears("POST /predict 422")
     assert "xyzzy" not in "".join(live.said)
     with running(predictor, "--log-texts") as server:
         server.ask("POST", "/predict", {"inputs": "a xyzzy\nplot"})

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection
@@ -157,6 +158,15 @@ class Running:
             connection.request(method, path, data, named)
             answer = connection.getresponse()
             return Reply(answer.status, dict(answer.getheaders()), answer.read())
+
+    def hears(self, start: str, seconds: float = 10) -> bool:
+        """Whether it says a line that begins so; a request is logged after it is answered."""
+        deadline = time.monotonic() + seconds
+        while not any(line.startswith(start) for line in self.said):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
 
     def signal(self, name: str) -> None:
         self.process.send_signal(getattr(signal, name))
