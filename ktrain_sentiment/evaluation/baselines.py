@@ -119,15 +119,20 @@ def _score_baselines(
 
 def ridge_scores(train_texts: Sequence[str], scores: Table, texts: Sequence[str]) -> Table | None:
     """A linear model of scores on words and pairs of words, shape (n, 1); None as for logistic."""
+    fitted = _fitted(tfidf_ridge_pipeline, train_texts, scores)
+    return None if fitted is None else np.asarray(fitted.predict(texts), dtype=np.float64)[:, None]
+
+
+def _fitted(make: Callable[[], Any], texts: Sequence[str], targets: ArrayLike) -> Any:  # noqa: ANN401
+    """A model of words, fitted; None without scikit-learn, or where texts hold no word at all."""
     try:
-        fitted = tfidf_ridge_pipeline().fit(train_texts, scores)
+        return make().fit(texts, np.asarray(targets))
     except ModuleNotFoundError:
         return None
     except ValueError as error:
         if "empty vocabulary" in str(error):
             return None
         raise
-    return np.asarray(fitted.predict(texts), dtype=np.float64)[:, None]
 
 
 def vader_scores(train_texts: Sequence[str], scores: Table, texts: Sequence[str]) -> Table | None:
@@ -211,15 +216,8 @@ def tfidf_ridge(
     A normal distribution around what it says, as wide as it errs on rows that it was not fitted on;
     the likeliest star is the nearest. None as for `tfidf_logistic`.
     """
-    try:
-        model = ridge_pipeline(task)
-        return model.fit(train_texts, np.asarray(train_y)).predict_proba(texts)
-    except ModuleNotFoundError:
-        return None
-    except ValueError as error:
-        if "empty vocabulary" in str(error):
-            return None
-        raise
+    fitted: RidgeStars | None = _fitted(lambda: ridge_pipeline(task), train_texts, train_y)
+    return None if fitted is None else fitted.predict_proba(texts)
 
 
 def tfidf_logistic(
@@ -229,16 +227,9 @@ def tfidf_logistic(
 
     None when scikit-learn is not installed, or when the texts hold no word at all.
     """
-    try:
-        pipeline = tfidf_pipeline()
-    except ModuleNotFoundError:
+    pipeline = _fitted(tfidf_pipeline, train_texts, train_y)
+    if pipeline is None:
         return None
-    try:
-        pipeline.fit(train_texts, np.asarray(train_y))
-    except ValueError as error:
-        if "empty vocabulary" in str(error):
-            return None
-        raise
     table = np.zeros((len(texts), classes))
     table[:, pipeline.classes_] = pipeline.predict_proba(texts)
     return table

@@ -113,11 +113,9 @@ def compare(
     _, table_b = check(y_true, probabilities_b, labels, task)
     if task.is_score:
         gaps = [np.abs(table[:, 0] - truth) for table in (table_a, table_b)]
-        farther, p_value = bootstrap_mean(gaps[1] - gaps[0], seed=seed), sign_flips(*gaps)
-        better = None if p_value >= SIGNIFICANT else names[int(farther.value < 0)]
+        farther, p_value, better, sentence = _by_distance(names, gaps, "", seed)
         order = _rank_difference(truth, table_a[:, 0], table_b[:, 0], seed)
         said = f"{order.value:+.3f} ({order.low:+.3f} to {order.high:+.3f})"
-        sentence = _verdict_in_distance(names, farther, p_value, "")
         return Comparison(
             names=names,
             n=len(truth),
@@ -140,9 +138,7 @@ def compare(
     apart = None
     if task:
         gaps = [task.distance[truth, winner] for winner in (first, second)]
-        apart, p_value = bootstrap_mean(gaps[1] - gaps[0], seed=seed), sign_flips(*gaps)
-        better = None if p_value >= SIGNIFICANT else names[int(apart.value < 0)]
-        sentence = _verdict_in_distance(names, apart, p_value, " stars")
+        apart, p_value, better, sentence = _by_distance(names, gaps, " stars", seed)
     return Comparison(
         names=names,
         n=len(truth),
@@ -156,6 +152,16 @@ def compare(
         sentence=sentence,
         mae_difference=apart,
     )
+
+
+def _by_distance(
+    names: tuple[str, str], gaps: Sequence[Floats], unit: str, seed: int
+) -> tuple[Estimate, float, str | None, str]:
+    """How much farther off the second is, its p-value, the better one's name, and the verdict."""
+    first, second = gaps
+    farther, p_value = bootstrap_mean(second - first, seed=seed), sign_flips(first, second)
+    better = None if p_value >= SIGNIFICANT else names[int(farther.value < 0)]
+    return farther, p_value, better, _verdict_in_distance(names, farther, p_value, unit)
 
 
 def _rank_difference(truth: Floats, first: Floats, second: Floats, seed: int) -> Estimate:

@@ -207,7 +207,7 @@ def choose_rounding(seen: Activations, weight: Array) -> Rounding:
     smoothing = (np.exp(np.log(spread).mean()) / spread).astype(np.float32)
     low = min(float((seen.low * smoothing).min()), 0.0)
     high = max(float((seen.high * smoothing).max()), 0.0)
-    # A mean layer's feed-forward map (training/contrastive.py) gives zeros alone.
+    # A mean layer's feed-forward map (training/mean_layer.py) gives zeros alone.
     scale = float(np.float32((high - low) / 255)) or 1.0
     return Rounding(smoothing, scale, int(np.clip(np.rint(-low / scale), 0, 255)))
 

@@ -192,12 +192,15 @@ def scores(
         muted = COLOURS["muted"]
         axes.fill_between(ends, low, high, label="90 % interval", color=muted, alpha=0.12, lw=0)
     axes.plot(ends, ends, color=COLOURS["muted"], ls=DASHES[2], lw=1.2, label="as given")
-    # Many rows lie on each other: the more, the fainter.
-    faint = float(np.clip(60 / max(len(x), 1) ** 0.5 / 3, 0.15, 0.8))
-    axes.scatter(x, y, s=10, color=COLOURS["first"], alpha=faint, linewidths=0)
+    axes.scatter(x, y, s=10, color=COLOURS["first"], alpha=_faintness(len(x)), linewidths=0)
     axes.set(xlabel="given score", ylabel="the model's score")
     figure.legend(fontsize=9, loc="outside upper left", ncols=2)
     return figure
+
+
+def _faintness(points: int) -> float:
+    """Many points lie on each other: the more, the fainter."""
+    return float(np.clip(60 / max(points, 1) ** 0.5 / 3, 0.15, 0.8))
 
 
 @in_house_style
@@ -213,8 +216,7 @@ def score_errors(truth: ArrayLike, said: ArrayLike, *, size: Size = (4.4, 3.8)) 
     x = np.asarray(said, dtype=float)
     off = x - np.asarray(truth, dtype=float)
     axes.axhline(0, color=COLOURS["muted"], ls=DASHES[2], lw=1.2)
-    faint = float(np.clip(60 / max(len(x), 1) ** 0.5 / 3, 0.15, 0.8))
-    axes.scatter(x, off, s=10, color=COLOURS["second"], alpha=faint, linewidths=0)
+    axes.scatter(x, off, s=10, color=COLOURS["second"], alpha=_faintness(len(x)), linewidths=0)
     axes.set(xlabel="the model's score", ylabel="score minus given score")
     return figure
 

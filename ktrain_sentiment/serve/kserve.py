@@ -162,10 +162,7 @@ def infer_answer(
         RefusalError: An output is wanted that there is not.
     """
     count, width = answers.probabilities.shape
-    if answers.of_scores is None:
-        score = answers.probabilities.max(axis=1, initial=0)
-    else:
-        score = answers.probabilities[:, 0]
+    score = answers.probabilities.max(axis=1)
     known: dict[str, tuple[str, list[int], Any]] = {
         "label": ("BYTES", [count], answers.names),
         "score": ("FP32", [count], score),

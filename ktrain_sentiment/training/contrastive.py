@@ -244,16 +244,17 @@ def fit_few_labels(
     rows: EncodedRows = trainer.learner.train_data.rows
     classes = class_indices(splits.train["label"], splits.labels)
     losses, rates = tuner.tune(rows, classes, tuning, trainer.config.seed)
-    probe = probe_of(tuner.embed(rows), classes, len(splits.labels), tuning, trainer.config.seed)
+    vectors = tuner.embed(rows)
+    probe = probe_of(vectors, classes, len(splits.labels), tuning, trainer.config.seed)
     fold_head(trainer.model, probe)
     seconds = time.monotonic() - begun
     history: dict[str, float] = {"epoch": 1}
     if losses:
         history["contrastive_loss"] = losses[-1]
     held_out = class_indices(splits.validation["label"], splits.labels)
-    validation: EncodedRows = trainer.learner.val_data.rows
-    for prefix, known, of_rows in (("", classes, rows), ("val_", held_out, validation)):
-        said = probe.predict_proba(tuner.embed(of_rows))
+    validation = tuner.embed(trainer.learner.val_data.rows)
+    for prefix, known, found in (("", classes, vectors), ("val_", held_out, validation)):
+        said = probe.predict_proba(found)
         right = said[np.arange(len(known)), known]
         history[f"{prefix}loss"] = float(-np.log(np.maximum(right, 1e-12)).mean())
         history[f"{prefix}accuracy"] = float((said.argmax(axis=1) == known).mean())

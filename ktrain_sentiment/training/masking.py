@@ -10,6 +10,7 @@ middle hides the same words.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,7 @@ class Masking:
     mask_id: int
     share: float = 0.15
 
-    @property
+    @functools.cached_property
     def is_ordinary(self) -> NDArray[np.bool_]:
         """Whether an id may be hidden, bool of shape (vocabulary,)."""
         found = np.zeros(len(self.continues), np.bool_)

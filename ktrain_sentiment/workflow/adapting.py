@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +70,7 @@ class _Job:
     def masking(self) -> MaskedWordsConfig:
         """The rate filled in, all else as it was given."""
         given = self.settings.masking
-        flat = to_flat(given)
-        return MaskedWordsConfig(
-            **{**flat, "learning_rate": given.learning_rate or self.usual_rate}
-        )
+        return replace(given, learning_rate=given.learning_rate or self.usual_rate)
 
     @property
     def compute(self) -> ComputeConfig:

@@ -17,7 +17,6 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.config import TrainConfig, TrainingSettings
@@ -37,7 +36,7 @@ from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import USUAL_EPOCHS, epochs_for
 from ktrain_sentiment.training.trainer import Trainer
 from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
-from ktrain_sentiment.workflow.models import MODELS, Candidate
+from ktrain_sentiment.workflow.models import MODELS, Candidate, asks
 
 log = logging.getLogger(__name__)
 
@@ -237,7 +236,4 @@ def fit_full(settings: TrainingSettings, splits: Splits, model: str = "encoder")
     rate = given.learning_rate or spec.usual_rate
     with tempfile.TemporaryDirectory() as place:
         trainer.fit(rate, Checkpoints(Path(place)), quiet=True)
-    return Candidate(
-        lambda texts: trainer.predict_proba(pd.DataFrame({"text": list(texts)})),
-        learning_rate=rate,
-    )
+    return Candidate(asks(trainer), learning_rate=rate)

@@ -90,6 +90,11 @@ class Candidate:
     learning_rate: float | None = None
 
 
+def asks(trainer: Trainer) -> Predict:
+    """What a trained model says of texts."""
+    return lambda texts: trainer.predict_proba(pd.DataFrame({"text": list(texts)}))
+
+
 class FitOn(Protocol):
     """Settings, rows and the encoder's vectors of texts to a model that stands on them."""
 
@@ -378,12 +383,16 @@ def _probe_on(settings: TrainingSettings, splits: Splits, embed: Embed) -> Candi
     vectors = np.asarray(embed(splits.train["text"].tolist()), np.float32)
     classes = class_indices(splits.train["label"], splits.labels)
     probe = fit_probe(vectors, classes, len(splits.labels), settings.training.seed)
-    place = PredictorFolder(resolve(settings.encoder.encoder))
-    size = place.torch_weights.stat().st_size + place.tokenizer.stat().st_size
+    size = _size_of_encoder(settings)
     return Candidate(
         lambda texts: probe.predict_proba(np.asarray(embed(texts), np.float32)),
         size + probe.weights.nbytes,
     )
+
+
+def _size_of_encoder(settings: TrainingSettings) -> int:
+    place = PredictorFolder(resolve(settings.encoder.encoder))
+    return place.torch_weights.stat().st_size + place.tokenizer.stat().st_size
 
 
 def _fit_contrastive(settings: TrainingSettings, splits: Splits) -> Candidate:
@@ -394,12 +403,7 @@ def _fit_contrastive(settings: TrainingSettings, splits: Splits) -> Candidate:
     trainer = _open_encoder(replace(settings, training=plain), splits)
     tuning = tuning_of(plain)
     fit_few_labels(trainer, splits, tuning)
-    place = PredictorFolder(resolve(settings.encoder.encoder))
-    return Candidate(
-        lambda texts: trainer.predict_proba(pd.DataFrame({"text": list(texts)})),
-        place.torch_weights.stat().st_size + place.tokenizer.stat().st_size,
-        tuning.rate,
-    )
+    return Candidate(asks(trainer), _size_of_encoder(settings), tuning.rate)
 
 
 MODELS = {
