@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from ktrain_sentiment.api import Evaluation as Evaluation
     from ktrain_sentiment.api import LearningRateSearch as LearningRateSearch
     from ktrain_sentiment.api import ModelComparison as ModelComparison
+    from ktrain_sentiment.api import SettingsSearch as SettingsSearch
     from ktrain_sentiment.api import TrainingRun as TrainingRun
     from ktrain_sentiment.api import compare as compare
     from ktrain_sentiment.api import evaluate as evaluate
     from ktrain_sentiment.api import find_lr as find_lr
     from ktrain_sentiment.api import open_run as open_run
     from ktrain_sentiment.api import read as read
+    from ktrain_sentiment.api import search as search
     from ktrain_sentiment.api import train as train
     from ktrain_sentiment.errors import InputError as InputError
     from ktrain_sentiment.errors import SentimentError as SentimentError
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": (
-        "Dataset", "Evaluation", "LearningRateSearch", "ModelComparison", "TrainingRun",
-        "compare", "evaluate", "find_lr", "open_run", "read", "train",
+        "Dataset", "Evaluation", "LearningRateSearch", "ModelComparison", "SettingsSearch",
+        "TrainingRun", "compare", "evaluate", "find_lr", "open_run", "read", "search", "train",
     ),
     "errors": ("InputError", "SentimentError", "TrainingError"),
     "inference": ("load",),
@@ -48,8 +50,8 @@ _HOMES = {
 
 __all__ = [
     "Classifier", "Dataset", "Evaluation", "InputError", "LearningRateSearch", "ModelComparison",
-    "Prediction", "SentimentError", "TrainingError", "TrainingRun", "__version__", "compare",
-    "evaluate", "find_lr", "load", "open_run", "read", "train",
+    "Prediction", "SentimentError", "SettingsSearch", "TrainingError", "TrainingRun", "__version__",
+    "compare", "evaluate", "find_lr", "load", "open_run", "read", "search", "train",
 ]  # fmt: skip
 
 

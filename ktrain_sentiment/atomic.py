@@ -351,10 +351,11 @@ def _in_use(name: str, found: re.Match[str]) -> bool:
     pid = int(found["pid"])
     if found["host"] != _host():
         return True
-    return name in _ours if pid == os.getpid() else _is_alive(pid)
+    return name in _ours if pid == os.getpid() else is_alive(pid)
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number on this machine, as far as can be told."""
     if os.name == "nt":  # There, os.kill would end the process; keep what cannot be judged.
         return True
     try:

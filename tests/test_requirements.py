@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 RUN = [*PROJECT["dependencies"], *EXTRAS["train"], *EXTRAS["data"], *EXTRAS["remote"]]
-RUN += EXTRAS["serve"]
+RUN += [*EXTRAS["serve"], *EXTRAS["search"]]
 LISTS = {"requirements.txt": RUN, "requirements/dev.txt": EXTRAS["dev"]}
 NEVER_LOCKED = {"datasets", "openvino"}
 """Extras that are heavy, and that the tests stand in for."""
@@ -73,7 +73,9 @@ def test_a_range_pins_nothing() -> None:
 
 
 def test_every_extra_is_locked_or_named_as_one_that_is_not() -> None:
-    assert set(EXTRAS) == {"train", "data", "remote", "serve", "dev"} | ADDED | NEVER_LOCKED
+    assert (
+        set(EXTRAS) == {"train", "data", "remote", "serve", "search", "dev"} | ADDED | NEVER_LOCKED
+    )
 
 
 def test_what_is_added_for_clusters_changes_nothing_that_is_there() -> None:

@@ -1,4 +1,4 @@
-"""The package from Python: read, find_lr, train, compare, evaluate, and what these return.
+"""The package from Python: read, find_lr, search, train, compare, evaluate, and what these return.
 
 calls.py    one function a job, its settings as keyword arguments
 results.py  what they return: figures, tables, pictures, and how a notebook shows them
@@ -7,13 +7,14 @@ Whatever needs TensorFlow or scikit-learn is done in a process of its own, so th
 environment, warnings, loggers and memory stay as they are.
 """
 
-from ktrain_sentiment.api.calls import compare, evaluate, find_lr, open_run, read, train
+from ktrain_sentiment.api.calls import compare, evaluate, find_lr, open_run, read, search, train
 from ktrain_sentiment.api.results import (
     Dataset,
     Evaluation,
     LearningRateSearch,
     ModelComparison,
     Page,
+    SettingsSearch,
     TrainingRun,
 )
 
@@ -23,11 +24,13 @@ __all__ = [
     "LearningRateSearch",
     "ModelComparison",
     "Page",
+    "SettingsSearch",
     "TrainingRun",
     "compare",
     "evaluate",
     "find_lr",
     "open_run",
     "read",
+    "search",
     "train",
 ]

@@ -26,6 +26,7 @@ from ktrain_sentiment.api.results import (
     Folder,
     LearningRateSearch,
     ModelComparison,
+    SettingsSearch,
     TrainingRun,
 )
 from ktrain_sentiment.config import (
@@ -37,8 +38,15 @@ from ktrain_sentiment.config import (
     TrainingSettings,
 )
 from ktrain_sentiment.config.flat import field_names, from_flat, held
+from ktrain_sentiment.config.tuning_config import SearchSettings
 from ktrain_sentiment.data import LabelledTexts, read_frame, read_labelled
-from ktrain_sentiment.errors import ConfigError, DataError, InputError, SentimentError
+from ktrain_sentiment.errors import (
+    ConfigError,
+    DataError,
+    InputError,
+    SentimentError,
+    check_installed,
+)
 from ktrain_sentiment.evaluation.record import EvalResult
 from ktrain_sentiment.inference import Engine
 from ktrain_sentiment.inference.loading import find_predictor
@@ -278,6 +286,53 @@ def compare(
 
 
 @_speaking_python
+def search(
+    data: Data,
+    *,
+    encoder: str | None = None,
+    model: str | None = None,
+    study: Folder | None = None,
+    trials: int | None = None,
+    minutes: float | None = None,
+    quiet: bool = False,
+    **settings: Any,  # noqa: ANN401 - checked by the fields of the configuration
+) -> SettingsSearch:
+    """Search settings that train well; the same call again goes on.
+
+    Example:
+        >>> found = ktrain_sentiment.search(data, encoder="minilm", range=["epochs=2:4"])
+        >>> run = ktrain_sentiment.train(data, encoder="minilm", **found.best)
+
+    Args:
+        data: As for `read`, or what it returned.
+        encoder: A Hugging Face hub name, a local folder, or minilm.
+        model: One of ktrain's own classifiers in place of an encoder: nbsvm, logreg, ...
+        study: Folder or database that keeps the trials, for all processes that share them;
+            runs/<name>-search when None.
+        trials: Trainings in all; 20 when None.
+        minutes: Begin no training that would not end within this time.
+        quiet: Show warnings only.
+        settings: `range`, what is tried, and other fields of `config.tuning_config.TuneConfig`;
+            and of `config.TrainingSettings`, what stays the same.
+
+    Raises:
+        InputError: The data, the settings, the ranges or the study cannot be used.
+        TrainingError: No trial came to its end.
+        KeyboardInterrupt: Ctrl-C; what was tried is kept.
+    """
+    check_installed("optuna", "search")
+    from ktrain_sentiment.workflow.tuning import search_settings
+
+    given = {
+        "encoder": encoder, "model": model, "study": study, "trials": trials, "minutes": minutes,
+        **settings,
+    }  # fmt: skip
+    dataset, config = _configure("search()", SearchSettings, data, given)
+    found = in_own_process(search_settings, config, dataset.texts, quiet=quiet, worded=_in_python)
+    return SettingsSearch(found)
+
+
+@_speaking_python
 def evaluate(
     data: Data | TrainingRun,
     predictor: Folder | TrainingRun | Classifier | None = None,
@@ -394,7 +449,7 @@ def _is_column(part: object) -> bool:
     return isinstance(part, Iterable) and not isinstance(part, str | bytes | Mapping)
 
 
-Settings = TypeVar("Settings", bound=_Training)
+Settings = TypeVar("Settings", bound=TrainingSettings)
 
 
 def _configure(

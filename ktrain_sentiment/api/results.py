@@ -33,6 +33,8 @@ from ktrain_sentiment.workflow.recording import facts_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ktrain_sentiment.workflow.tuning import TuningResult
+
 FIGURES = (
     *STAR_FIGURES,
     "accuracy",
@@ -334,6 +336,45 @@ class ModelComparison:
             for model in self.found.figures["models"]
         ]
         return "\n".join([f"<ModelComparison {_near(self.path)}>", *lines, f"  {self.advice}"])
+
+    def _repr_html_(self) -> str:
+        return _html(self, self.table)
+
+
+@dataclass(frozen=True, repr=False)
+class SettingsSearch:
+    """Trainings with different settings, judged on the same validation rows.
+
+    Attributes:
+        found: The trials, best first, and the best settings, as the workflow gives them.
+    """
+
+    found: TuningResult
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The best of what was tried, as keyword arguments of `train`."""
+        return self.found.best_values
+
+    @property
+    def conclusion(self) -> str:
+        """Which settings are best, and how far to believe it."""
+        return self.found.conclusion
+
+    @property
+    def path(self) -> Path:
+        """The folder, with `best.yaml` for the command line."""
+        return self.found.folder
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a trial, best first: the settings tried; loss, accuracy, seconds, state, reason."""
+        told = [vars(one) for one in self.found.trials]
+        return pd.DataFrame([{**one.pop("values"), **one} for one in map(dict, told)])
+
+    def __repr__(self) -> str:
+        """The conclusion."""
+        return f"<SettingsSearch {_near(self.path)}>\n  {self.conclusion}"
 
     def _repr_html_(self) -> str:
         return _html(self, self.table)

@@ -34,6 +34,7 @@ COMMANDS = {
     "serve": "Answer requests over HTTP",
     "evaluate": "Say how good a classifier is, how sure that is, and where it is weak",
     "find-lr": "Explore learning rates: loss against rate, with suggestions",
+    "search": "Search settings that train well; processes and machines can share the work",
     "prepare": "Look at a data set, check it, clean it and split it",
     "inspect-errors": "Tell the model's mistakes from labels that are probably wrong",
     "compare": "Train several models on the same rows and say which one is worth it",

@@ -433,6 +433,25 @@ def trials(found: Sequence[Any]) -> FigureTable:
     return FigureTable.of("Short trainings, evaluated on validation rows", TRIALS, found)
 
 
+def search_trials(found: Sequence[Any]) -> FigureTable:
+    """Trainings with other settings, best first; each has `values`, by the settings' names."""
+    names = list(dict.fromkeys(name for one in found for name in one.values))
+    columns = [
+        Column("trial", lambda one: str(one.number)),
+        *(Column(name.replace("_", " "), partial(_tried, name)) for name in names),
+        Column("loss", lambda one: "" if one.loss is None else f"{one.loss:.4f}"),
+        Column("accuracy", lambda one: "" if one.accuracy is None else share(one.accuracy)),
+        Column("seconds", lambda one: f"{one.seconds:.0f}" if one.seconds else "", drop=1),
+        Column("", lambda one: one.reason or one.state, words=True, wraps=True),
+    ]
+    return FigureTable.of("Trials, by their loss on validation rows", columns, found)
+
+
+def _tried(name: str, trial: Any) -> str:  # noqa: ANN401
+    value = trial.values.get(name, "")
+    return f"{value:.2e}" if isinstance(value, float) else str(value)
+
+
 WAYS = {
     "probe": "probe: the encoder as it comes",
     "contrastive": "contrastive: the encoder tuned on pairs",

@@ -193,13 +193,16 @@ def is_stopped(run: RunFolder, settings: TrainingSettings) -> bool:
     )
 
 
-def differences(begun: Path, settings: T, kind: type[T]) -> list[str]:
+def differences(
+    begun: Path, settings: T, kind: type[T], ignored: frozenset[str] = NOT_COMPARED
+) -> list[str]:
     """The settings that work was begun with and that are others now, as flags.
 
     Args:
         begun: The file in which they were written down.
         settings: Those of now.
         kind: Their class; what a class derived from it adds does not count.
+        ignored: Settings that may differ.
     """
     try:
         stored = read_settings(begun)
@@ -212,7 +215,7 @@ def differences(begun: Path, settings: T, kind: type[T]) -> list[str]:
     return [
         f"{_as_flag(name, before[name])} (now {_as_flag(name, now[name])})"
         for name in now
-        if name not in NOT_COMPARED and before[name] != now[name]
+        if name not in ignored and before[name] != now[name]
     ]
 
 

@@ -1,0 +1,201 @@
+"""Trials that several processes and machines share, kept by Optuna in a file or a database.
+
+Optuna keeps the trials and proposes the next (Akiba et al. 2019, arXiv:1907.10902), by a
+tree-structured Parzen estimator (Bergstra et al. 2011). A trial belongs to the process that asked
+for it; whoever finds that this process is gone puts its settings back, to be tried again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage, JournalStorage, get_storage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from ktrain_sentiment.atomic import is_alive
+from ktrain_sentiment.config.tuning_config import Range
+from ktrain_sentiment.errors import ConfigError, one_line
+
+TRIALS = "trials.log"
+"""The file that keeps the trials of a study in a folder."""
+
+STARTUP = 5
+"""Trials before any is given up, and before proposals follow what was seen."""
+
+FORSAKEN = datetime.timedelta(days=1)
+"""After this time a trial of another machine, which cannot be asked, counts as stopped."""
+
+REASON, ACCURACY = "reason", "accuracy"
+"""Attributes of a trial: why it failed, and its accuracy on validation rows."""
+_OWNER, _VOID = "owner", "void"
+"""Attributes of a trial: who trains it, and why it does not count as one."""
+
+
+def is_database(place: str) -> bool:
+    """Whether trials are kept in a database, and not in a folder."""
+    return "://" in place
+
+
+def this_process() -> str:
+    """Host, number and start of this process: numbers alone are given again."""
+    return f"{platform.node()}:{os.getpid()}:{_start_of(os.getpid())}"
+
+
+def _start_of(pid: int) -> str:
+    """When a process was started, in ticks since the machine was; empty where nobody tells."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+    except OSError:
+        return ""
+    # Its name stands before, which may hold spaces and brackets. Z: it has ended already.
+    state, *fields = told.rpartition(")")[2].split()
+    return "" if state == "Z" else fields[18]
+
+
+def _is_at_work(trial: FrozenTrial) -> bool:
+    host, _, rest = trial.user_attrs.get(_OWNER, "").partition(":")
+    pid, _, start = rest.partition(":")
+    if host != platform.node():
+        now = datetime.datetime.now()  # noqa: DTZ005 - as Optuna has it
+        return now - (trial.datetime_start or now) < FORSAKEN
+    return is_alive(int(pid)) and _start_of(int(pid)) == start
+
+
+@dataclass(frozen=True)
+class SharedStudy:
+    """A study, for one process of many.
+
+    Attributes:
+        place: A folder, or the URL of a database.
+        name: What the study is called there; trials of other rows or settings are never mixed.
+        ranges: What is tried.
+        seed: Decides what is proposed, with the number of the trial.
+        prune: Whether trainings that look hopeless are given up.
+        owner: The process that answers for the trials.
+    """
+
+    place: str
+    name: str
+    ranges: tuple[Range, ...]
+    seed: int
+    prune: bool
+    owner: str
+
+    def storage(self) -> BaseStorage:
+        """Where the trials are.
+
+        Raises:
+            ConfigError: It cannot be used.
+        """
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            if is_database(self.place):
+                return get_storage(self.place)
+            return JournalStorage(JournalFileBackend(str(Path(self.place, TRIALS))))
+        except Exception as error:
+            # What a driver of a database raises is its own affair.
+            raise ConfigError(
+                f"--study {self.place}: cannot be used: {one_line(error)}; wanted a folder, or a "
+                "database such as sqlite:///trials.db"
+            ) from error
+
+    def others(self) -> list[str]:
+        """Names of other studies that are kept in the same place."""
+        return [name for name in optuna.get_all_study_names(self.storage()) if name != self.name]
+
+    def open(self) -> optuna.Study:
+        """The study; it is made where there is none."""
+        pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
+        if self.prune:
+            pruner = optuna.pruners.MedianPruner(STARTUP)
+        storage = self.storage()
+        # Not merely created where there is none: each attempt would be a line of the file.
+        if self.name not in optuna.get_all_study_names(storage):
+            optuna.create_study(storage=storage, study_name=self.name, load_if_exists=True)
+        return optuna.load_study(storage=storage, study_name=self.name, pruner=pruner)
+
+    def begin_with(self, values: Mapping[str, Any]) -> None:
+        """Try these settings first, where nothing was tried yet."""
+        study = self.open()
+        if not study.trials:
+            study.enqueue_trial(dict(values), skip_if_exists=True)
+
+    def ask(self, wanted: int) -> optuna.Trial | None:
+        """The next trial, its settings chosen; None where there are enough.
+
+        Args:
+            wanted: Trials in all. Two processes may ask at once, and the later gives way.
+        """
+        if len(self.counted()) >= wanted:
+            return None
+        study = self.open()
+        trial = study.ask()
+        trial.set_user_attr(_OWNER, self.owner)
+        earlier = [one for one in self.counted() if one.number < trial.number]
+        if len(earlier) >= wanted:
+            self._end(trial.number, _VOID, "enough")
+            return None
+        # By the trial's place, so that processes which ask at once try different settings, and a
+        # search that was stopped goes on as if it had not been.
+        study.sampler = optuna.samplers.TPESampler(
+            seed=self.seed * 1000 + len(earlier), n_startup_trials=STARTUP, constant_liar=True
+        )
+        for one in self.ranges:
+            _suggest(trial, one)
+        return trial
+
+    def counted(self) -> list[FrozenTrial]:
+        """The trials that were made or are being made."""
+        return [
+            one
+            for one in self.open().get_trials(deepcopy=False)
+            if one.state != TrialState.WAITING and _VOID not in one.user_attrs
+        ]
+
+    def put_back(self, *, own: bool) -> None:
+        """Stop trials of processes that are gone, and let others try their settings.
+
+        Args:
+            own: The same of this process's own trials.
+        """
+        study = self.open()
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            mine = trial.user_attrs.get(_OWNER) == self.owner
+            gone = own if mine else not _is_at_work(trial)
+            if gone and self._end(trial.number, _VOID, "stopped"):
+                study.enqueue_trial(trial.params)
+
+    def fail(self, reason: str) -> None:
+        """Say of this process's own trials that they failed; they are not tried again."""
+        for trial in self.open().get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if trial.user_attrs.get(_OWNER) == self.owner:
+                self._end(trial.number, REASON, reason)
+
+    def _end(self, number: int, name: str, value: str) -> bool:
+        """End a trial without a result; False where another process has just done so."""
+        storage = self.storage()
+        study = storage.get_study_id_from_name(self.name)
+        trial = storage.get_trial_id_from_study_id_trial_number(study, number)
+        try:
+            storage.set_trial_user_attr(trial, name, value)
+            return storage.set_trial_state_values(trial, TrialState.FAIL)
+        except UpdateFinishedTrialError:
+            return False
+
+
+def _suggest(trial: optuna.Trial, one: Range) -> None:
+    if one.choices:
+        trial.suggest_categorical(one.name, one.choices)
+    elif one.whole:
+        trial.suggest_int(one.name, int(one.low), int(one.high), log=one.logarithmic)
+    else:
+        trial.suggest_float(one.name, one.low, one.high, log=one.logarithmic)
