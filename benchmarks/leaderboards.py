@@ -36,7 +36,7 @@ from ktrain_sentiment.config import (
 )
 from ktrain_sentiment.evaluation.comparison import Entry
 from ktrain_sentiment.report.figures import Column, FigureTable
-from ktrain_sentiment.report.result_tables import COSTS, accuracy_cell
+from ktrain_sentiment.report.trial_tables import COSTS, accuracy_cell
 from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.workflow import CompareResult, compare_models

@@ -19,6 +19,7 @@ SCORE_LOW, SCORE_HIGH = "score_low", "score_high"
 """The columns of the interval around a score."""
 
 Real = TypeVar("Real", bound=np.floating)
+Number = TypeVar("Number", float, NDArray[np.float32], NDArray[np.float64])
 
 
 def softmax(logits: NDArray[Real], temperature: float = 1.0) -> NDArray[Real]:
@@ -86,6 +87,11 @@ class Classifier(Protocol):
         ...
 
 
+def score_ends(score: Number, half_width: float) -> tuple[Number, Number]:
+    """The lower and the upper end of the interval around a score, or around each of an array."""
+    return score - half_width, score + half_width
+
+
 def to_scores(
     scores: NDArray[np.floating],
     half_width: float | None,
@@ -99,6 +105,10 @@ def to_scores(
     says of any such text.
     """
     nan = float("nan")
+    ends = [
+        (None, None) if half_width is None else score_ends(one, half_width)
+        for one in scores.tolist()
+    ]
     return [
         Prediction(
             label="score" if score == score and not strange else "",
@@ -108,11 +118,11 @@ def to_scores(
             unknown=bool(strange),
             windows=int(count),
             score=score,
-            score_low=None if half_width is None else score - half_width,
-            score_high=None if half_width is None else score + half_width,
+            score_low=low,
+            score_high=high,
         )
-        for score, cut, strange, count in zip(
-            scores.tolist(), truncated, unknown, windows, strict=True
+        for score, (low, high), cut, strange, count in zip(
+            scores.tolist(), ends, truncated, unknown, windows, strict=True
         )
     ]
 

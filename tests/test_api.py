@@ -29,7 +29,7 @@ from ktrain_sentiment.errors import (
 )
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow import processes
-from ktrain_sentiment.workflow.training import RunResult
+from ktrain_sentiment.workflow.summaries import RunResult
 from support.process import run_code
 from support.reviews import make_reviews
 

@@ -56,13 +56,13 @@ from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.workflow.checking import check_eval_set
 from ktrain_sentiment.workflow.classifiers import Opening
 from ktrain_sentiment.workflow.comparing import compare_models
-from ktrain_sentiment.workflow.evaluating import evaluate as evaluate_rows
-from ktrain_sentiment.workflow.evaluating import (
+from ktrain_sentiment.workflow.eval_sets import (
     find_eval_set,
     from_predictor,
     is_run,
     predict_same_rows,
 )
+from ktrain_sentiment.workflow.evaluating import evaluate as evaluate_rows
 from ktrain_sentiment.workflow.exploring import explore
 from ktrain_sentiment.workflow.processes import in_own_process
 from ktrain_sentiment.workflow.training import train as run_training

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.data import LabelledTexts
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.evaluation.metrics import STAR_FIGURES
 from ktrain_sentiment.evaluation.record import EvalResult, TrainingRecord
 from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES
+from ktrain_sentiment.evaluation.star_figures import STAR_FIGURES
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.runs import RunFolder

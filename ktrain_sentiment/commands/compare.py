@@ -45,7 +45,7 @@ def task(flags: Flags) -> dict[str, Any]:
     """Compare, show the table, and return what `--json` prints."""
     check_installed("tensorflow", "train")
     from ktrain_sentiment.commands.process import open_console
-    from ktrain_sentiment.report import result_tables
+    from ktrain_sentiment.report import trial_tables
     from ktrain_sentiment.workflow import compare_models
 
     found = compare_models(
@@ -56,9 +56,9 @@ def task(flags: Flags) -> dict[str, Any]:
         resume=flags.resume,
     )
     console = open_console()
-    console.print(result_tables.leaderboard(found.entries))
+    console.print(trial_tables.leaderboard(found.entries))
     if found.few_shot:
-        console.print(result_tables.few_shot(found.few_shot))
+        console.print(trial_tables.few_shot(found.few_shot))
     print(found.advice)
     print(
         f"written to {found.folder}: comparison.json, comparison.md (all columns), comparison.png"

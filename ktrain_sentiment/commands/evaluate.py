@@ -82,7 +82,8 @@ def task(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.report.page import write_report
     from ktrain_sentiment.workflow.checking import check_eval_set, keep_behaviour
     from ktrain_sentiment.workflow.classifiers import Opening
-    from ktrain_sentiment.workflow.evaluating import evaluate, find_eval_set, is_run
+    from ktrain_sentiment.workflow.eval_sets import find_eval_set, is_run
+    from ktrain_sentiment.workflow.evaluating import evaluate
     from ktrain_sentiment.workflow.recording import facts_of
 
     if flags.report is not None:

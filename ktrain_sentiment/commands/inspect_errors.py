@@ -23,6 +23,7 @@ from typing import Any, Literal
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import DataConfig, Group
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.refusals import refuse
 
 COMMON = ("predictor", "top", "explain", "nearest", "text", "out", "corrections")
 """Flags that help shows first."""
@@ -103,10 +104,7 @@ def _explain(flags: Flags, text: str) -> dict[str, Any]:
 
     folder = inspecting.find_predictor_of(flags.source, flags.predictor)
     classifier = open_classifier(folder, Opening(flags.engine, flags.trust_pickle, flags.unchecked))
-    if task_of(classifier).is_score:
-        raise ConfigError(
-            "--text marks words for and against a label, and the predictor answers with a score"
-        )
+    refuse(task_of(classifier).kind, "--text")
     (found,) = explain(classifier, [text])
     console = open_console()
     for part in screen.explanation(found):

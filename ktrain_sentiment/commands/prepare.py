@@ -113,16 +113,16 @@ def load(flags: Flags) -> Tokenizer | None:
 def show(found: Profile) -> None:
     """Print what was read, chosen and found."""
     from ktrain_sentiment.commands.process import open_console
-    from ktrain_sentiment.report import result_tables, screen
+    from ktrain_sentiment.report import data_tables, screen
     from ktrain_sentiment.report.figures import counted
 
     console = open_console()
     print(f"{found.source}: {found.rows_read:,} rows read, {found.rows_used:,} used")
     for note in found.notes:
         console.print(f"- {note}", markup=False, highlight=False)
-    for part in screen.first_rows(result_tables.profile_classes(found)):
+    for part in screen.first_rows(data_tables.profile_classes(found)):
         console.print(part)
-    console.print(result_tables.profile_lengths(found.lengths))
+    console.print(data_tables.profile_lengths(found.lengths))
     number = counted(len(found.findings), "finding")
     print(f"{number}, the worst first" if found.findings else "no findings")
     for text in screen.findings(found.findings):

@@ -45,10 +45,10 @@ def task(flags: Flags) -> dict[str, Any]:
     check_installed("optuna", "search")
     check_installed("tensorflow", "train")
     from ktrain_sentiment.commands.process import open_console
-    from ktrain_sentiment.report import result_tables
+    from ktrain_sentiment.report import trial_tables
     from ktrain_sentiment.workflow.tuning import search_settings
 
     found = search_settings(flags)
-    open_console().print(result_tables.search_trials(found.trials))
+    open_console().print(trial_tables.search_trials(found.trials))
     print(found.conclusion)
     return found.figures

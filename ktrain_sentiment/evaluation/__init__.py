@@ -2,7 +2,8 @@
 
 from ktrain_sentiment.evaluation.baselines import Baseline, run_baselines
 from ktrain_sentiment.evaluation.intervals import Estimate
-from ktrain_sentiment.evaluation.metrics import ClassFigures, Metrics, compute_metrics, top_losses
+from ktrain_sentiment.evaluation.losses import top_losses
+from ktrain_sentiment.evaluation.metrics import ClassFigures, Metrics, compute_metrics
 
 __all__ = [
     "Baseline",

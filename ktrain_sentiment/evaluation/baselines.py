@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.evaluation.metrics import Metrics, compute_metrics
-from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.tasks import CLASSES, Kind, Task
 
 Table = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -74,47 +74,72 @@ def run_baselines(
         installed, `vader`; of stars also `median` and `ridge`. Of scores `mean`, `ridge` and, where
         VADER is installed and texts are not known to be in another language, `vader`.
     """
-    if task.is_score:
-        found = _score_baselines(train_texts, train_y, texts, y_true, labels, task)
-        return {key: one for key, one in found.items() if key != "vader" or language in ("", "en")}
-    makers: dict[str, tuple[str, Callable[[], Table | None]]] = {
-        "majority": ("majority class", lambda: majority(train_y, len(texts), len(labels))),
+    fitting = Fitting(train_texts, np.asarray(train_y), texts, labels, task, language)
+    makers = _MAKERS[task.kind](fitting)
+    if not len(train_texts):
+        makers = {key: made for key, made in makers.items() if key == "vader" and not task.is_score}
+    # An interval of a baseline's scores would be another than the model's.
+    judged = task.within(None)
+    made = {key: _timed(name, make, y_true, labels, judged) for key, (name, make) in makers.items()}
+    return {key: baseline for key, baseline in made.items() if baseline is not None}
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What baselines are fitted on, and asked: the arguments of `run_baselines`."""
+
+    train_texts: Sequence[str]
+    train_y: NDArray[Any]
+    texts: Sequence[str]
+    labels: Sequence[str]
+    task: Task
+    language: str
+
+
+Makers = dict[str, tuple[str, Callable[[], Table | None]]]
+"""Baselines by key: what each is called, and what makes its answers."""
+
+
+def _for_classes(to: Fitting) -> Makers:
+    count = len(to.labels)
+    return {
+        "majority": ("majority class", lambda: majority(to.train_y, len(to.texts), count)),
         "tfidf": (
             "TF-IDF + logistic regression",
-            lambda: tfidf_logistic(train_texts, train_y, texts, len(labels)),
+            lambda: tfidf_logistic(to.train_texts, to.train_y, to.texts, count),
         ),
-        "vader": ("VADER lexicon", lambda: vader(texts, labels)),
+        "vader": ("VADER lexicon", lambda: vader(to.texts, to.labels)),
     }
-    if task:
-        makers |= {
-            "median": ("median star", lambda: median(train_y, len(texts), task)),
-            "ridge": ("TF-IDF + ridge", lambda: tfidf_ridge(train_texts, train_y, texts, task)),
-        }
-    if not len(train_texts):
-        makers = {"vader": makers["vader"]}
-    made = {key: _timed(name, make, y_true, labels, task) for key, (name, make) in makers.items()}
-    return {key: baseline for key, baseline in made.items() if baseline is not None}
 
 
-def _score_baselines(
-    train_texts: Sequence[str],
-    train_y: ArrayLike,
-    texts: Sequence[str],
-    y_true: ArrayLike,
-    labels: Sequence[str],
-    task: Task,
-) -> dict[str, Baseline]:
-    # Their intervals would be others than the model's.
-    task, known = task.within(None), np.asarray(train_y, dtype=np.float64)
-    if not len(train_texts):
-        return {}
-    makers: dict[str, tuple[str, Callable[[], Table | None]]] = {
-        "mean": ("mean score", lambda: np.full((len(texts), 1), known.mean())),
-        "ridge": ("TF-IDF + ridge", lambda: ridge_scores(train_texts, known, texts)),
-        "vader": ("VADER lexicon", lambda: vader_scores(train_texts, known, texts)),
+def _for_stars(to: Fitting) -> Makers:
+    return _for_classes(to) | {
+        "median": ("median star", lambda: median(to.train_y, len(to.texts), to.task)),
+        "ridge": (
+            "TF-IDF + ridge",
+            lambda: tfidf_ridge(to.train_texts, to.train_y, to.texts, to.task),
+        ),
     }
-    made = {key: _timed(name, make, y_true, labels, task) for key, (name, make) in makers.items()}
-    return {key: baseline for key, baseline in made.items() if baseline is not None}
+
+
+def _for_scores(to: Fitting) -> Makers:
+    makers: Makers = {
+        "mean": ("mean score", lambda: np.full((len(to.texts), 1), to.train_y.mean())),
+        "ridge": ("TF-IDF + ridge", lambda: ridge_scores(to.train_texts, to.train_y, to.texts)),
+    }
+    if to.language in ("", "en"):
+        makers["vader"] = (
+            "VADER lexicon",
+            lambda: vader_scores(to.train_texts, to.train_y, to.texts),
+        )
+    return makers
+
+
+_MAKERS: Mapping[Kind, Callable[[Fitting], Makers]] = {
+    "classes": _for_classes, "stars": _for_stars, "score": _for_scores,
+}  # fmt: skip
+LINEAR: Mapping[Kind, str] = {"classes": "tfidf", "stars": "ridge", "score": "ridge"}
+"""The key of the linear model that a model of each task is set against."""
 
 
 def ridge_scores(train_texts: Sequence[str], scores: Table, texts: Sequence[str]) -> Table | None:

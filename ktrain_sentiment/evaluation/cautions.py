@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ktrain_sentiment.evaluation.comparison import Comparison
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
 from ktrain_sentiment.evaluation.review import Slice
-from ktrain_sentiment.tasks import COVERAGE
+from ktrain_sentiment.tasks import COVERAGE, Kind
 
+_WORDS: Mapping[Kind, tuple[str, str]] = {
+    "classes": ("TF-IDF", "the temperature"),
+    "stars": ("TF-IDF", "the temperature"),
+    "score": ("ridge", "the interval"),
+}
+"""What the linear model beside the model is called, and what is chosen on validation rows."""
 MORE = "another model or settings (ktrain-sentiment compare shows them side by side), more rows"
 
 
@@ -33,8 +39,8 @@ def find_warnings(
         data: Warnings about the data.
         held_out: Whether no choice was made on the rows that the figures are on.
     """
-    found = [*_never_predicted(metrics), *_no_better_than_majority(metrics, baselines or {})]
-    against = "ridge" if metrics.score is not None else "TF-IDF"
+    found = [*_never_predicted(metrics), *_NO_BETTER[metrics.kind](metrics, baselines or {})]
+    against, chosen = _WORDS[metrics.kind]
     if against_tfidf is not None and against_tfidf.better != against_tfidf.names[1]:
         found.append(
             f"Against {against}: {against_tfidf.sentence} Try {MORE}; else {against} "
@@ -42,7 +48,6 @@ def find_warnings(
         )
     found += _interval_misses(metrics)
     if not held_out:
-        chosen = "the interval" if metrics.score is not None else "the temperature"
         found.append(
             f"No rows were kept for a test. The best epoch and {chosen} were chosen on the "
             "rows that these figures are on, so they are somewhat too good: train with --test 0.1."
@@ -72,8 +77,6 @@ def _interval_misses(metrics: Metrics) -> list[str]:
 
 
 def _never_predicted(metrics: Metrics) -> list[str]:
-    if metrics.score is not None:
-        return []
     predicted = metrics.confusion.sum(axis=0)
     missing = [one for k, one in enumerate(metrics.per_class) if one.support and not predicted[k]]
     if not missing:
@@ -86,7 +89,8 @@ def _never_predicted(metrics: Metrics) -> list[str]:
     ]
 
 
-def _no_better_than_median(metrics: Metrics, other: Metrics | None) -> list[str]:
+def _no_better_than_median(metrics: Metrics, baselines: Mapping[str, Metrics]) -> list[str]:
+    other = baselines.get("median")
     if metrics.stars is None or other is None or other.stars is None:
         return []
     if metrics.stars.mae.high < other.stars.mae.value:
@@ -98,9 +102,10 @@ def _no_better_than_median(metrics: Metrics, other: Metrics | None) -> list[str]
     ]
 
 
-def _no_better_than_mean(metrics: Metrics, other: Metrics | None) -> list[str]:
+def _no_better_than_mean(metrics: Metrics, baselines: Mapping[str, Metrics]) -> list[str]:
     if metrics.score is None or metrics.score.r2.low > 0:
         return []
+    other = baselines.get("mean")
     off = "" if other is None or other.score is None else f" against {other.score.rmse.value:.3g}"
     return [
         "The model is no better than always answering with the mean score: a root mean squared "
@@ -109,11 +114,7 @@ def _no_better_than_mean(metrics: Metrics, other: Metrics | None) -> list[str]:
 
 
 def _no_better_than_majority(metrics: Metrics, baselines: Mapping[str, Metrics]) -> list[str]:
-    if metrics.score is not None:
-        return _no_better_than_mean(metrics, baselines.get("mean"))
     other = baselines.get("majority")
-    if metrics.stars is not None:
-        return _no_better_than_median(metrics, baselines.get("median"))
     if other is None:
         return []
     better = [
@@ -128,3 +129,11 @@ def _no_better_than_majority(metrics: Metrics, baselines: Mapping[str, Metrics])
         f"{100 * metrics.accuracy.value:.1f} % of rows correct against "
         f"{100 * other.accuracy.value:.1f} %. Try {MORE}."
     ]
+
+
+_NO_BETTER: Mapping[Kind, Callable[[Metrics, Mapping[str, Metrics]], list[str]]] = {
+    "classes": _no_better_than_majority,
+    "stars": _no_better_than_median,
+    "score": _no_better_than_mean,
+}
+"""Whether a model is no better than the same answer to every text."""

@@ -31,7 +31,7 @@ from ktrain_sentiment.evaluation.metrics import (
     compute_metrics,
 )
 from ktrain_sentiment.evaluation.score_figures import rank_correlation
-from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.tasks import CLASSES, Kind, Task
 
 SIGNIFICANT = 0.05
 
@@ -111,20 +111,41 @@ def compare(
     """
     truth, table_a = check(y_true, probabilities_a, labels, task)
     _, table_b = check(y_true, probabilities_b, labels, task)
-    if task.is_score:
-        gaps = [np.abs(table[:, 0] - truth) for table in (table_a, table_b)]
-        farther, p_value, better, sentence = _by_distance(names, gaps, "", seed)
-        order = _rank_difference(truth, table_a[:, 0], table_b[:, 0], seed)
-        said = f"{order.value:+.3f} ({order.low:+.3f} to {order.high:+.3f})"
-        return Comparison(
-            names=names,
-            n=len(truth),
-            p_value=p_value,
-            better=better,
-            sentence=f"{sentence} The rank correlation of {names[1]} differs by {said}.",
-            mae_difference=farther,
-            spearman_difference=order,
-        )
+    return _COMPARED[task.kind](truth, (table_a, table_b), labels, names, task, seed)
+
+
+def _compare_scores(
+    truth: NDArray[Any],
+    tables: tuple[Floats, Floats],
+    _labels: Sequence[str],
+    names: tuple[str, str],
+    _task: Task,
+    seed: int,
+) -> Comparison:
+    gaps = [np.abs(table[:, 0] - truth) for table in tables]
+    farther, p_value, better, sentence = _by_distance(names, gaps, "", seed)
+    order = _rank_difference(truth, tables[0][:, 0], tables[1][:, 0], seed)
+    said = f"{order.value:+.3f} ({order.low:+.3f} to {order.high:+.3f})"
+    return Comparison(
+        names=names,
+        n=len(truth),
+        p_value=p_value,
+        better=better,
+        sentence=f"{sentence} The rank correlation of {names[1]} differs by {said}.",
+        mae_difference=farther,
+        spearman_difference=order,
+    )
+
+
+def _compare_classes(
+    truth: NDArray[Any],
+    tables: tuple[Floats, Floats],
+    labels: Sequence[str],
+    names: tuple[str, str],
+    task: Task,
+    seed: int,
+) -> Comparison:
+    table_a, table_b = tables
     first, second = table_a.argmax(axis=1), table_b.argmax(axis=1)
     only_a = int(((first == truth) & (second != truth)).sum())
     only_b = int(((second == truth) & (first != truth)).sum())
@@ -152,6 +173,15 @@ def compare(
         sentence=sentence,
         mae_difference=apart,
     )
+
+
+_COMPARED: Mapping[
+    Kind,
+    Callable[
+        [NDArray[Any], tuple[Floats, Floats], Sequence[str], tuple[str, str], Task, int],
+        Comparison,
+    ],
+] = {"classes": _compare_classes, "stars": _compare_classes, "score": _compare_scores}
 
 
 def _by_distance(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation import calibration, confusion
-from ktrain_sentiment.evaluation.calibration import apply_temperature, row_log_loss
+from ktrain_sentiment.evaluation.calibration import apply_temperature
 from ktrain_sentiment.evaluation.confusion import Counts, Floats
 from ktrain_sentiment.evaluation.intervals import (
     RESAMPLES,
@@ -20,14 +19,14 @@ from ktrain_sentiment.evaluation.intervals import (
     bootstrap_confusion,
     bootstrap_f1,
     bootstrap_mean,
-    bootstrap_share,
 )
-from ktrain_sentiment.evaluation.score_figures import (
-    SCORE_FIGURES,
-    ScoreFigures,
-    score_figures,
+from ktrain_sentiment.evaluation.score_figures import ScoreFigures, score_figures
+from ktrain_sentiment.evaluation.star_figures import (
+    UNORDERED_FIGURES,
+    StarFigures,
+    star_figures,
 )
-from ktrain_sentiment.tasks import CLASSES, SCORE, SCORES, Task
+from ktrain_sentiment.tasks import CLASSES, SCORE, SCORES, Kind, Task
 
 CONFUSION_FIGURES: dict[str, Callable[[ArrayLike], Floats]] = {
     "accuracy": confusion.accuracy,
@@ -39,36 +38,11 @@ CONFUSION_FIGURES: dict[str, Callable[[ArrayLike], Floats]] = {
 FEW = 200
 """Rows below which intervals come out too wide (benchmarks/interval_coverage.py)."""
 
-
-STAR_FIGURES = ("mae", "expected_mae", "kappa", "within_one")
-UNORDERED_FIGURES = frozenset({"weighted_f1", "mcc"})
-"""Figures that say little where labels have an order."""
-
-
-@dataclass(frozen=True)
-class StarFigures:
-    """What is asked of stars besides: how far off, and not only how often.
-
-    Attributes:
-        values: The star that each label stands for, in the order of `Metrics.labels`.
-        mae: Mean distance of the most likely star from the true one, in stars.
-        expected_mae: The same of the expected star, which may lie between two.
-        kappa: Quadratic weighted kappa, -1 to 1 (Cohen 1968).
-        within_one: Share of rows whose most likely star is at most one off.
-    """
-
-    values: tuple[float, ...]
-    mae: Estimate
-    expected_mae: Estimate
-    kappa: Estimate
-    within_one: Estimate
-
-
 SCORE_INTERVALS = "95 % intervals: BCa bootstrap over rows"
 FEW_ROWS = ". On so few rows they are rough"
 NOT_ASKED = Estimate(float("nan"), float("nan"), float("nan"), 0)
 """A figure that means nothing to a task."""
-_OF_CLASSES = frozenset({
+_FIGURES_OF_CLASSES = frozenset({
     *CONFUSION_FIGURES, "log_loss", "brier", "ece", "ece_floor", "per_class", "confusion",
     "reliability", "stars",
 })  # fmt: skip
@@ -146,13 +120,19 @@ class Metrics:
     score: ScoreFigures | None = None
 
     @property
+    def kind(self) -> Kind:
+        """What was asked: stars and scores have figures of their own, under this name."""
+        own: tuple[Kind, ...] = ("stars", "score")
+        return next((kind for kind in own if getattr(self, kind) is not None), "classes")
+
+    @property
     def absent(self) -> frozenset[str]:
         """Figures that mean nothing here."""
-        return frozenset({"score"}) if self.score is None else _OF_CLASSES
+        return frozenset({"score"}) if self.score is None else _FIGURES_OF_CLASSES
 
     @property
     def task(self) -> Task:
-        """What was asked: classes, stars, or a score."""
+        """What was asked, with what is known of it."""
         if self.score is not None:
             return SCORES.within(self.score.half_width)
         return CLASSES if self.stars is None else Task("stars", self.stars.values)
@@ -160,15 +140,13 @@ class Metrics:
     @property
     def headline(self) -> dict[str, Estimate]:
         """The figures that have an interval, by name; stars' own first, of scores these alone."""
+        names: Sequence[str] = (*CONFUSION_FIGURES, "log_loss", "brier", "ece")
         if self.score is not None:
-            of_scores = {name: getattr(self.score, one) for name, one in SCORE_FIGURES.items()}
-            return {name: found for name, found in of_scores.items() if found is not None}
-        names = (*CONFUSION_FIGURES, "log_loss", "brier", "ece")
-        if self.stars is None:
-            return {name: getattr(self, name) for name in names}
-        first = {name: getattr(self.stars, name) for name in STAR_FIGURES}
-        others = [name for name in names if name not in UNORDERED_FIGURES]
-        return first | {name: getattr(self, name) for name in others}
+            return self.score.headline
+        if self.stars is not None:
+            names = [name for name in names if name not in UNORDERED_FIGURES]
+        of_stars = {} if self.stars is None else self.stars.headline
+        return of_stars | {name: getattr(self, name) for name in names}
 
     def in_order(self) -> tuple[tuple[str, ...], Counts]:
         """Labels and confusion matrix from the lowest star to the highest."""
@@ -199,18 +177,26 @@ def compute_metrics(
         DataError: There are no rows, or shapes, indices or probabilities make no sense.
     """
     truth, table = check(y_true, probabilities, labels, task)
-    if task.is_score:
-        return Metrics(
-            labels=(SCORE,),
-            n=len(truth),
-            intervals=SCORE_INTERVALS + (FEW_ROWS if len(truth) < FEW else "") + ".",
-            score=score_figures(
-                truth, table[:, 0], task.half_width, seed=seed, resamples=resamples
-            ),
-        )
-    matrix = confusion.confusion_matrix(truth, table.argmax(axis=1), len(labels))
     options = {"seed": seed, "resamples": resamples}
-    bins = calibration.reliability(truth, table)
+    return _KINDS[task.kind].judge(truth, table, labels, task, options)
+
+
+def _judge_scores(
+    truth: NDArray[Any], table: Floats, _labels: Sequence[str], task: Task, options: dict[str, int]
+) -> Metrics:
+    return Metrics(
+        labels=(SCORE,),
+        n=len(truth),
+        intervals=SCORE_INTERVALS + (FEW_ROWS if len(truth) < FEW else "") + ".",
+        score=score_figures(truth, table[:, 0], task.half_width, **options),
+    )
+
+
+def _judge_classes(
+    truth: NDArray[Any], table: Floats, labels: Sequence[str], task: Task, options: dict[str, int]
+) -> Metrics:
+    matrix = confusion.confusion_matrix(truth, table.argmax(axis=1), len(labels))
+    seed, bins = options["seed"], calibration.reliability(truth, table)
     all_right = len(labels) > 1 and np.trace(matrix) == len(truth)
 
     def loss(of_row: Callable[[ArrayLike, ArrayLike], Floats]) -> Estimate:
@@ -218,7 +204,7 @@ def compute_metrics(
         return bootstrap_mean(of_row(truth, table), unseen=unseen, **options)
 
     of_counts: dict[str, Any] = {
-        name: bootstrap_confusion(matrix, figure, seed=seed, resamples=resamples)
+        name: bootstrap_confusion(matrix, figure, seed=seed, resamples=options["resamples"])
         for name, figure in CONFUSION_FIGURES.items()
     }
     return Metrics(
@@ -233,28 +219,7 @@ def compute_metrics(
         confusion=matrix,
         reliability=bins,
         intervals=_described(matrix, labels),
-        stars=_star_figures(truth, table, matrix, task, seed, resamples) if task else None,
-    )
-
-
-def _star_figures(
-    truth: NDArray[np.int64], table: Floats, matrix: Counts, task: Task, seed: int, resamples: int
-) -> StarFigures:
-    distance, stars = task.distance, np.asarray(task.stars)
-
-    def mean_error(stack: ArrayLike) -> Floats:
-        return confusion.mean_distance(stack, distance)
-
-    def kappa(stack: ArrayLike) -> Floats:
-        return confusion.weighted_kappa(stack, distance)
-
-    errors = np.abs(task.expected(table) - stars[truth])
-    return StarFigures(
-        values=task.stars,
-        mae=bootstrap_confusion(matrix, mean_error, seed=seed, resamples=resamples, is_mean=True),
-        expected_mae=bootstrap_mean(errors, seed=seed, resamples=resamples),
-        kappa=bootstrap_confusion(matrix, kappa, seed=seed, resamples=resamples),
-        within_one=bootstrap_share(int(matrix[distance <= 1].sum()), len(truth), seed=seed),
+        stars=star_figures(truth, table, matrix, task, **options) if task else None,
     )
 
 
@@ -268,7 +233,8 @@ def check(
     Raises:
         DataError: There are no rows, or shapes, indices or probabilities make no sense.
     """
-    truth: NDArray[Any] = np.asarray(y_true, dtype=np.float64 if task.is_score else np.int64)
+    kind = _KINDS[task.kind]
+    truth: NDArray[Any] = np.asarray(y_true, dtype=kind.truth)
     table = np.asarray(probabilities, dtype=np.float64)
     if table.ndim != 2 or table.shape != (len(truth), len(labels)):
         raise DataError(
@@ -277,15 +243,44 @@ def check(
         )
     if not len(truth):
         raise DataError("there are no rows to evaluate: give at least one text with its label")
-    if task.is_score:
-        if not np.isfinite(table).all() or not np.isfinite(truth).all():
-            raise DataError("scores must be finite numbers: give no NaN or infinity")
-        return truth, table
-    if truth.min() < 0 or truth.max() >= len(labels):
-        raise DataError(f"class indices must be 0 to {len(labels) - 1}, got up to {truth.max()}")
+    kind.check(truth, table)
+    return truth, table
+
+
+def _check_scores(truth: NDArray[Any], table: Floats) -> None:
+    if not np.isfinite(table).all() or not np.isfinite(truth).all():
+        raise DataError("scores must be finite numbers: give no NaN or infinity")
+
+
+def _check_classes(truth: NDArray[Any], table: Floats) -> None:
+    count = table.shape[1]
+    if truth.min() < 0 or truth.max() >= count:
+        raise DataError(f"class indices must be 0 to {count - 1}, got up to {truth.max()}")
     if not np.isfinite(table).all() or table.min() < 0 or abs(table.sum(1) - 1).max() > 1e-2:
         raise DataError("probabilities must be finite, not negative and sum to one in each row")
-    return truth, table
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """What differs between tasks where answers are judged.
+
+    Attributes:
+        truth: The type of the truth.
+        check: Refuses values of truth and answers that make no sense.
+        judge: Gives the figures of what was checked.
+    """
+
+    truth: type
+    check: Callable[[NDArray[Any], Floats], None]
+    judge: Callable[[NDArray[Any], Floats, Sequence[str], Task, dict[str, int]], Metrics]
+
+
+_OF_CLASSES = _Judging(np.int64, _check_classes, _judge_classes)
+_KINDS: Mapping[Kind, _Judging] = {
+    "classes": _OF_CLASSES,
+    "stars": _OF_CLASSES,
+    "score": _Judging(np.float64, _check_scores, _judge_scores),
+}
 
 
 def _described(matrix: Counts, labels: Sequence[str]) -> str:
@@ -405,63 +400,3 @@ def evaluate_temperature(
         compute_metrics(truth, table, labels, task),
         compute_metrics(truth, after, labels, task),
     )
-
-
-def top_losses(
-    texts: Sequence[str],
-    y_true: ArrayLike,
-    probabilities: ArrayLike,
-    labels: Sequence[str],
-    task: Task = CLASSES,
-    *,
-    rows: Sequence[int] | None = None,
-    limit: int | None = None,
-) -> pd.DataFrame:
-    """Rows by falling loss; rows that were predicted rightly are kept, with their small loss.
-
-    Of stars those come first that are most stars off; of scores those that are farthest off.
-
-    Args:
-        texts: The texts, length n.
-        y_true: Class indices, shape (n,).
-        probabilities: Shape (n, classes).
-        labels: Class names, in the order of the columns.
-        task: What the labels are.
-        rows: Row numbers in the source file; counted from 1 when None.
-        limit: Keep this many rows; all when None.
-
-    Returns:
-        Columns `text`, `label` (the given one), `predicted`, `probability` (of the predicted
-        label), `p_true` (of the given label), `loss` (-log `p_true`, in nats), `row`; of stars
-        also `stars_off`. Of scores: `text`, `label`, `score`, `error` (score - label), `row`.
-
-    Raises:
-        DataError: Shapes, indices or probabilities make no sense.
-    """
-    truth, table = check(y_true, probabilities, labels, task)
-    if task.is_score:
-        frame = pd.DataFrame({"text": list(texts), "label": truth, SCORE: table[:, 0]})
-        frame["error"] = frame[SCORE] - frame["label"]
-        frame["row"] = np.arange(len(truth)) + 1 if rows is None else list(rows)
-        frame = frame.sort_values(
-            "error", ascending=False, kind="stable", ignore_index=True, key=np.abs
-        )
-        return frame if limit is None else frame.head(limit)
-    winner, everyone = table.argmax(axis=1), np.arange(len(truth))
-    frame = pd.DataFrame(
-        {
-            "text": list(texts),
-            "label": [labels[k] for k in truth],
-            "predicted": [labels[k] for k in winner],
-            "probability": table[everyone, winner],
-            "p_true": table[everyone, truth],
-            "loss": row_log_loss(truth, table),
-            "row": everyone + 1 if rows is None else list(rows),
-        }
-    )
-    by = ["loss"]
-    if task:
-        frame["stars_off"] = task.distance[truth, winner]
-        by = ["stars_off", "loss"]
-    ordered = frame.sort_values(by, ascending=False, kind="stable", ignore_index=True)
-    return ordered if limit is None else ordered.head(limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.metrics import Metrics, check, compute_metrics
-from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW
-from ktrain_sentiment.tasks import CLASSES, SCORE, SCORES, Task, number_of
+from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW, score_ends
+from ktrain_sentiment.tasks import CLASSES, SCORE, SCORES, Kind, Task, number_of
 
 PREFIX = "p_"
 
@@ -75,26 +75,15 @@ class LabelledPredictions:
         Raises:
             DataError: A column is missing.
         """
-        names = [str(name) for name in predictions.columns]
-        labels = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+        kind = _kind_of(predictions)
         missing = [name for name in ("row", "text", "label") if name not in predictions]
-        are_scores = SCORE in predictions and not labels
-        if missing or (len(labels) < 2 and not are_scores):
+        if missing or kind is None:
             wanted = ", ".join(missing) or "p_<label> of two labels or more"
             raise DataError(f"predictions: no column {wanted}; wanted a file that training wrote")
         frame = predictions[["text", "label", "row"]]
         if source is not None and source["row"].tolist() == frame["row"].tolist():
             frame = source
-        if are_scores:
-            scores, task = predictions[[SCORE]].to_numpy(dtype=np.float64), SCORES
-            if SCORE_HIGH in predictions:
-                widths = predictions[SCORE_HIGH].to_numpy(dtype=np.float64) - scores[:, 0]
-                task = SCORES.within(float(np.median(widths)))
-            return cls.join(frame, scores, (SCORE,), task)
-        table = predictions[[PREFIX + label for label in labels]].to_numpy(dtype=np.float64)
-        task = Task.of("stars" if EXPECTED in predictions else "classes", labels)
-        # 32-bit rounding on disk; sums are made exact again.
-        return cls.join(frame, table / table.sum(axis=1, keepdims=True), labels, task)
+        return cls.join(frame, *_FRAMES[kind].read(predictions))
 
     def to_frame(self) -> pd.DataFrame:
         """Columns `row`, `text`, `label`, `predicted` and one `p_<label>` a class.
@@ -102,28 +91,7 @@ class LabelledPredictions:
         Of stars also `expected_star`. Of scores `row`, `text`, `label` and `score`, and where the
         interval is known `score_low` and `score_high`.
         """
-        if self.task.is_score:
-            said = self.probabilities[:, 0]
-            frame = pd.DataFrame({"row": self.rows, "text": self.texts, "label": self.y_true})
-            frame[SCORE] = said
-            if self.task.half_width is not None:
-                frame[SCORE_LOW] = said - self.task.half_width
-                frame[SCORE_HIGH] = said + self.task.half_width
-            return frame
-        winner = self.probabilities.argmax(axis=1)
-        frame = pd.DataFrame(
-            {
-                "row": self.rows,
-                "text": self.texts,
-                "label": [str(label) for label in self.frame["label"]],
-                "predicted": [self.labels[k] for k in winner],
-            }
-        )
-        if self.task:
-            frame[EXPECTED] = self.task.expected(self.probabilities).astype(np.float32)
-        for k, label in enumerate(self.labels):
-            frame[PREFIX + label] = self.probabilities[:, k].astype(np.float32)
-        return frame
+        return _FRAMES[self.task.kind].write(self)
 
     @property
     def texts(self) -> list[str]:
@@ -163,13 +131,97 @@ def truth_of(
     Raises:
         DataError: A label is unknown, or no number.
     """
-    if not task.is_score:
-        return encode(values, labels)
+    return _FRAMES[task.kind].truth(values, labels)
+
+
+def _numbers(values: Sequence[str] | pd.Series[str], _labels: Sequence[str]) -> NDArray[Any]:
     numbers = [number_of(str(value)) for value in values]
     if None in numbers:
         odd = list(values)[numbers.index(None)]
         raise DataError(f"the label {odd!r} is no number, and the model answers with a score")
     return np.asarray(numbers, dtype=np.float64)
+
+
+def _labels_in(predictions: pd.DataFrame) -> list[str]:
+    names = [str(name) for name in predictions.columns]
+    return [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+
+
+def _kind_of(predictions: pd.DataFrame) -> Kind | None:
+    """Which task the columns of a file of predictions are of; None where they are of none."""
+    labels = _labels_in(predictions)
+    if not labels and SCORE in predictions:
+        return "score"
+    if len(labels) < 2:
+        return None
+    return "stars" if EXPECTED in predictions else "classes"
+
+
+def _read_classes(predictions: pd.DataFrame) -> _Read:
+    labels = _labels_in(predictions)
+    table = predictions[[PREFIX + label for label in labels]].to_numpy(dtype=np.float64)
+    task = Task.of("stars" if EXPECTED in predictions else "classes", labels)
+    # 32-bit rounding on disk; sums are made exact again.
+    return table / table.sum(axis=1, keepdims=True), labels, task
+
+
+def _read_scores(predictions: pd.DataFrame) -> _Read:
+    scores, task = predictions[[SCORE]].to_numpy(dtype=np.float64), SCORES
+    if SCORE_HIGH in predictions:
+        widths = predictions[SCORE_HIGH].to_numpy(dtype=np.float64) - scores[:, 0]
+        task = SCORES.within(float(np.median(widths)))
+    return scores, (SCORE,), task
+
+
+def _write_classes(rows: LabelledPredictions) -> pd.DataFrame:
+    winner = rows.probabilities.argmax(axis=1)
+    frame = pd.DataFrame(
+        {
+            "row": rows.rows,
+            "text": rows.texts,
+            "label": [str(label) for label in rows.frame["label"]],
+            "predicted": [rows.labels[k] for k in winner],
+        }
+    )
+    if rows.task:
+        frame[EXPECTED] = rows.task.expected(rows.probabilities).astype(np.float32)
+    for k, label in enumerate(rows.labels):
+        frame[PREFIX + label] = rows.probabilities[:, k].astype(np.float32)
+    return frame
+
+
+def _write_scores(rows: LabelledPredictions) -> pd.DataFrame:
+    said = rows.probabilities[:, 0]
+    frame = pd.DataFrame({"row": rows.rows, "text": rows.texts, "label": rows.y_true, SCORE: said})
+    if rows.task.half_width is not None:
+        frame[SCORE_LOW], frame[SCORE_HIGH] = score_ends(said, rows.task.half_width)
+    return frame
+
+
+_Read = tuple[Floats, Sequence[str], Task]
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """What differs between tasks in frames of rows.
+
+    Attributes:
+        truth: Labels, as frames have them, to what answers are judged by.
+        read: Probabilities, labels and task of a file of predictions.
+        write: Rows with what was said of them, as such a file has them.
+    """
+
+    truth: Callable[[Sequence[str] | pd.Series[str], Sequence[str]], NDArray[Any]]
+    read: Callable[[pd.DataFrame], _Read]
+    write: Callable[[LabelledPredictions], pd.DataFrame]
+
+
+_OF_CLASSES = _Frames(encode, _read_classes, _write_classes)
+_FRAMES: Mapping[Kind, _Frames] = {
+    "classes": _OF_CLASSES,
+    "stars": _OF_CLASSES,
+    "score": _Frames(_numbers, _read_scores, _write_scores),
+}
 
 
 def fit_labels(values: Sequence[str], labels: Sequence[str]) -> tuple[list[str], str]:

@@ -30,9 +30,10 @@ from ktrain_sentiment.evaluation.label_noise import (
     label_error_table,
     pooled,
 )
-from ktrain_sentiment.evaluation.metrics import top_losses
+from ktrain_sentiment.evaluation.losses import top_losses
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.refusals import lacks
 from ktrain_sentiment.words import count_words, telling
 
 FEWEST_ROWS = 10
@@ -416,7 +417,7 @@ def usual_slices(predictions: LabelledPredictions) -> tuple[Slice, ...]:
     that some stars are harder to tell is no finding about a kind of text. Of scores there is no
     share of right answers to compare, and so no slice.
     """
-    if predictions.task.is_score:
+    if lacks(predictions.task.kind, "--slice-by"):
         return ()
     frame = predictions.frame.assign(
         words=by_length(predictions.texts), repetition=by_repetition(predictions.texts)

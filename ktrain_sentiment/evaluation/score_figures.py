@@ -46,6 +46,12 @@ class ScoreFigures:
     half_width: float | None = None
     coverage: Estimate | None = None
 
+    @property
+    def headline(self) -> dict[str, Estimate]:
+        """Those with an interval, by the name of the headline figure."""
+        found = {name: getattr(self, own) for name, own in SCORE_FIGURES.items()}
+        return {name: figure for name, figure in found.items() if figure is not None}
+
 
 _TINY = 1e-12
 

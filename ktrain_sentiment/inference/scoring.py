@@ -20,6 +20,7 @@ import numpy as np
 from ktrain_sentiment.data.columns import choose_text_column, suits
 from ktrain_sentiment.errors import ConfigError, DataError, PredictorError, one_line
 from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW, Classifier, Prediction
+from ktrain_sentiment.refusals import refuse_flags
 from ktrain_sentiment.tables import Batch, Problem, ReadOptions, Table, open_table
 from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tables.outputs import Output
@@ -171,11 +172,7 @@ def refuse_abstaining(task: Task, below: float) -> None:
     Raises:
         ConfigError: One is given for a model of scores.
     """
-    if task.is_score and below:
-        raise ConfigError(
-            "abstaining goes by probability, and the predictor answers with a score: leave out "
-            "--abstain-below; score_low and score_high say how sure a score is"
-        )
+    refuse_flags(task.kind, {"--abstain-below": below})
 
 
 def new_columns(

@@ -13,6 +13,7 @@ from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.predictor.long_texts import WHAT_IS_DONE
 from ktrain_sentiment.report import result_tables
 from ktrain_sentiment.report.facts import ReportFacts
+from ktrain_sentiment.report.kinds import SHOWN
 from ktrain_sentiment.report.page import environment
 from ktrain_sentiment.report.sentences import (
     behaviour_sentence,
@@ -29,15 +30,6 @@ LICENCES = {
 }
 """Licences of encoders that are known; what is fine-tuned from another one says `other`."""
 
-CARD_METRICS = {"accuracy": "Accuracy", "macro_f1": "Macro F1", "mcc": "Matthews correlation"}
-STAR_METRICS = {
-    "mae": "Mean absolute error, stars", "accuracy": "Accuracy",
-    "kappa": "Quadratic weighted kappa", "within_one": "At most one star off",
-}  # fmt: skip
-SCORE_METRICS = {
-    "spearman": "Spearman correlation", "pearson": "Pearson correlation",
-    "score_mae": "Mean absolute error", "rmse": "Root mean squared error", "r2": "R²",
-}  # fmt: skip
 METRIC_TYPES = {
     "spearman": "spearmanr", "pearson": "pearsonr", "score_mae": "mae", "rmse": "rmse",
     "r2": "r_squared",
@@ -48,7 +40,7 @@ METRIC_TYPES = {
 
 def model_card(facts: ReportFacts) -> str:
     """The card: YAML header, verdict and warnings, figures, use, limits, training."""
-    training = facts.training
+    training, shown = facts.training, SHOWN[facts.metrics.kind]
     card = (
         environment(html=False)
         .get_template("card.md.j2")
@@ -60,18 +52,14 @@ def model_card(facts: ReportFacts) -> str:
             headline=result_tables.headline(
                 facts.metrics, facts.baselines, name="this model"
             ).to_markdown(),
-            per_class=None
-            if facts.metrics.score is not None
-            else result_tables.per_class(facts.metrics).to_markdown(),
-            coverage=None
-            if facts.metrics.score is None
-            else coverage_sentence(facts.metrics.score),
+            per_class=result_tables.per_class(facts.metrics).to_markdown()
+            if facts.metrics.per_class
+            else None,
+            coverage=coverage_sentence(facts.metrics) or None,
             engines=None if training is None else result_tables.engines(training),
             checklist=facts.checklist and result_tables.behaviour(facts.checklist),
             behaviour="" if facts.checklist is None else behaviour_sentence(facts.checklist),
-            calibration=None
-            if facts.metrics.score is not None
-            else calibration_sentence(facts.metrics),
+            calibration=calibration_sentence(facts.metrics) if shown.probabilities else None,
             reads=_reads(facts),
             ways="" if training is None else _ways(training),
             training=training,
@@ -94,7 +82,7 @@ def card_header(facts: ReportFacts) -> dict[str, Any]:
         header["base_model"] = base
     if facts.data.source.startswith("hub:"):
         header["datasets"] = [_dataset(facts)["type"]]
-    header["metrics"] = [METRIC_TYPES[name] for name in _names(facts)]
+    header["metrics"] = [METRIC_TYPES[name] for name in SHOWN[facts.metrics.kind].card]
     header["model-index"] = [{"name": facts.title, "results": [_result(facts)]}]
     return header
 
@@ -108,24 +96,17 @@ def base_model(facts: ReportFacts) -> str | None:
     return None if folder or Path(name).is_dir() else name
 
 
-def _names(facts: ReportFacts) -> Mapping[str, str]:
-    """The figures that the hub shows, with their titles."""
-    if facts.metrics.score is not None:
-        return SCORE_METRICS
-    return CARD_METRICS if facts.metrics.stars is None else STAR_METRICS
-
-
 def _result(facts: ReportFacts) -> dict[str, Any]:
+    shown = SHOWN[facts.metrics.kind]
     metrics = [
         {
             "type": METRIC_TYPES[name],
             "name": title,
             "value": round(facts.metrics.headline[name].value, 4),
         }
-        for name, title in _names(facts).items()
+        for name, title in shown.card.items()
     ]
-    what = "classification" if facts.metrics.score is None else "score"
-    task = {"type": "text-classification", "name": f"Sentiment {what}"}
+    task = {"type": "text-classification", "name": f"Sentiment {shown.what}"}
     return {"task": task, "dataset": _dataset(facts), "metrics": metrics}
 
 

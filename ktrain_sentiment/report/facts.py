@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from ktrain_sentiment.evaluation.record import (
     TrainingRecord,
 )
 from ktrain_sentiment.evaluation.review import ErrorSummary, ScoreMistake, Slice
+from ktrain_sentiment.tasks import Kind
 
 USUAL = "usual"
 """The rule that takes a model's usual rate, where a search gives none."""
@@ -119,6 +120,11 @@ class ReportFacts:
 
 
 def _merit(one: Metrics) -> float:
-    if one.score is not None:
-        return one.score.spearman.value
-    return one.accuracy.value if one.stars is None else -one.stars.mae.value
+    return _MERITS[one.kind](one)
+
+
+_MERITS: Mapping[Kind, Callable[[Any], float]] = {
+    "classes": lambda one: one.accuracy.value,
+    "stars": lambda one: -one.stars.mae.value,
+    "score": lambda one: one.score.spearman.value,
+}

@@ -7,7 +7,7 @@ drawings are made and the tables chosen.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -19,8 +19,8 @@ from markupsafe import Markup
 from ktrain_sentiment.atomic import write_text
 from ktrain_sentiment.errors import printable
 from ktrain_sentiment.evaluation.record import TrainingRecord
-from ktrain_sentiment.report import plots, result_tables
-from ktrain_sentiment.report.facts import USUAL, ReportFacts, ScoreFacts, SearchFacts
+from ktrain_sentiment.report import data_tables, plots, result_tables, trial_tables
+from ktrain_sentiment.report.facts import USUAL, ReportFacts, SearchFacts
 from ktrain_sentiment.report.figures import (
     FAINTEST,
     NAMES,
@@ -36,12 +36,14 @@ from ktrain_sentiment.report.figures import (
     share,
     size,
 )
+from ktrain_sentiment.report.kinds import SHOWN
 from ktrain_sentiment.report.sentences import (
     behaviour_sentence,
     coverage_sentence,
     label_errors_sentence,
     verdict,
 )
+from ktrain_sentiment.tasks import Kind
 from ktrain_sentiment.version import __version__
 
 if TYPE_CHECKING:
@@ -109,11 +111,11 @@ def _page(template: str, **values: object) -> str:
 
 def render(facts: ReportFacts) -> str:
     """The whole page about a model."""
-    errors = facts.errors
+    errors, shown = facts.errors, SHOWN[facts.metrics.kind]
     anchors = [
         ("figures", "Figures", True),
         ("classes", "Where it errs", True),
-        ("trust", "Trust", facts.scores is None),
+        ("trust", "Trust", shown.probabilities),
         ("language", "Language", facts.checklist is not None),
         ("mistakes", "Mistakes", errors is not None or facts.scores is not None),
         ("data", "Data", True),
@@ -126,7 +128,7 @@ def render(facts: ReportFacts) -> str:
         "report.html.j2",
         facts=facts,
         metrics=facts.metrics,
-        confusion=None if facts.metrics.score is not None else facts.metrics.in_order(),
+        confusion=facts.metrics.in_order() if shown.classes else None,
         training=facts.training,
         errors=errors,
         lead=verdict(facts),
@@ -134,8 +136,8 @@ def render(facts: ReportFacts) -> str:
         key_figures=_key_figures(facts),
         tables=_tables(facts),
         drawings={
-            "classes": _class_drawings(facts),
-            "trust": _trust_drawings(facts),
+            "classes": _DRAWINGS[facts.metrics.kind](facts),
+            "trust": _trust_drawings(facts) if shown.probabilities else [],
             "training": _training_drawings(facts),
         },
         training_facts=_training_facts(facts.training) if facts.training else [],
@@ -143,7 +145,7 @@ def render(facts: ReportFacts) -> str:
         marked=_marker(facts),
         faintest=FAINTEST,
         behaviour="" if facts.checklist is None else behaviour_sentence(facts.checklist),
-        coverage="" if facts.metrics.score is None else coverage_sentence(facts.metrics.score),
+        coverage=coverage_sentence(facts.metrics),
         label_errors="" if errors is None else label_errors_sentence(errors),
     )
 
@@ -183,8 +185,8 @@ def render_profile(profile: Profile) -> str:
         ],
         severities=SEVERITIES,
         tables={
-            "classes": result_tables.profile_classes(profile),
-            "lengths": result_tables.profile_lengths(profile.lengths)
+            "classes": data_tables.profile_classes(profile),
+            "lengths": data_tables.profile_lengths(profile.lengths)
             if profile.lengths.suggested is not None
             else None,
             "words": FigureTable.of("The strongest first", [label, words], profile.classes),
@@ -194,23 +196,20 @@ def render_profile(profile: Profile) -> str:
 
 def _key_figures(facts: ReportFacts) -> list[tuple[str, str, str]]:
     """The boxes at the top: name, figure, and what stands below it."""
-    headline, score = facts.metrics.headline, facts.metrics.score
-    chosen = ("accuracy", "macro_f1") if facts.metrics.stars is None else ("mae", "within_one")
-    if score is not None:
-        chosen = ("spearman", "score_mae")
+    headline, shown = facts.metrics.headline, SHOWN[facts.metrics.kind]
+    boxed = [*shown.key_figures, *([shown.boxed_last] if shown.boxed_last in headline else [])]
+    below = {"ece": f"chance alone: up to {share(facts.metrics.ece_floor)}"}
     items = [
-        (NAMES[name], plain(name, headline[name].value), interval(name, headline[name]))
-        for name in chosen
+        (
+            NAMES[name],
+            plain(name, headline[name].value),
+            below.get(name) or interval(name, headline[name]),
+        )
+        for name in boxed
     ]
-    if score is None:
-        floor = f"chance alone: up to {share(facts.metrics.ece_floor)}"
-        items.append((NAMES["ece"], plain("ece", facts.metrics.ece.value), floor))
-    elif score.coverage is not None:
-        held = interval("coverage", score.coverage)
-        items.append((NAMES["coverage"], plain("coverage", score.coverage.value), held))
     best = facts.best_baseline
     if best is not None:
-        name = chosen[0]
+        name = boxed[0]
         items.append(("best baseline", plain(name, best.headline[name].value), best.name))
     if facts.speed is not None:
         rate = f"{facts.speed.texts_per_second:,.0f} texts a second"
@@ -229,11 +228,11 @@ def _tables(facts: ReportFacts) -> dict[str, FigureTable | None]:
             facts.metrics, facts.baselines, rows=facts.split or "given"
         ),
         "engines": result_tables.engines(training) if training else None,
-        "few_labels": result_tables.few_labels(training.few_labels)
+        "few_labels": trial_tables.few_labels(training.few_labels)
         if training and training.few_labels and training.few_labels.trials
         else None,
         "folds": result_tables.cross_validation(folds) if folds else None,
-        "per_class": result_tables.per_class(facts.metrics) if facts.scores is None else None,
+        "per_class": result_tables.per_class(facts.metrics) if facts.metrics.per_class else None,
         "farthest": result_tables.farthest(facts.scores.farthest) if facts.scores else None,
         "slices": result_tables.slices(facts.slices) if facts.slices else None,
         "abstentions": result_tables.abstentions(facts.curves.abstentions)
@@ -243,8 +242,8 @@ def _tables(facts: ReportFacts) -> dict[str, FigureTable | None]:
         "confused": result_tables.confused_pairs(errors.confusions, limit=12)
         if errors and errors.confusions
         else None,
-        "counts": result_tables.label_counts(facts.data) if facts.data.counts else None,
-        "files": result_tables.predictor_files(facts.speed) if facts.speed else None,
+        "counts": data_tables.label_counts(facts.data) if facts.data.counts else None,
+        "files": data_tables.predictor_files(facts.speed) if facts.speed else None,
     }
 
 
@@ -274,8 +273,6 @@ def _drawing(figure: Figure, name: str, said: str, caption: str = "") -> Drawing
 
 def _class_drawings(facts: ReportFacts) -> list[Drawing]:
     curves = facts.curves
-    if facts.scores is not None:
-        return _score_drawings(facts, facts.scores)
     if curves is None or not curves.roc or len(facts.metrics.labels) > MOST_CURVES:
         return []
     named = ", ".join(curves.roc)
@@ -287,8 +284,11 @@ def _class_drawings(facts: ReportFacts) -> list[Drawing]:
     ]
 
 
-def _score_drawings(facts: ReportFacts, scores: ScoreFacts) -> list[Drawing]:
+def _score_drawings(facts: ReportFacts) -> list[Drawing]:
     """Scores against the true ones, and errors by score."""
+    scores = facts.scores
+    if scores is None:
+        return []
     found = facts.metrics.score
     width = None if found is None else found.half_width
     spread = "" if width is None else "; grey: within the interval of the diagonal"
@@ -306,10 +306,16 @@ def _score_drawings(facts: ReportFacts, scores: ScoreFacts) -> list[Drawing]:
     ]
 
 
+_DRAWINGS: Mapping[Kind, Callable[[ReportFacts], list[Drawing]]] = {
+    "classes": _class_drawings,
+    "stars": _class_drawings,
+    "score": _score_drawings,
+}
+"""What is drawn of where a model errs."""
+
+
 def _trust_drawings(facts: ReportFacts) -> list[Drawing]:
     """Calibration, and what is gained by leaving doubtful texts to a person."""
-    if facts.scores is not None:
-        return []
     calibration = facts.calibration
     bins = {"model": facts.metrics.reliability}
     if calibration is not None and calibration.temperature != 1:
@@ -430,7 +436,7 @@ def _examples(facts: ReportFacts) -> Sequence[tuple[str, str]]:
         f'import ktrain\nktrain.load_predictor("{folder}").predict("your text")'
     )
     if facts.has_encoder:
-        plain = ', function_to_apply="none"' if facts.metrics.score is not None else ""
+        plain = SHOWN[facts.metrics.kind].pipeline
         elsewhere += (
             "\n\n# transformers, with PyTorch\nfrom transformers import pipeline\n"
             f'classify = pipeline("text-classification", model="{folder}"{plain})\n'

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from ktrain_sentiment.evaluation.review import ScoreMistake
-from ktrain_sentiment.report import result_tables
+from ktrain_sentiment.report import result_tables, trial_tables
 from ktrain_sentiment.report.figures import FigureTable, MarkedText, counted, share, to_text
+from ktrain_sentiment.report.kinds import SHOWN
 from ktrain_sentiment.report.sentences import (
     abstention_sentence,
     behaviour_sentence,
@@ -49,7 +50,7 @@ def training(record: TrainingRecord) -> list[Part]:
         parts.append(Text(_teacher(record)))
     if record.few_labels is not None:
         if record.few_labels.trials:
-            parts.append(result_tables.few_labels(record.few_labels))
+            parts.append(trial_tables.few_labels(record.few_labels))
         parts.append(Text(record.few_labels.why))
     if record.cross_validation is not None:
         parts.append(result_tables.cross_validation(record.cross_validation))
@@ -62,8 +63,8 @@ def _intervals(metrics: Metrics) -> list[Part]:
 
 def by_class(metrics: Metrics) -> list[Part]:
     """Figures of each class and what they are confused with, as far as a screen can show them."""
-    if metrics.score is not None:
-        said = coverage_sentence(metrics.score)
+    if not SHOWN[metrics.kind].classes:
+        said = coverage_sentence(metrics)
         return [Text(said)] if said else []
     if len(metrics.labels) > MOST_CLASSES:
         left_out = "the confusion of so many classes is in the report"
@@ -107,7 +108,7 @@ def evaluation(found: EvalResult) -> list[Part]:
         *_intervals(metrics),
         *by_class(metrics),
         *([result_tables.slices(found.slices)] if found.slices else []),
-        *([Text(calibration_sentence(metrics))] if metrics.score is None else []),
+        *([Text(calibration_sentence(metrics))] if SHOWN[metrics.kind].probabilities else []),
     ]
     if found.abstention is not None:
         parts.append(Text(abstention_sentence(found.abstention)))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import Abstention
-from ktrain_sentiment.evaluation.metrics import Metrics, StarFigures
+from ktrain_sentiment.evaluation.metrics import Metrics
 from ktrain_sentiment.evaluation.review import ErrorSummary
 from ktrain_sentiment.evaluation.score_figures import ScoreFigures
+from ktrain_sentiment.evaluation.star_figures import StarFigures
 from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.figures import counted, full, interval, share
-from ktrain_sentiment.tasks import COVERAGE
+from ktrain_sentiment.tasks import COVERAGE, Kind
 
 OFTEN = 0.1
 """Tests that surely fail more often are named in a sentence."""
@@ -53,14 +56,14 @@ def behaviour_sentence(found: Behaviour) -> str:
 
 def verdict(facts: ReportFacts) -> str:
     """The outcome in one or two sentences."""
-    accuracy, metrics = facts.metrics.accuracy, facts.metrics
     rows = {"test": "that training never saw", "validation": "of the validation split"}.get(
         facts.split, f"of {facts.data.source}"
     )
-    if metrics.score is not None:
-        return _verdict_on_scores(facts, metrics.score, rows)
-    if metrics.stars is not None:
-        return _verdict_in_stars(facts, metrics.stars, rows)
+    return _VERDICTS[facts.metrics.kind](facts, rows)
+
+
+def _verdict_on_classes(facts: ReportFacts, rows: str) -> str:
+    accuracy = facts.metrics.accuracy
     first = (
         f"Of {accuracy.n:,} texts {rows}, the model labels {share(accuracy.value)} correctly "
         f"(95 % interval {interval('accuracy', accuracy)})."
@@ -85,9 +88,11 @@ def stars_sentence(rows: str, found: Metrics, stars: StarFigures) -> str:
     )
 
 
-def _verdict_in_stars(facts: ReportFacts, stars: StarFigures, rows: str) -> str:
+def _verdict_in_stars(facts: ReportFacts, rows: str) -> str:
+    stars, best = facts.metrics.stars, facts.best_baseline
+    if stars is None:
+        return ""
     first = f"{stars_sentence(f'texts {rows}', facts.metrics, stars)}."
-    best = facts.best_baseline
     if best is None or best.stars is None:
         return first
     gap = best.stars.mae.value - stars.mae.value
@@ -105,9 +110,10 @@ def score_sentence(rows: str, found: Metrics, score: ScoreFigures) -> str:
     )
 
 
-def coverage_sentence(score: ScoreFigures) -> str:
+def coverage_sentence(metrics: Metrics) -> str:
     """What the interval around a score is worth, in words; empty where there is none."""
-    if score.half_width is None:
+    score = metrics.score
+    if score is None or score.half_width is None:
         return ""
     said = f"The interval around a score reaches {score.half_width:.3g} to either side"
     if score.coverage is None:
@@ -119,12 +125,21 @@ def coverage_sentence(score: ScoreFigures) -> str:
     )
 
 
-def _verdict_on_scores(facts: ReportFacts, score: ScoreFigures, rows: str) -> str:
+def _verdict_on_scores(facts: ReportFacts, rows: str) -> str:
+    score, best = facts.metrics.score, facts.best_baseline
+    if score is None:
+        return ""
     first = f"{score_sentence(f'texts {rows}', facts.metrics, score)}."
-    best = facts.best_baseline
     if best is None or best.score is None:
         return first
     return f"{first} {best.name} comes to {best.score.spearman.value:.3f} on the same texts."
+
+
+_VERDICTS: Mapping[Kind, Callable[[ReportFacts, str], str]] = {
+    "classes": _verdict_on_classes,
+    "stars": _verdict_in_stars,
+    "score": _verdict_on_scores,
+}
 
 
 def label_errors_sentence(errors: ErrorSummary) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ktrain_sentiment.prediction import Probabilities
+from ktrain_sentiment.prediction import Probabilities, score_ends
 from ktrain_sentiment.serve import protocols
 from ktrain_sentiment.serve.batching import Answer, BatchWorker
 from ktrain_sentiment.serve.hosting import Hosting, Model
@@ -175,7 +175,7 @@ class Classified:
         if width is None:
             return [None] * len(self.probabilities)
         scores = self.probabilities[:, 0].tolist()
-        return [(score - width, score + width) if score == score else None for score in scores]
+        return [score_ends(score, width) if score == score else None for score in scores]
 
     @property
     def labels(self) -> list[str]:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.inference.scoring import score_columns
 from ktrain_sentiment.prediction import EXPECTED
+from ktrain_sentiment.refusals import lacks
 from ktrain_sentiment.serve import kserve, protocols
 from ktrain_sentiment.serve.answering import (
     JSON,
@@ -73,8 +74,8 @@ async def explain(site: Site, request: Request) -> Response:
     asked = await read_json(site, request, protocols.ExplainRequest)
     if is_blank(asked.inputs):
         raise RefusalError(422, "Empty", "inputs is empty or blank")
-    if site.model(request).classifier.task.is_score:
-        raise invalid("words are weighed for labels, and this model answers with a score")
+    if said := lacks(site.model(request).classifier.task.kind, "/explain"):
+        raise invalid(said)
     found = await classify(site, request, [asked.inputs])
     model = found.model
     label = found.labels[0] if asked.label is None else asked.label

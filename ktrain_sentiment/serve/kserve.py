@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW
+from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW, score_ends
 from ktrain_sentiment.serve.limits import invalid
 from ktrain_sentiment.tasks import Task
 
@@ -172,8 +172,8 @@ def infer_answer(
         del known["probabilities"]
         width = answers.of_scores.half_width
         if width is not None:
-            known[SCORE_LOW] = ("FP32", [count], score - np.float32(width))
-            known[SCORE_HIGH] = ("FP32", [count], score + np.float32(width))
+            low, high = score_ends(score, width)
+            known[SCORE_LOW], known[SCORE_HIGH] = ("FP32", [count], low), ("FP32", [count], high)
     if answers.stars is not None:
         known[EXPECTED] = ("FP32", [count], answers.stars)
     wanted = asked.outputs or [WantedTensor(name) for name in known]

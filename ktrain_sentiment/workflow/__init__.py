@@ -2,7 +2,8 @@
 
 from ktrain_sentiment.workflow.comparing import CompareResult, compare_models
 from ktrain_sentiment.workflow.exploring import Exploration, exploration_tables, explore
-from ktrain_sentiment.workflow.training import RunResult, describe, summary_figures, train
+from ktrain_sentiment.workflow.summaries import RunResult, describe, summary_figures
+from ktrain_sentiment.workflow.training import train
 
 __all__ = [
     "CompareResult",

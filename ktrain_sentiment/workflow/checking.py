@@ -23,6 +23,7 @@ from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.inference.scoring import task_of
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import update_predictor
+from ktrain_sentiment.refusals import refuse
 from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.runs import RunFolder
@@ -73,11 +74,7 @@ def check_classifier(
     Raises:
         ConfigError: The templates cannot be used, or the labels' meaning is not known.
     """
-    if task_of(classifier).is_score:
-        raise ConfigError(
-            "--checklist asks which label a sentence gets, and the predictor answers with a score: "
-            "leave it out"
-        )
+    refuse(task_of(classifier).kind, "--checklist")
     templates = own_templates() if config.templates is None else read_templates(config.templates)
     poles = find_poles(classifier.labels, config.positive, config.negative)
     found = check_behaviour(classifier, templates, poles, rows=rows, cases=config.cases)

@@ -19,7 +19,7 @@ from ktrain_sentiment.atomic import refuse_existing, write_json, write_text
 from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
-from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.comparison import (
     Costs,
     Entry,
@@ -29,7 +29,8 @@ from ktrain_sentiment.evaluation.comparison import (
     recommend,
 )
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
-from ktrain_sentiment.report import plots, result_tables
+from ktrain_sentiment.refusals import refuse
+from ktrain_sentiment.report import plots, trial_tables
 from ktrain_sentiment.runs import default_run
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.dataset import class_indices
@@ -97,6 +98,7 @@ def compare_models(
         TrainingError: A loss diverged.
     """
     check_names(comparing.models)
+    refuse(settings.source.task, "compare")
     target = folder or default_run(settings.source.data, "compared")
     if not resume:
         refuse_existing(target, overwrite=overwrite, marker=SETTINGS)
@@ -106,12 +108,7 @@ def compare_models(
         log.info("%s", note)
     if not len(splits.test):
         raise DataError("a comparison needs test rows: leave --test 0 out")
-    if splits.task.is_score:
-        raise ConfigError(
-            f"{texts.source}: compare ranks classifiers, and the labels are scores; "
-            "ktrain-sentiment train shows a model beside the mean, TF-IDF + ridge and VADER, and "
-            "evaluate --compare sets two models side by side"
-        )
+    refuse(splits.kind, "compare", texts.source)
     check_models(settings, comparing.models, splits.labels, splits.task)
     flat = {**to_flat(settings, TrainingSettings), **to_flat(comparing)}
     with claim_folder(
@@ -285,6 +282,6 @@ def _write(
     plots.save_png(plots.accuracy_against_latency(entries), folder / "comparison.png")
     if few:
         plots.save_png(plots.learning_curve(few, entries), folder / "few_shot.png")
-    table = result_tables.leaderboard(entries).to_markdown()
+    table = trial_tables.leaderboard(entries).to_markdown()
     write_text(folder / "comparison.md", f"{table}\n{figures['advice']}\n")
     write_json(folder / RESULT, figures)

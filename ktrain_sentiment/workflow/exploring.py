@@ -22,7 +22,7 @@ from ktrain_sentiment.config import ExploreConfig, SearchConfig, TrainingSetting
 from ktrain_sentiment.config.flat import from_flat, to_flat
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.report import plots, result_tables
+from ktrain_sentiment.report import plots, trial_tables
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.callbacks import Pace
@@ -35,7 +35,7 @@ from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
 from ktrain_sentiment.workflow.models import (
     MODELS,
     model_name,
-    refuse_for_scores,
+    refuse_foreign_settings,
     resolve_model,
 )
 
@@ -259,7 +259,7 @@ def explore(
         curves = {}
         for (name, variant), spec in zip(varied, specs, strict=True):
             log.info("%s", name)
-            refuse_for_scores(variant, splits.task)
+            refuse_foreign_settings(splits.kind, variant)
             soft_targets = load_soft_targets(variant.training, splits, variant.source)
             lessons = draw_lessons(variant.training, splits)
             trainer = spec.open(variant, splits, with_lessons(splits, soft_targets, lessons))
@@ -404,10 +404,10 @@ def _lines(curves: dict[str, LearningRateCurve]) -> dict[str, plots.Line]:
 def exploration_tables(found: Exploration) -> list[Any]:
     """Tables for the screen: the suggestions of each search, and the short trainings."""
     tables = [
-        result_tables.suggestions(name, search_figures(curve))
+        trial_tables.suggestions(name, search_figures(curve))
         for name, curve in found.curves.items()
         if curve.reading.suggestions
     ]
     if found.trials:
-        tables.append(result_tables.trials(found.trials))
+        tables.append(trial_tables.trials(found.trials))
     return tables

@@ -23,12 +23,13 @@ from ktrain_sentiment.evaluation.label_noise import (
     apply_corrections,
     carry_over,
 )
-from ktrain_sentiment.evaluation.metrics import top_losses
+from ktrain_sentiment.evaluation.losses import top_losses
 from ktrain_sentiment.evaluation.record import EvalSet, Inspection
 from ktrain_sentiment.evaluation.review import review
 from ktrain_sentiment.inference.embedding import open_embedder
 from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.predictor.manifest import trained_table
+from ktrain_sentiment.refusals import lacks, refuse, refuse_flags
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables import open_table
 from ktrain_sentiment.tables.frame_writing import write_table
@@ -37,13 +38,8 @@ from ktrain_sentiment.tables.sources import near_name
 from ktrain_sentiment.tables.values import spell
 from ktrain_sentiment.tables.writing import unguard
 from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
-from ktrain_sentiment.workflow.evaluating import (
-    from_predictor,
-    from_run,
-    is_run,
-    out_of_fold,
-    second_opinion,
-)
+from ktrain_sentiment.workflow.eval_sets import from_predictor, from_run, is_run
+from ktrain_sentiment.workflow.evaluating import out_of_fold, second_opinion
 
 log = logging.getLogger(__name__)
 
@@ -114,10 +110,9 @@ def inspect(
     """
     if share is not None and not 0 < share < 1:
         raise ConfigError(f"--wrong-labels {share:g}: wanted a share between 0 and 1, such as 0.05")
-    if eval_set.predictions.task.is_score:
-        if explained or share is not None:
-            flag = "--explain" if explained else "--wrong-labels"
-            raise ConfigError(f"{flag} is about labels, and these are scores: leave it out")
+    kind = eval_set.predictions.task.kind
+    refuse_flags(kind, {"--explain": explained, "--wrong-labels": share is not None})
+    if lacks(kind, "--wrong-labels"):
         return _farthest(eval_set, neighbours)
     classifier = eval_set.classifier
     if explained and classifier is None and eval_set.predictor is not None:
@@ -233,8 +228,7 @@ def correct(source: DataConfig, corrections: Path) -> Corrected:
         InputError: The list or the data cannot be read, or do not fit each other.
     """
     texts = read_labelled(_source_of(source))
-    if texts.config.task == "score":
-        raise ConfigError(f"--corrections is about labels, and {texts.source} has scores")
+    refuse(texts.config.task, "--corrections", texts.source)
     return apply_corrections(texts.frame, read_corrections(corrections), texts.labels)
 
 

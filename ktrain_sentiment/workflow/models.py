@@ -40,6 +40,7 @@ from ktrain_sentiment.export.saving import (
 )
 from ktrain_sentiment.inference.embedding import Embed, open_encoder_embedder
 from ktrain_sentiment.predictor.layout import PredictorFolder
+from ktrain_sentiment.refusals import refuse
 from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.training.contrastive import fit_few_labels, tuning_of
 from ktrain_sentiment.training.dataset import class_indices
@@ -231,29 +232,21 @@ def resolve_model(settings: TrainingSettings) -> ModelSpec:
     return spec
 
 
-def refuse_for_scores(settings: TrainingSettings, task: Task) -> None:
-    """Refuse what a score cannot be learned with; for classes and stars, nothing.
+def refuse_foreign_settings(kind: str, settings: TrainingSettings) -> None:
+    """Refuse what a task cannot be learned with.
 
     Raises:
-        ConfigError: The model or a setting knows classes alone.
+        ConfigError: The model or a setting knows other tasks alone.
     """
-    if not task.is_score:
-        return
     training, usual = settings.training, USUAL.training
     if settings.model.is_ktrain_model:
-        raise ConfigError(
-            f"--model {settings.model.model} learns classes, and the labels are scores: leave "
-            "--model out for an encoder, or make classes of them first (such as negative below 0)"
-        )
-    for name in ("class_weight", "stratified_batches", "teacher", "augment", "few_labels"):
+        refuse(kind, "--model", given=f"--model {settings.model.model}")
+    names = ("class_weight", "stratified_batches", "teacher", "augment", "few_labels")
+    for name in names:
         if getattr(training, name) != getattr(usual, name):
-            flag = f"--{name.replace('_', '-')}"
-            raise ConfigError(f"{flag} is for classes, and the labels are scores: leave it out")
+            refuse(kind, f"--{name.replace('_', '-')}")
     if training.keep_best in ("accuracy", "macro_f1"):
-        raise ConfigError(
-            f"--keep-best {training.keep_best} is for classes, and the labels are scores: wanted "
-            "loss (as when left out) or last"
-        )
+        refuse(kind, "--keep-best", given=f"--keep-best {training.keep_best}")
 
 
 def model_name(settings: TrainingSettings) -> str:

@@ -27,7 +27,8 @@ from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import apply_temperature, probability_curves
 from ktrain_sentiment.evaluation.cautions import find_warnings
 from ktrain_sentiment.evaluation.codec import from_plain
-from ktrain_sentiment.evaluation.metrics import Calibration, Metrics, compute_metrics, top_losses
+from ktrain_sentiment.evaluation.losses import top_losses
+from ktrain_sentiment.evaluation.metrics import Calibration, Metrics, compute_metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode, truth_of
 from ktrain_sentiment.evaluation.record import (
     VERSION,
@@ -48,7 +49,8 @@ from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.report.facts import USUAL, ReportFacts, ScoreFacts, SearchFacts
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tasks import SCORE
-from ktrain_sentiment.workflow.evaluating import against_tfidf, read_predictions
+from ktrain_sentiment.workflow.eval_sets import read_predictions
+from ktrain_sentiment.workflow.evaluating import against_tfidf
 
 TIMED_TEXTS = 256
 TIMED_CALLS = 20

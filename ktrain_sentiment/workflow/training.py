@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,18 @@ from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.encoders.model_hub import learned_english_alone
 from ktrain_sentiment.evaluation.calibration import fit_temperature
 from ktrain_sentiment.evaluation.codec import from_plain, to_plain
-from ktrain_sentiment.evaluation.metrics import STAR_FIGURES
+from ktrain_sentiment.evaluation.metrics import Metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, truth_of
 from ktrain_sentiment.evaluation.record import FewLabelsRecord, TrainingRecord
-from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.figures import counted
 from ktrain_sentiment.report.page import write_report
-from ktrain_sentiment.report.sentences import score_sentence, stars_sentence
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.frame_writing import write_table
-from ktrain_sentiment.tasks import Task, half_width
+from ktrain_sentiment.tasks import Kind, Task, half_width
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.contrastive import Tuning, fit_few_labels, tuning_of
@@ -62,7 +61,7 @@ from ktrain_sentiment.workflow.models import (
     MODELS,
     ModelSpec,
     model_name,
-    refuse_for_scores,
+    refuse_foreign_settings,
     resolve_model,
 )
 from ktrain_sentiment.workflow.recording import (
@@ -75,26 +74,9 @@ from ktrain_sentiment.workflow.recording import (
     record_training,
 )
 from ktrain_sentiment.workflow.run_places import begin_run, claim_run, is_finished, is_stopped
+from ktrain_sentiment.workflow.summaries import RunResult
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """A finished run.
-
-    Attributes:
-        folder: Where its files are.
-        record: How it was trained and how good it is.
-    """
-
-    folder: RunFolder
-    record: TrainingRecord
-
-    @property
-    def figures(self) -> dict[str, Any]:
-        """What `metrics.json` holds."""
-        return self.record.to_json()
 
 
 def train(
@@ -125,6 +107,7 @@ def train(
         KeyboardInterrupt: Ctrl-C; the message says how to go on.
     """
     MODELS[settings.model.model].refuse_foreign(settings)
+    refuse_foreign_settings(settings.source.task, settings)
     target = RunFolder(folder or default_run(settings.source.data))
     if reuse and is_finished(target, settings):
         log.info("%s is finished with these settings: nothing to train", target.path)
@@ -165,7 +148,7 @@ def _train_into(
     sizes = ", ".join(f"{name} {size:,}" for name, size in splits.sizes().items())
     log.info("%s: %s rows: %s", texts.source, f"{sum(splits.sizes().values()):,}", sizes)
     spec = resolve_model(settings)
-    refuse_for_scores(settings, splits.task)
+    refuse_foreign_settings(splits.kind, settings)
     teacher = open_teacher(settings.training, splits, settings.source)
     lessons = draw_lessons(settings.training, splits)
     begin_run(run, settings, splits, resume=resume)
@@ -317,15 +300,25 @@ def _save_evaluation(found: FitEvaluation, folder: RunFolder) -> None:
     for name, rows in found.predictions.items():
         write_table(folder.predictions(name), rows.to_frame())
     write_table(folder.top_losses, found.losses)
-    metrics = found.metrics[found.headline]
-    if metrics.score is not None:
-        rows = found.predictions[found.headline]
-        drawn = plots.scores(rows.y_true, rows.probabilities[:, 0], metrics.score.half_width)
-        plots.save_png(drawn, folder.plot("scores"))
-        return
+    rows, metrics = found.predictions[found.headline], found.metrics[found.headline]
+    name, drawn = _DRAWN[metrics.kind](rows, metrics)
+    plots.save_png(drawn, folder.plot(name))
+
+
+def _draw_classes(_rows: LabelledPredictions, metrics: Metrics) -> tuple[str, Any]:
     labels, counts = metrics.in_order()
-    drawn = plots.confusion_matrix(counts, labels)
-    plots.save_png(drawn, folder.plot("confusion"))
+    return "confusion", plots.confusion_matrix(counts, labels)
+
+
+def _draw_scores(rows: LabelledPredictions, _metrics: Metrics) -> tuple[str, Any]:
+    width = rows.task.half_width
+    return "scores", plots.scores(rows.y_true, rows.probabilities[:, 0], width)
+
+
+_DRAWN: Mapping[Kind, Callable[[LabelledPredictions, Metrics], tuple[str, Any]]] = {
+    "classes": _draw_classes, "stars": _draw_classes, "score": _draw_scores,
+}  # fmt: skip
+"""The picture of answers beside the truth, and its name."""
 
 
 def _record(
@@ -394,6 +387,22 @@ def _interval_of(rows: LabelledPredictions) -> float | None:
     return width
 
 
+def _temperature_of(rows: LabelledPredictions) -> float:
+    """What logits are divided by, by rows that were not learned from."""
+    temperature = fit_temperature(rows.y_true, rows.probabilities)
+    said = "a temperature of %.2f from %s validation rows goes into the weights of every file"
+    if temperature == 1:
+        said = "the temperature stays %.0f: on %s validation rows none is a gain beyond chance"
+    log.info(said, temperature, f"{len(rows):,}")
+    return temperature
+
+
+_CALIBRATED: Mapping[Kind, Callable[[LabelledPredictions], float | None]] = {
+    "classes": _temperature_of, "stars": _temperature_of, "score": _interval_of,
+}  # fmt: skip
+"""What is chosen on the validation rows, once the predictor can be asked."""
+
+
 def _save_predictor(
     trainer: Trainer, spec: ModelSpec, splits: Splits, run: RunFolder, settings: TrainingSettings
 ) -> SavedPredictor:
@@ -402,14 +411,7 @@ def _save_predictor(
     def calibrate(folder: Path) -> float | None:
         rows = predict_splits(open_shipped(folder, trainer), replace(splits, test=no_test))
         validation = rows["validation"]
-        if validation.task.is_score:
-            return _interval_of(validation)
-        temperature = fit_temperature(validation.y_true, validation.probabilities)
-        said = "a temperature of %.2f from %s validation rows goes into the weights of every file"
-        if temperature == 1:
-            said = "the temperature stays %.0f: on %s validation rows none is a gain beyond chance"
-        log.info(said, temperature, f"{len(validation):,}")
-        return temperature
+        return _CALIBRATED[validation.task.kind](validation)
 
     no_test = splits.test.head(0)
     facts = TrainingFacts(
@@ -433,102 +435,3 @@ def _note_figures(run: RunFolder, record: TrainingRecord) -> None:
     figures[record.headline].pop("reliability", None)  # of use to the report alone
     names = ("headline", record.headline, "learning_rate", "engine")
     update_predictor(run.predictor, metrics={name: figures[name] for name in names})
-
-
-def summary_figures(result: RunResult) -> dict[str, Any]:
-    """The figures of a run that fit on one line."""
-    record, metrics = result.record, result.record.metrics
-    if metrics.score is not None:
-        return _score_summary(result)
-    majority = record.baselines["majority"]
-    baseline = record.baselines.get("tfidf", majority)
-    return {
-        "accuracy": metrics.accuracy.value,
-        "accuracy_interval": [metrics.accuracy.low, metrics.accuracy.high],
-        "intervals": metrics.intervals,
-        "macro_f1": metrics.macro_f1.value,
-        "task": metrics.task.kind,
-        **_star_summary(record),
-        "rows": metrics.n,
-        "split": record.headline,
-        "engine": record.engine,
-        "baseline_accuracy": baseline.accuracy.value,
-        "majority_accuracy": majority.accuracy.value,
-        "learning_rate": record.learning_rate,
-        "train_seconds": record.train_seconds,
-        "texts_per_second": record.texts_per_second,
-        "warnings": list(record.warnings),
-        "predictor": str(result.folder.predictor),
-        "run": str(result.folder.path),
-    }
-
-
-def _score_summary(result: RunResult) -> dict[str, Any]:
-    record, metrics = result.record, result.record.metrics
-    figures: dict[str, Any] = {"task": metrics.task.kind}
-    for name, figure in metrics.headline.items():
-        plain = SCORE_FIGURES[name]
-        figures |= {plain: figure.value, f"{plain}_interval": [figure.low, figure.high]}
-    for key, other in record.baselines.items():
-        for name in ("spearman", "rmse"):
-            figures[f"{key}_{name}"] = other.headline[name].value
-    return {
-        **figures,
-        "half_width": None if metrics.score is None else metrics.score.half_width,
-        "intervals": metrics.intervals,
-        "rows": metrics.n,
-        "split": record.headline,
-        "engine": record.engine,
-        "learning_rate": record.learning_rate,
-        "train_seconds": record.train_seconds,
-        "texts_per_second": record.texts_per_second,
-        "warnings": list(record.warnings),
-        "predictor": str(result.folder.predictor),
-        "run": str(result.folder.path),
-    }
-
-
-def _star_summary(record: TrainingRecord) -> dict[str, Any]:
-    found = record.metrics
-    if found.stars is None:
-        return {}
-    figures = {name: found.headline[name].value for name in STAR_FIGURES}
-    ridge = record.baselines.get("ridge", record.baselines["median"])
-    baseline = None if ridge.stars is None else ridge.stars.mae.value
-    interval = [found.stars.mae.low, found.stars.mae.high]
-    return {**figures, "mae_interval": interval, "baseline_mae": baseline}
-
-
-def _other_engines(record: TrainingRecord) -> str:
-    """That what is shipped was judged, where there is something else."""
-    others = " and ".join(
-        f"{100 * one.accuracy.value:.1f} % with {name}"
-        for name, one in record.other_engines.items()
-    )
-    return f"That is the {record.engine} engine, which answers by default ({others}). " * bool(
-        others
-    )
-
-
-def describe(result: RunResult) -> str:
-    """What a run came to, in two sentences."""
-    line = summary_figures(result)
-    score = result.record.metrics.score
-    if score is not None:
-        return f"{score_sentence(line['split'] + ' rows', result.record.metrics, score)}."
-    stars = result.record.metrics.stars
-    if stars is not None:
-        return (
-            f"{stars_sentence(line['split'] + ' rows', result.record.metrics, stars)}; the best "
-            f"linear model is off by {line['baseline_mae']:.2f}."
-        )
-    low, high = line["accuracy_interval"]
-    gain = 100 * (line["accuracy"] - line["baseline_accuracy"])
-    return (
-        f"Of {line['rows']:,} {line['split']} rows, {100 * line['accuracy']:.1f} % are classified "
-        f"rightly (95 % interval {100 * low:.1f} to {100 * high:.1f}); TF-IDF with logistic "
-        f"regression manages {100 * line['baseline_accuracy']:.1f} %, {abs(gain):.1f} points "
-        f"{'less' if gain >= 0 else 'more'}. {_other_engines(result.record)}"
-        f"Trained in {line['train_seconds']:.0f} s at a maximum learning rate of "
-        f"{line['learning_rate']:.1e}."
-    )

@@ -41,7 +41,7 @@ from ktrain_sentiment.training.policies import planned_epochs
 from ktrain_sentiment.training.trainer import FitResult
 from ktrain_sentiment.workflow.distilling import load_soft_targets
 from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
-from ktrain_sentiment.workflow.models import MODELS, refuse_for_scores, resolve_model
+from ktrain_sentiment.workflow.models import MODELS, refuse_foreign_settings, resolve_model
 from ktrain_sentiment.workflow.processes import in_own_process
 from ktrain_sentiment.workflow.run_places import differences
 from ktrain_sentiment.workflow.studies import (
@@ -185,7 +185,7 @@ def search_settings(settings: SearchSettings, texts: LabelledTexts | None = None
         log.info("%s", note)
     if not len(splits.validation):
         raise DataError("a search needs validation rows to judge by: leave --validation 0 out")
-    refuse_for_scores(settings, splits.task)
+    refuse_foreign_settings(splits.kind, settings)
     shared = is_database(place)
     folder = Path(place) if place and not shared else default_run(settings.source.data, "search")
     study = SharedStudy(

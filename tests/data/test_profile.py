@@ -16,8 +16,8 @@ from ktrain_sentiment.data import split
 from ktrain_sentiment.data.lengths import load_tokenizer, summarise, token_lengths
 from ktrain_sentiment.data.profile import profile
 from ktrain_sentiment.errors import EncoderError
+from ktrain_sentiment.report.data_tables import profile_classes, profile_lengths
 from ktrain_sentiment.report.page import render_profile
-from ktrain_sentiment.report.result_tables import profile_classes, profile_lengths
 from ktrain_sentiment.report.screen import findings
 
 

@@ -9,7 +9,7 @@ from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation import compute_metrics
 from ktrain_sentiment.evaluation.codec import to_plain
 from ktrain_sentiment.evaluation.confusion import balanced_accuracy, confusion_matrix, macro_f1
-from ktrain_sentiment.evaluation.metrics import top_losses
+from ktrain_sentiment.evaluation.losses import top_losses
 
 TEXTS = ["fine", "poor", "odd", "grand"]
 TABLE = np.array([[0.9, 0.1], [0.3, 0.7], [0.95, 0.05], [0.2, 0.8]])

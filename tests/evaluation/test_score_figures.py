@@ -10,11 +10,8 @@ from ktrain_sentiment.evaluation.baselines import run_baselines
 from ktrain_sentiment.evaluation.cautions import find_warnings
 from ktrain_sentiment.evaluation.codec import from_plain, to_plain
 from ktrain_sentiment.evaluation.comparison import Comparison, compare
-from ktrain_sentiment.evaluation.metrics import (
-    Metrics,
-    compute_metrics,
-    top_losses,
-)
+from ktrain_sentiment.evaluation.losses import top_losses
+from ktrain_sentiment.evaluation.metrics import Metrics, compute_metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, evaluate_folds, truth_of
 from ktrain_sentiment.evaluation.score_figures import rank_correlation
 from ktrain_sentiment.tasks import SCORES

@@ -7,7 +7,8 @@ from sklearn.metrics import cohen_kappa_score, mean_absolute_error
 from ktrain_sentiment.evaluation.baselines import run_baselines
 from ktrain_sentiment.evaluation.codec import from_plain, to_plain
 from ktrain_sentiment.evaluation.comparison import compare, sign_flips
-from ktrain_sentiment.evaluation.metrics import Metrics, compute_metrics, top_losses
+from ktrain_sentiment.evaluation.losses import top_losses
+from ktrain_sentiment.evaluation.metrics import Metrics, compute_metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.prediction import EXPECTED
 from ktrain_sentiment.tasks import Task

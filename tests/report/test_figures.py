@@ -11,7 +11,7 @@ from rich.console import Console
 from ktrain_sentiment.evaluation import compute_metrics
 from ktrain_sentiment.evaluation.comparison import Costs, rank
 from ktrain_sentiment.evaluation.review import Mistake
-from ktrain_sentiment.report import result_tables
+from ktrain_sentiment.report import result_tables, trial_tables
 from ktrain_sentiment.report.figures import Column, FigureTable
 
 
@@ -97,7 +97,7 @@ def test_a_leaderboard_is_readable_in_eighty_columns():
     entries = rank(
         truth, tables, ("no", "yes"), dict.fromkeys(names, costs), dict.fromkeys(names, None)
     )
-    lines = shown(result_tables.leaderboard(entries), 80)
+    lines = shown(trial_tables.leaderboard(entries), 80)
     assert max(len(line) for line in lines.splitlines()) <= 80
     for words in (*names, "accuracy", "macro F1", "vs best", "one text"):
         assert words in lines

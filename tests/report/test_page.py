@@ -20,7 +20,8 @@ from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import environment, render, write_report
 from ktrain_sentiment.report.sentences import verdict
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.workflow.evaluating import evaluate, from_run
+from ktrain_sentiment.workflow.eval_sets import from_run
+from ktrain_sentiment.workflow.evaluating import evaluate
 from ktrain_sentiment.workflow.recording import facts_of, facts_of_run
 
 VOID = {"meta", "br", "col", "link", "img", "input"}

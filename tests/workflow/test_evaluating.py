@@ -12,7 +12,8 @@ from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import LabelledTexts, read_labelled
 from ktrain_sentiment.errors import MissingExtraError
 from ktrain_sentiment.report import screen
-from ktrain_sentiment.workflow.evaluating import evaluate, from_predictor, out_of_fold
+from ktrain_sentiment.workflow.eval_sets import from_predictor
+from ktrain_sentiment.workflow.evaluating import evaluate, out_of_fold
 from ktrain_sentiment.workflow.inspecting import inspect
 from support.reviews import make_reviews, write_csv
 

@@ -14,9 +14,10 @@ from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tasks import CLASSES, SCORES
-from ktrain_sentiment.workflow.evaluating import evaluate, from_predictor, from_run, out_of_fold
+from ktrain_sentiment.workflow.eval_sets import from_predictor, from_run
+from ktrain_sentiment.workflow.evaluating import evaluate, out_of_fold
 from ktrain_sentiment.workflow.inspecting import inspect, write_lists
-from ktrain_sentiment.workflow.models import MODELS, refuse_for_scores
+from ktrain_sentiment.workflow.models import MODELS, refuse_foreign_settings
 from ktrain_sentiment.workflow.training import rate_without_search
 from support.scores import make_scores
 
@@ -91,7 +92,7 @@ def test_the_farthest_rows_are_listed(scored_run, tmp_path):
     off = pd.read_csv(tmp_path / "top_losses.csv")["error"].abs()
     assert off.is_monotonic_decreasing
     assert found.to_json()["rows"] == len(off)
-    with pytest.raises(ConfigError, match="--explain is about labels"):
+    with pytest.raises(ConfigError, match="--explain is for classes"):
         inspect(from_run(scored_run, "validation"), explained=3)
 
 
@@ -113,7 +114,7 @@ def test_two_runs_of_scores_are_compared(scored_run, tmp_path):
 )
 def test_what_knows_classes_alone_is_refused_before_training(settings, said):
     with pytest.raises(ConfigError, match=said):
-        refuse_for_scores(settings, SCORES)
+        refuse_foreign_settings("score", settings)
 
 
 def test_the_usual_rate_is_taken_where_a_search_would_tell_too_little():

@@ -1,0 +1,89 @@
+"""Which rows a model gets most wrong, in the way of its task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from ktrain_sentiment.evaluation.calibration import row_log_loss
+from ktrain_sentiment.evaluation.confusion import Floats
+from ktrain_sentiment.evaluation.metrics import check
+from ktrain_sentiment.tasks import CLASSES, SCORE, Kind, Task
+
+
+def top_losses(
+    texts: Sequence[str],
+    y_true: ArrayLike,
+    probabilities: ArrayLike,
+    labels: Sequence[str],
+    task: Task = CLASSES,
+    *,
+    rows: Sequence[int] | None = None,
+    limit: int | None = None,
+) -> pd.DataFrame:
+    """Rows by falling loss; rows that were predicted rightly are kept, with their small loss.
+
+    Of stars those come first that are most stars off; of scores those that are farthest off.
+
+    Args:
+        texts: The texts, length n.
+        y_true: Class indices, shape (n,).
+        probabilities: Shape (n, classes).
+        labels: Class names, in the order of the columns.
+        task: What the labels are.
+        rows: Row numbers in the source file; counted from 1 when None.
+        limit: Keep this many rows; all when None.
+
+    Returns:
+        Columns `text`, `label` (the given one), `predicted`, `probability` (of the predicted
+        label), `p_true` (of the given label), `loss` (-log `p_true`, in nats), `row`; of stars
+        also `stars_off`. Of scores: `text`, `label`, `score`, `error` (score - label), `row`.
+
+    Raises:
+        DataError: Shapes, indices or probabilities make no sense.
+    """
+    truth, table = check(y_true, probabilities, labels, task)
+    frame, by = _LOSSES[task.kind](truth, table, labels, task)
+    frame.insert(0, "text", list(texts))
+    frame["row"] = np.arange(len(truth)) + 1 if rows is None else list(rows)
+    ordered = frame.sort_values(by, ascending=False, kind="stable", ignore_index=True, key=np.abs)
+    return ordered if limit is None else ordered.head(limit)
+
+
+def _of_classes(
+    truth: NDArray[Any], table: Floats, labels: Sequence[str], _task: Task
+) -> tuple[pd.DataFrame, list[str]]:
+    winner, everyone = table.argmax(axis=1), np.arange(len(truth))
+    columns = {
+        "label": [labels[k] for k in truth],
+        "predicted": [labels[k] for k in winner],
+        "probability": table[everyone, winner],
+        "p_true": table[everyone, truth],
+        "loss": row_log_loss(truth, table),
+    }
+    return pd.DataFrame(columns), ["loss"]
+
+
+def _of_stars(
+    truth: NDArray[Any], table: Floats, labels: Sequence[str], task: Task
+) -> tuple[pd.DataFrame, list[str]]:
+    frame, by = _of_classes(truth, table, labels, task)
+    return frame.assign(stars_off=task.distance[truth, table.argmax(axis=1)]), ["stars_off", *by]
+
+
+def _of_scores(
+    truth: NDArray[Any], table: Floats, _labels: Sequence[str], _task: Task
+) -> tuple[pd.DataFrame, list[str]]:
+    said = table[:, 0]
+    return pd.DataFrame({"label": truth, SCORE: said, "error": said - truth}), ["error"]
+
+
+_LOSSES: Mapping[
+    Kind,
+    Callable[[NDArray[Any], Floats, Sequence[str], Task], tuple[pd.DataFrame, list[str]]],
+] = {"classes": _of_classes, "stars": _of_stars, "score": _of_scores}
+"""The columns of a row, and by which of them it is the worse, for each task."""

@@ -1,0 +1,138 @@
+"""What a finished run came to, on one line and in two sentences, in the words of its task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ktrain_sentiment.evaluation.record import TrainingRecord
+from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES
+from ktrain_sentiment.evaluation.star_figures import STAR_FIGURES
+from ktrain_sentiment.report.sentences import score_sentence, stars_sentence
+from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.tasks import Kind
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    Attributes:
+        folder: Where its files are.
+        record: How it was trained and how good it is.
+    """
+
+    folder: RunFolder
+    record: TrainingRecord
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What `metrics.json` holds."""
+        return self.record.to_json()
+
+
+def summary_figures(result: RunResult) -> dict[str, Any]:
+    """The figures of a run that fit on one line."""
+    record, metrics = result.record, result.record.metrics
+    return {
+        "task": metrics.kind,
+        **_OWN[metrics.kind](record),
+        "intervals": metrics.intervals,
+        "rows": metrics.n,
+        "split": record.headline,
+        "engine": record.engine,
+        "learning_rate": record.learning_rate,
+        "train_seconds": record.train_seconds,
+        "texts_per_second": record.texts_per_second,
+        "warnings": list(record.warnings),
+        "predictor": str(result.folder.predictor),
+        "run": str(result.folder.path),
+    }
+
+
+def _of_classes(record: TrainingRecord) -> dict[str, Any]:
+    metrics, majority = record.metrics, record.baselines["majority"]
+    baseline = record.baselines.get("tfidf", majority)
+    return {
+        "accuracy": metrics.accuracy.value,
+        "accuracy_interval": [metrics.accuracy.low, metrics.accuracy.high],
+        "macro_f1": metrics.macro_f1.value,
+        "baseline_accuracy": baseline.accuracy.value,
+        "majority_accuracy": majority.accuracy.value,
+    }
+
+
+def _of_stars(record: TrainingRecord) -> dict[str, Any]:
+    found = record.metrics
+    if found.stars is None:
+        return {}
+    figures = {name: found.headline[name].value for name in STAR_FIGURES}
+    ridge = record.baselines.get("ridge", record.baselines["median"])
+    baseline = None if ridge.stars is None else ridge.stars.mae.value
+    interval = [found.stars.mae.low, found.stars.mae.high]
+    return _of_classes(record) | figures | {"mae_interval": interval, "baseline_mae": baseline}
+
+
+def _of_scores(record: TrainingRecord) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for name, figure in record.metrics.headline.items():
+        plain = SCORE_FIGURES[name]
+        figures |= {plain: figure.value, f"{plain}_interval": [figure.low, figure.high]}
+    for key, other in record.baselines.items():
+        for name in ("spearman", "rmse"):
+            figures[f"{key}_{name}"] = other.headline[name].value
+    score = record.metrics.score
+    return figures | {"half_width": None if score is None else score.half_width}
+
+
+_OWN: Mapping[Kind, Callable[[TrainingRecord], dict[str, Any]]] = {
+    "classes": _of_classes, "stars": _of_stars, "score": _of_scores,
+}  # fmt: skip
+
+
+def describe(result: RunResult) -> str:
+    """What a run came to, in two sentences."""
+    return _SENTENCES[result.record.metrics.kind](result.record)
+
+
+def _say_of_classes(record: TrainingRecord) -> str:
+    found, own = record.metrics.accuracy, _of_classes(record)
+    gain = 100 * (found.value - own["baseline_accuracy"])
+    return (
+        f"Of {found.n:,} {record.headline} rows, {100 * found.value:.1f} % are classified "
+        f"rightly (95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}); TF-IDF with "
+        f"logistic regression manages {100 * own['baseline_accuracy']:.1f} %, {abs(gain):.1f} "
+        f"points {'less' if gain >= 0 else 'more'}. {_other_engines(record)}"
+        f"Trained in {record.train_seconds:.0f} s at a maximum learning rate of "
+        f"{record.learning_rate:.1e}."
+    )
+
+
+def _other_engines(record: TrainingRecord) -> str:
+    """That what is shipped was judged, where there is something else."""
+    others = " and ".join(
+        f"{100 * one.accuracy.value:.1f} % with {name}"
+        for name, one in record.other_engines.items()
+    )
+    return f"That is the {record.engine} engine, which answers by default ({others}). " * bool(
+        others
+    )
+
+
+def _say_of_stars(record: TrainingRecord) -> str:
+    if record.metrics.stars is None:
+        return ""
+    said = stars_sentence(f"{record.headline} rows", record.metrics, record.metrics.stars)
+    return f"{said}; the best linear model is off by {_of_stars(record)['baseline_mae']:.2f}."
+
+
+def _say_of_scores(record: TrainingRecord) -> str:
+    if record.metrics.score is None:
+        return ""
+    return f"{score_sentence(f'{record.headline} rows', record.metrics, record.metrics.score)}."
+
+
+_SENTENCES: Mapping[Kind, Callable[[TrainingRecord], str]] = {
+    "classes": _say_of_classes, "stars": _say_of_stars, "score": _say_of_scores,
+}  # fmt: skip
