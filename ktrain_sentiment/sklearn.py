@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_array, column_or_1d
@@ -24,13 +25,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ktrain_sentiment.api import train
-from ktrain_sentiment.config import TrainingSettings
-from ktrain_sentiment.config.flat import field_names
+from ktrain_sentiment.config import DataConfig, TrainingSettings
+from ktrain_sentiment.config.flat import field_names, from_flat
 from ktrain_sentiment.config.renamed import nearest_names
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.inference import load
-from ktrain_sentiment.inference.classifier import TextClassifier, list_texts
+from ktrain_sentiment.inference.classifier import TextClassifier, list_rows
 from ktrain_sentiment.inference.scoring import task_of
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.tasks import spell_stars
 
@@ -59,7 +61,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed: Seed of everything random.
         task: classes, or stars (numbers such as 1 to 5), whose order is then learned: score them by
             "neg_mean_absolute_error"; auto looks at the classes.
-        settings: Further fields of `config.TrainingSettings`, by name.
+        settings: Further fields of `config.TrainingSettings`, by name; with `also`, columns
+            that are read beside the text, X is a data frame that has them, or a list of records.
         quiet: Show warnings only.
 
     Attributes:
@@ -122,6 +125,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise EstimatorInputError(
                 "task='score': it learns classes; ktrain_sentiment.train learns scores"
             )
+        inputs = self._asked_inputs()
+        X = X if hasattr(X, "columns") else list(X)  # noqa: N806
         texts = self._texts(X)
         if y is None:
             raise EstimatorInputError(
@@ -137,7 +142,9 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         names = [str(name).strip() for name in classes.tolist()]
         if len(set(names)) < len(names) or not all(names):
             raise EstimatorInputError(f"classes {names}: wanted each with a name of its own")
-        fitted = train_texts(texts, [names[code] for code in codes], self._settings())
+        labels = [names[code] for code in codes]
+        rows = pd.DataFrame(X)[list(inputs.columns)] if inputs else texts
+        fitted = train_texts(rows, labels, self._settings())
         if task_of(fitted).is_score:
             raise EstimatorInputError("y holds scores, and it learns classes: make some first")
         self.classifier_ = fitted
@@ -152,7 +159,10 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             NotFittedError: It has not been fitted.
         """
         check_is_fitted(self)
-        found = np.asarray(self.classifier_.predict_proba(self._texts(X)), dtype=np.float64)
+        found = np.asarray(
+            self.classifier_.predict_proba(self._texts(X)),
+            dtype=np.float64,
+        )
         table = np.zeros((len(found), len(self.classes_)))
         # The predictor sorts its labels as strings, scikit-learn the classes as what they are.
         names = [str(name).strip() for name in self.classes_.tolist()]
@@ -194,10 +204,16 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.two_d_array = False
         return tags
 
-    def _texts(self, texts: Iterable[str]) -> list[str]:
+    def _asked_inputs(self) -> Inputs:
+        """What of a row is to be read, as the settings say."""
+        given = {n: v for n, v in self._settings().items() if n in ("also", "text_column")}
+        config = from_flat(DataConfig, given, "SentimentClassifier()")
+        return Inputs(config.text_column or "text", config.also)
+
+    def _texts(self, texts: Iterable[Any]) -> list[str]:
         """The texts as a list, each with at least a word: scikit-learn has no missing answer."""
         try:
-            listed = list_texts(texts)
+            listed = list_rows(texts, self._asked_inputs())
         except InputError as error:
             raise EstimatorInputError(str(error)) from error
         for index, text in enumerate(listed):
@@ -229,17 +245,21 @@ def _not_a_parameter(name: str) -> str:
 
 
 def train_texts(
-    texts: Sequence[str], labels: Sequence[str], settings: Mapping[str, Any]
+    texts: Sequence[str] | pd.DataFrame, labels: Sequence[str], settings: Mapping[str, Any]
 ) -> TextClassifier:
     """Train on exactly these rows, keep nothing on disk, and return what predicts.
 
     Args:
-        texts: The texts.
+        texts: The texts; or a data frame, the text's column first, of all columns that are read.
         labels: A label each.
         settings: Keyword arguments of `ktrain_sentiment.train`.
     """
     with tempfile.TemporaryDirectory(prefix="ktrain-sentiment-") as scratch:
         rows = {"duplicates": "keep", "contradictions": "keep", "multi_label": "keep", "test": 0.0}
-        run = train((texts, labels), run=Path(scratch, "run"), **{**rows, **settings})
+        data: Any = (texts, labels)
+        if isinstance(texts, pd.DataFrame):
+            data = texts.assign(label=labels)
+            rows |= {"text_column": texts.columns[0], "label_column": "label"}
+        run = train(data, run=Path(scratch, "run"), **{**rows, **settings})
         # Made again of its parts, which it then keeps: the folder will be gone when it is pickled.
         return TextClassifier.from_parts(load(run.predictor).parts())

@@ -121,6 +121,17 @@ def predictor(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path
     return made_once(tmp_path_factory, "predictor", lambda place: build_predictor(tiny_bert, place))
 
 
+@pytest.fixture(scope="session")
+def columns_predictor(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """The same, reading the columns price and category besides. Do not write to it."""
+    from support.predictors import build_predictor
+
+    table = {"text_column": "text", "also": ["price", "category"]}
+    return made_once(
+        tmp_path_factory, "columns", lambda place: build_predictor(tiny_bert, place, table=table)
+    )
+
+
 @pytest.fixture
 def hub() -> Iterator[Hub]:
     """A model hub on this machine, empty; see `support.hub`."""

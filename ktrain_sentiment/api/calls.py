@@ -50,6 +50,7 @@ from ktrain_sentiment.errors import (
 from ktrain_sentiment.evaluation.record import EvalResult
 from ktrain_sentiment.inference import Engine
 from ktrain_sentiment.inference.loading import find_predictor
+from ktrain_sentiment.inference.scoring import inputs_of
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.runs import RunFolder, default_run
@@ -385,7 +386,10 @@ def evaluate(
             raise ConfigError("evaluate(): name the predictor to judge on these rows")
         rows = from_flat(DataConfig, {"data": str(data), **settings}, "evaluate()")
     else:
-        trained = trained_table(find_predictor(place)) if isinstance(place, Path) else None
+        if isinstance(place, Path):
+            trained = trained_table(find_predictor(place))
+        else:
+            trained = inputs_of(place).to_table()
         rows = _read("evaluate()", data, settings, trained).texts
     question = functools.partial(
         _evaluate, rows, place, compared, slices, threshold, engine, language

@@ -323,10 +323,17 @@ def _load(folder: Path, flags: Flags) -> Classifier:
 def _open_source(flags: Flags, folder: Path) -> TextTable:
     """The table to score, read like that of the training where nothing else is said."""
     from ktrain_sentiment.inference.scoring import TextTable, open_text_table
+    from ktrain_sentiment.inputs import Inputs
     from ktrain_sentiment.predictor.manifest import trained_table
     from ktrain_sentiment.tables import ReadOptions, open_texts
 
+    trained = trained_table(folder)
     if flags.texts:
+        if inputs := Inputs.of(trained):
+            raise ConfigError(
+                f"got texts, and the predictor reads {inputs.told}: score a table that has them, "
+                "with --file"
+            )
         return TextTable(open_texts(flags.texts), "text")
     if not flags.file and sys.stdin.isatty():
         print("type texts, one a line; Ctrl-D ends", file=sys.stderr)
@@ -339,7 +346,7 @@ def _open_source(flags: Flags, folder: Path) -> TextTable:
         sheet=flags.sheet,
     )
     place = flags.file or sys.stdin.buffer
-    source = open_text_table(place, options, flags.text_column, trained_table(folder))
+    source = open_text_table(place, options, flags.text_column, trained)
     if not flags.quiet:
         for note in source.table.notes:
             print(printable(f"{source.table.name}: {note}"), file=sys.stderr)

@@ -35,6 +35,10 @@ class DataConfig(Config):
     label_column: str | None = None
     """Column that holds the labels; found by itself when there is one sensible choice."""
 
+    also: tuple[str, ...] = ()
+    """Further columns that the model reads before the text, such as price,category; without it they
+    are slices of the figures alone."""
+
     columns: tuple[str, ...] = ()
     """Names for the columns of a text file that has no header line, in order."""
 
@@ -105,11 +109,21 @@ class DataConfig(Config):
                 flag = f"--{name.replace('_', '-')}"
                 raise ConfigError(f"{flag} is for classes, and --task score has none; leave it out")
 
+    def _refuse_columns_twice(self) -> None:
+        """Refuse a column that is named for two things: a label that is read decides alone."""
+        named = [*self.also, *filter(None, (self.text_column, self.label_column))]
+        for name in named:
+            if named.count(name) > 1:
+                raise ConfigError(f"--also {','.join(self.also)}: {name!r} is named twice")
+
     def check(self) -> None:
         """Refuse data named twice, and a number of rows that cannot be."""
         if self.train and self.data not in ("", self.train):
             raise ConfigError(f"--train {self.train}: the data is named already: {self.data}")
         object.__setattr__(self, "data", self.data or self.train)
+        also = [name.strip() for one in self.also for name in one.split(",")]
+        object.__setattr__(self, "also", tuple(filter(None, also)))
+        self._refuse_columns_twice()
         if self.stars and not _SCALE.fullmatch(self.stars):
             raise ConfigError(
                 f"--stars {self.stars}: wanted the lowest and the highest star, such as 1-5"

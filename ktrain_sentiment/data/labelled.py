@@ -142,7 +142,7 @@ def fingerprint(frame: pd.DataFrame) -> str:
 MARKER = "splits.json"
 _FORMAT = 1
 _SELECTING = (
-    "map", "fold_labels", "drop_labels", "multi_label", "cleaning", "duplicates",
+    "also", "map", "fold_labels", "drop_labels", "multi_label", "cleaning", "duplicates",
     "contradictions", "min_class_size",
 )  # fmt: skip
 

@@ -29,6 +29,7 @@ from ktrain_sentiment.data.labels import find_kind, relabel
 from ktrain_sentiment.data.scores import look_like_scores
 from ktrain_sentiment.data.selection import select_rows
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.tables import ReadOptions, open_table
 from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tables.sources import near_name
@@ -82,7 +83,9 @@ def read_options(config: DataConfig) -> ReadOptions:
         encoding=config.encoding,
         sheet=config.sheet,
         columns=config.columns,
-        known_columns=tuple(n for n in (config.text_column, config.label_column) if n),
+        known_columns=tuple(
+            n for n in (config.text_column, config.label_column, *config.also) if n
+        ),
     )
 
 
@@ -165,7 +168,9 @@ def _rows_of(
     columns = choose_columns(
         table, config.text_column, config.label_column, trained, numbers=numbers
     )
+    inputs = Inputs.asked(config.also, trained, table.name)
     texts, text_note = to_strings(table, columns.text, "text")
+    texts = _joined(texts, table, columns, inputs)
     labels, label_note = _labels(table, columns)
     relabelled = relabel(labels, config, table.name, lenient=lenient)
     found = find_kind(
@@ -186,8 +191,30 @@ def _rows_of(
         notes=tuple(note for note in notes if note),
         config=replace(config, task=found.kind),
         is_split="split" in table.made,
-        table=_record(table, columns),
+        table={**_record(table, columns), **inputs.to_table()},
     )
+
+
+def _joined(
+    texts: pd.Series[str], table: Collected, columns: Columns, inputs: Inputs
+) -> pd.Series[str]:
+    """The texts with whatever else of their rows is read."""
+    if not inputs:
+        return texts
+    for name in inputs.others:
+        if name in (columns.text, columns.label, *columns.classes):
+            raise DataError(
+                f"{table.name}: {name!r} is the column of the texts or of the labels, and is not "
+                "to be read besides; leave it out of --also"
+            )
+    inputs.check(table.columns, table.name)
+    cells = [_cells(to_strings(table, name, repr(name))[0]) for name in inputs.others]
+    joined = map(inputs.join, _cells(texts), zip(*cells, strict=True))
+    return pd.Series(list(joined), index=texts.index, dtype="str")
+
+
+def _cells(column: pd.Series[str]) -> list[str | None]:
+    return [None if pd.isna(cell) else cell for cell in column.tolist()]
 
 
 def _labels(table: Collected, columns: Columns) -> tuple[pd.Series[str], str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from ktrain_sentiment.data.reading import keep_rows, read_rows
 from ktrain_sentiment.data.repeats import drop_leaks, leaks, near_codes
 from ktrain_sentiment.data.scores import score_bands
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.inputs import Inputs, text_alone
 from ktrain_sentiment.tables.folders import SPLIT_NAMES, split_name
 from ktrain_sentiment.tables.messages import counted, quoted, rows_listed
 from ktrain_sentiment.tasks import SCORE
@@ -138,6 +139,7 @@ class _ClassRows:
     frame: pd.DataFrame
     source: str
     are_scores: bool = False
+    inputs: Inputs = field(default_factory=Inputs)
 
     def codes(self) -> Integers:
         """The class of each row, in the order of the sorted labels; of scores their band."""
@@ -150,7 +152,8 @@ class _ClassRows:
     def units(self, group: str | None) -> Integers:
         """Rows that stay together: of one group, or of nearly the same text."""
         if group is None:
-            return near_codes(self.frame["text"])
+            # The same text beside other columns would be known half from training.
+            return near_codes(text_alone(text, self.inputs) for text in self.frame["text"])
         _require_column(self.frame, group, "group", self.source)
         if self.frame[group].isna().any():
             rows = rows_listed(self.frame.loc[self.frame[group].isna(), "row"].tolist())
@@ -162,7 +165,8 @@ def _frames(texts: LabelledTexts, config: SplitConfig) -> list[pd.DataFrame]:
     """The frames of train, validation and test, by whichever way decides."""
     given = {name: _from_file(texts, config, name) for name in _HELD_OUT}
     shares = [0.0 if given[name] is not None else getattr(config, name) for name in _HELD_OUT]
-    rows = _ClassRows(texts.frame, texts.source, texts.config.task == "score")
+    inputs = Inputs.of(texts.table)
+    rows = _ClassRows(texts.frame, texts.source, texts.config.task == "score", inputs)
     parts = _parts(rows, texts, config, shares)
     if config.folds:
         parts = _with_fold(rows, parts, config)
@@ -264,7 +268,7 @@ def _by_column(rows: _ClassRows, column: str, config: SplitConfig, shares: list[
     missing = [0.0 if (parts == part).any() else shares[part - 1] for part in (1, 2)]
     if any(missing):
         train = np.flatnonzero(parts == 0)
-        pool = _ClassRows(rows.frame.iloc[train], rows.source, rows.are_scores)
+        pool = _ClassRows(rows.frame.iloc[train], rows.source, rows.are_scores, rows.inputs)
         wanted = _sizes(missing, len(train))
         parts[train] = _stratified(pool, pool.units(None), wanted, config)
     return parts
@@ -273,7 +277,7 @@ def _by_column(rows: _ClassRows, column: str, config: SplitConfig, shares: list[
 def _with_fold(rows: _ClassRows, parts: Integers, config: SplitConfig) -> Integers:
     """Pool train and validation and make the chosen fold the validation split."""
     pool = np.flatnonzero(parts != 2)
-    pooled = _ClassRows(rows.frame.iloc[pool], rows.source, rows.are_scores)
+    pooled = _ClassRows(rows.frame.iloc[pool], rows.source, rows.are_scores, rows.inputs)
     units = pooled.units(config.group)
     if config.group is None:
         own = allocation.folds(pooled.codes(), units, config.folds, config.split_seed)

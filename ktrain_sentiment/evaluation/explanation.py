@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.calibration import SMALLEST
 from ktrain_sentiment.evaluation.confusion import Floats
+from ktrain_sentiment.inputs import marks_of
 from ktrain_sentiment.prediction import Classifier
 
 PIECE = re.compile(r"\S+")
@@ -139,7 +140,9 @@ def without(text: str, spans: Sequence[tuple[int, int]]) -> list[str]:
 
 def _erase(text: str, spans: Sequence[tuple[int, int]]) -> str:
     for start, stop in sorted(spans, reverse=True):
-        text = text[:start].rstrip() + " " + text[stop:].lstrip()
+        # What stands between columns is not the text's own, and stays.
+        kept = marks_of(text[start:stop]) or " "
+        text = text[:start].rstrip() + kept + text[stop:].lstrip()
     # A blank text gets no prediction, and nothing but the model without any word is the measure of
     # a single one. No tokenizer makes a word of NUL.
     return text.strip() or "\0"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.errors import ConfigError, InputError, PredictorError
 from ktrain_sentiment.inference.runners import Runner, make_runner
+from ktrain_sentiment.inputs import TEXTS, Inputs
 from ktrain_sentiment.prediction import (
     Prediction,
     Probabilities,
@@ -157,6 +158,7 @@ class ClassifierParts:
         task: What the labels are.
         long_texts: What is read of texts longer than maxlen, where a call does not say.
         stamp: Changes when the folder's files do.
+        inputs: What of a row it reads.
     """
 
     labels: tuple[str, ...]
@@ -171,6 +173,7 @@ class ClassifierParts:
     task: Task = CLASSES
     long_texts: LongTexts = "windows"
     stamp: str = ""
+    inputs: Inputs = TEXTS
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -192,6 +195,7 @@ class TextClassifier:
         cleaning: Names of the cleaning steps that training applied.
         task: What the labels are.
         long_texts: What is read of texts longer than maxlen, where a call does not say.
+        inputs: What of a row it reads.
     """
 
     labels: tuple[str, ...]
@@ -204,6 +208,7 @@ class TextClassifier:
     cleaning: tuple[str, ...] = ()
     task: Task = CLASSES
     long_texts: LongTexts = "windows"
+    inputs: Inputs = TEXTS
     _told: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
@@ -240,6 +245,7 @@ class TextClassifier:
             cleaning=parts.cleaning,
             task=parts.task,
             long_texts=parts.long_texts,
+            inputs=parts.inputs,
         )
 
     @property
@@ -262,7 +268,9 @@ class TextClassifier:
             ('positive', 0.93)
 
         Args:
-            texts: A list, tuple, Series, array of one dimension or iterator of strings.
+            texts: A list, tuple, Series, array of one dimension or iterator of strings. Of a
+                predictor that reads further columns: a data frame that has them, or a list of
+                dictionaries by their names.
             long_texts: What to read of texts longer than `maxlen` tokens: head, tail, head+tail or
                 windows; the predictor's own rule when None.
 
@@ -300,7 +308,7 @@ class TextClassifier:
             InputError: As for `predict`.
         """
         asked = self if long_texts is None else self.reading(long_texts)
-        given = list_texts(texts)
+        given = list_rows(texts, self.inputs)
         scores = Scores.join([asked._score_chunk(some) for some in chunks(given)], len(self.labels))
         longer = int(((scores.counts > 1) | scores.truncated).sum())
         if longer and not self._told.is_set():
@@ -450,6 +458,25 @@ def chunks(given: Sequence[str | None]) -> Iterator[Sequence[str | None]]:
             start, characters = place, len(text or "")
     if len(given) > start:
         yield given[start:]
+
+
+def list_rows(rows: Iterable[object], inputs: Inputs) -> list[str | None]:
+    """Rows as the texts that a model reads, None for each without text.
+
+    Args:
+        rows: Texts; for a model that reads more, a data frame, records by column name, or rows that
+            are joined already.
+        inputs: What the model reads.
+
+    Raises:
+        InputError: They are of another shape, or a column is missing.
+    """
+    if not inputs:
+        return list_texts(rows)
+    # Imported for those who need it: reading tables has much to import, and most models read texts.
+    from ktrain_sentiment.inference.rows import join_rows
+
+    return join_rows(rows, inputs)
 
 
 def list_texts(texts: Iterable[object]) -> list[str | None]:

@@ -141,6 +141,7 @@ def _read_parts(place: PredictorFolder, engine: Engine, *, unchecked: bool) -> C
         task=manifest.answers,
         long_texts=manifest.reads,
         stamp=repr(sorted(manifest.files.items())),
+        inputs=manifest.inputs,
     )
 
 

@@ -19,15 +19,15 @@ import numpy as np
 
 from ktrain_sentiment.data.columns import choose_text_column, suits
 from ktrain_sentiment.errors import ConfigError, DataError, PredictorError, one_line
+from ktrain_sentiment.inference.rows import join_row
+from ktrain_sentiment.inputs import TEXTS, Inputs
 from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW, Classifier, Prediction
 from ktrain_sentiment.refusals import refuse_flags
 from ktrain_sentiment.tables import Batch, Problem, ReadOptions, Table, open_table
-from ktrain_sentiment.tables.messages import count
+from ktrain_sentiment.tables.messages import count, quoted
 from ktrain_sentiment.tables.outputs import Output
-from ktrain_sentiment.tables.values import spell
 from ktrain_sentiment.tables.writing import OutputSchema
 from ktrain_sentiment.tasks import CLASSES, SCORE, Task
-from ktrain_sentiment.words import is_blank
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,12 +80,16 @@ def open_text_table(
     if text_column:
         options = replace(options, known_columns=(*options.known_columns, text_column))
     table = open_table(source, options, suits)
+    inputs = Inputs.of(trained)
+    inputs.check(table.columns, table.name)
     wanted = trained.get("text_column")
     wanted = wanted if isinstance(wanted, str) else None
     column = choose_text_column(table, text_column, wanted)
     if text_column is None and len(table.columns) > 1:
         like = " as in training" if column == wanted else f" (trained on {wanted!r})"
         table = table.with_notes(f"texts from column {column!r}{like if wanted else ''}")
+    if inputs:
+        table = table.with_notes(f"read beside them: {quoted(inputs.others)}")
     return TextTable(table, column)
 
 
@@ -200,6 +204,12 @@ def task_of(classifier: Classifier) -> Task:
     return found
 
 
+def inputs_of(classifier: Classifier) -> Inputs:
+    """What of a row a classifier reads; texts alone where it does not say."""
+    found: Inputs = getattr(classifier, "inputs", TEXTS)
+    return found
+
+
 def output_schema(
     source: TextTable, names: Sequence[str], *, problems: bool = False
 ) -> OutputSchema:
@@ -238,18 +248,28 @@ class ScoredBatch:
     problems: Mapping[int, Problem]
 
 
-def texts_of(batch: Batch, column: str) -> tuple[list[str | None], dict[int, Problem]]:
-    """The text of each row, None where there is nothing to score, and what is wrong by position."""
+def texts_of(
+    batch: Batch, column: str, inputs: Inputs = TEXTS
+) -> tuple[list[str | None], dict[int, Problem]]:
+    """What is read of each row, None where there is nothing to score, and what is wrong with it.
+
+    Args:
+        batch: The rows.
+        column: The column of the texts.
+        inputs: What else is read of them.
+
+    Returns:
+        A text a row, and problems by position.
+    """
     problems = dict(batch.problems)
     texts: list[str | None] = []
-    for position, value in enumerate(batch.values(column)):
-        text, problem = spell(value, f"{column!r}")
+    names = (column, *inputs.others)
+    for position, cells in enumerate(zip(*map(batch.values, names), strict=True)):
+        text, problem = join_row(dict(zip(names, cells, strict=True)), inputs, column)
         if position in problems:
             text = None
         elif problem is not None:
             text, problems[position] = None, problem
-        elif text is None or is_blank(text):
-            text, problems[position] = None, Problem(f"has no text in column {column!r}")
         texts.append(text)
     return texts, problems
 
@@ -270,7 +290,7 @@ def score_batch(
         names: The names of the new columns, as `added_columns` has them, with `problem` or not.
         abstain_below: Leave the prediction empty where its probability is below this.
     """
-    texts, problems = texts_of(batch, column)
+    texts, problems = texts_of(batch, column, inputs_of(classifier))
     predictions, refused = _predict(texts, classifier)
     problems |= refused
     said = [str(problems[k]) if k in problems else None for k in range(len(texts))]

@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 from ktrain_sentiment.atomic import sha256_of, write_text
-from ktrain_sentiment.errors import PredictorError, one_line
+from ktrain_sentiment.errors import InputError, PredictorError, one_line
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.tasks import CLASSES, SCORES, TASKS, Task
@@ -107,7 +108,7 @@ def _changed(folder: PredictorFolder, name: str, what: str) -> str:
 
 
 FORMAT = "ktrain-sentiment predictor"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _LARGEST = 16 * 1024 * 1024
 """Bytes; with figures for a hundred labels a manifest has some hundred thousand."""
 _COLDEST = 1e-6
@@ -136,8 +137,9 @@ class Manifest:
             (`predictor/long_texts.py`). Folders of earlier releases do not say it; windows serve
             them. ktrain's own classifiers always read the tail.
         cleaning: Names of the cleaning steps that training applied to texts, in order.
-        table: How the training data was read (`text_column`, `label_column`, `columns`, and where
-            known the fields of `tables.ReadAs`): tables to predict are read like it.
+        table: How the training data was read (`text_column`, `label_column`, `also` where further
+            columns are read, `columns`, and where known the fields of `tables.ReadAs`): tables to
+            predict are read like it.
         data_fingerprint: sha256 of the training data, as `Splits.fingerprint` has it.
         metrics: The figures of the training run, by name.
         versions: The versions of Python and the libraries that made the folder.
@@ -171,7 +173,7 @@ class Manifest:
     half_width: float | None = None
     engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     files: Mapping[str, FileDigest] = field(default_factory=dict)
-    format_version: int = FORMAT_VERSION
+    format_version: int = 1
 
     def __post_init__(self) -> None:
         """Refuse facts that no predictor can have."""
@@ -201,7 +203,18 @@ class Manifest:
             raise PredictorError(f"long_texts {self.long_texts!r:.20}: wanted one of {wanted}")
         self._check_names()
 
+    @property
+    def inputs(self) -> Inputs:
+        """What of a row the model reads."""
+        try:
+            return Inputs.of(self.table)
+        except InputError as error:
+            raise PredictorError(f"table: {error}") from error
+
     def _check_names(self) -> None:
+        if self.inputs:
+            # Releases that know texts alone would read these as if the other columns were empty.
+            object.__setattr__(self, "format_version", FORMAT_VERSION)
         for name in self.files:
             path = PurePosixPath(name)
             if not name or "\\" in name or path.is_absolute() or ".." in path.parts:

@@ -21,6 +21,7 @@ from ktrain_sentiment.evaluation.record import (
     TrainingRecord,
 )
 from ktrain_sentiment.evaluation.review import ErrorSummary, ScoreMistake, Slice
+from ktrain_sentiment.inputs import TEXTS, Inputs
 from ktrain_sentiment.tasks import Kind
 
 USUAL = "usual"
@@ -85,6 +86,7 @@ class ReportFacts:
         warnings: What a reader should be told before the figures.
         settings: The run's configuration, by name.
         predictor: The predictor folder as commands should name it.
+        inputs: What of a row the predictor reads.
     """
 
     title: str
@@ -107,6 +109,7 @@ class ReportFacts:
     warnings: Sequence[str] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     predictor: str = "predictor"
+    inputs: Inputs = TEXTS
 
     @property
     def has_encoder(self) -> bool:

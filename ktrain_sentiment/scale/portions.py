@@ -145,6 +145,7 @@ def do_portion(
     """
     try:
         opened = open_text_table(portion.source, text_column=scoring.column)
+        scoring.inputs.check(opened.table.columns, opened.table.name)
         length = opened.table.end or 0
         table = opened.table.between(portion.first, min(portion.last, length))
         source = TextTable(table, opened.column)

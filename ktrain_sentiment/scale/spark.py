@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ktrain_sentiment.errors import require
+from ktrain_sentiment.errors import ConfigError, require
 from ktrain_sentiment.inference import Engine
 from ktrain_sentiment.inference.classifier import TextClassifier
 from ktrain_sentiment.scale.worker import Opener, Scoring, open_folder, open_for, open_pickle
@@ -105,6 +105,11 @@ def register_udf(
     """
     functions = require("pyspark.sql.functions", "spark")
     opener, classifier = opener_on(spark, predictor, engine, ship=ship)
+    if classifier.inputs:
+        raise ConfigError(
+            f"a function of SQL is given texts, and the predictor reads {classifier.inputs.told}: "
+            "score the DataFrame with predict"
+        )
     scoring = Scoring.by(classifier, "text", abstain_below=abstain_below)
 
     def answer(texts: Iterator[pa.Array]) -> Iterator[pa.Array]:

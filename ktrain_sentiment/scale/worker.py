@@ -14,6 +14,7 @@ from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference import Engine, load
 from ktrain_sentiment.inference.classifier import TextClassifier
 from ktrain_sentiment.inference.scoring import added_columns, refuse_abstaining, score_rows
+from ktrain_sentiment.inputs import TEXTS, Inputs
 from ktrain_sentiment.tasks import CLASSES, Task
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Scoring:
         task: What they are.
         prefix: Put before the names of the new columns.
         abstain_below: Leave the prediction empty where its probability is below this.
+        inputs: What of a row the predictor reads.
     """
 
     column: str
@@ -39,6 +41,7 @@ class Scoring:
     task: Task = CLASSES
     prefix: str = ""
     abstain_below: float = 0.0
+    inputs: Inputs = TEXTS
 
     @classmethod
     def by(
@@ -52,7 +55,7 @@ class Scoring:
         refuse_abstaining(classifier.task, abstain_below)
         return cls(
             column=column, labels=classifier.labels, task=classifier.task, prefix=prefix,
-            abstain_below=abstain_below,
+            abstain_below=abstain_below, inputs=classifier.inputs,
         )  # fmt: skip
 
     @property
@@ -68,13 +71,14 @@ class Scoring:
         """Refuse a table that has no such texts, or has one of the new columns already.
 
         Raises:
-            ConfigError: The table is not fit.
+            InputError: The table is not fit.
         """
         if self.column not in columns:
             raise ConfigError(
                 f"there is no column {self.column!r}: wanted the one of the texts, "
                 f"got {', '.join(columns)}"
             )
+        self.inputs.check(columns, "the table")
         if taken := [name for name in self.names if name in columns]:
             raise ConfigError(
                 f"the table has a column {taken[0]!r} already: name the new columns otherwise "

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import SentimentError
 from ktrain_sentiment.inference.classifier import Scores, TextClassifier
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.prediction import Prediction, Probabilities
 from ktrain_sentiment.predictor.tokenization import EncodedTexts
 from ktrain_sentiment.serve.limits import Limits, RefusalError, late, overloaded
@@ -317,6 +318,11 @@ class QueuedClassifier:
     def task(self) -> Task:
         """What the labels are."""
         return self._classifier.task
+
+    @property
+    def inputs(self) -> Inputs:
+        """What of a row it reads."""
+        return self._classifier.inputs
 
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:
         """Class probabilities of texts that are not blank, float32 of shape (texts, labels)."""

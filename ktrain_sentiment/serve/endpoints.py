@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.inference.scoring import score_columns
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.prediction import EXPECTED
 from ktrain_sentiment.refusals import lacks
 from ktrain_sentiment.serve import kserve, protocols
@@ -38,7 +39,8 @@ _BINARY_HEADER = "inference-header-content-length"
 async def predict(site: Site, request: Request) -> Response:
     """text-embeddings-inference's /predict."""
     asked = await read_json(site, request, protocols.PredictRequest)
-    texts, batch = protocols.predict_texts(asked)
+    rows, batch = protocols.predict_rows(asked)
+    texts = protocols.joined(rows, site.model(request).classifier.inputs)
     found = await classify(site, request, texts)
     # A text read in windows is not truncated, so that nobody who forbids it is refused one.
     if asked.truncate is False and any(found.truncated):
@@ -58,7 +60,8 @@ async def predict(site: Site, request: Request) -> Response:
 async def task(site: Site, request: Request) -> Response:
     """Hugging Face's text-classification task."""
     asked = await read_json(site, request, protocols.TaskRequest)
-    texts = [asked.inputs] if isinstance(asked.inputs, str) else asked.inputs
+    rows = asked.inputs if isinstance(asked.inputs, list) else [asked.inputs]
+    texts = protocols.joined(rows, site.model(request).classifier.inputs)
     wanted = asked.parameters or protocols.TaskParameters()
     found = await classify(site, request, texts)
     scores = None
@@ -74,6 +77,8 @@ async def explain(site: Site, request: Request) -> Response:
     asked = await read_json(site, request, protocols.ExplainRequest)
     if is_blank(asked.inputs):
         raise RefusalError(422, "Empty", "inputs is empty or blank")
+    if inputs := site.model(request).classifier.inputs:
+        raise invalid(f"words are weighed in texts alone, and this model reads {inputs.told}")
     if said := lacks(site.model(request).classifier.task.kind, "/explain"):
         raise invalid(said)
     found = await classify(site, request, [asked.inputs])
@@ -122,7 +127,8 @@ async def infer(site: Site, request: Request) -> Response:
         raise RefusalError(400, "Validation", f"{_BINARY_HEADER}: wanted the length of the JSON")
     size = len(body) if length is None else min(int(length), len(body))
     asked: kserve.InferRequest = protocols.decode(body[:size], kserve.InferRequest)
-    found = await classify(site, request, kserve.tensor_texts(asked, body[size:]))
+    inputs = model.classifier.inputs
+    found = await classify(site, request, kserve.tensor_texts(asked, body[size:], inputs))
     stars = None if found.expected is None else np.nan_to_num(found.expected)
     task = model.classifier.task
     table = kserve.Table(
@@ -138,18 +144,18 @@ async def infer(site: Site, request: Request) -> Response:
 
 async def invocations(site: Site, request: Request) -> Response:
     """MLflow's /invocations."""
-    trained = site.model(request).table
+    trained, inputs = site.model(request).table, site.model(request).classifier.inputs
     column = trained.get("text_column")
     if media_type(request) == "text/csv":
         body = await read_body(request, site.limits)
         try:
-            texts = await asyncio.to_thread(_csv_texts, body, dict(trained))
+            texts = await asyncio.to_thread(_csv_texts, body, dict(trained), inputs)
         except InputError as error:
             raise invalid(str(error).replace("the given stream", "the body")) from error
     else:
         asked = await read_json(site, request, protocols.InvocationsRequest)
         known = column if isinstance(column, str) else None
-        texts = protocols.invocation_texts(asked, known)
+        texts = protocols.invocation_texts(asked, known, inputs)
     found = await classify(site, request, texts)
     sure = found.probabilities.max(axis=1).tolist()
     stars = [None] * len(texts) if found.expected is None else found.expected.tolist()
@@ -162,14 +168,13 @@ async def invocations(site: Site, request: Request) -> Response:
     return to_json(protocols.InvocationsAnswer(predictions), headers=found.headers)
 
 
-def _csv_texts(body: bytes, trained: dict[str, Any]) -> list[str]:
+def _csv_texts(body: bytes, trained: dict[str, Any], inputs: Inputs) -> list[str]:
     from ktrain_sentiment.inference.scoring import open_text_table, texts_of
     from ktrain_sentiment.tables import ReadOptions
 
     table = open_text_table(io.BytesIO(body), ReadOptions(format="csv"), None, trained)
-    return [
-        text or "" for batch in table.table.batches() for text in texts_of(batch, table.column)[0]
-    ]
+    batches = table.table.batches()
+    return [text or "" for batch in batches for text in texts_of(batch, table.column, inputs)[0]]
 
 
 async def info(site: Site, request: Request) -> Response:
@@ -188,7 +193,7 @@ async def info(site: Site, request: Request) -> Response:
         "auto_truncate": True, "tokenization_workers": 1, "version": __version__,
         "models": site.hosting.names, "labels": labels,
         "task": model.classifier.task.kind, "half_width": model.classifier.task.half_width,
-        "model_version": model.version,
+        "model_version": model.version, "reads": list(model.classifier.inputs.columns),
         "limits": msgspec.to_builtins(limits), "blank_texts": site.blank,
     })  # fmt: skip
 
@@ -222,7 +227,10 @@ async def model_metadata(site: Site, request: Request) -> Response:
     table = [{"name": "probabilities", "datatype": "FP32", "shape": [-1, width]}]
     return to_json({
         "name": model.name, "versions": [str(model.version)], "platform": "onnxruntime",
-        "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
+        "inputs": [
+            {"name": name, "datatype": "BYTES", "shape": [-1]}
+            for name in kserve.tensor_names(model.classifier.inputs)
+        ],
         "outputs": [
             {"name": "label", "datatype": "BYTES", "shape": [-1]},
             {"name": "score", "datatype": "FP32", "shape": [-1]},

@@ -16,6 +16,7 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
+from ktrain_sentiment.inputs import TEXTS, Inputs
 from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW, score_ends
 from ktrain_sentiment.serve.limits import invalid
 from ktrain_sentiment.tasks import Task
@@ -81,29 +82,57 @@ class InferAnswer(Struct, omit_defaults=True):
     id: str | None = None
 
 
-def tensor_texts(asked: InferRequest, behind: bytes) -> list[str]:
-    """The texts of a request of KServe.
+def tensor_names(inputs: Inputs) -> tuple[str, ...]:
+    """The tensors that a model reads, the text's first."""
+    return ("text", *inputs.others)
+
+
+def tensor_texts(asked: InferRequest, behind: bytes, inputs: Inputs = TEXTS) -> list[str]:
+    """The texts of a request of KServe; of a model that reads more, a tensor for each column.
 
     Args:
         asked: The JSON part.
-        behind: What follows it, where tensors are sent as bytes.
+        behind: What follows it, where tensors are sent as bytes, in their order.
+        inputs: What the model reads.
 
     Raises:
-        RefusalError: It is not one tensor of BYTES that is as large as it says.
+        RefusalError: They are not tensors of BYTES that are as large as they say, one a column.
     """
-    if len(asked.inputs) != 1:
-        raise invalid(f"inputs: got {len(asked.inputs)} tensors, wanted one of datatype BYTES")
-    tensor = asked.inputs[0]
+    wanted = tensor_names(inputs)
+    if len(asked.inputs) != len(wanted):
+        all_of = f"one a column, {', '.join(wanted)}" if inputs else "one of datatype BYTES"
+        raise invalid(f"inputs: got {len(asked.inputs)} tensors, wanted {all_of}")
+    sizes = [one.parameters.binary_data_size if one.parameters else None for one in asked.inputs]
+    if (total := sum(filter(None, sizes))) != len(behind) and set(sizes) != {None}:
+        raise invalid(f"binary_data_size {total}: got {len(behind)} bytes behind the JSON")
+    columns: dict[str, list[Any]] = {}
+    for place, (tensor, size) in enumerate(zip(asked.inputs, sizes, strict=True)):
+        own, behind = behind[: size or 0], behind[size or 0 :]
+        columns[tensor.name] = _strings(tensor, place, None if size is None else own)
+    if not inputs:
+        return next(iter(columns.values()))
+    for name in wanted:
+        if name not in columns:
+            raise invalid(f"inputs: there is no tensor {name!r}; wanted {', '.join(wanted)}")
+    if len(set(map(len, columns.values()))) > 1:
+        raise invalid("inputs: the tensors hold different numbers of rows")
+    rows = zip(*(columns[name] for name in wanted), strict=True)
+    return [inputs.join(text, others) or "" for text, *others in rows]
+
+
+def _strings(tensor: InputTensor, place: int, packed: bytes | None) -> list[Any]:
     if tensor.datatype != "BYTES":
-        raise invalid(f"inputs[0]: got datatype {tensor.datatype[:20]}, wanted BYTES")
-    size = tensor.parameters.binary_data_size if tensor.parameters else None
-    values = _flat(tensor.data or []) if size is None else _unpack(behind, size)
+        raise invalid(f"inputs[{place}]: got datatype {tensor.datatype[:20]}, wanted BYTES")
+    values = _flat(tensor.data or []) if packed is None else _unpack(packed)
     count = math.prod(tensor.shape)
     if len(values) != count:
-        raise invalid(f"inputs[0]: shape {tensor.shape} holds {count} texts, got {len(values)}")
-    for place, value in enumerate(values):
+        raise invalid(
+            f"inputs[{place}]: shape {tensor.shape} holds {count} texts, got {len(values)}"
+        )
+    for at, value in enumerate(values):
         if not isinstance(value, str):
-            raise invalid(f"inputs[0].data[{place}]: got {type(value).__name__}, wanted a string")
+            kind = type(value).__name__
+            raise invalid(f"inputs[{place}].data[{at}]: got {kind}, wanted a string")
     return values
 
 
@@ -114,13 +143,11 @@ def _flat(values: Sequence[Any]) -> list[Any]:
     return list(values)
 
 
-def _unpack(data: bytes, size: int) -> list[Any]:
+def _unpack(data: bytes) -> list[Any]:
     """Texts in the binary form: four bytes of length, little-endian, before each."""
-    if size != len(data):
-        raise invalid(f"binary_data_size {size}: got {len(data)} bytes behind the JSON")
     texts: list[Any] = []
     at = 0
-    while at < size:
+    while at < len(data):
         try:
             (length,) = struct.unpack_from("<I", data, at)
             part = data[at + 4 : at + 4 + length]

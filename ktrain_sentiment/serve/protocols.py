@@ -18,7 +18,9 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from ktrain_sentiment.data.columns import choose_text_column
-from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.errors import DataError, InputError
+from ktrain_sentiment.inference.rows import join_rows
+from ktrain_sentiment.inputs import TEXTS, Inputs
 from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.serve.limits import RefusalError, invalid
 
@@ -49,20 +51,41 @@ def rank(labels: Sequence[str], scores: Floats, most: int | None = None) -> Rank
     return [Label(labels[k], float(scores[k])) for k in order]
 
 
+Row = dict[str, Any]
+"""The cells by column, of a model that reads more of a row than its text."""
+
+
+def joined(rows: Sequence[Any], inputs: Inputs) -> list[str]:
+    """What the model reads of each text, or row, of a request; empty where there is no text.
+
+    Raises:
+        RefusalError: They are not what it reads.
+    """
+    try:
+        if inputs:
+            return [text or "" for text in join_rows(list(rows), inputs, "text")]
+    except InputError as error:
+        raise invalid(str(error)) from error
+    for place, row in enumerate(rows):
+        if not isinstance(row, str):
+            raise invalid(f"text {place}: got an object, and this model reads texts alone")
+    return list(rows)
+
+
 # text-embeddings-inference
 
 
 class PredictRequest(Struct):
     """A text, or a batch of them, each in a list of its own: `[["one"], ["another"]]`."""
 
-    inputs: str | list[str | list[str]]
+    inputs: str | Row | list[str | list[str] | Row]
     raw_scores: bool = False
     truncate: bool | None = None
     truncation_direction: Literal["Right", "right", "Left", "left"] = "Right"
 
 
-def predict_texts(asked: PredictRequest) -> tuple[list[str], bool]:
-    """The texts, and whether they are a batch.
+def predict_rows(asked: PredictRequest) -> tuple[list[Any], bool]:
+    """The texts, or rows, and whether they are a batch.
 
     Raises:
         RefusalError: They are pairs, mixed, or to be cut at the left.
@@ -72,8 +95,10 @@ def predict_texts(asked: PredictRequest) -> tuple[list[str], bool]:
             "truncation_direction Left: this model was trained on the beginnings of texts"
         )
     given = asked.inputs
-    if isinstance(given, str):
+    if isinstance(given, str | dict):
         return [given], False
+    if given and all(isinstance(one, dict) for one in given):
+        return list(given), True
     inner = [one for one in given if isinstance(one, list)]
     if not inner and len(given) == 1:
         return [str(given[0])], False
@@ -96,9 +121,9 @@ class TaskParameters(Struct):
 
 
 class TaskRequest(Struct):
-    """A text or a list of texts."""
+    """A text or a list of texts; a row of several columns is an object by their names."""
 
-    inputs: str | list[str]
+    inputs: str | Row | list[str | Row]
     parameters: TaskParameters | None = None
 
 
@@ -212,12 +237,15 @@ class _Rows:
         return [record.get(column) for record in self.records]
 
 
-def invocation_texts(asked: InvocationsRequest, trained: str | None) -> list[str]:
+def invocation_texts(
+    asked: InvocationsRequest, trained: str | None, inputs: Inputs = TEXTS
+) -> list[str]:
     """The texts of MLflow's request.
 
     Args:
         asked: The request.
         trained: The column of texts in training, taken where the rows have it.
+        inputs: What the model reads.
 
     Raises:
         RefusalError: There is no telling the texts, or one is none.
@@ -225,6 +253,8 @@ def invocation_texts(asked: InvocationsRequest, trained: str | None) -> list[str
     given = [getattr(asked, name) for name in asked.__struct_fields__]
     if sum(one is not None for one in given) != 1:
         raise invalid("wanted one of dataframe_split, dataframe_records, instances and inputs")
+    if inputs:
+        return joined(_rows_of(asked), inputs)
     values = _column_of_texts(asked, trained)
     for place, value in enumerate(values):
         if value is not None and not isinstance(value, str):
@@ -232,7 +262,8 @@ def invocation_texts(asked: InvocationsRequest, trained: str | None) -> list[str
     return [value or "" for value in values]
 
 
-def _column_of_texts(asked: InvocationsRequest, trained: str | None) -> list[Any]:
+def _rows_of(asked: InvocationsRequest) -> list[Any]:
+    """The texts or records of a request."""
     given = asked.inputs
     if isinstance(given, str):
         return [given]
@@ -246,6 +277,11 @@ def _column_of_texts(asked: InvocationsRequest, trained: str | None) -> list[Any
         records = _records(asked.dataframe_split.columns, asked.dataframe_split.data)
     else:
         records = list(asked.dataframe_records or asked.instances or [])
+    return records
+
+
+def _column_of_texts(asked: InvocationsRequest, trained: str | None) -> list[Any]:
+    records = _rows_of(asked)
     if all(isinstance(record, str) for record in records):
         return records
     if not all(isinstance(record, dict) for record in records):

@@ -86,6 +86,7 @@ def load_keras(folder: Path) -> TextClassifier:
         cleaning=manifest.cleaning,
         task=manifest.answers,
         long_texts=manifest.reads,
+        inputs=manifest.inputs,
     )
 
 

@@ -20,7 +20,7 @@ from ktrain_sentiment.evaluation.behaviour import (
 from ktrain_sentiment.evaluation.codec import to_plain
 from ktrain_sentiment.evaluation.record import EvalSet
 from ktrain_sentiment.inference.loading import find_predictor
-from ktrain_sentiment.inference.scoring import task_of
+from ktrain_sentiment.inference.scoring import inputs_of, task_of
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.refusals import refuse
@@ -75,6 +75,11 @@ def check_classifier(
         ConfigError: The templates cannot be used, or the labels' meaning is not known.
     """
     refuse(task_of(classifier).kind, "--checklist")
+    if inputs := inputs_of(classifier):
+        raise ConfigError(
+            f"--checklist asks with sentences alone, and the predictor reads {inputs.told}: leave "
+            "it out"
+        )
     templates = own_templates() if config.templates is None else read_templates(config.templates)
     poles = find_poles(classifier.labels, config.positive, config.negative)
     found = check_behaviour(classifier, templates, poles, rows=rows, cases=config.cases)

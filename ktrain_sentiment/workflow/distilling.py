@@ -15,6 +15,7 @@ from ktrain_sentiment.config import DataConfig, TrainConfig
 from ktrain_sentiment.data import Splits, UnlabelledTexts, read_unlabelled
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference import load
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tasks import CLASSES, Task
@@ -117,6 +118,11 @@ def open_teacher(config: TrainConfig, splits: Splits, source: DataConfig) -> Tea
         raise ConfigError(
             f"--teacher {config.teacher} knows the labels {', '.join(classifier.labels)}, the data "
             f"has {', '.join(splits.labels)}: wanted the same; rename labels with --map"
+        )
+    if classifier.inputs.others != Inputs.of(splits.table).others:
+        raise ConfigError(
+            f"--teacher {config.teacher} reads {classifier.inputs.told}, and the data is read as "
+            f"{Inputs.of(splits.table).told}: wanted the same"
         )
     log.info("learning %.0f %% from the teacher %s", 100 * config.teacher_share, config.teacher)
     unlabelled = None

@@ -27,7 +27,8 @@ from ktrain_sentiment.evaluation.record import (
     TrainingRecord,
 )
 from ktrain_sentiment.inference.loading import find_predictor
-from ktrain_sentiment.inference.scoring import task_of
+from ktrain_sentiment.inference.scoring import inputs_of, task_of
+from ktrain_sentiment.inputs import TEXTS, Inputs
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import trained_table
@@ -205,8 +206,22 @@ def predict_same_rows(
         saved = from_run(run.path, other.split)
         if saved.predictions.texts == other.predictions.texts:
             return _same_labels(saved, other)
-    found = _predicted(_open(place, opening), other.predictions.frame, other.source)
+    subject = _open(place, opening)
+    ours, theirs = inputs_of(subject.classifier), _inputs_of(other)
+    if ours.others != theirs.others:
+        raise ConfigError(
+            f"{subject.name} reads {ours.told}, and {other.name} reads {theirs.told}: evaluate "
+            "each by itself"
+        )
+    found = _predicted(subject, other.predictions.frame, other.source)
     return _same_labels(found, other)
+
+
+def _inputs_of(eval_set: EvalSet) -> Inputs:
+    """What of a row an evaluated model read."""
+    if eval_set.classifier is not None:
+        return inputs_of(eval_set.classifier)
+    return TEXTS if eval_set.predictor is None else Inputs.of(trained_table(eval_set.predictor))
 
 
 def _same_labels(found: EvalSet, other: EvalSet) -> EvalSet:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ktrain_sentiment.export.saving import (
     save_predictor,
 )
 from ktrain_sentiment.inference.scoring import open_text_table, texts_of
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tasks import CLASSES, Task, number_of
@@ -52,7 +54,9 @@ def export_own(
     place = texts or _texts_of_run(folder)
     model = load_keras_model(folder)
     labels = tuple(model.config.id2label[index] for index in range(model.config.num_labels))
-    validation = read_texts(place, text_column, labels, manifest.answers)
+    # The rows of a run hold joined texts; a file of the user's has the columns they are made of.
+    trained = None if texts is None else manifest.table
+    validation = read_texts(place, text_column, labels, manifest.answers, trained)
     return export_again(folder, output, model, validation, trace=tracer(model), overwrite=overwrite)
 
 
@@ -101,18 +105,29 @@ def _texts_of_run(folder: Path) -> Path:
 
 
 def read_texts(
-    path: Path, text_column: str | None, labels: Sequence[str], task: Task = CLASSES
+    path: Path,
+    text_column: str | None,
+    labels: Sequence[str],
+    task: Task = CLASSES,
+    trained: Mapping[str, Any] | None = None,
 ) -> ValidationTexts:
     """The first thousand texts of a file, and their true labels where it has a column `label`.
+
+    Args:
+        path: The file.
+        text_column: The column of the texts.
+        labels: The model's labels.
+        task: What they are.
+        trained: How the table of the training was read: what else is read of a row.
 
     Raises:
         DataError: The file cannot be read, or has no texts.
     """
-    source = open_text_table(path, text_column=text_column)
+    source = open_text_table(path, text_column=text_column, trained=trained)
     batch = next(source.table.batches(_MOST_TEXTS), None)
     if batch is None:
         raise ConfigError(f"--texts {path}: has no rows")
-    texts, _ = texts_of(batch, source.column)
+    texts, _ = texts_of(batch, source.column, Inputs.of(trained or {}))
     rows = [
         (text, record.get("label"))
         for text, record in zip(texts, batch.records(), strict=True)

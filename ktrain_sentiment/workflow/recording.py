@@ -44,8 +44,9 @@ from ktrain_sentiment.evaluation.record import (
 from ktrain_sentiment.evaluation.review import ScoreMistake, by_length, review, usual_slices
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.scoring import task_of
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.prediction import Classifier
-from ktrain_sentiment.predictor.manifest import read_manifest
+from ktrain_sentiment.predictor.manifest import read_manifest, trained_table
 from ktrain_sentiment.report.facts import USUAL, ReportFacts, ScoreFacts, SearchFacts
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tasks import SCORE
@@ -378,6 +379,7 @@ def facts_of_run(folder: Path) -> ReportFacts:
         warnings=record.warnings,
         settings=yaml.safe_load(run.config.read_text("utf-8")),
         predictor=str(run.predictor),
+        inputs=Inputs.of(trained_table(run.predictor)),
     )
 
 

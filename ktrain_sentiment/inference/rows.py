@@ -1,0 +1,81 @@
+"""Rows as the texts that a model reads, where it reads more of a row than its text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.inputs import Inputs
+from ktrain_sentiment.tables.table import Problem
+from ktrain_sentiment.tables.values import is_missing, spell
+from ktrain_sentiment.words import is_blank
+
+
+def join_row(
+    row: Mapping[str, Any], inputs: Inputs, text: str
+) -> tuple[str | None, Problem | None]:  # fmt: skip
+    """The text that a model reads of a row, and why there is none.
+
+    Args:
+        row: The cells by column.
+        inputs: What the model reads.
+        text: The column of the texts.
+    """
+    cells: list[str | None] = []
+    for name in (text, *inputs.others):
+        cell, problem = spell(row.get(name), f"{name!r}")
+        if problem is not None:
+            return None, problem
+        cells.append(cell)
+    if cells[0] is None or is_blank(cells[0]):
+        return None, Problem(f"has no text in column {text!r}")
+    return inputs.join(cells[0], cells[1:]), None
+
+
+def join_rows(rows: Any, inputs: Inputs, what: str = "row") -> list[str | None]:  # noqa: ANN401
+    """The text that a model reads of each row; None for rows without text.
+
+    Args:
+        rows: A data frame, or anything else with `columns`; records; texts that are joined already.
+        inputs: What the model reads.
+        what: What a row is called in messages.
+
+    Raises:
+        InputError: They are of another shape, or a column is missing.
+    """
+    if isinstance(rows, str | bytes | Mapping | set | frozenset):
+        raise InputError(f"got a single {type(rows).__name__}, wanted rows: [{inputs.example}]")
+    if hasattr(rows, "columns"):
+        rows = rows.to_dict("records") if hasattr(rows, "to_dict") else rows.to_pylist()
+    if not isinstance(rows, Iterable):
+        raise InputError(f"got a {type(rows).__name__}, wanted rows: [{inputs.example}]")
+    return [_joined(row, inputs, f"{what} number {place}") for place, row in enumerate(rows)]
+
+
+def _joined(row: Any, inputs: Inputs, place: str) -> str | None:  # noqa: ANN401
+    if is_missing(row):
+        return None
+    if isinstance(row, str):
+        if is_blank(row):
+            return None
+        if not inputs.is_joined(row):
+            raise InputError(
+                f"{place} is a text, and the predictor reads {inputs.told}: wanted {inputs.example}"
+            )
+        return row
+    if not isinstance(row, Mapping):
+        raise InputError(f"{place} is of type {type(row).__name__}, wanted {inputs.example}")
+    text = inputs.text if inputs.text in row else "text"
+    for name in (text, *inputs.others):
+        if name not in row:
+            raise InputError(
+                f"{place} has no {name!r}, and the predictor reads {inputs.told}: wanted "
+                f"{inputs.example}"
+            )
+    if is_missing(row[text]) or (isinstance(row[text], str) and is_blank(row[text])):
+        return None
+    joined, problem = join_row(row, inputs, text)
+    if problem is not None:
+        raise InputError(f"{place} {problem}; {problem.advice}")
+    return joined

@@ -1,0 +1,169 @@
+"""What of a row a model reads, and the one text that is made of it.
+
+Whatever learns, judges, explains or compares here is given one text a row. Where a model reads more
+columns than one, that text holds them all, and it is made in one place, `Inputs.join`:
+
+    price 20, category food | The place was lovely.
+
+What stands before the first bar are the further columns, by name: they are read as words, by any
+encoder and by models that count words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from ktrain_sentiment.errors import ConfigError, DataError, InputError
+from ktrain_sentiment.words import is_blank
+
+BAR = "| "
+"""Ends what stands before a text. No vocabulary of words lacks a bar, and few texts hold one."""
+
+_NUMBER = re.compile(r"[+-]?(0|[1-9]\d{0,14})([.,]\d{1,15})?")
+_LONGEST = 40
+"""Characters of a cell that are read: it is to stand beside the text, not in its place."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What of a row a model reads.
+
+    Attributes:
+        text: The column of texts.
+        also: Further columns, read before the text.
+    """
+
+    text: str = "text"
+    also: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> Inputs:
+        """What a model reads, by how its table was read (`Manifest.table`).
+
+        Raises:
+            InputError: It does not say so in the way of this package.
+        """
+        text, also = table.get("text_column"), table.get("also", ())
+        if not isinstance(also, list | tuple) or not all(isinstance(name, str) for name in also):
+            raise InputError(f"also {also!r:.40}: wanted a list of columns")
+        return cls(text if isinstance(text, str) else "text", tuple(also))
+
+    @classmethod
+    def asked(
+        cls, also: Sequence[str], trained: Mapping[str, Any] | None, name: str = "the data"
+    ) -> Inputs:
+        """What is to be read: what the model reads that is judged, or what the user asks for.
+
+        Args:
+            also: The user's columns.
+            trained: How the table of that model's training was read; empty without a model.
+            name: What is read, for messages.
+
+        Raises:
+            ConfigError: The model reads other columns.
+        """
+        if not trained:
+            return cls(also=tuple(also))
+        known = cls.of(trained)
+        if also and tuple(also) != known.also:
+            raise ConfigError(
+                f"{name}: --also {','.join(also)}: the model reads {known.told}; leave --also out"
+            )
+        return known
+
+    def __bool__(self) -> bool:
+        """Whether more is read than a text."""
+        return bool(self.also)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The columns that are read beside the text."""
+        return self.also
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that are read, the text's first."""
+        return (self.text, *self.others)
+
+    @property
+    def told(self) -> str:
+        """What is read, in words."""
+        if not self:
+            return "texts alone"
+        columns = "the column" if len(self.others) == 1 else "the columns"
+        return f"texts and {columns} {', '.join(map(repr, self.others))}"
+
+    @property
+    def example(self) -> str:
+        """A row as Python has it."""
+        return repr(dict.fromkeys(self.columns, "..."))
+
+    @property
+    def sample(self) -> str:
+        """What `join` makes of a row that has everything."""
+        return self.join("your text", [f"<{name}>" for name in self.others]) or ""
+
+    def to_table(self) -> dict[str, Any]:
+        """What `of` reads."""
+        return {"also": list(self.also)} if self.also else {}
+
+    def check(self, columns: Collection[str], name: str) -> None:
+        """Refuse a table that lacks a column.
+
+        Raises:
+            DataError: One is missing; the message names it.
+        """
+        for column in self.others:
+            if column not in columns:
+                raise DataError(
+                    f"{name}: there is no column {column!r}, and the model reads {self.told}; "
+                    f"columns: {', '.join(map(repr, columns))}"
+                )
+
+    def join(self, text: str | None, others: Iterable[str | None]) -> str | None:
+        """The one text of a row; None where there is no text.
+
+        Args:
+            text: The text.
+            others: The cells of `others`, spelled as text, in their order.
+        """
+        if text is None or is_blank(text):
+            return None
+        if not self:
+            return text
+        cells = zip(self.also, others, strict=True)
+        said = [f"{_short(name)} {_short(cell)}" for name, cell in cells if cell and cell.strip()]
+        # The bar stands there without any cell too: what lacks it is no row.
+        return f"{', '.join(said)} {BAR}{text}".lstrip()
+
+    def is_joined(self, text: str) -> bool:
+        """Whether a text was made by `join`, as far as that can be seen."""
+        return not self.also or BAR in text
+
+
+TEXTS = Inputs()
+"""Texts alone."""
+
+
+def text_alone(text: str, inputs: Inputs) -> str:
+    """What `join` was given as text."""
+    return text.partition(BAR)[2] if inputs.also and BAR in text else text
+
+
+def marks_of(part: str) -> str:
+    """The marks of `join` in a part of a text, which must stay where the part is left out."""
+    return f" {BAR}" if f" {BAR}" in f" {part} " else ""
+
+
+def _short(cell: str) -> str:
+    """A cell in few words: a number with two digits that count, a text without its end."""
+    plain = " ".join(cell.split())
+    if _NUMBER.fullmatch(plain):
+        # Each number is a word of its own to a model: 19.99 and 20.05 should be the same one.
+        short = Decimal(format(Decimal(plain.replace(",", ".")), ".1e"))
+        return format(short.normalize(), "f")
+    return plain.replace("|", "/")[:_LONGEST].rstrip()

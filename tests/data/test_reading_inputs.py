@@ -1,0 +1,90 @@
+"""Rows of which more is read than a text."""
+
+import pytest
+
+from ktrain_sentiment.config import DataConfig, SplitConfig, TrainingSettings
+from ktrain_sentiment.config.flat import from_flat
+from ktrain_sentiment.data import read_labelled, split, write_splits
+from ktrain_sentiment.errors import ConfigError, DataError
+
+ROWS = "review,price,category,label\n" + "".join(
+    f"meal number {k} was fine,{k}.49,{'' if k % 5 else 'food'},{'good' if k % 2 else 'bad'}\n"
+    for k in range(40)
+)
+
+
+@pytest.fixture
+def table(tmp_path):
+    place = tmp_path / "meals.csv"
+    place.write_text(ROWS)
+    return place
+
+
+def read(place, trained=None, **flags):
+    return read_labelled(DataConfig(data=str(place), **flags), trained)
+
+
+def test_columns_are_read_before_the_text_and_stay_columns(table):
+    found = read(table, also=("price,category",))
+    assert found.frame["text"][0] == "price 0.49, category food | meal number 0 was fine"
+    assert found.frame["text"][11] == "price 11 | meal number 11 was fine"
+    assert found.frame["price"][11] == "11.49"
+    assert found.table["also"] == ["price", "category"]
+
+
+def test_without_the_flag_columns_are_no_part_of_the_text(table):
+    assert read(table).frame["text"][0] == "meal number 0 was fine"
+
+
+def test_what_is_judged_is_read_as_in_training(table):
+    trained = dict(read(table, also=("price",)).table)
+    assert read(table, trained).frame["text"][3] == "price 3.5 | meal number 3 was fine"
+    with pytest.raises(ConfigError, match="leave --also out"):
+        read(table, trained, also=("category",))
+
+
+@pytest.mark.parametrize(
+    ("also", "said"),
+    [
+        ("cost", r"there is no column 'cost', and the model reads .*; columns: 'review', 'price'"),
+        ("label", "'label' is the column of the texts or of the labels"),
+    ],
+)
+def test_a_column_that_cannot_be_read_is_refused(table, also, said):
+    with pytest.raises(DataError, match=said):
+        read(table, also=(also,))
+
+
+def test_a_column_named_twice_is_refused_before_anything_is_read():
+    with pytest.raises(ConfigError, match="'price' is named twice"):
+        DataConfig(data="nothing.csv", also=("price", "price"))
+    with pytest.raises(ConfigError, match="'label' is named twice"):
+        DataConfig(data="nothing.csv", also=("label",), label_column="label")
+
+
+def test_rows_made_from_templates_hold_no_further_columns():
+    with pytest.raises(ConfigError, match="--augment learns from texts alone"):
+        from_flat(TrainingSettings, {"also": ["price"], "augment": True}, "a test")
+
+
+def test_one_text_beside_other_columns_lies_in_one_split(tmp_path):
+    place = tmp_path / "meals.csv"
+    place.write_text("text,price,label\n" + "".join(
+        f"meal number {k // 2} was fine,{k},{'good' if k % 4 > 1 else 'bad'}\n" for k in range(80)
+    ))  # fmt: skip
+    splits = split(read(place, also=("price",)), SplitConfig())
+    alone = {
+        name: set(frame["text"].str.partition("| ")[2]) for name, frame in splits.frames().items()
+    }
+    assert not alone["train"] & alone["test"]
+    assert not alone["train"] & alone["validation"]
+
+
+def test_a_prepared_data_set_knows_what_is_read(table, tmp_path):
+    splits = split(read(table, also=("price",)), SplitConfig())
+    place = tmp_path / "prepared"
+    place.mkdir()
+    write_splits(splits, place)
+    assert read(place).table["also"] == ["price"]
+    with pytest.raises(ConfigError, match=r"--also: .* is prepared already"):
+        read(place, also=("price",))

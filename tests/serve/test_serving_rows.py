@@ -1,0 +1,92 @@
+"""A predictor that reads more of a row than its text, behind HTTP."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ktrain_sentiment
+from ktrain_sentiment.serve.server import Service
+from support.serving import InProcess
+
+ROW = {"text": "a superb plot", "price": 19.99, "category": "film"}
+
+
+@pytest.fixture(scope="module")
+def wide(columns_predictor: Path) -> Iterator[InProcess]:
+    opened = InProcess(Service(places={"places": columns_predictor}))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def expected(columns_predictor: Path) -> float:
+    return ktrain_sentiment.load(columns_predictor).predict([ROW])[0].probability
+
+
+def test_the_rows_of_every_protocol_are_read_alike(wide, expected):
+    first = {
+        "/predict": (ROW, lambda said: said[0]["score"]),
+        "/": (ROW, lambda said: said[0][0]["score"]),
+        "/invocations": (None, lambda said: said["predictions"][0]["score"]),
+    }
+    for path, (row, score) in first.items():
+        body = {"inputs": row} if row else {"dataframe_records": [ROW]}
+        reply = wide.post(path, body)
+        assert reply.status == 200, (path, reply.json)
+        assert score(reply.json) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_batch_is_a_list_of_rows(wide, expected):
+    (one, other) = wide.post("/predict", {"inputs": [ROW, {**ROW, "price": None}]}).json
+    assert one[0]["score"] == pytest.approx(expected, abs=1e-5)
+    assert one != other
+
+
+def test_a_csv_is_read_by_its_columns(wide, expected):
+    body = b"category,text,price\nfilm,a superb plot,19.99\n"
+    reply = wide.post("/invocations", body, content_type="text/csv")
+    assert reply.json["predictions"][0]["score"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_kserve_takes_a_tensor_a_column(wide, expected):
+    names = [one["name"] for one in wide.get("/v2/models/places").json["inputs"]]
+    assert names == ["text", "price", "category"]
+    cells = {name: str(ROW[name]) for name in names}
+    tensors = [
+        {"name": name, "shape": [1], "datatype": "BYTES", "data": [cell]}
+        for name, cell in reversed(cells.items())
+    ]
+    reply = wide.post("/v2/models/places/infer", {"inputs": tensors})
+    found = {one["name"]: one["data"] for one in reply.json["outputs"]}
+    assert found["score"][0] == pytest.approx(expected, abs=1e-5)
+    reply = wide.post("/v2/models/places/infer", {"inputs": tensors[:2]})
+    assert reply.status == 422
+    assert "wanted one a column, text, price, category" in reply.json["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/predict", {"inputs": "a superb plot"}, "the predictor reads texts and the columns"),
+        ("/predict", {"inputs": {"text": "x", "price": 1}}, "has no 'category'"),
+        ("/", {"inputs": ["x"]}, "text number 0 is a text"),
+        ("/invocations", {"dataframe_records": [{"text": "x"}]}, "has no 'price'"),
+        ("/explain", {"inputs": "x"}, "words are weighed in texts alone"),
+    ],
+)
+def test_what_is_no_row_is_refused(wide, path, body, said):
+    reply = wide.post(path, body)
+    assert reply.status == 422
+    assert said in reply.json["error"]
+
+
+def test_rows_are_nothing_for_a_model_of_texts(server):
+    for path in ("/predict", "/"):
+        reply = server.post(path, {"inputs": ROW})
+        assert reply.status == 422
+        assert "this model reads texts alone" in reply.json["error"]
+
+
+def test_the_page_about_a_model_says_what_it_reads(wide):
+    assert wide.get("/info").json["reads"] == ["text", "price", "category"]

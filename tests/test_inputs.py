@@ -1,0 +1,71 @@
+"""What of a row a model reads becomes one text, in one way."""
+
+import pytest
+
+from ktrain_sentiment.errors import ConfigError, DataError, InputError
+from ktrain_sentiment.inputs import TEXTS, Inputs, text_alone
+
+PLACES = Inputs("review", ("price", "category"))
+
+
+def test_a_text_alone_stays_as_it_is():
+    assert TEXTS.join("Lovely | place.", []) == "Lovely | place."
+    assert not TEXTS
+    assert TEXTS.to_table() == {}
+
+
+def test_further_columns_stand_before_the_text_by_name():
+    joined = PLACES.join("Lovely place.", ["19.99", "food"])
+    assert joined == "price 20, category food | Lovely place."
+    assert text_alone(joined, PLACES) == "Lovely place."
+
+
+@pytest.mark.parametrize("missing", [None, "", "  "])
+def test_a_missing_cell_is_read_as_nothing(missing):
+    assert PLACES.join("Lovely.", [missing, "food"]) == "category food | Lovely."
+    assert PLACES.join("Lovely.", [missing, missing]) == "| Lovely."
+
+
+@pytest.mark.parametrize("text", [None, "", " \n"])
+def test_a_row_without_text_is_none_whatever_else_it_holds(text):
+    assert PLACES.join(text, ["5", "food"]) is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "read"),
+    [
+        ("19.99", "20"), ("20.05", "20"), ("4", "4"), ("4.0", "4"), ("3,5", "3.5"), ("0", "0"),
+        ("-0.01234", "-0.012"), ("1234567", "1200000"), ("02139", "02139"), ("1e5", "1e5"),
+        ("a|b\n c", "a/b c"), ("long " * 20, ("long " * 8).strip()),
+    ],
+)  # fmt: skip
+def test_numbers_are_read_with_two_digits_and_words_shortly(cell, read):
+    assert Inputs("text", ("x",)).join("t", [cell]) == f"x {read} | t"
+
+
+def test_it_is_kept_in_the_manifest_and_found_there_again():
+    kept = {"text_column": "review", **PLACES.to_table()}
+    assert kept["also"] == ["price", "category"]
+    assert Inputs.of(kept) == PLACES
+
+
+@pytest.mark.parametrize("also", ["price", [1], {"price": 1}])
+def test_a_manifest_that_says_something_else_is_refused(also):
+    with pytest.raises(InputError, match="wanted a list of columns"):
+        Inputs.of({"also": also})
+
+
+def test_a_table_without_one_of_the_columns_is_refused_by_its_name():
+    said = "there is no column 'category', and the model reads texts and the columns 'price', "
+    with pytest.raises(DataError, match=said):
+        PLACES.check(["review", "price"], "x.csv")
+
+
+def test_other_columns_than_the_models_own_are_refused():
+    trained = {"text_column": "review", **PLACES.to_table()}
+    assert Inputs.asked((), trained) == PLACES
+    assert Inputs.asked(("price",), {}).also == ("price",)
+    with pytest.raises(ConfigError, match="--also price: the model reads texts and the columns"):
+        Inputs.asked(("price",), trained)
+    with pytest.raises(ConfigError, match="--also price: the model reads texts alone"):
+        Inputs.asked(("price",), {"text_column": "review"})
