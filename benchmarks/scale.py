@@ -38,6 +38,9 @@ WAYS = ("predict_1", "predict_2", "spark_1", "spark_2", "ray_1", "ray_2")
 FILES = 16
 """Files of the input for the clusters: several tasks for each worker, so that none waits long."""
 
+SAME = 2e-5
+"""What two probabilities may differ by and still be the same."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flags(BenchmarkFlags):
@@ -112,8 +115,9 @@ def _measure(way: str, folder: Path, place: Path, rows: int) -> dict[str, Any]:
         "seconds": round(answer["seconds"], 1),
         "seconds_to_stand": round(answer["standing"], 1),
         "mb_of_a_worker": round(answer["mb"]),
-        # Probabilities have six digits; the last may differ where other texts shared a batch.
-        "identical": bool(same and not changed and apart.max() <= 2e-6),
+        # Where other texts share a batch, sums differ in their last bits, and now and then one of
+        # them falls on the other side of a step of the 8-bit activations.
+        "identical": bool(same and not changed and apart.max() <= SAME),
         "labels_changed": changed,
         "largest_difference": round(float(apart.max()), 7),
     }

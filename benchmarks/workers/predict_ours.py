@@ -12,4 +12,5 @@ if __name__ == "__main__":
     from ktrain_sentiment.inference import Engine
 
     classifier = ktrain_sentiment.load(sys.argv[1], cast("Engine", sys.argv[3]))
-    predict_loop.serve(lambda texts: classifier.predict_proba(texts).tolist())
+    # The peers read the head of a long text; its windows would be several times their work.
+    predict_loop.serve(lambda texts: classifier.predict_proba(texts, long_texts="head").tolist())

@@ -63,7 +63,8 @@ def predict(
         dataset: Any dataset with a column of texts.
         predictor: A predictor or run folder, or what `ktrain_sentiment.load` made of one.
         text_column: The column of the texts.
-        actors: How many work at a time, or least and most of them.
+        actors: How many work at a time, or least and most of them. One core of the cluster is left
+            to whoever reads the rows, until they are read.
         cores: Cores of each actor: ONNX Runtime gets so many threads, and Ray sets them aside.
         engine: As for `load`.
         prefix: Put before the names of the new columns.
@@ -87,12 +88,20 @@ def predict(
     classifier = open_for(predictor, engine, cores)
     scoring = Scoring.by(classifier, text_column, prefix, abstain_below)
     scoring.check(list(dataset.schema().names))
-    found: Dataset = dataset.map_batches(
+    shipped = ray.put(classifier)
+    # Whoever reads the rows needs a core too, and actors never give theirs back: with all cores
+    # taken Ray would wait for ever. More actors come as soon as there is room.
+    spare = int(ray.cluster_resources().get("CPU", 1)) - 1
+    least = min(least, max(spare // cores, 1))
+    # Ray reads small files together, by bytes: of 200,000 short texts it made one block, which is
+    # work for one actor however many there are.
+    portions = dataset.repartition(target_num_rows_per_block=BATCH_ROWS)
+    found: Dataset = portions.map_batches(
         Predictor,
-        fn_constructor_args=([ray.put(classifier)], scoring),
+        fn_constructor_args=([shipped], scoring),
         batch_size=BATCH_ROWS,
         batch_format="pyarrow",
         compute=data.ActorPoolStrategy(min_size=least, max_size=most),
-        num_cpus=cores,
+        num_cpus=min(cores, spare),
     )
     return found

@@ -3,9 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.scale import ray as scale_ray
 from ktrain_sentiment.scale.ray import predict
 from support.killing import kill_a_worker
 
@@ -58,6 +60,19 @@ def test_an_actor_that_is_killed_costs_no_row(dataset, predictor, reviews, answe
         kill_a_worker(lambda name: name.startswith("ray::") and "MapWorker" in name)
         assert not job.done()
         assert job.result() == answers(texts[: len(reviews)]) * 60
+
+
+def test_one_block_of_many_rows_is_work_for_all_actors(dataset, predictor, reviews, monkeypatch):
+    monkeypatch.setattr(scale_ray, "BATCH_ROWS", 100)
+    texts = [text for text, _ in reviews[:300]]
+    assert predict(dataset(texts, 1), predictor, actors=2).materialize().num_blocks() == 3
+
+
+def test_actors_leave_a_core_to_whoever_reads(ray, predictor, reviews, answers, tmp_path):
+    texts = [text for text, _ in reviews[:40]]
+    pq.write_table(pa.table({"id": range(40), "text": texts}), tmp_path / "reviews.parquet")
+    found = predict(ray.data.read_parquet(str(tmp_path)), predictor, actors=2)
+    assert answered(found) == answers(texts)
 
 
 def test_a_dataset_that_is_not_fit_is_refused_before_any_work(dataset, predictor):
