@@ -62,7 +62,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         task: classes, or stars (numbers such as 1 to 5), whose order is then learned: score them by
             "neg_mean_absolute_error"; auto looks at the classes.
         settings: Further fields of `config.TrainingSettings`, by name; with `also`, columns
-            that are read beside the text, X is a data frame that has them, or a list of records.
+            that are read beside the text, X is a data frame that has them, or a list of records;
+            with `pair_column` also a list of pairs.
         quiet: Show warnings only.
 
     Attributes:
@@ -126,8 +127,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "task='score': it learns classes; ktrain_sentiment.train learns scores"
             )
         inputs = self._asked_inputs()
-        X = X if hasattr(X, "columns") else list(X)  # noqa: N806
-        texts = self._texts(X)
+        given: Any = X if hasattr(X, "columns") else list(X)
+        texts = self._texts(given)
         if y is None:
             raise EstimatorInputError(
                 "SentimentClassifier requires y to be passed, but the target y is None"
@@ -143,7 +144,11 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(set(names)) < len(names) or not all(names):
             raise EstimatorInputError(f"classes {names}: wanted each with a name of its own")
         labels = [names[code] for code in codes]
-        rows = pd.DataFrame(X)[list(inputs.columns)] if inputs else texts
+        rows: Any = texts
+        if inputs:
+            of_pairs = not hasattr(given, "columns") and isinstance(given[0], tuple | list)
+            rows = pd.DataFrame(given, columns=list(inputs.columns) if of_pairs else None)
+            rows = rows[list(inputs.columns)]
         fitted = train_texts(rows, labels, self._settings())
         if task_of(fitted).is_score:
             raise EstimatorInputError("y holds scores, and it learns classes: make some first")
@@ -206,9 +211,10 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _asked_inputs(self) -> Inputs:
         """What of a row is to be read, as the settings say."""
-        given = {n: v for n, v in self._settings().items() if n in ("also", "text_column")}
+        names = ("also", "pair_column", "text_column")
+        given = {name: value for name, value in self._settings().items() if name in names}
         config = from_flat(DataConfig, given, "SentimentClassifier()")
-        return Inputs(config.text_column or "text", config.also)
+        return Inputs(config.text_column or "text", config.also, config.pair_column or "")
 
     def _texts(self, texts: Iterable[Any]) -> list[str]:
         """The texts as a list, each with at least a word: scikit-learn has no missing answer."""

@@ -47,6 +47,7 @@ os.environ.update(
     TF_USE_LEGACY_KERAS="1",
 )
 
+from support.aspects import make_aspects, write_aspects  # noqa: E402
 from support.fence.network_fence import raise_fence  # noqa: E402 - the walls go up first
 from support.hub import Hub  # noqa: E402
 from support.process import run_code, run_python  # noqa: E402
@@ -172,6 +173,24 @@ def scored_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Pat
         (folder / "said.txt").write_text(done.stdout, "utf-8")
 
     return made_once(tmp_path_factory, "scored", train)
+
+
+@pytest.fixture(scope="session")
+def paired_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """The folder of a finished run on made-up sentences with aspects. Do not write to it."""
+
+    def train(folder: Path) -> None:
+        place = tmp_path_factory.mktemp("aspects") / "aspects.csv"
+        data = write_aspects(place, make_aspects())
+        done = run_python(
+            "scripts/train.py", data, "--pair-column", "aspect", "--encoder", tiny_bert,
+            "--run", folder, "--duplicates", "keep", "--test", "0.25", "--maxlen", "24",
+            "--epochs", "5", "--batch-size", "16", "--learning-rate", "2e-3",
+            "--adversarial-epsilon", "0", "--no-accelerate",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "paired", train)
 
 
 @pytest.fixture(scope="session")

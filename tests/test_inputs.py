@@ -3,7 +3,7 @@
 import pytest
 
 from ktrain_sentiment.errors import ConfigError, DataError, InputError
-from ktrain_sentiment.inputs import TEXTS, Inputs, text_alone
+from ktrain_sentiment.inputs import TEXTS, Inputs, marks_of, text_alone, text_and_second
 
 PLACES = Inputs("review", ("price", "category"))
 
@@ -63,9 +63,39 @@ def test_a_table_without_one_of_the_columns_is_refused_by_its_name():
 
 def test_other_columns_than_the_models_own_are_refused():
     trained = {"text_column": "review", **PLACES.to_table()}
-    assert Inputs.asked((), trained) == PLACES
-    assert Inputs.asked(("price",), {}).also == ("price",)
+    assert Inputs.asked((), "", trained) == PLACES
+    assert Inputs.asked(("price",), "", {}).also == ("price",)
     with pytest.raises(ConfigError, match="--also price: the model reads texts and the columns"):
-        Inputs.asked(("price",), trained)
+        Inputs.asked(("price",), "", trained)
     with pytest.raises(ConfigError, match="--also price: the model reads texts alone"):
-        Inputs.asked(("price",), {"text_column": "review"})
+        Inputs.asked(("price",), "", {"text_column": "review"})
+
+
+ASPECTS = Inputs("text", pair="aspect")
+
+
+def test_a_pair_is_one_text_until_the_tokenizer_takes_it_apart():
+    joined = ASPECTS.join("The food was great.", ["food"])
+    assert joined == "The food was great. \u241e food"
+    assert text_and_second(joined) == ("The food was great.", "food")
+    assert text_alone(joined, ASPECTS) == "The food was great."
+
+
+def test_a_pair_may_stand_beside_further_columns():
+    inputs = Inputs("text", ("price",), "aspect")
+    joined = inputs.join("Great.", ["19.99", "food"])
+    assert joined == "price 20 | Great. \u241e food"
+    assert text_and_second(joined) == ("price 20 | Great.", "food")
+    assert text_alone(joined, inputs) == "Great."
+    assert Inputs.of({"text_column": "text", **inputs.to_table()}) == inputs
+
+
+@pytest.mark.parametrize("empty", [None, "", " \n"])
+def test_a_pair_without_its_second_text_is_none(empty):
+    assert ASPECTS.join("The food was great.", [empty]) is None
+
+
+def test_marks_stay_where_words_are_left_out():
+    assert marks_of("x \u241e y") == " \u241e "
+    assert marks_of("|") == " | "
+    assert marks_of("a|b") == ""

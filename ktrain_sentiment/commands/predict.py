@@ -13,6 +13,8 @@ Needs neither TensorFlow nor PyTorch.
 
 from __future__ import annotations
 
+import io
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from ktrain_sentiment.inference.scoring import ScoreOptions, ScoreReport, TextTable
+    from ktrain_sentiment.inputs import Inputs
     from ktrain_sentiment.prediction import Classifier
     from ktrain_sentiment.tables.outputs import Output
     from ktrain_sentiment.tables.writing import OutputDialect
@@ -95,6 +98,10 @@ class Flags(ScriptFlags):
 
     text_column: str | None = None
     """Column that holds the texts; found by itself when there is one sensible choice."""
+
+    pair: str = ""
+    """The second text, such as the aspect, to each text of the command line, for a predictor that
+    reads pairs."""
 
     abstain_below: float = 0.0
     """Leave the prediction empty where its probability is below this."""
@@ -164,6 +171,8 @@ class Flags(ScriptFlags):
             raise ConfigError("got texts and --file: give one of them")
         if self.resume and not (self.file and self.output):
             raise ConfigError("--resume needs --file and --output: nothing else can be continued")
+        if self.pair and not self.texts:
+            raise ConfigError("--pair is for texts of the command line; a file has a column of it")
         if not 0 <= self.abstain_below <= 1:
             raise ConfigError(f"--abstain-below {self.abstain_below}: wanted 0 to 1")
         if self.threads < 0:
@@ -322,19 +331,14 @@ def _load(folder: Path, flags: Flags) -> Classifier:
 
 def _open_source(flags: Flags, folder: Path) -> TextTable:
     """The table to score, read like that of the training where nothing else is said."""
-    from ktrain_sentiment.inference.scoring import TextTable, open_text_table
+    from ktrain_sentiment.inference.scoring import open_text_table
     from ktrain_sentiment.inputs import Inputs
     from ktrain_sentiment.predictor.manifest import trained_table
-    from ktrain_sentiment.tables import ReadOptions, open_texts
+    from ktrain_sentiment.tables import ReadOptions
 
     trained = trained_table(folder)
     if flags.texts:
-        if inputs := Inputs.of(trained):
-            raise ConfigError(
-                f"got texts, and the predictor reads {inputs.told}: score a table that has them, "
-                "with --file"
-            )
-        return TextTable(open_texts(flags.texts), "text")
+        return _given_texts(flags, Inputs.of(trained))
     if not flags.file and sys.stdin.isatty():
         print("type texts, one a line; Ctrl-D ends", file=sys.stderr)
     options = ReadOptions(
@@ -351,6 +355,24 @@ def _open_source(flags: Flags, folder: Path) -> TextTable:
         for note in source.table.notes:
             print(printable(f"{source.table.name}: {note}"), file=sys.stderr)
     return source
+
+
+def _given_texts(flags: Flags, inputs: Inputs) -> TextTable:
+    """The texts of the command line, each with the second text where pairs are read."""
+    from ktrain_sentiment.inference.scoring import TextTable
+    from ktrain_sentiment.tables import ReadOptions, open_table, open_texts
+
+    said = f"the predictor reads {inputs.told}"
+    if flags.pair and not inputs.pair:
+        raise ConfigError(f"--pair {flags.pair}: {said}; leave it out")
+    if inputs.also or (inputs.pair and not flags.pair.strip()):
+        how = "name the second text with --pair, or " if inputs.pair and not inputs.also else ""
+        raise ConfigError(f"got texts, and {said}: {how}score a table that has them, with --file")
+    if not inputs.pair:
+        return TextTable(open_texts(flags.texts), "text")
+    rows = [json.dumps({"text": text, inputs.pair: flags.pair}) for text in flags.texts]
+    lines = io.BytesIO("\n".join(rows).encode())
+    return TextTable(open_table(lines, ReadOptions(format="json")), "text")
 
 
 def _open_output(

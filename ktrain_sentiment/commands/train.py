@@ -61,7 +61,7 @@ def task(flags: Flags) -> dict[str, Any]:
     for part in screen.training(result.record):
         console.print(part)
     print(f"run folder: {result.folder.path}")
-    what = "--file table.csv" if flags.source.also else '"text"'
+    what = "--file table.csv" if flags.source.also or flags.source.pair_column else '"text"'
     print(f"predict with: ktrain-sentiment predict --predictor {result.folder.predictor} {what}")
     return summary_figures(result)
 

@@ -35,6 +35,10 @@ class DataConfig(Config):
     label_column: str | None = None
     """Column that holds the labels; found by itself when there is one sensible choice."""
 
+    pair_column: str | None = None
+    """Column of a second text, such as the aspect that is judged: both are read as a pair, the way
+    the encoder was made for; for every --task."""
+
     also: tuple[str, ...] = ()
     """Further columns that the model reads before the text, such as price,category; without it they
     are slices of the figures alone."""
@@ -57,9 +61,10 @@ class DataConfig(Config):
     hub_config: str | None = None
     """Configuration of a hub dataset that has several, such as sst2 of hub:nyu-mll/glue."""
 
-    task: Literal["auto", "classes", "stars", "score"] = "auto"
+    task: Literal["auto", "classes", "stars", "score", "pairs"] = "auto"
     """What labels are: classes without order, stars, whose order is learned and judged, or a score,
-    a number with fractions; auto looks at them and says what it took them for."""
+    a number with fractions; auto looks at them and says what it took them for. pairs are classes
+    of --pair-column."""
 
     stars: str = ""
     """The lowest and the highest star, such as 1-5: a row with another is refused."""
@@ -112,9 +117,18 @@ class DataConfig(Config):
     def _refuse_columns_twice(self) -> None:
         """Refuse a column that is named for two things: a label that is read decides alone."""
         named = [*self.also, *filter(None, (self.text_column, self.label_column))]
+        named += [self.pair_column] if self.pair_column else []
         for name in named:
             if named.count(name) > 1:
-                raise ConfigError(f"--also {','.join(self.also)}: {name!r} is named twice")
+                raise ConfigError(f"the column {name!r} is named twice: it can be one thing alone")
+        if self.task == "pairs":
+            if not self.pair_column:
+                raise ConfigError(
+                    "--task pairs: name the column of the second texts, such as --pair-column "
+                    "aspect"
+                )
+            # What a pair is given is a label as ever.
+            object.__setattr__(self, "task", "classes")
 
     def check(self) -> None:
         """Refuse data named twice, and a number of rows that cannot be."""

@@ -168,14 +168,7 @@ class TrainingSettings(Config):
     compute: Group[ComputeConfig] = field(default_factory=ComputeConfig)
 
     def check(self) -> None:
-        """Refuse what a cross-validation of the whole run cannot do, and rows of texts alone."""
-        also = f"--also {','.join(self.source.also)}"
-        for name in ("augment", "unlabelled"):
-            if self.source.also and getattr(self.training, name):
-                raise ConfigError(
-                    f"--{name} learns from texts alone, and with {also} rows hold more: leave one "
-                    "out"
-                )
+        """Refuse what a cross-validation of the whole run cannot do."""
         if self.split.folds and self.training.few_labels != "full":
             raise ConfigError(
                 f"--folds {self.split.folds}: cross-validates --few-labels full alone; leave it "

@@ -142,8 +142,8 @@ def fingerprint(frame: pd.DataFrame) -> str:
 MARKER = "splits.json"
 _FORMAT = 1
 _SELECTING = (
-    "also", "map", "fold_labels", "drop_labels", "multi_label", "cleaning", "duplicates",
-    "contradictions", "min_class_size",
+    "also", "pair_column", "map", "fold_labels", "drop_labels", "multi_label", "cleaning",
+    "duplicates", "contradictions", "min_class_size",
 )  # fmt: skip
 
 

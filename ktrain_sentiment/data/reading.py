@@ -84,7 +84,9 @@ def read_options(config: DataConfig) -> ReadOptions:
         sheet=config.sheet,
         columns=config.columns,
         known_columns=tuple(
-            n for n in (config.text_column, config.label_column, *config.also) if n
+            n
+            for n in (config.text_column, config.label_column, config.pair_column, *config.also)
+            if n
         ),
     )
 
@@ -168,7 +170,7 @@ def _rows_of(
     columns = choose_columns(
         table, config.text_column, config.label_column, trained, numbers=numbers
     )
-    inputs = Inputs.asked(config.also, trained, table.name)
+    inputs = Inputs.asked(config.also, config.pair_column or "", trained, table.name)
     texts, text_note = to_strings(table, columns.text, "text")
     texts = _joined(texts, table, columns, inputs)
     labels, label_note = _labels(table, columns)
@@ -205,7 +207,7 @@ def _joined(
         if name in (columns.text, columns.label, *columns.classes):
             raise DataError(
                 f"{table.name}: {name!r} is the column of the texts or of the labels, and is not "
-                "to be read besides; leave it out of --also"
+                "to be read besides"
             )
     inputs.check(table.columns, table.name)
     cells = [_cells(to_strings(table, name, repr(name))[0]) for name in inputs.others]

@@ -103,7 +103,7 @@ def split(texts: LabelledTexts, config: SplitConfig) -> Splits:
         cleaning=texts.config.cleaning,
         table=texts.table,
         notes=tuple(notes),
-        kind="classes" if texts.config.task == "auto" else texts.config.task,
+        kind=texts.config.task if texts.config.task in ("stars", "score") else "classes",
     )
 
 

@@ -27,7 +27,8 @@ from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.tokenization import EncodedTexts, pad
+from ktrain_sentiment.predictor.long_texts import apart
+from ktrain_sentiment.predictor.tokenization import EncodedTexts, Ids, pad
 
 _REFERENCE_TOKENS = 6_000
 """The Keras model, called eagerly, manages some thousands of tokens a second."""
@@ -68,6 +69,20 @@ def keras_probabilities(
     return logits if logits.shape[1] == 1 else softmax(logits)
 
 
+def keras_feeds(model: KerasModel, ids: Ids, mask: Ids) -> dict[str, NDArray[np.int32]]:
+    """What a Keras model is given for a padded batch: types where it has several of them."""
+    plain, types = apart(ids)
+    feeds = {"input_ids": plain, "attention_mask": mask}
+    if has_types(model.config):
+        feeds["token_type_ids"] = types
+    return {name: array.astype(np.int32) for name, array in feeds.items()}
+
+
+def has_types(config: Any) -> bool:  # noqa: ANN401 - of transformers
+    """Whether a model tells the second text of a pair by the type of its tokens."""
+    return int(getattr(config, "type_vocab_size", 0) or 0) > 1
+
+
 def keras_logits(model: KerasModel, encoded: EncodedTexts, padding_id: int) -> NDArray[np.float32]:
     """The logits of the first texts, as many as take a second or two.
 
@@ -80,7 +95,7 @@ def keras_logits(model: KerasModel, encoded: EncodedTexts, padding_id: int) -> N
     parts, spent = [], 0
     for start in range(0, len(encoded), _BATCH):
         ids, mask = pad(encoded.ids[start : start + _BATCH], padding_id)
-        feeds = {"input_ids": ids.astype(np.int32), "attention_mask": mask.astype(np.int32)}
+        feeds = keras_feeds(model, ids, mask)
         parts.append(np.asarray(model(feeds, training=False).logits, dtype=np.float32))
         spent += ids.size
         if spent >= _REFERENCE_TOKENS:

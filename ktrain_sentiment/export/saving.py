@@ -43,6 +43,7 @@ from ktrain_sentiment.export.keras_files import (
     save_for_ktrain,
 )
 from ktrain_sentiment.export.weights import read_safetensors, to_torch_names, write_safetensors
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.long_texts import one_row
 from ktrain_sentiment.predictor.manifest import (
@@ -201,7 +202,8 @@ def save_predictor(
             config = save_for_ktrain(model, preproc, place, labels, facts.encoder)
             weights = to_torch_names(named_arrays(model), config["model_type"])
             write_safetensors(place.torch_weights, weights)
-            encoder = TextEncoder.from_folder(place, maxlen)
+            pairs = bool(Inputs.of(facts.table).pair)
+            encoder = TextEncoder.from_folder(place, maxlen, pairs=pairs)
             against = against or make_reference(
                 model, encoder, validation, facts.cleaning, facts.long_texts
             )
@@ -334,7 +336,8 @@ def export_again(
         config = read_json(place.config)
         weights = read_safetensors(place.torch_weights)
         tokenizer = place.tokenizer.read_bytes()
-        encoder = TextEncoder(tokenizer, manifest.maxlen, manifest.padding_id)
+        pairs = bool(manifest.inputs.pair)
+        encoder = TextEncoder(tokenizer, manifest.maxlen, manifest.padding_id, pairs=pairs)
         reference = make_reference(
             model, encoder, validation, manifest.cleaning, manifest.long_texts
         )

@@ -233,7 +233,8 @@ class TextClassifier:
         if parts.counts_words:
             encoder = FeatureEncoder(FeatureIndex.from_bytes(parts.vocabulary))
         else:
-            encoder = TextEncoder(parts.vocabulary, parts.maxlen, parts.padding_id)
+            pairs = bool(parts.inputs.pair)
+            encoder = TextEncoder(parts.vocabulary, parts.maxlen, parts.padding_id, pairs=pairs)
         return cls(
             labels=parts.labels,
             encoder=encoder,
@@ -254,7 +255,11 @@ class TextClassifier:
         return self.encoder.maxlen
 
     def predict(
-        self, texts: Iterable[str | None], *, long_texts: LongTexts | None = None
+        self,
+        texts: Iterable[Any],
+        pairs: Iterable[str | None] | None = None,
+        *,
+        long_texts: LongTexts | None = None,
     ) -> list[Prediction]:
         """One `Prediction` a text, in the texts' order.
 
@@ -270,7 +275,8 @@ class TextClassifier:
         Args:
             texts: A list, tuple, Series, array of one dimension or iterator of strings. Of a
                 predictor that reads further columns: a data frame that has them, or a list of
-                dictionaries by their names.
+                dictionaries by their names. Of one that reads pairs also tuples, (text, second).
+            pairs: The second texts, where they are apart from `texts`.
             long_texts: What to read of texts longer than `maxlen` tokens: head, tail, head+tail or
                 windows; the predictor's own rule when None.
 
@@ -278,11 +284,15 @@ class TextClassifier:
             InputError: A single string, a table or what has no order; something else than strings.
             PredictorError: The model gives something else than one number a label.
         """
-        scores = self.score(texts, long_texts=long_texts)
+        scores = self.score(texts, pairs, long_texts=long_texts)
         return scores.to_predictions(self.labels, self.task)
 
     def predict_proba(
-        self, texts: Iterable[str | None], *, long_texts: LongTexts | None = None
+        self,
+        texts: Iterable[Any],
+        pairs: Iterable[str | None] | None = None,
+        *,
+        long_texts: LongTexts | None = None,
     ) -> Probabilities:
         """Class probabilities, float32 of shape (texts, labels), in the texts' order.
 
@@ -291,14 +301,21 @@ class TextClassifier:
         Args:
             texts: As for `predict`; the row of a missing or blank text is NaN. A text without a
                 known word has the probabilities that the model gives to any such text.
+            pairs: As for `predict`.
             long_texts: As for `predict`.
 
         Raises:
             InputError: As for `predict`.
         """
-        return self.score(texts, long_texts=long_texts).probabilities
+        return self.score(texts, pairs, long_texts=long_texts).probabilities
 
-    def score(self, texts: Iterable[str | None], *, long_texts: LongTexts | None = None) -> Scores:
+    def score(
+        self,
+        texts: Iterable[Any],
+        pairs: Iterable[str | None] | None = None,
+        *,
+        long_texts: LongTexts | None = None,
+    ) -> Scores:
         """Probabilities of many texts and how much of them was read, as arrays.
 
         The first call that meets longer texts than the model reads at once says how many they
@@ -308,7 +325,7 @@ class TextClassifier:
             InputError: As for `predict`.
         """
         asked = self if long_texts is None else self.reading(long_texts)
-        given = list_rows(texts, self.inputs)
+        given = list_rows(texts if pairs is None else _paired(texts, pairs), self.inputs)
         scores = Scores.join([asked._score_chunk(some) for some in chunks(given)], len(self.labels))
         longer = int(((scores.counts > 1) | scores.truncated).sum())
         if longer and not self._told.is_set():
@@ -460,6 +477,18 @@ def chunks(given: Sequence[str | None]) -> Iterator[Sequence[str | None]]:
         yield given[start:]
 
 
+def _paired(texts: Iterable[Any], pairs: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Texts with their second texts.
+
+    Raises:
+        InputError: There are not as many of each.
+    """
+    first, second = list_texts(texts), list_texts(pairs)
+    if len(first) != len(second):
+        raise InputError(f"got {len(first):,} texts and {len(second):,} pairs: wanted one each")
+    return list(zip(first, second, strict=True))
+
+
 def list_rows(rows: Iterable[object], inputs: Inputs) -> list[str | None]:
     """Rows as the texts that a model reads, None for each without text.
 
@@ -511,7 +540,8 @@ def list_texts(texts: Iterable[object]) -> list[str | None]:
             listed.append(None)
         else:
             kind = type(text).__name__
-            raise InputError(f"text number {index} is of type {kind}, wanted a string")
+            more = ", and the predictor reads texts alone" if isinstance(text, tuple | dict) else ""
+            raise InputError(f"text number {index} is of type {kind}{more}: wanted a string")
     return listed
 
 

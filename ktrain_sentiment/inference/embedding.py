@@ -61,7 +61,7 @@ def open_embedder(folder: Path) -> Embed:
     config = read_json(place.config)
     whole = describe(read_safetensors(place.torch_weights), config)
     graph = build_graph(dataclasses.replace(whole, head=()), DynamicInt8Writer())
-    encoder = TextEncoder.from_folder(place, manifest.maxlen)
+    encoder = TextEncoder.from_folder(place, manifest.maxlen, pairs=bool(manifest.inputs.pair))
     embed = _embed_with(graph, encoder, one_row(manifest.long_texts))
     return lambda texts: embed(apply_cleaning(list(texts), manifest.cleaning))
 

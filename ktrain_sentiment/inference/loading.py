@@ -92,7 +92,9 @@ def load(
         classifier = TextClassifier.from_parts(parts, threads, reread)
         if long_texts is not None:
             classifier = classifier.reading(long_texts)
-        classifier.probabilities(classifier.logits(classifier.encode(_PROBE)))
+        inputs = classifier.inputs
+        probe = [inputs.join(text, [text] * len(inputs.others)) or "" for text in _PROBE]
+        classifier.probabilities(classifier.logits(classifier.encode(probe)))
     except PredictorError as error:
         if str(place.path) in str(error):
             raise

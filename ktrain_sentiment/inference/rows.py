@@ -28,8 +28,10 @@ def join_row(
         if problem is not None:
             return None, problem
         cells.append(cell)
-    if cells[0] is None or is_blank(cells[0]):
-        return None, Problem(f"has no text in column {text!r}")
+    needed = {text: cells[0], **({inputs.pair: cells[-1]} if inputs.pair else {})}
+    for name, cell in needed.items():
+        if cell is None or is_blank(cell):
+            return None, Problem(f"has no text in column {name!r}")
     return inputs.join(cells[0], cells[1:]), None
 
 
@@ -44,13 +46,22 @@ def join_rows(rows: Any, inputs: Inputs, what: str = "row") -> list[str | None]:
     Raises:
         InputError: They are of another shape, or a column is missing.
     """
-    if isinstance(rows, str | bytes | Mapping | set | frozenset):
+    if isinstance(rows, str | bytes | Mapping | set | frozenset) or _is_pair(rows):
         raise InputError(f"got a single {type(rows).__name__}, wanted rows: [{inputs.example}]")
     if hasattr(rows, "columns"):
         rows = rows.to_dict("records") if hasattr(rows, "to_dict") else rows.to_pylist()
     if not isinstance(rows, Iterable):
         raise InputError(f"got a {type(rows).__name__}, wanted rows: [{inputs.example}]")
     return [_joined(row, inputs, f"{what} number {place}") for place, row in enumerate(rows)]
+
+
+def _is_blank(cell: object) -> bool:
+    return is_missing(cell) or (isinstance(cell, str) and is_blank(cell))
+
+
+def _is_pair(rows: Any) -> bool:  # noqa: ANN401
+    """Whether a tuple is one pair: a list of two could be two rows."""
+    return isinstance(rows, tuple) and len(rows) == 2 and all(isinstance(one, str) for one in rows)
 
 
 def _joined(row: Any, inputs: Inputs, place: str) -> str | None:  # noqa: ANN401
@@ -64,8 +75,25 @@ def _joined(row: Any, inputs: Inputs, place: str) -> str | None:  # noqa: ANN401
                 f"{place} is a text, and the predictor reads {inputs.told}: wanted {inputs.example}"
             )
         return row
+    record, text = _record(row, inputs, place)
+    if any(_is_blank(record[name]) for name in (text, inputs.pair) if name):
+        return None
+    joined, problem = join_row(record, inputs, text)
+    if problem is not None:
+        raise InputError(f"{place} {problem}; {problem.advice}")
+    return joined
+
+
+def _record(row: Any, inputs: Inputs, place: str) -> tuple[Mapping[str, Any], str]:  # noqa: ANN401
+    """The cells of a row by column, and the name of its text's."""
+    if isinstance(row, tuple | list) and inputs.pair and not inputs.also:
+        if len(row) != 2:
+            raise InputError(f"{place} has {len(row)} parts, wanted {inputs.example}")
+        row = {inputs.text: row[0], inputs.pair: row[1]}
     if not isinstance(row, Mapping):
         raise InputError(f"{place} is of type {type(row).__name__}, wanted {inputs.example}")
+    if inputs.pair and inputs.pair not in row and "text_pair" in row:
+        row = {**row, inputs.pair: row["text_pair"]}
     text = inputs.text if inputs.text in row else "text"
     for name in (text, *inputs.others):
         if name not in row:
@@ -73,9 +101,4 @@ def _joined(row: Any, inputs: Inputs, place: str) -> str | None:  # noqa: ANN401
                 f"{place} has no {name!r}, and the predictor reads {inputs.told}: wanted "
                 f"{inputs.example}"
             )
-    if is_missing(row[text]) or (isinstance(row[text], str) and is_blank(row[text])):
-        return None
-    joined, problem = join_row(row, inputs, text)
-    if problem is not None:
-        raise InputError(f"{place} {problem}; {problem.advice}")
-    return joined
+    return row, text

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -140,6 +140,94 @@ class RowReader:
     def wrapped(self, tokens: NDArray[Any]) -> NDArray[np.int64]:
         """A row between the tokens that stand around a text."""
         return np.concatenate([self.before, tokens, self.after]).astype(np.int64, copy=False)
+
+
+@dataclass(frozen=True)
+class PairReader:
+    """Puts the tokens of two texts into the rows that the model reads.
+
+    The second text stands whole in every row, but for what is beyond half of the room; what is
+    done to long texts is done to the first. Where nothing is cut, the ids and types are those that
+    transformers gives for `tokenizer(text, text_pair)`, and with `truncation="only_first"` they are
+    those of the rule `head`.
+
+    Attributes:
+        alone: How single texts are read.
+        before: Ids that the tokenizer puts before the first text, int64.
+        between: Ids between the two.
+        after: Ids behind the second; as between, those of the second type are marked, see `apart`.
+        mark: What is added to the ids of the second text.
+    """
+
+    alone: RowReader
+    before: NDArray[np.int64]
+    between: NDArray[np.int64]
+    after: NDArray[np.int64]
+    mark: int
+
+    @classmethod
+    def of(cls, tokenizer: Any, maxlen: int) -> PairReader:  # noqa: ANN401 - tokenizers.Tokenizer
+        """What must be known of a tokenizer, asked of itself.
+
+        Args:
+            tokenizer: A `tokenizers.Tokenizer`.
+            maxlen: Longest row in tokens, special tokens included.
+
+        Raises:
+            ConfigError: The tokenizer puts nothing between two texts, or there is no room for them.
+        """
+        both = tokenizer.encode("a", "a")
+        ids = np.asarray(both.ids, np.int64) + SECOND * np.asarray(both.type_ids, np.int64)
+        places = [[k for k, one in enumerate(both.sequence_ids) if one == own] for own in (0, 1)]
+        (start, end), (second, last) = [(own[0], own[-1] + 1) for own in places]
+        if second == end:
+            raise ConfigError(
+                "the encoder's tokenizer puts nothing between the two texts of a pair: choose a "
+                "BERT, DistilBERT, RoBERTa, ELECTRA or MPNet encoder"
+            )
+        reader = cls(
+            RowReader.of(tokenizer, maxlen), ids[:start], ids[end:second], ids[last:],
+            SECOND * both.type_ids[second],
+        )  # fmt: skip
+        if maxlen - reader.around < 2:
+            raise ConfigError(f"maxlen {maxlen} leaves no room for two texts: wanted a larger one")
+        return reader
+
+    @property
+    def around(self) -> int:
+        """Tokens of a row that are of neither text."""
+        return len(self.before) + len(self.between) + len(self.after)
+
+    def rows(
+        self, first: NDArray[np.int64], second: NDArray[np.int64], rule: LongTexts
+    ) -> tuple[list[NDArray[np.int64]], bool, bool]:
+        """The rows of one pair, one at least.
+
+        Args:
+            first: All ids of the first text, without special tokens.
+            second: Those of the second.
+            rule: What to do where both are more than fit.
+
+        Returns:
+            The rows; whether the pair is longer than one of them; whether a part is in none.
+        """
+        room = self.alone.maxlen - self.around
+        kept = second[: room // 2]
+        left = room - len(kept)
+        cut, longer = len(kept) < len(second), len(first) > left
+        behind = [self.between, kept + self.mark, self.after]
+        parts = replace(self.alone, room=left).rows(first, rule)
+        rows = [np.concatenate([self.before, part, *behind]) for part in parts]
+        return rows, cut or longer, cut or (longer and rule != "windows")
+
+
+SECOND = 2**24
+"""Added to those ids of a pair that are of the second type, so that a row stays one array."""
+
+
+def apart(ids: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Ids as the model knows them, and the types of the tokens, both in the shape of `ids`."""
+    return ids % SECOND, ids // SECOND
 
 
 def cut_windows(closes: NDArray[np.bool_], room: int) -> list[tuple[int, int]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import MissingExtraError, PredictorError, one_line
+from ktrain_sentiment.predictor.long_texts import apart
 from ktrain_sentiment.predictor.tokenization import Ids
 
 if TYPE_CHECKING:
@@ -110,5 +111,6 @@ def check_logits(found: Any, texts: int) -> NDArray[np.float32]:  # noqa: ANN401
 
 def feeds_for(inputs: Collection[str], ids: Ids, mask: Ids) -> dict[str, Ids]:
     """What a graph with these inputs is given for one padded batch."""
-    known = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    ids, types = apart(ids)
+    known = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
     return {name: array for name, array in known.items() if name in inputs}

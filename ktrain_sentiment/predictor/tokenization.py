@@ -20,8 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError, one_line, require
+from ktrain_sentiment.inputs import text_and_second
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.long_texts import RowReader, mean_by_text, shortened, whole_tokens
+from ktrain_sentiment.predictor.long_texts import (
+    PairReader,
+    RowReader,
+    mean_by_text,
+    shortened,
+    whole_tokens,
+)
 from ktrain_sentiment.predictor.manifest import read_json
 from ktrain_sentiment.reading_rules import LongTexts
 
@@ -37,7 +44,8 @@ class EncodedTexts:
 
     Attributes:
         ids: One int64 array a row, special tokens included, not padded; never empty. A text is one
-            row, or several that follow each other: its windows.
+            row, or several that follow each other: its windows. Ids of a pair's second text are
+            marked, see `apart`.
         truncated: Of which texts a part is in no row; bool of shape (texts,).
         unknown: Which texts have no word, nor a piece of one, that the vocabulary has; bool of
             shape (texts,). None where nobody looked.
@@ -114,12 +122,15 @@ class TextEncoder:
         contents: The bytes of tokenizer.json.
         maxlen: Longest text in tokens, special tokens included.
         padding_id: The id that fills short rows of a batch; None: what the file says, or 0.
+        pairs: Texts are pairs, as `Inputs.join` makes one of them.
 
     Raises:
         PredictorError: The bytes are no tokenizer, or a number is out of its range.
     """
 
-    def __init__(self, contents: bytes, maxlen: int, padding_id: int | None) -> None:
+    def __init__(
+        self, contents: bytes, maxlen: int, padding_id: int | None, *, pairs: bool = False
+    ) -> None:
         with _explained("cannot be read"):
             from tokenizers import Tokenizer
 
@@ -137,13 +148,15 @@ class TextEncoder:
         if not 0 <= padding_id < 2**31:
             raise PredictorError(f"padding_id {padding_id}: wanted the id of a token")
         self._tokenizer.enable_truncation(maxlen)
-        self.maxlen, self.padding_id = maxlen, padding_id
+        self.maxlen, self.padding_id, self.pairs = maxlen, padding_id, pairs
 
     @classmethod
-    def from_folder(cls, folder: PredictorFolder, maxlen: int) -> TextEncoder:
+    def from_folder(
+        cls, folder: PredictorFolder, maxlen: int, *, pairs: bool = False
+    ) -> TextEncoder:  # fmt: skip
         """The tokenizer of a predictor folder, unverified; for folders made just now."""
         padding_id = configured_padding_id(read_json(folder.config))
-        return cls(folder.tokenizer.read_bytes(), maxlen, padding_id)
+        return cls(folder.tokenizer.read_bytes(), maxlen, padding_id, pairs=pairs)
 
     def encode(self, texts: Sequence[str], long_texts: LongTexts = "head") -> EncodedTexts:
         """Tokenize texts; uses all cores when there are many.
@@ -158,6 +171,8 @@ class TextEncoder:
         Raises:
             PredictorError: The tokenizer cannot tokenize a text, as one without [UNK] cannot.
         """
+        if self.pairs:
+            return self._encode_pairs(texts, long_texts)
         cut = [shortened(text, self.maxlen, long_texts) for text in texts]
         encodings = self._encode(cut)
         longer = [bool(encoding.overflowing) for encoding in encodings]
@@ -180,6 +195,34 @@ class TextEncoder:
             windows=np.fromiter(map(len, found), np.int64, count) if any(longer) else None,
         )
 
+    def _encode_pairs(self, texts: Sequence[str], long_texts: LongTexts) -> EncodedTexts:
+        halves = [text_and_second(text) for text in texts]
+        given = [shortened(first, self.maxlen, long_texts) for first, _ in halves]
+        firsts = self._encode(given, around=False)
+        seconds = self._encode(
+            [shortened(second, self.maxlen, "head") for _, second in halves], around=False
+        )
+        rows: list[Ids] = []
+        counts, truncated, unknown = [], [], []
+        for one, other, read, (first, _) in zip(firsts, seconds, given, halves, strict=True):
+            tokens = whole_tokens(one)
+            found, _, cut = self._pair_reader.rows(tokens, whole_tokens(other), long_texts)
+            rows += found
+            counts.append(len(found))
+            truncated.append(cut or len(read) < len(first))
+            unknown.append(self._no_words.issuperset(tokens.tolist()))
+        return EncodedTexts(
+            rows,
+            np.array(truncated, bool),
+            np.array(unknown, bool),
+            np.array(counts, np.int64) if len(rows) > len(halves) else None,
+        )
+
+    @functools.cached_property
+    def _pair_reader(self) -> PairReader:
+        with _explained("cannot be used"):
+            return PairReader.of(self._tokenizer, self.maxlen)
+
     def _rows(self, encoding: Any, long_texts: LongTexts) -> list[Ids]:  # noqa: ANN401
         reader = self._reader
         rows = reader.rows(whole_tokens(encoding), long_texts)
@@ -195,14 +238,15 @@ class TextEncoder:
         # Most often the first token behind the one that opens a text decides.
         return all(map(self._no_words.issuperset, rows))
 
-    def _encode(self, texts: list[str]) -> list[Any]:
+    def _encode(self, texts: list[str], *, around: bool = True) -> list[Any]:
+        encode = functools.partial(self._tokenizer.encode_batch_fast, add_special_tokens=around)
         with _explained("cannot be used"):
             try:
-                return list(self._tokenizer.encode_batch_fast(texts))
+                return list(encode(texts))
             except (TypeError, UnicodeEncodeError):
                 # Half a surrogate pair is no character; the whole batch is refused for it.
                 whole = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-                return list(self._tokenizer.encode_batch_fast(whole))
+                return list(encode(whole))
 
 
 def _no_words(tokenizer: Any) -> frozenset[int]:  # noqa: ANN401

@@ -39,8 +39,9 @@ _BINARY_HEADER = "inference-header-content-length"
 async def predict(site: Site, request: Request) -> Response:
     """text-embeddings-inference's /predict."""
     asked = await read_json(site, request, protocols.PredictRequest)
-    rows, batch = protocols.predict_rows(asked)
-    texts = protocols.joined(rows, site.model(request).classifier.inputs)
+    inputs = site.model(request).classifier.inputs
+    rows, batch = protocols.predict_rows(asked, inputs)
+    texts = protocols.joined(rows, inputs)
     found = await classify(site, request, texts)
     # A text read in windows is not truncated, so that nobody who forbids it is refused one.
     if asked.truncate is False and any(found.truncated):

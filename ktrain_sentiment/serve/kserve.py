@@ -84,7 +84,7 @@ class InferAnswer(Struct, omit_defaults=True):
 
 def tensor_names(inputs: Inputs) -> tuple[str, ...]:
     """The tensors that a model reads, the text's first."""
-    return ("text", *inputs.others)
+    return ("text", *inputs.also, *(["text_pair"] if inputs.pair else []))
 
 
 def tensor_texts(asked: InferRequest, behind: bytes, inputs: Inputs = TEXTS) -> list[str]:

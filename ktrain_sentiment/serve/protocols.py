@@ -68,7 +68,8 @@ def joined(rows: Sequence[Any], inputs: Inputs) -> list[str]:
         raise invalid(str(error)) from error
     for place, row in enumerate(rows):
         if not isinstance(row, str):
-            raise invalid(f"text {place}: got an object, and this model reads texts alone")
+            kind = "a pair" if isinstance(row, list) else "an object"
+            raise invalid(f"text {place}: got {kind}, and this model reads texts alone")
     return list(rows)
 
 
@@ -84,7 +85,7 @@ class PredictRequest(Struct):
     truncation_direction: Literal["Right", "right", "Left", "left"] = "Right"
 
 
-def predict_rows(asked: PredictRequest) -> tuple[list[Any], bool]:
+def predict_rows(asked: PredictRequest, inputs: Inputs) -> tuple[list[Any], bool]:
     """The texts, or rows, and whether they are a batch.
 
     Raises:
@@ -99,6 +100,10 @@ def predict_rows(asked: PredictRequest) -> tuple[list[Any], bool]:
         return [given], False
     if given and all(isinstance(one, dict) for one in given):
         return list(given), True
+    if inputs.pair:
+        # As at that server: two texts in a list are a pair, lists of them a batch.
+        single = len(given) == 2 and all(isinstance(one, str) for one in given)
+        return ([list(given)], False) if single else (list(given), True)
     inner = [one for one in given if isinstance(one, list)]
     if not inner and len(given) == 1:
         return [str(given[0])], False
@@ -123,7 +128,7 @@ class TaskParameters(Struct):
 class TaskRequest(Struct):
     """A text or a list of texts; a row of several columns is an object by their names."""
 
-    inputs: str | Row | list[str | Row]
+    inputs: str | Row | list[str | Row | list[str]]
     parameters: TaskParameters | None = None
 
 

@@ -147,7 +147,7 @@ class ReadOptions:
         """
         names = (trained.get("text_column"), trained.get("label_column"))
         also = trained.get("also")
-        names = (*names, *(also if isinstance(also, list) else ()))
+        names = (*names, trained.get("pair_column"), *(also if isinstance(also, list) else ()))
         known = tuple(name for name in names if isinstance(name, str))
         columns = trained.get("columns") if trained.get("header") is False else None
         return replace(

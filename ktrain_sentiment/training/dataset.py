@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.predictor.long_texts import apart
 from ktrain_sentiment.tasks import Scale
 from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
 from ktrain_sentiment.training.tokens import RaggedTokens
@@ -153,6 +154,7 @@ class EncodedRows:
         pad_id: Id of the padding token.
         maxlen: Longest row in tokens.
         multiple: The width of a batch is a multiple of this many tokens.
+        typed: The model is told the type of each token: which text of a pair it is of.
     """
 
     tokens: RaggedTokens
@@ -160,6 +162,7 @@ class EncodedRows:
     pad_id: int
     maxlen: int
     multiple: int = COMPILED_MULTIPLE
+    typed: bool = False
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -171,7 +174,9 @@ class EncodedRows:
         longest = int((self.tokens.offsets[rows + 1] - self.tokens.offsets[rows]).max())
         width = padded_width(longest, self.maxlen, self.multiple)
         ids, mask = self.tokens.padded(rows, width, self.pad_id)
-        return {"input_ids": ids, "attention_mask": mask}, self.targets[rows]
+        ids, types = apart(ids)
+        read = {"input_ids": ids, "attention_mask": mask}
+        return {**read, "token_type_ids": types} if self.typed else read, self.targets[rows]
 
 
 def one_hot(classes: NDArray[np.int64], count: int) -> NDArray[np.float32]:
@@ -352,7 +357,8 @@ class BucketedDataset(ResumableDataset):
 
     def _inputs(self) -> Untyped:
         ids = self.backend.tf.TensorSpec([None, None], self.backend.tf.int32)
-        return {"input_ids": ids, "attention_mask": ids}
+        names = ["input_ids", "attention_mask", *(["token_type_ids"] if self.rows.typed else [])]
+        return dict.fromkeys(names, ids)
 
     def _evaluation_stream(self) -> Iterator[Batch]:
         for chosen in _cut(self.order, self.batch_size):

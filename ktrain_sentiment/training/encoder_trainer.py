@@ -24,7 +24,8 @@ from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.errors import ConfigError, EncoderError, one_line
-from ktrain_sentiment.export.keras_files import last_layer
+from ktrain_sentiment.export.keras_files import has_types, last_layer
+from ktrain_sentiment.inputs import Inputs, text_and_second
 from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.long_texts import mean_by_text, one_row, told
 from ktrain_sentiment.reading_rules import LongTexts
@@ -87,6 +88,7 @@ def open_encoder_trainer(
         encoder_config.maxlen,
         encoder_config.long_texts,
         scale_of(splits) if splits.task.is_score else None,
+        pairs=bool(Inputs.of(splits.table).pair),
     )
     # Seeded here, so that the new head and the dropout depend on nothing that came before.
     seed_everything(backend, config.seed)
@@ -128,6 +130,7 @@ class TextPreprocessor:
         pad_id: Id of the padding token.
         long_texts: What is read of longer texts.
         scale: Where the scores lie that are learned; None for classes and stars.
+        pairs: Texts are pairs, as `Inputs.join` makes one of them.
     """
 
     ktrain_preprocessor: Untyped
@@ -137,6 +140,7 @@ class TextPreprocessor:
     pad_id: int
     long_texts: LongTexts
     scale: Scale | None = None
+    pairs: bool = False
 
     def encode(
         self, frame: pd.DataFrame, targets: NDArray[np.float32] | None = None
@@ -159,9 +163,11 @@ class TextPreprocessor:
     def _rows(
         self, frame: pd.DataFrame, targets: NDArray[np.float32], rule: LongTexts
     ) -> EncodedRows:
-        tokens = tokenize(frame["text"].tolist(), self.tokenizer, self.maxlen, rule)
+        texts = frame["text"].tolist()
+        tokens = tokenize(texts, self.tokenizer, self.maxlen, rule, pairs=self.pairs)
         targets = np.repeat(targets, tokens.windows, axis=0)
-        return EncodedRows(tokens, targets, self.pad_id, self.maxlen)
+        typed = self.pairs and has_types(self.ktrain_preprocessor.config)
+        return EncodedRows(tokens, targets, self.pad_id, self.maxlen, typed=typed)
 
     def dataset(self, backend: Backend, rows: EncodedRows, config: TrainConfig) -> Untyped:
         """The rows as ktrain's Learner wants them."""
@@ -186,6 +192,8 @@ def make_preprocessor(
     maxlen: int,
     long_texts: LongTexts = "windows",
     scale: Scale | None = None,
+    *,
+    pairs: bool = False,
 ) -> TextPreprocessor:
     """Make ktrain's Transformer preprocessor for an encoder, set up on some training rows.
 
@@ -197,6 +205,7 @@ def make_preprocessor(
         maxlen: Most tokens read at once.
         long_texts: What is read of longer texts.
         scale: Where the scores lie, if labels are such.
+        pairs: Texts are pairs, as `Inputs.join` makes one of them.
 
     Raises:
         EncoderError: The encoder cannot be used for classification with TensorFlow.
@@ -215,17 +224,20 @@ def make_preprocessor(
     _agree_on_padding(preprocessor.config, tokenizer, encoder)
     # GPT-2 would hand out the keys and values of every batch, as if a text were to be continued.
     preprocessor.config.use_cache = False
+    if pairs:
+        # ktrain looks for the argument in the decorator of the model's call, and never finds it.
+        preprocessor.use_token_type_ids = has_types(preprocessor.config)
     # ktrain sets up its label encoder, language and flags on the training data it preprocesses;
     # a few rows of each class are enough for that, the rest takes the fast path.
     if scale is None:
         sample = train.groupby("label", sort=True).head(SAMPLE_PER_CLASS)
-        preprocessor.preprocess_train(sample["text"].tolist(), sample["label"].tolist(), verbose=0)
+        preprocessor.preprocess_train(_shown(sample, pairs), sample["label"].tolist(), verbose=0)
     else:
         sample = train.head(SAMPLE_PER_CLASS)
         # Numbers without classes: ktrain takes that for regression, and warns of it.
         with warnings.catch_warnings(action="ignore"):
             preprocessor.preprocess_train(
-                sample["text"].tolist(), scores_of(sample["label"]), verbose=0
+                _shown(sample, pairs), scores_of(sample["label"]), verbose=0
             )
     if scale is None and tuple(preprocessor.get_classes()) != tuple(labels):
         raise ConfigError(f"ktrain sees the classes {preprocessor.get_classes()}, not {labels}")
@@ -237,7 +249,14 @@ def make_preprocessor(
         tokenizer.pad_token_id,
         long_texts,
         scale,
+        pairs,
     )
+
+
+def _shown(sample: pd.DataFrame, pairs: bool) -> list[Any]:
+    """The texts, or pairs of them, as ktrain takes them."""
+    texts = sample["text"].tolist()
+    return [text_and_second(text) for text in texts] if pairs else texts
 
 
 def _open_tokenizer(preprocessor: Untyped, encoder: Path) -> Untyped:

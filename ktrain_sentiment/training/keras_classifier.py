@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ktrain_sentiment.errors import PredictorError, one_line, require
+from ktrain_sentiment.export.keras_files import keras_feeds
 from ktrain_sentiment.inference.classifier import ClassifierParts, TextClassifier
 from ktrain_sentiment.inference.runners import Logits
 from ktrain_sentiment.predictor.layout import PredictorFolder
@@ -43,7 +44,7 @@ class KerasRunner:
 
     def alone(self, ids: Ids, mask: Ids) -> Logits:
         """Logits (texts, classes) of a batch."""
-        feeds = {"input_ids": ids.astype(np.int32), "attention_mask": mask.astype(np.int32)}
+        feeds = keras_feeds(self._model, ids, mask)
         return np.asarray(self._model(feeds, training=False).logits, dtype=np.float32)
 
     among_others = alone
@@ -78,7 +79,12 @@ def load_keras(folder: Path) -> TextClassifier:
 
     return TextClassifier(
         labels=manifest.labels,
-        encoder=TextEncoder(place.tokenizer.read_bytes(), manifest.maxlen, manifest.padding_id),
+        encoder=TextEncoder(
+            place.tokenizer.read_bytes(),
+            manifest.maxlen,
+            manifest.padding_id,
+            pairs=bool(manifest.inputs.pair),
+        ),
         runner=KerasRunner(load_keras_model(folder)),
         engine="keras",
         parts=parts,

@@ -8,6 +8,7 @@ bytes a token and nothing else.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +18,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.predictor.long_texts import RowReader, whole_tokens
+from ktrain_sentiment.inputs import text_and_second
+from ktrain_sentiment.predictor.long_texts import PairReader, RowReader, whole_tokens
 from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.training.backend import Untyped
 from ktrain_sentiment.training.wordpieces import TokenBatch, WordTokens, word_parts
@@ -72,7 +74,12 @@ class RaggedTokens:
 
 
 def tokenize(
-    texts: Sequence[str], tokenizer: Untyped, maxlen: int, long_texts: LongTexts = "head"
+    texts: Sequence[str],
+    tokenizer: Untyped,
+    maxlen: int,
+    long_texts: LongTexts = "head",
+    *,
+    pairs: bool = False,
 ) -> RaggedTokens:
     """Tokenise texts in memory.
 
@@ -82,10 +89,15 @@ def tokenize(
             its padding and truncation settings are left as they were.
         maxlen: Longest row in tokens, special tokens included.
         long_texts: What to read of longer texts.
+        pairs: Texts are pairs, as `Inputs.join` makes one of them; the ids of their second texts
+            are marked, see `apart`.
+
+    Raises:
+        ConfigError: The tokenizer has no way to tell two texts apart.
     """
     ids = np.empty(0, np.int32)
     lengths, longer, windows, used = [], [], [], 0
-    for chunk in _encoded_chunks(texts, tokenizer, maxlen, long_texts):
+    for chunk in _encoded_chunks(texts, tokenizer, maxlen, long_texts, pairs=pairs):
         wanted = used + len(chunk.ids)
         if wanted > len(ids):
             # Grown in place: parts that are joined at the end would be there twice.
@@ -106,13 +118,17 @@ def tokenize(
 
 
 def _encoded_chunks(
-    texts: Sequence[str], tokenizer: Untyped, maxlen: int, long_texts: LongTexts
+    texts: Sequence[str], tokenizer: Untyped, maxlen: int, long_texts: LongTexts, *, pairs: bool
 ) -> Iterator[TokenBatch]:
     before = tokenizer.truncation, tokenizer.padding
     tokenizer.no_padding()
     tokenizer.no_truncation()
     chunks = (list(texts[first : first + CHUNK]) for first in range(0, len(texts), CHUNK))
     try:
+        if pairs:
+            both = PairReader.of(tokenizer, maxlen)
+            yield from (_pairs(tokenizer, chunk, both, long_texts) for chunk in chunks)
+            return
         reader = RowReader.of(tokenizer, maxlen)
         parts = word_parts(tokenizer)
         if parts is None:
@@ -148,6 +164,26 @@ def _whole_texts(
     lengths = np.fromiter(map(len, each), np.int64, len(each))
     ids = np.fromiter(itertools.chain.from_iterable(each), np.int32, int(lengths.sum()))
     return TokenBatch(ids, lengths, cut, counts)
+
+
+def _pairs(
+    tokenizer: Untyped, texts: list[str], reader: PairReader, long_texts: LongTexts
+) -> TokenBatch:
+    """Tokenise pairs, whose texts stand in rows as prediction puts them there."""
+    encode = functools.partial(tokenizer.encode_batch_fast, add_special_tokens=False)
+    halves = [text_and_second(text) for text in texts]
+    firsts, seconds = (encode(list(some)) for some in zip(*halves, strict=True))
+    found = [
+        reader.rows(whole_tokens(one), whole_tokens(other), long_texts)
+        for one, other in zip(firsts, seconds, strict=True)
+    ]
+    each = [row for rows, _, _ in found for row in rows]
+    return TokenBatch(
+        np.concatenate(each).astype(np.int32),
+        np.fromiter(map(len, each), np.int64, len(each)),
+        np.array([longer for _, longer, _ in found], np.bool_),
+        np.array([len(rows) for rows, _, _ in found], np.int64),
+    )
 
 
 def _one_ahead(work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:

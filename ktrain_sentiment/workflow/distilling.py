@@ -119,7 +119,7 @@ def open_teacher(config: TrainConfig, splits: Splits, source: DataConfig) -> Tea
             f"--teacher {config.teacher} knows the labels {', '.join(classifier.labels)}, the data "
             f"has {', '.join(splits.labels)}: wanted the same; rename labels with --map"
         )
-    if classifier.inputs.others != Inputs.of(splits.table).others:
+    if not classifier.inputs.reads_like(Inputs.of(splits.table)):
         raise ConfigError(
             f"--teacher {config.teacher} reads {classifier.inputs.told}, and the data is read as "
             f"{Inputs.of(splits.table).told}: wanted the same"

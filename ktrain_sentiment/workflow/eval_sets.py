@@ -208,7 +208,7 @@ def predict_same_rows(
             return _same_labels(saved, other)
     subject = _open(place, opening)
     ours, theirs = inputs_of(subject.classifier), _inputs_of(other)
-    if ours.others != theirs.others:
+    if not ours.reads_like(theirs):
         raise ConfigError(
             f"{subject.name} reads {ours.told}, and {other.name} reads {theirs.told}: evaluate "
             "each by itself"

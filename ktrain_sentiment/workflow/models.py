@@ -39,6 +39,7 @@ from ktrain_sentiment.export.saving import (
     save_predictor,
 )
 from ktrain_sentiment.inference.embedding import Embed, open_encoder_embedder
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.refusals import refuse
 from ktrain_sentiment.tasks import CLASSES, Task
@@ -188,6 +189,9 @@ class ModelSpec:
                 flag = f"--{setting.replace('_', '-')}"
                 raise ConfigError(f"{flag} {given}: {self.name} {has} {instead}; leave {flag} out")
 
+        source = settings.source
+        refuse_for_rows(settings, Inputs(also=source.also, pair=source.pair_column or ""))
+
     @property
     def _foreign(self) -> tuple[tuple[str, str, str], ...]:
         """Settings that mean nothing to it."""
@@ -247,6 +251,33 @@ def refuse_foreign_settings(kind: str, settings: TrainingSettings) -> None:
             refuse(kind, f"--{name.replace('_', '-')}")
     if training.keep_best in ("accuracy", "macro_f1"):
         refuse(kind, "--keep-best", given=f"--keep-best {training.keep_best}")
+
+
+def refuse_for_rows(settings: TrainingSettings, inputs: Inputs) -> None:
+    """Refuse what knows texts alone, where more of a row is read.
+
+    Args:
+        settings: The model, and how it is trained.
+        inputs: What is read of a row.
+
+    Raises:
+        ConfigError: The model or a setting knows texts alone.
+    """
+    for name in ("augment", "unlabelled"):
+        if inputs and getattr(settings.training, name):
+            raise ConfigError(
+                f"--{name} learns from texts alone, and the rows are {inputs.told}: leave it out"
+            )
+    if inputs.pair and settings.model.is_ktrain_model:
+        raise ConfigError(
+            f"--model {settings.model.model} reads one text and tells no pair apart: leave --model "
+            f"out for an encoder, or read the column as words, --also {inputs.pair}"
+        )
+    if inputs.pair and settings.training.few_labels != "full":
+        raise ConfigError(
+            f"--few-labels {settings.training.few_labels} embeds single texts, and the rows are "
+            f"{inputs.told}: leave it out"
+        )
 
 
 def model_name(settings: TrainingSettings) -> str:

@@ -27,6 +27,7 @@ from ktrain_sentiment.evaluation.metrics import Metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, truth_of
 from ktrain_sentiment.evaluation.record import FewLabelsRecord, TrainingRecord
 from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.card import model_card
@@ -61,6 +62,7 @@ from ktrain_sentiment.workflow.models import (
     MODELS,
     ModelSpec,
     model_name,
+    refuse_for_rows,
     refuse_foreign_settings,
     resolve_model,
 )
@@ -149,6 +151,7 @@ def _train_into(
     log.info("%s: %s rows: %s", texts.source, f"{sum(splits.sizes().values()):,}", sizes)
     spec = resolve_model(settings)
     refuse_foreign_settings(splits.kind, settings)
+    refuse_for_rows(settings, Inputs.of(splits.table))
     teacher = open_teacher(settings.training, splits, settings.source)
     lessons = draw_lessons(settings.training, splits)
     begin_run(run, settings, splits, resume=resume)

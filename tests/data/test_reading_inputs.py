@@ -2,8 +2,7 @@
 
 import pytest
 
-from ktrain_sentiment.config import DataConfig, SplitConfig, TrainingSettings
-from ktrain_sentiment.config.flat import from_flat
+from ktrain_sentiment.config import DataConfig, SplitConfig
 from ktrain_sentiment.data import read_labelled, split, write_splits
 from ktrain_sentiment.errors import ConfigError, DataError
 
@@ -60,11 +59,6 @@ def test_a_column_named_twice_is_refused_before_anything_is_read():
         DataConfig(data="nothing.csv", also=("price", "price"))
     with pytest.raises(ConfigError, match="'label' is named twice"):
         DataConfig(data="nothing.csv", also=("label",), label_column="label")
-
-
-def test_rows_made_from_templates_hold_no_further_columns():
-    with pytest.raises(ConfigError, match="--augment learns from texts alone"):
-        from_flat(TrainingSettings, {"also": ["price"], "augment": True}, "a test")
 
 
 def test_one_text_beside_other_columns_lies_in_one_split(tmp_path):

@@ -88,5 +88,55 @@ def test_rows_are_nothing_for_a_model_of_texts(server):
         assert "this model reads texts alone" in reply.json["error"]
 
 
+@pytest.fixture(scope="module")
+def paired(paired_run: Path) -> Iterator[InProcess]:
+    opened = InProcess(Service(places={"aspects": paired_run / "predictor"}))
+    yield opened
+    opened.close()
+
+
+TEXT = "the plot was brilliant but the cast was boring all evening"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/predict", {"inputs": [[TEXT, "plot"], [TEXT, "cast"]]}),
+        ("/", {"inputs": [{"text": TEXT, "text_pair": one} for one in ("plot", "cast")]}),
+    ],
+)
+def test_pairs_are_written_as_their_servers_write_them(paired, path, body):
+    reply = paired.post(path, body)
+    assert reply.status == 200, reply.json
+    assert [one[0]["label"] for one in reply.json] == ["positive", "negative"]
+
+
+def test_two_texts_in_a_list_are_one_pair_to_tei(paired):
+    reply = paired.post("/predict", {"inputs": [TEXT, "cast"]})
+    assert reply.json[0]["label"] == "negative"
+
+
+def test_pairs_come_as_tensors_and_as_rows(paired):
+    tensors = [
+        {"name": name, "shape": [2], "datatype": "BYTES", "data": data}
+        for name, data in (("text", [TEXT, TEXT]), ("text_pair", ["plot", "cast"]))
+    ]
+    reply = paired.post("/v2/models/aspects/infer", {"inputs": tensors})
+    found = {one["name"]: one["data"] for one in reply.json["outputs"]}
+    assert found["label"] == ["positive", "negative"]
+    rows = [{"text": TEXT, "aspect": one} for one in ("plot", "cast")]
+    reply = paired.post("/invocations", {"dataframe_records": rows})
+    assert [one["label"] for one in reply.json["predictions"]] == ["positive", "negative"]
+
+
+def test_a_text_without_its_second_and_an_empty_one_are_refused(paired, server):
+    reply = paired.post("/predict", {"inputs": TEXT})
+    assert reply.status == 422
+    assert "reads pairs of a text and column 'aspect'" in reply.json["error"]
+    reply = paired.post("/predict", {"inputs": [[TEXT, ""]]})
+    assert (reply.status, reply.json["error_type"]) == (422, "Empty")
+    assert server.post("/predict", {"inputs": [[TEXT, "plot"]]}).status == 422
+
+
 def test_the_page_about_a_model_says_what_it_reads(wide):
     assert wide.get("/info").json["reads"] == ["text", "price", "category"]
