@@ -143,6 +143,7 @@ class BestEpoch:
     """
 
     model: Untyped
+    params: dict[str, Any]
 
     def __init__(
         self, monitor: str, patience: int | None, rows: int, average: WeightAverage | None = None
@@ -167,6 +168,8 @@ class BestEpoch:
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Compare this epoch with the best one so far."""
+        if self.figure is None and epoch + 1 < self.params["epochs"]:
+            return  # It is the last that is kept, and to copy the others takes time.
         value = float(epoch if self.figure is None else (logs or {})[self.figure])
         best = self.state["value"]
         # A loss that is not a number is no improvement, also where nothing is kept yet.

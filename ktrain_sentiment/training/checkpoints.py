@@ -188,12 +188,12 @@ class Checkpointer:
     model: Untyped
 
     def __init__(
-        self, checkpoints: Checkpoints, every: int, best: BestEpoch, learner: Untyped
+        self, checkpoints: Checkpoints | None, every: int, best: BestEpoch, learner: Untyped
     ) -> None:
         """Prepare.
 
         Args:
-            checkpoints: Where to save.
+            checkpoints: Where to save; None: nowhere, the training is not gone on with.
             every: Steps between saves inside an epoch.
             best: Keeper of the best epoch, whose state belongs to the run's.
             learner: The learner, which knows its schedule.
@@ -211,6 +211,7 @@ class Checkpointer:
 
     def resume(self, model: Untyped) -> Position:
         """Load the last checkpoint into the model; the rest follows when training begins."""
+        assert self.checkpoints is not None, "there is nothing to go on from"
         self.resumed = self.checkpoints.load(self.best)
         restore(model, self.resumed)
         if self.best.average is not None:
@@ -239,6 +240,8 @@ class Checkpointer:
         due = batch > 0 and batch % self.every == 0 and here != self.saved
         if due or self.stop_asked.is_set():
             self.save(here)
+        if self.stop_asked.is_set() and self.checkpoints is None:
+            raise KeyboardInterrupt
         if self.stop_asked.is_set():
             raise KeyboardInterrupt(
                 f"stopped and saved at epoch {here.epoch + 1}, step {batch}: "
@@ -250,7 +253,9 @@ class Checkpointer:
         self.history.append({"epoch": epoch + 1, **{k: float(v) for k, v in (logs or {}).items()}})
 
     def save(self, position: Position) -> None:
-        """Write a checkpoint that goes on at this position."""
+        """Write a checkpoint that goes on at this position, if any are kept."""
+        if self.checkpoints is None:
+            return
         notes = {
             "position": {"epoch": position.epoch, "step": position.step},
             "schedule": self.learner.schedule_state(),

@@ -22,6 +22,7 @@ from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import TrainingError
 from ktrain_sentiment.training.backend import Untyped
+from ktrain_sentiment.training.checkpoints import random_states
 from ktrain_sentiment.training.dataset import EncodedRows, class_indices, evaluation_order
 from ktrain_sentiment.training.mean_layer import encoder_variables, fold_head
 from ktrain_sentiment.training.policies import Schedule, linear_rate
@@ -35,8 +36,9 @@ STEPS, RATE, TEMPERATURE, MOST_TEXTS = 40, 3e-5, 0.2, 64
 """How long and how fast to tune, how sharply pairs are told apart, and the texts of a step."""
 
 WARMUP = 0.1
-CHUNK = 16
-"""Texts that are padded together."""
+CHUNK, FEWEST_CHUNKS = 16, 4
+"""Most texts that are padded together, and into how many parts a step is divided at least. As long
+as the parts are as many, so is the graph, and building one takes longer than ten steps."""
 STRENGTH = 1.0
 """Inverse regularisation of the head of a tuned encoder, scikit-learn's own. It is not chosen on
 the rows: to these the encoder was tuned, and the weakest would always win."""
@@ -102,7 +104,9 @@ class SentenceTuner:
     def __init__(self, trainer: Trainer) -> None:
         """Remember the weights; nothing is compiled yet."""
         self.trainer = trainer
-        self._begun = [(one, one.numpy()) for one in trainer.model.trainable_variables]
+        # The generators of dropout too: what is tuned after others were is as if it were alone.
+        kept = [*trainer.model.trainable_variables, *random_states(trainer.model)]
+        self._begun = [(one, one.numpy()) for one in kept]
         tf, model = trainer.backend.tf, trainer.model
         base = getattr(model, model.base_model_prefix)
         any_size = [tf.TensorSpec([None, None], tf.int32)] * 2
@@ -124,8 +128,20 @@ class SentenceTuner:
         self._embed = tf.function(
             lambda ids, mask: vectors(ids, mask, False), input_signature=any_size, autograph=False
         )
-        # Traced once for each number of chunks, whatever their widths.
-        self._step = tf.function(step, autograph=False, reduce_retracing=True)
+        self._steps: dict[int, Untyped] = {}
+
+        def step_of(count: int) -> Untyped:
+            """The step for so many parts, whatever their widths: traced once."""
+            if count not in self._steps:
+                signature = [
+                    [tuple(any_size)] * count,
+                    tf.TensorSpec([None], tf.int64),
+                    tf.TensorSpec([], tf.float32),
+                ]
+                self._steps[count] = tf.function(step, input_signature=signature, autograph=False)
+            return self._steps[count]
+
+        self._step_of = step_of
 
     def restore(self) -> None:
         """Put the encoder back to where it began."""
@@ -179,9 +195,10 @@ class SentenceTuner:
             optimizer.lr = rates[-1]
             chosen = pool[draw_even(classes[pool], tuning.texts, generator)]
             chosen = chosen[np.argsort(rows.lengths[chosen], kind="stable")]
-            parts = [_read(rows, chunk) for chunk in _chunks(chosen)]
+            parts = [_read(rows, chunk) for chunk in _parts(chosen)]
             temperature = tf.constant(tuning.temperature, tf.float32)
-            losses.append(float(self._step(parts, tf.constant(classes[chosen]), temperature)))
+            step = self._step_of(len(parts))
+            losses.append(float(step(parts, tf.constant(classes[chosen]), temperature)))
             if not math.isfinite(losses[-1]):
                 raise TrainingError(
                     f"the loss of step {number + 1} is {losses[-1]}: give a lower --learning-rate "
@@ -192,6 +209,12 @@ class SentenceTuner:
 
 def _chunks(order: Indices) -> list[Indices]:
     return [order[start : start + CHUNK] for start in range(0, len(order), CHUNK)]
+
+
+def _parts(order: Indices) -> list[Indices]:
+    """The texts of a step, divided evenly."""
+    count = max(math.ceil(len(order) / CHUNK), min(FEWEST_CHUNKS, len(order)))
+    return np.array_split(order, count)
 
 
 def _read(rows: EncodedRows, chosen: Indices) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -143,21 +143,23 @@ class Course:
     def fit(
         self,
         learning_rate: float,
-        checkpoints: Checkpoints,
+        checkpoints: Checkpoints | None,
         checkpoint_every: int = 500,
         *,
         resume: bool = False,
         quiet: bool = False,
+        judged: bool = True,
         extra_callbacks: tuple[Untyped, ...] = (),
     ) -> FitResult:
         """Train with the configured policy and leave the best epoch's weights in the model.
 
         Args:
             learning_rate: The maximum learning rate.
-            checkpoints: Where the state is kept for `resume`.
+            checkpoints: Where the state is kept for `resume`; None: nowhere.
             checkpoint_every: Steps between checkpoints inside an epoch.
             resume: Go on from the last checkpoint when there is one.
             quiet: Show no progress.
+            judged: Ask the validation rows after each epoch; not needed where the last is kept.
             extra_callbacks: More Keras callbacks, such as TensorBoard's.
 
         Raises:
@@ -169,7 +171,7 @@ class Course:
         average = None
         if config.ema_decay:
             average = as_callback(backend, WeightAverage, backend.tf, config.ema_decay)
-        rows = learner.val_data.nsamples()
+        validation, rows = learner.val_data, learner.val_data.nsamples()
         best = as_callback(
             backend,
             BestEpoch,
@@ -179,7 +181,8 @@ class Course:
             average,
         )
         keeper = as_callback(backend, Checkpointer, checkpoints, checkpoint_every, best, learner)
-        start = keeper.resume(self.model) if resume and checkpoints.exists() else Position()
+        begun = resume and checkpoints is not None and checkpoints.exists()
+        start = keeper.resume(self.model) if begun else Position()
         learner.train_data.start_at(start.epoch, start.step)
         # Keras asks this attribute where to begin, as it does when it restores a backup itself.
         self.model._training_state = start
@@ -191,10 +194,14 @@ class Course:
         callbacks = [keeper, *watching, *extra_callbacks]
         began, steps_before = time.monotonic(), self.steps_taken
         if start.epoch < epochs:
-            with keeper.stopping_gently():
-                fit_with_policy(
-                    backend, learner, config, learning_rate, callbacks, self.class_weight
-                )
+            learner.val_data = validation if judged else None
+            try:
+                with keeper.stopping_gently():
+                    fit_with_policy(
+                        backend, learner, config, learning_rate, callbacks, self.class_weight
+                    )
+            finally:
+                learner.val_data = validation
             keeper.save(Position(epochs, 0))
         seconds = time.monotonic() - began
         schedule = learner.used_schedule()

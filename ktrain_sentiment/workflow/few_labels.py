@@ -1,19 +1,16 @@
 """Few labels: which way of learning suits the rows at hand, by cross-validation on these.
 
-A probe costs next to nothing and is tried on many folds. Tuning the encoder and training the whole
-net are tried on as many of the same folds as a time budget allows, and left out where not even one
-pass over the rows would fit.
+All are tried on the same folds. One that falls behind is given up, and where the folds have told
+the ways apart, or a time budget is over, no more are tried.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from statistics import fmean, stdev
 
 import numpy as np
@@ -24,7 +21,6 @@ from ktrain_sentiment.config.train_config import FewLabels
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import require
 from ktrain_sentiment.evaluation.record import FewLabelsRecord, FewLabelsTrial
-from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.contrastive import (
     PROBE,
     SentenceTuner,
@@ -41,6 +37,9 @@ from ktrain_sentiment.workflow.models import MODELS, Candidate, asks
 log = logging.getLogger(__name__)
 
 FOLDS, REPEATS = 4, 5
+FULL_FROM = 64
+"""Texts of the rarest label from which training the whole net is tried: on fewer it is behind
+(Tunstall et al. 2022, table 2), and it takes longer than everything else together."""
 FAVOURITE: FewLabels = "contrastive"
 """What is taken where the folds cannot tell: the best on sentences of SST-2 (docs/train.md)."""
 
@@ -49,27 +48,67 @@ Fold = tuple[Indices, Indices]
 """Rows to learn from and rows held out."""
 
 
-@dataclass
-class _Clock:
-    """The time that trying is allowed."""
+Judge = Callable[[Fold], NDArray[np.bool_]]
+"""Learns from a fold's rows, and says of each that is held out whether it was right."""
 
-    minutes: float
 
-    def __post_init__(self) -> None:
-        self.end = time.monotonic() + 60 * self.minutes
+class _Attempt:
+    """A way of learning, tried on fold after fold."""
+
+    def __init__(self, way: FewLabels, judge: Judge) -> None:
+        self.way = way
+        self.judge = judge
+        self.rights: list[NDArray[np.bool_]] = []
+        self.seconds = 0.0
+        self.left_out = ""
 
     @property
-    def left(self) -> float:
-        """Seconds."""
-        return self.end - time.monotonic()
+    def each(self) -> float:
+        """Seconds of a fold, so far."""
+        return self.seconds / max(1, len(self.rights))
+
+    def take(self, folds: Sequence[Fold], end: float, rival: _Attempt | None = None) -> None:
+        """Try some folds, the first in any case.
+
+        Args:
+            folds: They follow those that were taken.
+            end: When the time is over (`time.monotonic`).
+            rival: Stop where this way is worse than that one by more than chance.
+        """
+        for fold in folds:
+            begun = time.monotonic()
+            if self.rights and begun + self.each > end:
+                break
+            self.rights.append(self.judge(fold))
+            self.seconds += time.monotonic() - begun
+            if rival is not None and is_behind(self.rights, rival.rights):
+                self.left_out = f"worse than {rival.way} by more than chance on these folds"
+                break
+
+    def trial(self) -> FewLabelsTrial:
+        """What it came to."""
+        said = ", ".join(f"{100 * one.mean():.0f}" for one in self.rights)
+        log.info("%s: %.1f s, right in %% of each fold: %s", self.way, self.seconds, said or "none")
+        return FewLabelsTrial(
+            way=self.way,
+            accuracies=tuple(float(one.mean()) for one in self.rights),
+            seconds=round(self.seconds, 2),
+            left_out=self.left_out,
+        )
 
 
-def choose_way(settings: TrainingSettings, splits: Splits) -> FewLabelsRecord:
+def choose_way(
+    settings: TrainingSettings, splits: Splits
+) -> tuple[FewLabelsRecord, SentenceTuner | None]:
     """Try the ways of learning on the training rows alone, and say which one to take.
 
     Args:
         settings: What is trained, with `training.few_labels` set to auto.
         splits: The rows; validation and test rows are not looked at.
+
+    Returns:
+        What was found; and the encoder, opened and put back to where it began, unless another one
+        has to be opened for the way that is taken.
 
     Raises:
         InputError: The encoder cannot be used, or the rows are of one class.
@@ -79,69 +118,93 @@ def choose_way(settings: TrainingSettings, splits: Splits) -> FewLabelsRecord:
     fewest = int(np.unique(classes, return_counts=True)[1].min())
     if fewest < 2:
         why = "a label has a single text to learn from, so nothing can be held out to choose by"
-        return FewLabelsRecord(asked="auto", taken=FAVOURITE, why=f"{FAVOURITE}: {why}")
-    folds = _folds(classes, min(FOLDS, fewest), settings.training.seed)
+        return FewLabelsRecord(asked="auto", taken=FAVOURITE, why=f"{FAVOURITE}: {why}"), None
     log.info(
         "trying ways to learn from %d texts for up to %g minutes (--few-labels-minutes)",
         len(classes), minutes,
     )  # fmt: skip
-    read_by_mean = replace(settings.training, few_labels=FAVOURITE)
-    of_mean = replace(settings, training=read_by_mean)
+    of_mean = replace(settings, training=replace(settings.training, few_labels=FAVOURITE))
     tuner = SentenceTuner(MODELS["encoder"].open(of_mean, splits))
-    clock = _Clock(minutes)  # Opening the encoder is no part of trying.
-    trials = [
-        _tried("probe", _probes(tuner, classes, splits), folds, _Clock(math.inf)),
-        _tried("contrastive", _tunings(tuner, classes, splits, of_mean), folds, clock),
-    ]
     full = replace(settings, training=replace(settings.training, few_labels="full"))
-    each = trials[-1].seconds / max(1, len(trials[-1].accuracies))
-    # A hundred steps of 32 texts, each taken twice (adversarial training), where tuning took forty
-    # of what there are.
-    texts = min(len(classes), Tuning.texts)
-    trials.append(
-        _tried(
-            "full", _full(full, splits, classes), folds, clock,
-            expected=each * 200 * settings.training.batch_size / (Tuning.steps * texts),
-        )
-    )  # fmt: skip
+    tuned = _Attempt(FAVOURITE, _tunings(tuner, classes, splits, of_mean))
+    probe = _Attempt("probe", _probes(tuner, classes, splits))
+    whole = _Attempt("full", _full(full, splits, classes))
+    # A hundred steps, each text taken twice (adversarial training), where tuning takes its own of
+    # all texts that there are.
+    steps = 200 * full.training.batch_size / (Tuning.steps * min(len(classes), Tuning.texts))
+    end = time.monotonic() + 60 * minutes  # Opening the encoder is no part of trying.
+    for folds in _passes(classes, min(FOLDS, fewest), settings.training.seed):
+        due = len(folds) * (tuned.each + whole.each * (not whole.left_out))
+        if tuned.rights and (is_settled([tuned, probe, whole]) or time.monotonic() + due > end):
+            break
+        done = len(tuned.rights)
+        tuned.take(folds, end)
+        # More folds of the probe, which costs next to nothing, could not change the choice.
+        probe.take(folds[: len(tuned.rights) - done], math.inf)
+        due = len(folds) * (whole.each or tuned.each * steps)
+        if fewest < FULL_FROM:
+            whole.left_out = f"on fewer than {FULL_FROM} texts of a label it is behind"
+        elif not whole.rights and time.monotonic() + due > end:
+            left = max(0.0, end - time.monotonic())
+            said = f"{len(folds)} folds would take about {due / 60:.1f} minutes"
+            whole.left_out = f"{said}; {left / 60:.1f} were left"
+        if not whole.left_out:
+            whole.take(folds, end, rival=tuned)
+    trials = [probe.trial(), tuned.trial(), whole.trial()]
     taken, why = weigh(trials)
-    return FewLabelsRecord(
+    record = FewLabelsRecord(
         asked="auto", taken=taken, why=why, minutes=minutes, trials=tuple(trials)
     )
+    return record, None if taken == "full" else tuner
 
 
-def _folds(classes: Indices, count: int, seed: int) -> list[Fold]:
+def _passes(classes: Indices, count: int, seed: int) -> list[list[Fold]]:
+    """Folds of all rows, and of all rows again, divided in another way."""
     selection = require("sklearn.model_selection", "train")
     repeated = selection.RepeatedStratifiedKFold(
         n_splits=count, n_repeats=REPEATS, random_state=seed
     )
-    found = list(repeated.split(np.zeros((len(classes), 1)), classes))
-    return [(np.asarray(learned), np.asarray(held)) for learned, held in found]
+    found = [
+        (np.asarray(learned), np.asarray(held))
+        for learned, held in repeated.split(np.zeros((len(classes), 1)), classes)
+    ]
+    return [found[start : start + count] for start in range(0, len(found), count)]
 
 
-def _tried(
-    way: FewLabels,
-    judge: Callable[[Fold], float],
-    folds: Sequence[Fold],
-    clock: _Clock,
-    expected: float = 0.0,
-) -> FewLabelsTrial:
-    """One way on as many folds as there is time for; whole passes over the rows where possible."""
-    whole, accuracies, begun = len(folds) // REPEATS, [], time.monotonic()
-    if expected and expected * whole > clock.left:
-        said = f"{whole} folds would take about {expected * whole / 60:.1f} minutes"
-        return FewLabelsTrial(way=way, left_out=f"{said}; {max(0, clock.left) / 60:.1f} were left")
-    for number, fold in enumerate(folds):
-        each = (time.monotonic() - begun) / max(1, number)
-        # A second pass is begun only if it can be ended, and half of the time is for others.
-        due = each * (whole if number % whole == 0 else 1)
-        if number and due > (clock.left if number < whole else clock.left / 2):
-            break
-        accuracies.append(judge(fold))
-    seconds = time.monotonic() - begun
-    said = ", ".join(f"{100 * one:.0f}" for one in accuracies[:whole])
-    log.info("%s: %.1f s, right in %% of each fold: %s", way, seconds, said)
-    return FewLabelsTrial(way=way, accuracies=tuple(accuracies), seconds=round(seconds, 2))
+def is_behind(own: Sequence[NDArray[np.bool_]], others: Sequence[NDArray[np.bool_]]) -> bool:
+    """Whether a way was wrong on more texts than another by more than a standard error.
+
+    Args:
+        own: Of each fold, whether each held-out text was right.
+        others: The same of the other way; may have more folds.
+    """
+    gains = [int(a) - int(b) for one, other in zip(own, others, strict=False)
+             for a, b in zip(one, other, strict=True)]  # fmt: skip
+    # Texts on which both are right, or both wrong, say nothing (McNemar 1947).
+    return -sum(gains) > math.sqrt(sum(map(abs, gains)))
+
+
+def is_settled(attempts: Sequence[_Attempt]) -> bool:
+    """Whether more folds would hardly change the choice.
+
+    Args:
+        attempts: The favourite, then the others.
+    """
+    favourite, *others = attempts
+    known = [float(one.mean()) for one in favourite.rights]
+    for one in others:
+        gain, error = _gain([float(right.mean()) for right in one.rights], known)
+        if not one.left_out and 0 < gain <= error:
+            return False
+    return True
+
+
+def _gain(own: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
+    """How much better a way was on the same folds, and its standard error."""
+    gains = [one - other for one, other in zip(own, others, strict=False)]
+    if len(gains) < 2:
+        return 0.0, 0.0
+    return fmean(gains), stdev(gains) / math.sqrt(len(gains))
 
 
 def weigh(trials: Sequence[FewLabelsTrial]) -> tuple[FewLabels, str]:
@@ -157,40 +220,32 @@ def weigh(trials: Sequence[FewLabelsTrial]) -> tuple[FewLabels, str]:
     taken, why = favourite, "no other way was better on the same folds by more than chance"
     best = 0.0
     for one in trials:
-        pairs = list(zip(one.accuracies, favourite.accuracies, strict=False))
-        gains = [own - other for own, other in pairs]
-        if one is favourite or len(gains) < 2:
-            continue
-        gain, error = fmean(gains), stdev(gains) / math.sqrt(len(gains))
-        if gain > max(error, best):
+        gain, error = _gain(one.accuracies, favourite.accuracies)
+        if one is not favourite and gain > max(error, best):
             taken, best = one, gain
             why = f"{100 * gain:.1f} points (±{100 * error:.1f}) more than {FAVOURITE} on its folds"
     return taken.way, f"{taken.way}: {why}"
 
 
-def _right(said: NDArray[np.float32], known: Indices) -> float:
-    return float((said.argmax(axis=1) == known).mean())
-
-
-def _probes(tuner: SentenceTuner, classes: Indices, splits: Splits) -> Callable[[Fold], float]:
+def _probes(tuner: SentenceTuner, classes: Indices, splits: Splits) -> Judge:
     vectors = tuner.embed(tuner.trainer.learner.train_data.rows)
     return lambda fold: _head(vectors, classes, fold, splits, PROBE)
 
 
 def _head(
     vectors: NDArray[np.float32], classes: Indices, fold: Fold, splits: Splits, tuning: Tuning
-) -> float:
+) -> NDArray[np.bool_]:
     learned, held = fold
     probe = probe_of(vectors[learned], classes[learned], len(splits.labels), tuning, 0)
-    return _right(probe.predict_proba(vectors[held]), classes[held])
+    return np.asarray(probe.predict_proba(vectors[held]).argmax(axis=1) == classes[held])
 
 
 def _tunings(
     tuner: SentenceTuner, classes: Indices, splits: Splits, settings: TrainingSettings
-) -> Callable[[Fold], float]:
+) -> Judge:
     rows, tuning = tuner.trainer.learner.train_data.rows, tuning_of(settings.training)
 
-    def judge(fold: Fold) -> float:
+    def judge(fold: Fold) -> NDArray[np.bool_]:
         tuner.tune(rows, classes, tuning, settings.training.seed, among=fold[0])
         found = _head(tuner.embed(rows), classes, fold, splits, tuning)
         tuner.restore()
@@ -199,13 +254,13 @@ def _tunings(
     return judge
 
 
-def _full(settings: TrainingSettings, splits: Splits, classes: Indices) -> Callable[[Fold], float]:
-    def judge(fold: Fold) -> float:
+def _full(settings: TrainingSettings, splits: Splits, classes: Indices) -> Judge:
+    def judge(fold: Fold) -> NDArray[np.bool_]:
         learned, held = fold
         some = splits.train.iloc[learned].reset_index(drop=True)
         candidate = fit_full(settings, replace(splits, train=some))
-        texts = splits.train["text"].iloc[held].tolist()
-        return _right(np.asarray(candidate.predict(texts)), classes[held])
+        said = np.asarray(candidate.predict(splits.train["text"].iloc[held].tolist()))
+        return np.asarray(said.argmax(axis=1) == classes[held])
 
     return judge
 
@@ -234,6 +289,5 @@ def fit_full(settings: TrainingSettings, splits: Splits, model: str = "encoder")
     lessons = with_lessons(splits, None, draw_lessons(training, splits))
     trainer: Trainer = spec.open(replace(settings, training=training), splits, lessons)
     rate = given.learning_rate or spec.usual_rate
-    with tempfile.TemporaryDirectory() as place:
-        trainer.fit(rate, Checkpoints(Path(place)), quiet=True)
+    trainer.fit(rate, None, quiet=True, judged=False)
     return Candidate(asks(trainer), learning_rate=rate)

@@ -38,7 +38,12 @@ from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tasks import Kind, Task, half_width
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.training.contrastive import Tuning, fit_few_labels, tuning_of
+from ktrain_sentiment.training.contrastive import (
+    SentenceTuner,
+    Tuning,
+    fit_few_labels,
+    tuning_of,
+)
 from ktrain_sentiment.training.dataset import steps_per_epoch
 from ktrain_sentiment.training.policies import FEWEST_STEPS, USUAL_EPOCHS, planned_epochs
 from ktrain_sentiment.training.trainer import FitResult, Trainer
@@ -160,10 +165,9 @@ def _train_into(
         soft_targets = teacher.kept_soft_targets(splits.train, run.soft_targets, resume=resume)
     if lessons is not None:
         lessons = kept_lessons(lessons, run.augmented, resume=resume)
-    few = _few_labels(settings, splits, run, resume=resume)
-    if few is not None:
-        settings = replace(settings, training=replace(settings.training, few_labels=few.taken))
-    trainer = spec.open(settings, splits, with_lessons(splits, soft_targets, lessons))
+    settings, few, tuner = _few_labels(settings, splits, run, resume=resume)
+    learned = with_lessons(splits, soft_targets, lessons)
+    trainer = tuner.trainer if tuner else spec.open(settings, splits, learned)
     if settings.split.folds:
         log.info(
             "training the model of the predictor: fold %d of %d validates it",
@@ -171,7 +175,7 @@ def _train_into(
         )  # fmt: skip
     if settings.training.needs_mean_layer:
         tuning = tuning_of(settings.training)
-        rate, fitted = tuning.rate, fit_few_labels(trainer, splits, tuning)
+        rate, fitted = tuning.rate, fit_few_labels(trainer, splits, tuning, tuner)
         log.info("%s in %.1f s", settings.training.few_labels, fitted.seconds)
     else:
         _say_length(trainer)
@@ -222,20 +226,26 @@ def _train_into(
 
 def _few_labels(
     settings: TrainingSettings, splits: Splits, run: RunFolder, *, resume: bool
-) -> FewLabelsRecord | None:
-    """Which way few labels are learned from, an earlier start's choice with `resume`."""
+) -> tuple[TrainingSettings, FewLabelsRecord | None, SentenceTuner | None]:
+    """Which way few labels are learned from, and the encoder where one was opened to find out.
+
+    With `resume` it is an earlier start's choice.
+    """
     asked = settings.training.few_labels
+    tuner = None
     if asked == "full":
-        return None
+        return settings, None, None
     if asked != "auto":
-        return FewLabelsRecord(asked=asked, taken=asked, why=f"{asked}, as --few-labels says")
-    if resume and run.few_labels.is_file():
+        found = FewLabelsRecord(asked=asked, taken=asked, why=f"{asked}, as --few-labels says")
+    elif resume and run.few_labels.is_file():
         kept = json.loads(run.few_labels.read_text("utf-8"))
-        return from_plain(kept, FewLabelsRecord, run.few_labels)
-    found = choose_way(settings, splits)
-    log.info("--few-labels auto takes %s", found.why)
-    write_json(run.few_labels, to_plain(found))
-    return found
+        found = from_plain(kept, FewLabelsRecord, run.few_labels)
+    else:
+        found, tuner = choose_way(settings, splits)
+        log.info("--few-labels auto takes %s", found.why)
+        write_json(run.few_labels, to_plain(found))
+    settings = replace(settings, training=replace(settings.training, few_labels=found.taken))
+    return settings, found, tuner
 
 
 def _say_length(trainer: Trainer) -> None:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import statistics
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +35,6 @@ from ktrain_sentiment.errors import ConfigError, DataError, TrainingError, one_l
 from ktrain_sentiment.runs import default_run
 from ktrain_sentiment.training.backend import Logs
 from ktrain_sentiment.training.callbacks import as_callback
-from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.policies import planned_epochs
 from ktrain_sentiment.training.trainer import FitResult
 from ktrain_sentiment.workflow.distilling import load_soft_targets
@@ -60,9 +58,6 @@ SETTINGS, RESULT, BEST = "config.yaml", "search.json", "best.yaml"
 
 FAILURES = 3
 """Trials that may fail before one has come to its end."""
-
-NEVER = 10**9
-"""Steps between checkpoints of trainings that are not gone on with."""
 
 TRIED_GROUPS = ("model", "encoder", "training")
 """Groups of settings that trials may differ in: they learn from and are judged on the same rows."""
@@ -376,14 +371,7 @@ def _fit(job: _Job, trial: optuna.Trial) -> FitResult:
     epochs = planned_epochs(trainer.config, trainer.learner.train_data.nsamples())
     watch = as_callback(trainer.backend, Report, trial, epochs)
     assert training.learning_rate is not None, "trial_settings gives one"
-    with tempfile.TemporaryDirectory() as scratch:
-        return trainer.fit(
-            training.learning_rate,
-            Checkpoints(Path(scratch)),
-            NEVER,
-            quiet=True,
-            extra_callbacks=(watch,),
-        )
+    return trainer.fit(training.learning_rate, None, quiet=True, extra_callbacks=(watch,))
 
 
 class Report:

@@ -15,6 +15,7 @@ def kept(monitor: str, values: list[float], rows: int = 100, patience: int | Non
     """The epoch, from 0, whose weights are kept after these figures."""
     best = BestEpoch(monitor, patience, rows)
     best.model = SimpleNamespace(stop_training=False)
+    best.params = {"epochs": len(values)}
     for epoch, value in enumerate(values):
         best.model.get_weights = lambda epoch=epoch: [np.array([epoch])]
         best.on_epoch_end(epoch, {str(NAMES[monitor]): value})

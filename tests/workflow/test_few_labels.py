@@ -1,6 +1,8 @@
 """Which way of learning from few labels is taken, and a run that asks for the choice."""
 
 import json
+import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.record import FewLabelsTrial, TrainingRecord
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.report import screen
-from ktrain_sentiment.workflow.few_labels import weigh
+from ktrain_sentiment.workflow.few_labels import Fold, _Attempt, is_behind, is_settled, weigh
 from ktrain_sentiment.workflow.training import train
 
 
@@ -47,6 +49,48 @@ def test_the_favourite_is_left_only_for_what_is_better_by_more_than_chance(
     assert weigh([TUNED, *others])[0] == taken
 
 
+FOLDS: list[Fold] = [(np.arange(8), np.arange(4))] * 4
+
+
+def attempt(way: FewLabels, *right: int) -> _Attempt:
+    """A way that was right on so many of four texts in each fold."""
+    told = iter(right)
+    made = _Attempt(way, lambda fold: np.arange(4) < next(told))
+    made.take(FOLDS[: len(right)], math.inf)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("other", "settled"),
+    [
+        ((1, 2, 1, 2), True),  # worse
+        ((3, 2, 3, 2), True),  # the same
+        ((4, 3, 4, 3), True),  # better in each fold
+        ((4, 2, 3, 2), False),  # better in one
+    ],
+)
+def test_more_folds_are_tried_only_while_another_way_leads_by_no_more_than_chance(
+    other: tuple[int, ...], settled: bool
+) -> None:
+    assert is_settled([attempt("contrastive", 3, 2, 3, 2), attempt("probe", *other)]) == settled
+
+
+def test_a_way_that_falls_behind_is_given_up_after_the_fold_that_shows_it() -> None:
+    favourite = attempt("contrastive", 4, 4, 4, 4)
+    told = iter((4, 3, 2, 4))
+    slow = _Attempt("full", lambda fold: np.arange(4) < next(told))
+    slow.take(FOLDS, math.inf, rival=favourite)
+    assert [float(one.mean()) for one in slow.rights] == [1.0, 0.75, 0.5]
+    assert slow.left_out == "worse than contrastive by more than chance on these folds"
+    assert not is_behind([np.array([True, False])], [np.array([False, True])])
+
+
+def test_a_way_takes_the_folds_that_end_in_time_and_one_in_any_case() -> None:
+    late = _Attempt("full", lambda fold: np.ones(4, bool))
+    late.take(FOLDS, time.monotonic() - 1)
+    assert len(late.rights) == 1
+
+
 def test_a_run_with_few_labels_says_what_it_tried_and_leaves_a_predictor_like_any_other(
     reviews_csv: Path, tiny_bert: Path, tmp_path: Path
 ) -> None:
@@ -64,8 +108,8 @@ def test_a_run_with_few_labels_says_what_it_tried_and_leaves_a_predictor_like_an
     assert record.few_labels is not None
     assert [one.way for one in record.few_labels.trials] == ["probe", "contrastive", "full"]
     tried = [len(one.accuracies) for one in record.few_labels.trials]
-    assert tried == [20, 1, 0]
-    assert "folds would take about" in record.few_labels.trials[2].left_out
+    assert tried == [1, 1, 0]
+    assert "fewer than 64 texts of a label" in record.few_labels.trials[2].left_out
     taken = record.few_labels.taken
     assert json.loads(result.folder.few_labels.read_text("utf-8"))["taken"] == taken
     assert record.few_labels.why in [str(part) for part in screen.training(record)]
