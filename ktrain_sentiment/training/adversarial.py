@@ -82,7 +82,7 @@ def train_adversarially(tf: Untyped, model: Untyped, distance: float) -> None:
 
     plain, untouched = model.train_step, "train_step" not in model.__dict__
     as_it_is = tf.autograph.experimental.do_not_convert
-    # Only accelerated models do without autograph: Longformer has `if`s on tensors.
+    # Not all models do without autograph: Longformer has `if`s on tensors.
     model.train_step = train_step if untouched else as_it_is(train_step)
     model.train_step.plain = plain
 

@@ -25,6 +25,7 @@ from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.errors import ConfigError, EncoderError, one_line
 from ktrain_sentiment.export.keras_files import has_types, last_layer
+from ktrain_sentiment.export.transformer_spec import FAMILIES
 from ktrain_sentiment.inputs import Inputs, text_and_second
 from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.long_texts import mean_by_text, one_row, told
@@ -43,7 +44,7 @@ from ktrain_sentiment.training.dataset import (
     scale_of,
     scores_of,
 )
-from ktrain_sentiment.training.fast.kernels import accelerate
+from ktrain_sentiment.training.fast.kernels import accelerate, trace_as_it_is
 from ktrain_sentiment.training.mean_layer import add_mean_layer
 from ktrain_sentiment.training.optimizers import configured_adam
 from ktrain_sentiment.training.tokens import tokenize
@@ -55,6 +56,8 @@ SAMPLE_PER_CLASS = 8
 """Training texts a class that ktrain's own preprocessing sees, to set up its state."""
 _NUMBER = re.compile(r"(?<=/layer_\._)\d+(?=/)")
 _SHARES_LAYERS = "albert"
+_WITHOUT_IFS = FAMILIES.keys() - {"longformer"}
+"""Encoders whose code has no `if` on tensors, so that autograph has nothing to do with them."""
 
 
 def open_encoder_trainer(
@@ -343,8 +346,9 @@ def make_classifier(
     model.config.id2label = dict(enumerate(preprocessor.labels))
     model.config.label2id = {label: index for index, label in enumerate(preprocessor.labels)}
     freeze_parts(model, freeze)
-    if fast:
-        accelerate(backend, model)
+    accelerated = fast and not accelerate(backend, model).reason
+    if not accelerated and model.config.model_type in _WITHOUT_IFS:
+        trace_as_it_is(backend.tf, model)
     if preprocessor.scale is not None:
         _need_bias(model)
         # By this transformers' own pipelines know that no softmax is wanted.
