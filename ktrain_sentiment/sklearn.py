@@ -127,7 +127,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "task='score': it learns classes; ktrain_sentiment.train learns scores"
             )
         inputs = self._asked_inputs()
-        given: Any = X if hasattr(X, "columns") else list(X)
+        given: Any = list(X) if inputs and not hasattr(X, "columns") else X
         texts = self._texts(given)
         if y is None:
             raise EstimatorInputError(

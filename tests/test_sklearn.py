@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,8 @@ from sklearn.utils.estimator_checks import check_estimator_cloneable, parametriz
 
 from ktrain_sentiment import InputError
 from ktrain_sentiment import sklearn as ours
-from ktrain_sentiment.inference.classifier import TextClassifier
+from ktrain_sentiment.inference.classifier import TextClassifier, list_rows
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.sklearn import SentimentClassifier
 from ktrain_sentiment.tasks import Task, spell_stars
 from support.reviews import ASPECTS, BLAME, LABELS, PRAISE
@@ -256,3 +258,35 @@ def test_stars_are_given_back_as_the_numbers_they_were_and_have_a_mean(quick, mo
 def test_classes_that_are_no_stars_have_no_mean(quick):
     with pytest.raises(ValueError, match="not stars"):
         SentimentClassifier().fit(TEXTS, MOODS).expected_star(TEXTS[:1])
+
+
+class Joining(Linear):
+    """The linear model in the place of a training on rows of which more is read than a text."""
+
+    def __init__(self, texts: Any, labels: Sequence[str], settings: Any) -> None:
+        self.read = texts
+        self.inputs = Inputs(
+            "text", tuple(settings.get("also", ())), settings.get("pair_column", "")
+        )
+        super().__init__(list_rows(texts, self.inputs), labels, settings)
+
+
+def test_columns_are_read_beside_the_text(monkeypatch) -> None:
+    monkeypatch.setattr(ours, "train_texts", Joining)
+    rows = pd.DataFrame({"mood": MOODS, "text": TEXTS, "more": 1})
+    estimator = SentimentClassifier(settings={"also": ["mood"]})
+    assert cross_val_score(estimator, rows, MOODS, cv=2).min() == 1
+    estimator.fit(rows, MOODS)
+    assert list(estimator.classifier_.read.columns) == ["text", "mood"]
+    with pytest.raises(ValueError, match="row number 0 is a text, and the predictor reads"):
+        estimator.predict(TEXTS)
+
+
+def test_pairs_may_be_a_list(monkeypatch) -> None:
+    monkeypatch.setattr(ours, "train_texts", Joining)
+    pairs = list(zip(TEXTS, MOODS, strict=True))
+    estimator = SentimentClassifier(settings={"pair_column": "aspect"}).fit(pairs, MOODS)
+    assert list(estimator.classifier_.read.columns) == ["text", "aspect"]
+    assert estimator.score(pairs, MOODS) == 1
+    with pytest.raises(ValueError, match="number 0 is missing or blank"):
+        estimator.predict([(TEXTS[0], " ")])

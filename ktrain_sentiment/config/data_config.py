@@ -116,10 +116,9 @@ class DataConfig(Config):
 
     def _refuse_columns_twice(self) -> None:
         """Refuse a column that is named for two things: a label that is read decides alone."""
-        named = [*self.also, *filter(None, (self.text_column, self.label_column))]
-        named += [self.pair_column] if self.pair_column else []
-        for name in named:
-            if named.count(name) > 1:
+        besides = [*self.also, *filter(None, [self.pair_column])]
+        for name in besides:
+            if [*besides, self.text_column, self.label_column].count(name) > 1:
                 raise ConfigError(f"the column {name!r} is named twice: it can be one thing alone")
         if self.task == "pairs":
             if not self.pair_column:
