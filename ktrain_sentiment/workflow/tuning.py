@@ -282,6 +282,8 @@ def _begin(study: SharedStudy, folder: Path, settings: SearchSettings) -> None:
         ConfigError: It holds a study of other rows or settings, or something else.
     """
     config = folder / SETTINGS
+    if is_database(study.place):
+        study.open()  # Before a folder is made for one that cannot be used.
     if folder.exists() and not config.is_file():
         # Another process may have just begun: its files are no strangers.
         known = (".", TRIALS)

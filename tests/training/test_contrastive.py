@@ -65,6 +65,8 @@ def test_a_tuned_encoder_tells_the_labels_apart_and_can_be_put_back(
     assert np.abs(tuner.embed(rows, some) - before).max() > 0.05
     tuner.restore()
     np.testing.assert_allclose(tuner.embed(rows, some), before, atol=1e-6)
+    assert tuner.tune(rows, classes, Tuning(15, 2e-3, 0.2, 32), seed=0, among=some)[0] == losses
+    tuner.restore()
     fitted = fit_few_labels(trainer, splits, Tuning(5, 2e-3, 0.2, 32), tuner)
     assert fitted.steps == 5
     said = trainer.predict_proba(splits.validation)

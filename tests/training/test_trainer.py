@@ -33,13 +33,15 @@ def test_a_tiny_encoder_learns_made_up_reviews(
     assert fitted.history["val_macro_f1"][fitted.best_epoch - 1] >= best - error
 
 
-def test_the_same_seed_gives_the_same_weights_byte_for_byte(
+def test_the_same_seed_gives_the_same_weights_byte_for_byte_kept_and_judged_meanwhile_or_not(
     open_tiny: Callable[..., Any], tmp_path: Path
 ) -> None:
     outcomes = []
-    for name in ("first", "second"):
-        trainer = open_tiny(epochs=1, seed=3)
-        trainer.fit(1e-3, Checkpoints(tmp_path / name), quiet=True)
+    for kept in (Checkpoints(tmp_path), None):
+        trainer = open_tiny(epochs=2, seed=3, keep_best="last")
+        fitted = trainer.fit(1e-3, kept, quiet=True, judged=kept is not None)
+        assert ("val_loss" in fitted.history) == (kept is not None)
+        assert fitted.best_epoch == 2
         outcomes.append(b"".join(weight.tobytes() for weight in trainer.model.get_weights()))
     assert outcomes[0] == outcomes[1]
 

@@ -167,7 +167,7 @@ def searched(monkeypatch: pytest.MonkeyPatch, reviews_csv: Path, tmp_path: Path)
                 split=SplitConfig(test=0.25),
                 model=ModelConfig(model="nbsvm"),
                 training=TrainConfig(seed=seed),
-                tuning=TuneConfig(study=str(tmp_path / "study"), **tuning),  # type: ignore[arg-type]
+                tuning=TuneConfig(**{"study": str(tmp_path / "study"), **tuning}),  # type: ignore[arg-type]
             )
         )
 
@@ -210,6 +210,17 @@ def test_a_folder_of_something_else_is_left_alone(searched, tmp_path: Path) -> N
     (tmp_path / "study" / "thesis.tex").touch()
     with pytest.raises(ConfigError, match="is no folder of a search"):
         searched(trials=1)
+
+
+def test_a_database_that_cannot_be_used_leaves_no_folder(
+    searched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ConfigError, match=r"--study nosuch://x: cannot be used: .*; wanted a folder"
+    ):
+        searched(trials=1, study="nosuch://x")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_trials_that_fail_are_listed_and_the_search_goes_on(searched) -> None:
