@@ -169,6 +169,7 @@ def test_labels_are_strings_whatever_they_were() -> None:
         (lambda: ks.train(FRAME, policy="x"), ConfigError, "policy: wanted one of onecycle"),
         (lambda: ks.train(ks.read(FRAME), map="a=b"), ConfigError, "map: the data is read"),
         (lambda: ks.compare(FRAME, models=[]), ConfigError, "models: name at least one"),
+        (lambda: ks.search(FRAME, range="epochs"), ConfigError, "^range epochs: wanted a setting"),
         (lambda: ks.evaluate(FRAME), ConfigError, "name the predictor"),
         (lambda: ks.evaluate(FRAME, 5), ConfigError, "^predictor: wanted a path, got 5"),
         (lambda: ks.evaluate(FRAME, "x", other=5), ConfigError, "^other: wanted a path, got 5"),
@@ -205,8 +206,12 @@ def test_an_error_in_the_other_process_speaks_python_too(tmp_path: Path) -> None
 
 
 def test_common_settings_are_fields_of_the_configuration() -> None:
-    for call, kind in ((ks.train, calls._Training), (ks.compare, calls._Comparing),
-                       (ks.find_lr, calls._Exploring)):  # fmt: skip
+    for call, kind in (
+        (ks.train, calls._Training),
+        (ks.compare, calls._Comparing),
+        (ks.find_lr, calls._Exploring),
+        (ks.search, calls.SearchSettings),
+    ):
         named = set(call.__annotations__) - {"data", "quiet", "settings", "return"}
         assert named <= field_names(kind)
 

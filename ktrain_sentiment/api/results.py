@@ -353,8 +353,14 @@ class SettingsSearch:
 
     @property
     def best(self) -> dict[str, Any]:
-        """The best of what was tried, as keyword arguments of `train`."""
-        return self.found.best_values
+        """The best of what was tried, as keyword arguments of `train`.
+
+        The learning rate and what decides the best epoch are among them, tried or not: without,
+        `train` would find them anew.
+        """
+        training = self.found.best.training
+        found = {"learning_rate": training.learning_rate, "keep_best": training.keep_best}
+        return {**found, **self.found.best_values}
 
     @property
     def conclusion(self) -> str:

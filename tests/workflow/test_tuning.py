@@ -10,6 +10,7 @@ pytest.importorskip("optuna", reason="optuna is not installed: pip install '.[se
 
 import optuna
 
+from ktrain_sentiment.api import SettingsSearch
 from ktrain_sentiment.commands import train as train_command
 from ktrain_sentiment.config import (
     DataConfig,
@@ -184,6 +185,10 @@ def test_the_best_goes_to_a_file_that_train_takes(searched, tmp_path: Path) -> N
     assert flags.training.learning_rate == found.best_values["learning_rate"]
     assert flags.model.ngrams == found.best_values["ngrams"]
     assert f"--config {place}" in found.conclusion
+    said = SettingsSearch(found)
+    assert said.best == {**found.best_values, "keep_best": "loss"}
+    assert said.table["loss"].tolist() == [one.loss for one in found.trials]
+    assert {"learning_rate", "ngrams", "accuracy"} <= set(said.table)
     assert "too good; the 150 test rows were not touched" in found.conclusion
 
 
