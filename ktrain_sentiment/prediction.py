@@ -15,6 +15,9 @@ Probabilities = NDArray[np.float32]
 EXPECTED = "expected_star"
 """The column, and the key, of the mean star of a text's probabilities."""
 
+BETWEEN_LABELS = "|"
+"""Between the labels of one text, where they are one string."""
+
 SCORE_LOW, SCORE_HIGH = "score_low", "score_high"
 """The columns of the interval around a score."""
 
@@ -37,6 +40,14 @@ def softmax(logits: NDArray[Real], temperature: float = 1.0) -> NDArray[Real]:
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), logits.dtype)
 
 
+def sigmoid(logits: NDArray[Real], temperature: float = 1.0) -> NDArray[Real]:
+    """Logits as probabilities, each label's on its own: floats of the same shape and dtype."""
+    scaled = logits / logits.dtype.type(temperature)
+    # In this form nothing overflows: the smaller of the two powers is taken.
+    small = np.exp(-np.abs(scaled))
+    return np.asarray(np.where(scaled >= 0, 1, small) / (1 + small), logits.dtype)
+
+
 @dataclass(frozen=True)
 class Prediction:
     """The answer for one text.
@@ -55,6 +66,9 @@ class Prediction:
             `probability` NaN. NaN where there was no text; None for classes and stars.
         score_low: Lower end of the interval around it, where one is known.
         score_high: Its upper end.
+        labels: The labels of the text, of a model that gives several; there `label` is the same
+            joined by |, and `probability` that of the likeliest label. Empty where it has none, or
+            there was no text; None for other models.
     """
 
     label: str
@@ -67,6 +81,7 @@ class Prediction:
     score: float | None = None
     score_low: float | None = None
     score_high: float | None = None
+    labels: tuple[str, ...] | None = None
 
 
 @runtime_checkable
@@ -125,6 +140,42 @@ def to_scores(
             scores.tolist(), ends, truncated, unknown, windows, strict=True
         )
     ]
+
+
+def to_label_sets(
+    probabilities: Probabilities,
+    decided: NDArray[np.bool_],
+    labels: Sequence[str],
+    truncated: Sequence[bool],
+    unknown: Sequence[bool],
+    windows: Sequence[int],
+) -> list[Prediction]:
+    """Turn a (texts, labels) array into `Prediction` objects with several labels each.
+
+    Args:
+        probabilities: A row of NaN is that of a missing text.
+        decided: Which labels each text has, of the same shape.
+        labels: Their names.
+        truncated: Of which texts a part was not read.
+        unknown: Of which texts no word is known: they have no label.
+        windows: In how many pieces each was read.
+    """
+    found = []
+    rows = zip(probabilities, decided, truncated, unknown, windows, strict=True)
+    for row, has, cut, strange, count in rows:
+        own = () if strange else tuple(n for n, one in zip(labels, has, strict=True) if one)
+        found.append(
+            Prediction(
+                label=BETWEEN_LABELS.join(own),
+                probability=float(row.max()),
+                probabilities=dict(zip(labels, map(float, row), strict=True)),
+                truncated=bool(cut),
+                unknown=bool(strange),
+                windows=int(count),
+                labels=own,
+            )
+        )
+    return found
 
 
 def to_predictions(

@@ -28,7 +28,34 @@ _OF_CLASSES = frozenset({
     "--explain", "--wrong-labels", "--corrections",
 })  # fmt: skip
 
+_SEVERAL = "a text may have several labels"
 _LACKING: Mapping[str, _Lacking] = {
+    "multi": _Lacking(
+        _SEVERAL,
+        _OF_CLASSES,
+        {
+            "compare": "compare ranks classifiers of one label a text, and here a text may have "
+            "several; ktrain-sentiment train shows a model beside TF-IDF, and evaluate --compare "
+            "sets two models side by side",
+            "no predictor": "several labels a text are judged with a predictor alone; name one "
+            "with --predictor",
+            "--slice-by": "{given} counts right answers, and some of a text's labels may be right: "
+            "leave it out",
+            "--abstain-below": "{given} goes by the one probability of an answer, and here each "
+            "label has its own: leave it out",
+            "--checklist": "{given} asks which label a sentence gets, and the predictor gives "
+            "several: leave it out",
+            "--text": "{given} marks words for and against one label, and the predictor gives "
+            "several",
+            "/explain": "words are weighed for one label, and this model gives several",
+            "--model": "{given} learns one label a text, and here it may have several: leave "
+            "--model out for an encoder, or take one of them (--multi-label split or drop)",
+            "--keep-best": "{given} is for classes, and a text may have several labels: wanted "
+            "loss (as when left out) or last",
+            "estimator": "y holds several labels a text, and it learns one: "
+            "ktrain_sentiment.train learns several",
+        },
+    ),
     "score": _Lacking(
         "the labels are scores",
         _OF_CLASSES,
@@ -46,6 +73,7 @@ _LACKING: Mapping[str, _Lacking] = {
             "--text": "{given} marks words for and against a label, and the predictor answers with "
             "a score",
             "/explain": "words are weighed for labels, and this model answers with a score",
+            "estimator": "y holds scores, and it learns classes: make some first",
             "--model": "{given} learns classes, and the labels are scores: leave --model out for "
             "an encoder, or make classes of them first (such as negative below 0)",
             "--keep-best": "{given} is for classes, and the labels are scores: wanted loss (as "

@@ -34,6 +34,7 @@ from ktrain_sentiment.inference.classifier import TextClassifier, list_rows
 from ktrain_sentiment.inference.scoring import task_of
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.refusals import lacks
 from ktrain_sentiment.tasks import spell_stars
 
 
@@ -122,9 +123,10 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             InputError: The encoder or a parameter cannot be used.
             TrainingError: The loss diverged, or the training process died.
         """
-        if self.task == "score":
+        if self.task in ("score", "multi"):
+            learned = "scores" if self.task == "score" else "several labels a text"
             raise EstimatorInputError(
-                "task='score': it learns classes; ktrain_sentiment.train learns scores"
+                f"task={self.task!r}: it learns classes; ktrain_sentiment.train learns {learned}"
             )
         inputs = self._asked_inputs()
         given: Any = list(X) if inputs and not hasattr(X, "columns") else X
@@ -150,8 +152,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             rows = pd.DataFrame(given, columns=list(inputs.columns) if of_pairs else None)
             rows = rows[list(inputs.columns)]
         fitted = train_texts(rows, labels, self._settings())
-        if task_of(fitted).is_score:
-            raise EstimatorInputError("y holds scores, and it learns classes: make some first")
+        if said := lacks(task_of(fitted).kind, "estimator"):
+            raise EstimatorInputError(said)
         self.classifier_ = fitted
         self.classes_ = classes
         return self

@@ -1,9 +1,10 @@
-"""What a model answers with: classes without order, stars, which have one, or a score.
+"""What a model answers with: classes, stars, which have an order, a score, or several labels.
 
 Stars are classes too, so that a predictor stays a plain softmax classifier that every tool can
 load. What differs is what it learns of a text (`Task.targets`), how its mistakes count, and that
 its probabilities have a mean, the expected star. A score is a number: its model has one output
-and no probabilities, and its answers come with an interval.
+and no probabilities, and its answers come with an interval. Where a text may have several labels,
+or none, each has a probability of its own, and a threshold from which on the text has it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.prediction import BETWEEN_LABELS, Real, sigmoid, softmax
 
-Kind = Literal["classes", "stars", "score"]
+Kind = Literal["classes", "stars", "score", "multi"]
 TASKS = frozenset(get_args(Kind))
 
 NO_LABEL = {"nan", "na", "n/a", "null", "none", "nil", "nat", "<na>", "\\n", "?", "-", "#n/a"}
@@ -27,6 +29,9 @@ NO_LABEL = {"nan", "na", "n/a", "null", "none", "nil", "nat", "<na>", "\\n", "?"
 
 SCORE = "score"
 """What the one output of a model of scores is called."""
+HALF = 0.5
+"""From which probability on a text has a label, where no threshold was chosen."""
+_TINY = 1e-9
 COVERAGE = 0.9
 """How often the interval around a score is meant to hold the true one."""
 
@@ -47,15 +52,18 @@ class Task:
     """What a model answers with.
 
     Attributes:
-        kind: `classes`, `stars` or `score`.
+        kind: `classes`, `stars`, `score` or `multi`.
         stars: The star that each label stands for, in the order of the labels; empty for others.
         half_width: How far the interval around a score reaches to either side; None where that is
             not known, or there is no score.
+        thresholds: The probability from which on a text has each label, of several labels; empty
+            where they are not known, which means a half, and for others.
     """
 
     kind: Kind = "classes"
     stars: tuple[float, ...] = ()
     half_width: float | None = None
+    thresholds: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, kind: str, labels: Sequence[str]) -> Task:
@@ -64,8 +72,8 @@ class Task:
         Raises:
             ConfigError: The kind is stars, and a label is none.
         """
-        if kind == "score":
-            return SCORES
+        if kind in ("score", "multi"):
+            return SCORES if kind == "score" else SEVERAL
         if kind != "stars":
             return CLASSES
         stars = [star_of(label) for label in labels]
@@ -86,6 +94,16 @@ class Task:
         return self.kind == "score"
 
     @property
+    def chooses(self) -> bool:
+        """Whether a text has exactly one of several labels: classes and stars."""
+        return self.kind in ("classes", "stars")
+
+    @property
+    def is_multi(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.kind == "multi"
+
+    @property
     def has_interval(self) -> bool:
         """Whether it is known how far a score may be off."""
         return self.half_width is not None
@@ -93,6 +111,39 @@ class Task:
     def within(self, half_width: float | None) -> Task:
         """The same with an interval that reaches so far to either side of a score."""
         return replace(self, half_width=half_width)
+
+    def cut_at(self, thresholds: Sequence[float]) -> Task:
+        """The same with other thresholds."""
+        return replace(self, thresholds=tuple(map(float, thresholds)))
+
+    def answers(self, logits: NDArray[Real], temperature: float = 1.0) -> NDArray[Real]:
+        """What a model says by its logits, of the same shape and dtype.
+
+        Scores as they are; of several labels the probability of each; else probabilities that sum
+        to one in each row.
+        """
+        if self.is_score:
+            return logits
+        return (sigmoid if self.is_multi else softmax)(logits, temperature)
+
+    def decided(self, probabilities: ArrayLike) -> NDArray[np.bool_]:
+        """Which of several labels each text has, bool of shape (texts, labels)."""
+        table = np.asarray(probabilities)
+        has: NDArray[np.bool_] = table >= np.asarray(self.thresholds or HALF, table.dtype)
+        return has
+
+    def centred(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities of several labels, moved in log-odds so that all thresholds are a half."""
+        if not self.thresholds:
+            return probabilities
+        said, least = (
+            np.log(kept / (1 - kept))
+            for kept in (
+                np.clip(np.asarray(one, np.float64), _TINY, 1 - _TINY)
+                for one in (probabilities, self.thresholds)
+            )
+        )
+        return sigmoid(said - least)
 
     @property
     def distance(self) -> NDArray[np.float64]:
@@ -113,10 +164,13 @@ class Task:
     def targets(self, classes: NDArray[np.int64], count: int) -> NDArray[np.float32]:
         """What is learned of rows of these classes, float32 of shape (rows, count).
 
-        One label of a text for classes; for stars the more of a label the nearer it is, so that a
-        mistake by one star costs less than one by four (Diaz and Marathe 2019, "Soft Labels for
-        Ordinal Regression").
+        Of several labels the classes are 0 or 1 for each, of that shape already. One label of a
+        text for classes; for stars the more of a label the nearer it is, so that a mistake by one
+        star costs less than one by four (Diaz and Marathe 2019, "Soft Labels for Ordinal
+        Regression").
         """
+        if self.is_multi:
+            return classes.astype(np.float32)
         if not self:
             return np.eye(count, dtype=np.float32)[classes]
         near = np.exp(-self.distance / SOFTNESS)
@@ -125,6 +179,35 @@ class Task:
 
 CLASSES = Task()
 SCORES = Task("score")
+SEVERAL = Task("multi")
+
+
+def join_labels(names: Iterable[str]) -> str:
+    """Several labels as one string, each once and sorted; empty for none."""
+    return BETWEEN_LABELS.join(sorted(set(names)))
+
+
+def labels_in(joined: str) -> list[str]:
+    """The labels that `join_labels` joined."""
+    return joined.split(BETWEEN_LABELS) if joined else []
+
+
+def occurring(values: Iterable[str], kind: str) -> set[str]:
+    """The labels that rows have; of scores the one name that all of them have."""
+    kinds = set(values)
+    if kind == "score":
+        return {SCORE}
+    return {name for one in kinds for name in labels_in(one)} if kind == "multi" else kinds
+
+
+def indicators(values: Iterable[str], labels: Sequence[str]) -> NDArray[np.int64]:
+    """Which labels each row has, 0 or 1, int64 of shape (rows, labels); others are not counted."""
+    place = {label: k for k, label in enumerate(labels)}
+    rows = [[place[name] for name in labels_in(one) if name in place] for one in values]
+    found = np.zeros((len(rows), len(labels)), np.int64)
+    for row, columns in enumerate(rows):
+        found[row, columns] = 1
+    return found
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ os.environ.update(
 from support.aspects import make_aspects, write_aspects  # noqa: E402
 from support.fence.network_fence import raise_fence  # noqa: E402 - the walls go up first
 from support.hub import Hub  # noqa: E402
+from support.label_sets import make_label_sets  # noqa: E402
 from support.process import run_code, run_python  # noqa: E402
 from support.reviews import make_reviews, write_csv  # noqa: E402
 from support.scores import make_scores  # noqa: E402
@@ -191,6 +192,23 @@ def paired_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Pat
         assert done.returncode == 0, done.stderr
 
     return made_once(tmp_path_factory, "paired", train)
+
+
+@pytest.fixture(scope="session")
+def multi_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """The folder of a finished run on reviews with several labels each. Do not write to it."""
+
+    def train(folder: Path) -> None:
+        data = write_csv(tmp_path_factory.mktemp("sets") / "sets.csv", make_label_sets(300))
+        done = run_python(
+            "scripts/train.py", data, "--task", "multi", "--encoder", tiny_bert, "--run", folder,
+            "--test", "0.25", "--maxlen", "32", "--epochs", "6", "--batch-size", "8",
+            "--learning-rate", "3e-3", "--adversarial-epsilon", "0", "--no-accelerate", "--json",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        (folder / "said.txt").write_text(done.stdout, "utf-8")
+
+    return made_once(tmp_path_factory, "multi", train)
 
 
 @pytest.fixture(scope="session")

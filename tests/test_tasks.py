@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.tasks import CLASSES, Task, look_like_stars, spell_stars, star_of
+from ktrain_sentiment.tasks import (
+    CLASSES,
+    SEVERAL,
+    Task,
+    indicators,
+    join_labels,
+    labels_in,
+    look_like_stars,
+    spell_stars,
+    star_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,3 +61,18 @@ def test_labels_are_put_in_the_order_of_their_stars_and_have_a_mean():
 def test_a_label_that_is_no_star_is_refused():
     with pytest.raises(ConfigError, match="'good' is no star"):
         Task.of("stars", ["1", "good"])
+
+
+def test_several_labels_are_joined_sorted_and_taken_apart_again():
+    assert join_labels(["sad", "happy", "sad"]) == "happy|sad"
+    assert labels_in("happy|sad") == ["happy", "sad"]
+    assert labels_in("") == []
+    assert indicators(["happy|sad", ""], ["happy", "sad"]).tolist() == [[1, 1], [0, 0]]
+
+
+def test_each_of_several_labels_has_a_probability_of_its_own_and_a_threshold():
+    logits = np.array([[0.0, 2.0], [-800.0, 800.0]], np.float32)
+    found = SEVERAL.answers(logits)
+    np.testing.assert_allclose(found, [[0.5, 0.880797], [0, 1]], rtol=1e-6)
+    assert SEVERAL.decided(found).tolist() == [[True, True], [False, True]]
+    assert SEVERAL.cut_at((0.6, 0.9)).decided(found).tolist() == [[False, False], [False, True]]

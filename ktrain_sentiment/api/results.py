@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.data import LabelledTexts
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.evaluation.multi_figures import MULTI_FIGURES
 from ktrain_sentiment.evaluation.record import EvalResult, TrainingRecord
 from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES
 from ktrain_sentiment.evaluation.star_figures import STAR_FIGURES
@@ -40,6 +41,7 @@ FIGURES = (
     "accuracy",
     "balanced_accuracy",
     "macro_f1",
+    *(name for name in MULTI_FIGURES if name != "macro_f1"),
     "mcc",
     "log_loss",
     "brier",
@@ -215,7 +217,8 @@ class TrainingRun:
 
         Returns:
             Columns text, label, predicted, probability (of predicted), p_true, loss (nats), row; of
-            scores text, label, score, error (score - label), row.
+            scores text, label, score, error (score - label), row; of several labels text, label,
+            predicted, loss, row.
         """
         table = pd.read_csv(RunFolder(self.path).top_losses, dtype=_STRINGS, keep_default_na=False)
         if "score" in table:
@@ -242,7 +245,7 @@ class TrainingRun:
         return Page(RunFolder(self.path).report)
 
     def plot(self, what: str = "history") -> Figure:
-        """Draw the run: its `history`, its `confusion` matrix (or `scores`) or its `schedule`.
+        """Draw its `history`, `confusion` matrix (or `scores`, or `labels`) or its `schedule`.
 
         Raises:
             ConfigError: There is no such picture.
@@ -256,11 +259,18 @@ class TrainingRun:
             figures = self.metrics[self.metrics["headline"]]
             if figures.get("score"):
                 raise ConfigError("plot('confusion'): scores are not confused; wanted scores")
+            if figures.get("multi"):
+                raise ConfigError(
+                    "plot('confusion'): several labels a text are not confused; wanted labels"
+                )
             return _shown(plots.confusion_matrix(figures["confusion"], figures["labels"]))
         if what == "scores" and self.metrics[self.metrics["headline"]].get("score"):
             rows = self.predictions(self.metrics["headline"])
             width = self.metrics[self.metrics["headline"]]["score"]["half_width"]
             return _shown(plots.scores(rows["label"], rows["score"], width))
+        if what == "labels":
+            multi = TrainingRecord.read(folder.metrics).metrics.multi
+            return _shown(plots.label_scores(() if multi is None else multi.per_label))
         if what == "schedule":
             steps = pd.read_csv(folder.schedule)
             momenta = steps["momentum"].tolist() if "momentum" in steps else None
@@ -271,8 +281,8 @@ class TrainingRun:
         """Accuracy with its interval beside the linear baseline's, and warnings."""
         split = self.metrics["headline"]
         figures, baselines = self.metrics[split], self.metrics["baselines"]
-        if of_scores := figures.get("score"):
-            lines = [f"{_scores(of_scores)} on {figures['n']:,} {split} rows", *self.warnings]
+        if said := _own_words(figures):
+            lines = [f"{said} on {figures['n']:,} {split} rows", *self.warnings]
             lines = [f"<TrainingRun {_near(self.path)}>", *lines]
             return "\n  ".join([*lines, f"predictor: {_near(self.predictor)}"])
         baseline = baselines.get("tfidf") or baselines["majority"]
@@ -449,8 +459,10 @@ class Evaluation:
         return Page(page)
 
     def plot(self) -> Figure:
-        """Draw the confusion matrix; of scores, each against the true one."""
+        """Draw the confusion matrix; scores against the true ones; F1 of several labels."""
         rows = self.found.eval_set.predictions
+        if self.found.metrics.multi is not None:
+            return _shown(plots.label_scores(self.found.metrics.multi.per_label))
         if rows.task.is_score:
             said, width = rows.probabilities[:, 0], rows.task.half_width
             return _shown(plots.scores(rows.y_true, said, width))
@@ -459,9 +471,8 @@ class Evaluation:
     def __repr__(self) -> str:
         """Accuracy with its interval, warnings and notes."""
         name, source = self.found.eval_set.name, self.found.eval_set.source
-        of_scores = self.metrics.get("score")
-        if of_scores:
-            right = f"{_scores(of_scores)} on {self.metrics['n']:,} rows"
+        if said := _own_words(self.metrics):
+            right = f"{said} on {self.metrics['n']:,} rows"
         else:
             right = f"{_percent(self.metrics['accuracy'])} of {self.metrics['n']:,} rows right"
         if found := self.metrics.get("stars"):
@@ -492,12 +503,12 @@ def figures_table(
         for key, other in baselines.items():
             table[key] = [(other["score"].get(name) or {}).get("value") for name in names]
         return table
-    figures = {**figures, **(figures.get("stars") or {})}
+    figures = {**figures, **(figures.get("stars") or {}), **(figures.get("multi") or {})}
     names = [name for name in FIGURES if name in figures]
     table = pd.DataFrame([figures[name] for name in names], index=names)
     table = table[["value", "low", "high"]].rename_axis("figure")
     for key, baseline in baselines.items():
-        known = {**baseline, **(baseline.get("stars") or {})}
+        known = {**baseline, **(baseline.get("stars") or {}), **(baseline.get("multi") or {})}
         table[key] = [known[name]["value"] for name in names]
     return table
 
@@ -511,6 +522,17 @@ def _stars(found: Mapping[str, Any]) -> str:
     error, near = found["mae"], found["within_one"]["value"]
     spread = f"95 % interval {error['low']:.2f} to {error['high']:.2f}"
     return f"{error['value']:.2f} stars off ({spread}), {100 * near:.1f} % at most one star off,"
+
+
+def _own_words(figures: Mapping[str, Any]) -> str:
+    """The figures of a task that has no accuracy, in a few words; empty for others."""
+    if of_scores := figures.get("score"):
+        return _scores(of_scores)
+    if of_labels := figures.get("multi"):
+        return (
+            f"macro F1 {_percent(of_labels['macro_f1'])}, micro {_percent(of_labels['micro_f1'])},"
+        )
+    return ""
 
 
 def _scores(found: Mapping[str, Any]) -> str:

@@ -165,7 +165,7 @@ def _ask_for_trust(flags: Flags) -> None:
 
 
 def _show(saved: SavedPredictor) -> None:
-    from ktrain_sentiment.export.engines import ScoreParity
+    from ktrain_sentiment.export.engines import ScoreParity, SetParity
 
     for report in saved.engines:
         if not report.kept:
@@ -175,6 +175,12 @@ def _show(saved: SavedPredictor) -> None:
                 f"{report.engine}: kept; scores differ from {report.compared_with} by "
                 f"{report.parity.moved:.2g} (root mean square) where they spread by "
                 f"{report.parity.spread:.2g}"
+            )
+        elif isinstance(report.parity, SetParity):
+            print(
+                f"{report.engine}: kept; {report.parity.changed} of {report.parity.decisions} "
+                f"decisions on labels differ from {report.compared_with}, probabilities by "
+                f"{report.parity.largest_difference:.2g} at most"
             )
         elif report.parity is not None:
             found = report.parity

@@ -33,7 +33,8 @@ class DataConfig(Config):
     """Column that holds the texts; found by itself when there is one sensible choice."""
 
     label_column: str | None = None
-    """Column that holds the labels; found by itself when there is one sensible choice."""
+    """Column that holds the labels; found by itself when there is one sensible choice. Several with
+    commas between (anger,joy): one a label, each 0 or 1."""
 
     pair_column: str | None = None
     """Column of a second text, such as the aspect that is judged: both are read as a pair, the way
@@ -61,10 +62,10 @@ class DataConfig(Config):
     hub_config: str | None = None
     """Configuration of a hub dataset that has several, such as sst2 of hub:nyu-mll/glue."""
 
-    task: Literal["auto", "classes", "stars", "score", "pairs"] = "auto"
-    """What labels are: classes without order, stars, whose order is learned and judged, or a score,
-    a number with fractions; auto looks at them and says what it took them for. pairs are classes
-    of --pair-column."""
+    task: Literal["auto", "classes", "stars", "score", "multi", "pairs"] = "auto"
+    """What labels are: classes without order, stars, whose order is learned and judged, a score, a
+    number with fractions, or several labels a text (multi); auto looks and says what it took. pairs
+    are classes of --pair-column."""
 
     stars: str = ""
     """The lowest and the highest star, such as 1-5: a row with another is refused."""
@@ -141,12 +142,17 @@ class DataConfig(Config):
             raise ConfigError(
                 f"--stars {self.stars}: wanted the lowest and the highest star, such as 1-5"
             )
-        if self.stars and self.task in ("classes", "score"):
+        if self.stars and self.task in ("classes", "score", "multi"):
             raise ConfigError(
                 f"--stars {self.stars}: contradicts --task {self.task}; leave one out"
             )
         if self.task == "score":
             self._refuse_classes()
+        if self.task == "multi" and self.multi_label != "keep":
+            raise ConfigError(
+                f"--multi-label {self.multi_label}: makes one label of several, and --task multi "
+                "learns them all; leave one out"
+            )
         if self.min_class_size < 0:
             raise ConfigError(f"--min-class-size {self.min_class_size}: must not be negative")
 

@@ -40,6 +40,45 @@ def stratified(codes: Integers, units: Integers, wanted: Sequence[int], seed: in
     return parts[unit_of_row]
 
 
+def iterative(indicators: Integers, units: Integers, wanted: Sequence[int], seed: int) -> Integers:
+    """Divide rows of several labels so that each part has each label in its proportion.
+
+    Iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011, "On the Stratification of
+    Multi-Label Data"): the label with the fewest rows left is dealt out first, each of its rows
+    to the part that lacks that label most.
+
+    Args:
+        indicators: Which labels each row has, 0 or 1, shape (rows, labels).
+        units: The unit of each row; a unit counts for the labels of its first row.
+        wanted: Rows for part 1, 2, ...; met as nearly as labels allow.
+        seed: Of the order of rows, and of ties.
+
+    Returns:
+        The part of each row.
+    """
+    _, first, unit_of_row = np.unique(units, return_index=True, return_inverse=True)
+    own, count, rng = indicators[first].astype(bool), len(first), np.random.default_rng(seed)
+    held_out = np.array([round(rows * count / len(units)) for rows in wanted])
+    lacking = np.array([count - held_out.sum(), *held_out], dtype=np.float64)
+    lacking_labels = np.outer(lacking / count, own.sum(axis=0))
+    parts, order = np.full(count, -1, dtype=np.int64), rng.permutation(count)
+    noise = rng.random((count, len(lacking)))
+
+    def give(unit: int, most_wanted: NDArray[np.float64]) -> None:
+        part = int(np.lexsort((noise[unit], lacking, most_wanted))[-1])
+        parts[unit] = part
+        lacking[part] -= 1
+        lacking_labels[part, own[unit]] -= 1
+
+    while (left := own[parts < 0].sum(axis=0)).any():
+        label = int(np.argmin(np.where(left > 0, left, count + 1)))
+        for unit in order[own[order, label] & (parts[order] < 0)].tolist():
+            give(unit, lacking_labels[:, label])
+    for unit in order[parts[order] < 0].tolist():
+        give(unit, lacking)
+    return parts[unit_of_row]
+
+
 def _shuffled_by_class(unit_codes: Integers, seed: int) -> list[Integers]:
     rng = np.random.default_rng(seed)
     return [rng.permutation(np.flatnonzero(unit_codes == code)) for code in np.unique(unit_codes)]

@@ -7,13 +7,14 @@ import itertools
 import re
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from ktrain_sentiment.cleaning import strip_html
 from ktrain_sentiment.data.findings import Finding, examples
+from ktrain_sentiment.data.label_sets import one_a_row
 from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import several_labels, stand_ins
 from ktrain_sentiment.data.repeats import check_repeats
@@ -163,18 +164,19 @@ def check_rows(texts: LabelledTexts) -> tuple[Finding, ...]:
         What was found; a check that finds nothing gives nothing.
     """
     frame = texts.frame[wanted_labels(texts)]
-    found = _check_blank(frame)
-    used = frame[~is_blank(frame["text"]) & ~is_blank(frame["label"])]
-    are_scores = texts.config.task == "score"
-    for check in _TEXT_CHECKS if are_scores else _CHECKS:
+    found = _check_blank(frame, ("text",) if texts.config.task == "multi" else ("text", "label"))
+    kind = texts.config.task
+    labelled = ~is_blank(frame["label"]) if kind != "multi" else frame["label"].notna()
+    used = frame[~is_blank(frame["text"]) & labelled]
+    for check in _OF_KIND.get(kind, _CHECKS):
         # Texts with several scores have their mean, and contradict nobody.
-        found += [f for f in check(used) if not are_scores or f.check != "contradicting labels"]
+        found += [f for f in check(used) if kind != "score" or f.check != "contradicting labels"]
     return tuple(found)
 
 
-def _check_blank(frame: pd.DataFrame) -> list[Finding]:
+def _check_blank(frame: pd.DataFrame, columns: Sequence[str]) -> list[Finding]:
     found = []
-    for column in ("text", "label"):
+    for column in columns:
         missing = frame[column].isna() | (frame[column] == "")
         blank = is_blank(frame[column])
         if blank.any():
@@ -382,6 +384,27 @@ def _check_stand_ins(frame: pd.DataFrame) -> list[Finding]:
     ]
 
 
+def _check_label_sets(frame: pd.DataFrame) -> list[Finding]:
+    """Several labels a text: rare ones, and how many rows have none."""
+    apart = one_a_row(frame)
+    found = _check_rare(apart[apart["label"] != ""])
+    without = frame["label"] == ""
+    if without.any():
+        found.append(
+            Finding(
+                check="no label of several",
+                summary=f"{count(int(without.sum()), 'row')} without any of the labels",
+                rows=int(without.sum()),
+                of=len(frame),
+                severity="info",
+                advice="such rows are learned from: if they were only never labelled, leave them "
+                "out at the source",
+                examples=examples(frame[without]),
+            )
+        )
+    return found
+
+
 _TEXT_CHECKS: tuple[Check, ...] = (
     _check_long, _check_html, _check_characters, check_repeats, _check_language,
 )  # fmt: skip
@@ -398,3 +421,7 @@ _CHECKS: tuple[Check, ...] = (
     _check_balance,
     check_words,
 )
+_OF_KIND: Mapping[str, Sequence[Check]] = {
+    "score": _TEXT_CHECKS, "multi": (*_TEXT_CHECKS, _check_label_sets),
+}  # fmt: skip
+"""The checks of tasks that have no classes."""

@@ -58,7 +58,8 @@ class Columns:
         text: The column of texts.
         label: The column of labels; the first of `classes` where there are some.
         note: What to tell.
-        classes: Columns that hold 1 for the class of a row and 0 for the others ("one-hot").
+        classes: Columns that hold 1 for a class, or each label, of a row and 0 for the others
+            ("one-hot").
     """
 
     text: str
@@ -74,44 +75,57 @@ def choose_columns(
     trained: Mapping[str, Any] | None = None,
     *,
     numbers: bool = False,
+    several: bool | None = False,
 ) -> Columns:
     """Choose the columns of texts and labels.
 
     Args:
         table: The table read.
         text: The column of texts, when given.
-        label: The column of labels, when given.
+        label: The column of labels, when given; or several, one a label, with commas between.
         trained: The columns `text_column` and `label_column` that a model was trained on: taken
             where the table has them and none is given.
         numbers: Labels are to be numbers with many values.
+        several: Whether a row may have several labels; None where that is to be found out.
 
     Raises:
         DataError: A given column does not exist, or there is no single sensible choice.
     """
     named = {"text": text, "label": label}
     like = {what: (trained or {}).get(f"{what}_column") for what in named}
-    like = {what: name for what, name in like.items() if name in table.columns and not named[what]}
+    like = {
+        what: name
+        for what, name in like.items()
+        if name and not named[what] and set(_columns_named(table, name)) <= set(table.columns)
+    }
     if like:
         columns = choose_columns(
-            table, like.get("text", text), like.get("label", label), numbers=numbers
+            table,
+            like.get("text", text),
+            like.get("label", label),
+            numbers=numbers,
+            several=several,
         )
         said = [f"{what}s from column {name!r} as in training" for what, name in like.items()]
         return replace(columns, note=" and ".join(filter(None, [*said, columns.note])))
     chosen_text = _given(table, text, "text") if text else _find_text(table, label)
     classes: tuple[str, ...] = ()
-    if label:
+    if label and len(parts := _columns_named(table, label)) > 1:
+        classes = tuple(_given(table, one, "label") for one in parts)
+        chosen_label = classes[0]
+    elif label:
         chosen_label = _given(table, label, "label")
-    elif not numbers and (classes := _one_hot(table, chosen_text)):
+    elif not numbers and (classes := _one_hot(table, chosen_text, several=several)):
         chosen_label = classes[0]
     else:
         chosen_label = _find_label(table, chosen_text, numbers=numbers)
-    if chosen_text == chosen_label:
+    if chosen_text in (chosen_label, *classes):
         raise DataError(
             f"{table.name}: {chosen_text!r} is named as the column of texts and of labels; "
             f"columns: {quoted(table.columns)}"
         )
     found = [] if text else [f"texts from column {chosen_text!r}"]
-    if classes:
+    if classes and not label:
         found.append(f"labels from columns {quoted(classes)}, one for each class")
     elif not label:
         found.append(f"labels from column {chosen_label!r}")
@@ -263,15 +277,41 @@ def has_few_values(
     return 1 <= kinds <= most and kinds * repeated <= len(values)
 
 
-def _one_hot(table: Sampled, text: str) -> tuple[str, ...]:
-    """Columns of which exactly one holds a 1 in each row, where no column has a label's name."""
+_CERTAIN = 3
+"""Columns of 0 and 1 from which on they are taken for labels, of which a row may have several."""
+
+
+def _columns_named(table: Sampled, label: str) -> list[str]:
+    """The columns of labels that were named: one, or several with commas between."""
+    if label in table.columns or "," not in label:
+        return [label]
+    return [one.strip() for one in label.split(",") if one.strip()]
+
+
+def _one_hot(table: Sampled, text: str, *, several: bool | None) -> tuple[str, ...]:
+    """Columns of 0 and 1 that hold the labels, where no column has a label's name.
+
+    Exactly one 1 in each row makes classes. Where a row may have several labels, or none, it is
+    certain if that was said, or if no other column could hold labels.
+    """
     if any(_could_be_labels(table, column) for column in _named(table, LABEL_NAMES, text)):
         return ()
     others = [c for c in table.columns if c not in {text, *_MADE_HERE, *table.made.values()}]
     flags = {column: [flag(value) for value in table.sample(column)] for column in others}
     binary = {column: values for column, values in flags.items() if set(values) == {0, 1}}
-    once = all(sum(map(int, row)) == 1 for row in zip(*binary.values(), strict=True))
-    return tuple(binary) if len(binary) > 1 and once else ()
+    if len(binary) < 2:
+        return ()
+    if all(sum(map(int, row)) == 1 for row in zip(*binary.values(), strict=True)):
+        return tuple(binary)
+    rivals = [
+        column
+        for column in others
+        if column not in binary
+        and kinds_of(table, column) >= 2
+        and has_few_values(table, column, 2)
+    ]
+    certain = several or (several is None and len(binary) >= _CERTAIN and not rivals)
+    return tuple(binary) if certain else ()
 
 
 def flag(value: object) -> int | None:

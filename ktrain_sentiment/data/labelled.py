@@ -18,7 +18,7 @@ from ktrain_sentiment.data.labels import label_order
 from ktrain_sentiment.errors import ConfigError, DataError, one_line
 from ktrain_sentiment.tables.folders import SPLIT_NAMES
 from ktrain_sentiment.tables.frame_writing import write_table
-from ktrain_sentiment.tasks import SCORE, TASKS, Kind, Task
+from ktrain_sentiment.tasks import SCORE, TASKS, Kind, Task, indicators, occurring
 
 OWN_COLUMNS = ("text", "label", "row")
 """The columns that every frame of this package has; others are the source's own."""
@@ -29,8 +29,9 @@ class LabelledTexts:
     """Texts with labels, in the order of their source.
 
     Attributes:
-        frame: Columns `text` (str), `label` (str), `row` (int, 1-based: the line of a text file,
-            the row of a sheet, the number of a record), then all other columns of the source.
+        frame: Columns `text` (str), `label` (str; several are joined by |), `row` (int, 1-based:
+            the line of a text file, the row of a sheet, the number of a record), then all other
+            columns of the source.
         source: What was read, as the user named it.
         text_column: The source's column that became `text`.
         label_column: The source's column that became `label`.
@@ -60,15 +61,17 @@ class LabelledTexts:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that occur, sorted; of scores the one name that all of them have."""
-        if self.config.task == "score":
-            return (SCORE,)
-        return tuple(label_order(self.frame["label"].dropna().unique()))
+        return tuple(label_order(occurring(self.frame["label"].dropna(), self.config.task)))
 
     @property
     def counts(self) -> dict[str, int]:
         """Rows for each label, most frequent first."""
         if self.config.task == "score":
             return {SCORE: len(self)}
+        if self.config.task == "multi":
+            found = indicators(self.frame["label"].dropna(), self.labels).sum(axis=0).tolist()
+            by_label = dict(zip(self.labels, found, strict=True))
+            return dict(sorted(by_label.items(), key=lambda one: -one[1]))
         return {str(name): int(n) for name, n in self.frame["label"].value_counts().items()}
 
     def __len__(self) -> int:
@@ -88,7 +91,7 @@ class Splits:
         cleaning: The steps that were applied to the texts, for the predictor's manifest.
         notes: One-line remarks to show the user.
         table: How the source was read, for the predictor's manifest.
-        kind: What the labels are: `classes`, `stars` or `score`.
+        kind: What the labels are: `classes`, `stars`, `score` or `multi`.
     """
 
     train: pd.DataFrame

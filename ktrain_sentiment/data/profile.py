@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from ktrain_sentiment.cleaning import MENTION_MASK, URL_MASK, mask_urls
 from ktrain_sentiment.data import lengths as measuring
 from ktrain_sentiment.data.checks import check_rows
 from ktrain_sentiment.data.findings import Example, Finding, examples
+from ktrain_sentiment.data.label_sets import NO_LABELS, one_a_row
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits
 from ktrain_sentiment.data.lengths import LengthSummary
 from ktrain_sentiment.data.repeats import check_splits
@@ -103,8 +104,8 @@ def profile(
     """
     texts = kept.frame["text"]
     shown, parts = kept, splits
-    if kept.config.task == "score":
-        shown, parts = _in_bands(kept, splits)
+    if kept.config.task in _SHOWN_BY:
+        shown, parts = _SHOWN_BY[kept.config.task](kept, splits)
     sample = texts.iloc[:: max(1, -(-len(texts) // measuring.SAMPLE))].tolist()
     if tokenizer is None:
         own_lengths, unit = measuring.word_lengths(sample), "words"
@@ -118,7 +119,7 @@ def profile(
         rows_read=len(read),
         rows_used=len(kept),
         sizes=splits.sizes() if splits else {},
-        classes=_classes(shown, parts),
+        classes=_classes(shown, parts, len(kept)),
         lengths=measuring.summarise(own_lengths, unit),
         findings=tuple(sorted(findings, key=_badness)),
         notes=(*kept.notes, *(splits.notes if splits else ())),
@@ -134,11 +135,30 @@ def _in_bands(kept: LabelledTexts, splits: Splits | None) -> tuple[LabelledTexts
     def banded(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.assign(label=band_names(frame["label"], ends))
 
-    shown = dataclasses.replace(kept, frame=banded(kept.frame))
+    return _with_frames(kept, splits, banded)
+
+
+def _one_a_label(kept: LabelledTexts, splits: Splits | None) -> tuple[LabelledTexts, Splits | None]:
+    """The same with a row for each label of each row."""
+
+    def apart(frame: pd.DataFrame) -> pd.DataFrame:
+        return one_a_row(frame).replace({"label": {"": NO_LABELS}}).reset_index(drop=True)
+
+    return _with_frames(kept, splits, apart)
+
+
+def _with_frames(
+    kept: LabelledTexts, splits: Splits | None, change: Callable[[pd.DataFrame], pd.DataFrame]
+) -> tuple[LabelledTexts, Splits | None]:
+    shown = dataclasses.replace(kept, frame=change(kept.frame))
     if splits is None:
         return shown, None
-    train, validation, test = map(banded, splits.frames().values())
+    train, validation, test = map(change, splits.frames().values())
     return shown, dataclasses.replace(splits, train=train, validation=validation, test=test)
+
+
+_SHOWN_BY = {"score": _in_bands, "multi": _one_a_label}
+"""What stands for classes where a task has none."""
 
 
 def _badness(finding: Finding) -> int:
@@ -167,7 +187,7 @@ def _cut(frame: pd.DataFrame, own_lengths: measuring.Lengths, maxlen: int) -> li
     ]
 
 
-def _classes(kept: LabelledTexts, splits: Splits | None) -> tuple[ClassProfile, ...]:
+def _classes(kept: LabelledTexts, splits: Splits | None, all_rows: int) -> tuple[ClassProfile, ...]:
     frame = kept.frame
     counts = frame["label"].value_counts()
     frames = splits.frames() if splits else {}
@@ -178,7 +198,7 @@ def _classes(kept: LabelledTexts, splits: Splits | None) -> tuple[ClassProfile, 
         ClassProfile(
             label=str(label),
             rows=int(rows),
-            share=float(rows / len(frame)),
+            share=float(rows / all_rows),
             by_split={name: int(own.get(label, 0)) for name, own in by_split.items()},
             words=words[str(label)],
             samples=_samples(frame[frame["label"] == label]),

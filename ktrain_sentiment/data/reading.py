@@ -24,16 +24,24 @@ from ktrain_sentiment.data.columns import (
 )
 from ktrain_sentiment.data.corpora import CORPORA, NEUTRAL, corpus_path, read_hub
 from ktrain_sentiment.data.frames import Collected, collect, plain_column, to_strings
+from ktrain_sentiment.data.label_sets import (
+    look_like_sets,
+    note_guess,
+    relabel_sets,
+    sets_of_cells,
+    sets_of_columns,
+)
 from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts, is_prepared, read_prepared
-from ktrain_sentiment.data.labels import find_kind, relabel
+from ktrain_sentiment.data.labels import LabelKind, find_kind, relabel
 from ktrain_sentiment.data.scores import look_like_scores
 from ktrain_sentiment.data.selection import select_rows
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.tables import ReadOptions, open_table
-from ktrain_sentiment.tables.messages import count
+from ktrain_sentiment.tables.messages import count, quoted
 from ktrain_sentiment.tables.sources import near_name
 from ktrain_sentiment.tables.table import unique_names
+from ktrain_sentiment.tasks import labels_in, occurring
 
 _HUB = "hub:"
 
@@ -166,19 +174,26 @@ def _rows_of(
     lenient: bool = False,
     trained: Mapping[str, Any] | None = None,
 ) -> LabelledTexts:
-    numbers = "score" in (config.task, (trained or {}).get("task"))
+    task = str((trained or {}).get("task") or "auto") if config.task == "auto" else config.task
     columns = choose_columns(
-        table, config.text_column, config.label_column, trained, numbers=numbers
-    )
+        table, config.text_column, config.label_column, trained, numbers=task == "score",
+        several={"multi": True, "auto": None}.get(task, False),
+    )  # fmt: skip
     inputs = Inputs.asked(config.also, config.pair_column or "", trained, table.name)
     texts, text_note = to_strings(table, columns.text, "text")
     texts = _joined(texts, table, columns, inputs)
-    labels, label_note = _labels(table, columns)
-    relabelled = relabel(labels, config, table.name, lenient=lenient)
-    found = find_kind(
-        relabelled.labels, table.rows.tolist(), config, table.name,
-        named=is_measure(columns.label), trained=str((trained or {}).get("task", "")),
-    )  # fmt: skip
+    sets, label_note = _label_sets(table, columns, task, config)
+    if sets is not None:
+        relabelled = relabel_sets(sets, config, table.name, lenient=lenient)
+        note = note_guess(relabelled.labels) if task == "auto" else ""
+        found = LabelKind("multi", relabelled.labels, note)
+    else:
+        labels, label_note = _labels(table, columns)
+        relabelled = relabel(labels, config, table.name, lenient=lenient)
+        found = find_kind(
+            relabelled.labels, table.rows.tolist(), config, table.name,
+            named=is_measure(columns.label), trained=str((trained or {}).get("task", "")),
+        )  # fmt: skip
     own = {"text": _clean(texts, config), "label": found.labels, "row": table.rows}
     used = {columns.text, columns.label, *columns.classes}
     frame = _with_other_columns(pd.DataFrame(own), table, used)
@@ -219,6 +234,25 @@ def _cells(column: pd.Series[str]) -> list[str | None]:
     return [None if pd.isna(cell) else cell for cell in column.tolist()]
 
 
+def _label_sets(
+    table: Collected, columns: Columns, task: str, config: DataConfig
+) -> tuple[pd.Series[str] | None, str]:
+    """The labels of each row, joined, where a row may have several; None where it has one.
+
+    That is said, or certain: a list of labels that has not exactly one, or columns of 0 and 1
+    that hold another number of 1s.
+    """
+    if task not in ("multi", "auto") or config.multi_label != "keep":
+        return None, ""
+    if columns.classes:
+        sets, note = sets_of_columns(table, columns.classes)
+        alone = all(len(labels_in(one)) == 1 for one in sets)
+        return (None, "") if task == "auto" and alone else (sets, note)
+    if task == "auto" and not look_like_sets(table.frame[columns.label]):
+        return None, ""
+    return sets_of_cells(table, columns.label)
+
+
 def _labels(table: Collected, columns: Columns) -> tuple[pd.Series[str], str]:
     if not columns.classes:
         return to_strings(table, columns.label, "label")
@@ -229,7 +263,8 @@ def _labels(table: Collected, columns: Columns) -> tuple[pd.Series[str], str]:
 
 def _record(table: Collected, columns: Columns) -> Mapping[str, Any]:
     """How the table was read, for the predictor: what later tables are then read like."""
-    names = {"text_column": columns.text, "label_column": columns.label}
+    named = ",".join(columns.classes) or columns.label
+    names = {"text_column": columns.text, "label_column": named}
     if table.read_as is None:
         return names
     how = {name: value for name, value in asdict(table.read_as).items() if value not in ("", True)}
@@ -281,6 +316,14 @@ def _check_classes(frame: pd.DataFrame, texts: LabelledTexts, left_out: list[str
     where = f"{texts.source} (column {texts.label_column!r})"
     if len(frame) == 0:
         raise DataError(f"{texts.source}: no row is left to use: {'; '.join(left_out)}")
+    if texts.config.task == "multi":
+        names = sorted(occurring(frame["label"], "multi"))
+        if len(names) < 2:
+            raise DataError(
+                f"{where}: {quoted(names) or 'no label'} is all that {len(frame):,} rows have; "
+                "wanted two labels or more"
+            )
+        return
     kinds = frame["label"].nunique()
     if texts.config.task == "score":
         if kinds == 1:

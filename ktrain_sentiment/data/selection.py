@@ -10,11 +10,13 @@ import pandas as pd
 
 from ktrain_sentiment import words
 from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data.label_sets import one_a_row, rows_with
 from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import absent, several_labels, split_labels
 from ktrain_sentiment.data.repeats import near_codes
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables.messages import count, counted, quoted, rows_listed
+from ktrain_sentiment.tasks import occurring
 
 
 @dataclass
@@ -56,11 +58,17 @@ def select_rows(texts: LabelledTexts, *, lenient: bool = False) -> Selection:
     config = texts.config
     selection = Selection(texts.frame, by=["split"] if texts.is_split else [])
     selection.leave_out(is_blank(texts.frame["text"]), "without text")
-    selection.leave_out(is_blank(selection.frame["label"]), "without label")
+    if config.task != "multi":
+        selection.leave_out(is_blank(selection.frame["label"]), "without label")
     _drop_labels(selection, config, None if lenient else texts.source)
     if config.task == "score":
         _join_scores(selection, config.contradictions)
         _drop_duplicates(selection, config.duplicates)
+        return selection
+    if config.task == "multi":
+        _drop_contradictions(selection, config.contradictions)
+        _drop_duplicates(selection, config.duplicates)
+        _drop_rare(selection, config.min_class_size, "multi")
         return selection
     separators = several_labels(selection.frame["label"])
     if config.multi_label == "drop":
@@ -77,6 +85,11 @@ def select_rows(texts: LabelledTexts, *, lenient: bool = False) -> Selection:
 def wanted_labels(texts: LabelledTexts) -> pd.Series[bool]:
     """Rows whose label the configuration does not leave out; those without label among them."""
     config, labels = texts.config, texts.frame["label"]
+    if config.task == "multi":
+        selection = Selection(texts.frame)
+        _drop_labels(selection, config, None)
+        _drop_rare(selection, config.min_class_size, "multi")
+        return pd.Series(labels.index.isin(selection.frame.index), index=labels.index)
     wanted = ~labels.isin(config.drop_labels)
     if config.multi_label == "drop":
         wanted &= several_labels(labels) == ""
@@ -91,11 +104,13 @@ def is_blank(column: pd.Series[str]) -> pd.Series[bool]:
 
 def _drop_labels(selection: Selection, config: DataConfig, source: str | None) -> None:
     labels = selection.frame["label"]
-    occurring = set(labels)
+    known = occurring(labels, config.task) if config.task == "multi" else set(labels)
     for label in config.drop_labels:
-        if source is not None and label not in occurring:
-            raise DataError(f"{source}: --drop-labels names {label!r}, {absent(label, occurring)}")
+        if source is not None and label not in known:
+            raise DataError(f"{source}: --drop-labels names {label!r}, {absent(label, known)}")
     unwanted = labels.isin(config.drop_labels)
+    if config.task == "multi":
+        unwanted = rows_with(labels, config.drop_labels)
     selection.leave_out(unwanted, f"labelled {quoted(config.drop_labels)} (--drop-labels)")
 
 
@@ -174,11 +189,13 @@ def _note_several(selection: Selection, separators: pd.Series[str], choice: str)
     )
 
 
-def _drop_rare(selection: Selection, least: int) -> None:
-    counts = selection.frame["label"].value_counts()
+def _drop_rare(selection: Selection, least: int, kind: str = "classes") -> None:
+    labels = selection.frame["label"]
+    apart = one_a_row(selection.frame)["label"] if kind == "multi" else labels
+    counts = apart[apart != ""].value_counts()
     rare = counts[counts < least]
     if len(rare):
-        unwanted = selection.frame["label"].isin(rare.index)
+        unwanted = rows_with(labels, rare.index) if kind == "multi" else labels.isin(rare.index)
         reason = (
             f"of classes with fewer than {least} rows, {counted(rare.items())} (--min-class-size)"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import SplitConfig
 from ktrain_sentiment.data import allocation
 from ktrain_sentiment.data.allocation import Integers
+from ktrain_sentiment.data.label_sets import one_a_row
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits
 from ktrain_sentiment.data.reading import keep_rows, read_rows
 from ktrain_sentiment.data.repeats import drop_leaks, leaks, near_codes
@@ -21,7 +22,7 @@ from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.inputs import Inputs, text_alone
 from ktrain_sentiment.tables.folders import SPLIT_NAMES, split_name
 from ktrain_sentiment.tables.messages import counted, quoted, rows_listed
-from ktrain_sentiment.tasks import SCORE
+from ktrain_sentiment.tasks import SCORE, indicators, occurring
 
 _DAY_OR_MONTH_FIRST = re.compile(r"^\s*\d{1,2}([/.-])\d{1,2}\1(\d{4}|\d{2})\b")
 
@@ -89,13 +90,15 @@ def split(texts: LabelledTexts, config: SplitConfig) -> Splits:
         notes += dropped
     elif not _is_leakproof(config, texts):
         notes += [str(leak) for leak in leaks(named)]
-    if texts.config.task == "score":
+    kind = texts.config.task
+    if kind == "score":
         labels: tuple[str, ...] = (SCORE,)
         if named["train"]["label"].nunique() < 2:
             raise DataError(f"{texts.source}: all scores of train are equal; wanted two at least")
     else:
-        labels = _checked_labels(named, texts.source)
-        notes += _missing_classes(named, labels)
+        there = {name: occurring(frame["label"], kind) for name, frame in named.items()}
+        labels = _checked_labels(there, texts.source)
+        notes += _missing_classes(there, labels)
     return Splits(
         **{name: frame.reset_index(drop=True) for name, frame in named.items()},
         labels=labels,
@@ -103,7 +106,7 @@ def split(texts: LabelledTexts, config: SplitConfig) -> Splits:
         cleaning=texts.config.cleaning,
         table=texts.table,
         notes=tuple(notes),
-        kind=texts.config.task if texts.config.task in ("stars", "score") else "classes",
+        kind=texts.config.task if texts.config.task in ("stars", "score", "multi") else "classes",
     )
 
 
@@ -138,16 +141,23 @@ class _ClassRows:
 
     frame: pd.DataFrame
     source: str
-    are_scores: bool = False
+    kind: str = "classes"
     inputs: Inputs = field(default_factory=Inputs)
 
     def codes(self) -> Integers:
-        """The class of each row, in the order of the sorted labels; of scores their band."""
-        if self.are_scores:
+        """The class of each row, in the order of the sorted labels; of scores their band.
+
+        Of several labels each combination is a class here.
+        """
+        if self.kind == "score":
             scores = self.frame["label"].astype(float).to_numpy()
             bands = np.searchsorted(score_bands(scores, _BANDS), scores, side="left")
             return np.asarray(bands, dtype=np.int64)
         return np.asarray(pd.factorize(self.frame["label"], sort=True)[0], dtype=np.int64)
+
+    def indicators(self) -> Integers:
+        """Which labels each row has, of several."""
+        return indicators(self.frame["label"], sorted(occurring(self.frame["label"], "multi")))
 
     def units(self, group: str | None) -> Integers:
         """Rows that stay together: of one group, or of nearly the same text."""
@@ -166,7 +176,7 @@ def _frames(texts: LabelledTexts, config: SplitConfig) -> list[pd.DataFrame]:
     given = {name: _from_file(texts, config, name) for name in _HELD_OUT}
     shares = [0.0 if given[name] is not None else getattr(config, name) for name in _HELD_OUT]
     inputs = Inputs.of(texts.table)
-    rows = _ClassRows(texts.frame, texts.source, texts.config.task == "score", inputs)
+    rows = _ClassRows(texts.frame, texts.source, texts.config.task, inputs)
     parts = _parts(rows, texts, config, shares)
     if config.folds:
         parts = _with_fold(rows, parts, config)
@@ -209,6 +219,8 @@ def _stratified(
     rows: _ClassRows, units: Integers, wanted: list[int], config: SplitConfig
 ) -> Integers:
     _check_enough(rows, units, 1 + sum(size > 0 for size in wanted) + max(config.folds - 1, 0))
+    if rows.kind == "multi":
+        return allocation.iterative(rows.indicators(), units, wanted, config.split_seed)
     return allocation.stratified(rows.codes(), units, wanted, config.split_seed)
 
 
@@ -225,14 +237,18 @@ def _sizes(shares: list[float], rows: int) -> list[int]:
 
 def _check_enough(rows: _ClassRows, units: Integers, least: int) -> None:
     first = np.unique(units, return_index=True)[1]
-    if rows.are_scores:
+    if rows.kind == "score":
         if len(first) < 2 * least:
             raise DataError(
                 f"{rows.source}: {len(first):,} different texts are too few for {least} parts; "
                 f"wanted {2 * least} at least"
             )
         return
-    counts = rows.frame["label"].iloc[first].value_counts()
+    labels = rows.frame.iloc[first]
+    if rows.kind == "multi":
+        labels = one_a_row(labels)
+        labels = labels[labels["label"] != ""]
+    counts = labels["label"].value_counts()
     rare = counts[counts < least]
     if len(rare):
         raise DataError(
@@ -268,7 +284,7 @@ def _by_column(rows: _ClassRows, column: str, config: SplitConfig, shares: list[
     missing = [0.0 if (parts == part).any() else shares[part - 1] for part in (1, 2)]
     if any(missing):
         train = np.flatnonzero(parts == 0)
-        pool = _ClassRows(rows.frame.iloc[train], rows.source, rows.are_scores, rows.inputs)
+        pool = _ClassRows(rows.frame.iloc[train], rows.source, rows.kind, rows.inputs)
         wanted = _sizes(missing, len(train))
         parts[train] = _stratified(pool, pool.units(None), wanted, config)
     return parts
@@ -277,9 +293,12 @@ def _by_column(rows: _ClassRows, column: str, config: SplitConfig, shares: list[
 def _with_fold(rows: _ClassRows, parts: Integers, config: SplitConfig) -> Integers:
     """Pool train and validation and make the chosen fold the validation split."""
     pool = np.flatnonzero(parts != 2)
-    pooled = _ClassRows(rows.frame.iloc[pool], rows.source, rows.are_scores, rows.inputs)
+    pooled = _ClassRows(rows.frame.iloc[pool], rows.source, rows.kind, rows.inputs)
     units = pooled.units(config.group)
-    if config.group is None:
+    if config.group is None and rows.kind == "multi":
+        sizes = [len(pool) // config.folds] * (config.folds - 1)
+        own = allocation.iterative(pooled.indicators(), units, sizes, config.split_seed)
+    elif config.group is None:
         own = allocation.folds(pooled.codes(), units, config.folds, config.split_seed)
     else:
         _check_groups(units, [1] * (config.folds - 1), config.group, rows.source)
@@ -297,10 +316,10 @@ def _require_column(frame: pd.DataFrame, name: str, flag: str, source: str) -> N
         )
 
 
-def _checked_labels(named: dict[str, pd.DataFrame], source: str) -> tuple[str, ...]:
-    trained = set(named["train"]["label"])
+def _checked_labels(there: Mapping[str, set[str]], source: str) -> tuple[str, ...]:
+    trained = there["train"]
     for name in _HELD_OUT:
-        unseen = sorted(set(named[name]["label"]) - trained)
+        unseen = sorted(there[name] - trained)
         if unseen:
             raise DataError(
                 f"{source}: {name} has labels that train has no row of: {quoted(unseen)}; "
@@ -311,10 +330,10 @@ def _checked_labels(named: dict[str, pd.DataFrame], source: str) -> tuple[str, .
     return tuple(sorted(trained))
 
 
-def _missing_classes(named: dict[str, pd.DataFrame], labels: tuple[str, ...]) -> list[str]:
+def _missing_classes(there: Mapping[str, set[str]], labels: tuple[str, ...]) -> list[str]:
     notes = []
     for name in _HELD_OUT:
-        absent = sorted(set(labels) - set(named[name]["label"]))
-        if absent and len(named[name]):
+        absent = sorted(set(labels) - there[name])
+        if absent and there[name]:
             notes.append(f"{name} has no row of {quoted(absent)}")
     return notes

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.evaluation.metrics import Metrics, compute_metrics
-from ktrain_sentiment.tasks import CLASSES, Kind, Task
+from ktrain_sentiment.evaluation.thresholds import choose_thresholds
+from ktrain_sentiment.tasks import CLASSES, SEVERAL, Kind, Task
 
 Table = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -72,14 +73,15 @@ def run_baselines(
     Returns:
         By key: `majority`, `tfidf` and, where the classes are polar and vaderSentiment is
         installed, `vader`; of stars also `median` and `ridge`. Of scores `mean`, `ridge` and, where
-        VADER is installed and texts are not known to be in another language, `vader`.
+        VADER is installed and texts are not known to be in another language, `vader`. Of
+        several labels a row `majority`, the most frequent set of them, and `tfidf`.
     """
     fitting = Fitting(train_texts, np.asarray(train_y), texts, labels, task, language)
     makers = _MAKERS[task.kind](fitting)
     if not len(train_texts):
         makers = {key: made for key, made in makers.items() if key == "vader" and not task.is_score}
-    # An interval of a baseline's scores would be another than the model's.
-    judged = task.within(None)
+    # An interval of a baseline's scores, and thresholds of its labels, are others than the model's.
+    judged = task.within(None).cut_at(())
     made = {key: _timed(name, make, y_true, labels, judged) for key, (name, make) in makers.items()}
     return {key: baseline for key, baseline in made.items() if baseline is not None}
 
@@ -135,10 +137,25 @@ def _for_scores(to: Fitting) -> Makers:
     return makers
 
 
+def _for_sets(to: Fitting) -> Makers:
+    return {
+        "majority": (
+            "most frequent label set",
+            lambda: most_frequent_set(to.train_y, len(to.texts)),
+        ),
+        "tfidf": (
+            "TF-IDF + one-vs-rest",
+            lambda: one_vs_rest(to.train_texts, to.train_y, to.texts),
+        ),
+    }
+
+
 _MAKERS: Mapping[Kind, Callable[[Fitting], Makers]] = {
-    "classes": _for_classes, "stars": _for_stars, "score": _for_scores,
+    "classes": _for_classes, "stars": _for_stars, "score": _for_scores, "multi": _for_sets,
 }  # fmt: skip
-LINEAR: Mapping[Kind, str] = {"classes": "tfidf", "stars": "ridge", "score": "ridge"}
+LINEAR: Mapping[Kind, str] = {
+    "classes": "tfidf", "stars": "ridge", "score": "ridge", "multi": "tfidf",
+}  # fmt: skip
 """The key of the linear model that a model of each task is set against."""
 
 
@@ -371,3 +388,48 @@ def polar_columns(labels: Sequence[str]) -> dict[str, int] | None:
     }
     complete = len(columns) == len(labels) and {"negative", "positive"} <= set(columns)
     return columns if complete else None
+
+
+def most_frequent_set(train_y: ArrayLike, n: int) -> Table:
+    """The labels that most training rows have together, 0 or 1 for each, shape (n, labels)."""
+    kinds, counts = np.unique(np.asarray(train_y), axis=0, return_counts=True)
+    return np.tile(kinds[counts.argmax()].astype(np.float64), (n, 1))
+
+
+_TUNED_ON = 3
+"""Folds of the training rows that thresholds of the linear model are chosen on."""
+
+
+def one_vs_rest(
+    train_texts: Sequence[str], train_y: ArrayLike, texts: Sequence[str]
+) -> Table | None:
+    """A linear model of each label, moved so that its thresholds are a half, shape (n, labels).
+
+    Thresholds are chosen as the model's are, on folds of the training rows. None as for
+    `tfidf_logistic`.
+    """
+    wanted = np.asarray(train_y, dtype=np.int64)
+    fold = np.random.default_rng(0).permutation(len(wanted)) % _TUNED_ON
+    held_out = np.zeros(wanted.shape)
+    known = np.asarray(train_texts, dtype=object)
+    for k in range(_TUNED_ON):
+        part = _each_label(known[fold != k].tolist(), wanted[fold != k], known[fold == k].tolist())
+        if part is None:
+            return None
+        held_out[fold == k] = part
+    table = _each_label(train_texts, wanted, texts)
+    cuts = choose_thresholds(wanted, held_out)
+    return None if table is None else SEVERAL.cut_at(cuts).centred(table)
+
+
+def _each_label(train_texts: Sequence[str], wanted: Integers, texts: Sequence[str]) -> Table | None:
+    found = np.zeros((len(texts), wanted.shape[1]))
+    for label, own in enumerate(wanted.T):
+        if own.min() == own.max():
+            found[:, label] = own[0]
+            continue
+        table = tfidf_logistic(train_texts, own, texts, 2)
+        if table is None:
+            return None
+        found[:, label] = table[:, 1]
+    return found

@@ -13,9 +13,12 @@ _WORDS: Mapping[Kind, tuple[str, str]] = {
     "classes": ("TF-IDF", "the temperature"),
     "stars": ("TF-IDF", "the temperature"),
     "score": ("ridge", "the interval"),
+    "multi": ("TF-IDF", "the thresholds"),
 }
 """What the linear model beside the model is called, and what is chosen on validation rows."""
 MORE = "another model or settings (ktrain-sentiment compare shows them side by side), more rows"
+OTHERS = "another encoder or other settings, more rows"
+"""What to try where models are not compared."""
 
 
 def find_warnings(
@@ -41,9 +44,10 @@ def find_warnings(
     """
     found = [*_never_predicted(metrics), *_NO_BETTER[metrics.kind](metrics, baselines or {})]
     against, chosen = _WORDS[metrics.kind]
+    more = OTHERS if metrics.kind == "multi" else MORE
     if against_tfidf is not None and against_tfidf.better != against_tfidf.names[1]:
         found.append(
-            f"Against {against}: {against_tfidf.sentence} Try {MORE}; else {against} "
+            f"Against {against}: {against_tfidf.sentence} Try {more}; else {against} "
             "does the same for less."
         )
     found += _interval_misses(metrics)
@@ -77,6 +81,14 @@ def _interval_misses(metrics: Metrics) -> list[str]:
 
 
 def _never_predicted(metrics: Metrics) -> list[str]:
+    if metrics.multi is not None:
+        never = [one.label for one in metrics.multi.per_label if one.support and not one.recall]
+        if not never:
+            return []
+        return [
+            f"The model finds no row with {' or '.join(never)}, of {metrics.n:,} rows: try "
+            f"{OTHERS} of that label."
+        ]
     predicted = metrics.confusion.sum(axis=0)
     missing = [one for k, one in enumerate(metrics.per_class) if one.support and not predicted[k]]
     if not missing:
@@ -131,9 +143,23 @@ def _no_better_than_majority(metrics: Metrics, baselines: Mapping[str, Metrics])
     ]
 
 
+def _no_better_than_set(metrics: Metrics, baselines: Mapping[str, Metrics]) -> list[str]:
+    other = baselines.get("majority")
+    if metrics.multi is None or other is None or other.multi is None:
+        return []
+    if metrics.multi.macro_f1.low > other.multi.macro_f1.value:
+        return []
+    return [
+        "The model is no better than always answering with the most frequent set of labels: "
+        f"{100 * metrics.multi.macro_f1.value:.1f} % macro F1 against "
+        f"{100 * other.multi.macro_f1.value:.1f} %. Try {OTHERS}."
+    ]
+
+
 _NO_BETTER: Mapping[Kind, Callable[[Metrics, Mapping[str, Metrics]], list[str]]] = {
     "classes": _no_better_than_majority,
     "stars": _no_better_than_median,
     "score": _no_better_than_mean,
+    "multi": _no_better_than_set,
 }
 """Whether a model is no better than the same answer to every text."""

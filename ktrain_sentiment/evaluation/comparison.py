@@ -30,10 +30,12 @@ from ktrain_sentiment.evaluation.metrics import (
     check,
     compute_metrics,
 )
+from ktrain_sentiment.evaluation.multi_figures import macro_f1_of
 from ktrain_sentiment.evaluation.score_figures import rank_correlation
-from ktrain_sentiment.tasks import CLASSES, Kind, Task
+from ktrain_sentiment.tasks import CLASSES, HALF, Kind, Task
 
 SIGNIFICANT = 0.05
+_EQUAL = 1e-12
 
 
 def chance(p_value: float) -> str:
@@ -60,7 +62,8 @@ class Comparison:
         mae_difference: Of stars and scores, paired bootstrap; negative when B is nearer. None for
             classes.
         spearman_difference: Of scores, paired bootstrap; positive when the order of B is better.
-            With these two scores have p-value and sentence, and nothing else.
+            With these two scores have p-value and sentence, and nothing else; several labels a
+            row have these and the difference of macro F1.
     """
 
     names: tuple[str, str]
@@ -78,11 +81,13 @@ class Comparison:
 
     @property
     def absent(self) -> frozenset[str]:
-        """Figures that mean nothing where scores are compared."""
+        """Figures that mean nothing to what was compared."""
         if self.accuracy_difference is not NOT_ASKED:
             return frozenset({"spearman_difference"})
-        shares = ("accuracy_difference", "macro_f1_difference", "log_loss_difference")
-        return frozenset({"only_a_right", "only_b_right", *shares})
+        unasked = {"only_a_right", "only_b_right", "accuracy_difference", "log_loss_difference"}
+        if self.macro_f1_difference is NOT_ASKED:
+            return frozenset({*unasked, "macro_f1_difference"})
+        return frozenset({*unasked, "mae_difference", "spearman_difference"})
 
 
 def compare(
@@ -137,6 +142,62 @@ def _compare_scores(
     )
 
 
+def _compare_sets(
+    truth: NDArray[Any],
+    tables: tuple[Floats, Floats],
+    _labels: Sequence[str],
+    names: tuple[str, str],
+    task: Task,
+    seed: int,
+) -> Comparison:
+    """By macro F1, with a randomization test: rows are swapped between the two."""
+    has = truth.astype(bool)
+    first, second = (task.decided(table) for table in tables)
+
+    def gained(weights: Floats) -> Floats:
+        return macro_f1_of(weights, has, second) - macro_f1_of(weights, has, first)
+
+    apart = bootstrap_weights(gained, len(has), seed=seed)
+    differ = (first != second).any(axis=1)
+    swaps = np.random.default_rng(seed).random((RESAMPLES // 4, int(differ.sum()))) < HALF
+    as_large = sum(
+        abs(_macro_gap(has, first, second, differ, swap)) >= abs(apart.value) - _EQUAL
+        for swap in swaps
+    )
+    p_value = (as_large + 1) / (len(swaps) + 1)
+    better = None if p_value >= SIGNIFICANT else names[int(apart.value > 0)]
+    points = f"{100 * apart.value:+.1f} points of macro F1"
+    said = f"{points} ({100 * apart.low:+.1f} to {100 * apart.high:+.1f})"
+    verdict = (
+        f"No difference can be shown with {len(has):,} rows: {names[1]} has {said}"
+        if better is None
+        else f"{better} is better: {names[1]} has {said}"
+    )
+    return Comparison(
+        names=names,
+        n=len(has),
+        p_value=p_value,
+        better=better,
+        sentence=f"{verdict}, {chance(p_value)}.",
+        macro_f1_difference=apart,
+    )
+
+
+def _macro_gap(
+    has: NDArray[np.bool_],
+    first: NDArray[np.bool_],
+    second: NDArray[np.bool_],
+    differ: NDArray[np.bool_],
+    swap: NDArray[np.bool_],
+) -> float:
+    """How much more macro F1 the second has once these of the differing rows are swapped."""
+    swapped = np.zeros((len(has), 1), bool)
+    swapped[differ, 0] = swap
+    once = np.ones((1, len(has)))
+    later, before = np.where(swapped, first, second), np.where(swapped, second, first)
+    return float((macro_f1_of(once, has, later) - macro_f1_of(once, has, before))[0])
+
+
 def _compare_classes(
     truth: NDArray[Any],
     tables: tuple[Floats, Floats],
@@ -181,7 +242,10 @@ _COMPARED: Mapping[
         [NDArray[Any], tuple[Floats, Floats], Sequence[str], tuple[str, str], Task, int],
         Comparison,
     ],
-] = {"classes": _compare_classes, "stars": _compare_classes, "score": _compare_scores}
+] = {
+    "classes": _compare_classes, "stars": _compare_classes, "score": _compare_scores,
+    "multi": _compare_sets,
+}  # fmt: skip
 
 
 def _by_distance(

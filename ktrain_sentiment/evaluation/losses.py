@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from ktrain_sentiment.evaluation.calibration import row_log_loss
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.metrics import check
-from ktrain_sentiment.tasks import CLASSES, SCORE, Kind, Task
+from ktrain_sentiment.tasks import CLASSES, SCORE, Kind, Task, join_labels
+
+_TINY = 1e-12
 
 
 def top_losses(
@@ -41,7 +43,9 @@ def top_losses(
     Returns:
         Columns `text`, `label` (the given one), `predicted`, `probability` (of the predicted
         label), `p_true` (of the given label), `loss` (-log `p_true`, in nats), `row`; of stars
-        also `stars_off`. Of scores: `text`, `label`, `score`, `error` (score - label), `row`.
+        also `stars_off`. Of scores: `text`, `label`, `score`, `error` (score - label), `row`. Of
+        several labels: `text`, `label`, `predicted` (joined by |), `loss` (of all labels together,
+        in nats), `row`.
 
     Raises:
         DataError: Shapes, indices or probabilities make no sense.
@@ -82,8 +86,20 @@ def _of_scores(
     return pd.DataFrame({"label": truth, SCORE: said, "error": said - truth}), ["error"]
 
 
+def _of_sets(
+    truth: NDArray[Any], table: Floats, labels: Sequence[str], task: Task
+) -> tuple[pd.DataFrame, list[str]]:
+    said = np.clip(table, _TINY, 1 - _TINY)
+    loss = -(np.log(said) * truth + np.log1p(-said) * (1 - truth)).sum(axis=1)
+    given, got = (
+        [join_labels(labels[k] for k in np.flatnonzero(row).tolist()) for row in has]
+        for has in (truth, task.decided(table))
+    )
+    return pd.DataFrame({"label": given, "predicted": got, "loss": loss}), ["loss"]
+
+
 _LOSSES: Mapping[
     Kind,
     Callable[[NDArray[Any], Floats, Sequence[str], Task], tuple[pd.DataFrame, list[str]]],
-] = {"classes": _of_classes, "stars": _of_stars, "score": _of_scores}
+] = {"classes": _of_classes, "stars": _of_stars, "score": _of_scores, "multi": _of_sets}
 """The columns of a row, and by which of them it is the worse, for each task."""

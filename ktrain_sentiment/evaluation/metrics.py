@@ -20,13 +20,14 @@ from ktrain_sentiment.evaluation.intervals import (
     bootstrap_f1,
     bootstrap_mean,
 )
+from ktrain_sentiment.evaluation.multi_figures import MultiFigures, multi_figures
 from ktrain_sentiment.evaluation.score_figures import ScoreFigures, score_figures
 from ktrain_sentiment.evaluation.star_figures import (
     UNORDERED_FIGURES,
     StarFigures,
     star_figures,
 )
-from ktrain_sentiment.tasks import CLASSES, SCORE, SCORES, Kind, Task
+from ktrain_sentiment.tasks import CLASSES, SCORE, SCORES, SEVERAL, Kind, Task
 
 CONFUSION_FIGURES: dict[str, Callable[[ArrayLike], Floats]] = {
     "accuracy": confusion.accuracy,
@@ -79,7 +80,8 @@ class ClassFigures:
 class Metrics:
     """The figures of one model on one set of rows.
 
-    Of scores all that is about classes is `NOT_ASKED`, and on disk it is not there.
+    Of scores, and of several labels a row, all that is about classes is `NOT_ASKED`, and on disk it
+    is not there.
 
     Attributes:
         labels: Class names, in the order of the confusion matrix.
@@ -98,7 +100,8 @@ class Metrics:
         reliability: Stated against observed probability, in bins; none in records of version 0.
         intervals: Which intervals these are, in words; empty in records from before they were said.
         stars: Figures of stars; None where labels have no order.
-        score: Figures of scores; None for classes and stars.
+        score: Figures of scores; None for others.
+        multi: Figures of several labels a row; None for others.
     """
 
     labels: tuple[str, ...]
@@ -118,31 +121,36 @@ class Metrics:
     intervals: str = ""
     stars: StarFigures | None = None
     score: ScoreFigures | None = None
+    multi: MultiFigures | None = None
 
     @property
     def kind(self) -> Kind:
-        """What was asked: stars and scores have figures of their own, under this name."""
-        own: tuple[Kind, ...] = ("stars", "score")
+        """What was asked: all but classes have figures of their own, under this name."""
+        own: tuple[Kind, ...] = ("stars", "score", "multi")
         return next((kind for kind in own if getattr(self, kind) is not None), "classes")
 
     @property
     def absent(self) -> frozenset[str]:
         """Figures that mean nothing here."""
-        return frozenset({"score"}) if self.score is None else _FIGURES_OF_CLASSES
+        unlike = frozenset({"score", "multi"}) - {self.kind}
+        return unlike | _FIGURES_OF_CLASSES if len(unlike) == 1 else unlike
 
     @property
     def task(self) -> Task:
         """What was asked, with what is known of it."""
         if self.score is not None:
             return SCORES.within(self.score.half_width)
+        if self.multi is not None:
+            return SEVERAL.cut_at(self.multi.thresholds)
         return CLASSES if self.stars is None else Task("stars", self.stars.values)
 
     @property
     def headline(self) -> dict[str, Estimate]:
-        """The figures that have an interval, by name; stars' own first, of scores these alone."""
+        """The figures that have an interval, by name; stars' own first, of others these alone."""
         names: Sequence[str] = (*CONFUSION_FIGURES, "log_loss", "brier", "ece")
-        if self.score is not None:
-            return self.score.headline
+        alone = self.score or self.multi
+        if alone is not None:
+            return alone.headline
         if self.stars is not None:
             names = [name for name in names if name not in UNORDERED_FIGURES]
         of_stars = {} if self.stars is None else self.stars.headline
@@ -151,7 +159,8 @@ class Metrics:
     def in_order(self) -> tuple[tuple[str, ...], Counts]:
         """Labels and confusion matrix from the lowest star to the highest."""
         order = self.task.order(self.labels)
-        return tuple(self.labels[k] for k in order), self.confusion[np.ix_(order, order)]
+        counts = self.confusion[np.ix_(order, order)] if self.confusion.size else self.confusion
+        return tuple(self.labels[k] for k in order), counts
 
 
 def compute_metrics(
@@ -192,6 +201,17 @@ def _judge_scores(
     )
 
 
+def _judge_sets(
+    truth: NDArray[Any], table: Floats, labels: Sequence[str], task: Task, options: dict[str, int]
+) -> Metrics:
+    return Metrics(
+        labels=tuple(labels),
+        n=len(truth),
+        intervals=SCORE_INTERVALS + (FEW_ROWS if len(truth) < FEW else "") + ".",
+        multi=multi_figures(truth, table, labels, task, **options),
+    )
+
+
 def _judge_classes(
     truth: NDArray[Any], table: Floats, labels: Sequence[str], task: Task, options: dict[str, int]
 ) -> Metrics:
@@ -228,7 +248,8 @@ def check(
 ) -> tuple[NDArray[Any], Floats]:
     """The truth as int64 (n,) and the probabilities as float64 (n, classes), both made sure of.
 
-    Of scores the truth is float64, and the table has one column.
+    Of scores the truth is float64, and the table has one column; of several labels a row the truth
+    is 0 or 1 for each, of the table's shape.
 
     Raises:
         DataError: There are no rows, or shapes, indices or probabilities make no sense.
@@ -260,6 +281,16 @@ def _check_classes(truth: NDArray[Any], table: Floats) -> None:
         raise DataError("probabilities must be finite, not negative and sum to one in each row")
 
 
+def _check_sets(truth: NDArray[Any], table: Floats) -> None:
+    if truth.shape != table.shape or not np.isin(truth, (0, 1)).all():
+        raise DataError(
+            f"true labels have shape {truth.shape}: wanted 0 or 1 for each label of each row, "
+            f"{table.shape}"
+        )
+    if not np.isfinite(table).all() or table.min() < 0 or table.max() > 1:
+        raise DataError("probabilities of labels must be finite and from 0 to 1")
+
+
 @dataclass(frozen=True)
 class _Judging:
     """What differs between tasks where answers are judged.
@@ -280,6 +311,7 @@ _KINDS: Mapping[Kind, _Judging] = {
     "classes": _OF_CLASSES,
     "stars": _OF_CLASSES,
     "score": _Judging(np.float64, _check_scores, _judge_scores),
+    "multi": _Judging(np.int64, _check_sets, _judge_sets),
 }
 
 

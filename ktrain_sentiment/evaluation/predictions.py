@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,23 @@ from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.metrics import Metrics, check, compute_metrics
 from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW, score_ends
-from ktrain_sentiment.tasks import CLASSES, SCORE, SCORES, Kind, Task, number_of
+from ktrain_sentiment.tasks import (
+    CLASSES,
+    HALF,
+    SCORE,
+    SCORES,
+    SEVERAL,
+    Kind,
+    Task,
+    indicators,
+    join_labels,
+    number_of,
+    occurring,
+)
 
 PREFIX = "p_"
+THRESHOLD = "threshold_"
+"""Before the name of a label: from which probability on a row was given it, of several labels."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +41,8 @@ class LabelledPredictions:
     Attributes:
         frame: Columns `text`, `label`, `row` and any others of the source, n rows.
         labels: Class names, in the order of the columns of `probabilities`.
-        y_true: Class indices, int64 of shape (n,); of scores the true ones, float64.
+        y_true: Class indices, int64 of shape (n,); of scores the true ones, float64; of several
+            labels 0 or 1 for each, (n, labels).
         probabilities: As the predictor answers, its temperature applied, shape (n, classes); of
             scores the answers, shape (n, 1).
         task: What the labels are.
@@ -88,10 +104,17 @@ class LabelledPredictions:
     def to_frame(self) -> pd.DataFrame:
         """Columns `row`, `text`, `label`, `predicted` and one `p_<label>` a class.
 
-        Of stars also `expected_star`. Of scores `row`, `text`, `label` and `score`, and where the
-        interval is known `score_low` and `score_high`.
+        Of several labels `label` and `predicted` are joined by |, and a column `threshold_<label>`
+        a label says from which probability on a row has it. Of stars also `expected_star`. Of
+        scores `row`, `text`, `label` and `score`, and where the interval is known `score_low` and
+        `score_high`.
         """
         return _FRAMES[self.task.kind].write(self)
+
+    @property
+    def settled(self) -> Floats:
+        """The probabilities as they are compared: thresholds of several labels at a half."""
+        return self.task.centred(self.probabilities)
 
     @property
     def texts(self) -> list[str]:
@@ -154,6 +177,8 @@ def _kind_of(predictions: pd.DataFrame) -> Kind | None:
         return "score"
     if len(labels) < 2:
         return None
+    if THRESHOLD + labels[0] in predictions:
+        return "multi"
     return "stars" if EXPECTED in predictions else "classes"
 
 
@@ -198,6 +223,33 @@ def _write_scores(rows: LabelledPredictions) -> pd.DataFrame:
     return frame
 
 
+def _sets(values: Sequence[str] | pd.Series[str], labels: Sequence[str]) -> NDArray[Any]:
+    names = occurring((str(value) for value in values), "multi")
+    encode(sorted(names), labels)
+    return indicators((str(value) for value in values), labels)
+
+
+def _read_sets(predictions: pd.DataFrame) -> _Read:
+    labels = _labels_in(predictions)
+    table = predictions[[PREFIX + label for label in labels]].to_numpy(dtype=np.float64)
+    cuts = predictions[[THRESHOLD + label for label in labels]].iloc[0].tolist()
+    return table, labels, SEVERAL.cut_at(cuts)
+
+
+def _write_sets(rows: LabelledPredictions) -> pd.DataFrame:
+    decided = rows.task.decided(rows.probabilities)
+    frame = pd.DataFrame({"row": rows.rows, "text": rows.texts})
+    frame["label"] = [str(label) for label in rows.frame["label"]]
+    frame["predicted"] = [
+        join_labels(rows.labels[k] for k in np.flatnonzero(has)) for has in decided
+    ]
+    for k, label in enumerate(rows.labels):
+        frame[PREFIX + label] = rows.probabilities[:, k].astype(np.float32)
+    for label, cut in zip(rows.labels, rows.task.thresholds or cycle([HALF]), strict=False):
+        frame[THRESHOLD + label] = cut
+    return frame
+
+
 _Read = tuple[Floats, Sequence[str], Task]
 
 
@@ -221,6 +273,7 @@ _FRAMES: Mapping[Kind, _Frames] = {
     "classes": _OF_CLASSES,
     "stars": _OF_CLASSES,
     "score": _Frames(_numbers, _read_scores, _write_scores),
+    "multi": _Frames(_sets, _read_sets, _write_sets),
 }
 
 

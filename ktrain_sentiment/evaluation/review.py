@@ -320,6 +320,25 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class SetMistake:
+    """A text whose several labels are wrong.
+
+    Attributes:
+        row: Its number in the source.
+        text: Its text.
+        label: The labels that it has, joined by |; empty for none.
+        predicted: Those that the model gives it.
+        loss: Of all labels together, in nats.
+    """
+
+    row: int
+    text: str
+    label: str
+    predicted: str
+    loss: float
+
+
+@dataclass(frozen=True)
 class ScoreMistake:
     """A text whose score is off.
 

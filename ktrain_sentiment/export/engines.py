@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.evaluation.intervals import binomial_more
+from ktrain_sentiment.evaluation.thresholds import choose_thresholds
 from ktrain_sentiment.export.onnx_graph import build_graph
 from ktrain_sentiment.export.onnx_writer import GraphWriter
 from ktrain_sentiment.export.quantization import (
@@ -29,6 +30,7 @@ from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.onnx_session import open_session, run
 from ktrain_sentiment.predictor.tokenization import EncodedTexts, pad
+from ktrain_sentiment.tasks import CLASSES, SEVERAL, Kind, Task
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -169,6 +171,99 @@ def score_complaint(parity: ScoreParity, limits: Limits) -> str:
     return ""
 
 
+@dataclass(frozen=True)
+class SetParity:
+    """How an engine's several labels a text compare with the reference's.
+
+    Labels are given from those thresholds on that are best for the reference; a half without true
+    labels.
+
+    Attributes:
+        texts: How many real texts were compared.
+        decisions: How many labels of texts were decided.
+        largest_difference: Of any probability.
+        changed: Decisions that differ.
+        lost: Decisions that only the reference gets right; 0 without true labels.
+        gained: Those that only the engine gets right; 0 without true labels.
+        micro_f1: Of the engine; None without true labels.
+        reference_micro_f1: Of the reference; likewise.
+    """
+
+    texts: int
+    decisions: int
+    largest_difference: float
+    changed: int
+    lost: int
+    gained: int
+    micro_f1: float | None
+    reference_micro_f1: float | None
+
+
+def compare_sets(
+    reference: NDArray[np.floating],
+    probabilities: NDArray[np.floating],
+    targets: NDArray[Any] | None = None,
+) -> SetParity:
+    """Compare two arrays of probabilities of several labels, both (texts, labels).
+
+    Args:
+        reference: What the trained model says.
+        probabilities: What the engine says about the same texts.
+        targets: True labels, 0 or 1, (texts, labels); None when unknown.
+    """
+    known = targets is not None and len(targets) > 0
+    has = np.asarray(targets if known else np.zeros(reference.shape)).astype(bool)
+    task = SEVERAL.cut_at(choose_thresholds(has, reference)) if known else SEVERAL
+    theirs, ours = task.decided(reference), task.decided(probabilities)
+    largest = float(np.abs(probabilities - reference).max(initial=0.0))
+
+    def micro_f1(said: NDArray[np.bool_]) -> float | None:
+        return (
+            2 * float((has & said).sum()) / max(int(has.sum() + said.sum()), 1) if known else None
+        )
+
+    return SetParity(
+        texts=len(reference),
+        decisions=reference.size,
+        largest_difference=largest if np.isfinite(largest) else math.inf,
+        changed=int((ours != theirs).sum()),
+        lost=int(((theirs == has) & (ours != has)).sum()) if known else 0,
+        gained=int(((ours == has) & (theirs != has)).sum()) if known else 0,
+        micro_f1=micro_f1(ours),
+        reference_micro_f1=micro_f1(theirs),
+    )
+
+
+def set_complaint(parity: SetParity, limits: Limits) -> str:
+    """Why an engine of several labels is refused; empty when it is within the limits."""
+    if limits.difference is not None and parity.largest_difference > limits.difference:
+        return (
+            f"a probability differs by {parity.largest_difference:.2g} "
+            f"(at most {limits.difference:g} allowed)"
+        )
+    if not np.isfinite(parity.largest_difference):
+        return "it gives probabilities that are not numbers"
+    # A threshold lies between two probabilities, and rounding may cross it.
+    allowed = max(1.0, limits.changed * parity.decisions)
+    if parity.changed > allowed and (
+        binomial_more(parity.changed, parity.decisions, limits.changed) < SIGNIFICANT
+    ):
+        return (
+            f"{parity.changed} of {parity.decisions} decisions change "
+            f"(at most {limits.changed:.1%} allowed)"
+        )
+    if parity.micro_f1 is None or parity.reference_micro_f1 is None:
+        return ""
+    lost = parity.reference_micro_f1 - parity.micro_f1
+    beyond_chance = binomial_more(parity.lost, parity.lost + parity.gained, 0.5) < SIGNIFICANT
+    if lost > limits.accuracy_lost and beyond_chance:
+        return f"micro F1 falls by {lost:.2%} (at most {limits.accuracy_lost:.1%} allowed)"
+    return ""
+
+
+AnyParity = Parity | ScoreParity | SetParity
+
+
 def compare(
     reference: NDArray[np.floating],
     probabilities: NDArray[np.floating],
@@ -247,7 +342,7 @@ class EngineReport:
     kept: bool
     compared_with: str
     reason: str = ""
-    parity: Parity | ScoreParity | None = None
+    parity: AnyParity | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the manifest."""
@@ -267,6 +362,7 @@ class Reference:
             first texts, since the Keras model is slow. Scores have shape (first texts, 1).
         targets: True class indices of all texts, or true scores, or None.
         source: Who says so: keras or fp32.
+        task: What the model answers with.
     """
 
     encoded: EncodedTexts
@@ -274,11 +370,7 @@ class Reference:
     probabilities: NDArray[np.float32]
     targets: NDArray[Any] | None = None
     source: str = "keras"
-
-    @property
-    def are_scores(self) -> bool:
-        """Whether the model answers with a score, and not with probabilities."""
-        return int(self.probabilities.shape[1]) == 1
+    task: Task = CLASSES
 
     def ask(self, session: InferenceSession) -> NDArray[np.float32]:
         """What an engine says about all texts, those of like length in one batch."""
@@ -288,7 +380,7 @@ class Reference:
             for start in range(0, len(order), _BATCH)
         ]
         logits = np.concatenate(parts)
-        probabilities = logits if self.are_scores else softmax(logits)
+        probabilities = self.task.answers(logits)
         restored = np.empty_like(probabilities)
         restored[order] = probabilities
         return restored
@@ -300,17 +392,22 @@ class Reference:
         table = softmax(logits, temperature).astype(np.float32)
         return dataclasses.replace(self, probabilities=table)
 
-    def judge(
-        self, probabilities: NDArray[np.float32], limits: Limits
-    ) -> tuple[Parity | ScoreParity, str]:
+    def judge(self, probabilities: NDArray[np.float32], limits: Limits) -> tuple[AnyParity, str]:
         """Compare with the texts that the reference covers, and say what is wrong, if anything."""
         count = len(self.probabilities)
         targets = None if self.targets is None else self.targets[:count]
-        if self.are_scores:
-            of_scores = compare_scores(self.probabilities, probabilities[:count], targets)
-            return of_scores, score_complaint(of_scores, limits)
-        parity = compare(self.probabilities, probabilities[:count], targets)
-        return parity, complaint(parity, limits)
+        measure, complain = _GATES[self.task.kind]
+        measured = measure(self.probabilities, probabilities[:count], targets)
+        return measured, complain(measured, limits)
+
+
+_GATES: Mapping[Kind, tuple[Callable[..., AnyParity], Callable[[Any, Limits], str]]] = {
+    "classes": (compare, complaint),
+    "stars": (compare, complaint),
+    "score": (compare_scores, score_complaint),
+    "multi": (compare_sets, set_complaint),
+}
+"""How each task's engines are compared with the reference, and when they are refused."""
 
 
 def write_engines(

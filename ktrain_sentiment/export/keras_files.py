@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.long_texts import apart
 from ktrain_sentiment.predictor.tokenization import EncodedTexts, Ids, pad
+from ktrain_sentiment.tasks import CLASSES, Task
 
 _REFERENCE_TOKENS = 6_000
 """The Keras model, called eagerly, manages some thousands of tokens a second."""
@@ -57,16 +57,14 @@ def named_arrays(model: KerasModel) -> dict[str, NDArray[Any]]:
 
 
 def keras_probabilities(
-    model: KerasModel, encoded: EncodedTexts, padding_id: int
+    model: KerasModel, encoded: EncodedTexts, padding_id: int, task: Task = CLASSES
 ) -> NDArray[np.float32]:
     """What the model says about the first texts, as many as take a second or two.
 
     Returns:
-        Probabilities, float32 of shape (first texts, classes); of a model with one output its
-        scores, (first texts, 1).
+        Probabilities, float32 of shape (first texts, classes); scores, (first texts, 1).
     """
-    logits = keras_logits(model, encoded, padding_id)
-    return logits if logits.shape[1] == 1 else softmax(logits)
+    return task.answers(keras_logits(model, encoded, padding_id))
 
 
 def keras_feeds(model: KerasModel, ids: Ids, mask: Ids) -> dict[str, NDArray[np.int32]]:
@@ -220,8 +218,9 @@ def save_for_ktrain(
         "architectures": [type(model).__name__.removeprefix("TF")],
         "id2label": {str(index): label for index, label in enumerate(labels)},
         "label2id": {label: index for index, label in enumerate(labels)},
-        "problem_type": "single_label_classification" if len(labels) > 1 else "regression",
     }
+    usual = "single_label_classification" if len(labels) > 1 else "regression"
+    config["problem_type"] = config.get("problem_type") or usual
     write_json(place.config, config)
     return config
 

@@ -260,7 +260,7 @@ def save_ktrain_model(
             return SavedPredictor(PredictorFolder(folder), manifest, (report,))
 
         saved = write(trained, reference, 1.0)
-        temperature = (None if calibrate is None else calibrate(staged)) or 1.0
+        temperature = 1.0 if calibrate is None else calibrate(staged).temperature
         if temperature != 1.0:
             divided = trained.divided(temperature)
             saved = write(divided, reference.softened(temperature), temperature)

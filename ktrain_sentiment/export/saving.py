@@ -60,9 +60,24 @@ from ktrain_sentiment.tasks import CLASSES, SCORE, Task
 
 logger = logging.getLogger(__name__)
 
-Calibrate = Callable[[Path], float | None]
-"""Asks a whole predictor folder about rows that were not trained on, and gives the temperature by
-which its logits should be divided; of scores, how far their intervals reach (None: not known)."""
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What is chosen on rows that were not trained on, once the saved predictor can be asked.
+
+    Attributes:
+        temperature: By this logits should be divided.
+        half_width: How far the intervals of scores reach to either side; None: not known.
+        thresholds: From which probability on a text has each of several labels.
+    """
+
+    temperature: float = 1.0
+    half_width: float | None = None
+    thresholds: tuple[float, ...] = ()
+
+
+Calibrate = Callable[[Path], Chosen]
+"""Asks a whole predictor folder about rows that were not trained on."""
 
 _RECORDED = (
     "ktrain-sentiment",
@@ -108,7 +123,7 @@ class ValidationTexts:
 
     Attributes:
         texts: Validation texts, cleaned or not; a thousand are used.
-        targets: Their true class indices, or scores, or None.
+        targets: Their true class indices, or scores, or which labels each has, or None.
     """
 
     texts: Sequence[str]
@@ -177,8 +192,8 @@ def save_predictor(
         folder: Where the predictor will stand.
         facts: What the manifest records.
         validation: Real texts to compare engines on.
-        calibrate: Finds the temperature, or the interval of scores; None: the model stays as it
-            is.
+        calibrate: Finds the temperature, the interval of scores or the thresholds of labels; None:
+            the model stays as it is.
         limits: How far the int8 engine may be from the model.
         trace: Writes `onnx/model.onnx` of an architecture that is not of BERT's family
             (`ktrain_sentiment.training.tracing.tracer(model, ...)`); None: those have no ONNX.
@@ -205,7 +220,7 @@ def save_predictor(
             pairs = bool(Inputs.of(facts.table).pair)
             encoder = TextEncoder.from_folder(place, maxlen, pairs=pairs)
             against = against or make_reference(
-                model, encoder, validation, facts.cleaning, facts.long_texts
+                model, encoder, validation, facts.cleaning, facts.long_texts, facts.task
             )
             engines = write_engines(place, weights, config, against, trace=trace, limits=limits)
             family = str(config["model_type"])
@@ -215,12 +230,14 @@ def save_predictor(
             return SavedPredictor(PredictorFolder(folder), manifest, tuple(engines)), against
 
         saved, reference = write()
-        found = None if calibrate is None else calibrate(staged)
-        if facts.task.is_score:
-            manifest = dataclasses.replace(saved.manifest, half_width=found)
+        found = Chosen() if calibrate is None else calibrate(staged)
+        if found.half_width is not None or found.thresholds:
+            manifest = dataclasses.replace(
+                saved.manifest, half_width=found.half_width, thresholds=found.thresholds
+            )
             write_manifest(staged, manifest)
-            return dataclasses.replace(saved, manifest=manifest)
-        temperature = 1.0 if found is None else found
+            saved = dataclasses.replace(saved, manifest=manifest)
+        temperature = found.temperature
         if temperature != 1.0:
             if divide_logits(model, temperature, reference.encoded, reference.padding_id):
                 saved, _ = write(reference.softened(temperature), temperature)
@@ -242,12 +259,13 @@ def make_reference(
     validation: ValidationTexts,
     cleaning: tuple[str, ...] = (),
     long_texts: LongTexts = "head",
+    task: Task = CLASSES,
 ) -> Reference:
     """What the model says about a thousand validation texts or fewer, one row of each."""
     texts, targets = validation.some(_MOST_TEXTS, cleaning)
     encoded = dataclasses.replace(encoder.encode(texts, one_row(long_texts)), windows=None)
-    probabilities = keras_probabilities(model, encoded, encoder.padding_id)
-    return Reference(encoded, encoder.padding_id, probabilities, targets)
+    probabilities = keras_probabilities(model, encoded, encoder.padding_id, task)
+    return Reference(encoded, encoder.padding_id, probabilities, targets, task=task)
 
 
 def make_manifest(
@@ -339,7 +357,7 @@ def export_again(
         pairs = bool(manifest.inputs.pair)
         encoder = TextEncoder(tokenizer, manifest.maxlen, manifest.padding_id, pairs=pairs)
         reference = make_reference(
-            model, encoder, validation, manifest.cleaning, manifest.long_texts
+            model, encoder, validation, manifest.cleaning, manifest.long_texts, manifest.answers
         )
         engines = write_engines(place, weights, config, reference, trace=trace, limits=limits)
         manifest = dataclasses.replace(

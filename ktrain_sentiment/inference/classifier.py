@@ -19,7 +19,7 @@ from ktrain_sentiment.inputs import TEXTS, Inputs
 from ktrain_sentiment.prediction import (
     Prediction,
     Probabilities,
-    softmax,
+    to_label_sets,
     to_predictions,
     to_scores,
 )
@@ -125,11 +125,13 @@ class Scores:
     def to_predictions(self, labels: Sequence[str], task: Task = CLASSES) -> list[Prediction]:
         """One `Prediction` a text; no label for a text that is missing or unknown."""
         unknown = None if self.unknown is None else self.unknown.tolist()
+        cut, counts = self.truncated.tolist(), self.counts.tolist()
+        strange = unknown or [False] * len(cut)
         if task.is_score:
-            strange, counts = unknown or [False] * len(self.truncated), self.counts.tolist()
-            return to_scores(
-                self.probabilities[:, 0], task.half_width, self.truncated.tolist(), strange, counts
-            )
+            return to_scores(self.probabilities[:, 0], task.half_width, cut, strange, counts)
+        if task.is_multi:
+            decided = task.decided(self.probabilities)
+            return to_label_sets(self.probabilities, decided, labels, cut, strange, counts)
         expected = task.expected(self.probabilities).tolist() if task else None
         return to_predictions(
             self.probabilities,
@@ -296,7 +298,8 @@ class TextClassifier:
     ) -> Probabilities:
         """Class probabilities, float32 of shape (texts, labels), in the texts' order.
 
-        A model of scores has no probabilities: it gives the scores, float32 of shape (texts, 1).
+        Where a text may have several labels, each has its own, and rows do not sum to one. A model
+        of scores has no probabilities: it gives the scores, float32 of shape (texts, 1).
 
         Args:
             texts: As for `predict`; the row of a missing or blank text is NaN. A text without a
@@ -414,21 +417,15 @@ class TextClassifier:
         Raises:
             PredictorError: They are not numbers.
         """
-        if self.task.is_score:
-            if not np.isfinite(logits).all():
-                raise PredictorError(
-                    "the model gives scores that are not numbers: its weights are damaged, train "
-                    "or fetch it again"
-                )
-            return logits
         with np.errstate(all="ignore"):
-            probabilities = softmax(logits, self.temperature)
-        if not np.isfinite(probabilities).all():
+            answers = self.task.answers(logits, self.temperature)
+        if not np.isfinite(answers).all():
+            what = "scores" if self.task.is_score else "probabilities"
             raise PredictorError(
-                "the model gives probabilities that are not numbers: its weights are damaged, "
-                "train or fetch it again"
+                f"the model gives {what} that are not numbers: its weights are damaged, train or "
+                "fetch it again"
             )
-        return probabilities
+        return answers
 
     def _run(
         self, encoded: EncodedTexts, batches: Sequence[Indices]

@@ -32,7 +32,7 @@ from ktrain_sentiment.predictor.manifest import Manifest, read_checked, read_jso
 from ktrain_sentiment.predictor.tokenization import LONGEST, configured_padding_id
 from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.runs import RUNS, RunFolder
-from ktrain_sentiment.tasks import SCORE, SCORES, Task, look_like_stars
+from ktrain_sentiment.tasks import SCORE, SCORES, SEVERAL, Task, look_like_stars
 
 logger = logging.getLogger(__name__)
 
@@ -200,7 +200,7 @@ def _read_unverified(place: PredictorFolder, engine: Engine) -> ClassifierParts:
     labels = _labels(place, config)
     return ClassifierParts(
         labels=labels,
-        task=_task_of(labels),
+        task=_task_of(labels, config),
         engine=chosen,
         graph=graph,
         vocabulary=_read(place.tokenizer, _LARGEST_JSON),
@@ -262,10 +262,12 @@ def _find_graph(place: PredictorFolder, engine: Engine) -> tuple[str, Path]:
     return engine, place.path / found
 
 
-def _task_of(labels: tuple[str, ...]) -> Task:
-    """What the labels of a folder from elsewhere are, as far as they tell."""
+def _task_of(labels: tuple[str, ...], config: Mapping[str, Any]) -> Task:
+    """What the labels of a folder from elsewhere are, as far as they and config.json tell."""
     if len(labels) == 1:
         return SCORES
+    if config.get("problem_type") == "multi_label_classification":
+        return SEVERAL
     return Task.of("stars" if look_like_stars(labels) else "classes", labels)
 
 

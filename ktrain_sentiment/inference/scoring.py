@@ -27,7 +27,7 @@ from ktrain_sentiment.tables import Batch, Problem, ReadOptions, Table, open_tab
 from ktrain_sentiment.tables.messages import count, quoted
 from ktrain_sentiment.tables.outputs import Output
 from ktrain_sentiment.tables.writing import OutputSchema
-from ktrain_sentiment.tasks import CLASSES, SCORE, Task
+from ktrain_sentiment.tasks import CLASSES, SCORE, Kind, Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -144,13 +144,18 @@ class ScoreOptions:
     problems: bool = False
 
 
+LABELS = "labels"
+"""The column of several labels a text."""
+
+
 def added_columns(
     labels: Sequence[str], prefix: str = "", task: Task = CLASSES, *, problems: bool = False
 ) -> tuple[str, ...]:
     """The columns that scoring adds: `predicted`, `probability`, one `p_<label>` a class.
 
-    Of stars also `expected_star`, behind the probability. Scores have `score` in their place, and
-    `score_low` and `score_high` where the interval is known.
+    Of stars also `expected_star`, behind the probability. Several labels have `labels`, joined by |
+    as the reader reads them back, and `probability_<label>` for each. Scores have `score` in their
+    place, and `score_low` and `score_high` where the interval is known.
 
     Args:
         labels: The classifier's.
@@ -162,6 +167,8 @@ def added_columns(
     names = ["predicted", "probability", *stars, *(f"p_{label}" for label in labels)]
     if task.is_score:
         names = score_columns(task)
+    elif task.is_multi:
+        names = [LABELS, *(f"probability_{label}" for label in labels)]
     return tuple(prefix + name for name in (*names, *(["problem"] if problems else [])))
 
 
@@ -214,9 +221,11 @@ def output_schema(
     source: TextTable, names: Sequence[str], *, problems: bool = False
 ) -> OutputSchema:
     """The columns of the output: the source's, then the new ones, problems being the last."""
+    numbers = names[: len(names) - problems]
     if names[0].endswith(SCORE):
-        numbers = names[: len(names) - problems]
         words, shown = names[len(numbers) :], numbers
+    elif names[0].endswith(LABELS):
+        words, shown = (names[0], *names[len(numbers) :]), numbers
     else:
         predicted, probability, *others = names
         words = (predicted, *(names[-1:] if problems else ()))
@@ -294,35 +303,52 @@ def score_batch(
     predictions, refused = _predict(texts, classifier)
     problems |= refused
     said = [str(problems[k]) if k in problems else None for k in range(len(texts))]
-    if (task := task_of(classifier)).is_score:
-        table: list[list[Any]] = [
-            [
-                round(getattr(one, name), _DIGITS) if one and one.label else None
-                for one in predictions
-            ]
-            for name in score_columns(task)
-        ]
-        added = dict(zip(names, [*table, said], strict=False))
-        return ScoredBatch(
-            _with_columns(batch.rows, added, names[len(table) :]), predictions, problems
-        )
-    columns: list[list[Any]] = [
-        [
-            one.label if one and one.label and one.probability >= abstain_below else None
-            for one in predictions
-        ],
-        [one and round(one.probability, _DIGITS) for one in predictions],
+    columns = _ANSWERS[task_of(classifier).kind](predictions, classifier, abstain_below)
+    added = dict(zip(names, [*columns, said], strict=False))
+    words = {*names[len(columns) :], *([] if task_of(classifier).is_score else names[:1])}
+    return ScoredBatch(_with_columns(batch.rows, added, words), predictions, problems)
+
+
+_Answers = Sequence[Prediction | None]
+
+
+def _of_classes(answers: _Answers, classifier: Classifier, below: float) -> list[list[Any]]:
+    return [
+        [one.label if one and one.label and one.probability >= below else None for one in answers],
+        [one and round(one.probability, _DIGITS) for one in answers],
+        *_each_probability(answers, classifier),
     ]
-    if task_of(classifier):
-        columns.append([one and round(one.expected_star or 0.0, _DIGITS) for one in predictions])
-    columns += [
-        [one and round(one.probabilities[label], _DIGITS) for one in predictions]
+
+
+def _of_stars(answers: _Answers, classifier: Classifier, below: float) -> list[list[Any]]:
+    label, probability, *others = _of_classes(answers, classifier, below)
+    stars = [one and round(one.expected_star or 0.0, _DIGITS) for one in answers]
+    return [label, probability, stars, *others]
+
+
+def _of_scores(answers: _Answers, classifier: Classifier, _below: float) -> list[list[Any]]:
+    return [
+        [round(getattr(one, name), _DIGITS) if one and one.label else None for one in answers]
+        for name in score_columns(task_of(classifier))
+    ]
+
+
+def _of_sets(answers: _Answers, classifier: Classifier, _below: float) -> list[list[Any]]:
+    labels = [one.label if one and not one.unknown else None for one in answers]
+    return [labels, *_each_probability(answers, classifier)]
+
+
+def _each_probability(answers: _Answers, classifier: Classifier) -> list[list[Any]]:
+    return [
+        [one and round(one.probabilities[label], _DIGITS) for one in answers]
         for label in classifier.labels
     ]
-    columns.append([*said])
-    added = dict(zip(names, columns, strict=False))
-    words = {names[0], *names[len(columns) - 1 :]}
-    return ScoredBatch(_with_columns(batch.rows, added, words), predictions, problems)
+
+
+_ANSWERS: Mapping[Kind, Callable[[_Answers, Classifier, float], list[list[Any]]]] = {
+    "classes": _of_classes, "stars": _of_stars, "score": _of_scores, "multi": _of_sets,
+}  # fmt: skip
+"""The columns of answers, in the order of `added_columns`, for each task."""
 
 
 def _predict(
@@ -457,6 +483,8 @@ def _count(scored: ScoredBatch, options: ScoreOptions, report: ScoreReport) -> N
             report.unknown += 1
         elif one.probability < options.abstain_below:
             report.abstained += 1
+        elif one.labels is not None:
+            report.labels.update(one.labels)
         elif one.score is None:
             report.labels[one.label] += 1
 

@@ -19,7 +19,7 @@ from ktrain_sentiment.errors import InputError, PredictorError, one_line
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.reading_rules import LongTexts
-from ktrain_sentiment.tasks import CLASSES, SCORES, TASKS, Task
+from ktrain_sentiment.tasks import CLASSES, SCORES, SEVERAL, TASKS, Task
 
 _EXPORT = "make it again with ktrain-sentiment export, or fetch the folder again"
 
@@ -171,6 +171,7 @@ class Manifest:
     task: str = "classes"
     stars: tuple[float, ...] = ()
     half_width: float | None = None
+    thresholds: tuple[float, ...] = ()
     engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     files: Mapping[str, FileDigest] = field(default_factory=dict)
     format_version: int = 1
@@ -223,11 +224,18 @@ class Manifest:
     def _check_task(self) -> None:
         if self.task not in TASKS or len(self.stars) != len(self.labels) * (self.task == "stars"):
             raise PredictorError(
-                f"task {self.task!r:.40} with {len(self.stars)} stars: wanted classes, a score, or "
-                f"stars and one for each of {len(self.labels)} labels"
+                f"task {self.task!r:.40} with {len(self.stars)} stars: wanted classes, score, "
+                f"multi, or stars and one for each of {len(self.labels)} labels"
             )
         if self.task == "score" and len(self.labels) != 1:
             raise PredictorError(f"task score with {len(self.labels)} labels: wanted one")
+        cuts = self.thresholds
+        wrong = [cut for cut in cuts if not 0 <= cut <= 1]
+        if cuts and (self.task != "multi" or len(cuts) != len(self.labels) or wrong):
+            raise PredictorError(
+                f"thresholds {list(cuts)!s:.60}: wanted one for each of {len(self.labels)} labels "
+                "of task multi, from 0 to 1"
+            )
         if self.half_width is not None and not 0 <= self.half_width < float("inf"):
             raise PredictorError(f"half_width {self.half_width!s:.20}: wanted a number from 0")
 
@@ -236,6 +244,8 @@ class Manifest:
         """What the model answers with."""
         if self.task == "score":
             return SCORES.within(self.half_width)
+        if self.task == "multi":
+            return SEVERAL.cut_at(self.thresholds)
         return Task("stars", self.stars) if self.task == "stars" else CLASSES
 
     @property
@@ -332,6 +342,7 @@ def from_json(value: Mapping[str, Any]) -> Manifest:
         "labels": tuple(known["labels"]),
         "cleaning": tuple(known.get("cleaning", ())),
         "stars": tuple(map(float, known.get("stars", ()))),
+        "thresholds": tuple(map(float, known.get("thresholds", ()))),
         "files": digests,
     }
     return Manifest(**known)
@@ -349,6 +360,7 @@ _FIELDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "cleaning": (list, "a list"),
     "task": (str, "a text"),
     "stars": (list, "a list"),
+    "thresholds": (list, "a list"),
     "half_width": ((int, float, type(None)), "a number"),
     "data_fingerprint": (str, "a text"),
     "metrics": (dict, "an object"),
@@ -362,6 +374,7 @@ _ENTRIES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "labels": (str, "texts"),
     "cleaning": (str, "texts"),
     "stars": ((int, float), "numbers"),
+    "thresholds": ((int, float), "numbers"),
     "versions": (str, "texts"),
     "engines": (dict, "objects"),
 }

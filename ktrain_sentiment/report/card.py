@@ -31,6 +31,7 @@ LICENCES = {
 """Licences of encoders that are known; what is fine-tuned from another one says `other`."""
 
 METRIC_TYPES = {
+    "micro_f1": "f1", "sample_f1": "f1", "subset_accuracy": "accuracy",
     "spearman": "spearmanr", "pearson": "pearsonr", "score_mae": "mae", "rmse": "rmse",
     "r2": "r_squared",
     "accuracy": "accuracy", "macro_f1": "f1", "mcc": "matthews_correlation", "mae": "mae",
@@ -52,9 +53,8 @@ def model_card(facts: ReportFacts) -> str:
             headline=result_tables.headline(
                 facts.metrics, facts.baselines, name="this model"
             ).to_markdown(),
-            per_class=result_tables.per_class(facts.metrics).to_markdown()
-            if facts.metrics.per_class
-            else None,
+            per_class=_by_label(facts),
+            shown=shown,
             coverage=coverage_sentence(facts.metrics) or None,
             engines=None if training is None else result_tables.engines(training),
             checklist=facts.checklist and result_tables.behaviour(facts.checklist),
@@ -66,6 +66,14 @@ def model_card(facts: ReportFacts) -> str:
         )
     )
     return card.rstrip() + "\n"
+
+
+def _by_label(facts: ReportFacts) -> str | None:
+    multi = facts.metrics.multi
+    if multi is not None:
+        return result_tables.per_label(multi).to_markdown()
+    there = facts.metrics.per_class
+    return result_tables.per_class(facts.metrics).to_markdown() if there else None
 
 
 def card_header(facts: ReportFacts) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ktrain_sentiment.evaluation.record import (
     SpeedRecord,
     TrainingRecord,
 )
-from ktrain_sentiment.evaluation.review import ErrorSummary, ScoreMistake, Slice
+from ktrain_sentiment.evaluation.review import ErrorSummary, ScoreMistake, SetMistake, Slice
 from ktrain_sentiment.inputs import TEXTS, Inputs
 from ktrain_sentiment.tasks import Kind
 
@@ -79,6 +79,7 @@ class ReportFacts:
         calibration: What temperature scaling did on these rows; None when it is not known.
         curves: What its probabilities are worth; None when the predictions were not kept.
         scores: Scores beside the true ones; None for classes and stars.
+        worst: Texts whose several labels are most wrong; empty for others.
         slices: Accuracy by length, repetition and columns of the data.
         errors: Mistakes on validation rows, or on the rows from elsewhere; None without such.
         checklist: What it can do with language; None when it was not asked.
@@ -102,6 +103,7 @@ class ReportFacts:
     calibration: Calibration | None = None
     curves: ProbabilityCurves | None = None
     scores: ScoreFacts | None = None
+    worst: Sequence[SetMistake] = ()
     slices: Sequence[Slice] = ()
     errors: ErrorSummary | None = None
     checklist: Behaviour | None = None
@@ -130,4 +132,5 @@ _MERITS: Mapping[Kind, Callable[[Any], float]] = {
     "classes": lambda one: one.accuracy.value,
     "stars": lambda one: -one.stars.mae.value,
     "score": lambda one: one.score.spearman.value,
+    "multi": lambda one: one.multi.macro_f1.value,
 }

@@ -34,15 +34,19 @@ NAMES = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "sample_f1": "F1 of a text's labels",
+    "subset_accuracy": "all labels right",
     "weighted_f1": "weighted F1",
     "mcc": "Matthews correlation",
     "log_loss": "log loss (nats)",
     "brier": "Brier score",
     "ece": "calibration error",
 }
-SHARES = frozenset(
-    {"within_one", "coverage", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "ece"}
-)
+SHARES = frozenset({
+    "within_one", "coverage", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "ece",
+    "micro_f1", "sample_f1", "subset_accuracy",
+})  # fmt: skip
 LOWER_IS_BETTER = frozenset(
     {"mae", "expected_mae", "score_mae", "rmse", "log_loss", "brier", "ece"}
 )

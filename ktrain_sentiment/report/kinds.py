@@ -19,7 +19,7 @@ class Shown:
         engines: Those that engines are compared by, with short names for narrow screens.
         changed: What is counted of another engine's answers, and what that means.
         classes: Whether a text has one of several classes: there is a confusion of them.
-        probabilities: Whether answers are probabilities, which can be more or less trusted.
+        probabilities: Whether what is answered has one probability, to be trusted more or less.
         what: What such a model is, behind "Sentiment".
         pipeline: What transformers' pipeline must be told besides.
     """
@@ -68,5 +68,21 @@ SHOWN: Mapping[Kind, Shown] = {
         probabilities=False,
         what="score",
         pipeline=', function_to_apply="none"',
+    ),
+    "multi": Shown(
+        key_figures=("macro_f1", "micro_f1"),
+        boxed_last="subset_accuracy",
+        card={
+            "macro_f1": "Macro F1", "micro_f1": "Micro F1", "sample_f1": "Sample F1",
+            "subset_accuracy": "Subset accuracy",
+        },
+        engines={"macro_f1": "macro F1", "micro_f1": "micro F1", "subset_accuracy": "all right"},
+        changed=(
+            "other labels",
+            "Rows whose labels are not those of the engine that answers by default",
+        ),
+        classes=False,
+        probabilities=False,
+        pipeline=", top_k=None",
     ),
 }  # fmt: skip

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 SIZE = (4.4, 3.2)
 """Inches; all drawings are as wide, so that their letters are as large."""
+MOST_LABELS = 40
+"""Labels whose figures are drawn below each other."""
 MOST_CURVES = 8
 """Classes whose curves are drawn: more cannot be told apart."""
 LONGEST = 700
@@ -117,7 +119,7 @@ def render(facts: ReportFacts) -> str:
         ("classes", "Where it errs", True),
         ("trust", "Trust", shown.probabilities),
         ("language", "Language", facts.checklist is not None),
-        ("mistakes", "Mistakes", errors is not None or facts.scores is not None),
+        ("mistakes", "Mistakes", bool(errors or facts.scores or facts.worst)),
         ("data", "Data", True),
         ("training", "Training", facts.training is not None),
         ("speed", "Speed", facts.speed is not None),
@@ -127,6 +129,7 @@ def render(facts: ReportFacts) -> str:
     return _page(
         "report.html.j2",
         facts=facts,
+        shown=shown,
         metrics=facts.metrics,
         confusion=facts.metrics.in_order() if shown.classes else None,
         training=facts.training,
@@ -221,7 +224,7 @@ def _key_figures(facts: ReportFacts) -> list[tuple[str, str, str]]:
 
 
 def _tables(facts: ReportFacts) -> dict[str, FigureTable | None]:
-    errors, training = facts.errors, facts.training
+    errors, training, multi = facts.errors, facts.training, facts.metrics.multi
     folds = None if training is None else training.cross_validation
     return {
         "headline": result_tables.headline(
@@ -233,7 +236,9 @@ def _tables(facts: ReportFacts) -> dict[str, FigureTable | None]:
         else None,
         "folds": result_tables.cross_validation(folds) if folds else None,
         "per_class": result_tables.per_class(facts.metrics) if facts.metrics.per_class else None,
+        "per_label": result_tables.per_label(multi) if multi else None,
         "farthest": result_tables.farthest(facts.scores.farthest) if facts.scores else None,
+        "missed": result_tables.missed_labels(facts.worst) if facts.worst else None,
         "slices": result_tables.slices(facts.slices) if facts.slices else None,
         "abstentions": result_tables.abstentions(facts.curves.abstentions)
         if facts.curves
@@ -306,10 +311,19 @@ def _score_drawings(facts: ReportFacts) -> list[Drawing]:
     ]
 
 
+def _label_drawings(facts: ReportFacts) -> list[Drawing]:
+    found = () if facts.metrics.multi is None else facts.metrics.multi.per_label
+    if not found or len(found) > MOST_LABELS:
+        return []
+    said = "F1 of each label with its 95 % interval, and the rows that have it"
+    return [_drawing(plots.label_scores(found), "labels", said)]
+
+
 _DRAWINGS: Mapping[Kind, Callable[[ReportFacts], list[Drawing]]] = {
     "classes": _class_drawings,
     "stars": _class_drawings,
     "score": _score_drawings,
+    "multi": _label_drawings,
 }
 """What is drawn of where a model errs."""
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ktrain_sentiment.evaluation.calibration import Curve, Reliability
     from ktrain_sentiment.evaluation.comparison import Entry, FewShot
+    from ktrain_sentiment.evaluation.multi_figures import LabelFigures
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,28 @@ def score_errors(truth: ArrayLike, said: ArrayLike, *, size: Size = (4.4, 3.8)) 
     axes.scatter(x, off, s=10, color=COLOURS["second"], alpha=_faintness(len(x)), linewidths=0)
     axes.set(xlabel="the model's score", ylabel="score minus given score")
     return figure
+
+
+@in_house_style
+def label_scores(found: Sequence[LabelFigures]) -> Figure:
+    """F1 of each label with its interval, the best on top: which of several can be relied on.
+
+    Args:
+        found: The labels' figures.
+    """
+    ranked = sorted(found, key=lambda one: one.f1.value)
+    figure, axes = panel(4.4, max(1.8, 0.8 + 0.28 * len(ranked)))
+    places = np.arange(len(ranked))
+    low, value, high = (np.array([getattr(one.f1, n) for one in ranked]) for n in _ENDS)
+    axes.hlines(places, 100 * low, 100 * high, color=COLOURS["muted"], lw=2)
+    axes.scatter(100 * value, places, s=36, color=COLOURS["first"], zorder=3)
+    names = [f"{printable(one.label)} ({one.support:,})" for one in ranked]
+    axes.set_yticks(places, names)
+    axes.set(xlabel="F1 with its 95 % interval, %", xlim=(-2, 102))
+    return figure
+
+
+_ENDS = ("low", "value", "high")
 
 
 @in_house_style

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ktrain_sentiment.prediction import BETWEEN_LABELS
 from ktrain_sentiment.report.figures import (
     LOWER_IS_BETTER,
     NAMES,
@@ -25,12 +26,19 @@ if TYPE_CHECKING:
     from ktrain_sentiment.evaluation.confusion import Counts
     from ktrain_sentiment.evaluation.explanation import Explanation
     from ktrain_sentiment.evaluation.metrics import Metrics
+    from ktrain_sentiment.evaluation.multi_figures import MultiFigures
     from ktrain_sentiment.evaluation.record import (
         BaselineRecord,
         CrossValidationRecord,
         TrainingRecord,
     )
-    from ktrain_sentiment.evaluation.review import ConfusedPair, Mistake, ScoreMistake, Slice
+    from ktrain_sentiment.evaluation.review import (
+        ConfusedPair,
+        Mistake,
+        ScoreMistake,
+        SetMistake,
+        Slice,
+    )
 
 SHORT_BASELINES = {
     "majority": "majority", "median": "median", "mean": "mean", "tfidf": "TF-IDF", "ridge": "ridge",
@@ -125,6 +133,38 @@ def farthest(found: Sequence[ScoreMistake]) -> FigureTable:
         Column("off by", lambda one: f"{one.score - one.label:+.3g}", strong=True),
     )
     return FigureTable.of("What it is farthest off", columns, found, lines=True)
+
+
+def missed_labels(found: Sequence[SetMistake]) -> FigureTable:
+    """The texts whose labels are most wrong, whole."""
+    columns = (
+        Column("row", lambda one: str(one.row)),
+        Column("text", lambda one: one.text, words=True, wraps=True),
+        Column("labels", lambda one: _one_a_line(one.label), words=True),
+        Column("predicted", lambda one: _one_a_line(one.predicted), words=True, strong=True),
+        Column("loss", lambda one: f"{one.loss:.2f}", drop=1),
+    )
+    return FigureTable.of("What it gets most wrong", columns, found, lines=True)
+
+
+def _one_a_line(joined: str) -> str:
+    return joined.replace(BETWEEN_LABELS, "\n") or "none"
+
+
+PER_LABEL = (
+    Column("label", lambda one: one.label, words=True),
+    Column("precision", lambda one: share(one.precision), drop=2),
+    Column("recall", lambda one: share(one.recall), drop=1),
+    Column("F1", lambda one: share(one.f1.value), strong=True),
+    Column("95 % interval", lambda one: interval("macro_f1", one.f1)),
+    Column("from", lambda one: f"{one.threshold:.2f}", drop=3, help="Given from this on"),
+    Column("rows", lambda one: f"{one.support:,}"),
+)
+
+
+def per_label(found: MultiFigures) -> FigureTable:
+    """Precision, recall, F1 with its interval, threshold and support of each label."""
+    return FigureTable.of("By label; a text may have several", PER_LABEL, found.per_label)
 
 
 PER_CLASS = (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from ktrain_sentiment.evaluation.review import ScoreMistake
+from ktrain_sentiment.evaluation.review import ScoreMistake, SetMistake
 from ktrain_sentiment.report import result_tables, trial_tables
 from ktrain_sentiment.report.figures import FigureTable, MarkedText, counted, share, to_text
 from ktrain_sentiment.report.kinds import SHOWN
@@ -21,6 +21,8 @@ from ktrain_sentiment.report.sentences import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ktrain_sentiment.data.findings import Finding
     from ktrain_sentiment.evaluation.behaviour import Behaviour
     from ktrain_sentiment.evaluation.explanation import Explanation
@@ -63,6 +65,8 @@ def _intervals(metrics: Metrics) -> list[Part]:
 
 def by_class(metrics: Metrics) -> list[Part]:
     """Figures of each class and what they are confused with, as far as a screen can show them."""
+    if metrics.multi is not None:
+        return first_rows(result_tables.per_label(metrics.multi))
     if not SHOWN[metrics.kind].classes:
         said = coverage_sentence(metrics)
         return [Text(said)] if said else []
@@ -162,16 +166,35 @@ def inspection(found: Inspection, limit: int) -> list[Part]:
 
 def _farthest(found: Inspection, limit: int) -> list[Part]:
     eval_set = found.eval_set
-    said = f"{len(eval_set.predictions):,} rows of {eval_set.source}, scored by {eval_set.name}"
-    shown = [
-        ScoreMistake(int(one["row"]), str(one["text"]), one["label"], one["score"])
-        for one in found.top_losses.head(limit).to_dict("records")
-    ]
+    said = f"{len(eval_set.predictions):,} rows of {eval_set.source}, answered by {eval_set.name}"
+    listed = _LISTED[eval_set.predictions.task.kind](found.top_losses.head(limit))
     return [
         Text(f"{said}: all of them, the farthest off first (top_losses.csv)", style="bold"),
         *(Text(note, style="yellow") for note in eval_set.notes),
-        result_tables.farthest(shown),
+        listed,
     ]
+
+
+def _scores_off(losses: pd.DataFrame) -> FigureTable:
+    return result_tables.farthest([
+        ScoreMistake(int(one["row"]), str(one["text"]), one["label"], one["score"])
+        for one in losses.to_dict("records")
+    ])  # fmt: skip
+
+
+def _labels_off(losses: pd.DataFrame) -> FigureTable:
+    return result_tables.missed_labels([
+        SetMistake(
+            int(one["row"]), str(one["text"]), str(one["label"]), str(one["predicted"]), one["loss"]
+        )
+        for one in losses.to_dict("records")
+    ])  # fmt: skip
+
+
+_LISTED: Mapping[str, Callable[[pd.DataFrame], FigureTable]] = {
+    "score": _scores_off, "multi": _labels_off,
+}  # fmt: skip
+"""Rows of tasks whose answers are more or less wrong, the worst first."""
 
 
 def explanation(found: Explanation) -> list[Part]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import Abstention
 from ktrain_sentiment.evaluation.metrics import Metrics
+from ktrain_sentiment.evaluation.multi_figures import MultiFigures
 from ktrain_sentiment.evaluation.review import ErrorSummary
 from ktrain_sentiment.evaluation.score_figures import ScoreFigures
 from ktrain_sentiment.evaluation.star_figures import StarFigures
@@ -135,10 +136,31 @@ def _verdict_on_scores(facts: ReportFacts, rows: str) -> str:
     return f"{first} {best.name} comes to {best.score.spearman.value:.3f} on the same texts."
 
 
+def labels_sentence(rows: str, found: Metrics, multi: MultiFigures) -> str:
+    """How well a model of several labels a text finds them, in words."""
+    return (
+        f"On {found.n:,} {rows}, the macro F1 of {len(found.labels)} labels is "
+        f"{share(multi.macro_f1.value)} (95 % interval {interval('macro_f1', multi.macro_f1)}) and "
+        f"the micro F1 {share(multi.micro_f1.value)}; {share(multi.subset_accuracy.value)} of them "
+        "get exactly the labels that they have"
+    )
+
+
+def _verdict_on_labels(facts: ReportFacts, rows: str) -> str:
+    multi, best = facts.metrics.multi, facts.best_baseline
+    if multi is None:
+        return ""
+    first = f"{labels_sentence(f'texts {rows}', facts.metrics, multi)}."
+    if best is None or best.multi is None:
+        return first
+    return f"{first} {best.name} has a macro F1 of {share(best.multi.macro_f1.value)} there."
+
+
 _VERDICTS: Mapping[Kind, Callable[[ReportFacts, str], str]] = {
     "classes": _verdict_on_classes,
     "stars": _verdict_in_stars,
     "score": _verdict_on_scores,
+    "multi": _verdict_on_labels,
 }
 
 

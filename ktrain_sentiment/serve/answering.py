@@ -12,7 +12,7 @@ import numpy as np
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ktrain_sentiment.prediction import Probabilities, score_ends
+from ktrain_sentiment.prediction import BETWEEN_LABELS, Probabilities, score_ends
 from ktrain_sentiment.serve import protocols
 from ktrain_sentiment.serve.batching import Answer, BatchWorker
 from ktrain_sentiment.serve.hosting import Hosting, Model
@@ -178,9 +178,20 @@ class Classified:
         return [score_ends(score, width) if score == score else None for score in scores]
 
     @property
+    def label_sets(self) -> list[list[str]]:
+        """The labels of each text, of a model that gives several."""
+        names, decided = self.model.classifier.labels, self.model.classifier.task.decided
+        return [
+            [name for name, has in zip(names, row, strict=True) if has]
+            for row in decided(self.probabilities).tolist()
+        ]
+
+    @property
     def labels(self) -> list[str]:
-        """The label of each text; empty for a blank one."""
-        names = self.model.classifier.labels
+        """The label of each text; empty for a blank one. Several are joined by |."""
+        names, task = self.model.classifier.labels, self.model.classifier.task
+        if task.is_multi:
+            return list(map(BETWEEN_LABELS.join, self.label_sets))
         return ["" if np.isnan(row[0]) else names[int(row.argmax())] for row in self.probabilities]
 
 
@@ -206,7 +217,7 @@ async def classify(site: Site, request: Request, texts: Sequence[str]) -> Classi
         logits[there], probabilities[there] = answer.logits, answer.scores.probabilities
         for k, cut in zip(there, answer.scores.truncated.tolist(), strict=True):
             truncated[k] = cut
-        site.instruments.answered(model.name, model.classifier.labels, answer)
+        site.instruments.answered(model.name, model.classifier, answer)
         headers = _times(answer, begun)
     found = Classified(model, logits, probabilities, truncated, headers)
     if site.notify:

@@ -82,7 +82,7 @@ async def table(site: Site, request: Request) -> Response:
             QueuedClassifier(
                 site.worker, model.classifier, loop,
                 watch=lambda answer: site.instruments.answered(
-                    model.name, model.classifier.labels, answer
+                    model.name, model.classifier, answer
                 ),
             ),
             _Outlet(loop),

@@ -66,7 +66,8 @@ async def task(site: Site, request: Request) -> Response:
     wanted = asked.parameters or protocols.TaskParameters()
     found = await classify(site, request, texts)
     scores = None
-    if wanted.function_to_apply not in (None, "softmax"):
+    own = "sigmoid" if found.model.classifier.task.is_multi else "softmax"
+    if wanted.function_to_apply not in (None, own):
         temperature = found.model.classifier.temperature
         scores = protocols.apply_function(found.logits, temperature, wanted.function_to_apply)
     rankings = [found.rank(row, scores, wanted.top_k) for row in range(len(texts))]
@@ -166,6 +167,11 @@ async def invocations(site: Site, request: Request) -> Response:
         )
         for label, score, star, ends in zip(found.labels, sure, stars, found.intervals, strict=True)
     ]
+    if found.model.classifier.task.is_multi:
+        predictions = [
+            protocols.Scored(label, None if sureness != sureness else sureness, labels=labels)
+            for label, sureness, labels in zip(found.labels, sure, found.label_sets, strict=True)
+        ]
     return to_json(protocols.InvocationsAnswer(predictions), headers=found.headers)
 
 

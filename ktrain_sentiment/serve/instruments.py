@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ktrain_sentiment.errors import require
 
 if TYPE_CHECKING:
+    from ktrain_sentiment.inference.classifier import TextClassifier
     from ktrain_sentiment.serve.batching import Answer
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -72,18 +73,23 @@ class Instruments:
         self._batch_texts.observe(texts)
         self._batch_tokens.observe(tokens)
 
-    def answered(self, model: str, labels: Sequence[str], answer: Answer) -> None:
+    def answered(self, model: str, classifier: TextClassifier, answer: Answer) -> None:
         """A request, or a portion of a table, has its answer."""
-        scores = answer.scores
+        scores, labels, task = answer.scores, classifier.labels, classifier.task
         best = scores.probabilities.argmax(axis=1)
         self.texts.labels(model).inc(len(best))
         self.tokens.labels(model).inc(answer.tokens)
         self.truncated.labels(model).inc(int(scores.truncated.sum()))
         self.windowed.labels(model).inc(int((scores.counts > 1).sum()))
         confidence = self.confidence.labels(model)
+        if task.is_multi:
+            given = task.decided(scores.probabilities).sum(axis=0).tolist()
+            for label, count in zip(labels, given, strict=True):
+                self.labels.labels(model, label).inc(count)
         for column, row in zip(best.tolist(), scores.probabilities, strict=True):
-            self.labels.labels(model, labels[column]).inc()
-            if len(labels) > 1:  # A score is no probability.
+            if not task.is_multi:
+                self.labels.labels(model, labels[column]).inc()
+            if task.chooses:  # A score is no probability, and several labels have one each.
                 confidence.observe(float(row[column]))
         self._queue.observe(answer.stages.queue)
         self._tokenizing.observe(answer.stages.tokenizing)

@@ -206,7 +206,8 @@ class Scored(Struct, omit_defaults=True):
     """A label and its probability; null for a text that was abstained from.
 
     Of stars also the mean star of the probabilities. A model of scores has its score in the
-    probability's place, and the ends of its interval.
+    probability's place, and the ends of its interval. Of several labels a text these as a list
+    too; the label is all of them, joined by |, and the probability that of the likeliest.
     """
 
     label: str | None
@@ -214,6 +215,7 @@ class Scored(Struct, omit_defaults=True):
     expected_star: float | None = None
     score_low: float | None = None
     score_high: float | None = None
+    labels: list[str] | None = None
 
 
 class InvocationsAnswer(Struct):

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.prediction import BETWEEN_LABELS
 from ktrain_sentiment.tables.dialects import (
     DELIMITERS,
     Dialect,
@@ -42,7 +43,6 @@ from ktrain_sentiment.tables.table import (
     table_of_stream,
     unique_names,
 )
-from ktrain_sentiment.tables.values import LABEL_SEPARATOR
 
 _SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.DOTALL)
 _FASTTEXT = re.compile(r"((?:__label__\S+\s+)+)(.*)", re.DOTALL)
@@ -288,7 +288,7 @@ def _fasttext_rows(lines: Iterator[Line | None]) -> RowStream:
         match = _FASTTEXT.match(text)
         labels = [label.removeprefix("__label__") for label in match[1].split()] if match else []
         record = {
-            "label": LABEL_SEPARATOR.join(labels) or None,
+            "label": BETWEEN_LABELS.join(labels) or None,
             "text": match[2] if match else text,
         }
         yield Row(number, record, problem, text if problem else "")

@@ -7,11 +7,9 @@ import decimal
 import numbers
 from collections.abc import Collection
 
+from ktrain_sentiment.prediction import BETWEEN_LABELS
 from ktrain_sentiment.tables.encodings import HALF_CHARACTER, has_half_character
 from ktrain_sentiment.tables.table import Problem
-
-LABEL_SEPARATOR = "|"
-"""Between the labels of one row, where a source gives a list of them."""
 
 
 def spell(value: object, what: str) -> tuple[str | None, Problem | None]:
@@ -67,4 +65,4 @@ def _list_of_labels(value: object) -> str | None:
         return None
     if not all(isinstance(item, str | int) for item in items):
         return None
-    return LABEL_SEPARATOR.join(map(str, items))
+    return BETWEEN_LABELS.join(map(str, items))

@@ -21,7 +21,7 @@ from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.predictor.long_texts import apart
-from ktrain_sentiment.tasks import Scale
+from ktrain_sentiment.tasks import Scale, indicators
 from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
 from ktrain_sentiment.training.tokens import RaggedTokens
 
@@ -191,8 +191,18 @@ def learned_targets(splits: Splits) -> NDArray[np.float32]:
     """
     if splits.task.is_score:
         return scale_of(splits).standardised(scores_of(splits.train["label"]))
-    classes = class_indices(splits.train["label"], splits.labels)
-    return splits.task.targets(classes, len(splits.labels))
+    return splits.task.targets(truth_in(splits.train["label"], splits), len(splits.labels))
+
+
+def truth_in(labels: pd.Series, splits: Splits) -> NDArray[np.int64]:
+    """Labels as `Task.targets` takes them: class indices, or 0 and 1 for each of several.
+
+    Raises:
+        ConfigError: A label is not one of the training rows'.
+    """
+    if splits.task.is_multi:
+        return indicators(labels, splits.labels)
+    return class_indices(labels, splits.labels)
 
 
 def scores_of(labels: pd.Series) -> NDArray[np.float64]:

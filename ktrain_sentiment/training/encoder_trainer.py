@@ -27,10 +27,9 @@ from ktrain_sentiment.errors import ConfigError, EncoderError, one_line
 from ktrain_sentiment.export.keras_files import has_types, last_layer
 from ktrain_sentiment.export.transformer_spec import FAMILIES
 from ktrain_sentiment.inputs import Inputs, text_and_second
-from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.long_texts import mean_by_text, one_row, told
 from ktrain_sentiment.reading_rules import LongTexts
-from ktrain_sentiment.tasks import Scale
+from ktrain_sentiment.tasks import CLASSES, Scale, Task, indicators
 from ktrain_sentiment.training.adversarial import adversarial_distance, train_adversarially
 from ktrain_sentiment.training.backend import Backend, Untyped, open_backend, seed_everything
 from ktrain_sentiment.training.dataset import (
@@ -91,6 +90,7 @@ def open_encoder_trainer(
         encoder_config.maxlen,
         encoder_config.long_texts,
         scale_of(splits) if splits.task.is_score else None,
+        splits.task,
         pairs=bool(Inputs.of(splits.table).pair),
     )
     # Seeded here, so that the new head and the dropout depend on nothing that came before.
@@ -114,6 +114,10 @@ def open_encoder_trainer(
         said = told(longer, len(rows.tokens.longer), one_row(rule), maxlen)
         log.info("training: %s%s", said, later)
     distance = 0.0 if config.needs_mean_layer else adversarial_distance(config, len(rows.targets))
+    if splits.task.is_multi:
+        _begin_at_base_rates(model, rows.targets)
+        # Moved words keep rare labels at their base rates for epochs (benchmarks/LOG.md).
+        distance = config.adversarial_epsilon or 0.0
     if distance:
         train_adversarially(backend.tf, model, distance)
     config = replace(config, adversarial_epsilon=distance)
@@ -132,7 +136,8 @@ class TextPreprocessor:
         maxlen: Most tokens read at once.
         pad_id: Id of the padding token.
         long_texts: What is read of longer texts.
-        scale: Where the scores lie that are learned; None for classes and stars.
+        scale: Where the scores lie that are learned; None for others.
+        task: What the labels are.
         pairs: Texts are pairs, as `Inputs.join` makes one of them.
     """
 
@@ -143,6 +148,7 @@ class TextPreprocessor:
     pad_id: int
     long_texts: LongTexts
     scale: Scale | None = None
+    task: Task = CLASSES
     pairs: bool = False
 
     def encode(
@@ -154,6 +160,8 @@ class TextPreprocessor:
         """
         if targets is None and self.scale is not None:
             targets = self.scale.standardised(scores_of(frame["label"]))
+        elif targets is None and self.task.is_multi:
+            targets = indicators(frame["label"], self.labels).astype(np.float32)
         elif targets is None:
             targets = one_hot(class_indices(frame["label"], self.labels), len(self.labels))
         return self._rows(frame, targets, one_row(self.long_texts))
@@ -178,13 +186,12 @@ class TextPreprocessor:
         return as_ktrain_dataset(BucketedDataset, backend, rows, config)
 
     def probabilities(self, data: Untyped, output: Untyped) -> NDArray[np.float32]:
-        """Class probabilities of each text: the softmax of the mean of its rows' logits.
+        """What the model says of each text by the mean of its rows' logits, as the task has it.
 
         Scores are the mean itself: after training the scale is in the weights.
         """
         logits = data.in_stored_order(np.asarray(getattr(output, "logits", output), np.float32))
-        means = mean_by_text(logits, data.rows.tokens.windows)
-        return means if self.scale is not None else softmax(means)
+        return self.task.answers(mean_by_text(logits, data.rows.tokens.windows))
 
 
 def make_preprocessor(
@@ -195,6 +202,7 @@ def make_preprocessor(
     maxlen: int,
     long_texts: LongTexts = "windows",
     scale: Scale | None = None,
+    task: Task = CLASSES,
     *,
     pairs: bool = False,
 ) -> TextPreprocessor:
@@ -208,6 +216,7 @@ def make_preprocessor(
         maxlen: Most tokens read at once.
         long_texts: What is read of longer texts.
         scale: Where the scores lie, if labels are such.
+        task: What the labels are.
         pairs: Texts are pairs, as `Inputs.join` makes one of them.
 
     Raises:
@@ -218,7 +227,9 @@ def make_preprocessor(
     # ktrain advises against more than 512 tokens, whatever the encoder; what it has was checked.
     with warnings.catch_warnings(action="ignore"):
         try:
-            preprocessor = backend.ktrain.text.Transformer(str(encoder), maxlen=maxlen)
+            # Names are asked of us where labels come as 0 and 1; else ktrain reads them off.
+            names = {"class_names": list(labels)} if task.is_multi else {}
+            preprocessor = backend.ktrain.text.Transformer(str(encoder), maxlen=maxlen, **names)
         except (OSError, ValueError) as error:
             raise EncoderError(
                 f"{encoder}: transformers cannot read it: {one_line(error)}"
@@ -232,7 +243,15 @@ def make_preprocessor(
         preprocessor.use_token_type_ids = has_types(preprocessor.config)
     # ktrain sets up its label encoder, language and flags on the training data it preprocesses;
     # a few rows of each class are enough for that, the rest takes the fast path.
-    if scale is None:
+    if task.is_multi:
+        sample = train.head(SAMPLE_PER_CLASS)
+        with warnings.catch_warnings(action="ignore"):
+            preprocessor.preprocess_train(
+                _shown(sample, pairs), indicators(sample["label"], labels), verbose=0
+            )
+        # ktrain goes by these few rows, of which each may have a single label by chance.
+        preprocessor.multilabel = True
+    elif scale is None:
         sample = train.groupby("label", sort=True).head(SAMPLE_PER_CLASS)
         preprocessor.preprocess_train(_shown(sample, pairs), sample["label"].tolist(), verbose=0)
     else:
@@ -252,6 +271,7 @@ def make_preprocessor(
         tokenizer.pad_token_id,
         long_texts,
         scale,
+        task,
         pairs,
     )
 
@@ -356,12 +376,36 @@ def make_classifier(
         squared = backend.keras.losses.MeanSquaredError()
         model.compile(optimizer=optimizer, loss=squared, metrics=["mae"])
         return model
+    if preprocessor.task.is_multi:
+        # By this transformers' pipelines, and transformers.js, give each label its own probability.
+        model.config.problem_type = "multi_label_classification"
+        apart = backend.keras.losses.BinaryCrossentropy(from_logits=True)
+        right = backend.keras.metrics.BinaryAccuracy(name="label_accuracy", threshold=0.0)
+        model.compile(optimizer=optimizer, loss=apart, metrics=[right])
+        return model
+    # An encoder may come from a model of another task.
+    model.config.problem_type = "single_label_classification"
     # From logits: log-softmax in one operation keeps small probabilities exact. One-hot targets,
     # because a teacher's probabilities take the same road.
     loss = backend.keras.losses.CategoricalCrossentropy(from_logits=True)
     macro_f1 = backend.keras.metrics.F1Score(average="macro", name="macro_f1")
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy", macro_f1])
     return model
+
+
+def _begin_at_base_rates(model: Untyped, targets: NDArray[np.float32]) -> None:
+    """Let a model of several labels begin with how often each occurs.
+
+    Else its first epochs learn that rare labels are rare, and little of texts (Lin et al. 2017,
+    "Focal Loss for Dense Object Detection", section 3.3).
+    """
+    rates = np.clip(targets.mean(axis=0), _RAREST, 1 - _RAREST)
+    for variable in last_layer(model):
+        if "/bias" in variable.name:
+            variable.assign(np.log(rates / (1 - rates)).astype(np.float32))
+
+
+_RAREST = 1e-3
 
 
 def _need_bias(model: Untyped) -> None:

@@ -21,6 +21,7 @@ from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import TrainingError
 from ktrain_sentiment.export.keras_files import rescale_logits
+from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.training.backend import Backend, Untyped, scratch_folder
 from ktrain_sentiment.training.callbacks import (
     BestEpoch,
@@ -244,8 +245,9 @@ class Trainer(Course):
 
     @property
     def usual_figure(self) -> str:
-        """Macro F1; the loss where scores are learned."""
-        return "loss" if getattr(self.preprocessor, "scale", None) is not None else "macro_f1"
+        """Macro F1; the loss where scores or several labels are learned."""
+        task: Task = getattr(self.preprocessor, "task", CLASSES)
+        return "loss" if task.is_score or task.is_multi else "macro_f1"
 
     def finish(self) -> None:
         """Put the scale of scores into the last layer: from here on answers are in their unit.

@@ -148,7 +148,7 @@ def _open(place: Path | Classifier, opening: Opening) -> _Subject:
 def _predicted(subject: _Subject, frame: pd.DataFrame, source: str) -> EvalSet:
     classifier, task = subject.classifier, task_of(subject.classifier)
     labels, note = frame["label"].tolist(), ""
-    if not task.is_score:
+    if task.chooses:
         labels, note = fit_labels(labels, classifier.labels)
     fitted = frame.assign(label=labels)
     # Better refused now than after a million predictions.
@@ -233,11 +233,12 @@ def _same_labels(found: EvalSet, other: EvalSet) -> EvalSet:
             "two classifiers of the same labels"
         )
     columns = [ours.index(label) for label in theirs]
+    cuts, task = found.predictions.task.thresholds, other.predictions.task
     joined = LabelledPredictions.join(
         other.predictions.frame,
         found.predictions.probabilities[:, columns],
         theirs,
-        other.predictions.task,
+        task.cut_at([cuts[k] for k in columns] if cuts else ()),
     )
     return replace(found, predictions=joined)
 

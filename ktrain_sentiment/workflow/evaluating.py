@@ -160,7 +160,7 @@ def evaluate(
     metrics = compute_metrics(rows.y_true, rows.probabilities, rows.labels, rows.task)
     baselines, tfidf = _baselines(eval_set)
     missing = left_out(rows.labels, learning=eval_set.train is not None)
-    if missing and not rows.task.is_score and not {"tfidf", "vader"} <= set(baselines):
+    if missing and rows.task.chooses and not {"tfidf", "vader"} <= set(baselines):
         eval_set = replace(eval_set, notes=(*eval_set.notes, missing))
     slices, table = _slices(rows, slice_by), rows.probabilities
     return EvalResult(
@@ -199,8 +199,8 @@ def against_tfidf(
     other = baselines.get(LINEAR[rows.task.kind])
     if other is None:
         return None
-    tables = (other.probabilities, rows.probabilities)
-    return compare(rows.y_true, *tables, rows.labels, (other.name, "the model"), rows.task)
+    tables, task = (other.probabilities, rows.settled), rows.task.cut_at(())
+    return compare(rows.y_true, *tables, rows.labels, (other.name, "the model"), task)
 
 
 def _slices(rows: LabelledPredictions, slice_by: Sequence[str]) -> tuple[Slice, ...]:
@@ -218,5 +218,5 @@ def _compare(eval_set: EvalSet, other: EvalSet) -> Comparison:
     rows, names = eval_set.predictions, (eval_set.name, other.name)
     if names[0] == names[1]:
         names = (f"{names[0]} (A)", f"{names[1]} (B)")
-    tables = (rows.probabilities, other.predictions.probabilities)
-    return compare(rows.y_true, *tables, rows.labels, names, rows.task)
+    tables = (rows.settled, other.predictions.settled)
+    return compare(rows.y_true, *tables, rows.labels, names, rows.task.cut_at(()))

@@ -13,6 +13,7 @@ from ktrain_sentiment.data import LabelledTexts, Splits, k_fold
 from ktrain_sentiment.evaluation.calibration import apply_temperature, fit_temperature
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, evaluate_folds
 from ktrain_sentiment.evaluation.record import CrossValidationRecord
+from ktrain_sentiment.evaluation.thresholds import choose_thresholds
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.checkpoints import Checkpoints
@@ -76,7 +77,10 @@ def cross_validate(
     fold_of_row = np.repeat(np.arange(len(held_out)), [len(frame) for frame in held_out])
     # One for all: fitted on each fold alone it would be fitted on the rows it is judged on.
     table = pooled.probabilities
-    if not pooled.task.is_score:
+    if pooled.task.is_multi:
+        cuts = choose_thresholds(pooled.y_true, table)
+        pooled = replace(pooled, task=pooled.task.cut_at(cuts))
+    if pooled.task.chooses:
         table = apply_temperature(table, fit_temperature(pooled.y_true, table))
     calibrated = replace(pooled, probabilities=table)
     write_table(run.predictions("out_of_fold"), calibrated.to_frame())

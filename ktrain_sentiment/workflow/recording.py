@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from numpy.typing import NDArray
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import LabelledTexts, Splits
 from ktrain_sentiment.data.checks import check_rows, main_language
 from ktrain_sentiment.data.findings import Finding
+from ktrain_sentiment.data.label_sets import one_a_row
 from ktrain_sentiment.data.profile import telling_words
 from ktrain_sentiment.data.repeats import check_splits
 from ktrain_sentiment.data.scores import band_names, bands_in_order, score_bands
@@ -27,6 +29,7 @@ from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import apply_temperature, probability_curves
 from ktrain_sentiment.evaluation.cautions import find_warnings
 from ktrain_sentiment.evaluation.codec import from_plain
+from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.losses import top_losses
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics, compute_metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode, truth_of
@@ -41,7 +44,13 @@ from ktrain_sentiment.evaluation.record import (
     TrainingRecord,
     now,
 )
-from ktrain_sentiment.evaluation.review import ScoreMistake, by_length, review, usual_slices
+from ktrain_sentiment.evaluation.review import (
+    ScoreMistake,
+    SetMistake,
+    by_length,
+    review,
+    usual_slices,
+)
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.scoring import task_of
 from ktrain_sentiment.inputs import Inputs
@@ -49,7 +58,7 @@ from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import read_manifest, trained_table
 from ktrain_sentiment.report.facts import USUAL, ReportFacts, ScoreFacts, SearchFacts
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.tasks import SCORE
+from ktrain_sentiment.tasks import SCORE, Kind
 from ktrain_sentiment.workflow.eval_sets import read_predictions
 from ktrain_sentiment.workflow.evaluating import against_tfidf
 
@@ -90,12 +99,15 @@ def predict_splits(classifier: Classifier, splits: Splits) -> dict[str, Labelled
 
     Intervals of scores belong to the test rows alone: by the validation rows they were made.
     """
+    answers = task_of(classifier)
     return {
         name: LabelledPredictions.join(
             frame,
             classifier.predict_proba(frame["text"].tolist()),
             classifier.labels,
-            splits.task.within(task_of(classifier).half_width if name == "test" else None),
+            splits.task.within(answers.half_width if name == "test" else None).cut_at(
+                answers.thresholds
+            ),
         )
         for name, frame in (("validation", splits.validation), ("test", splits.test))
         if len(frame)
@@ -117,7 +129,7 @@ def evaluate_fit(
     headline = "test" if "test" in said else "validation"
     shown, first = said[headline], said["validation"]
     before = None
-    if not task.is_score:
+    if task.chooses:
         cooler = apply_temperature(shown.probabilities, 1 / temperature)
         before = compute_metrics(shown.y_true, cooler, labels, task)
     train_y = truth_of(train["label"], labels, task)
@@ -160,14 +172,31 @@ def judge_other_engines(
     for name in kept:
         if name == shipped:
             continue
-        table = load(folder, name).predict_proba(rows.texts)  # type: ignore[arg-type]
-        changed = int((table.argmax(axis=1) != rows.probabilities.argmax(axis=1)).sum())
-        if rows.task.is_score:
-            moved = np.abs(table - rows.probabilities)[:, 0]
-            changed = int((moved > MOVED * rows.y_true.std()).sum())
+        answers = load(folder, name).predict_proba(rows.texts)  # type: ignore[arg-type]
+        table = np.asarray(answers, dtype=np.float64)
+        changed = int(_OTHER_ANSWERS[rows.task.kind](rows, table).sum())
         metrics = compute_metrics(rows.y_true, table, rows.labels, rows.task)
         found[name] = EngineRecord(**vars(metrics), changed=changed)
     return found
+
+
+def _other_class(rows: LabelledPredictions, table: Floats) -> NDArray[np.bool_]:
+    return np.asarray(table.argmax(axis=1) != rows.probabilities.argmax(axis=1))
+
+
+def _moved_score(rows: LabelledPredictions, table: Floats) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(table - rows.probabilities)[:, 0] > MOVED * rows.y_true.std())
+
+
+def _other_labels(rows: LabelledPredictions, table: Floats) -> NDArray[np.bool_]:
+    decided = rows.task.decided
+    return np.asarray((decided(table) != decided(rows.probabilities)).any(axis=1))
+
+
+_OTHER_ANSWERS: Mapping[Kind, Callable[[LabelledPredictions, Floats], NDArray[np.bool_]]] = {
+    "classes": _other_class, "stars": _other_class, "score": _moved_score, "multi": _other_labels,
+}  # fmt: skip
+"""To which rows another engine gives another answer."""
 
 
 def record_training(
@@ -237,7 +266,7 @@ def ask_predictor(
     """
     speed = measure(classifier, found.predictions[found.headline].texts, folder)
     rows, classes = found.predictions["validation"], len(record.data.labels)
-    if rows.task.is_score:
+    if not rows.task.chooses:
         return replace(record, speed=speed)
     train_y = encode(train["label"], rows.labels)
     second = tfidf_logistic(train["text"].tolist(), train_y, rows.texts, classes)
@@ -286,7 +315,7 @@ def summarize_data(source: str, splits: Splits) -> DataSummary:
     findings = check_rows(LabelledTexts(everything, source, "text", "label", config=config))
     findings += check_splits(splits)
     return replace(
-        _describe(source, frames, splits.labels, findings),
+        _describe(source, frames, splits.labels, findings, splits.kind),
         rows=splits.sizes(),
         fingerprint=splits.fingerprint,
     )
@@ -297,9 +326,14 @@ def _describe(
     frames: Mapping[str, pd.DataFrame],
     labels: tuple[str, ...],
     findings: Sequence[Finding],
+    kind: str,
 ) -> DataSummary:
     present = {name: frame for name, frame in frames.items() if len(frame)}
-    are_scores = labels == (SCORE,)
+    sizes = {name: len(frame) for name, frame in present.items()}
+    texts = pd.concat([frame["text"] for frame in present.values()])
+    are_scores = kind == "score"
+    if kind == "multi":
+        present = {name: one_a_row(frame) for name, frame in present.items()}
     if are_scores:
         # What classes are to others: quarters of the rows, from the lowest scores to the highest.
         ends = score_bands(pd.concat([one["label"] for one in present.values()]).astype(float))
@@ -311,7 +345,7 @@ def _describe(
         for label in labels
     }
     everything = pd.concat(present.values(), ignore_index=True)
-    lengths = np.asarray(by_length(everything["text"].tolist()))
+    lengths = np.asarray(by_length(texts.tolist()))
     quantiles = np.quantile(lengths, [0.5, 0.9, 0.99, 1.0]).astype(int)
     warnings = [f"Data: {one.summary}." for one in findings if one.severity == "error"]
     few = [
@@ -327,7 +361,7 @@ def _describe(
     return DataSummary(
         source=source,
         labels=labels,
-        rows={name: len(frame) for name, frame in present.items()},
+        rows=sizes,
         counts=counts,
         words=tuple(quantiles.tolist()),
         findings=tuple(
@@ -351,13 +385,14 @@ def facts_of_run(folder: Path) -> ReportFacts:
     run = RunFolder(folder)
     record = TrainingRecord.read(run.metrics)
     curves = scores = None
+    worst: tuple[SetMistake, ...] = ()
     if run.predictions(record.headline).is_file():
         rows = read_predictions(run, record.headline)
-        if not rows.task.is_score:
+        if rows.task.chooses:
             curves = probability_curves(rows.y_true, rows.probabilities, rows.labels)
         # Its texts stay unread, as those of classes do: the list is of validation rows.
-        seen = read_predictions(run, "validation") if rows.task.is_score else rows
-        scores = score_facts(rows, seen)
+        seen = rows if rows.task.chooses else read_predictions(run, "validation")
+        scores, worst = score_facts(rows, seen), worst_labels(seen)
     return ReportFacts(
         title=folder.resolve().name,
         split=record.headline,
@@ -372,6 +407,7 @@ def facts_of_run(folder: Path) -> ReportFacts:
         calibration=record.calibration,
         curves=curves,
         scores=scores,
+        worst=worst,
         slices=record.slices,
         errors=record.errors,
         checklist=_read_checklist(run),
@@ -406,6 +442,22 @@ def score_facts(
         for one in worst.to_dict("records")
     ]
     return ScoreFacts(truth=rows.y_true, said=said, farthest=tuple(mistakes))
+
+
+def worst_labels(rows: LabelledPredictions) -> tuple[SetMistake, ...]:
+    """Texts whose several labels are most wrong; none for other tasks."""
+    if not rows.task.is_multi:
+        return ()
+    worst = top_losses(
+        rows.texts, rows.y_true, rows.probabilities, rows.labels, rows.task, rows=rows.rows
+    )
+    wrong = worst[worst["label"] != worst["predicted"]].head(FARTHEST)
+    return tuple(
+        SetMistake(int(row), str(text), str(label), str(predicted), float(loss))
+        for row, text, label, predicted, loss in zip(
+            *(wrong[name] for name in ("row", "text", "label", "predicted", "loss")), strict=True
+        )
+    )
 
 
 def _read_checklist(run: RunFolder) -> Behaviour | None:
@@ -459,14 +511,15 @@ def facts_of(found: EvalResult) -> ReportFacts:
         split=eval_set.split,
         metrics=found.metrics,
         baselines=found.baselines,
-        data=_describe(eval_set.source, frames, rows.labels, findings),
+        data=_describe(eval_set.source, frames, rows.labels, findings, rows.task.kind),
         comparison=found.comparison,
-        curves=None
-        if rows.task.is_score
-        else probability_curves(rows.y_true, rows.probabilities, rows.labels),
+        curves=probability_curves(rows.y_true, rows.probabilities, rows.labels)
+        if rows.task.chooses
+        else None,
         scores=score_facts(rows),
+        worst=worst_labels(rows),
         slices=found.slices,
-        errors=None if rows.task.is_score else review(rows, classifier).summary(),
+        errors=review(rows, classifier).summary() if rows.task.chooses else None,
         checklist=found.checklist,
         speed=speed,
         warnings=found.warnings,

@@ -9,7 +9,7 @@ from typing import Any
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES
 from ktrain_sentiment.evaluation.star_figures import STAR_FIGURES
-from ktrain_sentiment.report.sentences import score_sentence, stars_sentence
+from ktrain_sentiment.report.sentences import labels_sentence, score_sentence, stars_sentence
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tasks import Kind
 
@@ -86,8 +86,19 @@ def _of_scores(record: TrainingRecord) -> dict[str, Any]:
     return figures | {"half_width": None if score is None else score.half_width}
 
 
+def _of_labels(record: TrainingRecord) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for name, figure in record.metrics.headline.items():
+        figures |= {name: figure.value, f"{name}_interval": [figure.low, figure.high]}
+    for key, other in record.baselines.items():
+        figures[f"{key}_macro_f1"] = other.headline["macro_f1"].value
+    multi = record.metrics.multi
+    cuts = {} if multi is None else {one.label: one.threshold for one in multi.per_label}
+    return figures | {"thresholds": cuts}
+
+
 _OWN: Mapping[Kind, Callable[[TrainingRecord], dict[str, Any]]] = {
-    "classes": _of_classes, "stars": _of_stars, "score": _of_scores,
+    "classes": _of_classes, "stars": _of_stars, "score": _of_scores, "multi": _of_labels,
 }  # fmt: skip
 
 
@@ -133,6 +144,17 @@ def _say_of_scores(record: TrainingRecord) -> str:
     return f"{score_sentence(f'{record.headline} rows', record.metrics, record.metrics.score)}."
 
 
+def _say_of_labels(record: TrainingRecord) -> str:
+    if record.metrics.multi is None:
+        return ""
+    said = labels_sentence(f"{record.headline} rows", record.metrics, record.metrics.multi)
+    linear = record.baselines.get("tfidf")
+    if linear is None:
+        return f"{said}."
+    return f"{said}; TF-IDF comes to {100 * linear.headline['macro_f1'].value:.1f} % macro F1."
+
+
 _SENTENCES: Mapping[Kind, Callable[[TrainingRecord], str]] = {
     "classes": _say_of_classes, "stars": _say_of_stars, "score": _say_of_scores,
+    "multi": _say_of_labels,
 }  # fmt: skip

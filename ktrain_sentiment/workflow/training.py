@@ -26,7 +26,8 @@ from ktrain_sentiment.evaluation.codec import from_plain, to_plain
 from ktrain_sentiment.evaluation.metrics import Metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, truth_of
 from ktrain_sentiment.evaluation.record import FewLabelsRecord, TrainingRecord
-from ktrain_sentiment.export.saving import SavedPredictor, TrainingFacts, ValidationTexts
+from ktrain_sentiment.evaluation.thresholds import choose_thresholds
+from ktrain_sentiment.export.saving import Chosen, SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.report import plots
@@ -328,8 +329,12 @@ def _draw_scores(rows: LabelledPredictions, _metrics: Metrics) -> tuple[str, Any
     return "scores", plots.scores(rows.y_true, rows.probabilities[:, 0], width)
 
 
+def _draw_labels(_rows: LabelledPredictions, metrics: Metrics) -> tuple[str, Any]:
+    return "labels", plots.label_scores(() if metrics.multi is None else metrics.multi.per_label)
+
+
 _DRAWN: Mapping[Kind, Callable[[LabelledPredictions, Metrics], tuple[str, Any]]] = {
-    "classes": _draw_classes, "stars": _draw_classes, "score": _draw_scores,
+    "classes": _draw_classes, "stars": _draw_classes, "score": _draw_scores, "multi": _draw_labels,
 }  # fmt: skip
 """The picture of answers beside the truth, and its name."""
 
@@ -389,7 +394,7 @@ def training_doubts(settings: TrainingSettings, splits: Splits, epochs: int) -> 
     return found
 
 
-def _interval_of(rows: LabelledPredictions) -> float | None:
+def _interval_of(rows: LabelledPredictions) -> Chosen:
     """How far a score's interval reaches, by rows that were not learned from."""
     width = half_width(rows.probabilities[:, 0] - rows.y_true)
     if width is None:
@@ -397,21 +402,30 @@ def _interval_of(rows: LabelledPredictions) -> float | None:
     else:
         said = "nine of ten scores of %s validation rows are less than %.3g off: their interval"
         log.info(said, f"{len(rows):,}", width)
-    return width
+    return Chosen(half_width=width)
 
 
-def _temperature_of(rows: LabelledPredictions) -> float:
+def _thresholds_of(rows: LabelledPredictions) -> Chosen:
+    """From which probability on a text has each label, by rows that were not learned from."""
+    cuts = choose_thresholds(rows.y_true, rows.probabilities)
+    said = ", ".join(f"{label} {cut:.2f}" for label, cut in zip(rows.labels, cuts, strict=True))
+    log.info("a text has a label from these probabilities on, by %d rows: %s", len(rows), said)
+    return Chosen(thresholds=cuts)
+
+
+def _temperature_of(rows: LabelledPredictions) -> Chosen:
     """What logits are divided by, by rows that were not learned from."""
     temperature = fit_temperature(rows.y_true, rows.probabilities)
     said = "a temperature of %.2f from %s validation rows goes into the weights of every file"
     if temperature == 1:
         said = "the temperature stays %.0f: on %s validation rows none is a gain beyond chance"
     log.info(said, temperature, f"{len(rows):,}")
-    return temperature
+    return Chosen(temperature=temperature)
 
 
-_CALIBRATED: Mapping[Kind, Callable[[LabelledPredictions], float | None]] = {
+_CALIBRATED: Mapping[Kind, Callable[[LabelledPredictions], Chosen]] = {
     "classes": _temperature_of, "stars": _temperature_of, "score": _interval_of,
+    "multi": _thresholds_of,
 }  # fmt: skip
 """What is chosen on the validation rows, once the predictor can be asked."""
 
@@ -421,7 +435,7 @@ def _save_predictor(
 ) -> SavedPredictor:
     """Export the model, and fold the temperature of the engine that will answer into all files."""
 
-    def calibrate(folder: Path) -> float | None:
+    def calibrate(folder: Path) -> Chosen:
         rows = predict_splits(open_shipped(folder, trainer), replace(splits, test=no_test))
         validation = rows["validation"]
         return _CALIBRATED[validation.task.kind](validation)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ktrain_sentiment.data.allocation import allot, by_time, folds, grouped, stratified
+from ktrain_sentiment.data.allocation import allot, by_time, folds, grouped, iterative, stratified
 
 
 @given(
@@ -82,3 +82,20 @@ def test_folds_differ_by_one_row_and_hold_each_class():
     assert sorted(np.bincount(own)) == [15, 15, 15, 15, 15]
     for fold in range(5):
         assert np.bincount(codes[own == fold]).tolist() in ([10, 5], [11, 4], [10, 5])
+
+
+def test_rows_of_several_labels_are_divided_label_by_label():
+    rng = np.random.default_rng(0)
+    labels = (rng.random((600, 4)) < (0.5, 0.2, 0.05, 0.02)).astype(np.int64)
+    units = np.repeat(np.arange(300), 2)
+    labels = labels[units * 2]
+    parts = iterative(labels, units, [90, 120], 3)
+    assert (parts[::2] == parts[1::2]).all()
+    assert abs((parts == 1).sum() - 90) <= 6
+    assert abs((parts == 2).sum() - 120) <= 6
+    for part, share in ((1, 0.15), (2, 0.2)):
+        wanted = share * labels.sum(axis=0)
+        assert (
+            np.abs(labels[parts == part].sum(axis=0) - wanted) <= np.maximum(2, 0.06 * wanted)
+        ).all()
+    assert (parts == iterative(labels, units, [90, 120], 3)).all()
