@@ -388,6 +388,7 @@ class Report:
         super().__init__()
         self._trial = trial
         self._epochs = epochs
+        self._told = 0
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Tell the loss.
@@ -395,7 +396,10 @@ class Report:
         Raises:
             TrialPruned: Others had a lower loss at this place.
         """
-        self._trial.report(float((logs or {})["val_loss"]), round(100 * (epoch + 1) / self._epochs))
+        share = 100 * (epoch + 1) // self._epochs
+        if share > self._told:  # Of more than a hundred epochs some end at the same.
+            self._trial.report(float((logs or {})["val_loss"]), share)
+            self._told = share
         if epoch + 1 < self._epochs and self._trial.should_prune():
             raise optuna.TrialPruned
 

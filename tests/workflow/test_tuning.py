@@ -141,6 +141,7 @@ def test_a_training_is_given_up_for_a_loss_above_others_at_the_same_share_of_its
     assert train([0.6, 0.3]) == 2
     assert train([0.7, 0.65, 0.3, 0.2]) == 2
     assert train([0.7, 0.5, 0.4, 0.2]) == 4
+    assert train([0.1] * 250) == 250
 
 
 @pytest.fixture
