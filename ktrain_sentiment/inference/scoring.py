@@ -225,7 +225,7 @@ def output_schema(
     if names[0].endswith(SCORE):
         words, shown = names[len(numbers) :], numbers
     elif names[0].endswith(LABELS):
-        words, shown = (names[0], *names[len(numbers) :]), numbers
+        words, shown = (names[0], *names[len(numbers) :]), names[:1]
     else:
         predicted, probability, *others = names
         words = (predicted, *(names[-1:] if problems else ()))

@@ -26,6 +26,7 @@ from ktrain_sentiment.export.keras_files import (
 from ktrain_sentiment.export.onnx_graph import build_graph
 from ktrain_sentiment.export.onnx_writer import GraphWriter
 from ktrain_sentiment.export.saving import (
+    Chosen,
     SavedPredictor,
     TrainingFacts,
     ValidationTexts,
@@ -128,9 +129,9 @@ def calibrated(backend, tiny_bert, tmp_path_factory) -> Calibrated:
     own, seen = decided(backend, tiny_bert), []
     before = keras_probabilities(own)
 
-    def calibrate(folder: Path) -> float:
+    def calibrate(folder: Path) -> Chosen:
         seen.append(ktrain_sentiment.load(folder).predict_proba(TEXTS))
-        return TEMPERATURE
+        return Chosen(temperature=TEMPERATURE)
 
     folder = tmp_path_factory.mktemp("calibrated") / "predictor"
     saved = own.save(folder, calibrate=calibrate)
@@ -213,7 +214,7 @@ def test_a_last_layer_that_is_not_known_leaves_the_temperature_to_the_manifest(
     monkeypatch.setattr(keras_files, "_LAST_LAYER", re.compile("unheard of"))
     own = decided(backend, tiny_bert)
     before = keras_probabilities(own)
-    saved = own.save(tmp_path / "predictor", calibrate=lambda _: TEMPERATURE)
+    saved = own.save(tmp_path / "predictor", calibrate=lambda _: Chosen(temperature=TEMPERATURE))
     assert (saved.manifest.temperature, saved.manifest.folded_temperature) == (TEMPERATURE, 1.0)
     assert "only this package applies it" in caplog.text
     np.testing.assert_array_equal(keras_probabilities(own), before)
