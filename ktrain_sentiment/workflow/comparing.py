@@ -19,7 +19,7 @@ from ktrain_sentiment.atomic import refuse_existing, write_json, write_text
 from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
-from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.comparison import (
     Costs,
     Entry,
@@ -29,6 +29,7 @@ from ktrain_sentiment.evaluation.comparison import (
     recommend,
 )
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.refusals import refuse
 from ktrain_sentiment.report import plots, trial_tables
 from ktrain_sentiment.runs import default_run
@@ -41,7 +42,7 @@ from ktrain_sentiment.workflow.candidates import (
     evaluate_candidate,
     few_accuracies,
 )
-from ktrain_sentiment.workflow.models import check_models, check_names, find_model
+from ktrain_sentiment.workflow.models import check_models, check_names, find_model, refuse_for_rows
 from ktrain_sentiment.workflow.processes import in_own_process
 from ktrain_sentiment.workflow.run_places import claim_folder
 
@@ -99,6 +100,8 @@ def compare_models(
     """
     check_names(comparing.models)
     refuse(settings.source.task, "compare")
+    source = settings.source
+    _refuse_for_rows(settings, comparing, Inputs(also=source.also, pair=source.pair_column or ""))
     target = folder or default_run(settings.source.data, "compared")
     if not resume:
         refuse_existing(target, overwrite=overwrite, marker=SETTINGS)
@@ -109,6 +112,7 @@ def compare_models(
     if not len(splits.test):
         raise DataError("a comparison needs test rows: leave --test 0 out")
     refuse(splits.kind, "compare", texts.source)
+    _refuse_for_rows(settings, comparing, Inputs.of(splits.table))
     check_models(settings, comparing.models, splits.labels, splits.task)
     flat = {**to_flat(settings, TrainingSettings), **to_flat(comparing)}
     with claim_folder(
@@ -159,6 +163,19 @@ def _job(
     own = settings_of(model, settings, comparing, len(splits.train))
     place = folder / "models" / _slug(model)
     return Job(model, own, comparing, splits, place, texts=texts)
+
+
+def _refuse_for_rows(
+    settings: TrainingSettings, comparing: CompareConfig, inputs: Inputs
+) -> None:  # fmt: skip
+    """Refuse models that know texts alone, before any of the others is trained."""
+    for model in comparing.models:
+        if model == "contrastive" and inputs.pair:
+            raise ConfigError(
+                f"--models contrastive embeds single texts, and the rows are {inputs.told}: leave "
+                "it out"
+            )
+        refuse_for_rows(settings_of(model, settings, comparing, 1000), inputs)
 
 
 def settings_of(

@@ -270,8 +270,8 @@ def refuse_for_rows(settings: TrainingSettings, inputs: Inputs) -> None:
             )
     if inputs.pair and settings.model.is_ktrain_model:
         raise ConfigError(
-            f"--model {settings.model.model} reads one text and tells no pair apart: leave --model "
-            f"out for an encoder, or read the column as words, --also {inputs.pair}"
+            f"--model {settings.model.model} reads one text and tells no pair apart: choose an "
+            f"encoder, or read the column as words, --also {inputs.pair}"
         )
     if inputs.pair and settings.training.few_labels != "full":
         raise ConfigError(

@@ -1,19 +1,24 @@
 """A run on texts with aspects: the pair decides, and every loader reads it alike."""
 
 import json
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import ktrain_sentiment
-from ktrain_sentiment.config import DataConfig, TrainingSettings
+from ktrain_sentiment.cleaning import apply_cleaning
+from ktrain_sentiment.config import CompareConfig, DataConfig, TrainingSettings
+from ktrain_sentiment.config.data_config import CleaningStep
 from ktrain_sentiment.config.flat import from_flat
 from ktrain_sentiment.errors import ConfigError, InputError
+from ktrain_sentiment.evaluation.explanation import explain
 from ktrain_sentiment.evaluation.record import TrainingRecord
-from ktrain_sentiment.inputs import Inputs
+from ktrain_sentiment.inputs import Inputs, text_and_second
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.workflow.comparing import compare_models
 from ktrain_sentiment.workflow.models import MODELS
 from support.process import run_code, run_python
 
@@ -130,6 +135,23 @@ def test_every_loader_gives_the_same_probabilities(run, classifier):
         assert np.abs(np.array(found) - exact).max() < 1e-3, name
 
 
+def test_words_are_weighed_without_losing_the_border(classifier):
+    joined = classifier.inputs.join(TEXT, ["cast"])
+    (found,) = explain(classifier, [joined])
+    assert found.label == "negative"
+    weights = {
+        joined[slice(*span)]: own for span, own in zip(found.spans, found.importance, strict=True)
+    }
+    assert weights["boring"] > 0
+    assert weights["\u241e"] == pytest.approx(0, abs=1e-6)
+
+
+def test_every_cleaning_leaves_the_border(classifier):
+    joined = classifier.inputs.join("<b>Fine</b>  plot", ["cast"])
+    steps = get_args(CleaningStep)
+    assert text_and_second(apply_cleaning([joined], steps)[0]) == ("Fine plot", "cast")
+
+
 def test_the_command_line_takes_the_second_text_or_a_table(run, tmp_path):
     place = tmp_path / "pairs.csv"
     pd.DataFrame([*BOTH, (TEXT, "")], columns=["text", "aspect"]).to_csv(place, index=False)
@@ -173,3 +195,15 @@ def test_what_knows_no_pairs_is_refused_before_anything_is_read(given, said):
     settings = from_flat(TrainingSettings, asked, "a test")
     with pytest.raises(ConfigError, match=said):
         MODELS[settings.model.model].refuse_foreign(settings)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [("nbsvm", "--model nbsvm reads one text"), ("contrastive", "embeds single texts")],
+)
+def test_a_comparison_refuses_such_models_before_any_other_is_trained(model, said):
+    settings = from_flat(
+        TrainingSettings, {"data": "nothing.csv", "pair_column": "aspect"}, "a test"
+    )
+    with pytest.raises(ConfigError, match=said):
+        compare_models(settings, CompareConfig(models=("tfidf", model)))
