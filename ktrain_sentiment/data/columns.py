@@ -51,6 +51,38 @@ class Sampled(Protocol):
 
 
 @dataclass(frozen=True)
+class Rest:
+    """A table without some of its columns: those that are spoken for are neither text nor label."""
+
+    table: Sampled
+    taken: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What was read, for messages."""
+        return self.table.name
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the other columns."""
+        return tuple(name for name in self.table.columns if name not in self.taken)
+
+    @property
+    def repeated(self) -> Collection[str]:
+        """Names that several columns share."""
+        return self.table.repeated
+
+    @property
+    def made(self) -> Mapping[str, str]:
+        """Columns that are not the source's, by what they tell."""
+        return self.table.made
+
+    def sample(self, column: str) -> list[Any]:
+        """Values of a column, from its beginning."""
+        return self.table.sample(column)
+
+
+@dataclass(frozen=True)
 class Columns:
     """The columns chosen, and what to tell the user where they were found rather than given.
 

@@ -16,6 +16,7 @@ from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.columns import (
     MOST_LABELS,
     Columns,
+    Rest,
     choose_columns,
     choose_text_column,
     flag,
@@ -71,9 +72,11 @@ def read_source(config: DataConfig, trained: Mapping[str, Any] | None = None) ->
     trained = trained or {}
     table = open_table(name, read_options(config).like(trained), suits)
     # What no column of texts is found in is refused for that, before its rows are looked at.
+    others = Inputs.asked(config.also, config.pair_column or "", trained, table.name).others
     choose_text_column(
-        table, config.text_column, trained.get("text_column"), label=config.label_column
-    )
+        Rest(table, others), config.text_column, trained.get("text_column"),
+        label=config.label_column,
+    )  # fmt: skip
     return collect(table)
 
 
@@ -175,13 +178,17 @@ def _rows_of(
     trained: Mapping[str, Any] | None = None,
 ) -> LabelledTexts:
     task = str((trained or {}).get("task") or "auto") if config.task == "auto" else config.task
+    inputs = Inputs.asked(config.also, config.pair_column or "", trained, table.name)
+    inputs.check(table.columns, table.name)
     columns = choose_columns(
-        table, config.text_column, config.label_column, trained, numbers=task == "score",
+        Rest(table, inputs.others), config.text_column, config.label_column, trained,
+        numbers=task == "score",
         several={"multi": True, "auto": None}.get(task, False),
     )  # fmt: skip
-    inputs = Inputs.asked(config.also, config.pair_column or "", trained, table.name)
+    if inputs and not config.label_column and not trained:
+        _refuse_labels_read(table, inputs)
     texts, text_note = to_strings(table, columns.text, "text")
-    texts = _joined(texts, table, columns, inputs)
+    texts = _joined(texts, table, inputs)
     sets, label_note = _label_sets(table, columns, task, config)
     if sets is not None:
         relabelled = relabel_sets(sets, config, table.name, lenient=lenient)
@@ -212,19 +219,23 @@ def _rows_of(
     )
 
 
-def _joined(
-    texts: pd.Series[str], table: Collected, columns: Columns, inputs: Inputs
-) -> pd.Series[str]:
+def _refuse_labels_read(table: Collected, inputs: Inputs) -> None:
+    """Refuse to read what would be taken for the labels: it would be all that the model needs."""
+    try:
+        label = choose_columns(table, None, None).label
+    except DataError:
+        return
+    if label in inputs.others:
+        raise DataError(
+            f"{table.name}: {label!r} looks like the column of labels, and is to be read beside "
+            "the texts: leave it out, or name the labels with --label-column"
+        )
+
+
+def _joined(texts: pd.Series[str], table: Collected, inputs: Inputs) -> pd.Series[str]:
     """The texts with whatever else of their rows is read."""
     if not inputs:
         return texts
-    for name in inputs.others:
-        if name in (columns.text, columns.label, *columns.classes):
-            raise DataError(
-                f"{table.name}: {name!r} is the column of the texts or of the labels, and is not "
-                "to be read besides"
-            )
-    inputs.check(table.columns, table.name)
     cells = [_cells(to_strings(table, name, repr(name))[0]) for name in inputs.others]
     joined = map(inputs.join, _cells(texts), zip(*cells, strict=True))
     return pd.Series(list(joined), index=texts.index, dtype="str")

@@ -15,6 +15,7 @@ from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import absent, several_labels, split_labels
 from ktrain_sentiment.data.repeats import near_codes
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.tables.messages import count, counted, quoted, rows_listed
 from ktrain_sentiment.tasks import occurring
 
@@ -57,7 +58,9 @@ def select_rows(texts: LabelledTexts, *, lenient: bool = False) -> Selection:
     """
     config = texts.config
     selection = Selection(texts.frame, by=["split"] if texts.is_split else [])
-    selection.leave_out(is_blank(texts.frame["text"]), "without text")
+    pair = Inputs.of(texts.table).pair
+    second = f" or {pair!r}" if pair else ""
+    selection.leave_out(is_blank(texts.frame["text"]), f"without text{second}")
     if config.task != "multi":
         selection.leave_out(is_blank(selection.frame["label"]), "without label")
     _drop_labels(selection, config, None if lenient else texts.source)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from ktrain_sentiment.data.columns import choose_text_column, suits
+from ktrain_sentiment.data.columns import Rest, choose_text_column, suits
 from ktrain_sentiment.errors import ConfigError, DataError, PredictorError, one_line
 from ktrain_sentiment.inference.rows import join_row
 from ktrain_sentiment.inputs import TEXTS, Inputs
@@ -84,7 +84,7 @@ def open_text_table(
     inputs.check(table.columns, table.name)
     wanted = trained.get("text_column")
     wanted = wanted if isinstance(wanted, str) else None
-    column = choose_text_column(table, text_column, wanted)
+    column = choose_text_column(Rest(table, inputs.others), text_column, wanted)
     if text_column is None and len(table.columns) > 1:
         like = " as in training" if column == wanted else f" (trained on {wanted!r})"
         table = table.with_notes(f"texts from column {column!r}{like if wanted else ''}")

@@ -46,7 +46,7 @@ def test_what_is_judged_is_read_as_in_training(table):
     ("also", "said"),
     [
         ("cost", r"there is no column 'cost', and the model reads .*; columns: 'review', 'price'"),
-        ("label", "'label' is the column of the texts or of the labels"),
+        ("label", "'label' looks like the column of labels, and is to be read beside"),
     ],
 )
 def test_a_column_that_cannot_be_read_is_refused(table, also, said):
@@ -82,3 +82,27 @@ def test_a_prepared_data_set_knows_what_is_read(table, tmp_path):
     assert read(place).table["also"] == ["price"]
     with pytest.raises(ConfigError, match=r"--also: .* is prepared already"):
         read(place, also=("price",))
+
+
+def test_a_column_that_is_read_besides_is_neither_text_nor_label(tmp_path):
+    place = tmp_path / "asked.csv"
+    place.write_text("question,passage,kind,answer\n" + "".join(
+        f"is meal {k} any good at all,they say that meal {k} was fine,{'ab'[k % 2]},"
+        f"{'yes' if k % 3 else 'no'}\n" for k in range(40)
+    ))  # fmt: skip
+    found = read(place, pair_column="passage", also=("kind",))
+    assert (found.text_column, found.label_column) == ("question", "answer")
+    assert found.frame["text"][0] == (
+        "kind a | is meal 0 any good at all \u241e they say that meal 0 was fine"
+    )
+
+
+def test_rows_without_a_second_text_are_left_out_and_counted(tmp_path):
+    place = tmp_path / "aspects.csv"
+    place.write_text("text,aspect,label\n" + "".join(
+        f"meal number {k} was fine,{'' if k == 3 else 'meal'},{'good' if k % 2 else 'bad'}\n"
+        for k in range(20)
+    ))  # fmt: skip
+    found = read(place, pair_column="aspect")
+    assert len(found) == 19
+    assert any("left out 1 row without text or 'aspect'" in note for note in found.notes)
