@@ -34,7 +34,7 @@ from ktrain_sentiment.config import (
     TrainConfig,
     TrainingSettings,
 )
-from ktrain_sentiment.evaluation.comparison import Entry
+from ktrain_sentiment.evaluation.ranking import Entry
 from ktrain_sentiment.report.figures import Column, FigureTable
 from ktrain_sentiment.report.trial_tables import COSTS, accuracy_cell
 from ktrain_sentiment.runs import RUNS

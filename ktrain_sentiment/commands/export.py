@@ -165,7 +165,7 @@ def _ask_for_trust(flags: Flags) -> None:
 
 
 def _show(saved: SavedPredictor) -> None:
-    from ktrain_sentiment.export.engines import ScoreParity, SetParity
+    from ktrain_sentiment.export.parity import ScoreParity, SetParity
 
     for report in saved.engines:
         if not report.kept:

@@ -26,14 +26,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.atomic import staged_folder
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.export.engines import (
-    INT8_LIMITS,
-    EngineReport,
-    Limits,
-    Reference,
-    TraceOnnx,
-    write_engines,
-)
+from ktrain_sentiment.export.engines import EngineReport, Reference, TraceOnnx, write_engines
 from ktrain_sentiment.export.keras_files import (
     KerasModel,
     divide_logits,
@@ -42,6 +35,7 @@ from ktrain_sentiment.export.keras_files import (
     portable_name,
     save_for_ktrain,
 )
+from ktrain_sentiment.export.parity import INT8_LIMITS, Limits
 from ktrain_sentiment.export.weights import read_safetensors, to_torch_names, write_safetensors
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.layout import PredictorFolder

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ktrain_sentiment.evaluation.calibration import Curve, Reliability
-    from ktrain_sentiment.evaluation.comparison import Entry, FewShot
     from ktrain_sentiment.evaluation.multi_figures import LabelFigures
+    from ktrain_sentiment.evaluation.ranking import Entry, FewShot
 
 
 @dataclass(frozen=True)

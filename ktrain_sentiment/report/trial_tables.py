@@ -7,13 +7,8 @@ from functools import partial
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from ktrain_sentiment.evaluation.comparison import (
-    SIGNIFICANT,
-    Entry,
-    FewShot,
-    chance,
-    deciding_figure,
-)
+from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, chance
+from ktrain_sentiment.evaluation.ranking import Entry, FewShot, deciding_figure
 from ktrain_sentiment.report.figures import (
     NAMES,
     Column,

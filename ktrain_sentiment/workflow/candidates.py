@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits
-from ktrain_sentiment.evaluation.comparison import Costs
+from ktrain_sentiment.evaluation.ranking import Costs
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.embedding import remembering
 from ktrain_sentiment.predictor.layout import PredictorFolder

@@ -20,7 +20,8 @@ from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.evaluation.comparison import (
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions
+from ktrain_sentiment.evaluation.ranking import (
     Costs,
     Entry,
     FewShot,
@@ -28,7 +29,6 @@ from ktrain_sentiment.evaluation.comparison import (
     rank,
     recommend,
 )
-from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.refusals import refuse
 from ktrain_sentiment.report import plots, trial_tables

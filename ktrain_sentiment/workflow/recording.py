@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
-from numpy.typing import NDArray
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import LabelledTexts, Splits
@@ -29,7 +28,6 @@ from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import apply_temperature, probability_curves
 from ktrain_sentiment.evaluation.cautions import find_warnings
 from ktrain_sentiment.evaluation.codec import from_plain
-from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.losses import top_losses
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics, compute_metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode, truth_of
@@ -58,14 +56,13 @@ from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import read_manifest, trained_table
 from ktrain_sentiment.report.facts import USUAL, ReportFacts, ScoreFacts, SearchFacts
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.tasks import SCORE, Kind
+from ktrain_sentiment.tasks import SCORE
+from ktrain_sentiment.workflow.by_task import OTHER_ANSWERS
 from ktrain_sentiment.workflow.eval_sets import read_predictions
 from ktrain_sentiment.workflow.evaluating import against_tfidf
 
 TIMED_TEXTS = 256
 TIMED_CALLS = 20
-MOVED = 0.1
-"""Of another engine's scores those are counted that are this share of their spread apart."""
 FEW_ROWS = 25
 """Figures of a class with fewer evaluated rows are called rough."""
 
@@ -174,29 +171,10 @@ def judge_other_engines(
             continue
         answers = load(folder, name).predict_proba(rows.texts)  # type: ignore[arg-type]
         table = np.asarray(answers, dtype=np.float64)
-        changed = int(_OTHER_ANSWERS[rows.task.kind](rows, table).sum())
+        changed = int(OTHER_ANSWERS[rows.task.kind](rows, table).sum())
         metrics = compute_metrics(rows.y_true, table, rows.labels, rows.task)
         found[name] = EngineRecord(**vars(metrics), changed=changed)
     return found
-
-
-def _other_class(rows: LabelledPredictions, table: Floats) -> NDArray[np.bool_]:
-    return np.asarray(table.argmax(axis=1) != rows.probabilities.argmax(axis=1))
-
-
-def _moved_score(rows: LabelledPredictions, table: Floats) -> NDArray[np.bool_]:
-    return np.asarray(np.abs(table - rows.probabilities)[:, 0] > MOVED * rows.y_true.std())
-
-
-def _other_labels(rows: LabelledPredictions, table: Floats) -> NDArray[np.bool_]:
-    decided = rows.task.decided
-    return np.asarray((decided(table) != decided(rows.probabilities)).any(axis=1))
-
-
-_OTHER_ANSWERS: Mapping[Kind, Callable[[LabelledPredictions, Floats], NDArray[np.bool_]]] = {
-    "classes": _other_class, "stars": _other_class, "score": _moved_score, "multi": _other_labels,
-}  # fmt: skip
-"""To which rows another engine gives another answer."""
 
 
 def record_training(

@@ -9,10 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -21,12 +19,9 @@ from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.encoders.model_hub import learned_english_alone
-from ktrain_sentiment.evaluation.calibration import fit_temperature
 from ktrain_sentiment.evaluation.codec import from_plain, to_plain
-from ktrain_sentiment.evaluation.metrics import Metrics
-from ktrain_sentiment.evaluation.predictions import LabelledPredictions, truth_of
+from ktrain_sentiment.evaluation.predictions import truth_of
 from ktrain_sentiment.evaluation.record import FewLabelsRecord, TrainingRecord
-from ktrain_sentiment.evaluation.thresholds import choose_thresholds
 from ktrain_sentiment.export.saving import Chosen, SavedPredictor, TrainingFacts, ValidationTexts
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.manifest import update_predictor
@@ -36,7 +31,7 @@ from ktrain_sentiment.report.figures import counted
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.frame_writing import write_table
-from ktrain_sentiment.tasks import Kind, Task, half_width
+from ktrain_sentiment.tasks import Task
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.contrastive import (
@@ -48,6 +43,7 @@ from ktrain_sentiment.training.contrastive import (
 from ktrain_sentiment.training.dataset import steps_per_epoch
 from ktrain_sentiment.training.policies import FEWEST_STEPS, USUAL_EPOCHS, planned_epochs
 from ktrain_sentiment.training.trainer import FitResult, Trainer
+from ktrain_sentiment.workflow.by_task import CHOSEN_BY, DRAWN
 from ktrain_sentiment.workflow.classifiers import open_shipped
 from ktrain_sentiment.workflow.distilling import open_teacher
 from ktrain_sentiment.workflow.exploring import (
@@ -315,28 +311,8 @@ def _save_evaluation(found: FitEvaluation, folder: RunFolder) -> None:
         write_table(folder.predictions(name), rows.to_frame())
     write_table(folder.top_losses, found.losses)
     rows, metrics = found.predictions[found.headline], found.metrics[found.headline]
-    name, drawn = _DRAWN[metrics.kind](rows, metrics)
+    name, drawn = DRAWN[metrics.kind](rows, metrics)
     plots.save_png(drawn, folder.plot(name))
-
-
-def _draw_classes(_rows: LabelledPredictions, metrics: Metrics) -> tuple[str, Any]:
-    labels, counts = metrics.in_order()
-    return "confusion", plots.confusion_matrix(counts, labels)
-
-
-def _draw_scores(rows: LabelledPredictions, _metrics: Metrics) -> tuple[str, Any]:
-    width = rows.task.half_width
-    return "scores", plots.scores(rows.y_true, rows.probabilities[:, 0], width)
-
-
-def _draw_labels(_rows: LabelledPredictions, metrics: Metrics) -> tuple[str, Any]:
-    return "labels", plots.label_scores(() if metrics.multi is None else metrics.multi.per_label)
-
-
-_DRAWN: Mapping[Kind, Callable[[LabelledPredictions, Metrics], tuple[str, Any]]] = {
-    "classes": _draw_classes, "stars": _draw_classes, "score": _draw_scores, "multi": _draw_labels,
-}  # fmt: skip
-"""The picture of answers beside the truth, and its name."""
 
 
 def _record(
@@ -394,42 +370,6 @@ def training_doubts(settings: TrainingSettings, splits: Splits, epochs: int) -> 
     return found
 
 
-def _interval_of(rows: LabelledPredictions) -> Chosen:
-    """How far a score's interval reaches, by rows that were not learned from."""
-    width = half_width(rows.probabilities[:, 0] - rows.y_true)
-    if width is None:
-        log.warning("scores have no interval: %s validation rows are too few for one", len(rows))
-    else:
-        said = "nine of ten scores of %s validation rows are less than %.3g off: their interval"
-        log.info(said, f"{len(rows):,}", width)
-    return Chosen(half_width=width)
-
-
-def _thresholds_of(rows: LabelledPredictions) -> Chosen:
-    """From which probability on a text has each label, by rows that were not learned from."""
-    cuts = choose_thresholds(rows.y_true, rows.probabilities)
-    said = ", ".join(f"{label} {cut:.2f}" for label, cut in zip(rows.labels, cuts, strict=True))
-    log.info("a text has a label from these probabilities on, by %d rows: %s", len(rows), said)
-    return Chosen(thresholds=cuts)
-
-
-def _temperature_of(rows: LabelledPredictions) -> Chosen:
-    """What logits are divided by, by rows that were not learned from."""
-    temperature = fit_temperature(rows.y_true, rows.probabilities)
-    said = "a temperature of %.2f from %s validation rows goes into the weights of every file"
-    if temperature == 1:
-        said = "the temperature stays %.0f: on %s validation rows none is a gain beyond chance"
-    log.info(said, temperature, f"{len(rows):,}")
-    return Chosen(temperature=temperature)
-
-
-_CALIBRATED: Mapping[Kind, Callable[[LabelledPredictions], Chosen]] = {
-    "classes": _temperature_of, "stars": _temperature_of, "score": _interval_of,
-    "multi": _thresholds_of,
-}  # fmt: skip
-"""What is chosen on the validation rows, once the predictor can be asked."""
-
-
 def _save_predictor(
     trainer: Trainer, spec: ModelSpec, splits: Splits, run: RunFolder, settings: TrainingSettings
 ) -> SavedPredictor:
@@ -438,7 +378,7 @@ def _save_predictor(
     def calibrate(folder: Path) -> Chosen:
         rows = predict_splits(open_shipped(folder, trainer), replace(splits, test=no_test))
         validation = rows["validation"]
-        return _CALIBRATED[validation.task.kind](validation)
+        return CHOSEN_BY[validation.task.kind](validation)
 
     no_test = splits.test.head(0)
     facts = TrainingFacts(

@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ktrain_sentiment.evaluation.comparison import (
-    Costs,
-    Entry,
-    randomization_test,
-    rank,
-    recommend,
-)
+from ktrain_sentiment.evaluation.ranking import Costs, Entry, randomization_test, rank, recommend
 
 LABELS = ("negative", "positive")
 ROWS = 1000

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ktrain_sentiment.export.engines import FP32_LIMITS, INT8_LIMITS, Limits, compare, complaint
+from ktrain_sentiment.export.parity import FP32_LIMITS, INT8_LIMITS, Limits, compare, complaint
 
 
 def shares(*first: float) -> np.ndarray:

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 import ktrain_sentiment
 from ktrain_sentiment.errors import InputError, PredictorError
 from ktrain_sentiment.export import keras_files
-from ktrain_sentiment.export.engines import Limits, write_graph
+from ktrain_sentiment.export.engines import write_graph
 from ktrain_sentiment.export.keras_files import (
     pickle_preproc,
     pickled_modules,
@@ -25,6 +25,7 @@ from ktrain_sentiment.export.keras_files import (
 )
 from ktrain_sentiment.export.onnx_graph import build_graph
 from ktrain_sentiment.export.onnx_writer import GraphWriter
+from ktrain_sentiment.export.parity import Limits
 from ktrain_sentiment.export.saving import (
     Chosen,
     SavedPredictor,

@@ -3,12 +3,7 @@
 import numpy as np
 import pytest
 
-from ktrain_sentiment.export.engines import (
-    FP32_LIMITS,
-    INT8_LIMITS,
-    compare_scores,
-    score_complaint,
-)
+from ktrain_sentiment.export.parity import FP32_LIMITS, INT8_LIMITS, compare_scores, score_complaint
 
 RNG = np.random.default_rng(0)
 TRUTH = 10 * RNG.normal(size=1000)

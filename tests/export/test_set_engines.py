@@ -2,12 +2,7 @@
 
 import numpy as np
 
-from ktrain_sentiment.export.engines import (
-    FP32_LIMITS,
-    INT8_LIMITS,
-    compare_sets,
-    set_complaint,
-)
+from ktrain_sentiment.export.parity import FP32_LIMITS, INT8_LIMITS, compare_sets, set_complaint
 
 RNG = np.random.default_rng(0)
 TRUTH = (RNG.random((500, 4)) < 0.3).astype(np.int64)

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from ktrain_sentiment.evaluation import compute_metrics
-from ktrain_sentiment.evaluation.comparison import Costs, rank
+from ktrain_sentiment.evaluation.ranking import Costs, rank
 from ktrain_sentiment.evaluation.review import Mistake
 from ktrain_sentiment.report import result_tables, trial_tables
 from ktrain_sentiment.report.figures import Column, FigureTable
