@@ -32,6 +32,7 @@ from ktrain_sentiment.config.tuning_config import (
 )
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError, DataError, TrainingError, one_line
+from ktrain_sentiment.report.figures import counted
 from ktrain_sentiment.runs import default_run
 from ktrain_sentiment.training.backend import Logs
 from ktrain_sentiment.training.callbacks import as_callback
@@ -126,9 +127,10 @@ class TuningResult:
         tried = ", ".join(f"{name} {shown(value)}" for name, value in self.best_values.items())
         right = "" if first.accuracy is None else f" (accuracy {100 * first.accuracy:.1f} %)"
         chosen, test = self.rows["validation"], self.rows["test"]
+        trials = counted(len(self.trials), "trial")
         return (
-            f"The best of {len(self.trials)} trials: {tried}; loss {first.loss:.4f}{right} on "
-            f"{chosen:,} validation rows. These rows chose it, so what they say of it is too good; "
+            f"The best of {trials}: {tried}; loss {first.loss:.4f}{right} on {chosen:,} validation "
+            f"rows. These rows chose it, so what they say of it is too good; "
             f"the {test:,} test rows were not touched. To train with it and be judged on them: "
             f"ktrain-sentiment train --config {self.folder / BEST}"
         )
@@ -181,6 +183,8 @@ def search_settings(settings: SearchSettings, texts: LabelledTexts | None = None
     if not len(splits.validation):
         raise DataError("a search needs validation rows to judge by: leave --validation 0 out")
     refuse_foreign_settings(splits.kind, settings)
+    if settings.training.learning_rate is None and "learning_rate" not in {r.name for r in ranges}:
+        log.info("all at the usual learning rate (--learning-rate, or lr=low:high in --range)")
     shared = is_database(place)
     folder = Path(place) if place and not shared else default_run(settings.source.data, "search")
     study = SharedStudy(
