@@ -140,15 +140,15 @@ def missed_labels(found: Sequence[SetMistake]) -> FigureTable:
     columns = (
         Column("row", lambda one: str(one.row)),
         Column("text", lambda one: one.text, words=True, wraps=True),
-        Column("labels", lambda one: _one_a_line(one.label), words=True),
-        Column("predicted", lambda one: _one_a_line(one.predicted), words=True, strong=True),
+        Column("labels", lambda one: _in_a_row(one.label), words=True),
+        Column("predicted", lambda one: _in_a_row(one.predicted), words=True, strong=True),
         Column("loss", lambda one: f"{one.loss:.2f}", drop=1),
     )
     return FigureTable.of("What it gets most wrong", columns, found, lines=True)
 
 
-def _one_a_line(joined: str) -> str:
-    return joined.replace(BETWEEN_LABELS, "\n") or "none"
+def _in_a_row(joined: str) -> str:
+    return joined.replace(BETWEEN_LABELS, ", ") or "none"
 
 
 PER_LABEL = (

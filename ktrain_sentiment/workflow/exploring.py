@@ -247,6 +247,7 @@ def explore(
     run = RunFolder(folder or default_run(settings.source.data, "lr"))
     for _, variant in varied:
         MODELS[variant.model.model].refuse_foreign(variant)
+        refuse_foreign_settings(variant.source.task, variant)
     with hold(run.path):
         refuse_existing(run.lr_find("json"), overwrite=overwrite)
         specs = [resolve_model(variant) for _, variant in varied]

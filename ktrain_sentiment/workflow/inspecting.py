@@ -75,6 +75,7 @@ def find_rows(
         near = near_name(Path(source.data))
         raise DataError(f"{source.data}: no such run folder or file{near}")
     if predictor is None:
+        refuse(source.task, "no predictor", source.data)
         return out_of_fold(read_labelled(source))
     texts = read_labelled(source, trained_table(find_predictor(predictor)))
     return from_predictor(predictor, texts, opening, all_rows=True)
@@ -227,6 +228,7 @@ def correct(source: DataConfig, corrections: Path) -> Corrected:
     Raises:
         InputError: The list or the data cannot be read, or do not fit each other.
     """
+    refuse(source.task, "--corrections", source.data)
     texts = read_labelled(_source_of(source))
     refuse(texts.config.task, "--corrections", texts.source)
     return apply_corrections(texts.frame, read_corrections(corrections), texts.labels)

@@ -176,6 +176,7 @@ def search_settings(settings: SearchSettings, texts: LabelledTexts | None = None
     """
     tuning, place = settings.tuning, settings.tuning.study
     ranges = chosen_ranges(settings, tuning)
+    refuse_foreign_settings(settings.source.task, settings)
     texts = texts or read_labelled(settings.source)
     splits = split(texts, settings.split)
     for note in (*texts.notes, *splits.notes):

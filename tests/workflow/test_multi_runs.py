@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ktrain_sentiment.config import CompareConfig, DataConfig, TrainingSettings
+from ktrain_sentiment.config import CompareConfig, DataConfig, ExploreConfig, TrainingSettings
 from ktrain_sentiment.config.train_config import ModelConfig, TrainConfig
 from ktrain_sentiment.data import read_labelled
 from ktrain_sentiment.errors import ConfigError
@@ -15,10 +15,10 @@ from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.predictor.manifest import read_manifest, trained_table
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.workflow import compare_models, train
+from ktrain_sentiment.workflow import compare_models, explore, train
 from ktrain_sentiment.workflow.eval_sets import from_predictor, from_run
 from ktrain_sentiment.workflow.evaluating import evaluate, out_of_fold
-from ktrain_sentiment.workflow.inspecting import inspect, write_lists
+from ktrain_sentiment.workflow.inspecting import correct, inspect, write_lists
 from ktrain_sentiment.workflow.models import refuse_foreign_settings
 from support.label_sets import make_label_sets
 
@@ -112,9 +112,13 @@ def test_it_is_refused_before_a_byte_is_read(tmp_path):
     source = DataConfig(data=str(tmp_path / "not there.csv"), task="multi")
     with pytest.raises(ConfigError, match="compare ranks"):
         compare_models(TrainingSettings(source=source), CompareConfig())
+    with pytest.raises(ConfigError, match="--corrections is for classes"):
+        correct(source, tmp_path / "none.csv")
     nbsvm = TrainingSettings(source=source, model=ModelConfig(model="nbsvm"))
     with pytest.raises(ConfigError, match="--model nbsvm"):
         train(nbsvm, folder=tmp_path / "run")
+    with pytest.raises(ConfigError, match="--model nbsvm"):
+        explore(nbsvm, ExploreConfig(), folder=tmp_path / "lr")
 
 
 def test_every_loader_gives_the_same_probabilities(multi_run):
