@@ -357,8 +357,8 @@ def _check_several(frame: pd.DataFrame) -> list[Finding]:
             rows=int(several.sum()),
             of=len(frame),
             severity="warning",
-            advice="--multi-label keep makes classes of their own, drop leaves them out, split "
-            "gives each label a row",
+            advice="--task multi learns them all; --multi-label keep makes classes of their own, "
+            "drop leaves them out, split gives each label a row",
             examples=examples(frame[several], frame["label"][several]),
         )
     ]

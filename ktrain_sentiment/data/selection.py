@@ -188,7 +188,8 @@ def _note_several(selection: Selection, separators: pd.Series[str], choice: str)
         return
     done = "kept as classes of their own" if choice == "keep" else "made one row for each label"
     selection.notes.append(
-        f"{count(several, 'row')} with several labels, {done} (--multi-label keep, drop, split)"
+        f"{count(several, 'row')} with several labels, {done} (--multi-label keep, drop, split; "
+        "--task multi learns them all)"
     )
 
 
