@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.evaluation import confusion
-from ktrain_sentiment.evaluation.calibration import row_log_loss
+from ktrain_sentiment.evaluation.calibration import if_wrong, row_log_loss
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.intervals import (
     RESAMPLES,
@@ -206,7 +206,6 @@ def _compare_classes(
     first, second = table_a.argmax(axis=1), table_b.argmax(axis=1)
     only_a = int(((first == truth) & (second != truth)).sum())
     only_b = int(((second == truth) & (first != truth)).sum())
-    losses = row_log_loss(truth, table_b) - row_log_loss(truth, table_a)
     p_value, difference = mcnemar(only_a, only_b), paired_difference(only_a, only_b, len(truth))
     of_macro_f1 = _difference((truth, first, second), len(labels), confusion.macro_f1, seed)
     if np.array_equal(table_a, table_b):
@@ -226,7 +225,7 @@ def _compare_classes(
         better=better,
         accuracy_difference=difference,
         macro_f1_difference=of_macro_f1,
-        log_loss_difference=bootstrap_mean(losses, seed=seed),
+        log_loss_difference=_loss_difference(truth, table_a, table_b, seed),
         sentence=sentence,
         mae_difference=apart,
     )
@@ -242,6 +241,27 @@ _COMPARED: Mapping[
     "classes": _compare_classes, "stars": _compare_classes, "score": _compare_scores,
     "multi": _compare_sets,
 }  # fmt: skip
+
+
+def _loss_difference(
+    truth: NDArray[np.int64], table_a: Floats, table_b: Floats, seed: int
+) -> Estimate:
+    """Interval of B's log loss minus A's; wide where no row has A alone wrong, or none B.
+
+    Such a row weighs more than all others together, and no resample has what the rows have not: of
+    56 rows and two good classifiers the bootstrap's interval held the truth in 90 %.
+    """
+    found = bootstrap_mean(row_log_loss(truth, table_b) - row_log_loss(truth, table_a), seed=seed)
+    if np.array_equal(table_a, table_b) or table_a.shape[1] < 2:
+        return found
+    wrong_a, wrong_b = (one.argmax(axis=1) != truth for one in (table_a, table_b))
+    gaps = [found.value - found.low, found.high - found.value]
+    alone = ((wrong_a & ~wrong_b, table_a), (wrong_b & ~wrong_a, table_b))
+    for side, (seen, table) in enumerate(alone):
+        if not seen.any():
+            unseen = unseen_share(found.n) * if_wrong(table, row_log_loss)
+            gaps[side] = float(np.hypot(gaps[side], unseen))
+    return Estimate(found.value, found.value - gaps[0], found.value + gaps[1], found.n)
 
 
 def _by_distance(

@@ -5,6 +5,7 @@ import pytest
 
 from ktrain_sentiment.evaluation import compute_metrics
 from ktrain_sentiment.evaluation.calibration import (
+    Reliability,
     abstain,
     apply_temperature,
     calibration_interval,
@@ -54,6 +55,17 @@ def test_the_interval_of_a_calibration_error_holds_the_true_one(rows, wanted):
         assert found.low <= found.value <= found.high
         held += found.low <= wanted <= found.high
     assert held >= 52
+
+
+def test_an_interval_does_not_stop_short_of_a_larger_calibration_error():
+    stated = np.array([0.50, 0.57, 0.63, 0.70, 0.77, 0.84, 0.90, 0.98])
+    right = np.array([0.58, 0.69, 0.80, 0.88, 0.93, 0.97, 0.99, 0.999])
+    count, rng, short = np.array([20, 21, 25, 30, 42, 68, 135, 656]), np.random.default_rng(0), 0
+    true = float(count @ (right - stated) / count.sum())
+    for seed in range(150):
+        bins = Reliability(np.linspace(0, 1, 9), count, rng.binomial(count, right), stated)
+        short += calibration_interval(bins, seed=seed, draws=200).high < true
+    assert short <= 6
 
 
 def test_a_model_without_a_mistake_may_be_surer_than_it_should():

@@ -85,6 +85,14 @@ def test_two_models_that_are_right_on_the_same_few_rows_may_differ_in_f1_on_othe
     assert found.low == pytest.approx(-found.high)
 
 
+def test_two_models_without_a_mistake_on_few_rows_may_differ_in_log_loss_on_others():
+    truth = np.array([0, 1] * 28)
+    first, second = np.eye(2)[truth] * 0.9 + 0.05, np.eye(2)[truth] * 0.8 + 0.1
+    found = compare(truth, first, second, ("a", "b")).log_loss_difference
+    assert found.low < -0.1
+    assert found.high > 0.2
+
+
 def test_the_paired_interval_is_narrower_than_the_unpaired_one_would_be():
     truth = np.zeros(400, dtype=int)
     a = table_that_is_right(400, range(300))
