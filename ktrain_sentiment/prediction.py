@@ -9,14 +9,13 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrain_sentiment.reading_rules import BETWEEN_LABELS
+
 Probabilities = NDArray[np.float32]
 """Class probabilities, shape (texts, classes), rows summing to one."""
 
 EXPECTED = "expected_star"
 """The column, and the key, of the mean star of a text's probabilities."""
-
-BETWEEN_LABELS = "|"
-"""Between the labels of one text, where they are one string."""
 
 SCORE_LOW, SCORE_HIGH = "score_low", "score_high"
 """The columns of the interval around a score."""

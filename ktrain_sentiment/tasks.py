@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.prediction import BETWEEN_LABELS, Real, sigmoid, softmax
+from ktrain_sentiment.prediction import Real, sigmoid, softmax
+from ktrain_sentiment.reading_rules import BETWEEN_LABELS
 
 Kind = Literal["classes", "stars", "score", "multi"]
 TASKS = frozenset(get_args(Kind))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ktrain_sentiment.prediction import BETWEEN_LABELS
+from ktrain_sentiment.reading_rules import BETWEEN_LABELS
 from ktrain_sentiment.report.figures import (
     LOWER_IS_BETTER,
     NAMES,

@@ -12,7 +12,8 @@ import numpy as np
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ktrain_sentiment.prediction import BETWEEN_LABELS, Probabilities, score_ends
+from ktrain_sentiment.prediction import Probabilities, score_ends
+from ktrain_sentiment.reading_rules import BETWEEN_LABELS
 from ktrain_sentiment.serve import protocols
 from ktrain_sentiment.serve.batching import Answer, BatchWorker
 from ktrain_sentiment.serve.hosting import Hosting, Model

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.prediction import BETWEEN_LABELS
+from ktrain_sentiment.reading_rules import BETWEEN_LABELS
 from ktrain_sentiment.tables.dialects import (
     DELIMITERS,
     Dialect,

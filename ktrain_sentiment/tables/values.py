@@ -7,7 +7,7 @@ import decimal
 import numbers
 from collections.abc import Collection
 
-from ktrain_sentiment.prediction import BETWEEN_LABELS
+from ktrain_sentiment.reading_rules import BETWEEN_LABELS
 from ktrain_sentiment.tables.encodings import HALF_CHARACTER, has_half_character
 from ktrain_sentiment.tables.table import Problem
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,6 +162,7 @@ class MaskedRows:
         maxlen: Longest row in tokens.
         seed: Decides what is hidden.
         multiple: The width of a batch is a multiple of this many tokens.
+        typed: Whether tokens have a type: not here, where no text is one of a pair.
     """
 
     tokens: RaggedTokens
@@ -170,6 +171,7 @@ class MaskedRows:
     maxlen: int
     seed: int
     multiple: int = COMPILED_MULTIPLE
+    typed: ClassVar = False
 
     @property
     def targets(self) -> NDArray[np.float32]:
