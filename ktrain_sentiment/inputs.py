@@ -184,7 +184,7 @@ class Inputs:
 
     def is_joined(self, text: str) -> bool:
         """Whether a text was made by `join`, as far as that can be seen."""
-        return (not self.also or BAR in text) and (not self.pair or SIGN in text)
+        return (not self.also or BAR in f"{text} ") and (not self.pair or SIGN in text)
 
 
 TEXTS = Inputs()
@@ -193,7 +193,9 @@ TEXTS = Inputs()
 
 def text_alone(text: str, inputs: Inputs) -> str:
     """What `join` was given as text."""
-    text = text.partition(BAR)[2] if inputs.also and BAR in text else text
+    # The blank behind the bar is gone where the words of the text were left out.
+    _, bar, rest = f"{text} ".partition(BAR) if inputs.also else (text, "", "")
+    text = rest[:-1] if bar else text
     return text_and_second(text)[0] if inputs.pair else text
 
 

@@ -99,3 +99,10 @@ def test_marks_stay_where_words_are_left_out():
     assert marks_of("x \u241e y") == " \u241e "
     assert marks_of("|") == " | "
     assert marks_of("a|b") == ""
+
+
+@pytest.mark.parametrize("cell", ["food", None])
+def test_a_row_whose_words_are_left_out_is_still_a_row(cell):
+    joined = Inputs("text", ("category",)).join("Lovely.", [cell]).removesuffix("Lovely.").strip()
+    assert Inputs("text", ("category",)).is_joined(joined)
+    assert text_alone(joined, Inputs("text", ("category",))) == ""
