@@ -25,7 +25,7 @@ from ktrain_sentiment.export.onnx_writer import GraphWriter
 from ktrain_sentiment.export.quantization import DynamicInt8Writer
 from ktrain_sentiment.export.transformer_spec import describe, encoder_spec
 from ktrain_sentiment.export.weights import read_safetensors
-from ktrain_sentiment.inference.classifier import BATCH_TEXTS, BATCH_TOKENS, Indices, plan_batches
+from ktrain_sentiment.inference.classifier import BATCH_TEXTS, Indices, plan_batches
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.long_texts import one_row
 from ktrain_sentiment.predictor.manifest import read_json, read_manifest
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 Embed = Callable[[Sequence[str]], Floats]
+
+_BATCH_TOKENS = 1024
+"""As many as all cores compute together without leaving their caches."""
 
 
 def open_embedder(folder: Path) -> Embed:
@@ -113,7 +116,7 @@ def _embed_with(graph: ModelProto, encoder: TextEncoder, long_texts: LongTexts) 
     def embed(texts: Sequence[str]) -> Floats:
         encoded = encoder.encode(list(texts), long_texts)
         parts: list[tuple[Indices, NDArray[np.float32]]] = []
-        for batch in plan_batches(encoded.lengths, BATCH_TOKENS, BATCH_TEXTS):
+        for batch in plan_batches(encoded.lengths, _BATCH_TOKENS, BATCH_TEXTS):
             ids, mask = pad([encoded.ids[k] for k in batch], encoder.padding_id)
             parts.append((batch, run(session, ids, mask)))
         vectors = np.zeros((len(texts), parts[0][1].shape[1] if parts else 0))

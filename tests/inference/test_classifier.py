@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import ktrain_sentiment
 from ktrain_sentiment.errors import ConfigError, InputError, PredictorError
 from ktrain_sentiment.inference import classifier as classifier_module
-from ktrain_sentiment.inference.classifier import plan_batches
+from ktrain_sentiment.inference.classifier import plan_batches, tokens_a_batch
 from ktrain_sentiment.inference.runners import OnnxRunner
 from ktrain_sentiment.prediction import Classifier
 from support.reviews import make_reviews
@@ -36,6 +36,14 @@ def test_batches_cover_each_text_once_and_stay_small(lengths, tokens, texts):
     for batch in batches:
         assert 1 <= len(batch) <= texts
         assert len(batch) == 1 or len(batch) * lengths[batch].max() <= tokens
+
+
+@given(st.integers(1, 2**40), st.integers(1, 256))
+def test_few_texts_are_shared_out_to_all_cores_and_many_fit_the_caches(tokens, threads):
+    batch = tokens_a_batch(tokens, threads)
+    assert 1 <= batch <= 512
+    assert batch >= 112 or batch * threads >= tokens > (batch - 1) * threads
+    assert batch <= 112 or batch * threads * 16 <= tokens
 
 
 def test_the_longest_texts_come_first():
