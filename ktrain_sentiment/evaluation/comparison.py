@@ -95,6 +95,7 @@ def compare(
     task: Task = CLASSES,
     *,
     seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> Comparison:
     """Compare two classifiers on the same rows.
 
@@ -106,13 +107,15 @@ def compare(
         names: What the two are called in the verdict.
         task: What the labels are; of stars the nearer ones are better.
         seed: Seed of the bootstrap.
+        resamples: Bootstrap resamples behind each interval.
 
     Raises:
         DataError: Shapes, indices or probabilities make no sense.
     """
     truth, table_a = check(y_true, probabilities_a, labels, task)
     _, table_b = check(y_true, probabilities_b, labels, task)
-    return _COMPARED[task.kind](truth, (table_a, table_b), labels, names, task, seed)
+    options = {"seed": seed, "resamples": resamples}
+    return _COMPARED[task.kind](truth, (table_a, table_b), labels, names, task, options)
 
 
 def _compare_scores(
@@ -121,11 +124,11 @@ def _compare_scores(
     _labels: Sequence[str],
     names: tuple[str, str],
     _task: Task,
-    seed: int,
+    options: dict[str, int],
 ) -> Comparison:
     gaps = [np.abs(table[:, 0] - truth) for table in tables]
-    farther, p_value, better, sentence = _by_distance(names, gaps, "", seed)
-    order = _rank_difference(truth, tables[0][:, 0], tables[1][:, 0], seed)
+    farther, p_value, better, sentence = _by_distance(names, gaps, "", options)
+    order = _rank_difference(truth, tables[0][:, 0], tables[1][:, 0], options)
     said = f"{order.value:+.3f} ({order.low:+.3f} to {order.high:+.3f})"
     return Comparison(
         names=names,
@@ -144,7 +147,7 @@ def _compare_sets(
     _labels: Sequence[str],
     names: tuple[str, str],
     task: Task,
-    seed: int,
+    options: dict[str, int],
 ) -> Comparison:
     """By macro F1, with a randomization test: rows are swapped between the two."""
     has = truth.astype(bool)
@@ -153,9 +156,11 @@ def _compare_sets(
     def gained(weights: Floats) -> Floats:
         return macro_f1_of(weights, has, second) - macro_f1_of(weights, has, first)
 
-    apart = bootstrap_weights(gained, len(has), seed=seed)
+    apart = bootstrap_weights(gained, len(has), **options)
     differ = (first != second).any(axis=1)
-    swaps = np.random.default_rng(seed).random((RESAMPLES // 4, int(differ.sum()))) < HALF
+    swaps = (
+        np.random.default_rng(options["seed"]).random((RESAMPLES // 4, int(differ.sum()))) < HALF
+    )
     as_large = sum(
         abs(_macro_gap(has, first, second, differ, swap)) >= abs(apart.value) - _EQUAL
         for swap in swaps
@@ -200,14 +205,14 @@ def _compare_classes(
     labels: Sequence[str],
     names: tuple[str, str],
     task: Task,
-    seed: int,
+    options: dict[str, int],
 ) -> Comparison:
     table_a, table_b = tables
     first, second = table_a.argmax(axis=1), table_b.argmax(axis=1)
     only_a = int(((first == truth) & (second != truth)).sum())
     only_b = int(((second == truth) & (first != truth)).sum())
     p_value, difference = mcnemar(only_a, only_b), paired_difference(only_a, only_b, len(truth))
-    of_macro_f1 = _difference((truth, first, second), len(labels), confusion.macro_f1, seed)
+    of_macro_f1 = _difference((truth, first, second), len(labels), confusion.macro_f1, options)
     if np.array_equal(table_a, table_b):
         difference = of_macro_f1 = Estimate(0.0, 0.0, 0.0, len(truth))
     better = None if p_value >= SIGNIFICANT else names[int(only_b > only_a)]
@@ -215,7 +220,7 @@ def _compare_classes(
     apart = None
     if task:
         gaps = [task.distance[truth, winner] for winner in (first, second)]
-        apart, p_value, better, sentence = _by_distance(names, gaps, " stars", seed)
+        apart, p_value, better, sentence = _by_distance(names, gaps, " stars", options)
     return Comparison(
         names=names,
         n=len(truth),
@@ -225,7 +230,7 @@ def _compare_classes(
         better=better,
         accuracy_difference=difference,
         macro_f1_difference=of_macro_f1,
-        log_loss_difference=_loss_difference(truth, table_a, table_b, seed),
+        log_loss_difference=_loss_difference(truth, table_a, table_b, options),
         sentence=sentence,
         mae_difference=apart,
     )
@@ -234,7 +239,7 @@ def _compare_classes(
 _COMPARED: Mapping[
     Kind,
     Callable[
-        [NDArray[Any], tuple[Floats, Floats], Sequence[str], tuple[str, str], Task, int],
+        [NDArray[Any], tuple[Floats, Floats], Sequence[str], tuple[str, str], Task, dict[str, int]],
         Comparison,
     ],
 ] = {
@@ -244,14 +249,15 @@ _COMPARED: Mapping[
 
 
 def _loss_difference(
-    truth: NDArray[np.int64], table_a: Floats, table_b: Floats, seed: int
+    truth: NDArray[np.int64], table_a: Floats, table_b: Floats, options: dict[str, int]
 ) -> Estimate:
     """Interval of B's log loss minus A's; wide where no row has A alone wrong, or none B.
 
     Such a row weighs more than all others together, and no resample has what the rows have not: of
     56 rows and two good classifiers the bootstrap's interval held the truth in 90 %.
     """
-    found = bootstrap_mean(row_log_loss(truth, table_b) - row_log_loss(truth, table_a), seed=seed)
+    more = row_log_loss(truth, table_b) - row_log_loss(truth, table_a)
+    found = bootstrap_mean(more, paired=True, **options)
     if np.array_equal(table_a, table_b) or table_a.shape[1] < 2:
         return found
     wrong_a, wrong_b = (one.argmax(axis=1) != truth for one in (table_a, table_b))
@@ -265,21 +271,24 @@ def _loss_difference(
 
 
 def _by_distance(
-    names: tuple[str, str], gaps: Sequence[Floats], unit: str, seed: int
+    names: tuple[str, str], gaps: Sequence[Floats], unit: str, options: dict[str, int]
 ) -> tuple[Estimate, float, str | None, str]:
     """How much farther off the second is, its p-value, the better one's name, and the verdict."""
     first, second = gaps
-    farther, p_value = bootstrap_mean(second - first, seed=seed), sign_flips(first, second)
+    farther = bootstrap_mean(second - first, paired=True, **options)
+    p_value = sign_flips(first, second)
     better = None if p_value >= SIGNIFICANT else names[int(farther.value < 0)]
     return farther, p_value, better, _verdict_in_distance(names, farther, p_value, unit)
 
 
-def _rank_difference(truth: Floats, first: Floats, second: Floats, seed: int) -> Estimate:
+def _rank_difference(
+    truth: Floats, first: Floats, second: Floats, options: dict[str, int]
+) -> Estimate:
     def gained(weights: Floats) -> Floats:
         later, before = (rank_correlation(truth, one, weights) for one in (second, first))
         return np.asarray(later - before)
 
-    return bootstrap_weights(gained, len(truth), seed=seed)
+    return bootstrap_weights(gained, len(truth), **options)
 
 
 def _verdict(
@@ -342,7 +351,7 @@ def _difference(
     outcomes: Sequence[NDArray[np.int64]],
     classes: int,
     figure: Callable[[ArrayLike], Floats],
-    seed: int,
+    options: dict[str, int],
 ) -> Estimate:
     """Interval of figure(B) - figure(A), resampling the distinct (true, by A, by B) outcomes.
 
@@ -362,7 +371,7 @@ def _difference(
         )
         return gained
 
-    found = bootstrap_cells(counts, difference, seed=seed)
+    found = bootstrap_cells(counts, difference, groups=true, **options)
     gaps = [found.value - found.low, found.high - found.value]
     for side, (winner, loser) in enumerate(((first, second), (second, first))):
         if ((winner == true) & (loser != true)).any():

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,9 +49,9 @@ def bootstrap_cells(
     counts: ArrayLike,
     statistic: Callable[[NDArray[np.float64]], Floats],
     *,
+    groups: ArrayLike | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
-    confidence: float = CONFIDENCE,
 ) -> Estimate:
     """Interval of a figure that depends on a table of counts alone.
 
@@ -58,9 +59,10 @@ def bootstrap_cells(
         counts: Rows in each cell, any shape.
         statistic: Scores a stack of such tables, shape (tables, *counts.shape) → (tables,); NaN
             where the figure is not defined.
+        groups: The class that each cell is of, of counts' shape, where the figure is a mean over
+            classes: a class of few rows is then known as little as they tell of it.
         seed: Seed of the resampling.
         resamples: Number of resamples.
-        confidence: Coverage that is wanted, 0 to 1.
     """
     table = np.asarray(counts, dtype=np.float64)
     n = int(table.sum())
@@ -73,8 +75,26 @@ def bootstrap_cells(
     acceleration = _acceleration(jackknife, table.reshape(-1)[cells])
     resampled = statistic(draws)
     # A figure may not be defined on a resample that lacks the rows it is about; such say nothing.
+    confidence = CONFIDENCE
+    if groups is not None:
+        weights, of_class = table.reshape(-1)[cells], np.asarray(groups).reshape(-1)[cells]
+        confidence = _expanded(1 + _freedom_of_groups(jackknife, weights, of_class))
     low, high = _bca(value, resampled[np.isfinite(resampled)], acceleration, confidence)
     return Estimate(value, low, high, n)
+
+
+def _freedom_of_groups(jackknife: Floats, weights: Floats, groups: NDArray[Any]) -> float:
+    """Degrees of freedom of a variance that classes of unequal size add to (Satterthwaite 1946)."""
+    known = np.isfinite(jackknife)
+    jackknife, weights, groups = jackknife[known], weights[known], groups[known]
+    spread = weights * (np.average(jackknife, weights=weights) - jackknife) ** 2
+    kinds, kind = np.unique(groups, return_inverse=True)
+    parts, rows = (np.bincount(kind, one, len(kinds)) for one in (spread, weights))
+    unsure = (parts**2 / np.maximum(rows - 1, 1)).sum()
+    return float(max(parts.sum() ** 2 / unsure, _LEAST_FREEDOM) if unsure > 0 else rows.sum() - 1)
+
+
+_LEAST_FREEDOM = 2.0
 
 
 def bootstrap_share(hits: int, rows: int, *, seed: int = 0) -> Estimate:
@@ -190,9 +210,9 @@ def bootstrap_mean(
     values: ArrayLike,
     *,
     unseen: float | None = None,
+    paired: bool = False,
     seed: int = 0,
     resamples: int = RESAMPLES,
-    confidence: float = CONFIDENCE,
 ) -> Estimate:
     """Interval of a mean over rows, such as a loss.
 
@@ -205,9 +225,10 @@ def bootstrap_mean(
         unseen: What a row would have of a kind of which there is none, such as a mistake. No
             resample has one either, so the interval is widened to the mean with as many of them as
             may well have stayed unseen (Clopper and Pearson 1934).
+        paired: They are differences of two losses of the same row. Most are small and few are
+            large, to either side, so that they tell less of their spread than as many rows else.
         seed: Seed of the resampling.
         resamples: Number of resamples.
-        confidence: Coverage that is wanted, 0 to 1.
     """
     rows = np.asarray(values, dtype=np.float64)
     rng = np.random.default_rng(seed)
@@ -222,7 +243,8 @@ def bootstrap_mean(
     cubes, squares = (influence**3).sum(), (influence**2).sum()
     acceleration = float(cubes / (6 * squares**1.5)) if squares > 0 else 0.0
     means = sums[picked].sum(axis=1) / sizes[picked].sum(axis=1)
-    low, high = _bca(value, means, acceleration, _expanded(confidence, len(rows)))
+    known = 1 + _freedom(rows) if paired else len(rows)
+    low, high = _bca(value, means, acceleration, _expanded(known))
     found = Estimate(value, low, high, len(rows))
     if unseen is None:
         return found
@@ -230,6 +252,7 @@ def bootstrap_mean(
     return _widened(found, (1 - share) * value + share * unseen)
 
 
+_JACKKNIFE_BLOCKS = 250
 _MOST_WEIGHTS = 2**22
 """Numbers held at once: how often each row is drawn, in so many resamples as fit."""
 
@@ -253,27 +276,37 @@ def bootstrap_weights(
         for start in range(0, resamples, at_once)
     ])  # fmt: skip
     value = float(statistic(np.ones((1, rows)))[0])
-    # Leaving out blocks instead of rows gives the same skewness with a thousand figures at most.
-    block = np.arange(rows) % min(rows, MOST_BLOCKS)
+    # Leaving out blocks instead of rows gives the same skewness with few figures.
+    block = np.arange(rows) % min(rows, _JACKKNIFE_BLOCKS)
     without = np.concatenate([
         statistic((block != np.arange(start, min(start + at_once, block.max() + 1))[:, None]) * 1.0)
         for start in range(0, int(block.max()) + 1, at_once)
     ])  # fmt: skip
     acceleration = _acceleration(without, np.ones(len(without)))
-    low, high = _bca(value, found[np.isfinite(found)], acceleration, _expanded(CONFIDENCE, rows))
+    low, high = _bca(value, found[np.isfinite(found)], acceleration, _expanded(rows))
     return Estimate(value, low, high, rows)
 
 
-def _expanded(confidence: float, rows: int) -> float:
+def _freedom(rows: Floats) -> float:
+    """Degrees of freedom of a variance by the kurtosis of its rows, those of normal ones at most.
+
+    O'Neill 2014, "Some Useful Moment Results in Sampling Problems".
+    """
+    squares = (rows - rows.mean()) ** 2
+    kurtosis = (squares**2).mean() / squares.mean() ** 2 if squares.any() else 0.0
+    return float(max(min(2 * len(rows) / max(kurtosis - 1, 2), len(rows) - 1), _LEAST_FREEDOM))
+
+
+def _expanded(rows: float) -> float:
     """The confidence to ask a bootstrap of a mean for, so that few rows give what is wanted.
 
     A resample spreads as the rows at hand do, which is too little by the n - 1 and the t quantile
     that a mean of few rows needs (Hesterberg 2015, "What Teachers Should Know about the Bootstrap",
     expanded percentiles). The t quantile is Cornish and Fisher's series, right to 1 % from 5 rows.
     """
-    if rows < 3:
-        return confidence
-    z, freedom = _NORMAL.inv_cdf((1 + confidence) / 2), rows - 1
+    if rows < 1 + _LEAST_FREEDOM:
+        return CONFIDENCE
+    z, freedom = _NORMAL.inv_cdf((1 + CONFIDENCE) / 2), rows - 1
     t = z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
     return 2 * _NORMAL.cdf(t * (rows / freedom) ** 0.5) - 1
 

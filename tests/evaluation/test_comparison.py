@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ktrain_sentiment.evaluation import confusion
 from ktrain_sentiment.evaluation.comparison import compare
 from ktrain_sentiment.evaluation.intervals import fisher_less, holm, mcnemar
+from ktrain_sentiment.prediction import softmax
 
 stats = pytest.importorskip("scipy.stats", reason="SciPy is not installed")
 
@@ -83,6 +85,29 @@ def test_two_models_that_are_right_on_the_same_few_rows_may_differ_in_f1_on_othe
     assert found.value == 0.0
     assert 0.03 < found.high < 0.1
     assert found.low == pytest.approx(-found.high)
+
+
+def test_few_rows_of_a_rare_class_do_not_make_a_difference_in_macro_f1_too_sure():
+    rng = np.random.default_rng(1)
+
+    def draw(rows):
+        truth = rng.choice(3, size=rows, p=(0.45, 0.1, 0.45))
+        common = rng.normal(size=(rows, 3))
+        tables = []
+        for separation in (1.6, 1.8):
+            own = 0.8**0.5 * common + 0.2**0.5 * rng.normal(size=(rows, 3))
+            tables.append(softmax(own + separation * np.eye(3)[truth]))
+        return truth, *tables
+
+    truth, first, second = draw(500_000)
+    matrices = [confusion.confusion_matrix(truth, one.argmax(1), 3) for one in (first, second)]
+    before, after = confusion.macro_f1(np.stack(matrices))
+    held = []
+    for _ in range(300):
+        found = compare(*draw(56), ("a", "b", "c")).macro_f1_difference
+        held.append(found.low <= after - before <= found.high)
+    # 90.3 % when each class counted as known as well as 56 rows of it would tell.
+    assert np.mean(held) > 0.92
 
 
 def test_two_models_without_a_mistake_on_few_rows_may_differ_in_log_loss_on_others():
