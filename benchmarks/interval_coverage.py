@@ -58,6 +58,7 @@ FLIPPED = 0.05
 SHARES = np.array([0.45, 0.1, 0.45])
 OF_LABELS = np.array([0.4, 0.2, 0.2, 0.05])
 MANY, FEWER = 10_000, 5
+PAIR = ("first", "second")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +136,7 @@ def judge_stars(rows: Rows, seed: int, resamples: int) -> Found:
     metrics = compute_metrics(truth, table, tuple("12345"), task, **options)
     assert metrics.stars is not None
     found = {_named(name): one for name, one in metrics.stars.headline.items()}
-    both = compare(truth, table, other, tuple("12345"), task=task, **options)
+    both = compare(truth, table, other, tuple("12345"), PAIR, task, **options)
     return found | _differences(both)
 
 
@@ -154,7 +155,7 @@ def judge_scores(rows: Rows, seed: int, resamples: int) -> Found:
     truth, table, other = rows
     task, options = SCORES.within(HALF_WIDTH), {"seed": seed, "resamples": resamples}
     metrics = compute_metrics(truth, table, ("score",), task, **options)
-    both = compare(truth, table, other, ("score",), task=task, **options)
+    both = compare(truth, table, other, ("score",), PAIR, task, **options)
     return _headline(metrics) | _differences(both)
 
 
@@ -197,7 +198,7 @@ def judge_sets(rows: Rows, seed: int, resamples: int) -> Found:
     found["F1 of a frequent label"], found["F1 of the rare label"] = (
         metrics.multi.per_label[k].f1 for k in (0, 3)
     )
-    return found | _differences(compare(truth, table, other, "abcd", task=SEVERAL, **options))
+    return found | _differences(compare(truth, table, other, "abcd", PAIR, SEVERAL, **options))
 
 
 def know_sets(rows: Rows) -> dict[str, float]:

@@ -18,6 +18,7 @@ from ktrain_sentiment.evaluation.intervals import (
     bootstrap_cells,
     bootstrap_mean,
     bootstrap_weights,
+    freedom_of,
     mcnemar,
     paired_difference,
     unseen_share,
@@ -26,7 +27,7 @@ from ktrain_sentiment.evaluation.metrics import (
     NOT_ASKED,
     check,
 )
-from ktrain_sentiment.evaluation.multi_figures import macro_f1_of
+from ktrain_sentiment.evaluation.multi_figures import macro_f1_of, unseen_changes
 from ktrain_sentiment.evaluation.score_figures import rank_correlation
 from ktrain_sentiment.tasks import CLASSES, HALF, Kind, Task
 
@@ -157,6 +158,10 @@ def _compare_sets(
         return macro_f1_of(weights, has, second) - macro_f1_of(weights, has, first)
 
     apart = bootstrap_weights(gained, len(has), **options)
+    if (first != second).any():
+        for sign, decided in ((-1, first), (1, second)):
+            for change in unseen_changes(has, decided):
+                apart = apart.stretched(sign * change)
     differ = (first != second).any(axis=1)
     swaps = (
         np.random.default_rng(options["seed"]).random((RESAMPLES // 4, int(differ.sum()))) < HALF
@@ -257,17 +262,16 @@ def _loss_difference(
     56 rows and two good classifiers the bootstrap's interval held the truth in 90 %.
     """
     more = row_log_loss(truth, table_b) - row_log_loss(truth, table_a)
-    found = bootstrap_mean(more, paired=True, **options)
+    found = bootstrap_mean(more, freedom=freedom_of(more), **options)
     if np.array_equal(table_a, table_b) or table_a.shape[1] < 2:
         return found
     wrong_a, wrong_b = (one.argmax(axis=1) != truth for one in (table_a, table_b))
-    gaps = [found.value - found.low, found.high - found.value]
-    alone = ((wrong_a & ~wrong_b, table_a), (wrong_b & ~wrong_a, table_b))
-    for side, (seen, table) in enumerate(alone):
+    alone = ((wrong_a & ~wrong_b, table_a, -1), (wrong_b & ~wrong_a, table_b, 1))
+    for seen, table, side in alone:
         if not seen.any():
             unseen = unseen_share(found.n) * if_wrong(table, row_log_loss)
-            gaps[side] = float(np.hypot(gaps[side], unseen))
-    return Estimate(found.value, found.value - gaps[0], found.value + gaps[1], found.n)
+            found = found.stretched(side * unseen)
+    return found
 
 
 def _by_distance(
@@ -275,7 +279,8 @@ def _by_distance(
 ) -> tuple[Estimate, float, str | None, str]:
     """How much farther off the second is, its p-value, the better one's name, and the verdict."""
     first, second = gaps
-    farther = bootstrap_mean(second - first, paired=True, **options)
+    more = second - first
+    farther = bootstrap_mean(more, freedom=freedom_of(more), **options)
     p_value = sign_flips(first, second)
     better = None if p_value >= SIGNIFICANT else names[int(farther.value < 0)]
     return farther, p_value, better, _verdict_in_distance(names, farther, p_value, unit)
@@ -372,13 +377,12 @@ def _difference(
         return gained
 
     found = bootstrap_cells(counts, difference, groups=true, **options)
-    gaps = [found.value - found.low, found.high - found.value]
-    for side, (winner, loser) in enumerate(((first, second), (second, first))):
+    for side, winner, loser in ((-1, first, second), (1, second, first)):
         if ((winner == true) & (loser != true)).any():
             continue
         seen = np.zeros((classes, classes))
         np.add.at(seen, (true, loser), counts)
         lost = np.diag(np.diagonal(seen) * unseen_share(found.n))
         moved = seen - lost + (lost @ np.ones_like(lost) - lost) / max(classes - 1, 1)
-        gaps[side] = float(np.hypot(gaps[side], figure(seen) - figure(moved)))
-    return Estimate(found.value, found.value - gaps[0], found.value + gaps[1], found.n)
+        found = found.stretched(side * abs(float(figure(seen) - figure(moved))))
+    return found

@@ -44,6 +44,16 @@ class Estimate:
     high: float
     n: int
 
+    def stretched(self, change: float) -> Estimate:
+        """With room for a change that no resample shows, on the side of its sign.
+
+        It is squared and summed with the width that is there (Zou and Donner 2008, "Construction of
+        confidence limits about effect measures").
+        """
+        low, high = self.value - self.low, self.high - self.value
+        low, high = (np.hypot(low, change), high) if change < 0 else (low, np.hypot(high, change))
+        return Estimate(self.value, float(self.value - low), float(self.value + high), self.n)
+
 
 def bootstrap_cells(
     counts: ArrayLike,
@@ -115,9 +125,7 @@ def bootstrap_confusion(
     Resampling rows that are all right gives rows that are all right, and an interval without width
     that nobody should believe. There the end is taken from the largest share of mistakes under
     which n rows without one are still not unlikely (Clopper and Pearson 1934), spread evenly. The
-    same holds of single classes of which all rows are right, or none: what each of them adds is
-    squared and summed with the bootstrap's own width (Zou and Donner 2008, "Construction of
-    confidence limits about effect measures").
+    same holds of single classes of which all rows are right, or none: see `Estimate.stretched`.
 
     Args:
         confusion: Counts, rows true and columns predicted, shape (classes, classes).
@@ -136,18 +144,14 @@ def bootstrap_confusion(
         return _widened(estimate, other)
     if is_mean or statistic is accuracy:
         return estimate
-    gaps = [estimate.value - estimate.low, estimate.high - estimate.value]
     for k, rows in enumerate(counts.sum(axis=1)):
         if not rows or 0 < counts[k, k] < rows:
             continue
         only = np.zeros_like(counts)
         only[k] = counts[k]
         moved = counts - only + _moved(only, unseen_share(int(rows)))
-        change = float(statistic(moved[np.newaxis])[0]) - estimate.value
-        side = int(change > 0)
-        gaps[side] = float(np.hypot(gaps[side], change))
-    low, high = max(estimate.value - gaps[0], -1.0), min(estimate.value + gaps[1], 1.0)
-    return Estimate(estimate.value, low, high, estimate.n)
+        estimate = estimate.stretched(float(statistic(moved[np.newaxis])[0]) - estimate.value)
+    return Estimate(estimate.value, max(estimate.low, -1.0), min(estimate.high, 1.0), estimate.n)
 
 
 def unseen_share(rows: int) -> float:
@@ -210,7 +214,7 @@ def bootstrap_mean(
     values: ArrayLike,
     *,
     unseen: float | None = None,
-    paired: bool = False,
+    freedom: float | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Estimate:
@@ -225,8 +229,8 @@ def bootstrap_mean(
         unseen: What a row would have of a kind of which there is none, such as a mistake. No
             resample has one either, so the interval is widened to the mean with as many of them as
             may well have stayed unseen (Clopper and Pearson 1934).
-        paired: They are differences of two losses of the same row. Most are small and few are
-            large, to either side, so that they tell less of their spread than as many rows else.
+        freedom: Degrees of freedom that their variance is known with, where `freedom_of` says
+            that they are fewer than the number of rows less one.
         seed: Seed of the resampling.
         resamples: Number of resamples.
     """
@@ -243,13 +247,29 @@ def bootstrap_mean(
     cubes, squares = (influence**3).sum(), (influence**2).sum()
     acceleration = float(cubes / (6 * squares**1.5)) if squares > 0 else 0.0
     means = sums[picked].sum(axis=1) / sizes[picked].sum(axis=1)
-    known = 1 + _freedom(rows) if paired else len(rows)
+    known = len(rows) if freedom is None else 1 + freedom
     low, high = _bca(value, means, acceleration, _expanded(known))
     found = Estimate(value, low, high, len(rows))
     if unseen is None:
         return found
     share = unseen_share(len(rows))
     return _widened(found, (1 - share) * value + share * unseen)
+
+
+def freedom_of(values: ArrayLike) -> float:
+    """Degrees of freedom of the variance of values of which most are small and few are large.
+
+    Such are the differences of two losses of the same rows: they tell less of their spread than as
+    many normal ones would. By their kurtosis, after O'Neill 2014, "Some Useful Moment Results in
+    Sampling Problems"; those of normal values at most.
+
+    Args:
+        values: One value a row, shape (n,).
+    """
+    rows = np.asarray(values, dtype=np.float64)
+    squares = (rows - rows.mean()) ** 2
+    kurtosis = (squares**2).mean() / squares.mean() ** 2 if squares.any() else 0.0
+    return float(max(min(2 * len(rows) / max(kurtosis - 1, 2), len(rows) - 1), _LEAST_FREEDOM))
 
 
 _JACKKNIFE_BLOCKS = 250
@@ -285,16 +305,6 @@ def bootstrap_weights(
     acceleration = _acceleration(without, np.ones(len(without)))
     low, high = _bca(value, found[np.isfinite(found)], acceleration, _expanded(rows))
     return Estimate(value, low, high, rows)
-
-
-def _freedom(rows: Floats) -> float:
-    """Degrees of freedom of a variance by the kurtosis of its rows, those of normal ones at most.
-
-    O'Neill 2014, "Some Useful Moment Results in Sampling Problems".
-    """
-    squares = (rows - rows.mean()) ** 2
-    kurtosis = (squares**2).mean() / squares.mean() ** 2 if squares.any() else 0.0
-    return float(max(min(2 * len(rows) / max(kurtosis - 1, 2), len(rows) - 1), _LEAST_FREEDOM))
 
 
 def _expanded(rows: float) -> float:

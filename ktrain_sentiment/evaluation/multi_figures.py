@@ -16,6 +16,7 @@ from ktrain_sentiment.evaluation.intervals import (
     bootstrap_mean,
     bootstrap_share,
     bootstrap_weights,
+    unseen_share,
 )
 from ktrain_sentiment.tasks import HALF, Task
 
@@ -107,10 +108,13 @@ def multi_figures(
     by_row = np.where(
         _sizes(has, said) > 0, 2 * (has & said).sum(axis=1) / np.maximum(_sizes(has, said), 1), 1.0
     )
+    of_labels = bootstrap_weights(macro, len(has), **options)
+    for change in unseen_changes(has, said):
+        of_labels = of_labels.stretched(change)
     right = int((has == said).all(axis=1).sum())
     cuts = task.thresholds or (HALF,) * len(labels)
     return MultiFigures(
-        macro_f1=bootstrap_weights(macro, len(has), **options),
+        macro_f1=of_labels,
         micro_f1=bootstrap_weights(micro, len(has), **options),
         sample_f1=bootstrap_mean(by_row, **options),
         subset_accuracy=bootstrap_share(right, len(has), seed=seed),
@@ -142,6 +146,26 @@ def macro_f1_of(weights: Floats, has: NDArray[np.bool_], said: NDArray[np.bool_]
     if not occurs.any():
         return np.full(len(weights), np.nan)
     return np.asarray((2 * hits / np.maximum(sums, 1)).mean(axis=1))
+
+
+def unseen_changes(has: NDArray[np.bool_], said: NDArray[np.bool_]) -> list[float]:
+    """What macro F1 may change by for each label that is always found, or never.
+
+    No resample of such rows finds one that is missed, or that is found: as many of them as may well
+    have stayed unseen are moved, as in `intervals.bootstrap_confusion`.
+
+    Args:
+        has: True labels, shape (n, labels).
+        said: Those that were given.
+    """
+    changes = []
+    for hits, rows, given in zip((has & said).sum(0), has.sum(0), said.sum(0), strict=True):
+        if not rows or 0 < hits < rows:
+            continue
+        moved = (1 if hits == 0 else -1) * unseen_share(int(rows)) * rows
+        before, after = 2 * hits / (rows + given), 2 * (hits + moved) / (rows + given + moved)
+        changes.append(float(after - before) / int(has.any(axis=0).sum()))
+    return changes
 
 
 def _of_label(

@@ -127,6 +127,21 @@ def test_the_better_of_two_is_found_by_macro_f1(judged):
     assert same.macro_f1_difference.value == 0
 
 
+def test_a_label_that_was_never_found_may_be_found_on_other_rows():
+    truth = np.zeros((200, 2), int)
+    truth[:90, 0] = truth[:8, 1] = 1
+    said = np.full((200, 2), 0.1)
+    said[10:95, 0] = 0.9
+    other = np.where(truth == 0, said, 0.8)
+    found = compute_metrics(truth, said, ("often", "seldom"), SEVERAL).multi
+    # None of 8 found is still compatible with 37 %, an F1 of 0.54: half of that of both labels.
+    assert found.per_label[1].f1.high == pytest.approx(0.54, abs=0.01)
+    assert found.macro_f1.high > found.macro_f1.value + 0.26
+    assert found.macro_f1.low > found.macro_f1.value - 0.05
+    apart = compare(truth, said, other, ("often", "seldom"), ("A", "B"), SEVERAL)
+    assert apart.macro_f1_difference.low < apart.macro_f1_difference.value - 0.26
+
+
 def test_baselines_are_the_most_frequent_set_and_a_linear_model_of_each_label():
     rng = np.random.default_rng(0)
     words = np.array(["fine", "grim", "loud"])
