@@ -1,12 +1,25 @@
-"""Where a training run keeps its files."""
+"""Where files are kept: those of a training run, and those that later runs use again."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 RUNS = Path("runs")
 """Where runs go unless a folder is named."""
+
+
+def cache_folder() -> Path:
+    """Where fetched encoders are kept, and whatever else another run can use.
+
+    `KTRAIN_SENTIMENT_CACHE`, else `XDG_CACHE_HOME/ktrain-sentiment`, else
+    `~/.cache/ktrain-sentiment`.
+    """
+    own = os.environ.get("KTRAIN_SENTIMENT_CACHE")
+    if own:
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ktrain-sentiment"
 
 
 def default_run(data: str, task: str = "") -> Path:

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.atomic import sha256_of, staged_folder
 from ktrain_sentiment.encoders import encoder_folder
-from ktrain_sentiment.encoders.encoder_folder import cache_folder
 from ktrain_sentiment.errors import EncoderError, one_line
+from ktrain_sentiment.runs import cache_folder
 
 STORAGES = {
     "DoubleStorage": "F64",

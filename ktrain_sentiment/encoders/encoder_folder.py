@@ -6,26 +6,12 @@ The layout is that of Hugging Face transformers.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ktrain_sentiment.errors import ConfigError, EncoderError, one_line
-
-
-def cache_folder() -> Path:
-    """Where fetched encoders are kept.
-
-    `KTRAIN_SENTIMENT_CACHE`, else `XDG_CACHE_HOME/ktrain-sentiment`, else
-    `~/.cache/ktrain-sentiment`.
-    """
-    own = os.environ.get("KTRAIN_SENTIMENT_CACHE")
-    if own:
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ktrain-sentiment"
-
 
 TOKENIZERS: tuple[frozenset[str], ...] = (
     frozenset({"tokenizer.json"}),

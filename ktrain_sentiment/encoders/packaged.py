@@ -24,8 +24,8 @@ from pathlib import Path
 
 from ktrain_sentiment.atomic import HeldError, hold, refuse_existing, sha256_of, staged_folder
 from ktrain_sentiment.encoders import encoder_folder, model_hub
-from ktrain_sentiment.encoders.encoder_folder import cache_folder
 from ktrain_sentiment.errors import EncoderError, InputError, why_pip_failed
+from ktrain_sentiment.runs import cache_folder
 
 logger = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from importlib import metadata
 from pathlib import Path
 
 from ktrain_sentiment.config import ComputeConfig
-from ktrain_sentiment.encoders.encoder_folder import cache_folder
 from ktrain_sentiment.errors import ConfigError, require
+from ktrain_sentiment.runs import cache_folder
 from ktrain_sentiment.training.patches import (
     Untyped,
     own_warning_filters,

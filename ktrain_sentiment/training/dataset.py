@@ -7,8 +7,9 @@ starts again in the middle therefore sees the same batches as the run that was s
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.data import Splits
+from ktrain_sentiment.diskarrays import let_go
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.predictor.long_texts import apart
 from ktrain_sentiment.tasks import Scale, indicators
@@ -32,6 +34,9 @@ tenth of the tokens of short texts."""
 
 GROUP = 50
 """Batches that are sorted by length together; more means less padding and less shuffling."""
+
+BLOCK = 1 << 20
+"""Rows of which the batches are shuffled together: up to so many, all of an epoch's."""
 
 RowIndices = NDArray[np.int64]
 
@@ -58,30 +63,68 @@ def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
 
 
 def training_batches(
-    lengths: NDArray[np.int64],
+    lengths: NDArray[Any],
     batch_size: int,
     generator: np.random.Generator,
     group: int = GROUP,
-) -> list[RowIndices]:
+    block: int = BLOCK,
+) -> Iterator[RowIndices]:
     """One epoch's batches: every row once, rows of similar length together, shuffled.
 
     Rows are shuffled, cut into groups of `group` batches, sorted by length inside each group, cut
-    into batches, and the batches are shuffled. Only one batch can be smaller than the others.
+    into batches, and the batches are shuffled. Only one batch can be smaller than the others. Of
+    very many rows, one block after another is taken from the shuffled order.
 
     Args:
-        lengths: Tokens of each row, int64 of shape (rows,).
+        lengths: Tokens of each row, integers of shape (rows,).
         batch_size: Rows a batch.
         generator: Source of randomness, see `epoch_generator`.
         group: Batches that are sorted together.
+        block: About so many rows are put in order at a time.
     """
-    order = generator.permutation(len(lengths))
-    # Sorting all rows would put the same texts together in every epoch; sorting groups of fifty
-    # batches saves as much padding and leaves the order random.
-    batches: list[RowIndices] = []
-    for start in range(0, len(order), batch_size * group):
-        alike = _by_length(order[start : start + batch_size * group], lengths)
-        batches += _cut(alike, batch_size)
-    return _shuffle(batches, generator)
+    size = batch_size * group
+    for order in shuffled(len(lengths), max(1, block // size) * size, generator):
+        # Sorting all rows would put the same texts together in every epoch; sorting groups of fifty
+        # batches saves as much padding and leaves the order random.
+        batches: list[RowIndices] = []
+        for start in range(0, len(order), size):
+            batches += _cut(_by_length(order[start : start + size], lengths), batch_size)
+        yield from _shuffle(batches, generator)
+        let_go()
+
+
+def shuffled(rows: int, block: int, generator: np.random.Generator) -> Iterator[RowIndices]:
+    """All rows in random order, in blocks; no more than a block is in memory.
+
+    Where there is more than one block, the order is a permutation that can be asked for any of its
+    parts: a Feistel network (Luby and Rackoff 1988), whose results beyond the last row are sent
+    through it again (Black and Rogaway 2002). So a row stands anywhere, in whatever order the rows
+    came: by label, by time.
+    """
+    if rows <= block:
+        yield generator.permutation(rows)
+        return
+    half = np.uint64((max(rows - 1, 1).bit_length() + 1) // 2)
+    low = (np.uint64(1) << half) - np.uint64(1)
+    keys = generator.integers(0, 1 << 63, _ROUNDS, dtype=np.uint64)
+
+    def through(places: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        left, right = places >> half, places & low
+        for key in keys:
+            mixed = (right ^ key) * _MIX
+            mixed = (mixed ^ (mixed >> np.uint64(29))) * _MIX
+            left, right = right, left ^ ((mixed >> np.uint64(32)) & low)
+        return (left << half) | right
+
+    for start in range(0, rows, block):
+        found = through(np.arange(start, min(start + block, rows), dtype=np.uint64))
+        while len(beyond := np.flatnonzero(found >= rows)):
+            found[beyond] = through(found[beyond])
+        yield found.astype(np.int64)
+
+
+_ROUNDS = 8
+_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def stratified_batches(
@@ -117,7 +160,7 @@ def stratified_batches(
     return _shuffle(_cut(order, batch_size), generator)
 
 
-def _by_length(rows: RowIndices, lengths: NDArray[np.int64]) -> RowIndices:
+def _by_length(rows: RowIndices, lengths: NDArray[Any]) -> RowIndices:
     return rows[np.argsort(lengths[rows], kind="stable")]
 
 
@@ -129,7 +172,7 @@ def _shuffle(batches: Sequence[RowIndices], generator: np.random.Generator) -> l
     return [batches[position] for position in generator.permutation(len(batches))]
 
 
-def evaluation_order(lengths: NDArray[np.int64]) -> RowIndices:
+def evaluation_order(lengths: NDArray[Any]) -> RowIndices:
     """Rows from short to long: the order in which evaluation reads them."""
     return np.argsort(lengths, kind="stable").astype(np.int64)
 
@@ -165,8 +208,8 @@ class EncodedRows:
     typed: bool = False
 
     @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each row, int64 of shape (rows,)."""
+    def lengths(self) -> NDArray[Any]:
+        """Tokens of each row, integers of shape (rows,)."""
         return self.tokens.lengths
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
@@ -240,7 +283,7 @@ class Examples(Protocol):
         ...
 
     @property
-    def lengths(self) -> NDArray[np.int64]:
+    def lengths(self) -> NDArray[Any]:
         """By what rows of a batch should be alike, of shape (rows,)."""
         ...
 
@@ -322,7 +365,7 @@ class ResumableDataset:
         """All rows once, in batches."""
         raise NotImplementedError
 
-    def epoch_batches(self, epoch: int) -> list[NDArray[np.int64]]:
+    def epoch_batches(self, epoch: int) -> Iterable[NDArray[np.int64]]:
         """The rows of each batch of one epoch of training."""
         generator = epoch_generator(self.seed, epoch)
         if self.stratified:
@@ -334,7 +377,7 @@ class ResumableDataset:
         # Without end, as ktrain counts the steps of an epoch itself and never rewinds.
         epoch, step = self.start
         while True:
-            for chosen in self.epoch_batches(epoch)[step:]:
+            for chosen in itertools.islice(self.epoch_batches(epoch), step, None):
                 yield self._batch(chosen, epoch)
             epoch, step = epoch + 1, 0
 

@@ -174,9 +174,10 @@ class TextPreprocessor:
     def _rows(
         self, frame: pd.DataFrame, targets: NDArray[np.float32], rule: LongTexts
     ) -> EncodedRows:
-        texts = frame["text"].tolist()
+        texts: Any = frame["text"].array  # A portion at a time is read of it.
         tokens = tokenize(texts, self.tokenizer, self.maxlen, rule, pairs=self.pairs)
-        targets = np.repeat(targets, tokens.windows, axis=0)
+        if not tokens.one_row_each:
+            targets = np.repeat(targets, tokens.windows, axis=0)
         typed = self.pairs and has_types(self.ktrain_preprocessor.config)
         return EncodedRows(tokens, targets, self.pad_id, self.maxlen, typed=typed)
 

@@ -179,8 +179,8 @@ class MaskedRows:
         return np.zeros((len(self.tokens), 1), np.float32)
 
     @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each row, int64 of shape (rows,)."""
+    def lengths(self) -> NDArray[Any]:
+        """Tokens of each row, integers of shape (rows,)."""
         return self.tokens.lengths
 
     def batch(self, rows: NDArray[np.int64], epoch: int = JUDGING) -> MaskedBatch:

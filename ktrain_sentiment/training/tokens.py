@@ -1,28 +1,42 @@
-"""Texts to token ids, all at once, kept as one flat array.
+"""Texts to token ids, all at once, kept as one flat array on disk.
 
 ktrain tokenises text by text and keeps a padded row of Python objects for each. Here texts are
 taken in large batches, each distinct word is tokenised once where the tokenizer allows it
-(`wordpieces.py`), and the ids of all texts lie one after the other in a single int32 array: four
-bytes a token and nothing else.
+(`wordpieces.py`), and the ids of all texts lie one after the other in a single file: two bytes a
+token, four where the vocabulary is large, and nothing else. Many texts are tokenised once and for
+all: the files stay in the cache folder, under what decides their content.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import itertools
+import json
+import logging
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ktrain_sentiment.atomic import staged_folder, write_json
+from ktrain_sentiment.diskarrays import Appended, let_go, opened, scratch_file
+from ktrain_sentiment.errors import SentimentError
 from ktrain_sentiment.inputs import text_and_second
 from ktrain_sentiment.predictor.long_texts import PairReader, RowReader, whole_tokens
 from ktrain_sentiment.reading_rules import LongTexts
+from ktrain_sentiment.runs import cache_folder
 from ktrain_sentiment.training.backend import Untyped
 from ktrain_sentiment.training.wordpieces import TokenBatch, WordTokens, word_parts
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -31,33 +45,52 @@ CHUNK = 2048
 """Texts handed to the tokenizer at once: enough to keep all cores busy, little to hold."""
 
 
+MANY = 100_000
+"""Texts from which on the ids are kept for the next run: fewer are tokenised in a second or two."""
+
+MOST_BYTES = 20 << 30
+"""Of ids that are kept, in all; those that were longest not used make room."""
+
+_FORMAT = 1
+_MARKER = "tokens.json"
+
+
 @dataclass(frozen=True)
 class RaggedTokens:
     """Token ids of many texts.
 
     Attributes:
-        ids: All ids, text after text; int32 of shape (tokens,).
+        ids: All ids, text after text; uint16 or int32 of shape (tokens,).
         offsets: Where each row starts, and the end; int64 of shape (rows + 1,). A text is one row,
             or several that follow each other: its windows.
         longer: Which texts have more than maxlen tokens; bool of shape (texts,).
-        windows: Rows of each text, int64 of shape (texts,).
+        windows: Rows of each text, integers of shape (texts,).
     """
 
-    ids: NDArray[np.int32]
+    ids: NDArray[Any]
     offsets: NDArray[np.int64]
     longer: NDArray[np.bool_]
-    windows: NDArray[np.int64]
+    windows: NDArray[Any]
 
     def __len__(self) -> int:
         """Number of rows."""
         return len(self.offsets) - 1
 
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each row, special tokens included; int64 of shape (rows,)."""
-        return np.diff(self.offsets)
+    @cached_property
+    def lengths(self) -> NDArray[Any]:
+        """Tokens of each row, special tokens included; int32 of shape (rows,)."""
+        with scratch_file() as file:
+            lengths = Appended(np.int32, file)
+            for first in range(0, len(self), _AT_ONCE):
+                lengths.add(np.diff(self.offsets[first : first + _AT_ONCE + 1]))
+            return lengths.whole()
 
-    def row(self, index: int) -> NDArray[np.int32]:
+    @cached_property
+    def one_row_each(self) -> bool:
+        """No text is more than one row."""
+        return len(self.windows) == len(self)
+
+    def row(self, index: int) -> NDArray[Any]:
         """The ids of one row."""
         return self.ids[self.offsets[index] : self.offsets[index + 1]]
 
@@ -73,6 +106,9 @@ class RaggedTokens:
         return ids.astype(np.int32, copy=False), mask.astype(np.int32)
 
 
+_AT_ONCE = 1 << 20
+
+
 def tokenize(
     texts: Sequence[str],
     tokenizer: Untyped,
@@ -81,10 +117,10 @@ def tokenize(
     *,
     pairs: bool = False,
 ) -> RaggedTokens:
-    """Tokenise texts in memory.
+    """Tokenise texts, or take what was made of the same ones before.
 
     Args:
-        texts: The texts.
+        texts: The texts, of which a portion at a time is in memory where they lie on disk.
         tokenizer: A `tokenizers.Tokenizer` with its post-processor (special tokens) in place;
             its padding and truncation settings are left as they were.
         maxlen: Longest row in tokens, special tokens included.
@@ -94,27 +130,98 @@ def tokenize(
 
     Raises:
         ConfigError: The tokenizer has no way to tell two texts apart.
+        InputError: The disk is full.
     """
-    ids = np.empty(0, np.int32)
-    lengths, longer, windows, used = [], [], [], 0
-    for chunk in _encoded_chunks(texts, tokenizer, maxlen, long_texts, pairs=pairs):
-        wanted = used + len(chunk.ids)
-        if wanted > len(ids):
-            # Grown in place: parts that are joined at the end would be there twice.
-            ids.resize(max(wanted, len(ids) + len(ids) // 2), refcheck=False)
-        ids[used : used + len(chunk.ids)] = chunk.ids
-        used += len(chunk.ids)
-        lengths.append(chunk.lengths)
-        longer.append(chunk.longer)
-        windows.append(chunk.windows)
-    ids.resize(used, refcheck=False)
-    ends = np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths]), dtype=np.int64)
-    return RaggedTokens(
-        ids,
-        ends,
-        np.concatenate([np.empty(0, np.bool_), *longer]),
-        np.concatenate([np.empty(0, np.int64), *windows]),
-    )
+    # The marks of second texts lie beyond any vocabulary.
+    small = not pairs and tokenizer.get_vocab_size(with_added_tokens=True) <= 1 << 16
+    kinds = dict(_KINDS, ids="uint16" if small else "int32")
+    chunks = functools.partial(_encoded_chunks, texts, tokenizer, maxlen, long_texts, pairs=pairs)
+    if len(texts) < MANY:
+        with contextlib.ExitStack() as stack:
+            files = {name: stack.enter_context(scratch_file()) for name in kinds}
+            found = _written(chunks(), kinds, files)
+            return RaggedTokens(**{name: array.whole() for name, array in found.items()})
+    rules = [_FORMAT, tokenizer.to_str(), maxlen, long_texts, pairs]
+    home = cache_folder() / "tokens" / _fingerprint(texts, rules)
+    if (kept := _kept(home, kinds)) is not None:
+        log.info("%s texts are tokenised already, in %s", f"{len(texts):,}", home)
+        return kept
+    try:
+        with staged_folder(home, overwrite=True, marker=_MARKER) as staged:
+            with contextlib.ExitStack() as stack:
+                files = {n: stack.enter_context((staged / n).open("w+b")) for n in kinds}
+                found = _written(chunks(), kinds, files)
+                sizes = {name: file.seek(0, 2) for name, file in files.items()}
+            write_json(staged / _MARKER, {"bytes": sizes})
+    except SentimentError as error:
+        raise type(error)(f"{error} (KTRAIN_SENTIMENT_CACHE names another place)") from error
+    _make_room(home)
+    made = _kept(home, kinds)
+    assert made is not None, "it was written just now"
+    return made
+
+
+_KINDS = {"ids": "int32", "offsets": "int64", "longer": "bool", "windows": "int32"}
+
+
+def _written(
+    chunks: Iterable[TokenBatch], kinds: dict[str, str], files: dict[str, IO[bytes]]
+) -> dict[str, Appended]:
+    """Append what comes, array by array."""
+    arrays = {name: Appended(kind, files[name]) for name, kind in kinds.items()}
+    end = np.zeros(1, np.int64)
+    arrays["offsets"].add(end)
+    for number, chunk in enumerate(chunks):
+        ends = end + np.cumsum(chunk.lengths, dtype=np.int64)
+        for name, part in (("ids", chunk.ids), ("offsets", ends), ("longer", chunk.longer),
+                           ("windows", chunk.windows)):  # fmt: skip
+            arrays[name].add(part)
+        end = ends[-1:] if len(ends) else end
+        if number % 64 == 0:
+            let_go()
+    return arrays
+
+
+def _fingerprint(texts: Sequence[str], rules: list[Any]) -> str:
+    """A digest of what decides the ids: texts as the model reads them, tokenizer, what is cut."""
+    digest = hashlib.sha256(json.dumps(rules).encode())
+    for first in range(0, len(texts), CHUNK):
+        chunk = list(texts[first : first + CHUNK])
+        digest.update(np.fromiter(map(len, chunk), np.int64, len(chunk)).data)
+        digest.update("".join(chunk).encode("utf-8", "surrogatepass"))
+    let_go()
+    return digest.hexdigest()[:32]
+
+
+def _kept(home: Path, kinds: dict[str, str]) -> RaggedTokens | None:
+    """The ids that lie in a folder, if all of them are there."""
+    marker = home / _MARKER
+    try:
+        sizes = json.loads(marker.read_text("utf-8"))["bytes"]
+        if any((home / name).stat().st_size != sizes[name] for name in kinds):
+            return None
+        marker.touch()  # By this the folders that nobody uses are told from the others.
+        return RaggedTokens(**{name: opened(home / name, kind) for name, kind in kinds.items()})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _make_room(newest: Path) -> None:
+    """Remove what was longest not used, until all that is kept has its place."""
+    found = {folder: _size(folder) for folder in newest.parent.iterdir() if folder.is_dir()}
+    total = sum(size for size, _ in found.values())
+    for folder, (size, _) in sorted(found.items(), key=lambda one: one[1][1]):
+        # Whoever reads one of them now has mapped it, and keeps it to the end.
+        if total > MOST_BYTES and folder != newest and not folder.name.startswith("."):
+            shutil.rmtree(folder, ignore_errors=True)
+            total -= size
+
+
+def _size(folder: Path) -> tuple[int, float]:
+    """Bytes in a folder, and when it was used."""
+    facts = [file.stat() for file in folder.glob("*") if file.is_file()]
+    used = max((fact.st_mtime for fact in facts), default=0.0)
+    return sum(fact.st_size for fact in facts), used
 
 
 def _encoded_chunks(

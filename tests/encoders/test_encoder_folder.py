@@ -7,7 +7,8 @@ import pytest
 
 from ktrain_sentiment import encoders
 from ktrain_sentiment.encoders import encoder_folder
-from ktrain_sentiment.encoders.encoder_folder import cache_folder, most_tokens
+from ktrain_sentiment.encoders.encoder_folder import most_tokens
+from ktrain_sentiment.runs import cache_folder
 from support.encoders import WEIGHTS, complaint
 
 

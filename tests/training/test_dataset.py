@@ -15,7 +15,7 @@ LENGTHS = st.lists(st.integers(2, 64), min_size=1, max_size=300).map(
 
 @given(LENGTHS, st.integers(1, 40), st.integers(0, 5))
 def test_every_row_is_in_exactly_one_batch(lengths: np.ndarray, size: int, seed: int) -> None:
-    made = dataset.training_batches(lengths, size, dataset.epoch_generator(seed, 0))
+    made = list(dataset.training_batches(lengths, size, dataset.epoch_generator(seed, 0)))
     assert sorted(np.concatenate(made).tolist()) == list(range(len(lengths)))
     assert all(len(batch) <= size for batch in made)
     assert len(made) == dataset.steps_per_epoch(len(lengths), size)
@@ -34,11 +34,35 @@ def test_stratified_batches_hold_every_row_once_too(
 def test_the_same_seed_and_epoch_give_the_same_batches() -> None:
     lengths = np.random.default_rng(0).integers(3, 60, 500)
     first, again, other = (
-        dataset.training_batches(lengths, 16, dataset.epoch_generator(7, epoch))
+        list(dataset.training_batches(lengths, 16, dataset.epoch_generator(7, epoch)))
         for epoch in (2, 2, 3)
     )
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert any(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+@given(LENGTHS, st.integers(1, 8), st.integers(0, 5))
+def test_blocks_of_many_rows_hold_every_row_once_too(
+    lengths: np.ndarray, size: int, seed: int
+) -> None:
+    generator = dataset.epoch_generator(seed, 0)
+    made = list(dataset.training_batches(lengths, size, generator, group=2, block=40))
+    assert sorted(np.concatenate(made).tolist()) == list(range(len(lengths)))
+    assert len(made) == dataset.steps_per_epoch(len(lengths), size)
+
+
+def test_rows_of_many_blocks_stand_anywhere_whatever_order_they_came_in() -> None:
+    orders = [
+        np.concatenate(list(dataset.shuffled(50_000, 1000, dataset.epoch_generator(0, epoch))))
+        for epoch in range(2)
+    ]
+    for order in orders:
+        assert abs(np.corrcoef(order, np.arange(50_000))[0, 1]) < 0.02
+        # Of sorted labels each block has its share, no more unequal than chance has it.
+        shares = (order < 25_000).reshape(-1, 1000).mean(axis=1)
+        assert 0.008 < shares.std() < 0.025
+        assert np.mean(np.abs(np.diff(order)) == 1) < 0.001, "neighbours are parted"
+    assert np.mean(orders[0] == orders[1]) < 0.001, "another epoch, another order"
 
 
 def padding_share(made: list[np.ndarray], lengths: np.ndarray) -> float:
@@ -50,15 +74,15 @@ def padding_share(made: list[np.ndarray], lengths: np.ndarray) -> float:
 def test_grouping_by_length_saves_most_of_the_padding() -> None:
     lengths = np.random.default_rng(0).integers(4, 64, 4000)
     generator = dataset.epoch_generator(0, 0)
-    grouped = dataset.training_batches(lengths, 32, generator)
-    mixed = dataset.training_batches(lengths, 32, generator, group=1)
+    grouped = list(dataset.training_batches(lengths, 32, generator))
+    mixed = list(dataset.training_batches(lengths, 32, generator, group=1))
     assert padding_share(grouped, lengths) < 0.15
     assert padding_share(mixed, lengths) > 0.4
 
 
 def test_long_and_short_batches_are_mixed_in_time() -> None:
     lengths = np.arange(3200)
-    made = dataset.training_batches(lengths, 32, dataset.epoch_generator(0, 0))
+    made = list(dataset.training_batches(lengths, 32, dataset.epoch_generator(0, 0)))
     means = np.array([lengths[batch].mean() for batch in made])
     assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.4
 

@@ -1,5 +1,6 @@
 """Tokens are those of the tokenizer itself, kept flat, cut at maxlen, padded on demand."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -128,3 +129,82 @@ def test_the_memory_of_words_is_bounded(
     monkeypatch.setattr(wordpieces, "MOST_WORDS", 5)
     monkeypatch.setattr(tokens, "CHUNK", 7)
     np.testing.assert_array_equal(tokens.tokenize(texts, tokenizer, 32).ids, expected.ids)
+
+
+# Many texts: kept for the next run
+
+
+@pytest.fixture
+def kept_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where ids are kept when three texts are many."""
+    monkeypatch.setattr(tokens, "MANY", 3)
+    monkeypatch.setenv("KTRAIN_SENTIMENT_CACHE", str(tmp_path))
+    return tmp_path / "tokens"
+
+
+def folders(home: Path) -> list[Path]:
+    return sorted(path for path in home.iterdir() if path.is_dir())
+
+
+def test_many_texts_are_tokenised_once_and_read_from_disk_again(
+    tokenizer: Tokenizer, texts: list[str], kept_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tokens.tokenize(texts, tokenizer, 16)
+    assert len(folders(kept_in)) == 1
+    with monkeypatch.context() as nothing:
+        nothing.setattr(tokens, "_encoded_chunks", lambda *given, **named: pytest.fail("again"))
+        again = tokens.tokenize(texts, tokenizer, 16)
+    monkeypatch.setattr(tokens, "MANY", 1_000_000)
+    in_memory = tokens.tokenize(texts, tokenizer, 16)
+    for name in ("ids", "offsets", "longer", "windows", "lengths"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(in_memory, name))
+        np.testing.assert_array_equal(getattr(again, name), getattr(in_memory, name))
+    assert first.ids.dtype == np.uint16, "two bytes a token suffice for a small vocabulary"
+
+
+def test_other_texts_and_another_length_have_ids_of_their_own(
+    tokenizer: Tokenizer, texts: list[str], kept_in: Path
+) -> None:
+    tokens.tokenize(texts, tokenizer, 16)
+    tokens.tokenize(texts, tokenizer, 8)
+    tokens.tokenize(texts[1:], tokenizer, 16)
+    tokens.tokenize([*texts[:-1], f"{texts[-1]}!"], tokenizer, 16)
+    assert len(folders(kept_in)) == 4
+
+
+def test_ids_that_are_not_whole_are_made_again(
+    tokenizer: Tokenizer, texts: list[str], kept_in: Path
+) -> None:
+    whole = np.array(tokens.tokenize(texts, tokenizer, 16).ids)
+    ids = folders(kept_in)[0] / "ids"
+    ids.write_bytes(ids.read_bytes()[:-2])
+    np.testing.assert_array_equal(tokens.tokenize(texts, tokenizer, 16).ids, whole)
+
+
+def test_a_tokenisation_that_stops_midway_leaves_nothing_to_be_taken_for_whole(
+    tokenizer: Tokenizer, texts: list[str], kept_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "CHUNK", 7)
+    whole = tokens._encoded_chunks
+
+    def stop(*given: object, **named: object) -> object:
+        yield next(whole(*given, **named))  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tokens, "_encoded_chunks", stop)
+    with pytest.raises(KeyboardInterrupt):
+        tokens.tokenize(texts, tokenizer, 16)
+    assert folders(kept_in) == []
+
+
+def test_ids_that_were_longest_not_used_make_room(
+    tokenizer: Tokenizer, texts: list[str], kept_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens.tokenize(texts, tokenizer, 16)
+    old = folders(kept_in)[0]
+    for file in old.iterdir():
+        os.utime(file, (1, 1))
+    monkeypatch.setattr(tokens, "MOST_BYTES", 1)
+    tokens.tokenize(texts, tokenizer, 8)
+    assert len(folders(kept_in)) == 1
+    assert not old.exists()
