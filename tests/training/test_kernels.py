@@ -28,7 +28,7 @@ BERT = {
 DISTILBERT = {"dim": WIDTH, "n_layers": 2, "n_heads": HEADS, "hidden_dim": 64}
 FAMILIES = {
     "Bert": BERT, "Roberta": BERT, "XLMRoberta": BERT, "Camembert": BERT,
-    "Electra": {**BERT, "embedding_size": WIDTH}, "DistilBert": DISTILBERT,
+    "Electra": {**BERT, "embedding_size": WIDTH}, "MPNet": BERT, "DistilBert": DISTILBERT,
 }  # fmt: skip
 
 
@@ -97,13 +97,16 @@ def test_logits_and_all_gradients_are_those_of_the_untouched_model(
     assert_same_step(backend, make_model(backend, family), make_batch(), fuse=True)
 
 
-@pytest.mark.parametrize("family", ["Bert", "DistilBert"])
+@pytest.mark.parametrize("family", ["Bert", "MPNet", "DistilBert"])
 def test_without_xla_the_result_is_the_same(backend: Backend, family: str) -> None:
     assert_same_step(backend, make_model(backend, family), make_batch(), fuse=False)
 
 
-def test_the_last_layer_may_compute_all_tokens_with_the_same_result(backend: Backend) -> None:
-    assert_same_step(backend, make_model(backend, "Bert"), make_batch(), cls_only=False)
+@pytest.mark.parametrize("family", ["Bert", "MPNet"])
+def test_the_last_layer_may_compute_all_tokens_with_the_same_result(
+    backend: Backend, family: str
+) -> None:
+    assert_same_step(backend, make_model(backend, family), make_batch(), cls_only=False)
 
 
 def test_every_length_from_2_to_64_agrees(backend: Backend) -> None:
@@ -116,7 +119,7 @@ def test_every_length_from_2_to_64_agrees(backend: Backend) -> None:
         np.testing.assert_allclose(fast, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("family", ["Bert", "DistilBert"])
+@pytest.mark.parametrize("family", ["Bert", "MPNet", "DistilBert"])
 def test_what_the_mask_hides_has_no_influence(backend: Backend, family: str) -> None:
     model = make_model(backend, family)
     assert accelerate(backend, model, bfloat16=False).family
@@ -228,12 +231,12 @@ def test_autograph_rewrites_nothing_of_an_accelerated_model(backend: Backend) ->
 
 
 def test_an_unknown_architecture_is_left_alone_and_said_so(backend: Backend) -> None:
-    config = backend.transformers.MPNetConfig(
+    config = backend.transformers.AlbertConfig(
         vocab_size=50, hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=HEADS,
-        intermediate_size=64,
+        intermediate_size=64, embedding_size=WIDTH,
     )  # fmt: skip
-    changed = accelerate(backend, backend.transformers.TFMPNetForSequenceClassification(config))
-    assert "TFMPNetForSequenceClassification is not among Bert" in changed.reason
+    changed = accelerate(backend, backend.transformers.TFAlbertForSequenceClassification(config))
+    assert "TFAlbertForSequenceClassification is not among Bert" in changed.reason
 
 
 def test_another_activation_is_left_alone_and_said_so(backend: Backend) -> None:

@@ -177,7 +177,13 @@ class Elementwise:
         return tuple(self._compute(part) for part in tf.unstack(forward, num=parts))
 
     def _masked_softmax(
-        self, scores: Untyped, attention_bias: Untyped, seed: Untyped, scale: float, rate: float
+        self,
+        scores: Untyped,
+        attention_bias: Untyped,
+        seed: Untyped,
+        *relative: Untyped,
+        scale: float,
+        rate: float,
     ) -> tuple[Untyped, Untyped]:
         """Softmax over keys of `scale * scores + attention_bias`, before and after dropout.
 
@@ -185,11 +191,15 @@ class Elementwise:
             scores: `[texts, heads, queries, keys]`.
             attention_bias: float32 `[texts, keys]`: 0, or very negative where there is padding.
             seed: uint32 of shape (2,).
+            *relative: What is added for the distance of query and key, where the family does so;
+                float32 `[1, heads, queries, keys]`.
             scale: Factor of the scores.
             rate: Share of probabilities that becomes zero.
         """
         tf = self.tf
         shifted = self._fp32(scores) * scale + attention_bias[:, tf.newaxis, tf.newaxis, :]
+        for added in relative:
+            shifted += added
         # The maximum of each row is taken off first: exp of a score above 88 overflows float32.
         powers = tf.exp(shifted - tf.reduce_max(shifted, axis=-1, keepdims=True))
         probabilities = powers / tf.reduce_sum(powers, axis=-1, keepdims=True)

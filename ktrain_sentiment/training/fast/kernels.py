@@ -20,6 +20,7 @@ from ktrain_sentiment.training.backend import Backend, Untyped
 from ktrain_sentiment.training.fast.elementwise import Elementwise
 from ktrain_sentiment.training.fast.layers import (
     SEEDS_A_LAYER,
+    AttentionBias,
     LayerParts,
     Operations,
     run_layers,
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 BERT_LIKE = ("Bert", "Roberta", "XLMRoberta", "Camembert", "Electra")
 """Families whose layers are built and named like BERT's."""
+
+KNOWN = (*BERT_LIKE, "DistilBert", "MPNet")
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,15 @@ class Stack:
         layers: The layers' weights, first to last.
         mask_of: From the owner's mask argument to float32 `[texts, length]` to add to scores.
         result_of: From hidden states to what the owner returns.
+        relative_of: From hidden states to float32 `[1, heads, length, length]` to add to scores,
+            where the family does.
     """
 
     owner: Untyped
     layers: tuple[LayerParts, ...]
     mask_of: Callable[[Untyped], Untyped]
     result_of: Callable[[Untyped], Untyped]
+    relative_of: Callable[[Untyped], Untyped] = lambda _: None
 
 
 @dataclass
@@ -103,7 +109,8 @@ def accelerate(
         fuse = bfloat16
     tf = backend.tf
     steps = _steps(tf, tf.bfloat16 if bfloat16 else tf.float32, fuse, model.config.hidden_size)
-    stack = (_distilbert_stack if family == "DistilBert" else _bert_stack)(backend, model)
+    own = {"DistilBert": _distilbert_stack, "MPNet": _mpnet_stack}
+    stack = own.get(family, _bert_stack)(backend, model)
     _replace_call(tf, stack, steps, _generator(tf, model), cls_only, done)
     done._undo += trace_as_it_is(tf, model)
     return done
@@ -126,8 +133,8 @@ def _family(backend: Backend, model: Untyped) -> tuple[str, str]:
     name, config = type(model).__name__, model.config
     found = re.fullmatch("TF(.+?)(ForSequenceClassification|Model)", name)
     family = found[1] if found else ""
-    if family not in (*BERT_LIKE, "DistilBert"):
-        return "", f"{name} is not among {', '.join((*BERT_LIKE, 'DistilBert'))} encoders"
+    if family not in KNOWN:
+        return "", f"{name} is not among {', '.join(KNOWN)} encoders"
     activation = getattr(config, "activation", None) or getattr(config, "hidden_act", None)
     # "gelu_new" is the tanh approximation, whose gradient is another.
     if activation != "gelu":
@@ -203,6 +210,37 @@ def _distilbert_layer(layer: Untyped) -> LayerParts:
     )
 
 
+def _mpnet_stack(backend: Backend, model: Untyped) -> Stack:
+    tf = backend.tf
+    owner = model.mpnet.encoder
+    result = backend.transformers.modeling_tf_outputs.TFBaseModelOutput
+    return Stack(
+        owner,
+        tuple(_mpnet_layer(layer) for layer in owner.layer),
+        lambda mask: tf.cast(mask[:, 0, 0, :], tf.float32),
+        lambda states: result(last_hidden_state=states),
+        owner.compute_position_bias,
+    )
+
+
+def _mpnet_layer(layer: Untyped) -> LayerParts:
+    attention, behind = layer.attention.attn, layer.attention
+    return LayerParts(
+        query=attention.q,
+        key=attention.k,
+        value=attention.v,
+        context=attention.o,
+        context_norm=behind.LayerNorm,
+        intermediate=layer.intermediate.dense,
+        output=layer.out.dense,
+        output_norm=layer.out.LayerNorm,
+        heads=attention.num_attention_heads,
+        attention_rate=attention.dropout.rate,
+        context_rate=behind.dropout.rate,
+        output_rate=layer.out.dropout.rate,
+    )
+
+
 def trace_as_it_is(tf: Untyped, model: Untyped) -> list[Callable[[], object]]:
     """Keep autograph from rewriting the steps of training, evaluation and prediction.
 
@@ -252,8 +290,8 @@ def _replace_call(
         states, mask, *_ = asked.values()
         # All words of a step at once: a draw is an operation, and there are three a layer.
         seeds = generator.uniform_full_int((len(stack.layers) * SEEDS_A_LAYER, 2), dtype=tf.uint32)
-        attention_bias = stack.mask_of(mask)
-        last = run_layers(steps, stack.layers, states, attention_bias, seeds, True, cls_only)
+        bias = AttentionBias(stack.mask_of(mask), stack.relative_of(states))
+        last = run_layers(steps, stack.layers, states, bias, seeds, True, cls_only)
         return stack.result_of(last)
 
     # Keras reads the signature to know whether to hand over `training` and `mask`.

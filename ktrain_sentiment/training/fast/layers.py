@@ -18,6 +18,26 @@ SEEDS_A_LAYER = 3
 
 
 @dataclass(frozen=True)
+class AttentionBias:
+    """What is added to the scores of queries and keys.
+
+    Attributes:
+        padding: float32 `[texts, length]`: 0, or very negative where there is padding.
+        relative: For the distance of query and key, the same in all layers, where the family has
+            it (MPNet); float32 `[1, heads, length, length]`.
+    """
+
+    padding: Untyped
+    relative: Untyped = None
+
+    @property
+    def of_first(self) -> AttentionBias:
+        """The same where each text's first token alone asks."""
+        relative = None if self.relative is None else self.relative[:, :, :1]
+        return AttentionBias(self.padding, relative)
+
+
+@dataclass(frozen=True)
 class Operations:
     """Steps of a transformer layer over flat tokens.
 
@@ -138,7 +158,7 @@ class Operations:
         queries: Untyped,
         keys: Untyped,
         values: Untyped,
-        attention_bias: Untyped,
+        bias: AttentionBias,
         dropout: tuple[Untyped, float],
     ) -> Untyped:
         """Scaled dot-product attention of all heads (Vaswani et al. 2017).
@@ -147,31 +167,41 @@ class Operations:
             queries: `[texts, heads, queries, size]`.
             keys: `[texts, heads, length, size]`.
             values: `[texts, heads, length, size]`.
-            attention_bias: float32 `[texts, length]`: 0, or very negative where there is padding.
+            bias: What is added to the scores.
             dropout: Seed, uint32 of shape (2,), and rate.
 
         Returns:
             `[texts * queries, heads * size]` in the products' format.
         """
         tf, chains, (seed, rate) = self.tf, self.chains, dropout
-        how = {"scale": queries.shape[-1] ** -0.5, "rate": rate}
+        scale = queries.shape[-1] ** -0.5
+        how = {"scale": scale, "rate": rate}
 
-        def step(q: Untyped, k: Untyped, v: Untyped) -> Untyped:
+        def step(q: Untyped, k: Untyped, v: Untyped, *relative: Untyped) -> Untyped:
             scores = tf.matmul(q, k, transpose_b=True)
-            probabilities, kept = chains.masked_softmax(scores, attention_bias, seed, **how)
+            probabilities, kept = chains.masked_softmax(
+                scores, bias.padding, seed, *relative, **how
+            )
 
-            def gradient(upstream: Untyped) -> tuple[Untyped, Untyped, Untyped]:
+            def gradient(upstream: Untyped) -> tuple[Untyped, ...]:
                 d_kept = tf.matmul(upstream, v, transpose_b=True)
                 d_scores = chains.masked_softmax_gradient(probabilities, d_kept, seed, **how)
+                # Scores are scaled before the bias is added.
+                d_bias = [
+                    tf.reduce_sum(tf.cast(d_scores, tf.float32), axis=0, keepdims=True) / scale
+                    for _ in relative
+                ]
                 return (
                     tf.matmul(d_scores, k),
                     tf.matmul(d_scores, q, transpose_a=True),
                     tf.matmul(kept, upstream, transpose_a=True),
+                    *d_bias,
                 )
 
             return tf.matmul(kept, v), gradient
 
-        return self.joined(tf.custom_gradient(step)(queries, keys, values))
+        relative = () if bias.relative is None else (bias.relative,)
+        return self.joined(tf.custom_gradient(step)(queries, keys, values, *relative))
 
 
 @dataclass(frozen=True)
@@ -224,7 +254,7 @@ def run_layer(
     steps: Operations,
     parts: LayerParts,
     tokens: Tokens,
-    attention_bias: Untyped,
+    bias: AttentionBias,
     seeds: Untyped,
     training: bool,
     cls_only: bool,
@@ -235,15 +265,15 @@ def run_layer(
         steps: The differentiable steps.
         parts: The layer's weights.
         tokens: Hidden states of all tokens.
-        attention_bias: float32 `[texts, length]`: 0, or very negative where there is padding.
+        bias: What is added to the scores.
         seeds: uint32 `[SEEDS_A_LAYER, 2]`.
         training: Whether dropout is on.
         cls_only: Compute the output of each text's first token alone. It still attends to all.
     """
     context = _self_attention(
-        steps, parts, tokens, attention_bias, (seeds[0], parts.attention_rate * training), cls_only
+        steps, parts, tokens, bias, (seeds[0], parts.attention_rate * training), cls_only
     )
-    residual = _first(steps, tokens.fp32, attention_bias) if cls_only else tokens.fp32
+    residual = _first(steps, tokens.fp32, bias.padding) if cls_only else tokens.fp32
     middle = Tokens(
         *steps.add_and_normalise(
             residual,
@@ -271,9 +301,9 @@ def _norm(layer: Untyped) -> tuple[Untyped, Untyped, float]:
     return layer.gamma, layer.beta, layer.epsilon
 
 
-def _first(steps: Operations, rows: Untyped, attention_bias: Untyped) -> Untyped:
-    """Rows of each text's first token, `[texts, width]`."""
-    texts, length = steps.tf.unstack(steps.tf.shape(attention_bias))
+def _first(steps: Operations, rows: Untyped, like: Untyped) -> Untyped:
+    """Rows of each text's first token, `[texts, width]`; `like` is any `[texts, length]`."""
+    texts, length = steps.tf.unstack(steps.tf.shape(like))
     return steps.tf.reshape(rows, (texts, length, rows.shape[-1]))[:, 0]
 
 
@@ -281,30 +311,31 @@ def _self_attention(
     steps: Operations,
     parts: LayerParts,
     tokens: Tokens,
-    attention_bias: Untyped,
+    bias: AttentionBias,
     dropout: tuple[Untyped, float],
     cls_only: bool,
 ) -> Untyped:
     q, k, v = parts.query, parts.key, parts.value
-    concat = steps.tf.concat
+    concat, like = steps.tf.concat, bias.padding
     if cls_only:
-        product = steps.product(_first(steps, tokens.compute, attention_bias), q.kernel)
-        (queries,) = steps.heads(product, q.bias, attention_bias[:, :1], parts.heads, 1)
+        product = steps.product(_first(steps, tokens.compute, like), q.kernel)
+        (queries,) = steps.heads(product, q.bias, like[:, :1], parts.heads, 1)
         product = steps.product(tokens.compute, k.kernel, v.kernel)
-        bias = concat((k.bias, v.bias), axis=0)
-        keys, values = steps.heads(product, bias, attention_bias, parts.heads, 2)
+        added = concat((k.bias, v.bias), axis=0)
+        keys, values = steps.heads(product, added, like, parts.heads, 2)
+        bias = bias.of_first
     else:
         product = steps.product(tokens.compute, q.kernel, k.kernel, v.kernel)
-        bias = concat((q.bias, k.bias, v.bias), axis=0)
-        queries, keys, values = steps.heads(product, bias, attention_bias, parts.heads, 3)
-    return steps.attention(queries, keys, values, attention_bias, dropout)
+        added = concat((q.bias, k.bias, v.bias), axis=0)
+        queries, keys, values = steps.heads(product, added, like, parts.heads, 3)
+    return steps.attention(queries, keys, values, bias, dropout)
 
 
 def run_layers(
     steps: Operations,
     layers: Sequence[LayerParts],
     states: Untyped,
-    attention_bias: Untyped,
+    bias: AttentionBias,
     seeds: Untyped,
     training: bool,
     cls_only: bool,
@@ -315,7 +346,7 @@ def run_layers(
         steps: The differentiable steps.
         layers: The layers' weights, first to last.
         states: float32 hidden states.
-        attention_bias: float32 `[texts, length]`: 0, or very negative where there is padding.
+        bias: What is added to the scores.
         seeds: uint32 `[layers * SEEDS_A_LAYER, 2]`.
         training: Whether dropout is on.
         cls_only: Let the last layer compute the output of each text's first token alone.
@@ -328,5 +359,5 @@ def run_layers(
         mine = seeds[index * SEEDS_A_LAYER : (index + 1) * SEEDS_A_LAYER]
         # The classifier reads one token of the last layer: 358 processor ms a step against 444.
         only = cls_only and index == len(layers) - 1
-        tokens = run_layer(steps, parts, tokens, attention_bias, mine, training, only)
+        tokens = run_layer(steps, parts, tokens, bias, mine, training, only)
     return tf.reshape(tokens.fp32, (texts, -1, width))
