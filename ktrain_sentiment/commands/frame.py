@@ -24,7 +24,7 @@ from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.commands.helptext import PLAIN, Shape, render_help
 from ktrain_sentiment.commands.process import guard
 from ktrain_sentiment.config import RENAMED
-from ktrain_sentiment.config.flat import field_names, from_flat, read_settings
+from ktrain_sentiment.config.flat import field_names, from_flat, list_names, read_settings
 from ktrain_sentiment.config.renamed import nearest_names
 from ktrain_sentiment.errors import ConfigError, printable
 
@@ -103,6 +103,7 @@ def parse(flags_type: type[Flags], arguments: Sequence[str], prog: str) -> Flags
         ConfigError: The flags are wrong; the message is one line.
     """
     arguments = _with_new_names(arguments, field_names(flags_type))
+    arguments = _gathered(arguments, list_names(flags_type))
     config = _config_path(arguments)
     default: Any = tyro.MISSING_NONPROP
     if config is not None:
@@ -136,6 +137,29 @@ def _with_new_names(arguments: Sequence[str], known: Collection[str]) -> list[st
             argument = flag + equals + value
         current.append(argument)
     return current
+
+
+def _gathered(arguments: Sequence[str], lists: Collection[str]) -> list[str]:
+    """The command line with each list's flag once; tyro would take its last values alone."""
+    groups: list[list[str]] = [[]]
+    given: dict[str, list[str]] = {}
+    current, rest = groups[0], iter(arguments)
+    for argument in rest:
+        flag, equals, value = argument.partition("=")
+        name = flag.removeprefix("--").replace("-", "_")
+        if argument == "--":
+            groups.append([argument, *rest])
+        elif flag.startswith("--") and name in lists:
+            if name not in given:
+                groups.append(given.setdefault(name, [flag]))
+            current = given[name]
+            current += [value] if equals else []
+        elif re.match("--?[A-Za-z]", argument):
+            current = [argument]
+            groups.append(current)
+        else:
+            current.append(argument)
+    return [argument for group in groups for argument in group]
 
 
 def _config_path(arguments: Sequence[str]) -> Path | None:

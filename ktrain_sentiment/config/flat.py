@@ -224,6 +224,17 @@ def field_names(config_type: Any) -> set[str]:  # noqa: ANN401
     return names
 
 
+def list_names(config_type: Any) -> set[str]:  # noqa: ANN401
+    """Flat names of the fields that take several values."""
+    names: set[str] = set()
+    for name, declared in declared_types(config_type).items():
+        if dataclasses.is_dataclass(declared):
+            names |= list_names(declared)
+        elif get_origin(declared) in (tuple, dict, Mapping):
+            names.add(name)
+    return names
+
+
 def _build(config_type: type[T], values: Mapping[str, Any], source: str) -> T:
     arguments: dict[str, Any] = {}
     for name, declared in declared_types(config_type).items():  # type: ignore[arg-type]

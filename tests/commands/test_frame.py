@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ktrain_sentiment.commands.frame import parse
+from ktrain_sentiment.commands.train import Flags as TrainFlags
 from support.process import ROOT, run_python
 
 EXAMPLE = '''
@@ -238,6 +240,19 @@ def settings(tmp_path: Path) -> Path:
 def test_a_file_gives_the_defaults(script: Path, settings: Path, joined: bool) -> None:
     given = [f"--config={settings}"] if joined else ["--config", settings]
     assert run_python(script, *given).stdout == "data file.csv epochs 7\n"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "--also price --epochs 2 --also size", "--also=price --epochs 2 --also=size",
+        "--also price,size --epochs 2", "--also price --epochs 2 --also size --",
+    ],
+)  # fmt: skip
+def test_a_list_may_be_given_in_parts(given: str) -> None:
+    flags = parse(TrainFlags, ["x.csv", *given.split()], "train")
+    assert (flags.source.data, flags.source.also) == ("x.csv", ("price", "size"))
+    assert flags.training.epochs == 2
 
 
 def test_flags_on_the_command_line_win_over_the_file(script: Path, settings: Path) -> None:
