@@ -53,6 +53,7 @@ from support.hub import Hub  # noqa: E402
 from support.label_sets import make_label_sets  # noqa: E402
 from support.process import run_code, run_python  # noqa: E402
 from support.reviews import make_reviews, write_csv  # noqa: E402
+from support.s3 import S3, running_s3  # noqa: E402
 from support.scores import make_scores  # noqa: E402
 from support.shared import made_once  # noqa: E402
 from support.tiny import build_bert, build_distilbert  # noqa: E402
@@ -139,6 +140,20 @@ def hub() -> Iterator[Hub]:
     """A model hub on this machine, empty; see `support.hub`."""
     with Hub() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3]:
+    """A running S3 server; use `s3`."""
+    with running_s3() as running:
+        yield running
+
+
+@pytest.fixture
+def s3(s3_server: S3) -> Iterator[S3]:
+    """An S3 server on this machine, its bucket empty; see `support.s3`."""
+    yield s3_server
+    s3_server.clear()
 
 
 @pytest.fixture(scope="session")

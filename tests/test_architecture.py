@@ -14,8 +14,9 @@ from support.process import ROOT, run_code
 PACKAGE = "ktrain_sentiment"
 
 LAYERS = {
-    "errors": 0, "reading_rules": 0, "version": 0, "words": 0,
-    "atomic": 1, "cleaning": 1, "config": 1, "inputs": 1, "prediction": 1, "refusals": 1, "runs": 1,
+    "errors": 0, "places": 0, "reading_rules": 0, "version": 0, "words": 0,
+    "atomic": 1, "cleaning": 1, "config": 1, "inputs": 1, "prediction": 1, "refusals": 1,
+    "remote": 1, "runs": 1,
     "diskarrays": 2, "tables": 2, "tasks": 2, "templates": 2,
     "data": 3, "encoders": 3, "evaluation": 3, "predictor": 3,
     "export": 4, "report": 4,

@@ -38,6 +38,7 @@ from ktrain_sentiment.data.scores import look_like_scores
 from ktrain_sentiment.data.selection import select_rows
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.inputs import Inputs
+from ktrain_sentiment.places import url_of
 from ktrain_sentiment.tables import ReadOptions, open_table
 from ktrain_sentiment.tables.messages import count, quoted
 from ktrain_sentiment.tables.sources import near_name
@@ -82,7 +83,7 @@ def read_source(config: DataConfig, trained: Mapping[str, Any] | None = None) ->
 
 def is_missing(name: str) -> bool:
     """Whether data is named by a path at which nothing is."""
-    elsewhere = name in CORPORA or name.startswith(_HUB) or "://" in name or glob.has_magic(name)
+    elsewhere = name in CORPORA or name.startswith(_HUB) or url_of(name) or glob.has_magic(name)
     return not elsewhere and not Path(name).expanduser().exists()
 
 

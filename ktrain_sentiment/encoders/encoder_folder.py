@@ -1,4 +1,4 @@
-"""What a folder must hold to be an encoder, how long a text it can read, and where it is kept.
+"""What a folder must hold to be an encoder, and how long a text it can read.
 
 The layout is that of Hugging Face transformers.
 """

@@ -13,16 +13,14 @@ import difflib
 import hashlib
 import logging
 import re
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from ktrain_sentiment.atomic import sha256_of
 from ktrain_sentiment.encoders import encoder_folder
 from ktrain_sentiment.errors import EncoderError, require
+from ktrain_sentiment.remote import within
 from ktrain_sentiment.version import __version__
 
 WELL_KNOWN = (
@@ -49,7 +47,6 @@ _OWN_PATHS = "use --encoder minilm or mpnet (from the package index), or give a 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 class _UnreachableError(Exception):
@@ -90,7 +87,7 @@ def fetch(name: str) -> Path:
     if kept is not None and (constants.HF_HUB_OFFLINE or _COMMIT.fullmatch(wanted.revision)):
         return _verified(kept, wanted)
     try:
-        names = _within(LOOKUP_SECONDS, lambda: _listing(wanted))
+        names = _names(wanted)
         return _verified(_download(wanted, names), wanted)
     except _UnreachableError as error:
         if kept is None:
@@ -135,21 +132,12 @@ def _cached(wanted: _Wanted) -> Path | None:
     return None if encoder_folder.missing(encoder_folder.file_names(place)) else place
 
 
-def _within(seconds: float, task: Callable[[], T]) -> T:
-    """The task's result, or `_UnreachableError`: looking up a host's name knows no timeout."""
-    future: Future[T] = Future()
-
-    def work() -> None:
-        try:
-            future.set_result(task())
-        except BaseException as error:  # noqa: BLE001 - handed to the caller, who raises it
-            future.set_exception(error)
-
-    threading.Thread(target=work, daemon=True).start()
+def _names(wanted: _Wanted) -> list[str]:
     try:
-        return future.result(timeout=seconds)
+        return within(LOOKUP_SECONDS, lambda: _listing(wanted))
     except TimeoutError as error:
-        raise _UnreachableError(f"{_hub_name()} did not answer within {seconds:.0f} s") from error
+        said = f"{_hub_name()} did not answer within {LOOKUP_SECONDS:.0f} s"
+        raise _UnreachableError(said) from error
 
 
 def _listing(wanted: _Wanted) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.remote import at
 from ktrain_sentiment.tables.encodings import survey
 from ktrain_sentiment.tables.formats import FORMATS, bare_suffix
 from ktrain_sentiment.tables.sources import opened
@@ -173,6 +174,18 @@ def open_pattern(pattern: str, open_one: Callable[[Path], Table]) -> Table:
     if not paths:
         raise DataError(f"{pattern}: no file matches; quote the pattern, and check the folder")
     return join_tables([open_one(path) for path in paths], pattern)
+
+
+def open_urls(pattern: str, open_one: Callable[[str], Table]) -> Table:
+    """Open all remote files that a pattern such as `s3://bucket/*.csv` matches, as one table.
+
+    Raises:
+        DataError: None matches, or one cannot be read.
+    """
+    found = at(pattern).matches()
+    if not found:
+        raise DataError(f"{pattern}: no file matches; quote the pattern, and check the folder")
+    return join_tables([open_one(url) for url in found], pattern)
 
 
 def join_tables(tables: Sequence[Table], name: str) -> Table:

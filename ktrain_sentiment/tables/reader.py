@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.places import url_of
 from ktrain_sentiment.tables.columnar import open_parquet
 from ktrain_sentiment.tables.delimited import (
     looks_delimited,
@@ -22,6 +23,7 @@ from ktrain_sentiment.tables.folders import (
     open_class_folders,
     open_pattern,
     open_split_files,
+    open_urls,
     split_files,
 )
 from ktrain_sentiment.tables.formats import Format, input_format
@@ -51,7 +53,10 @@ def open_table(
         MissingExtraError: A library that it needs is not installed.
     """
     options = options or ReadOptions()
-    if isinstance(source, str | Path) and "://" not in str(source):
+    url = url_of(source)
+    if "*" in url:
+        return open_urls(url, lambda one: open_table(one, options, rank))
+    if isinstance(source, str | Path) and not url:
         path = Path(source).expanduser()
         if path.is_dir() and split_files(path):
             return open_split_files(path, lambda one: open_table(one, options, rank))

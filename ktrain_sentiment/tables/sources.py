@@ -12,7 +12,6 @@ import gzip
 import io
 import lzma
 import os
-import re
 import select
 import shutil
 import tempfile
@@ -23,7 +22,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ktrain_sentiment.errors import DataError, MissingExtraError, one_line, require
+from ktrain_sentiment.errors import DataError, one_line
+from ktrain_sentiment.places import url_of
+from ktrain_sentiment.remote import at
 from ktrain_sentiment.tables.formats import ARCHIVE, COMPRESSED, FORMATS, bare_suffix
 from ktrain_sentiment.tables.messages import quoted
 
@@ -60,8 +61,8 @@ def locate(source: str | Path | BinaryIO) -> Source:
         DataError: It does not exist, is a folder, may not be read, or holds several tables.
         MissingExtraError: The library that fetches remote files is not installed.
     """
-    if isinstance(source, str) and "://" in source:
-        return _remote(source)
+    if url := url_of(source):
+        return _remote(url)
     if isinstance(source, str | Path):
         return _file(Path(source).expanduser(), str(source))
     name = "standard input" if getattr(source, "name", "") == "<stdin>" else "the given stream"
@@ -115,25 +116,15 @@ def _member(path: Path, name: str) -> Source:
 
 def _remote(url: str) -> Source:
     """A remote file, fetched once into a temporary one: it is read more than once."""
-    fsspec = require("fsspec", "remote")
-    scheme, _, path = url.partition("?")[0].partition("://")
     # Its name ends like that of the original: suffixes say format and compression.
-    copy = tempfile.NamedTemporaryFile(suffix="".join(Path(path).suffixes[-2:]))  # noqa: SIM115
+    name = Path(url.partition("?")[0].partition("://")[2])
+    copy = tempfile.NamedTemporaryFile(suffix="".join(name.suffixes[-2:]))  # noqa: SIM115
     try:
-        with fsspec.open(url, "rb") as stream:
-            shutil.copyfileobj(stream, copy)
-    except ImportError as error:
-        # fsspec says which library opens that kind of place: "Install s3fs to access S3".
-        library = re.search(r"[Ii]nstall (\w+)", str(error))
-        command = f"run  pip install {library[1]}" if library else one_line(error)
-        raise MissingExtraError(
-            f"{url}: no library for {scheme}:// is installed: {command}"
-        ) from error
-    except Exception as error:
-        # A file system of any kind raises whatever it likes; all of it is about what was named.
-        raise DataError(f"{url}: cannot be fetched: {one_line(error)}") from error
-    copy.flush()
-    found = _file(Path(copy.name), url)
+        at(url).fetch(Path(copy.name))
+        found = _file(Path(copy.name), url)
+    except BaseException:
+        copy.close()
+        raise
     # The temporary file lives as long as what opens it.
     held = (copy, found.open)
     return replace(found, name=url, open=lambda: held[1]())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ktrain_sentiment.atomic import sha256_of
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.places import url_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -250,7 +251,7 @@ class Table:
         Files are told by their paths, sizes and times, a remote file by what is in it, and what
         comes through a pipe by its name alone.
         """
-        remote = "://" in self.name
+        remote = bool(url_of(self.name))
         parts = [self.name] if remote or not self.files else []
         for file in self.files:
             found = file.stat()

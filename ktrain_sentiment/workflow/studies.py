@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 from ktrain_sentiment.atomic import is_alive
 from ktrain_sentiment.config.tuning_config import Range
 from ktrain_sentiment.errors import ConfigError, one_line
+from ktrain_sentiment.places import url_of
 
 TRIALS = "trials.log"
 """The file that keeps the trials of a study in a folder."""
@@ -42,7 +43,7 @@ _OWNER, _VOID = "owner", "void"
 
 def is_database(place: str) -> bool:
     """Whether trials are kept in a database, and not in a folder."""
-    return "://" in place
+    return bool(url_of(place))
 
 
 def this_process() -> str:

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import zipfile
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -48,23 +49,49 @@ def test_a_remote_file_is_read_like_one_at_hand(remote, both, name):
     assert both(url).texts == TEXTS
 
 
-def test_a_remote_file_that_is_not_there_is_one_line(both):
-    assert both("memory://nowhere.csv").refusal == (
-        "memory://nowhere.csv: cannot be fetched: /nowhere.csv"
+def test_files_that_a_remote_pattern_matches_are_one_table(remote, both):
+    remote("folder/b.csv", b"text,label\na dull one,bad\n")
+    url = remote("folder/a.csv", b"text,label\na fine film,good\n").replace("a.csv", "*.csv")
+    assert both(url).texts == TEXTS
+    assert both("memory://elsewhere/*.csv").refusal == (
+        "memory://elsewhere/*.csv: no file matches; quote the pattern, and check the folder"
     )
 
 
-def test_a_library_that_is_not_there_is_named_with_its_command(monkeypatch):
-    monkeypatch.setitem(sys.modules, "s3fs", None)
-    with pytest.raises(MissingExtraError, match=r"s3:// is installed: run  pip install s3fs"):
-        open_table("s3://bucket/a.csv")
-    monkeypatch.setitem(sys.modules, "fsspec", None)
-    with pytest.raises((MissingExtraError, ImportError), match="fsspec"):
-        open_table("memory://a.csv")
+def test_a_remote_file_that_is_not_there_is_one_line(both):
+    assert both("memory://nowhere.csv").refusal == (
+        "memory://nowhere.csv: no such file; check the name, capitals included"
+    )
+
+
+def test_a_url_that_became_a_path_is_a_url(remote):
+    place = Path(remote("folder/a.csv", CONTENT))
+    assert open_table(place).name == "memory://folder/a.csv"
+
+
+@pytest.mark.parametrize(
+    ("url", "library", "extra"),
+    [
+        ("s3://bucket/a.csv", "s3fs", "s3"),
+        ("gs://bucket/a.csv", "gcsfs", "gs"),
+        ("az://container/a.csv", "adlfs", "az"),
+        ("hf://datasets/ann/a.csv", "huggingface_hub", "hf"),
+        ("https://example.org/a.csv", "aiohttp", "remote"),
+        ("memory://a.csv", "fsspec", "remote"),
+    ],
+)
+def test_a_library_that_is_not_there_is_named_with_its_extra(url, library, extra, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingExtraError) as raised:
+        open_table(url)
+    assert str(raised.value) == (
+        f"{url}: {library} is not installed, and this needs it: "
+        f'run  pip install "ktrain-sentiment[{extra}]"'
+    )
 
 
 def test_an_unknown_kind_of_place_is_one_line():
-    with pytest.raises(DataError, match=r"nosuch://a.csv: cannot be fetched: Protocol not known"):
+    with pytest.raises(DataError, match=r"nosuch://a.csv: cannot be used: Protocol not known"):
         open_table("nosuch://a.csv")
 
 

@@ -1,0 +1,233 @@
+"""Files and folders at URLs: s3://, gs://, az://, hf://, https:// and whatever else fsspec opens.
+
+fsspec finds credentials where their users keep them: the environment, ~/.aws, gcloud, `hf auth
+login`. It and the library of a kind of place are imported when a URL is met, not before. What is
+added here: an answer within bounded time, and one line instead of each library's own traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ktrain_sentiment.errors import (
+    DataError,
+    InputError,
+    MissingExtraError,
+    explain,
+    one_line,
+    require,
+)
+
+LOOKUP_SECONDS = 30.0
+"""How long a place may take to say whether something is there, name look-up included."""
+
+_LIBRARIES = {
+    "http": ("aiohttp", "remote"), "https": ("aiohttp", "remote"),
+    "s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3"),
+    "gs": ("gcsfs", "gs"), "gcs": ("gcsfs", "gs"),
+    "az": ("adlfs", "az"), "abfs": ("adlfs", "az"), "abfss": ("adlfs", "az"),
+    "hf": ("huggingface_hub", "hf"),
+}  # fmt: skip
+"""Which library opens URLs of a scheme, and which extra of this package installs it."""
+
+_LOG_IN = {
+    "s3fs": "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run  aws configure"
+    "  (FSSPEC_S3_ANON=true for a public bucket)",
+    "gcsfs": "run  gcloud auth application-default login",
+    "adlfs": "set AZURE_STORAGE_ACCOUNT_NAME and log in with  az login , or set "
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "huggingface_hub": "log in with  hf auth login , or set HF_TOKEN",
+}
+_NO_CREDENTIALS = (
+    "NoCredentials", "PartialCredentials", "ProfileNotFound", "DefaultCredentials",
+    "ClientAuthentication", "TokenRetrieval", "SSOToken",
+)  # fmt: skip
+_UNREACHABLE = (
+    "EndpointConnection", "ConnectTimeout", "ReadTimeout", "ClientConnect", "ConnectionError",
+    "ConnectionRefused", "ConnectionClosed", "ServerDisconnected", "ServiceRequestError",
+    "gaierror", "TimeoutError",
+)  # fmt: skip
+"""Parts of the names of libraries' errors: to import their classes would be to import them all."""
+
+T = TypeVar("T")
+
+
+def within(seconds: float, task: Callable[[], T]) -> T:
+    """The result of a task, or `TimeoutError`: looking up a host's name knows no timeout."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(task())
+        except BaseException as error:  # noqa: BLE001 - handed to the caller, who raises it
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return future.result(timeout=seconds)
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What is at a URL.
+
+    Attributes:
+        url: As the user wrote it.
+        system: fsspec's file system.
+        path: The place in it.
+        error: What is raised where it cannot be used.
+    """
+
+    url: str
+    system: Any
+    path: str
+    error: type[InputError] = DataError
+
+    def info(self) -> Mapping[str, Any]:
+        """What the place says of what is there, asked anew.
+
+        Raises:
+            InputError: Nothing is there, or it cannot be asked; of the class `error`.
+        """
+        with explained(self.url, self.error):
+            return within(LOOKUP_SECONDS, self._info)
+
+    def _info(self) -> Mapping[str, Any]:
+        self.system.invalidate_cache()
+        found: Mapping[str, Any] = self.system.info(self.path)
+        return found
+
+    def fetch(self, path: Path) -> None:
+        """Copy the file that is there to a path on this machine.
+
+        Raises:
+            InputError: It cannot be fetched; of the class `error`.
+            SentimentError: The disk is full.
+        """
+        if self.info().get("type") == "directory":
+            raise self.error(f"{self.url}: is a folder, wanted a file")
+        with explained(self.url, self.error, path):
+            self.system.get_file(self.path, str(path))
+
+    def matches(self) -> list[str]:
+        """URLs of the files that a pattern such as `s3://bucket/exports/*.csv` matches, in order.
+
+        Raises:
+            InputError: The place cannot be asked; of the class `error`.
+        """
+        with explained(self.url, self.error):
+            self.system.invalidate_cache()
+            found = within(LOOKUP_SECONDS, lambda: self.system.glob(self.path, detail=True))
+        files = sorted(path for path, info in found.items() if info["type"] == "file")
+        return [str(self.system.unstrip_protocol(path)) for path in files]
+
+
+def at(url: str, error: type[InputError] = DataError) -> Remote:
+    """The place that a URL names; nothing is asked for yet.
+
+    Args:
+        url: As `places.url_of` recognises it.
+        error: What is raised where it cannot be used.
+
+    Raises:
+        MissingExtraError: The library for such URLs is not installed.
+        InputError: There is no library for such URLs; of the class `error`.
+    """
+    scheme = url.partition("://")[0].lower()
+    library, extra = _LIBRARIES.get(scheme, ("fsspec", "remote"))
+    try:
+        for module in ("fsspec", library):
+            require(module, extra)
+    except MissingExtraError as missing:
+        raise MissingExtraError(f"{url}: {missing}") from missing
+    from fsspec.core import url_to_fs
+
+    with explained(url, error):
+        system, path = url_to_fs(url, **_limits(scheme))
+    return Remote(url, system, path, error)
+
+
+def _limits(scheme: str) -> Mapping[str, Any]:
+    """Settings by which a host that is silent is given up; the user's own settings come first."""
+    if scheme in {"http", "https"}:
+        import aiohttp
+
+        # fsspec gives a whole download five minutes, however large it is.
+        limit = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
+        return {"client_kwargs": {"timeout": limit}}
+    if scheme in {"s3", "s3a"}:
+        from fsspec.config import conf
+
+        own = conf.get("s3", {}).get("config_kwargs", {})
+        return {"config_kwargs": {"connect_timeout": 10, "read_timeout": 60, **own}}
+    return {}
+
+
+@contextlib.contextmanager
+def explained(url: str, error: type[InputError], local: Path | None = None) -> Iterator[None]:
+    """Turn whatever a library raises about a URL into one line.
+
+    Args:
+        url: What was named.
+        error: The class of what is raised.
+        local: What is written on this machine meanwhile.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except ImportError as missing:
+        # fsspec says which library opens that kind of place: "Install paramiko to ...".
+        raise MissingExtraError(f"{url}: {one_line(missing)}") from missing
+    except Exception as found:
+        # A file system of any kind raises whatever it likes; all of it is about what was named.
+        full = explain(found, local) if local is not None else None
+        raise full or error(f"{url}: {_reason(url, found)}") from found
+
+
+def _reason(url: str, found: BaseException) -> str:
+    scheme = url.partition("://")[0].lower()
+    library = _LIBRARIES.get(scheme, ("", ""))[0]
+    chain = [found]
+    while (further := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(further)
+    kinds = " ".join(f"{base.__name__}" for one in chain for base in type(one).__mro__)
+    said = one_line(found)
+    bare = any(name in kinds for name in _NO_CREDENTIALS) or "account_name" in said
+    if bare and library in _LOG_IN:
+        return (
+            f"no credentials for {scheme}:// were found ({said}); {_LOG_IN.get(library, 'log in')}"
+        )
+    if any(name in kinds for name in _UNREACHABLE):
+        return f"{_host(url)} cannot be reached; check the network, the proxy and the name"
+    if isinstance(found, FileNotFoundError):
+        return _nothing_there(url, chain)
+    if isinstance(found, PermissionError) or "GatedRepo" in kinds:
+        advice = f"; {_LOG_IN[library]}" if library in _LOG_IN else ""
+        return f"access is refused ({said}){advice}"
+    if isinstance(found, IsADirectoryError):
+        return "is a folder, wanted a file"
+    return f"cannot be used: {said}"
+
+
+def _host(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    variable = {"s3": "AWS_ENDPOINT_URL", "s3a": "AWS_ENDPOINT_URL", "hf": "HF_ENDPOINT"}
+    own = os.environ.get(variable.get(scheme.lower(), ""), "")
+    return own or (rest.partition("/")[0] if scheme.startswith("http") else f"{scheme}://")
+
+
+def _nothing_there(url: str, chain: list[BaseException]) -> str:
+    said = " ".join(map(one_line, chain)).lower()
+    status = next((s for one in chain if (s := getattr(one, "status", 404)) != 404), None)
+    if status is not None:
+        return f"{_host(url)} answers with status {status}"
+    if "bucket does not exist" in said or "nosuchbucket" in said:
+        return f"there is no bucket {url.partition('://')[2].partition('/')[0]}; check its name"
+    return "no such file; check the name, capitals included"

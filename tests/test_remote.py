@@ -1,0 +1,125 @@
+"""Remote places: a real S3 server on this machine, and one line for each way in which one fails."""
+
+import gzip
+import socket
+import time
+
+import pytest
+
+from ktrain_sentiment import remote
+from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.tables import open_table
+from support.s3 import answering
+
+CONTENT = b"text,label\na fine film,good\na dull one,bad\n"
+
+
+def texts(url):
+    return [text for batch in open_table(url).batches(9) for text in batch.values("text")]
+
+
+def refusal(url):
+    with pytest.raises(DataError) as raised:
+        open_table(url)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, s3):
+    """Point S3's users to another address, with a file system that has not met the usual one."""
+    import s3fs
+
+    def point(address):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        s3fs.S3FileSystem.clear_instance_cache()
+
+    yield point
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_table_is_read_from_s3_compressed_or_not(s3):
+    assert texts(s3.put("a.csv", CONTENT)) == ["a fine film", "a dull one"]
+    assert texts(s3.put("in/a.csv.gz", gzip.compress(CONTENT))) == ["a fine film", "a dull one"]
+    s3.put("in/b.csv", CONTENT)
+    assert len(texts("s3://reviews/in/*.csv")) == 2
+    assert len(texts("s3://reviews/*/*")) == 4
+
+
+def test_parquet_is_read_from_s3(s3):
+    import io
+
+    import pandas as pd
+
+    out = io.BytesIO()
+    pd.DataFrame({"text": ["a fine film"]}).to_parquet(out)
+    assert texts(s3.put("a.parquet", out.getvalue())) == ["a fine film"]
+
+
+def test_a_file_that_was_replaced_is_read_anew(s3):
+    assert len(texts(s3.put("a.csv", CONTENT))) == 2
+    assert texts(s3.put("a.csv", b"text,label\nanother,good\n")) == ["another"]
+
+
+def test_what_is_not_there_is_told_apart(s3):
+    s3.put("in/a.csv", CONTENT)
+    assert refusal("s3://nowhere/a.csv") == (
+        "s3://nowhere/a.csv: there is no bucket nowhere; check its name"
+    )
+    assert refusal("s3://reviews/in/b.csv") == (
+        "s3://reviews/in/b.csv: no such file; check the name, capitals included"
+    )
+    assert refusal("s3://reviews/in") == "s3://reviews/in: is a folder, wanted a file"
+
+
+def test_missing_credentials_are_one_line_with_what_to_do(elsewhere, s3, monkeypatch):
+    url = s3.put("a.csv", CONTENT)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    elsewhere("http://127.0.0.1:9")
+    assert refusal(url) == (
+        f"{url}: no credentials for s3:// were found (Unable to locate credentials); set "
+        "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run  aws configure"
+        "  (FSSPEC_S3_ANON=true for a public bucket)"
+    )
+
+
+def test_refused_access_is_one_line_with_what_to_do(elsewhere):
+    denied = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+    with answering(403, denied) as address:
+        elsewhere(address)
+        assert refusal("s3://reviews/a.csv").startswith(
+            "s3://reviews/a.csv: access is refused (Forbidden); set AWS_PROFILE"
+        )
+
+
+def test_a_host_that_is_not_there_is_one_line(elsewhere):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    elsewhere(address)
+    assert refusal("s3://reviews/a.csv") == (
+        f"s3://reviews/a.csv: {address} cannot be reached; check the network, the proxy and the "
+        "name"
+    )
+
+
+def test_a_host_that_is_silent_is_given_up(elsewhere, monkeypatch):
+    monkeypatch.setattr(remote, "LOOKUP_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        elsewhere(address)
+        begun = time.monotonic()
+        assert f"{address} cannot be reached" in refusal("s3://reviews/a.csv")
+        assert time.monotonic() - begun < 3
+
+
+def test_a_web_page_that_is_not_there_says_its_status(s3):
+    with answering(404) as address:
+        assert refusal(f"{address}/a.csv") == (
+            f"{address}/a.csv: no such file; check the name, capitals included"
+        )
+    with answering(403) as address:
+        assert "answers with status 403" in refusal(f"{address}/a.csv")
+    with answering(200, CONTENT) as address:
+        assert texts(f"{address}/a.csv?signed=yes") == ["a fine film", "a dull one"]
