@@ -42,14 +42,15 @@ def languages(texts: Iterable[str]) -> list[str]:
     return [_language(text, identifier) for text in texts]
 
 
-def main_language(texts: Sequence[str]) -> str:
+def main_language(texts: Sequence[str] | pd.Series[str]) -> str:
     """The ISO 639 code of the language that most of a sample of texts are in, or none.
 
     Most of those whose language is certain: tweets and titles are often too short for that, and
     the others speak for them. A tenth of the sample has to be certain. None too where py3langid
     is not installed, as beside a predictor alone.
     """
-    sample = list(texts[:: max(1, -(-len(texts) // _MAIN_SAMPLE))])
+    step = max(1, -(-len(texts) // _MAIN_SAMPLE))
+    sample = list(texts.iloc[::step] if isinstance(texts, pd.Series) else texts[::step])
     try:
         codes = Counter(filter(None, languages(sample)))
     except MissingExtraError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ktrain_sentiment.data.at_rest import Strings
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables import ReadAs, Table
 from ktrain_sentiment.tables.messages import count, rows_listed
@@ -55,7 +57,7 @@ class Collected:
 
     def sample(self, column: str) -> list[Any]:
         """Values of a column, from its beginning."""
-        return list(self.frame[column].astype(object).head(5000))
+        return list(self.frame[column].head(5000).astype(object))
 
     def with_notes(self, *notes: str) -> Collected:
         """The same table with further notes; empty ones are left out."""
@@ -70,44 +72,88 @@ class Collected:
 
 
 def collect(table: Table) -> Collected:
-    """Read all rows of a table.
+    """Read all rows of a table; long columns of strings are put on disk as they come.
 
     Raises:
         DataError: A row cannot be read as it stands, or there is none.
     """
-    batches = []
-    for batch in table.batches():
-        for position, problem in batch.problems.items():
-            place = f"{table.unit} {batch.places[position]}"
-            raise DataError(f"{table.name}: {place} {problem}; {problem.advice}")
-        batches.append(batch)
-    places = np.array([place for batch in batches for place in batch.places], dtype=np.int64)
-    frame = _frame(table, batches) if table.schema is None else _arrow_frame(table.schema, batches)
+    places = [np.empty(0, np.int64)]
+
+    def sound() -> Iterator[Batch]:
+        for batch in table.batches():
+            for position, problem in batch.problems.items():
+                place = f"{table.unit} {batch.places[position]}"
+                raise DataError(f"{table.name}: {place} {problem}; {problem.advice}")
+            places.append(np.asarray(batch.places, np.int64))
+            yield batch
+
+    frame = _frame(table, sound()) if table.schema is None else _arrow_frame(table.schema, sound())
     frame = with_class_names(frame, table.categories)
+    rows = np.concatenate(places)
     return Collected(
-        frame, places, table.name, table.notes, table.repeated, table.made, table.read_as
+        frame, rows, table.name, table.notes, table.repeated, table.made, table.read_as
     )  # fmt: skip
 
 
 def _frame(table: Table, batches: Iterable[Batch]) -> pd.DataFrame:
-    columns: dict[str, list[Any]] = {name: [] for name in table.columns}
-    for batch in batches:
-        for name, values in columns.items():
-            values += batch.values(name)
-    return pd.DataFrame(
-        {name: pd.Series(values, dtype=object).infer_objects() for name, values in columns.items()}
-    )
+    with contextlib.ExitStack() as stack:
+        columns = {name: stack.enter_context(_Values()) for name in table.columns}
+        for batch in batches:
+            for name, values in columns.items():
+                values.take(batch.values(name))
+        return pd.DataFrame({name: own.column() for name, own in columns.items()}, copy=False)
 
 
-def _arrow_frame(schema: pa.Schema, batches: Sequence[Batch]) -> pd.DataFrame:
+class _Values(Strings):
+    """A column whose values may turn out to be no strings: then they are kept as they are."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()
+        self._others: list[Any] | None = None
+        self._is_blank = True
+
+    def take(self, values: list[Any]) -> None:
+        """Append values."""
+        kinds = set(map(type, values))
+        if self._others is None and not kinds <= {str, type(None)}:
+            found = self.series()
+            self._others = found.astype(object).where(found.notna(), None).tolist()
+        if self._others is None:
+            self.add(values)
+            self._is_blank = self._is_blank and str not in kinds
+        else:
+            self._others += values
+
+    def column(self) -> pd.Series:
+        """All values; a column without any is of objects, not of strings."""
+        if self._others is None and not self._is_blank:
+            return self.series()
+        values = [None] * len(self) if self._others is None else self._others
+        return pd.Series(values, dtype=object).infer_objects()
+
+
+def _arrow_frame(schema: pa.Schema, batches: Iterable[Batch]) -> pd.DataFrame:
     """Columns with the types of the source; a whole number stays one where others are missing."""
     import pyarrow as pa
 
-    whole = pa.concat_tables([batch.rows for batch in batches] or [schema.empty_table()])
-    frame: pd.DataFrame = whole.to_pandas(
+    texts = {one.name for one in schema if one.type in (pa.string(), pa.large_string())}
+    others = pa.schema([one for one in schema if one.name not in texts])
+    kept = [others.empty_table()]
+    with contextlib.ExitStack() as stack:
+        columns = {name: stack.enter_context(Strings()) for name in texts}
+        for batch in batches:
+            for name, strings in columns.items():
+                strings.add(batch.rows[name])
+            rows: Any = batch.rows
+            kept.append(rows.select(others.names))
+        found = {name: strings.series() for name, strings in columns.items()}
+    whole: pd.DataFrame = pa.concat_tables(kept).to_pandas(
         ignore_metadata=True, integer_object_nulls=True, self_destruct=True
     )
-    return frame
+    return pd.DataFrame(
+        {name: found[name] if name in found else whole[name] for name in schema.names}, copy=False
+    )
 
 
 def with_class_names(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -14,6 +15,7 @@ import pandas as pd
 
 from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data.at_rest import in_portions
 from ktrain_sentiment.data.labels import label_order
 from ktrain_sentiment.errors import ConfigError, DataError, one_line
 from ktrain_sentiment.tables.folders import SPLIT_NAMES
@@ -134,7 +136,8 @@ def splits_fingerprint(frames: Mapping[str, pd.DataFrame]) -> str:
 def fingerprint(frame: pd.DataFrame) -> str:
     """SHA-256 (hex) of the texts and labels of a frame, in order, whatever its other columns."""
     digest = hashlib.sha256()
-    for text, label in zip(frame["text"], frame["label"], strict=True):
+    parts = (itertools.chain.from_iterable(in_portions(frame[name])) for name in ("text", "label"))
+    for text, label in zip(*parts, strict=True):
         for part in (text, label):
             encoded = part.encode("utf-8", "surrogatepass")
             digest.update(len(encoded).to_bytes(8, "little"))

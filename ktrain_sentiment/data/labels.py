@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.scores import have_fractions, read_scores
@@ -107,7 +108,7 @@ def relabel(
     if config.fold_labels:
         mapping = {fold(old): new for old, new in mapping.items()}
     if mapping:
-        occurring = set(labels.dropna())
+        occurring = set(labels.dropna().unique())
         mapping = _found(mapping, occurring, source, lenient=lenient)
         notes.append(_not_mapped(occurring, mapping))
         labels = labels.replace(mapping)
@@ -131,7 +132,7 @@ class LabelKind:
 
 def find_kind(
     labels: pd.Series[str],
-    rows: Sequence[int],
+    rows: Sequence[int] | NDArray[np.int64],
     config: DataConfig,
     source: str,
     *,
@@ -151,7 +152,7 @@ def find_kind(
     Raises:
         DataError: They are said to be stars or scores, and one is none, or beyond the scale.
     """
-    kinds = set(labels.dropna()) - set(config.drop_labels)
+    kinds = set(labels.dropna().unique()) - set(config.drop_labels)
     absent = {kind for kind in stand_ins(kinds) if star_of(kind) is None} | {""}
     kinds -= absent
     asked = config.task != "auto" or bool(config.stars)
@@ -318,6 +319,8 @@ def several_labels(labels: pd.Series[str]) -> pd.Series[str]:
         for kind, parts in compound.items():
             if len(parts) > 1 and not separators[kind] and set(parts) <= single:
                 separators[kind] = separator
+    if not any(separators.values()):
+        return pd.Series("", index=labels.index, dtype="str")
     return labels.map(separators).fillna("").astype("str")
 
 
@@ -326,11 +329,11 @@ def _parts(label: str, separator: str) -> list[str]:
 
 
 def split_labels(frame: pd.DataFrame, separators: pd.Series[str]) -> pd.DataFrame:
-    """One row for each label of a row that has several."""
+    """One row for each label of a row that has several; the index says of which."""
     labels = [
         list(dict.fromkeys(_parts(label, separator))) if separator else [label]
         for label, separator in zip(frame["label"], separators, strict=True)
     ]
     exploded = frame.assign(label=pd.Series(labels, index=frame.index, dtype=object))
-    exploded = exploded.explode("label", ignore_index=True)
+    exploded = exploded.explode("label")
     return exploded.assign(label=exploded["label"].astype("str"))

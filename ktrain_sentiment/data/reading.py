@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pandas as pd
 
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data.at_rest import in_portions, strings_of
 from ktrain_sentiment.data.columns import (
     MOST_LABELS,
     Columns,
@@ -199,7 +200,7 @@ def _rows_of(
         labels, label_note = _labels(table, columns)
         relabelled = relabel(labels, config, table.name, lenient=lenient)
         found = find_kind(
-            relabelled.labels, table.rows.tolist(), config, table.name,
+            relabelled.labels, table.rows, config, table.name,
             named=is_measure(columns.label), trained=str((trained or {}).get("task", "")),
         )  # fmt: skip
     own = {"text": _clean(texts, config), "label": found.labels, "row": table.rows}
@@ -297,7 +298,7 @@ def keep_rows(texts: LabelledTexts, *, lenient: bool = False) -> LabelledTexts:
         return texts
     selection = select_rows(texts, lenient=lenient)
     _check_classes(selection.frame, texts, selection.notes)
-    frame = selection.frame.reset_index(drop=True)
+    frame = selection.frame
     left_out = tuple(selection.notes)
     return replace(
         texts, frame=frame, notes=(*texts.notes, *left_out), left_out=left_out,
@@ -308,8 +309,13 @@ def keep_rows(texts: LabelledTexts, *, lenient: bool = False) -> LabelledTexts:
 def _clean(texts: pd.Series[str], config: DataConfig) -> pd.Series[str]:
     if not config.cleaning:
         return texts
-    cleaned = apply_cleaning(texts.fillna("").tolist(), config.cleaning)
-    return pd.Series(cleaned, index=texts.index, dtype="str").where(texts.notna())
+
+    def cleaned() -> Iterator[list[str | None]]:
+        for part in in_portions(texts):
+            found = apply_cleaning([text or "" for text in part], config.cleaning)
+            yield [None if raw is None else text for raw, text in zip(part, found, strict=True)]
+
+    return strings_of(cleaned()).set_axis(texts.index)
 
 
 def _with_other_columns(frame: pd.DataFrame, table: Collected, used: set[str]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.cleaning import collapse_spaces, mask_mentions, mask_urls, strip_html
+from ktrain_sentiment.data.at_rest import in_portions, some_rows, take_rows
 from ktrain_sentiment.data.findings import EXAMPLES, Example, Finding, examples
 from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.data.similar import LEAST_SHARED, similar_groups
@@ -46,6 +48,12 @@ def near_codes(texts: Iterable[str]) -> NDArray[np.int64]:
     """
     hashes = np.fromiter((hash(near_key(text)) for text in texts), dtype=np.int64)
     return np.asarray(pd.factorize(hashes)[0], dtype=np.int64)
+
+
+def exact_codes(texts: pd.Series[str]) -> Codes:
+    """A number for each text, the same for equal texts; compared by hashes as in `near_codes`."""
+    hashes = (hash(text) for part in in_portions(texts) for text in part)
+    return np.fromiter(hashes, np.int64, len(texts))
 
 
 Codes = NDArray[np.int64]
@@ -110,7 +118,7 @@ def drop_leaks(splits: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFra
     for name, later in judged.items():
         shared = np.isin(codes[name], later)
         if shared.any():
-            kept[name] = splits[name][~shared]
+            kept[name] = take_rows(splits[name], np.flatnonzero(~shared))
             notes.append(
                 f"left out {int(shared.sum()):,} rows of {name} that stand in a later split too"
             )
@@ -120,7 +128,8 @@ def drop_leaks(splits: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFra
 def _codes(
     splits: Mapping[str, pd.DataFrame],
 ) -> dict[str, Codes]:
-    joined = near_codes(text for frame in splits.values() for text in frame["text"])
+    parts = itertools.chain.from_iterable(in_portions(frame["text"]) for frame in splits.values())
+    joined = near_codes(itertools.chain.from_iterable(parts))
     stops = np.cumsum([len(frame) for frame in splits.values()])[:-1]
     return dict(zip(splits, np.split(joined, stops), strict=True))
 
@@ -245,7 +254,10 @@ def _contradictions(frame: pd.DataFrame, codes: Codes) -> list[Finding]:
 
 
 def check_splits(splits: Splits) -> tuple[Finding, ...]:
-    """Find texts that stand in two splits, nearly the same or similar."""
+    """Find texts that stand in two splits, nearly the same or similar.
+
+    Of very many training rows, some are looked at for similar ones.
+    """
     return (*map(_leak, leaks(splits.frames())), *_similar_across(splits))
 
 
@@ -267,8 +279,9 @@ def _leak(leak: Leak) -> Finding:
 
 
 def _similar_across(splits: Splits) -> list[Finding]:
+    frames = splits.frames() | {"train": some_rows(splits.train)}
     joined = pd.concat(
-        [frame[["text", "row"]].assign(split=name) for name, frame in splits.frames().items()],
+        [frame[["text", "row"]].assign(split=name) for name, frame in frames.items()],
         ignore_index=True,
     )
     codes, distinct = _numbered([near_key(text) for text in joined["text"]])

@@ -41,7 +41,7 @@ def have_fractions(labels: pd.Series[str]) -> bool:
 
 def read_scores(
     labels: pd.Series[str],
-    rows: Sequence[int],
+    rows: Sequence[int] | NDArray[np.int64],
     source: str,
     *,
     asked: bool,

@@ -10,10 +10,11 @@ import pandas as pd
 
 from ktrain_sentiment import words
 from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data.at_rest import asked_of_each, in_portions, take_rows
 from ktrain_sentiment.data.label_sets import one_a_row, rows_with
 from ktrain_sentiment.data.labelled import LabelledTexts
 from ktrain_sentiment.data.labels import absent, several_labels, split_labels
-from ktrain_sentiment.data.repeats import near_codes
+from ktrain_sentiment.data.repeats import exact_codes, near_codes
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.tables.messages import count, counted, quoted, rows_listed
@@ -25,7 +26,8 @@ class Selection:
     """Rows on their way from all to those that are used, with a note for each that left.
 
     Attributes:
-        frame: Columns `text`, `label` and `row`.
+        frame: The rows that are left; while it is being decided, a number for each `text`, the
+            same for the same text, and the index says which row of the source's frame it is.
         by: Columns within whose equal values rows are compared: a text that stands in two splits
             is a leak, which is for the split to report, not a repeat.
         notes: What was left out, how many, why, and which.
@@ -56,33 +58,49 @@ def select_rows(texts: LabelledTexts, *, lenient: bool = False) -> Selection:
     Raises:
         DataError: `--drop-labels` names a label that no row has.
     """
-    config = texts.config
-    selection = Selection(texts.frame, by=["split"] if texts.is_split else [])
+    whole = texts.frame
+    by = ["split"] if texts.is_split else []
+    blank = is_blank(whole["text"])
+    # Numbers stand for the texts, which stay where they are until it is known which are wanted.
+    own = whole[["label", "row", *by]].assign(text=exact_codes(whole["text"]))
+    selection = Selection(own.set_axis(pd.RangeIndex(len(own))), by=by)
     pair = Inputs.of(texts.table).pair
     second = f" or {pair!r}" if pair else ""
-    selection.leave_out(is_blank(texts.frame["text"]), f"without text{second}")
+    selection.leave_out(blank.set_axis(selection.frame.index), f"without text{second}")
+    _select(selection, texts, lenient=lenient)
+    rows = selection.frame.index.to_numpy()
+    changed = selection.frame["label"].reset_index(drop=True)
+    taken = take_rows(whole.drop(columns="label"), rows)
+    # In the order in which the columns were.
+    selection.frame = taken.assign(label=changed)[list(whole.columns)]
+    return selection
+
+
+def _select(selection: Selection, texts: LabelledTexts, *, lenient: bool) -> None:
+    """Every step that looks at labels, or at which texts are equal."""
+    config = texts.config
+    near = texts.frame["text"]
     if config.task != "multi":
         selection.leave_out(is_blank(selection.frame["label"]), "without label")
     _drop_labels(selection, config, None if lenient else texts.source)
     if config.task == "score":
         _join_scores(selection, config.contradictions)
-        _drop_duplicates(selection, config.duplicates)
-        return selection
+        _drop_duplicates(selection, config.duplicates, near)
+        return
     if config.task == "multi":
         _drop_contradictions(selection, config.contradictions)
-        _drop_duplicates(selection, config.duplicates)
+        _drop_duplicates(selection, config.duplicates, near)
         _drop_rare(selection, config.min_class_size, "multi")
-        return selection
+        return
     separators = several_labels(selection.frame["label"])
     if config.multi_label == "drop":
         selection.leave_out(separators != "", "with several labels (--multi-label drop)")
     _drop_contradictions(selection, config.contradictions)
-    _drop_duplicates(selection, config.duplicates)
+    _drop_duplicates(selection, config.duplicates, near)
     if config.multi_label == "split":
         selection.frame = split_labels(selection.frame, separators.loc[selection.frame.index])
     _note_several(selection, separators, config.multi_label)
     _drop_rare(selection, config.min_class_size)
-    return selection
 
 
 def wanted_labels(texts: LabelledTexts) -> pd.Series[bool]:
@@ -102,7 +120,8 @@ def wanted_labels(texts: LabelledTexts) -> pd.Series[bool]:
 
 def is_blank(column: pd.Series[str]) -> pd.Series[bool]:
     """Missing, or with nothing in it that can be seen: what prediction gives no label to."""
-    return column.map(words.is_blank, na_action="ignore").ne(False)
+    blank = asked_of_each(column, lambda value: value is None or words.is_blank(value))
+    return pd.Series(blank, index=column.index)
 
 
 def _drop_labels(selection: Selection, config: DataConfig, source: str | None) -> None:
@@ -167,7 +186,7 @@ def contradicting(
     return none.where(~none.index.isin(repeated.index[out.to_numpy()]), True)
 
 
-def _drop_duplicates(selection: Selection, choice: str) -> None:
+def _drop_duplicates(selection: Selection, choice: str, texts: pd.Series[str]) -> None:
     frame = selection.frame
     if choice == "keep":
         return
@@ -175,7 +194,10 @@ def _drop_duplicates(selection: Selection, choice: str) -> None:
         repeated = frame.duplicated(["text", "label", *selection.by])
         selection.leave_out(repeated, "repeating an earlier row (unless --duplicates keep)")
     else:
-        keys = frame[["label", *selection.by]].assign(text=near_codes(frame["text"]))
+        left = np.zeros(len(texts), np.bool_)
+        left[frame.index] = True
+        every = near_codes(text or "" for part in in_portions(texts) for text in part)
+        keys = frame[["label", *selection.by]].assign(text=every[left])
         repeated = keys.duplicated()
         reason = "repeating an earlier row but for case, spacing, links or mentions"
         selection.leave_out(repeated, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import SplitConfig
 from ktrain_sentiment.data import allocation
 from ktrain_sentiment.data.allocation import Integers
+from ktrain_sentiment.data.at_rest import in_portions, take_rows
 from ktrain_sentiment.data.label_sets import one_a_row
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits
 from ktrain_sentiment.data.reading import keep_rows, read_rows
@@ -163,7 +165,8 @@ class _ClassRows:
         """Rows that stay together: of one group, or of nearly the same text."""
         if group is None:
             # The same text beside other columns would be known half from training.
-            return near_codes(text_alone(text, self.inputs) for text in self.frame["text"])
+            texts = itertools.chain.from_iterable(in_portions(self.frame["text"]))
+            return near_codes(text_alone(text, self.inputs) for text in texts)
         _require_column(self.frame, group, "group", self.source)
         if self.frame[group].isna().any():
             rows = rows_listed(self.frame.loc[self.frame[group].isna(), "row"].tolist())
@@ -180,7 +183,8 @@ def _frames(texts: LabelledTexts, config: SplitConfig) -> list[pd.DataFrame]:
     parts = _parts(rows, texts, config, shares)
     if config.folds:
         parts = _with_fold(rows, parts, config)
-    frames = [texts.frame[parts == part] for part in range(len(SPLIT_NAMES))]
+    split_rows = [np.flatnonzero(parts == part) for part in range(len(SPLIT_NAMES))]
+    frames = [take_rows(texts.frame, own) for own in split_rows]
     for position, name in enumerate(_HELD_OUT, start=1):
         own = given[name]
         frames[position] = frames[position] if own is None else own
@@ -244,7 +248,7 @@ def _check_enough(rows: _ClassRows, units: Integers, least: int) -> None:
                 f"wanted {2 * least} at least"
             )
         return
-    labels = rows.frame.iloc[first]
+    labels = rows.frame[["label"]].iloc[first]
     if rows.kind == "multi":
         labels = one_a_row(labels)
         labels = labels[labels["label"] != ""]
@@ -284,7 +288,8 @@ def _by_column(rows: _ClassRows, column: str, config: SplitConfig, shares: list[
     missing = [0.0 if (parts == part).any() else shares[part - 1] for part in (1, 2)]
     if any(missing):
         train = np.flatnonzero(parts == 0)
-        pool = _ClassRows(rows.frame.iloc[train], rows.source, rows.kind, rows.inputs)
+        own = take_rows(rows.frame, train)
+        pool = _ClassRows(own, rows.source, rows.kind, rows.inputs)
         wanted = _sizes(missing, len(train))
         parts[train] = _stratified(pool, pool.units(None), wanted, config)
     return parts
@@ -293,7 +298,7 @@ def _by_column(rows: _ClassRows, column: str, config: SplitConfig, shares: list[
 def _with_fold(rows: _ClassRows, parts: Integers, config: SplitConfig) -> Integers:
     """Pool train and validation and make the chosen fold the validation split."""
     pool = np.flatnonzero(parts != 2)
-    pooled = _ClassRows(rows.frame.iloc[pool], rows.source, rows.kind, rows.inputs)
+    pooled = _ClassRows(take_rows(rows.frame, pool), rows.source, rows.kind, rows.inputs)
     units = pooled.units(config.group)
     if config.group is None and rows.kind == "multi":
         sizes = [len(pool) // config.folds] * (config.folds - 1)

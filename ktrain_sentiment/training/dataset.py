@@ -264,7 +264,9 @@ def class_indices(labels: pd.Series, known: Sequence[str]) -> NDArray[np.int64]:
     Raises:
         ConfigError: A label is not among the known ones.
     """
-    codes = pd.Categorical(labels, categories=list(known)).codes.astype(np.int64)
+    numbers, kinds = pd.factorize(labels)
+    position = {name: number for number, name in enumerate(known)}
+    codes = np.array([*(position.get(kind, -1) for kind in kinds), -1], np.int64)[numbers]
     if (codes < 0).any():
         unknown = sorted(set(labels[codes < 0].astype(str)))[:5]
         raise ConfigError(

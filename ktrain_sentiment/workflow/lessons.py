@@ -36,7 +36,7 @@ def draw_lessons(config: TrainConfig, splits: Splits) -> Lessons | None:
             f"--augment: the labels {', '.join(splits.labels)} do not tell which are positive: "
             'rename them, as in --map "1,2=negative 3=neutral 4,5=positive"'
         ) from None
-    language = main_language(splits.train["text"].tolist())
+    language = main_language(splits.train["text"])
     if language not in ("", "en"):
         raise ConfigError(f"--augment knows English alone, and most texts are in {language}")
     return make_lessons(splits, poles, seed=config.seed)

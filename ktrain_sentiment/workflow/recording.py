@@ -16,6 +16,7 @@ import yaml
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import LabelledTexts, Splits
+from ktrain_sentiment.data.at_rest import in_portions, some_rows
 from ktrain_sentiment.data.checks import check_rows, main_language
 from ktrain_sentiment.data.findings import Finding
 from ktrain_sentiment.data.label_sets import one_a_row
@@ -118,7 +119,7 @@ def evaluate_fit(
 
     Args:
         said: What `predict_splits` gave: `validation`, and `test` if there is one.
-        train: Columns `text` and `label`, for the baselines.
+        train: Columns `text` and `label`, for the baselines; of very many rows, some.
         temperature: The one that is in the answers; without it they were less, or more, sure. Means
             nothing to scores.
     """
@@ -129,6 +130,7 @@ def evaluate_fit(
     if task.chooses:
         cooler = apply_temperature(shown.probabilities, 1 / temperature)
         before = compute_metrics(shown.y_true, cooler, labels, task)
+    train = some_rows(train)
     train_y = truth_of(train["label"], labels, task)
     return FitEvaluation(
         headline=headline,
@@ -246,6 +248,7 @@ def ask_predictor(
     rows, classes = found.predictions["validation"], len(record.data.labels)
     if not rows.task.chooses:
         return replace(record, speed=speed)
+    train = some_rows(train)
     train_y = encode(train["label"], rows.labels)
     second = tfidf_logistic(train["text"].tolist(), train_y, rows.texts, classes)
     errors = review(rows, classifier, second=second).summary()
@@ -286,11 +289,18 @@ def measure(classifier: Classifier, texts: Sequence[str], folder: Path) -> Speed
 
 
 def summarize_data(source: str, splits: Splits) -> DataSummary:
-    """Counts, lengths, telling words, what the checks found, and warnings, of all splits."""
-    everything = pd.concat([splits.train, splits.validation, splits.test], ignore_index=True)
+    """Counts, lengths, telling words, what the checks found, and warnings, of all splits.
+
+    Of very many training rows some are checked, and findings say of how many.
+    """
+    looked_at = [some_rows(splits.train), splits.validation, splits.test]
+    everything = pd.concat(looked_at, ignore_index=True)
     frames = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     config = DataConfig(task=splits.kind)
     findings = check_rows(LabelledTexts(everything, source, "text", "label", config=config))
+    if len(looked_at[0]) < len(splits.train):
+        of = f" (of {len(everything):,} rows that were looked at)"
+        findings = tuple(replace(one, summary=one.summary + of) for one in findings)
     findings += check_splits(splits)
     return replace(
         _describe(source, frames, splits.labels, findings, splits.kind),
@@ -308,7 +318,11 @@ def _describe(
 ) -> DataSummary:
     present = {name: frame for name, frame in frames.items() if len(frame)}
     sizes = {name: len(frame) for name, frame in present.items()}
-    texts = pd.concat([frame["text"] for frame in present.values()])
+    words = [
+        np.asarray(by_length(part), np.int32)
+        for frame in present.values()
+        for part in in_portions(frame["text"])
+    ]
     are_scores = kind == "score"
     if kind == "multi":
         present = {name: one_a_row(frame) for name, frame in present.items()}
@@ -322,9 +336,8 @@ def _describe(
         label: {name: int((frame["label"] == label).sum()) for name, frame in present.items()}
         for label in labels
     }
-    everything = pd.concat(present.values(), ignore_index=True)
-    lengths = np.asarray(by_length(texts.tolist()))
-    quantiles = np.quantile(lengths, [0.5, 0.9, 0.99, 1.0]).astype(int)
+    everything = pd.concat(map(some_rows, present.values()), ignore_index=True)
+    quantiles = np.quantile(np.concatenate(words), [0.5, 0.9, 0.99, 1.0]).astype(int)
     warnings = [f"Data: {one.summary}." for one in findings if one.severity == "error"]
     few = [
         label
@@ -347,8 +360,8 @@ def _describe(
             for one in findings
         ),
         telling={
-            label: tuple(word for word, _ in words)
-            for label, words in telling_words(everything).items()
+            label: tuple(word for word, _ in own)
+            for label, own in telling_words(everything).items()
         },
         warnings=tuple(warnings),
     )

@@ -360,7 +360,7 @@ def training_doubts(settings: TrainingSettings, splits: Splits, epochs: int) -> 
             f"It was trained for {counted(updates, 'step')}, and an encoder learns little in fewer "
             f"than {FEWEST_STEPS}: try more --epochs (left out, they are enough), or more rows."
         )
-    language = main_language(splits.train["text"].tolist())
+    language = main_language(splits.train["text"])
     if language not in ("", "en") and learned_english_alone(encoder):
         found.append(
             f"Most texts are in another language ({language}), of which {encoder} has learned "
