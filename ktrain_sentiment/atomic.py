@@ -68,6 +68,8 @@ def refuse_existing(target: Path, *, overwrite: bool, marker: str | None = None)
         return
     if target.is_dir() and not any(target.iterdir()):
         return
+    if marker is not None:
+        _refuse_file(target)
     if not overwrite:
         raise InputError(f"{target} exists: choose another place, or add --overwrite")
     if marker is not None and target.is_dir() and not (target / marker).is_file():
@@ -88,6 +90,12 @@ def _refuse_barred(target: Path) -> None:
         read_only = os.statvfs(above).f_flag & os.ST_RDONLY if hasattr(os, "statvfs") else 0
         refusal = OSError(errno.EROFS if read_only else errno.EACCES, "")
         raise explain(refusal, target) or refusal
+
+
+def _refuse_file(target: Path) -> None:
+    """Complain about a file where a folder is to be written; --overwrite will not replace it."""
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target} is a file, and a folder is to be written: choose another place")
 
 
 def sha256_of(path: Path) -> str:
@@ -115,8 +123,7 @@ def staged_folder(
         SentimentError: The disk is full.
     """
     place = real_path(target)
-    if place.exists() and not place.is_dir():
-        raise InputError(f"{target} is a file, and a folder is to be written: choose another place")
+    _refuse_file(target)
     if Path.cwd().is_relative_to(place):
         raise InputError(f"{target} holds the working folder: choose a folder below it")
     clear_leftovers(place)

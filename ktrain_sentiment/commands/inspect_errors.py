@@ -139,12 +139,14 @@ def _inspect(flags: Flags) -> dict[str, Any]:
 
 
 def _correct(flags: Flags, corrections: Path) -> dict[str, Any]:
+    from ktrain_sentiment.tables.messages import count
     from ktrain_sentiment.workflow import inspecting
 
     if flags.out is None:
         raise ConfigError("--corrections: name the next training set with --out, such as next.csv")
     done = inspecting.correct(flags.source, corrections)
     record = inspecting.write_corrected(done, flags.out, overwrite=flags.overwrite)
-    print(f"{len(done.changes)} of {len(done.frame):,} rows changed, {done.confirmed} confirmed")
+    rows = count(len(done.frame), "row")
+    print(f"{len(done.changes)} of {rows} changed, {done.confirmed} confirmed")
     print(f"next training set: {flags.out}\nrecord of changes: {record}")
     return {**done.to_json(), "file": flags.out, "record": record}

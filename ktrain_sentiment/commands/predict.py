@@ -475,7 +475,9 @@ def _say(report: ScoreReport, flags: Flags) -> None:
     """What happened, on standard error: standard output may be the output."""
     if flags.quiet or not (flags.file or flags.output):
         return
-    counts = ", ".join(f"{count:,} {label}" for label, count in report.labels.most_common())
+    from ktrain_sentiment.tables.messages import count
+
+    counts = ", ".join(f"{number:,} {label}" for label, number in report.labels.most_common())
     notes = {
         "abstained from": report.abstained,
         "without a word that the model knows, left without a label": report.unknown,
@@ -483,6 +485,6 @@ def _say(report: ScoreReport, flags: Flags) -> None:
         "longer than the model reads, of which a part was not read": report.truncated,
         "bad, kept without a prediction": report.bad,
     }
-    told = [f"{report.rows:,} rows", counts, *(f"{n:,} {what}" for what, n in notes.items() if n)]
+    told = [count(report.rows, "row"), counts, *(f"{n:,} {what}" for what, n in notes.items() if n)]
     speed = f"{report.texts_per_second:,.0f} texts a second"
     print(printable("; ".join(filter(None, [*told, speed]))), file=sys.stderr)

@@ -114,16 +114,16 @@ def show(found: Profile) -> None:
     """Print what was read, chosen and found."""
     from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.report import data_tables, screen
-    from ktrain_sentiment.report.figures import counted
+    from ktrain_sentiment.tables.messages import count
 
     console = open_console()
-    print(f"{found.source}: {found.rows_read:,} rows read, {found.rows_used:,} used")
+    print(f"{found.source}: {count(found.rows_read, 'row')} read, {found.rows_used:,} used")
     for note in found.notes:
         console.print(f"- {note}", markup=False, highlight=False)
     for part in screen.first_rows(data_tables.profile_classes(found)):
         console.print(part)
     console.print(data_tables.profile_lengths(found.lengths))
-    number = counted(len(found.findings), "finding")
+    number = count(len(found.findings), "finding")
     print(f"{number}, the worst first" if found.findings else "no findings")
     for text in screen.findings(found.findings):
         console.print(text)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ktrain_sentiment.evaluation.comparison import Comparison
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
 from ktrain_sentiment.evaluation.review import Slice
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import COVERAGE, Kind
 
 _WORDS: Mapping[Kind, tuple[str, str]] = {
@@ -60,8 +61,9 @@ def find_warnings(
     if calibration is not None and calibration.harmed:
         found.append(calibration.sentence)
     found += [
-        f"Weak where {one.column} is {one.value}: {100 * one.accuracy.value:.1f} % of {one.n:,} "
-        f"rows are labelled correctly, {100 * one.rest:.1f} % of the others."
+        f"Weak where {one.column} is {one.value}: {100 * one.accuracy.value:.1f} % of "
+        f"{count(one.n, 'row')} {'is' if one.n == 1 else 'are'} labelled correctly, "
+        f"{100 * one.rest:.1f} % of the others."
         for one in slices
         if one.weak and one.rest is not None
     ]
@@ -75,8 +77,9 @@ def _interval_misses(metrics: Metrics) -> list[str]:
         return []
     return [
         f"The intervals around scores hold the true one in {100 * coverage.value:.1f} % of "
-        f"{metrics.n:,} rows ({100 * coverage.low:.1f} to {100 * coverage.high:.1f}), and should "
-        f"in {100 * COVERAGE:.0f} %: these rows are not like those that the intervals were made on."
+        f"{count(metrics.n, 'row')} ({100 * coverage.low:.1f} to {100 * coverage.high:.1f}), and "
+        f"should in {100 * COVERAGE:.0f} %: these rows are not like those that the intervals were "
+        "made on."
     ]
 
 
@@ -86,7 +89,7 @@ def _never_predicted(metrics: Metrics) -> list[str]:
         if not never:
             return []
         return [
-            f"The model finds no row with {' or '.join(never)}, of {metrics.n:,} rows: try "
+            f"The model finds no row with {' or '.join(never)}, of {count(metrics.n, 'row')}: try "
             f"{OTHERS} of that label."
         ]
     predicted = metrics.confusion.sum(axis=0)
@@ -96,8 +99,8 @@ def _never_predicted(metrics: Metrics) -> list[str]:
     names = " and ".join(one.label for one in missing)
     rows = sum(one.support for one in missing)
     return [
-        f"The model never predicts {names}, which {rows:,} of {metrics.n:,} rows are: try "
-        f"--class-weight balanced, {MORE} of that label."
+        f"The model never predicts {names}, which {rows:,} of {count(metrics.n, 'row')} "
+        f"{'is' if rows == 1 else 'are'}: try --class-weight balanced, {MORE} of that label."
     ]
 
 

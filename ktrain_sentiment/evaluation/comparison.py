@@ -29,6 +29,7 @@ from ktrain_sentiment.evaluation.metrics import (
 )
 from ktrain_sentiment.evaluation.multi_figures import macro_f1_of, unseen_changes
 from ktrain_sentiment.evaluation.score_figures import rank_correlation
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import CLASSES, HALF, Kind, Task
 
 SIGNIFICANT = 0.05
@@ -175,7 +176,7 @@ def _compare_sets(
     points = f"{100 * apart.value:+.1f} points of macro F1"
     said = f"{points} ({100 * apart.low:+.1f} to {100 * apart.high:+.1f})"
     verdict = (
-        f"No difference can be shown with {len(has):,} rows: {names[1]} has {said}"
+        f"No difference can be shown with {count(len(has), 'row')}: {names[1]} has {said}"
         if better is None
         else f"{better} is better: {names[1]} has {said}"
     )
@@ -307,13 +308,14 @@ def _verdict(
     points = f"{100 * difference.value:+.1f} points of accuracy"
     if p_value >= SIGNIFICANT:
         return (
-            f"No difference can be shown with {n:,} rows: where only one is right, {names[0]} is "
-            f"in {only_a:,} and {names[1]} in {only_b:,} ({chance(p_value)}); {points} ({spread})."
+            f"No difference can be shown with {count(n, 'row')}: where only one is right, "
+            f"{names[0]} is in {only_a:,} and {names[1]} in {only_b:,} ({chance(p_value)}); "
+            f"{points} ({spread})."
         )
     return (
         f"{names[int(only_b > only_a)]} is better: right in {max(only_a, only_b):,} of the "
-        f"{apart:,} rows where only one is ({chance(p_value)}); {names[1]} has {points} "
-        f"({spread}) on {n:,} rows."
+        f"{count(apart, 'row')} where only one is ({chance(p_value)}); {names[1]} has {points} "
+        f"({spread}) on {count(n, 'row')}."
     )
 
 
@@ -324,14 +326,14 @@ def _verdict_in_distance(
     ends = sorted(abs(end) for end in (farther.low, farther.high))
     if p_value >= SIGNIFICANT:
         return (
-            f"No difference can be shown with {farther.n:,} rows: {names[1]} is off by "
+            f"No difference can be shown with {count(farther.n, 'row')}: {names[1]} is off by "
             f"{farther.value:+.2f}{unit} more than {names[0]} ({farther.low:+.2f} to "
             f"{farther.high:+.2f}, {chance(p_value)})."
         )
     best, other = names[int(farther.value < 0)], names[int(farther.value > 0)]
     return (
         f"{best} is better: {abs(farther.value):.2f}{unit} nearer than {other} on average "
-        f"({ends[0]:.2f} to {ends[1]:.2f}, {chance(p_value)}) on {farther.n:,} rows."
+        f"({ends[0]:.2f} to {ends[1]:.2f}, {chance(p_value)}) on {count(farther.n, 'row')}."
     )
 
 

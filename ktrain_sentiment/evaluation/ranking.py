@@ -22,6 +22,7 @@ from ktrain_sentiment.evaluation.metrics import (
     Metrics,
     compute_metrics,
 )
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import CLASSES, Task
 
 
@@ -227,8 +228,8 @@ def recommend(entries: Sequence[Entry]) -> str:
         always = "the median star" if figure == "mae" else "the most frequent label"
         closest = f" ({others[0].name} comes closest: {shown(others[0])})" if others else ""
         return (
-            f"No model is worth taking yet: on {n:,} rows chance cannot tell any of them from "
-            f"always answering with {always}{closest}. Try more rows, or check "
+            f"No model is worth taking yet: on {count(n, 'row')} chance cannot tell any of them "
+            f"from always answering with {always}{closest}. Try more rows, or check "
             "that the labels can be told from the texts."
         )
     cheapest = min(equals, key=lambda entry: entry.costs.latency_ms)
@@ -242,7 +243,7 @@ def recommend(entries: Sequence[Entry]) -> str:
             if alone
             else "every other model is worse by more than chance"
         )
-        return f"Take {best.name}: {shown(best)} on {n:,} rows, and {reason}."
+        return f"Take {best.name}: {shown(best)} on {count(n, 'row')}, and {reason}."
     values = [entry.metrics.headline[figure].value for entry in (best, cheapest)]
     ahead = f"{100 * (values[0] - values[1]):.1f} points of {name} ahead"
     if figure == "mae":
@@ -250,6 +251,6 @@ def recommend(entries: Sequence[Entry]) -> str:
     times = best.costs.latency_ms / max(cheapest.costs.latency_ms, 1e-9)
     return (
         f"Take {cheapest.name}: {best.name} is {ahead}, "
-        f"which {n:,} rows cannot tell from chance, and {cheapest.name} answers {times:.1f} times "
-        f"as fast. With more test rows {best.name} may prove better."
+        f"which {count(n, 'row')} cannot tell from chance, and {cheapest.name} answers "
+        f"{times:.1f} times as fast. With more test rows {best.name} may prove better."
     )

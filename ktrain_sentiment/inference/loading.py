@@ -117,7 +117,7 @@ def _read_parts(place: PredictorFolder, engine: Engine, *, unchecked: bool) -> C
             raise PredictorError(
                 f"{place.path} lost its manifest.json, without which its texts are not cleaned and "
                 "its probabilities not tempered as in training: fetch the whole folder again, or "
-                "take it as it is with unchecked=True (--unchecked)"
+                "take it as it is with unchecked=True (predict and evaluate have --unchecked)"
             )
         return _read_unverified(place, engine)
     manifest = read_manifest(place.path)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.reading_rules import LongTexts
+from ktrain_sentiment.tables.messages import count
 
 _WINDOW = 2 / 3
 """Share of the room that a window fills: what is left lets it end where a sentence does."""
@@ -62,7 +63,8 @@ def one_row(rule: LongTexts) -> LongTexts:
 def told(longer: int, texts: int, rule: LongTexts, maxlen: int) -> str:
     """How many texts were longer than the model reads at once, and what was done."""
     done = WHAT_IS_DONE[rule].format(maxlen=maxlen)
-    return f"{longer:,} of {texts:,} texts are longer than the {maxlen} tokens of the model: {done}"
+    those = f"{longer:,} of {count(texts, 'text')} {'is' if longer == 1 else 'are'}"
+    return f"{those} longer than the {maxlen} tokens of the model: {done}"
 
 
 def shortened(text: str, maxlen: int, rule: LongTexts) -> str:

@@ -268,6 +268,8 @@ def read_manifest(folder: Path) -> Manifest:
     place = PredictorFolder(folder)
     if not folder.is_dir():
         raise PredictorError(f"{folder}: no such folder; wanted a predictor folder")
+    if not place.manifest.is_file() and place.is_ours:
+        raise PredictorError(f"{folder} lost its manifest.json: fetch the whole folder again")
     if not place.manifest.is_file():
         raise PredictorError(
             f"{folder} has no manifest.json, so it is not a predictor of this package; "

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from ktrain_sentiment.report.figures import (
     Column,
     FigureTable,
-    counted,
     share,
     size,
 )
+from ktrain_sentiment.tables.messages import count
 
 if TYPE_CHECKING:
     from ktrain_sentiment.data.lengths import LengthSummary
@@ -81,7 +81,7 @@ def profile_classes(profile: Profile, words: int = 6) -> FigureTable:
             wraps=True,
         )
     )
-    title = f"{counted(profile.rows_used, 'row')} by class"
+    title = f"{count(profile.rows_used, 'row')} by class"
     return FigureTable.of(title, columns, profile.classes)
 
 

@@ -79,11 +79,6 @@ def full(name: str, figure: Estimate) -> str:
     return f"{plain(name, figure.value)} ({interval(name, figure)})"
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: '1 row', '2 rows'."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def duration(seconds: float) -> str:
     """A time in the unit that fits."""
     if seconds < 90:

@@ -28,7 +28,6 @@ from ktrain_sentiment.report.figures import (
     Column,
     FigureTable,
     MarkedText,
-    counted,
     duration,
     in_markdown,
     interval,
@@ -43,6 +42,7 @@ from ktrain_sentiment.report.sentences import (
     label_errors_sentence,
     verdict,
 )
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import Kind
 from ktrain_sentiment.version import __version__
 
@@ -90,7 +90,7 @@ def environment(*, html: bool = True) -> Environment:
         finalize=_keep_together if html else _shown,
     )
     made.filters["in_markdown"] = in_markdown
-    made.globals |= {"share": share, "size": size, "counted": counted, "duration": duration}
+    made.globals |= {"share": share, "size": size, "count": count, "duration": duration}
     return made
 
 
@@ -176,7 +176,7 @@ def render_profile(profile: Profile) -> str:
     return _page(
         "profile.html.j2",
         profile=profile,
-        lead=f"{counted(profile.rows_used, 'labelled text')}{read} in {len(profile.classes)} "
+        lead=f"{count(profile.rows_used, 'labelled text')}{read} in {len(profile.classes)} "
         f"classes{': ' + sizes if sizes else ''}.",
         anchors=[
             ("findings", "Findings"),
@@ -358,13 +358,14 @@ def _training_facts(training: TrainingRecord) -> list[tuple[str, str]]:
     if teacher := training.teacher:
         said = (
             f"{share(teacher['share'], 0)} of a target; right in {share(teacher['accuracy'])} of "
-            f"{teacher['rows']:,} rows, agreeing with this model in {share(teacher['agreement'])}"
+            f"{count(teacher['rows'], 'row')}, agreeing with this model in "
+            f"{share(teacher['agreement'])}"
         )
         more = teacher.get("unlabelled")
-        facts.append(("teacher", f"{said}; labelled {more:,} more texts" if more else said))
+        facts.append(("teacher", f"{said}; labelled {count(more, 'more text')}" if more else said))
     if training.augmented:
-        made = f"{training.augmented['rows']:,} rows made from templates, none of them judged on"
-        facts.append(("augmented", made))
+        made = count(training.augmented["rows"], "row")
+        facts.append(("augmented", f"{made} made from templates, none of them judged on"))
     if training.few_labels:
         facts.append(("few labels", training.few_labels.why))
     if training.adversarial:

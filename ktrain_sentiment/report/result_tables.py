@@ -19,6 +19,7 @@ from ktrain_sentiment.report.figures import (
     share,
 )
 from ktrain_sentiment.report.kinds import SHOWN
+from ktrain_sentiment.tables.messages import count
 
 if TYPE_CHECKING:
     from ktrain_sentiment.evaluation.behaviour import Ability, Behaviour
@@ -219,8 +220,8 @@ def cross_validation(found: CrossValidationRecord) -> FigureTable:
         Column("to", lambda name: plain(name, spread[name].highest), drop=1),
     )
     title = (
-        f"{found.pooled.n:,} rows, each predicted by one of {found.folds} models that did not see "
-        "it; spread is one standard deviation"
+        f"{count(found.pooled.n, 'row')}, each predicted by one of {found.folds} models that did "
+        "not see it; spread is one standard deviation"
     )
     return FigureTable.of(title, columns, spread)
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ktrain_sentiment.evaluation.review import ScoreMistake, SetMistake
 from ktrain_sentiment.report import result_tables, trial_tables
-from ktrain_sentiment.report.figures import FigureTable, MarkedText, counted, share, to_text
+from ktrain_sentiment.report.figures import FigureTable, MarkedText, share, to_text
 from ktrain_sentiment.report.kinds import SHOWN
 from ktrain_sentiment.report.sentences import (
     abstention_sentence,
@@ -19,6 +19,7 @@ from ktrain_sentiment.report.sentences import (
     coverage_sentence,
     label_errors_sentence,
 )
+from ktrain_sentiment.tables.messages import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,14 +88,14 @@ def first_rows(table: FigureTable, most: int = MOST_CLASSES) -> list[Part]:
 def _teacher(record: TrainingRecord) -> str:
     teacher = record.teacher or {}
     said = (
-        f"the teacher has {share(teacher['accuracy'])} of {teacher['rows']:,} rows right, and says "
-        f"the same as this model in {share(teacher['agreement'])}"
+        f"the teacher has {share(teacher['accuracy'])} of {count(teacher['rows'], 'row')} right, "
+        f"and says the same as this model in {share(teacher['agreement'])}"
     )
     if not teacher["unlabelled"]:
         return said
     return (
-        f"{said}\nit labelled {counted(teacher['unlabelled'], 'more text')} to learn from; "
-        f"{counted(teacher['unlabelled_left_out'], 'repeat')} left out"
+        f"{said}\nit labelled {count(teacher['unlabelled'], 'more text')} to learn from; "
+        f"{count(teacher['unlabelled_left_out'], 'repeat')} left out"
     )
 
 
@@ -140,10 +141,11 @@ def inspection(found: Inspection, limit: int) -> list[Part]:
     if found.review is None:
         return _farthest(found, limit)
     errors = found.review.summary(limit)
-    rows = f"{len(eval_set.predictions):,} rows of {eval_set.source}, classified by {eval_set.name}"
+    number = count(len(eval_set.predictions), "row")
+    rows = f"{number} of {eval_set.source}, classified by {eval_set.name}"
     counts = (
-        f"{counted(errors.model_errors, 'mistake')} (top_losses.csv), "
-        f"{counted(errors.doubted_labels, 'label')} to look at (label_errors.csv)"
+        f"{count(errors.model_errors, 'mistake')} (top_losses.csv), "
+        f"{count(errors.doubted_labels, 'label')} to look at (label_errors.csv)"
     )
     parts: list[Part] = [Text(f"{rows}: {counts}", style="bold")]
     parts += [Text(note, style="yellow") for note in eval_set.notes]
@@ -166,7 +168,8 @@ def inspection(found: Inspection, limit: int) -> list[Part]:
 
 def _farthest(found: Inspection, limit: int) -> list[Part]:
     eval_set = found.eval_set
-    said = f"{len(eval_set.predictions):,} rows of {eval_set.source}, answered by {eval_set.name}"
+    number = count(len(eval_set.predictions), "row")
+    said = f"{number} of {eval_set.source}, answered by {eval_set.name}"
     listed = _LISTED[eval_set.predictions.task.kind](found.top_losses.head(limit))
     return [
         Text(f"{said}: all of them, the farthest off first (top_losses.csv)", style="bold"),

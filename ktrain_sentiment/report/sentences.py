@@ -12,7 +12,8 @@ from ktrain_sentiment.evaluation.review import ErrorSummary
 from ktrain_sentiment.evaluation.score_figures import ScoreFigures
 from ktrain_sentiment.evaluation.star_figures import StarFigures
 from ktrain_sentiment.report.facts import ReportFacts
-from ktrain_sentiment.report.figures import counted, full, interval, share
+from ktrain_sentiment.report.figures import full, interval, share
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import COVERAGE, Kind
 
 OFTEN = 0.1
@@ -25,7 +26,7 @@ def calibration_sentence(metrics: Metrics) -> str:
     cause = "no more than chance explains" if error <= floor else "more than chance explains"
     return (
         f"Its probabilities are off by {share(error)} on average, {cause} on "
-        f"{metrics.n:,} rows (up to {share(floor)})."
+        f"{count(metrics.n, 'row')} (up to {share(floor)})."
     )
 
 
@@ -49,7 +50,7 @@ def behaviour_sentence(found: Behaviour) -> str:
     least = share(OFTEN, 0)
     what = f"it fails {named}{more}" if often else f"none surely fails in more than {least}"
     return (
-        f"Of {counted(len(found.tests), 'test')} of single abilities ({found.source}), {what}. The "
+        f"Of {count(len(found.tests), 'test')} of single abilities ({found.source}), {what}. The "
         "sentences are made from templates: a rate says what it cannot do, not how often texts ask "
         "for it."
     )
@@ -63,11 +64,15 @@ def verdict(facts: ReportFacts) -> str:
     return _VERDICTS[facts.metrics.kind](facts, rows)
 
 
+def _texts(facts: ReportFacts, rows: str) -> str:
+    return f"{count(facts.metrics.n, 'text')} {rows}"
+
+
 def _verdict_on_classes(facts: ReportFacts, rows: str) -> str:
     accuracy = facts.metrics.accuracy
     first = (
-        f"Of {accuracy.n:,} texts {rows}, the model labels {share(accuracy.value)} correctly "
-        f"(95 % interval {interval('accuracy', accuracy)})."
+        f"Of {_texts(facts, rows)}, the model labels {share(accuracy.value)} "
+        f"correctly (95 % interval {interval('accuracy', accuracy)})."
     )
     best = facts.best_baseline
     if best is None:
@@ -83,7 +88,7 @@ def _verdict_on_classes(facts: ReportFacts, rows: str) -> str:
 def stars_sentence(rows: str, found: Metrics, stars: StarFigures) -> str:
     """How far off a model of stars is, in words."""
     return (
-        f"On {found.n:,} {rows}, the model is off by {stars.mae.value:.2f} stars on average (95 % "
+        f"On {rows}, the model is off by {stars.mae.value:.2f} stars on average (95 % "
         f"interval {stars.mae.low:.2f} to {stars.mae.high:.2f}): {share(found.accuracy.value)} get "
         f"exactly the right star, {share(stars.within_one.value)} at most one off"
     )
@@ -93,7 +98,7 @@ def _verdict_in_stars(facts: ReportFacts, rows: str) -> str:
     stars, best = facts.metrics.stars, facts.best_baseline
     if stars is None:
         return ""
-    first = f"{stars_sentence(f'texts {rows}', facts.metrics, stars)}."
+    first = f"{stars_sentence(_texts(facts, rows), facts.metrics, stars)}."
     if best is None or best.stars is None:
         return first
     gap = best.stars.mae.value - stars.mae.value
@@ -101,10 +106,10 @@ def _verdict_in_stars(facts: ReportFacts, rows: str) -> str:
     return f"{first} That is {abs(gap):.2f} stars {word} than {best.name} on the same texts."
 
 
-def score_sentence(rows: str, found: Metrics, score: ScoreFigures) -> str:
+def score_sentence(rows: str, score: ScoreFigures) -> str:
     """How far off a model of scores is, and how well it orders texts, in words."""
     return (
-        f"On {found.n:,} {rows}, scores are off by {score.mae.value:.3g} on average (95 % interval "
+        f"On {rows}, scores are off by {score.mae.value:.3g} on average (95 % interval "
         f"{score.mae.low:.3g} to {score.mae.high:.3g}) where the true ones spread by "
         f"{score.spread:.3g}, and their rank correlation with the true ones is "
         f"{score.spearman.value:.3f} ({score.spearman.low:.3f} to {score.spearman.high:.3f})"
@@ -130,7 +135,7 @@ def _verdict_on_scores(facts: ReportFacts, rows: str) -> str:
     score, best = facts.metrics.score, facts.best_baseline
     if score is None:
         return ""
-    first = f"{score_sentence(f'texts {rows}', facts.metrics, score)}."
+    first = f"{score_sentence(_texts(facts, rows), score)}."
     if best is None or best.score is None:
         return first
     return f"{first} {best.name} comes to {best.score.spearman.value:.3f} on the same texts."
@@ -139,7 +144,7 @@ def _verdict_on_scores(facts: ReportFacts, rows: str) -> str:
 def labels_sentence(rows: str, found: Metrics, multi: MultiFigures) -> str:
     """How well a model of several labels a text finds them, in words."""
     return (
-        f"On {found.n:,} {rows}, the macro F1 of {len(found.labels)} labels is "
+        f"On {rows}, the macro F1 of {len(found.labels)} labels is "
         f"{share(multi.macro_f1.value)} (95 % interval {interval('macro_f1', multi.macro_f1)}) and "
         f"the micro F1 {share(multi.micro_f1.value)}; {share(multi.subset_accuracy.value)} of them "
         "get exactly the labels that they have"
@@ -150,7 +155,7 @@ def _verdict_on_labels(facts: ReportFacts, rows: str) -> str:
     multi, best = facts.metrics.multi, facts.best_baseline
     if multi is None:
         return ""
-    first = f"{labels_sentence(f'texts {rows}', facts.metrics, multi)}."
+    first = f"{labels_sentence(_texts(facts, rows), facts.metrics, multi)}."
     if best is None or best.multi is None:
         return first
     return f"{first} {best.name} has a macro F1 of {share(best.multi.macro_f1.value)} there."
@@ -172,7 +177,7 @@ def label_errors_sentence(errors: ErrorSummary) -> str:
         )
     likely, possible = errors.likely_label_errors, errors.possible_label_errors
     said = (
-        f"Of {counted(errors.doubted_labels, 'label')} to look at, {likely:,} "
+        f"Of {count(errors.doubted_labels, 'label')} to look at, {likely:,} "
         f"{'is' if likely == 1 else 'are'} more likely wrong than the model and {possible:,} "
         "possibly"
     )

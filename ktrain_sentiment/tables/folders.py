@@ -10,6 +10,7 @@ from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.remote import at
 from ktrain_sentiment.tables.encodings import survey
 from ktrain_sentiment.tables.formats import FORMATS, bare_suffix
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tables.sources import opened
 from ktrain_sentiment.tables.table import (
     Batch,
@@ -219,7 +220,7 @@ def join_tables(tables: Sequence[Table], name: str) -> Table:
 
     head = [record for table in tables for record in table.head]
     _, types = scan_types(head)
-    notes = [f"{len(tables)} files"]
+    notes = [count(len(tables), "file")]
     notes += [f"{table.name}: {note}" for table in tables for note in table.notes]
     repeated = frozenset().union(*(table.repeated for table in tables))
     return Table(

@@ -296,6 +296,12 @@ def _main_eval_set(
     return from_predictor(place, texts, opening)
 
 
+def runs_in(place: Path) -> str:
+    """What to say of a folder of runs where one run is wanted; empty for any other place."""
+    runs = [str(path) for path in sorted(place.glob("*")) if is_run(path)]
+    return f"{place} is a folder of runs: did you mean {' or '.join(runs[:3])}?" if runs else ""
+
+
 def _what_to_name(data: str, compared: int) -> str:
     """What is missing where no predictor is named, by what the data's name stands for."""
     if not data and compared:
@@ -305,9 +311,8 @@ def _what_to_name(data: str, compared: int) -> str:
     place = Path(data)
     if PredictorFolder(place).manifest.is_file():
         return f"{place} is a predictor: name labelled data, and --predictor {place}"
-    runs = [str(path) for path in sorted(place.glob("*")) if is_run(path)]
-    if runs:
-        return f"{place} is a folder of runs: did you mean {' or '.join(runs[:3])}?"
+    if runs := runs_in(place):
+        return runs
     if is_missing(data):
         return (
             f"{data}: no such run folder or file{near_name(place)}; name a run that "

@@ -44,6 +44,7 @@ from ktrain_sentiment.evaluation.record import (
 )
 from ktrain_sentiment.evaluation.review import Slice, evaluate_slices, usual_slices
 from ktrain_sentiment.refusals import refuse, refuse_flags
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import Task
 
 FOLDS = 5
@@ -70,9 +71,9 @@ def out_of_fold(texts: LabelledTexts, seed: int = 0) -> EvalSet:
     rarest = min(texts.counts, key=lambda label: texts.counts[label])
     if texts.counts[rarest] < FOLDS:
         raise DataError(
-            f"{texts.source}: {rarest} has {texts.counts[rarest]} rows, wanted at least {FOLDS} to "
-            "evaluate each row by a model that has not seen it; leave that label out, or give "
-            "--predictor"
+            f"{texts.source}: {rarest} has {count(texts.counts[rarest], 'row')}, wanted at least "
+            f"{FOLDS} to evaluate each row by a model that has not seen it; leave that label "
+            "out, or give --predictor"
         )
     y_true = encode(frame["label"], labels)
     table = _on_folds(frame, y_true, len(labels), seed)

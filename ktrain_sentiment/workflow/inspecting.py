@@ -38,7 +38,7 @@ from ktrain_sentiment.tables.sources import near_name
 from ktrain_sentiment.tables.values import spell
 from ktrain_sentiment.tables.writing import unguard
 from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
-from ktrain_sentiment.workflow.eval_sets import from_predictor, from_run, is_run
+from ktrain_sentiment.workflow.eval_sets import from_predictor, from_run, is_run, runs_in
 from ktrain_sentiment.workflow.evaluating import out_of_fold, second_opinion
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,8 @@ def find_rows(
         return from_run(Path(source.data), OUT_OF_FOLD if whole else "validation")
     if not source.data:
         raise ConfigError("nothing to inspect: name a run folder, or labelled data")
+    if runs := runs_in(Path(source.data)):
+        raise ConfigError(runs)
     if is_missing(source.data):
         near = near_name(Path(source.data))
         raise DataError(f"{source.data}: no such run folder or file{near}")

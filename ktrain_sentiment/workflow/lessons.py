@@ -15,6 +15,7 @@ from ktrain_sentiment.data.augmentation import Lessons, make_lessons
 from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.behaviour import find_poles
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.training.dataset import learned_targets
 from ktrain_sentiment.training.trainer import SoftTargets
 
@@ -53,7 +54,7 @@ def kept_lessons(lessons: Lessons, path: Path, *, resume: bool) -> Lessons:
     if resume and path.is_file():
         return Lessons.read(path, lessons.labels)
     lessons.write(path)
-    log.info("learning %s more rows that are made from templates", f"{len(lessons.frame):,}")
+    log.info("learning %s made from templates", count(len(lessons.frame), "more row"))
     return lessons
 
 

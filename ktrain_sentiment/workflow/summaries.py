@@ -11,6 +11,7 @@ from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES
 from ktrain_sentiment.evaluation.star_figures import STAR_FIGURES
 from ktrain_sentiment.report.sentences import labels_sentence, score_sentence, stars_sentence
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import Kind
 
 
@@ -107,11 +108,15 @@ def describe(result: RunResult) -> str:
     return _SENTENCES[result.record.metrics.kind](result.record)
 
 
+def _rows(record: TrainingRecord) -> str:
+    return count(record.metrics.n, f"{record.headline} row")
+
+
 def _say_of_classes(record: TrainingRecord) -> str:
     found, own = record.metrics.accuracy, _of_classes(record)
     gain = 100 * (found.value - own["baseline_accuracy"])
     return (
-        f"Of {found.n:,} {record.headline} rows, {100 * found.value:.1f} % are classified "
+        f"Of {_rows(record)}, {100 * found.value:.1f} % are classified "
         f"rightly (95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}); TF-IDF with "
         f"logistic regression manages {100 * own['baseline_accuracy']:.1f} %, {abs(gain):.1f} "
         f"points {'less' if gain >= 0 else 'more'}. {_other_engines(record)}"
@@ -134,20 +139,20 @@ def _other_engines(record: TrainingRecord) -> str:
 def _say_of_stars(record: TrainingRecord) -> str:
     if record.metrics.stars is None:
         return ""
-    said = stars_sentence(f"{record.headline} rows", record.metrics, record.metrics.stars)
+    said = stars_sentence(_rows(record), record.metrics, record.metrics.stars)
     return f"{said}; the best linear model is off by {_of_stars(record)['baseline_mae']:.2f}."
 
 
 def _say_of_scores(record: TrainingRecord) -> str:
     if record.metrics.score is None:
         return ""
-    return f"{score_sentence(f'{record.headline} rows', record.metrics, record.metrics.score)}."
+    return f"{score_sentence(_rows(record), record.metrics.score)}."
 
 
 def _say_of_labels(record: TrainingRecord) -> str:
     if record.metrics.multi is None:
         return ""
-    said = labels_sentence(f"{record.headline} rows", record.metrics, record.metrics.multi)
+    said = labels_sentence(_rows(record), record.metrics, record.metrics.multi)
     linear = record.baselines.get("tfidf")
     if linear is None:
         return f"{said}."

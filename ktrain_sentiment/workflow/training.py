@@ -27,10 +27,10 @@ from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.card import model_card
-from ktrain_sentiment.report.figures import counted
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.frame_writing import write_table
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import Task
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
@@ -150,7 +150,7 @@ def _train_into(
     for note in (*texts.notes, *splits.notes):
         log.info("%s", note)
     sizes = ", ".join(f"{name} {size:,}" for name, size in splits.sizes().items())
-    log.info("%s: %s rows: %s", texts.source, f"{sum(splits.sizes().values()):,}", sizes)
+    log.info("%s: %s: %s", texts.source, count(sum(splits.sizes().values()), "row"), sizes)
     spec = resolve_model(settings)
     refuse_foreign_settings(splits.kind, settings)
     refuse_for_rows(settings, Inputs.of(splits.table))
@@ -357,7 +357,7 @@ def training_doubts(settings: TrainingSettings, splits: Splits, epochs: int) -> 
     updates = steps_per_epoch(len(splits.train), config.batch_size) * epochs // config.accumulate
     if updates < FEWEST_STEPS and not config.needs_mean_layer:
         found.append(
-            f"It was trained for {counted(updates, 'step')}, and an encoder learns little in fewer "
+            f"It was trained for {count(updates, 'step')}, and an encoder learns little in fewer "
             f"than {FEWEST_STEPS}: try more --epochs (left out, they are enough), or more rows."
         )
     language = main_language(splits.train["text"])

@@ -32,8 +32,8 @@ from ktrain_sentiment.config.tuning_config import (
 )
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError, DataError, TrainingError, one_line
-from ktrain_sentiment.report.figures import counted
 from ktrain_sentiment.runs import default_run
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.training.backend import Logs
 from ktrain_sentiment.training.callbacks import as_callback
 from ktrain_sentiment.training.policies import planned_epochs
@@ -127,7 +127,7 @@ class TuningResult:
         tried = ", ".join(f"{name} {shown(value)}" for name, value in self.best_values.items())
         right = "" if first.accuracy is None else f" (accuracy {100 * first.accuracy:.1f} %)"
         chosen, test = self.rows["validation"], self.rows["test"]
-        trials = counted(len(self.trials), "trial")
+        trials = count(len(self.trials), "trial")
         return (
             f"The best of {trials}: {tried}; loss {first.loss:.4f}{right} on {chosen:,} validation "
             f"rows. These rows chose it, so what they say of it is too good; "

@@ -69,6 +69,11 @@ def test_a_run_that_is_not_there_is_called_no_run() -> None:
     assert "runs/nope: no such run folder or file" in complaint_of(SCRIPT, "runs/nope")
 
 
+def test_a_folder_of_runs_names_those_in_it(run_copy: Path) -> None:
+    said = complaint_of(SCRIPT, str(run_copy.parent))
+    assert f"is a folder of runs: did you mean {run_copy}?" in said
+
+
 def test_the_lists_are_written_before_the_first_line_is_shown(run_copy: Path) -> None:
     call = [sys.executable, SCRIPT, str(run_copy)]
     with Path("/dev/full").open("wb") as full:

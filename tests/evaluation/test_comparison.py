@@ -50,6 +50,11 @@ def test_a_clear_difference_is_said_in_a_plain_sentence():
     assert found.accuracy_difference.low > 0
 
 
+def test_one_row_is_not_called_rows():
+    found = compare([0], table_that_is_right(1, [0]), table_that_is_right(1, []), ("x", "y"))
+    assert "with 1 row: " in found.sentence
+
+
 def test_the_better_one_is_named_also_when_it_is_the_first():
     found = compare(
         np.zeros(100, dtype=int),

@@ -179,8 +179,10 @@ def test_a_folder_from_elsewhere_without_onnx_uses_its_weights(copy, predictor, 
 def test_a_predictor_that_lost_its_manifest_is_taken_on_request_only(copy):
     (copy / "tf_model.preproc").touch()
     (copy / "manifest.json").unlink()
-    with pytest.raises(PredictorError, match=r"lost its manifest\.json.*unchecked=True"):
+    with pytest.raises(PredictorError, match=r"lost its manifest\.json.*unchecked=True") as refused:
         ktrain_sentiment.load(copy)
+    # The server has no such flag, and says the same sentence.
+    assert "predict and evaluate have --unchecked" in str(refused.value)
     assert ktrain_sentiment.load(copy, unchecked=True).predict(["a film"])
 
 

@@ -122,3 +122,8 @@ def test_what_was_done_is_said_with_the_number_of_texts():
         "3 of 1,200 texts are longer than the 64 tokens of the model: read whole, in windows of up "
         "to 64 tokens, whose logits are averaged"
     )
+
+
+def test_one_text_is_not_called_texts():
+    assert told(1, 1, "tail", 32).startswith("1 of 1 text is longer than the 32 tokens")
+    assert told(2, 3, "tail", 32).startswith("2 of 3 texts are longer than the 32 tokens")

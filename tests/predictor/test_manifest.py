@@ -103,6 +103,16 @@ def test_a_missing_folder_and_a_folder_without_manifest(tmp_path):
         read_manifest(tmp_path)
 
 
+def test_a_predictor_of_ours_without_manifest_is_not_taken_for_one_of_plain_ktrain(
+    predictor, tmp_path
+):
+    folder = shutil.copytree(predictor, tmp_path / "p")
+    (folder / "tf_model.preproc").touch()
+    (folder / "manifest.json").unlink()
+    with pytest.raises(PredictorError, match=r"lost its manifest\.json: fetch the whole folder"):
+        read_manifest(folder)
+
+
 def test_figures_that_json_cannot_hold_are_refused(tmp_path):
     manifest = from_json({**VALID, "metrics": {"loss": float("nan")}})
     with pytest.raises(PredictorError, match="cannot be written as JSON"):

@@ -153,6 +153,14 @@ def test_a_run_is_not_replaced_unasked(finished: RunFolder, claim) -> None:
     assert finished.report.read_text() == "old"
 
 
+def test_a_file_is_no_place_for_a_run_and_none_that_overwrite_would_make(claim, tmp_path) -> None:
+    (tmp_path / "run").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match="run is a file, and a folder is to be written"):
+            claim(overwrite=overwrite).__enter__()
+    assert (tmp_path / "run").read_text() == "mine"
+
+
 def test_the_old_run_stays_until_the_new_one_is_whole(finished: RunFolder, claim) -> None:
     with claim(overwrite=True) as run:
         assert run.path.name == finished.path.name
