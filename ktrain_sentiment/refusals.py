@@ -28,12 +28,14 @@ _OF_CLASSES = frozenset({
     "--explain", "--wrong-labels", "--corrections",
 })  # fmt: skip
 
+_RANKS = "{given} ranks classifiers of one label a text: name an encoder"
 _SEVERAL = "a text may have several labels"
 _LACKING: Mapping[str, _Lacking] = {
     "multi": _Lacking(
         _SEVERAL,
         _OF_CLASSES,
         {
+            "--encoder": _RANKS,
             "compare": "compare ranks classifiers of one label a text, and here a text may have "
             "several; ktrain-sentiment train shows a model beside TF-IDF, and evaluate --compare "
             "sets two models side by side",
@@ -60,6 +62,7 @@ _LACKING: Mapping[str, _Lacking] = {
         "the labels are scores",
         _OF_CLASSES,
         {
+            "--encoder": _RANKS,
             "compare": "compare ranks classifiers, and the labels are scores; ktrain-sentiment "
             "train shows a model beside the mean, TF-IDF + ridge and VADER, and evaluate --compare "
             "sets two models side by side",

@@ -111,6 +111,11 @@ class RunFolder:
         return self.path / "splits" / "augmented.parquet"
 
     @property
+    def encoder_race(self) -> Path:
+        """Which encoder was taken where that was left to choose, and why."""
+        return self.path / "encoder_race.json"
+
+    @property
     def few_labels(self) -> Path:
         """Which way of learning from few labels was taken, and why."""
         return self.path / "few_labels.json"

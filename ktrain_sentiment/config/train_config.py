@@ -11,6 +11,8 @@ from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.reading_rules import LongTexts
 
 FewLabels = Literal["full", "contrastive", "probe", "auto"]
+AUTO = "auto"
+"""The name of an encoder that is still to be chosen."""
 Policy = Literal["onecycle", "triangular", "sgdr", "constant", "linear"]
 KtrainModel = Literal["nbsvm", "fasttext", "logreg", "bigru", "standard_gru"]
 KTRAIN_MODELS: tuple[KtrainModel, ...] = get_args(KtrainModel)
@@ -22,7 +24,14 @@ class EncoderConfig(Config):
     """Which pre-trained encoder, and how much of a text it reads."""
 
     encoder: str = "distilbert-base-uncased"
-    """A Hugging Face hub name, a local folder, or minilm or mpnet (no hub needed)."""
+    """A Hugging Face hub name, a local folder, or minilm or mpnet (no hub needed); auto lets
+    --encoders learn from a part of the rows and takes the fastest of the best."""
+
+    encoders: tuple[str, ...] = ("minilm", "distilbert-base-uncased", "mpnet")
+    """What --encoder auto chooses among; one that cannot be reached is left out, and said."""
+
+    encoder_minutes: float = 10.0
+    """Most minutes that --encoder auto takes to choose."""
 
     maxlen: int = 128
     """Most tokens read at once, special tokens included; --long-texts says what becomes of longer
@@ -41,6 +50,15 @@ class EncoderConfig(Config):
         """Refuse a length that leaves no room for text, and an encoder without layers."""
         if self.maxlen < 4:
             raise ConfigError(f"--maxlen {self.maxlen}: must be at least 4 tokens")
+        if self.encoder_minutes <= 0:
+            raise ConfigError(f"--encoder-minutes {self.encoder_minutes:g}: must be above 0")
+        if not self.encoders or AUTO in self.encoders:
+            raise ConfigError("--encoders: wanted the names of encoders to choose among")
+        if self.encoder != AUTO and self.encoders != type(self).encoders:
+            raise ConfigError(
+                f"--encoders is for --encoder {AUTO}, and the encoder is {self.encoder}: leave one "
+                "of them out"
+            )
         if self.layers is not None and self.layers < 1:
             raise ConfigError(f"--layers {self.layers}: must be at least 1")
 

@@ -50,6 +50,11 @@ def _refuse_what_is_no_hub_name(wanted: str, place: Path) -> None:
         raise EncoderError(
             "encoder: the name is empty; give a Hugging Face name, a local folder, minilm or mpnet"
         )
+    if wanted == "auto":
+        raise EncoderError(
+            "encoder auto: train alone chooses an encoder; give a Hugging Face name, a local "
+            "folder, minilm or mpnet"
+        )
     if place.is_file():
         raise EncoderError(f"encoder {wanted}: is a file; give the folder that holds it")
     if place.is_absolute() or wanted.startswith(("./", "../", "~")) or wanted.count("/") > 1:

@@ -208,6 +208,16 @@ def rank(
     )
 
 
+def _equals(entries: Sequence[Entry]) -> list[Entry]:
+    """The best, and those that chance cannot tell from it."""
+    return [one for one in entries if one.p_value is None or one.p_value >= SIGNIFICANT]
+
+
+def cheapest_of_best(entries: Sequence[Entry]) -> Entry:
+    """The fastest of the best and those that chance cannot tell from it."""
+    return min(_equals(entries), key=lambda entry: entry.costs.latency_ms)
+
+
 def recommend(entries: Sequence[Entry]) -> str:
     """Which model to take, in a sentence or two, from entries with the best first.
 
@@ -222,7 +232,7 @@ def recommend(entries: Sequence[Entry]) -> str:
         value = entry.metrics.headline[figure].value
         return f"{value:.2f} stars off" if figure == "mae" else f"{100 * value:.1f} % {name}"
 
-    equals = [e for e in entries if e.p_value is None or e.p_value >= SIGNIFICANT]
+    equals = _equals(entries)
     if any(entry.name in CONSTANT for entry in equals):
         others = [entry for entry in entries if entry.name not in CONSTANT]
         always = "the median star" if figure == "mae" else "the most frequent label"
@@ -232,7 +242,7 @@ def recommend(entries: Sequence[Entry]) -> str:
             f"from always answering with {always}{closest}. Try more rows, or check "
             "that the labels can be told from the texts."
         )
-    cheapest = min(equals, key=lambda entry: entry.costs.latency_ms)
+    cheapest = cheapest_of_best(entries)
     if cheapest is best:
         rivals = ", ".join(entry.name for entry in equals if entry is not best)
         alone = len(entries) == 1
@@ -252,5 +262,5 @@ def recommend(entries: Sequence[Entry]) -> str:
     return (
         f"Take {cheapest.name}: {best.name} is {ahead}, "
         f"which {count(n, 'row')} cannot tell from chance, and {cheapest.name} answers "
-        f"{times:.1f} times as fast. With more test rows {best.name} may prove better."
+        f"{times:.1f} times as fast. With more rows to judge by {best.name} may prove better."
     )

@@ -22,6 +22,7 @@ from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import Abstention
 from ktrain_sentiment.evaluation.codec import from_plain, to_plain
 from ktrain_sentiment.evaluation.comparison import Comparison
+from ktrain_sentiment.evaluation.intervals import Estimate
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, Spread
 from ktrain_sentiment.evaluation.review import ErrorSummary, Review, Slice
@@ -156,6 +157,46 @@ class FewLabelsRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EncoderTrial:
+    """An encoder that learned from a part of the training rows, to be chosen or not.
+
+    Attributes:
+        encoder: Its name.
+        rows: How many it learned from, the last time; 0 if it was not tried.
+        accuracy: Of what would be shipped, on the validation rows.
+        milliseconds: Median time of one text alone.
+        seconds: Time it took to learn from these rows and to be exported.
+        left_out: Why it was not tried, or not on more rows; empty if it was.
+    """
+
+    encoder: str
+    rows: int = 0
+    accuracy: Estimate | None = None
+    milliseconds: float = 0.0
+    seconds: float = 0.0
+    left_out: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderRace:
+    """Which encoder `--encoder auto` took, and why.
+
+    Attributes:
+        taken: Its name.
+        why: A sentence or two.
+        minutes: The time that trying was allowed.
+        validation: Validation rows that it was judged on.
+        trials: All that were to be tried.
+    """
+
+    taken: str
+    why: str
+    minutes: float
+    validation: int
+    trials: tuple[EncoderTrial, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class SpeedRecord:
     """How fast and how large a predictor is, measured where it was trained.
 
@@ -214,6 +255,7 @@ class TrainingRecord:
         versions: Versions of the libraries that made it.
         teacher: What distillation says of a teacher; None when there was none.
         augmented: How many rows were made to learn from, and of which kinds; None without.
+        encoder_race: How the encoder was chosen; None when it was named.
         few_labels: How few labels were learned from; None when the whole net was trained unasked.
         cross_validation: None without folds.
         engines: What the exported engines were measured to do, by name.
@@ -251,6 +293,7 @@ class TrainingRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     teacher: Mapping[str, Any] | None = None
     augmented: Mapping[str, Any] | None = None
+    encoder_race: EncoderRace | None = None
     few_labels: FewLabelsRecord | None = None
     cross_validation: CrossValidationRecord | None = None
     engines: Mapping[str, Any] = field(default_factory=dict)
@@ -287,6 +330,7 @@ class TrainingRecord:
             "errors",
             "teacher",
             "augmented",
+            "encoder_race",
             "few_labels",
             "cross_validation",
             "speed",

@@ -231,6 +231,9 @@ def _tables(facts: ReportFacts) -> dict[str, FigureTable | None]:
             facts.metrics, facts.baselines, rows=facts.split or "given"
         ),
         "engines": result_tables.engines(training) if training else None,
+        "encoders": trial_tables.encoders(training.encoder_race)
+        if training and training.encoder_race
+        else None,
         "few_labels": trial_tables.few_labels(training.few_labels)
         if training and training.few_labels and training.few_labels.trials
         else None,
@@ -366,6 +369,8 @@ def _training_facts(training: TrainingRecord) -> list[tuple[str, str]]:
     if training.augmented:
         made = count(training.augmented["rows"], "row")
         facts.append(("augmented", f"{made} made from templates, none of them judged on"))
+    if training.encoder_race:
+        facts.append(("encoder chosen", training.encoder_race.why))
     if training.few_labels:
         facts.append(("few labels", training.few_labels.why))
     if training.adversarial:

@@ -51,6 +51,8 @@ def training(record: TrainingRecord) -> list[Part]:
         parts.append(engines)
     if record.teacher is not None:
         parts.append(Text(_teacher(record)))
+    if record.encoder_race is not None:
+        parts += [trial_tables.encoders(record.encoder_race), Text(record.encoder_race.why)]
     if record.few_labels is not None:
         if record.few_labels.trials:
             parts.append(trial_tables.few_labels(record.few_labels))

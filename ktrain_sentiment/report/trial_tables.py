@@ -13,6 +13,7 @@ from ktrain_sentiment.report.figures import (
     NAMES,
     Column,
     FigureTable,
+    counted,
     duration,
     full,
     interval,
@@ -22,6 +23,7 @@ from ktrain_sentiment.report.figures import (
 
 if TYPE_CHECKING:
     from ktrain_sentiment.evaluation.record import (
+        EncoderRace,
         FewLabelsRecord,
         FewLabelsTrial,
     )
@@ -135,6 +137,28 @@ def search_trials(found: Sequence[Any]) -> FigureTable:
 def _tried(name: str, trial: Any) -> str:  # noqa: ANN401
     value = trial.values.get(name, "")
     return f"{value:.2e}" if isinstance(value, float) else str(value)
+
+
+def encoders(race: EncoderRace) -> FigureTable:
+    """Encoders that learned from a part of the training rows, one of which was taken."""
+    taken = race.taken
+    columns = (
+        Column(
+            "encoder", lambda one: one.encoder + " (taken)" * (one.encoder == taken), words=True
+        ),
+        Column("learned from", lambda one: f"{one.rows:,}" if one.rows else "", short="rows"),
+        Column("accuracy", lambda one: share(one.accuracy.value) if one.accuracy else ""),
+        Column(
+            "95 % interval",
+            lambda one: interval("accuracy", one.accuracy) if one.accuracy else "",
+            drop=2,
+        ),
+        Column("ms a text", lambda one: f"{one.milliseconds:.1f}" if one.rows else ""),
+        Column("seconds", lambda one: f"{one.seconds:.0f}" if one.rows else "", drop=3),
+        Column("left out", lambda one: one.left_out, words=True, wraps=True, drop=1),
+    )
+    title = f"Encoders on {counted(race.validation, 'validation row')}, as they would be shipped"
+    return FigureTable.of(title, columns, race.trials, strong=lambda one: one.encoder == taken)
 
 
 WAYS = {

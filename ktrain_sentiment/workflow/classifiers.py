@@ -11,12 +11,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ktrain_sentiment.config import TrainingSettings
+from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import PredictorError
+from ktrain_sentiment.evaluation.predictions import truth_of
+from ktrain_sentiment.export.saving import (
+    Calibrate,
+    SavedPredictor,
+    TrainingFacts,
+    ValidationTexts,
+)
 from ktrain_sentiment.inference import Engine, load
 from ktrain_sentiment.prediction import Classifier, Prediction, Probabilities, to_predictions
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.training.trainer import Trainer
+from ktrain_sentiment.workflow.models import ModelSpec, model_name
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +107,39 @@ def open_shipped(folder: Path, trainer: Trainer) -> Classifier:
     """
     kept = (one.get("kept") for one in read_manifest(folder).engines.values())
     return load(folder) if any(kept) else TrainedClassifier(trainer)
+
+
+def save_trained(
+    trainer: Trainer,
+    spec: ModelSpec,
+    splits: Splits,
+    folder: Path,
+    settings: TrainingSettings,
+    calibrate: Calibrate | None = None,
+) -> SavedPredictor:
+    """Export a model that has learned; its engines are compared on the validation rows.
+
+    Args:
+        trainer: The model.
+        spec: What it is.
+        splits: The rows.
+        folder: The predictor folder, which is replaced.
+        settings: How it was trained.
+        calibrate: Chooses temperature and thresholds by the engine that will answer.
+    """
+    facts = TrainingFacts(
+        encoder=model_name(settings),
+        long_texts="tail" if spec.is_ktrain_model else settings.encoder.long_texts,
+        data_fingerprint=splits.fingerprint,
+        cleaning=splits.cleaning,
+        table=splits.table,
+        task=splits.task,
+    )
+    validation = ValidationTexts(
+        texts=splits.validation["text"].tolist(),
+        targets=truth_of(splits.validation["label"], splits.labels, splits.task),
+    )
+    return spec.save(trainer, folder, facts, validation, calibrate)
 
 
 def open_classifier(folder: Path, opening: Opening = AS_USUAL) -> Classifier:

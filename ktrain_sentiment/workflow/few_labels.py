@@ -271,13 +271,18 @@ def few_shot_epochs(given: TrainConfig, texts: int) -> int:
     return epochs_for(replace(given, epochs=None), texts, usual=asked)
 
 
-def fit_full(settings: TrainingSettings, splits: Splits, model: str = "encoder") -> Candidate:
+def fit_few(
+    settings: TrainingSettings, splits: Splits, model: str = "encoder"
+) -> tuple[Trainer, float]:
     """Train on a few rows: a fixed rate, enough steps, and no choice on validation rows.
 
     Args:
         settings: What is trained and how.
         splits: The rows.
         model: Its name among `MODELS`.
+
+    Returns:
+        The trained model, and its maximum learning rate.
     """
     # A search needs a hundred batches of its own, and hundreds of validation rows would be a
     # luxury that someone with sixteen examples does not have.
@@ -290,4 +295,10 @@ def fit_full(settings: TrainingSettings, splits: Splits, model: str = "encoder")
     trainer: Trainer = spec.open(replace(settings, training=training), splits, lessons)
     rate = given.learning_rate or spec.usual_rate
     trainer.fit(rate, None, quiet=True, judged=False)
+    return trainer, rate
+
+
+def fit_full(settings: TrainingSettings, splits: Splits, model: str = "encoder") -> Candidate:
+    """What `fit_few` trains, to be asked."""
+    trainer, rate = fit_few(settings, splits, model)
     return Candidate(asks(trainer), learning_rate=rate)

@@ -20,11 +20,11 @@ from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.encoders.model_hub import learned_english_alone
 from ktrain_sentiment.evaluation.codec import from_plain, to_plain
-from ktrain_sentiment.evaluation.predictions import truth_of
-from ktrain_sentiment.evaluation.record import FewLabelsRecord, TrainingRecord
-from ktrain_sentiment.export.saving import Chosen, SavedPredictor, TrainingFacts, ValidationTexts
+from ktrain_sentiment.evaluation.record import EncoderRace, FewLabelsRecord, TrainingRecord
+from ktrain_sentiment.export.saving import Chosen, SavedPredictor
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.manifest import update_predictor
+from ktrain_sentiment.refusals import refuse
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import write_report
@@ -44,8 +44,9 @@ from ktrain_sentiment.training.dataset import steps_per_epoch
 from ktrain_sentiment.training.policies import FEWEST_STEPS, USUAL_EPOCHS, planned_epochs
 from ktrain_sentiment.training.trainer import FitResult, Trainer
 from ktrain_sentiment.workflow.by_task import CHOSEN_BY, DRAWN
-from ktrain_sentiment.workflow.classifiers import open_shipped
+from ktrain_sentiment.workflow.classifiers import open_shipped, save_trained
 from ktrain_sentiment.workflow.distilling import open_teacher
+from ktrain_sentiment.workflow.encoder_race import choose_encoder, is_open, with_encoder
 from ktrain_sentiment.workflow.exploring import (
     explain_choice,
     read_search,
@@ -151,7 +152,9 @@ def _train_into(
         log.info("%s", note)
     sizes = ", ".join(f"{name} {size:,}" for name, size in splits.sizes().items())
     log.info("%s: %s: %s", texts.source, count(sum(splits.sizes().values()), "row"), sizes)
-    spec = resolve_model(settings)
+    if is_open(settings):
+        refuse(splits.kind, "--encoder", texts.source, "--encoder auto")
+    spec = MODELS["encoder"] if is_open(settings) else resolve_model(settings)
     refuse_foreign_settings(splits.kind, settings)
     refuse_for_rows(settings, Inputs.of(splits.table))
     teacher = open_teacher(settings.training, splits, settings.source)
@@ -162,6 +165,7 @@ def _train_into(
         soft_targets = teacher.kept_soft_targets(splits.train, run.soft_targets, resume=resume)
     if lessons is not None:
         lessons = kept_lessons(lessons, run.augmented, resume=resume)
+    settings, race = _encoder(settings, splits, run, resume=resume)
     settings, few, tuner = _few_labels(settings, splits, run, resume=resume)
     learned = with_lessons(splits, soft_targets, lessons)
     trainer = tuner.trainer if tuner else spec.open(settings, splits, learned)
@@ -198,7 +202,8 @@ def _train_into(
     engine = str(getattr(shipped, "engine", ""))
     judged = evaluation.predictions[evaluation.headline]
     others = judge_other_engines(run.predictor, engine, judged)
-    record = replace(record, engine=engine, other_engines=others, few_labels=few)
+    record = replace(record, engine=engine, other_engines=others)
+    record = replace(record, encoder_race=race, few_labels=few)
     _note_figures(run, record)
     if lessons is not None:
         record = replace(record, augmented=lesson_figures(lessons))
@@ -219,6 +224,22 @@ def _train_into(
     record = replace(record, engines={one.engine: one.to_json() for one in saved.engines})
     record = ask_predictor(record, evaluation, splits.train, shipped, run.predictor)
     write_json(run.metrics, record.to_json())
+
+
+def _encoder(
+    settings: TrainingSettings, splits: Splits, run: RunFolder, *, resume: bool
+) -> tuple[TrainingSettings, EncoderRace | None]:
+    """Which encoder learns, where that was left to choose; with `resume` an earlier start's."""
+    if not is_open(settings):
+        return settings, None
+    if resume and run.encoder_race.is_file():
+        kept = json.loads(run.encoder_race.read_text("utf-8"))
+        race = from_plain(kept, EncoderRace, run.encoder_race)
+    else:
+        race = choose_encoder(settings, splits)
+        write_json(run.encoder_race, to_plain(race))
+    log.info("--encoder auto: %s", race.why)
+    return with_encoder(settings, race.taken), race
 
 
 def _few_labels(
@@ -374,26 +395,13 @@ def _save_predictor(
     trainer: Trainer, spec: ModelSpec, splits: Splits, run: RunFolder, settings: TrainingSettings
 ) -> SavedPredictor:
     """Export the model, and fold the temperature of the engine that will answer into all files."""
+    no_test = replace(splits, test=splits.test.head(0))
 
     def calibrate(folder: Path) -> Chosen:
-        rows = predict_splits(open_shipped(folder, trainer), replace(splits, test=no_test))
-        validation = rows["validation"]
-        return CHOSEN_BY[validation.task.kind](validation)
+        rows = predict_splits(open_shipped(folder, trainer), no_test)["validation"]
+        return CHOSEN_BY[rows.task.kind](rows)
 
-    no_test = splits.test.head(0)
-    facts = TrainingFacts(
-        encoder=model_name(settings),
-        long_texts="tail" if spec.is_ktrain_model else settings.encoder.long_texts,
-        data_fingerprint=splits.fingerprint,
-        cleaning=splits.cleaning,
-        table=splits.table,
-        task=splits.task,
-    )
-    validation = ValidationTexts(
-        texts=splits.validation["text"].tolist(),
-        targets=truth_of(splits.validation["label"], splits.labels, splits.task),
-    )
-    return spec.save(trainer, run.predictor, facts, validation, calibrate)
+    return save_trained(trainer, spec, splits, run.predictor, settings, calibrate)
 
 
 def _note_figures(run: RunFolder, record: TrainingRecord) -> None:

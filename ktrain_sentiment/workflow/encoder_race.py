@@ -1,0 +1,234 @@
+"""Which encoder suits the rows at hand: several learn from a part of them, and more of it if close.
+
+By successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943): all learn from a few hundred
+rows; those that are behind on the validation rows by more than chance are given up, and the others
+begin anew on four times as many, as long as that fits the time. What is judged is what would be
+shipped, int8 where its gate lets it pass, and so is what is timed.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ktrain_sentiment.config import EncoderConfig, TrainingSettings
+from ktrain_sentiment.config.train_config import AUTO
+from ktrain_sentiment.data import Splits
+from ktrain_sentiment.encoders import resolve
+from ktrain_sentiment.errors import EncoderError, InputError, MissingExtraError
+from ktrain_sentiment.evaluation.comparison import SIGNIFICANT
+from ktrain_sentiment.evaluation.predictions import truth_of
+from ktrain_sentiment.evaluation.ranking import Costs, Entry, cheapest_of_best, rank, recommend
+from ktrain_sentiment.evaluation.record import EncoderRace, EncoderTrial
+from ktrain_sentiment.workflow.classifiers import open_shipped, save_trained
+from ktrain_sentiment.workflow.few_labels import fit_few
+from ktrain_sentiment.workflow.models import MODELS
+from ktrain_sentiment.workflow.processes import in_own_process
+from ktrain_sentiment.workflow.recording import measure
+
+log = logging.getLogger(__name__)
+
+FIRST_ROWS, GROWTH = 500, 4
+"""Rows of the first heat, and how many times as many each further one has."""
+
+
+@dataclass(frozen=True)
+class Lap:
+    """An encoder that learned from some rows.
+
+    Attributes:
+        rows: How many.
+        probabilities: Of the validation rows, float64 of shape (rows, classes).
+        costs: Its times, memory and size.
+    """
+
+    rows: int
+    probabilities: NDArray[np.float64]
+    costs: Costs
+
+
+def is_open(settings: TrainingSettings) -> bool:
+    """Whether the encoder is still to be chosen."""
+    return not settings.model.is_ktrain_model and settings.encoder.encoder == AUTO
+
+
+def with_encoder(settings: TrainingSettings, name: str) -> TrainingSettings:
+    """The settings with another encoder, and nothing left to choose."""
+    usual = EncoderConfig.encoders
+    return replace(settings, encoder=replace(settings.encoder, encoder=name, encoders=usual))
+
+
+def choose_encoder(settings: TrainingSettings, splits: Splits) -> EncoderRace:
+    """Let encoders learn from a part of the training rows, and say which one to take.
+
+    Args:
+        settings: What is trained, with `encoder.encoder` left to choose.
+        splits: The rows; test rows are not looked at.
+
+    Raises:
+        EncoderError: None of the encoders can be used.
+        InputError: The rows cannot be learned from.
+    """
+    names, minutes = settings.encoder.encoders, settings.encoder.encoder_minutes
+    log.info(
+        "choosing among %s for up to %g minutes (--encoder-minutes)", ", ".join(names), minutes
+    )
+    places, left_out = _places(settings, names)
+    end = time.monotonic() + 60 * minutes  # What had to be fetched is no part of it.
+    laps: dict[str, Lap] = {}
+    ranked: tuple[Entry, ...] = ()
+    total = len(splits.train)
+    rows, running = min(FIRST_ROWS, total), sorted(places, key=lambda name: _size(places[name]))
+    while True:
+        these: dict[str, Lap] = {}
+        for name in running:
+            known = laps.get(name)
+            due = _expected(known, rows) if known else _like_the_last(these, places, name)
+            if these and time.monotonic() + due > end:
+                left_out[name] = f"{rows:,} rows would take about {due / 60:.1f} minutes"
+                continue
+            log.info("%s learns from %s rows", name, f"{rows:,}")
+            some = replace(splits, train=_part(splits, rows, settings.training.seed))
+            these[name] = in_own_process(run_lap, with_encoder(settings, name), some, quiet=True)
+        laps |= these
+        ranked = _ranked(these, splits)
+        running = [one.name for one in ranked if not is_behind(one)]
+        left_out |= {
+            one.name: f"worse than {ranked[0].name} by more than chance"
+            for one in ranked
+            if is_behind(one)
+        }
+        more = min(GROWTH * rows, total)
+        due = sum(_expected(laps[name], more) for name in running)
+        if len(running) < 2 or rows == total or time.monotonic() + due > end:
+            break
+        rows = more
+    taken = cheapest_of_best(ranked)
+    trials = [_trial(name, laps.get(name), left_out.get(name, ""), splits) for name in names]
+    return EncoderRace(
+        taken=taken.name, why=recommend(ranked), minutes=minutes, validation=len(splits.validation),
+        trials=tuple(trials),
+    )  # fmt: skip
+
+
+def is_behind(entry: Entry) -> bool:
+    """Whether chance does not explain that another one was better."""
+    return entry.p_value is not None and entry.p_value < SIGNIFICANT
+
+
+def _places(
+    settings: TrainingSettings, names: tuple[str, ...]
+) -> tuple[dict[str, Path], dict[str, str]]:
+    """The folders of the encoders that can be used, and why the others cannot."""
+    places: dict[str, Path] = {}
+    left_out: dict[str, str] = {}
+    for name in names:
+        try:
+            MODELS["encoder"].check(with_encoder(settings, name))
+            places[name] = resolve(name)
+        except (InputError, MissingExtraError) as error:
+            left_out[name] = str(error)
+            log.warning("%s: left out: %s", name, error)
+    if not places:
+        raise EncoderError(
+            f"--encoder auto: none of {', '.join(names)} can be used; the messages above say why"
+        )
+    return places, left_out
+
+
+def _size(place: Path) -> int:
+    return sum(file.stat().st_size for file in place.glob("*.safetensors")) or sum(
+        file.stat().st_size for file in place.iterdir() if file.is_file()
+    )
+
+
+def _expected(lap: Lap, rows: int) -> float:
+    """Seconds that so many rows would take; too many, as starting takes no longer for more."""
+    return lap.costs.train_seconds * rows / lap.rows
+
+
+def _like_the_last(laps: dict[str, Lap], places: dict[str, Path], name: str) -> float:
+    """Seconds that an encoder will take, by its size and the time of the one before."""
+    if not laps:
+        return 0.0
+    last = list(laps)[-1]
+    return laps[last].costs.train_seconds * _size(places[name]) / max(_size(places[last]), 1)
+
+
+def _part(splits: Splits, rows: int, seed: int) -> pd.DataFrame:
+    """Some of the training rows, the same for each encoder; each label has some."""
+    train = splits.train
+    if rows >= len(train):
+        return train
+    order = np.random.default_rng(seed).permutation(len(train))
+    first = train["label"].iloc[order].drop_duplicates().index
+    chosen = [*first, *train.index[order].difference(first, sort=False)][: max(rows, len(first))]
+    return train.loc[sorted(chosen)].reset_index(drop=True)
+
+
+def run_lap(settings: TrainingSettings, splits: Splits) -> Lap:
+    """Train an encoder on some rows, export it, and ask it for the validation rows.
+
+    For a process of its own: frameworks never give their memory back.
+
+    Raises:
+        InputError: The encoder cannot be trained on these rows.
+    """
+    begun = time.perf_counter()
+    # What helps one encoder helps the others: the race does without what takes as long again.
+    training = replace(
+        settings.training, adversarial_epsilon=0.0, teacher=None, unlabelled="", augment=False
+    )
+    settings = replace(settings, training=training)
+    trainer, _ = fit_few(settings, splits)
+    texts = splits.validation["text"].tolist()
+    with tempfile.TemporaryDirectory(prefix="ktrain-sentiment-") as scratch:
+        folder = Path(scratch, "predictor")
+        save_trained(trainer, MODELS["encoder"], splits, folder, settings)
+        seconds = time.perf_counter() - begun
+        shipped = open_shipped(folder, trainer)
+        speed = measure(shipped, texts, folder)
+        return Lap(
+            len(splits.train),
+            np.asarray(shipped.predict_proba(texts), np.float64),
+            Costs(
+                train_seconds=seconds,
+                texts_per_second=speed.texts_per_second,
+                latency_ms=speed.milliseconds,
+                memory_mb=0.0,
+                disk_mb=sum(speed.files.values()) / 1e6,
+            ),
+        )
+
+
+def _ranked(laps: dict[str, Lap], splits: Splits) -> tuple[Entry, ...]:
+    return rank(
+        truth_of(splits.validation["label"], splits.labels, splits.task),
+        {name: lap.probabilities for name, lap in laps.items()},
+        splits.labels,
+        {name: lap.costs for name, lap in laps.items()},
+        dict.fromkeys(laps),
+        splits.task,
+    )
+
+
+def _trial(name: str, lap: Lap | None, left_out: str, splits: Splits) -> EncoderTrial:
+    """What an encoder came to in the last heat that it took part in."""
+    if lap is None:
+        return EncoderTrial(encoder=name, left_out=left_out)
+    (entry,) = _ranked({name: lap}, splits)
+    return EncoderTrial(
+        encoder=name,
+        rows=lap.rows,
+        accuracy=entry.metrics.accuracy,
+        milliseconds=lap.costs.latency_ms,
+        seconds=lap.costs.train_seconds,
+        left_out=left_out,
+    )
