@@ -23,7 +23,7 @@ from decimal import Decimal
 from typing import Any
 
 from ktrain_sentiment.errors import ConfigError, DataError, InputError
-from ktrain_sentiment.words import is_blank
+from ktrain_sentiment.words import NO_VALUE, is_blank
 
 BAR = "| "
 """Ends what stands before a text. No vocabulary of words lacks a bar, and few texts hold one."""
@@ -32,7 +32,10 @@ SIGN = "\u241e"
 """The symbol for a record separator: to be seen, and in no text that people write."""
 _BORDER = f" {SIGN} "
 
-_NUMBER = re.compile(r"[+-]?(0|[1-9]\d{0,14})([.,]\d{1,15})?")
+_NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)([.,]\d*)?|[.,]\d+)(e[+-]?\d{1,2})?", re.IGNORECASE)
+_LARGEST = 18
+"""Digits of a number that is written out: one with more is no measure."""
+_ABSENT = NO_VALUE | {""}
 _LONGEST = 40
 """Characters of a cell that are read: it is to stand beside the text, not in its place."""
 
@@ -151,9 +154,11 @@ class Inputs:
         """
         for column in self.others:
             if column not in columns:
+                near = [one for one in columns if one.strip().casefold() == column.casefold()]
                 raise DataError(
                     f"{name}: there is no column {column!r}, and the model reads {self.told}; "
-                    f"columns: {', '.join(map(repr, columns))}"
+                    f"columns: {', '.join(map(repr, columns))}: rename "
+                    f"{repr(near[0]) if near else 'the one that is meant'}, or add it"
                 )
 
     def join(self, text: str | None, others: Iterable[str | None]) -> str | None:
@@ -177,7 +182,7 @@ class Inputs:
         said = [
             f"{_short(name)} {_short(cell)}"
             for name, cell in zip(self.also, cells, strict=True)
-            if cell and cell.strip()
+            if cell and cell.strip().casefold() not in _ABSENT
         ]
         # The bar stands there without any cell too: what lacks it is no row.
         return f"{', '.join(said)} {BAR}{text}".lstrip()
@@ -212,10 +217,13 @@ def marks_of(part: str) -> str:
 
 
 def _short(cell: str) -> str:
-    """A cell in few words: a number with two digits that count, a text without its end."""
+    """A cell in few words: a number with two digits that count, a text without its end.
+
+    However a number is written it is the same word: 1e5 is what pandas makes of 100000.0.
+    """
     plain = " ".join(cell.replace(SIGN, " ").split())
     if _NUMBER.fullmatch(plain):
         # Each number is a word of its own to a model: 19.99 and 20.05 should be the same one.
-        short = Decimal(format(Decimal(plain.replace(",", ".")), ".1e"))
-        return format(short.normalize(), "f")
+        short = Decimal(format(Decimal(plain.replace(",", ".")), ".1e")).normalize()
+        return format(short, "f") if abs(short.adjusted()) < _LARGEST else str(short)
     return plain.replace("|", "/")[:_LONGEST].rstrip()

@@ -25,9 +25,6 @@ from ktrain_sentiment.reading_rules import BETWEEN_LABELS
 Kind = Literal["classes", "stars", "score", "multi"]
 TASKS = frozenset(get_args(Kind))
 
-NO_LABEL = {"nan", "na", "n/a", "null", "none", "nil", "nat", "<na>", "\\n", "?", "-", "#n/a"}
-"""How exports spell a label that is missing, in lower case."""
-
 SCORE = "score"
 """What the one output of a model of scores is called."""
 HALF = 0.5

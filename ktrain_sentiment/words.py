@@ -15,6 +15,10 @@ from collections.abc import Iterable
 
 WORD = re.compile(r"[^\W_](?:[\w'\u2019]*[^\W_])?")
 _UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
+NO_VALUE = frozenset(
+    {"nan", "na", "n/a", "null", "none", "nil", "nat", "<na>", "\\n", "?", "-", "#n/a"}
+)
+"""How exports spell a value that is missing, in lower case."""
 PRIOR_WORDS = 100.0
 """Words' worth of prior: how much text of a group it takes to outweigh the background."""
 

@@ -20,7 +20,7 @@ def test_further_columns_stand_before_the_text_by_name():
     assert text_alone(joined, PLACES) == "Lovely place."
 
 
-@pytest.mark.parametrize("missing", [None, "", "  "])
+@pytest.mark.parametrize("missing", [None, "", "  ", "NaN", "n/a", " NULL "])
 def test_a_missing_cell_is_read_as_nothing(missing):
     assert PLACES.join("Lovely.", [missing, "food"]) == "category food | Lovely."
     assert PLACES.join("Lovely.", [missing, missing]) == "| Lovely."
@@ -35,7 +35,9 @@ def test_a_row_without_text_is_none_whatever_else_it_holds(text):
     ("cell", "read"),
     [
         ("19.99", "20"), ("20.05", "20"), ("4", "4"), ("4.0", "4"), ("3,5", "3.5"), ("0", "0"),
-        ("-0.01234", "-0.012"), ("1234567", "1200000"), ("02139", "02139"), ("1e5", "1e5"),
+        ("-0.01234", "-0.012"), ("1234567", "1200000"), ("02139", "02139"), ("1e5", "100000"),
+        ("1.5E+17", "150000000000000000"), (".5", "0.5"), ("20.", "20"), ("5e", "5e"),
+        ("1e40", "1E+40"), ("1" + 40 * "0", "1E+40"),
         ("a|b\n c", "a/b c"), ("long " * 20, ("long " * 8).strip()),
     ],
 )  # fmt: skip

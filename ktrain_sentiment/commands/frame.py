@@ -143,6 +143,7 @@ def _gathered(arguments: Sequence[str], lists: Collection[str]) -> list[str]:
     """The command line with each list's flag once; tyro would take its last values alone."""
     groups: list[list[str]] = [[]]
     given: dict[str, list[str]] = {}
+    once: set[str] = set()
     current, rest = groups[0], iter(arguments)
     for argument in rest:
         flag, equals, value = argument.partition("=")
@@ -155,6 +156,9 @@ def _gathered(arguments: Sequence[str], lists: Collection[str]) -> list[str]:
             current = given[name]
             current += [value] if equals else []
         elif re.match("--?[A-Za-z]", argument):
+            if flag in once:
+                log.warning("%s is given twice: the last one counts", flag)
+            once.add(flag)
             current = [argument]
             groups.append(current)
         else:

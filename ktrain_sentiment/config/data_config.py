@@ -136,6 +136,8 @@ class DataConfig(Config):
             raise ConfigError(f"--train {self.train}: the data is named already: {self.data}")
         object.__setattr__(self, "data", self.data or self.train)
         also = [name.strip() for one in self.also for name in one.split(",")]
+        if self.also and not any(also):
+            raise ConfigError("--also: names no column; wanted some, such as --also price,category")
         object.__setattr__(self, "also", tuple(filter(None, also)))
         self._refuse_columns_twice()
         if self.stars and not _SCALE.fullmatch(self.stars):

@@ -16,7 +16,8 @@ from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.scores import have_fractions, read_scores
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.tables.messages import count, counted, quoted
-from ktrain_sentiment.tasks import NO_LABEL, Kind, look_like_stars, spell_stars, star_of
+from ktrain_sentiment.tasks import Kind, look_like_stars, spell_stars, star_of
+from ktrain_sentiment.words import NO_VALUE
 
 _SEPARATORS = ("|", ";", ",", "/", "+")
 
@@ -284,7 +285,7 @@ def _fewer(names: Sequence[str]) -> str:
 def stand_ins(kinds: Iterable[str]) -> set[str]:
     """Labels that likely stand for a missing one: `nan`, `NULL`, and -1 beside 0, 1, ..."""
     kinds = set(kinds)
-    found = {kind for kind in kinds if kind.strip().casefold() in NO_LABEL}
+    found = {kind for kind in kinds if kind.strip().casefold() in NO_VALUE}
     minus = {kind for kind in kinds if kind.strip() in {"-1", "-1.0"}}
     others = kinds - found - minus
     counted_from_zero = others and all(re.fullmatch(r"\d+(\.0+)?", kind) for kind in others)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ktrain_sentiment.data.columns import (
     MOST_LABELS,
     Columns,
     Rest,
+    Sampled,
     choose_columns,
     choose_text_column,
     flag,
@@ -61,6 +62,11 @@ def read_source(config: DataConfig, trained: Mapping[str, Any] | None = None) ->
     """
     name = config.data
     if not name:
+        swallowed = [one for one in config.also if Path(one).expanduser().is_file()]
+        if swallowed:
+            raise DataError(
+                f"no data is named: --also took {swallowed[-1]!r} for a column; put the data first"
+            )
         raise DataError(
             f"no data is named; wanted a file, or one of the corpora {', '.join(CORPORA)}"
         )
@@ -75,11 +81,28 @@ def read_source(config: DataConfig, trained: Mapping[str, Any] | None = None) ->
     table = open_table(name, read_options(config).like(trained), suits)
     # What no column of texts is found in is refused for that, before its rows are looked at.
     others = Inputs.asked(config.also, config.pair_column or "", trained, table.name).others
-    choose_text_column(
-        Rest(table, others), config.text_column, trained.get("text_column"),
-        label=config.label_column,
-    )  # fmt: skip
+    try:
+        choose_text_column(
+            Rest(table, others), config.text_column, trained.get("text_column"),
+            label=config.label_column,
+        )  # fmt: skip
+    except DataError:
+        _refuse_texts_read(table, others)
+        raise
     return collect(table)
+
+
+def _refuse_texts_read(table: Sampled, others: Sequence[str]) -> None:
+    """Refuse to read beside the texts what would be taken for the texts."""
+    try:
+        found = choose_text_column(table)
+    except DataError:
+        return
+    if found in others:
+        raise DataError(
+            f"{table.name}: {found!r} looks like the column of texts, and is to be read beside "
+            "them: name it once, or name the texts with --text-column"
+        )
 
 
 def is_missing(name: str) -> bool:
@@ -208,7 +231,8 @@ def _rows_of(
     frame = _with_other_columns(pd.DataFrame(own), table, used)
     hints = relabelled.hints if found.kind == "classes" else ()
     own_notes = (*relabelled.notes, *hints, found.note)
-    notes = (*table.notes, columns.note, text_note, label_note, *own_notes)
+    beside = f"read beside them: {quoted(inputs.others)}" if inputs else ""
+    notes = (*table.notes, columns.note, beside, text_note, label_note, *own_notes)
     return LabelledTexts(
         frame=frame,
         source=table.name,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables.messages import count, quoted
-from ktrain_sentiment.tasks import NO_LABEL, number_of
+from ktrain_sentiment.tasks import number_of
+from ktrain_sentiment.words import NO_VALUE
 
 _MOST_STEPS = 11
 """Different numbers that may still be steps of a scale, such as half stars."""
@@ -63,7 +64,7 @@ def read_scores(
         DataError: A label is no number, or one that can be read in two ways.
     """
     kinds = [str(kind) for kind in labels.dropna().unique() if kind not in named]
-    absent = {kind for kind in kinds if not kind or kind.casefold() in NO_LABEL}
+    absent = {kind for kind in kinds if not kind or kind.casefold() in NO_VALUE}
     commas = [kind for kind in kinds if _COMMA.fullmatch(kind)]
     place = dict(zip(reversed(labels.tolist()), reversed(rows), strict=True))
     said = []

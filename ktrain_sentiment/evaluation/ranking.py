@@ -255,12 +255,14 @@ def recommend(entries: Sequence[Entry]) -> str:
         )
         return f"Take {best.name}: {shown(best)} on {count(n, 'row')}, and {reason}."
     values = [entry.metrics.headline[figure].value for entry in (best, cheapest)]
+    times = best.costs.latency_ms / max(cheapest.costs.latency_ms, 1e-9)
+    faster = f"{cheapest.name} answers {times:.1f} times as fast"
+    if values[0] == values[1]:
+        return f"Take {cheapest.name}: {best.name} is no better on {count(n, 'row')}, and {faster}."
     ahead = f"{100 * (values[0] - values[1]):.1f} points of {name} ahead"
     if figure == "mae":
         ahead = f"{values[1] - values[0]:.2f} stars nearer"
-    times = best.costs.latency_ms / max(cheapest.costs.latency_ms, 1e-9)
     return (
-        f"Take {cheapest.name}: {best.name} is {ahead}, "
-        f"which {count(n, 'row')} cannot tell from chance, and {cheapest.name} answers "
-        f"{times:.1f} times as fast. With more rows to judge by {best.name} may prove better."
+        f"Take {cheapest.name}: {best.name} is {ahead}, which {count(n, 'row')} cannot tell from "
+        f"chance, and {faster}. With more rows to judge by {best.name} may prove better."
     )

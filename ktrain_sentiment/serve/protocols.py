@@ -104,6 +104,11 @@ def predict_rows(asked: PredictRequest, inputs: Inputs) -> tuple[list[Any], bool
         # As at that server: two texts in a list are a pair, lists of them a batch.
         single = len(given) == 2 and all(isinstance(one, str) for one in given)
         return ([list(given)], False) if single else (list(given), True)
+    if inputs and any(isinstance(one, list) for one in given):
+        example = encode(dict.fromkeys(inputs.columns, "...")).decode()
+        raise invalid(
+            f"inputs: this model reads {inputs.told}; wanted {example}, or a list of such"
+        )
     inner = [one for one in given if isinstance(one, list)]
     if not inner and len(given) == 1:
         return [str(given[0])], False
@@ -199,7 +204,7 @@ class InvocationsRequest(Struct):
     dataframe_split: SplitFrame | None = None
     dataframe_records: list[dict[str, Any]] | None = None
     instances: list[str | dict[str, Any]] | None = None
-    inputs: str | list[str] | dict[str, list[Any]] | None = None
+    inputs: str | list[str | dict[str, Any]] | dict[str, list[Any]] | None = None
 
 
 class Scored(Struct, omit_defaults=True):

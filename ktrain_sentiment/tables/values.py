@@ -34,6 +34,8 @@ def spell(value: object, what: str) -> tuple[str | None, Problem | None]:
     if isinstance(value, numbers.Real):
         number = float(value)
         return (str(int(number)) if number.is_integer() else repr(number)), None
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        return str(value.date()), None  # As pandas and Arrow write days in CSV files.
     if isinstance(value, datetime.date | datetime.time | datetime.timedelta):
         return str(value), None
     if isinstance(value, bytes):

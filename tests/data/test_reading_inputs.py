@@ -1,10 +1,13 @@
 """Rows of which more is read than a text."""
 
+import pandas as pd
 import pytest
 
 from ktrain_sentiment.config import DataConfig, SplitConfig
 from ktrain_sentiment.data import read_labelled, split, write_splits
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.inference.rows import join_rows
+from ktrain_sentiment.inputs import Inputs
 
 ROWS = "review,price,category,label\n" + "".join(
     f"meal number {k} was fine,{k}.49,{'' if k % 5 else 'food'},{'good' if k % 2 else 'bad'}\n"
@@ -46,12 +49,50 @@ def test_what_is_judged_is_read_as_in_training(table):
     ("also", "said"),
     [
         ("cost", r"there is no column 'cost', and the model reads .*; columns: 'review', 'price'"),
+        ("Price", r"'category', 'label': rename 'price', or add it"),
         ("label", "'label' looks like the column of labels, and is to be read beside"),
+        ("review", "'review' looks like the column of texts, and is to be read beside them"),
     ],
 )
 def test_a_column_that_cannot_be_read_is_refused(table, also, said):
     with pytest.raises(DataError, match=said):
         read(table, also=(also,))
+
+
+def test_what_is_read_beside_the_texts_is_said(table):
+    notes = read(table, also=("price", "category")).notes
+    assert "read beside them: 'price', 'category'" in notes
+
+
+def test_a_file_that_the_flag_of_columns_took_is_named(table):
+    with pytest.raises(DataError, match=r"--also took '.*meals.csv' for a column; put the data"):
+        read_labelled(DataConfig(also=("price", str(table))))
+
+
+@pytest.mark.parametrize("also", ["", ",", " , "])
+def test_a_flag_of_columns_that_names_none_is_refused(also):
+    with pytest.raises(ConfigError, match="--also: names no column"):
+        DataConfig(data="meals.csv", also=(also,))
+
+
+def test_days_are_the_same_words_from_a_file_and_from_a_frame(table, tmp_path):
+    frame = pd.read_csv(table)
+    frame["day"] = pd.date_range("2024-01-01", periods=len(frame))
+    frame["cost"] = frame["price"] * 1e17
+    frame.loc[3, "category"] = "N/A"
+    frame.to_csv(tmp_path / "days.csv", index=False)
+    frame.to_parquet(tmp_path / "days.parquet")
+    kinds = [
+        read(tmp_path / name, also=("day", "cost", "category")).frame["text"].tolist()
+        for name in ("days.csv", "days.parquet")
+    ]
+    again = load_rows(pd.read_csv(tmp_path / "days.csv"))
+    assert kinds[0] == kinds[1] == again
+    assert kinds[0][1].startswith("day 2024-01-02, cost 150000000000000000 | ")
+
+
+def load_rows(frame):
+    return join_rows(frame, Inputs("review", ("day", "cost", "category")))
 
 
 def test_a_column_named_twice_is_refused_before_anything_is_read():

@@ -74,6 +74,13 @@ def test_the_faster_of_two_that_chance_cannot_tell_apart_is_advised() -> None:
     assert "10.0 times as fast" in advice
 
 
+def test_of_two_that_are_as_good_the_faster_is_advised() -> None:
+    entries = ranked({"large": answers(range(100), 20.0), "small": answers(range(100), 2.0)})
+    assert recommend(entries) == (
+        "Take small: large is no better on 1,000 rows, and small answers 10.0 times as fast."
+    )
+
+
 def test_a_clear_winner_is_advised_whatever_it_costs() -> None:
     judged = {"large": answers(range(100), 20.0), "small": answers(range(300), 2.0)}
     assert recommend(ranked(judged)).startswith("Take large: 90.0 % accuracy on 1,000 rows")

@@ -65,11 +65,17 @@ def test_kserve_takes_a_tensor_a_column(wide, expected):
     assert "wanted one a column, text, price, category" in reply.json["error"]
 
 
+def test_mlflows_inputs_may_be_rows(wide, expected):
+    reply = wide.post("/invocations", {"inputs": [ROW]})
+    assert reply.json["predictions"][0]["score"] == pytest.approx(expected, abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("path", "body", "said"),
     [
         ("/predict", {"inputs": "a superb plot"}, "the predictor reads texts and the columns"),
         ("/predict", {"inputs": {"text": "x", "price": 1}}, "has no 'category'"),
+        ("/predict", {"inputs": [["x", "film"]]}, 'wanted {"text":"...","price":"...","category"'),
         ("/", {"inputs": ["x"]}, "text number 0 is a text"),
         ("/invocations", {"dataframe_records": [{"text": "x"}]}, "has no 'price'"),
         ("/explain", {"inputs": "x"}, "words are weighed in texts alone"),
