@@ -13,13 +13,13 @@ from ktrain_sentiment.report.figures import (
     NAMES,
     Column,
     FigureTable,
-    counted,
     duration,
     full,
     interval,
     plain,
     share,
 )
+from ktrain_sentiment.tables.messages import count
 
 if TYPE_CHECKING:
     from ktrain_sentiment.evaluation.record import (
@@ -157,7 +157,7 @@ def encoders(race: EncoderRace) -> FigureTable:
         Column("seconds", lambda one: f"{one.seconds:.0f}" if one.rows else "", drop=3),
         Column("left out", lambda one: one.left_out, words=True, wraps=True, drop=1),
     )
-    title = f"Encoders on {counted(race.validation, 'validation row')}, as they would be shipped"
+    title = f"Encoders on {count(race.validation, 'validation row')}, as they would be shipped"
     return FigureTable.of(title, columns, race.trials, strong=lambda one: one.encoder == taken)
 
 
