@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -43,6 +44,8 @@ _NUMBER = re.compile(r"([+-]?\d+(?:[.,]\d+)?)(\s*out of\s*\d+)?\s*(stars?)?", re
 _PAGES_OWN = ({1, 2, 3, 4, 5}, {0, 1, 2, 3, 4})
 """Numbers that are stars whatever their column is called: of reviews, and of SST-5."""
 _HIGHEST = 10
+_ODD = 0.02
+"""Share of the rows whose labels may be no stars where all others are: slips, most likely."""
 
 
 @dataclass(frozen=True)
@@ -286,6 +289,22 @@ def look_like_stars(labels: Iterable[str], *, named: bool = False) -> bool:
     said = all(not re.fullmatch(r"[\d.,]+", kind.strip()) for kind in kinds)
     whole = all((2 * value).is_integer() for value in values)
     return whole and (said or named or values in _PAGES_OWN)
+
+
+def not_quite_stars(labels: Iterable[str]) -> list[str]:
+    """The few labels that alone keep the others from being stars; none where that is not so.
+
+    Args:
+        labels: Of all rows.
+    """
+    counts = Counter(labels)
+    for scale in _PAGES_OWN:
+        odd = [label for label in counts if star_of(label) not in scale]
+        rows = sum(counts[label] for label in odd)
+        whole = {star_of(label) for label in counts} >= scale
+        if odd and whole and rows <= _ODD * sum(counts.values()):
+            return odd
+    return []
 
 
 def spell_stars(labels: Iterable[str]) -> dict[str, str]:

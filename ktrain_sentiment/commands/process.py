@@ -160,6 +160,11 @@ def open_console() -> Console:
         ) -> list[ConsoleRenderable]:
             return [Harmless(content) for content in renderables]
 
-    console = Console()
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would end the process as if the command had failed.
+            raise BrokenPipeError
+
+    console = Piped()
     console.push_render_hook(AllHarmless())
     return console

@@ -144,6 +144,11 @@ class DataConfig(Config):
             raise ConfigError(
                 f"--stars {self.stars}: wanted the lowest and the highest star, such as 1-5"
             )
+        if self.scale and self.scale[0] >= self.scale[1]:
+            raise ConfigError(
+                f"--stars {self.stars}: wanted the lowest star first and the highest last, such as "
+                "1-5"
+            )
         if self.stars and self.task in ("classes", "score", "multi"):
             raise ConfigError(
                 f"--stars {self.stars}: contradicts --task {self.task}; leave one out"

@@ -124,6 +124,8 @@ def choose_columns(
         DataError: A given column does not exist, or there is no single sensible choice.
     """
     named = {"text": text, "label": label}
+    if not label:
+        _refuse_some(table, _columns_named(table, (trained or {}).get("label_column") or ""))
     like = {what: (trained or {}).get(f"{what}_column") for what in named}
     like = {
         what: name
@@ -309,6 +311,19 @@ def has_few_values(
     return 1 <= kinds <= most and kinds * repeated <= len(values)
 
 
+def _refuse_some(table: Sampled, columns: Sequence[str]) -> None:
+    """Refuse a table with a part of the columns of labels: the others would not be judged."""
+    absent = [name for name in columns if name not in table.columns]
+    if 0 < len(absent) < len(columns):
+        raise DataError(
+            f"{table.name}: there is no column {quoted(absent)}, and the model gives the labels "
+            f"{quoted(columns)}, a column each; add it, with 0 in it where no text has the label, "
+            "or name what there is with --label-column"
+        )
+
+
+_SLIPS = 0.05
+"""Share of the cells of a column of 0 and 1 that may be blank, or hold something else."""
 _CERTAIN = 3
 """Columns of 0 and 1 from which on they are taken for labels, of which a row may have several."""
 
@@ -330,10 +345,10 @@ def _one_hot(table: Sampled, text: str, *, several: bool | None) -> tuple[str, .
         return ()
     others = [c for c in table.columns if c not in {text, *_MADE_HERE, *table.made.values()}]
     flags = {column: [flag(value) for value in table.sample(column)] for column in others}
-    binary = {column: values for column, values in flags.items() if set(values) == {0, 1}}
-    if len(binary) < 2:
+    binary = {column: values for column, values in flags.items() if _are_flags(values)}
+    if sum(None not in values for values in binary.values()) < 2:
         return ()
-    if all(sum(map(int, row)) == 1 for row in zip(*binary.values(), strict=True)):
+    if all(sum(one or 0 for one in row) == 1 for row in zip(*binary.values(), strict=True)):
         return tuple(binary)
     rivals = [
         column
@@ -344,6 +359,12 @@ def _one_hot(table: Sampled, text: str, *, several: bool | None) -> tuple[str, .
     ]
     certain = several or (several is None and len(binary) >= _CERTAIN and not rivals)
     return tuple(binary) if certain else ()
+
+
+def _are_flags(values: Sequence[int | None]) -> bool:
+    """Whether a column holds 0 and 1, but for slips: one is read or refused, not overlooked."""
+    slips = values.count(None)
+    return {0, 1} <= set(values) and slips <= max(1, _SLIPS * len(values))
 
 
 def flag(value: object) -> int | None:

@@ -16,7 +16,7 @@ from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.scores import have_fractions, read_scores
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.tables.messages import count, counted, quoted
-from ktrain_sentiment.tasks import Kind, look_like_stars, spell_stars, star_of
+from ktrain_sentiment.tasks import Kind, look_like_stars, not_quite_stars, spell_stars, star_of
 from ktrain_sentiment.words import NO_VALUE
 
 _SEPARATORS = ("|", ";", ",", "/", "+")
@@ -168,7 +168,8 @@ def find_kind(
         known, dropped = asked or bool(trained), config.drop_labels
         return LabelKind("score", *read_scores(labels, rows, source, asked=known, named=dropped))
     if kind != "stars":
-        return LabelKind("classes", labels)
+        odd = [] if asked or trained else not_quite_stars(labels[labels.isin(kinds)].tolist())
+        return LabelKind("classes", labels, _not_taken_for_stars(odd) if odd else "")
     low, high = config.scale or (-np.inf, np.inf)
     for label, row in zip(labels, rows, strict=True):
         if label not in kinds:
@@ -191,6 +192,14 @@ def find_kind(
         said = quoted(sorted(absent & set(labels.dropna()) - {""})) or "that are blank"
         notes.append(f"{count(missing, 'label')} {said} counted as missing: no star")
     return LabelKind("stars", spelled.astype("str"), "; ".join(notes))
+
+
+def _not_taken_for_stars(odd: Sequence[str]) -> str:
+    return (
+        f"nearly all labels are stars; {quoted(odd)} are none, so each label is a class without "
+        "order: mend them, or leave such rows out with --drop-labels "
+        f"{' '.join(map(shlex.quote, odd))}"
+    )
 
 
 def _taken_for_stars(labels: pd.Series[str]) -> str:

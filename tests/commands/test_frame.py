@@ -58,6 +58,10 @@ def task(flags):
     if flags.source.data == "much":
         for number in range(100_000):
             print(number)
+    if flags.source.data == "tables":
+        from ktrain_sentiment.commands.process import open_console
+        for number in range(100_000):
+            open_console().print(number)
     if flags.source.data == "wait":
         import time
         print("waiting", flush=True)
@@ -213,9 +217,10 @@ def test_ctrl_c_exits_with_130_and_no_traceback(script: Path) -> None:
     assert (child.returncode, said) == (130, "example.py: interrupted\n")
 
 
-def test_a_reader_that_goes_away_is_no_fault(script: Path) -> None:
+@pytest.mark.parametrize("printed", ["much", "tables"])
+def test_a_reader_that_goes_away_is_no_fault(script: Path, printed: str) -> None:
     child = subprocess.Popen(
-        [sys.executable, script, "much"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, script, printed], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert child.stdout is not None
     child.stdout.readline()

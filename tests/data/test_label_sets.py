@@ -48,6 +48,25 @@ def test_labels_are_read_in_every_common_spelling(spell):
     assert texts.frame["label"].tolist()[:4] == ["joy", "joy|sad", "", "sad"]
 
 
+@pytest.mark.parametrize("task", ["multi", "auto"])
+def test_a_slip_in_a_column_of_labels_is_refused_and_a_blank_read_as_0(task):
+    table = flags(("joy", "sad", "calm")).astype(object)
+    table.loc[2, "calm"] = 1
+    table.loc[3, "sad"] = None
+    texts = read(table, task=task)
+    assert texts.counts == {"joy": 12, "sad": 11, "calm": 1}
+    assert any("1 blank cell" in note for note in texts.notes)
+    table.loc[3, "sad"] = "2"
+    with pytest.raises(DataError, match="column 'sad' holds '2'; wanted 1 for a text that has"):
+        read(table, task=task)
+
+
+def test_a_model_of_several_labels_is_not_judged_on_some_of_them():
+    trained = {"text_column": "text", "label_column": "joy,sad,calm", "task": "multi"}
+    with pytest.raises(DataError, match="there is no column 'calm', and the model gives"):
+        read_frame(flags(), DataConfig(), "rows", trained)
+
+
 def test_lists_are_taken_for_several_labels_and_it_is_said():
     texts = read(frame_of(SETS))
     assert texts.config.task == "multi"

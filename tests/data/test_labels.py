@@ -2,6 +2,7 @@
 
 import pytest
 
+from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.labels import parse_map
 from ktrain_sentiment.errors import ConfigError, DataError
 
@@ -193,6 +194,20 @@ def test_labels_that_look_like_stars_are_taken_for_such_and_that_is_said(write, 
     assert any("taken for stars, 1 to 5" in note and "--task classes" in note
                for note in texts.notes)  # fmt: skip
     assert read(write("a.csv", labelled(*STARS)), task="classes").config.task == "classes"
+
+
+def test_slips_that_keep_labels_from_being_stars_are_named(write, read):
+    texts = read(write("a.csv", labelled(*STARS * 30, "great", "6")), min_class_size=0)
+    assert texts.config.task == "classes"
+    (said,) = [note for note in texts.notes if "nearly all labels are stars" in note]
+    assert "leave such rows out with --drop-labels" in said
+    assert "great" in said
+    assert "6" in said
+
+
+def test_a_scale_of_stars_begins_with_the_lowest():
+    with pytest.raises(ConfigError, match="--stars 5-1: wanted the lowest star first"):
+        DataConfig(data="x.csv", stars="5-1")
 
 
 def test_zero_and_one_stay_classes_and_so_do_stars_folded_to_polarity(write, read):
