@@ -32,6 +32,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ktrain_sentiment.errors import InputError, SentimentError, explain
+from ktrain_sentiment.places import url_of
+from ktrain_sentiment.remote import store
+from ktrain_sentiment.runs import cache_folder
 
 try:
     import fcntl
@@ -47,7 +50,9 @@ _ours: set[str] = set()
 """Staging names that this process has in use: a process id alone can be one of a former boot."""
 
 
-def refuse_existing(target: Path, *, overwrite: bool, marker: str | None = None) -> None:
+def refuse_existing(
+    target: Path, *, overwrite: bool, marker: str | None = None, remote: bool = False
+) -> None:
     """Complain about an existing target; call it before hours of work, not after.
 
     An empty folder counts as absent; what is no file or folder is written to, not replaced.
@@ -57,10 +62,16 @@ def refuse_existing(target: Path, *, overwrite: bool, marker: str | None = None)
         overwrite: Whether the user allowed it to be replaced.
         marker: Name of a file that an existing folder must hold to be replaced, so that
             `--overwrite` on a mistyped path cannot delete something else.
+        remote: Whether the target may be a URL.
 
     Raises:
         InputError: The target exists and may not be replaced, or nothing may be written there.
     """
+    if url := url_of(target):
+        if not remote:
+            raise _no_url(url)
+        _refuse_remote(url, overwrite=overwrite, marker=marker)
+        return
     if is_stream(target):
         return
     _refuse_barred(target)
@@ -76,6 +87,26 @@ def refuse_existing(target: Path, *, overwrite: bool, marker: str | None = None)
         raise InputError(
             f"{target} exists and holds no {marker}, so --overwrite will not delete it: "
             "choose another place, or remove it by hand"
+        )
+
+
+def _no_url(url: str) -> InputError:
+    return InputError(
+        f"{url}: is a URL, and this is written on this machine: name a place here (to URLs write "
+        "predict --output, prepare --output, and export --onnx-only --output)"
+    )
+
+
+def _refuse_remote(url: str, *, overwrite: bool, marker: str | None) -> None:
+    place = store(url)
+    if not place.exists():
+        return
+    if not overwrite:
+        raise InputError(f"{url} exists: choose another place, or add --overwrite")
+    if marker is not None and not place.below(marker).exists():
+        raise InputError(
+            f"{url} exists and holds no {marker}, so --overwrite will not replace it: choose "
+            "another place, or remove it by hand"
         )
 
 
@@ -98,6 +129,28 @@ def _refuse_file(target: Path) -> None:
         raise InputError(f"{target} is a file, and a folder is to be written: choose another place")
 
 
+def spool_of(url: str) -> Path:
+    """Where on this machine a file grows that is sent to a URL when it is whole."""
+    key = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return cache_folder() / "outputs" / key / Path(url).name
+
+
+@contextlib.contextmanager
+def _spooled(url: str, overwrite: bool, marker: str | None = None) -> Iterator[Path]:
+    """A free name on this machine; what is there when the block ends well is sent to the URL."""
+    _refuse_remote(url, overwrite=overwrite, marker=marker)
+    spool = spool_of(url).parent
+    spool.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=spool) as folder:
+        path = Path(folder) / Path(url).name
+        yield path
+        _refuse_remote(url, overwrite=overwrite, marker=marker)
+        if path.is_dir():
+            store(url).send_folder(path, marker)
+        else:
+            store(url).send(path)
+
+
 def sha256_of(path: Path) -> str:
     """Hex SHA-256 of a file; about 1.4 GB a second where the processor helps."""
     with path.open("rb") as file:
@@ -111,7 +164,8 @@ def staged_folder(
     """Give an empty folder to fill, which becomes `target` when the block ends well.
 
     Args:
-        target: Where the folder will stand; parents are made. A link is followed.
+        target: Where the folder will stand; parents are made. A link is followed. To a URL the
+            folder is sent in the end, file by file, that of the name `marker` last.
         overwrite: Replace an existing folder, as a whole, at the end.
         marker: See `refuse_existing`.
 
@@ -122,6 +176,11 @@ def staged_folder(
         InputError: The target exists and may not be replaced, or cannot be written.
         SentimentError: The disk is full.
     """
+    if url := url_of(target):
+        with _spooled(url, overwrite, marker) as folder:
+            folder.mkdir()
+            yield folder
+        return
     place = real_path(target)
     _refuse_file(target)
     if Path.cwd().is_relative_to(place):
@@ -142,8 +201,8 @@ def staged_file(target: Path, overwrite: bool = False) -> Iterator[Path]:
     """Give a path to write to, which becomes `target` when the block ends well.
 
     The path has the suffix of `target`, for writers that look at it. Where a file is replaced, the
-    path is an empty file of the same owner and mode. For what is no regular file, the path is a
-    file elsewhere whose content is sent there in the end.
+    path is an empty file of the same owner and mode. For what is no regular file and for a URL, the
+    path is a file elsewhere whose content is sent there in the end.
 
     Args:
         target: Where the file will stand; parents are made. A link is followed.
@@ -156,6 +215,10 @@ def staged_file(target: Path, overwrite: bool = False) -> Iterator[Path]:
         InputError: The target exists and may not be replaced, or cannot be written.
         SentimentError: The disk is full.
     """
+    if url := url_of(target):
+        with _spooled(url, overwrite) as path:
+            yield path
+        return
     if is_stream(target):
         with tempfile.TemporaryDirectory() as folder, explained(target):
             path = Path(folder) / target.name
@@ -197,7 +260,13 @@ def create_like(path: Path, model: Path) -> None:
 
 
 def real_path(target: Path) -> Path:
-    """Where a path leads through all links; a link that leads to itself stays as it is."""
+    """Where a path leads through all links; a link that leads to itself stays as it is.
+
+    Raises:
+        InputError: It is a URL.
+    """
+    if url := url_of(target):
+        raise _no_url(url)
     return Path(os.path.realpath(target))
 
 
@@ -245,13 +314,15 @@ def hold(target: Path) -> Iterator[None]:
     killed process is free at once. Parents of the target are made.
 
     Args:
-        target: The file or folder; two names that lead to one place have one lock.
+        target: The file or folder; two names that lead to one place have one lock. That of a URL
+            holds on this machine alone.
 
     Raises:
         HeldError: Another process holds it.
         InputError: The place cannot be written.
     """
-    place = real_path(target)
+    url = url_of(target)
+    place = spool_of(url) if url else real_path(target)
     path = _lock_of(place)
     with explained(target):
         make_parent(place)

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,9 @@ from ktrain_sentiment.errors import (
     one_line,
     require,
 )
+
+STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "memory")
+"""Schemes of places that have folders, and in which a file appears when its upload is complete."""
 
 LOOKUP_SECONDS = 30.0
 """How long a place may take to say whether something is there, name look-up included."""
@@ -115,6 +118,77 @@ class Remote:
         with explained(self.url, self.error, path):
             self.system.get_file(self.path, str(path))
 
+    def exists(self) -> bool:
+        """Whether a file or folder is there.
+
+        Raises:
+            InputError: The place cannot be asked; of the class `error`.
+        """
+        try:
+            self.info()
+        except self.error as refused:
+            # A bucket that is missing is not one in which something can be made.
+            gone = refused.__cause__
+            if isinstance(gone, FileNotFoundError) and not (
+                is_unreachable(gone) or _is_no_bucket(gone)
+            ):
+                return False
+            raise
+        return True
+
+    def below(self, name: str) -> Remote:
+        """The place of a name in this folder."""
+        return replace(
+            self, url=f"{self.url.rstrip('/')}/{name}", path=f"{self.path.rstrip('/')}/{name}"
+        )
+
+    def files(self) -> dict[str, Mapping[str, Any]]:
+        """What the place says of each file in the folder that is there, by relative POSIX path.
+
+        Raises:
+            InputError: Nothing is there, or it cannot be asked; of the class `error`.
+        """
+        base = self.path.rstrip("/") + "/"
+        with explained(self.url, self.error):
+            self.system.invalidate_cache()
+            found = within(LOOKUP_SECONDS, lambda: self.system.find(self.path, detail=True))
+            if not found:
+                raise FileNotFoundError(self.path)
+        return {
+            path.removeprefix(base): info
+            for path, info in found.items()
+            # Whoever fills a bucket chooses its names, and must not choose where files go here.
+            if path.startswith(base) and not {"..", ".", ""} & set(path[len(base) :].split("/"))
+        }
+
+    def send(self, path: Path) -> None:
+        """Make a file of this machine the one that is there; it appears when it is all there.
+
+        Raises:
+            InputError: It cannot be sent; of the class `error`.
+        """
+        with explained(self.url, self.error):
+            self.system.put_file(str(path), self.path)
+
+    def send_folder(self, folder: Path, last: str | None = None) -> None:
+        """Make a folder of this machine the one that is there.
+
+        Args:
+            folder: It may hold folders.
+            last: Name of the file without which the folder is not used: it is sent last.
+
+        Raises:
+            InputError: It cannot be sent; of the class `error`.
+        """
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        names = [path.relative_to(folder).as_posix() for path in paths]
+        before = self.files() if self.exists() else {}
+        for name in sorted(names, key=lambda one: (one == last, one)):
+            self.below(name).send(folder / name)
+        with explained(self.url, self.error):
+            for name in before.keys() - set(names):
+                self.system.rm_file(self.below(name).path)
+
     def matches(self) -> list[str]:
         """URLs of the files that a pattern such as `s3://bucket/exports/*.csv` matches, in order.
 
@@ -126,6 +200,18 @@ class Remote:
             found = within(LOOKUP_SECONDS, lambda: self.system.glob(self.path, detail=True))
         files = sorted(path for path, info in found.items() if info["type"] == "file")
         return [str(self.system.unstrip_protocol(path)) for path in files]
+
+
+def store(url: str, error: type[InputError] = InputError) -> Remote:
+    """A place in a store, which has folders and can be written to.
+
+    Raises:
+        InputError: The URL is of another kind; of the class `error`.
+        MissingExtraError: The library for such URLs is not installed.
+    """
+    if url.partition("://")[0].lower() not in STORES:
+        raise error(f"{url}: wanted a place in a store: s3://, gs://, az:// or hf://")
+    return at(url, error)
 
 
 def at(url: str, error: type[InputError] = DataError) -> Remote:
@@ -165,7 +251,10 @@ def _limits(scheme: str) -> Mapping[str, Any]:
         from fsspec.config import conf
 
         own = conf.get("s3", {}).get("config_kwargs", {})
-        return {"config_kwargs": {"connect_timeout": 10, "read_timeout": 60, **own}}
+        usual: dict[str, Any] = {"connect_timeout": 10, "read_timeout": 60}
+        if not {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"} & os.environ.keys():
+            usual["retries"] = {"mode": "standard", "total_max_attempts": 3}
+        return {"config_kwargs": {**usual, **own}}
     return {}
 
 
@@ -194,26 +283,45 @@ def explained(url: str, error: type[InputError], local: Path | None = None) -> I
 def _reason(url: str, found: BaseException) -> str:
     scheme = url.partition("://")[0].lower()
     library = _LIBRARIES.get(scheme, ("", ""))[0]
-    chain = [found]
-    while (further := chain[-1].__cause__ or chain[-1].__context__) is not None:
-        chain.append(further)
-    kinds = " ".join(f"{base.__name__}" for one in chain for base in type(one).__mro__)
+    kinds = _kinds(found)
     said = one_line(found)
     bare = any(name in kinds for name in _NO_CREDENTIALS) or "account_name" in said
     if bare and library in _LOG_IN:
         return (
             f"no credentials for {scheme}:// were found ({said}); {_LOG_IN.get(library, 'log in')}"
         )
-    if any(name in kinds for name in _UNREACHABLE):
+    if is_unreachable(found):
         return f"{_host(url)} cannot be reached; check the network, the proxy and the name"
     if isinstance(found, FileNotFoundError):
-        return _nothing_there(url, chain)
+        return _nothing_there(url, found)
     if isinstance(found, PermissionError) or "GatedRepo" in kinds:
         advice = f"; {_LOG_IN[library]}" if library in _LOG_IN else ""
         return f"access is refused ({said}){advice}"
     if isinstance(found, IsADirectoryError):
         return "is a folder, wanted a file"
     return f"cannot be used: {said}"
+
+
+def _chain(found: BaseException) -> list[BaseException]:
+    chain = [found]
+    while (further := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(further)
+    return chain
+
+
+def _kinds(found: BaseException) -> str:
+    return " ".join(base.__name__ for one in _chain(found) for base in type(one).__mro__)
+
+
+def is_unreachable(found: BaseException) -> bool:
+    """Whether an error, or one behind it, says that a host did not answer."""
+    kinds = _kinds(found)
+    return any(name in kinds for name in _UNREACHABLE)
+
+
+def _is_no_bucket(found: BaseException) -> bool:
+    said = " ".join(map(one_line, _chain(found))).lower()
+    return "bucket does not exist" in said or "nosuchbucket" in said
 
 
 def _host(url: str) -> str:
@@ -223,11 +331,11 @@ def _host(url: str) -> str:
     return own or (rest.partition("/")[0] if scheme.startswith("http") else f"{scheme}://")
 
 
-def _nothing_there(url: str, chain: list[BaseException]) -> str:
-    said = " ".join(map(one_line, chain)).lower()
-    status = next((s for one in chain if (s := getattr(one, "status", 404)) != 404), None)
+def _nothing_there(url: str, found: BaseException) -> str:
+    codes = (getattr(one, "status", 404) for one in _chain(found))
+    status = next((code for code in codes if code != 404), None)
     if status is not None:
         return f"{_host(url)} answers with status {status}"
-    if "bucket does not exist" in said or "nosuchbucket" in said:
+    if _is_no_bucket(found):
         return f"there is no bucket {url.partition('://')[2].partition('/')[0]}; check its name"
     return "no such file; check the name, capitals included"

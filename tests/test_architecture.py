@@ -15,17 +15,18 @@ PACKAGE = "ktrain_sentiment"
 
 LAYERS = {
     "errors": 0, "places": 0, "reading_rules": 0, "version": 0, "words": 0,
-    "atomic": 1, "cleaning": 1, "config": 1, "inputs": 1, "prediction": 1, "refusals": 1,
+    "cleaning": 1, "config": 1, "inputs": 1, "prediction": 1, "refusals": 1,
     "remote": 1, "runs": 1,
-    "diskarrays": 2, "tables": 2, "tasks": 2, "templates": 2,
-    "data": 3, "encoders": 3, "evaluation": 3, "predictor": 3,
-    "export": 4, "report": 4,
-    "inference": 5,
-    "training": 6,
-    "workflow": 7,
-    "api": 8, "scale": 8, "serve": 8,
-    "sklearn": 9,
-    "commands": 10, "__main__": 11,
+    "atomic": 2,
+    "diskarrays": 3, "tables": 3, "tasks": 3, "templates": 3,
+    "data": 4, "encoders": 4, "evaluation": 4, "predictor": 4,
+    "export": 5, "report": 5,
+    "inference": 6,
+    "training": 7,
+    "workflow": 8,
+    "api": 9, "scale": 9, "serve": 9,
+    "sklearn": 10,
+    "commands": 11, "__main__": 12,
 }  # fmt: skip
 """The layer of each part of the package; a part may import parts of lower layers alone."""
 

@@ -51,6 +51,7 @@ from ktrain_sentiment.evaluation.record import EvalResult
 from ktrain_sentiment.inference import Engine
 from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.inference.scoring import inputs_of
+from ktrain_sentiment.places import url_of
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.runs import RunFolder, default_run
@@ -496,7 +497,8 @@ def _subject_of(
         return place
     if isinstance(place, TrainingRun):
         return place.path
-    return Path(held(name, _plain(place), Path)).absolute()
+    given = Path(held(name, _plain(place), Path))
+    return find_predictor(given) if url_of(given) else given.absolute()
 
 
 def _are_swapped(data: object, place: Path) -> bool:

@@ -36,7 +36,8 @@ class Flags(ScriptFlags):
     """A predictor folder of this package, or of plain ktrain; or a run folder."""
 
     output: Path | None = None
-    """Where the result goes; the folder itself when left out, which needs --overwrite."""
+    """Where the result goes; the folder itself when left out, which needs --overwrite. With
+    --onnx-only also a URL such as s3://bucket/predictor."""
 
     overwrite: bool = False
     """Replace a predictor that stands there."""
@@ -73,9 +74,11 @@ class Flags(ScriptFlags):
 def task(flags: Flags) -> dict[str, Any]:
     """Check or export, show what was kept, and return the figures."""
     from ktrain_sentiment.inference.loading import check_is_folder, did_you_mean, find_predictor
+    from ktrain_sentiment.places import url_of
     from ktrain_sentiment.predictor.layout import PredictorFolder
 
-    flags = replace(flags, predictor=find_predictor(flags.predictor))
+    source = flags.predictor
+    flags = replace(flags, predictor=find_predictor(source))
     check_is_folder(flags.predictor)
     place = PredictorFolder(flags.predictor)
     if not place.manifest.is_file() and not place.ktrain_preproc.is_file():
@@ -87,6 +90,11 @@ def task(flags: Flags) -> dict[str, Any]:
         return _check(flags.predictor)
     if flags.onnx_only:
         return _bundle(flags)
+    if url := url_of(flags.output or source):
+        raise ConfigError(
+            f"{url}: engines are made on this machine: leave out --output or name a folder, and "
+            f"send that with  ktrain-sentiment export FOLDER --onnx-only --output {url}"
+        )
     saved = _export(flags)
     _show(saved)
     return {
@@ -115,10 +123,12 @@ def _check(folder: Path) -> dict[str, Any]:
 
 def _bundle(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.inference.bundling import write_bundle
+    from ktrain_sentiment.places import url_of
 
     assert flags.output is not None
     made = write_bundle(flags.predictor, flags.output, flags.engine, overwrite=flags.overwrite)
-    print(f"predictor: {made.path} ({made.size / 1e6:,.1f} of {made.whole / 1e6:,.1f} MB)")
+    place = url_of(made.path) or made.path
+    print(f"predictor: {place} ({made.size / 1e6:,.1f} of {made.whole / 1e6:,.1f} MB)")
     return {"predictor": made.path, "files": made.files, "bytes": made.size}
 
 

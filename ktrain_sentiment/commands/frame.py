@@ -27,6 +27,7 @@ from ktrain_sentiment.config import RENAMED
 from ktrain_sentiment.config.flat import field_names, from_flat, list_names, read_settings
 from ktrain_sentiment.config.renamed import nearest_names
 from ktrain_sentiment.errors import ConfigError, printable
+from ktrain_sentiment.places import url_of
 
 log = logging.getLogger(__name__)
 
@@ -222,7 +223,7 @@ def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     if isinstance(value, Path):
-        return str(value)
+        return url_of(value) or str(value)
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"cannot write {type(value).__name__} as JSON")

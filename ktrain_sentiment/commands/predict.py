@@ -77,7 +77,7 @@ class Flags(ScriptFlags):
     - for standard input."""
 
     predictor: Path | None = None
-    """A predictor folder or a run folder; the newest run's predictor when left out."""
+    """A predictor folder or a run folder, or its URL; the newest run's predictor when left out."""
 
     engine: Literal["auto", "int8", "fp32", "openvino", "keras"] = "auto"
     """What computes; auto is int8, or fp32 where int8 lost too much."""
@@ -88,7 +88,8 @@ class Flags(ScriptFlags):
     predictor says when left out."""
 
     output: Path | None = None
-    """Where to write; standard output when left out. The suffix says the format."""
+    """Where to write: a file or a URL such as s3://bucket/scored.csv; standard output when left
+    out. The suffix says the format."""
 
     overwrite: bool = False
     """Replace an output file that exists."""
@@ -192,7 +193,8 @@ def task(flags: Flags) -> dict[str, Any]:
         return _on_cluster(flags)
     _check_input(flags)
     form = _check_output(flags)
-    folder = find_predictor(flags.predictor)
+    needed = None if flags.engine == "keras" else flags.engine
+    folder = find_predictor(flags.predictor, engine=needed)
     if flags.predictor is None and not flags.quiet:
         others = len(list(RUNS.glob("*/predictor/manifest.json"))) - 1
         among = f" (the newest of {others + 1} runs; --predictor names another)" if others else ""
@@ -230,7 +232,7 @@ def _on_cluster(flags: Flags) -> dict[str, Any]:
         if getattr(flags, name) != getattr(usual, name):
             flag = "--" + name.replace("_", "-")
             raise ConfigError(f"--on {flags.on}: Parquet comes in and goes out; leave out {flag}")
-    folder = find_predictor(flags.predictor)
+    folder = find_predictor(flags.predictor, engine=flags.engine)
     job = Job(
         source=Path(flags.file), target=flags.output, predictor=folder, column=flags.text_column,
         engine=flags.engine, prefix=flags.prefix, abstain_below=flags.abstain_below,
@@ -285,6 +287,7 @@ def _names_file(text: str) -> str:
 def _check_output(flags: Flags) -> WrittenFormat:
     """The format of the output, whose place and dialect will do."""
     from ktrain_sentiment.atomic import is_stream, refuse_existing
+    from ktrain_sentiment.places import url_of
     from ktrain_sentiment.tables.formats import output_format
 
     place = flags.output
@@ -296,6 +299,9 @@ def _check_output(flags: Flags) -> WrittenFormat:
         form = output_format(place, flags.output_format)
     _dialect(flags).check(form)
     if place is None or is_stream(place):
+        return form
+    if url_of(place):
+        refuse_existing(place, overwrite=flags.overwrite, remote=True)
         return form
     if flags.local and place.exists() and place.samefile(flags.local):
         raise ConfigError(f"--output {place}: is the input; choose another name")

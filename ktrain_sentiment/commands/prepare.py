@@ -64,7 +64,7 @@ def task(flags: Flags) -> dict[str, Any]:
 
     output = flags.output or Path("prepared") / data_name(flags.source.data)
     if not flags.profile_only:
-        refuse_existing(output, overwrite=flags.overwrite, marker=MARKER)
+        refuse_existing(output, overwrite=flags.overwrite, marker=MARKER, remote=True)
     tokenizer = load(flags)
     read = read_rows(flags.source)
     kept = keep_rows(read)

@@ -1,4 +1,4 @@
-"""Encoders from the Hugging Face hub: looked up quickly, downloaded sparingly, verified.
+"""Repositories of the Hugging Face hub: looked up quickly, downloaded sparingly, verified.
 
 `huggingface_hub` does the transfer and keeps the cache, so HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE
 and HF_TOKEN mean what they always mean. What is added here: an answer within seconds when there
@@ -13,13 +13,13 @@ import difflib
 import hashlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ktrain_sentiment.atomic import sha256_of
 from ktrain_sentiment.encoders import encoder_folder
-from ktrain_sentiment.errors import EncoderError, require
+from ktrain_sentiment.errors import EncoderError, InputError, require
 from ktrain_sentiment.remote import within
 from ktrain_sentiment.version import __version__
 
@@ -54,33 +54,78 @@ class _UnreachableError(Exception):
 
 
 @dataclass(frozen=True)
+class Purpose:
+    """What repositories are fetched for.
+
+    Attributes:
+        word: Stands before a repository's name in messages.
+        error: What is raised where one cannot be used.
+        needed: Which of a repository's files are fetched.
+        is_whole: Whether a folder in the cache holds what is needed.
+        check: Refuses a folder that was fetched, by the name that messages give it.
+        lack: What is said of a repository's files where none is needed; empty where some are.
+        instead: What to do where the hub cannot be reached.
+        extra: The extra of this package that installs `huggingface_hub`.
+    """
+
+    word: str
+    error: type[InputError]
+    needed: Callable[[list[str]], list[str]]
+    is_whole: Callable[[Path], bool]
+    check: Callable[[Path, str], None]
+    lack: Callable[[str, list[str]], str]
+    instead: str
+    extra: str = "train"
+
+
+def _lack_of(name: str, names: list[str]) -> str:
+    return encoder_folder.lack_message(name, names) if encoder_folder.missing(names) else ""
+
+
+ENCODER = Purpose(
+    word="encoder ", error=EncoderError,
+    needed=lambda names: list(encoder_folder.needed(names)),
+    is_whole=lambda place: not encoder_folder.missing(encoder_folder.file_names(place)),
+    check=encoder_folder.check, lack=_lack_of, instead=_OWN_PATHS,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
 class _Wanted:
-    """A repository on the hub at a revision."""
+    """A repository on the hub at a revision, and what for."""
 
     repo: str
     revision: str
+    purpose: Purpose
+
+    def refuse(self, why: str) -> InputError:
+        """What to raise about it."""
+        return self.purpose.error(f"{self.purpose.word}{self}: {why}")
 
     def __str__(self) -> str:
         """The name as the user wrote it."""
         return self.repo if self.revision == "main" else f"{self.repo}@{self.revision}"
 
 
-def fetch(name: str) -> Path:
-    """The local folder of a hub encoder, downloaded if need be.
+def fetch(name: str, purpose: Purpose = ENCODER) -> Path:
+    """The local folder of a repository, downloaded if need be.
 
     The hub is asked each time whether there is something newer. When it cannot be reached, a
     whole copy in the cache is used, and that is said.
 
     Args:
         name: `org/name` or `org/name@revision`, the revision a branch, tag or commit.
+        purpose: What for.
 
     Raises:
-        EncoderError: It is unknown, gated, damaged, or cannot be reached and is not cached.
+        InputError: It is unknown, gated, damaged, or cannot be reached and is not cached; of the
+            class that the purpose says.
         MissingExtraError: huggingface_hub is not installed.
     """
-    require("huggingface_hub", "train")
-    require("requests", "train")  # huggingface_hub from 1.0, which tokenizers brings, has none.
-    wanted = _parse(name)
+    require("huggingface_hub", purpose.extra)
+    # huggingface_hub from 1.0, which tokenizers brings, has none.
+    require("requests", purpose.extra)
+    wanted = _parse(name, purpose)
     from huggingface_hub import constants
 
     kept = _cached(wanted)
@@ -91,32 +136,33 @@ def fetch(name: str) -> Path:
         return _verified(_download(wanted, names), wanted)
     except _UnreachableError as error:
         if kept is None:
-            raise EncoderError(
-                f"encoder {wanted}: {error}, and there is no copy in the cache; {_OWN_PATHS}"
-                f"{_did_you_mean(wanted.repo)}"
+            raise wanted.refuse(
+                f"{error}, and there is no copy in the cache; {purpose.instead}"
+                f"{_did_you_mean(wanted)}"
             ) from error
         logger.warning("%s: %s; using the copy in the cache, %s", wanted, error, kept.name[:12])
         return _verified(kept, wanted)
 
 
-def _parse(name: str) -> _Wanted:
+def _parse(name: str, purpose: Purpose) -> _Wanted:
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils._validators import validate_repo_id
 
     repo, _, revision = name.partition("@")
+    wanted = _Wanted(repo, revision or "main", purpose)
     try:
         validate_repo_id(repo)
     except HFValidationError as error:
-        raise EncoderError(
-            f"encoder {name}: is neither a folder nor a Hugging Face name (org/name)"
-            f"{_did_you_mean(repo)}"
+        raise wanted.refuse(
+            f"is neither a folder nor a Hugging Face name (org/name){_did_you_mean(wanted)}"
         ) from error
-    return _Wanted(repo, revision or "main")
+    return wanted
 
 
-def _did_you_mean(repo: str) -> str:
-    near = difflib.get_close_matches(repo, WELL_KNOWN, n=1, cutoff=0.75)
-    return f"; did you mean {near[0]}?" if near and near[0] != repo else ""
+def _did_you_mean(wanted: _Wanted) -> str:
+    known = WELL_KNOWN if wanted.purpose is ENCODER else ()
+    near = difflib.get_close_matches(wanted.repo, known, n=1, cutoff=0.75)
+    return f"; did you mean {near[0]}?" if near and near[0] != wanted.repo else ""
 
 
 def _cached(wanted: _Wanted) -> Path | None:
@@ -129,7 +175,7 @@ def _cached(wanted: _Wanted) -> Path | None:
     except LocalEntryNotFoundError:
         return None
     place = Path(kept)
-    return None if encoder_folder.missing(encoder_folder.file_names(place)) else place
+    return place if wanted.purpose.is_whole(place) else None
 
 
 def _names(wanted: _Wanted) -> list[str]:
@@ -153,13 +199,13 @@ def _listing(wanted: _Wanted) -> list[str]:
 def _download(wanted: _Wanted, names: list[str]) -> Path:
     from huggingface_hub import snapshot_download
 
-    if encoder_folder.missing(names):
-        raise EncoderError(encoder_folder.lack_message(str(wanted), names))
+    if lack := wanted.purpose.lack(str(wanted), names):
+        raise wanted.purpose.error(lack)
     with _explained(wanted):
         place = snapshot_download(
             wanted.repo,
             revision=wanted.revision,
-            allow_patterns=encoder_folder.needed(names),
+            allow_patterns=wanted.purpose.needed(names),
             library_name="ktrain-sentiment",
             library_version=__version__,
         )
@@ -168,7 +214,7 @@ def _download(wanted: _Wanted, names: list[str]) -> Path:
 
 @contextlib.contextmanager
 def _explained(wanted: _Wanted) -> Iterator[None]:
-    """Turn what huggingface_hub raises into `EncoderError` or `_UnreachableError`."""
+    """Turn what huggingface_hub raises into the purpose's error or `_UnreachableError`."""
     import requests
 
     try:
@@ -181,25 +227,25 @@ def _translated(wanted: _Wanted, error: Exception) -> Exception:
     from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError):
-        return EncoderError(
-            f"encoder {wanted}: is gated; accept its terms at {_hub_name()}/{wanted.repo} and log "
+        return wanted.refuse(
+            f"is gated; accept its terms at {_hub_name()}/{wanted.repo} and log "
             "in with  hf auth login  (or set HF_TOKEN)"
         )
     if isinstance(error, errors.RepositoryNotFoundError):
-        return EncoderError(
-            f"encoder {wanted}: {_hub_name()} has no model of this name, or it is private (then "
-            f"log in with  hf auth login){_did_you_mean(wanted.repo)}"
+        return wanted.refuse(
+            f"{_hub_name()} has no model of this name, or it is private (then log in with  hf auth "
+            f"login){_did_you_mean(wanted)}"
         )
     if isinstance(error, errors.RevisionNotFoundError):
-        return EncoderError(
-            f"encoder {wanted}: {wanted.repo} has no revision {wanted.revision}; give a branch, "
+        return wanted.refuse(
+            f"{wanted.repo} has no revision {wanted.revision}; give a branch, "
             "a tag or a full commit id"
         )
     if isinstance(error, errors.HfHubHTTPError) and error.response is not None:
         status = error.response.status_code
         if status in (401, 403):
-            return EncoderError(
-                f"encoder {wanted}: {_hub_name()} refuses access ({status}); log in with  hf auth "
+            return wanted.refuse(
+                f"{_hub_name()} refuses access ({status}); log in with  hf auth "
                 "login  or check HF_TOKEN"
             )
         return _UnreachableError(f"{_hub_name()} answers with status {status}")
@@ -246,11 +292,11 @@ def _verified(place: Path, wanted: _Wanted) -> Path:
         if not intact:
             stored.unlink()
             link.unlink(missing_ok=True)
-            raise EncoderError(
-                f"encoder {wanted}: {link.name} was damaged (its digest is not the hub's) and "
+            raise wanted.refuse(
+                f"{link.name} was damaged (its digest is not the hub's) and "
                 "was taken out of the cache; run again to fetch it anew"
             )
-    encoder_folder.check(place, str(wanted))
+    wanted.purpose.check(place, str(wanted))
     return place
 
 

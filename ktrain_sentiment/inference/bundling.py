@@ -15,6 +15,7 @@ from typing import Literal
 from ktrain_sentiment.atomic import staged_folder
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference.loading import choose_engine
+from ktrain_sentiment.places import url_of
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import (
     Manifest,
@@ -55,7 +56,7 @@ def write_bundle(
 
     Args:
         folder: A predictor folder of this package.
-        output: Where the copy will stand.
+        output: Where the copy will stand; or a URL, to which it is sent, manifest.json last.
         engines: Which graphs it holds.
         overwrite: Replace a predictor that stands in `output`.
 
@@ -65,7 +66,7 @@ def write_bundle(
         InputError: The output exists and may not be replaced.
     """
     manifest, source = read_manifest(folder), PredictorFolder(folder)
-    if output.resolve() == folder.resolve():
+    if not url_of(output) and output.resolve() == folder.resolve():
         raise ConfigError(f"--output {output} is the predictor itself: choose another folder")
     chosen = _graphs(source, manifest, engines)
     text_files = (source.config, source.tokenizer, source.tokenizer_config, source.features)

@@ -27,6 +27,7 @@ from ktrain_sentiment.cleaning import check_steps
 from ktrain_sentiment.errors import ConfigError, PredictorError, one_line
 from ktrain_sentiment.inference.classifier import ClassifierParts, TextClassifier
 from ktrain_sentiment.inference.runners import Engine
+from ktrain_sentiment.places import url_of
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import Manifest, read_checked, read_json, read_manifest
 from ktrain_sentiment.predictor.tokenization import LONGEST, configured_padding_id
@@ -61,7 +62,7 @@ def load(
     Args:
         folder: A predictor folder, or the run that it lies in; or a folder from elsewhere with
             config.json, tokenizer.json and an ONNX file (which is then used unchecked, with a
-            warning).
+            warning); or the URL of one (s3://, gs://, az://, hf://), fetched once into the cache.
         engine: auto, int8, fp32 or openvino.
         threads: Cores to use; 0: all that this process may use.
         unchecked: Take a folder of this package that lost its manifest.json, too: its files are
@@ -85,7 +86,7 @@ def load(
         raise ConfigError(f"threads {threads!r}: wanted a number of cores, or 0 for all of them")
     if not isinstance(folder, str | os.PathLike):
         raise ConfigError(f"folder: wanted a path, got {folder!r}")
-    place = PredictorFolder(find_predictor(Path(folder)).absolute())
+    place = PredictorFolder(find_predictor(Path(folder), engine=engine).absolute())
     try:
         parts = _read_parts(place, engine, unchecked=unchecked)
         reread = functools.partial(_reread, place, engine, parts.stamp)
@@ -96,9 +97,9 @@ def load(
         probe = [inputs.join(text, [text] * len(inputs.others)) or "" for text in _PROBE]
         classifier.probabilities(classifier.logits(classifier.encode(probe)))
     except PredictorError as error:
-        if str(place.path) in str(error):
-            raise
-        raise PredictorError(f"{place.path}: {error}") from error
+        said = str(error) if str(place.path) in str(error) else f"{place.path}: {error}"
+        named = url_of(Path(folder)) or str(place.path)
+        raise PredictorError(said.replace(str(place.path), named)) from error
     return classifier
 
 
@@ -306,16 +307,22 @@ def _read(path: Path, largest: int) -> bytes:
         raise PredictorError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def find_predictor(given: Path | None, runs: Path = RUNS) -> Path:
+def find_predictor(given: Path | None, runs: Path = RUNS, *, engine: Engine | None = None) -> Path:
     """The folder to load.
 
     Args:
-        given: A predictor folder or a run folder; None: the newest run's.
+        given: A predictor folder or a run folder, or the URL of one, which is fetched into the
+            cache; None: the newest run's.
         runs: Where the runs are.
+        engine: Of what is at a URL, fetch what this engine needs alone; everything when None.
 
     Raises:
-        PredictorError: None is given, and there is no run with a predictor.
+        PredictorError: None is given, and there is no run with a predictor; or a URL has none.
     """
+    if url := url_of(given):
+        from ktrain_sentiment.inference.fetching import fetch_predictor
+
+        return fetch_predictor(url, engine)
     if given is not None:
         inside = PredictorFolder(RunFolder(given).predictor)
         return inside.path if inside.manifest.is_file() or inside.is_ours else given

@@ -16,6 +16,7 @@ from ktrain_sentiment.errors import ConfigError, InputError, PredictorError
 from ktrain_sentiment.inference.classifier import TextClassifier
 from ktrain_sentiment.inference.loading import find_predictor, load
 from ktrain_sentiment.inference.runners import Engine
+from ktrain_sentiment.places import url_of
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.serve.limits import RefusalError
 
@@ -104,21 +105,21 @@ class Hosting:
         # `load` has it answer two texts before it is handed out: that is the check.
         classifier = load(folder, self._engine, threads=self._threads)
         try:
-            table = read_manifest(find_predictor(folder)).table
+            table = read_manifest(find_predictor(folder, engine=self._engine)).table
         except PredictorError:  # A folder from elsewhere has no manifest.
             table = {}
         return Model(name, folder, classifier, table, version, time.time())
 
 
 def name_places(given: Sequence[str]) -> dict[str, Path]:
-    """Folders by name, from `FOLDER` or `NAME=FOLDER`; a folder's own name where none is given.
+    """Folders and URLs by name, from `FOLDER` or `NAME=FOLDER`; its own name where none is given.
 
     Raises:
         ConfigError: Two have one name, or a name would not do in an address.
     """
     places: dict[str, Path] = {}
     for one in given:
-        name, equals, folder = one.partition("=")
+        name, equals, folder = ("", "", one) if url_of(one) else one.partition("=")
         path = Path(folder if equals else one).expanduser()
         if not equals:
             named = path.absolute()

@@ -27,11 +27,14 @@ from ktrain_sentiment.atomic import (
     open_stream,
     real_path,
     refuse_existing,
+    spool_of,
     staged_file,
     sync_entry,
     write_text,
 )
 from ktrain_sentiment.errors import ConfigError, InputError, SentimentError, printable
+from ktrain_sentiment.places import url_of
+from ktrain_sentiment.remote import store
 from ktrain_sentiment.tables.binary_writing import ArrowEncoder, Workbook
 from ktrain_sentiment.tables.formats import WrittenFormat
 from ktrain_sentiment.tables.writing import OutputDialect, OutputSchema, RowEncoder, text_encoder
@@ -152,7 +155,7 @@ class FileOutput(Output):
         self._target = target
         self._overwrite = overwrite
         self._encoder = encoder
-        self._place = real_path(target)
+        self._place = self._spool(target)
         self._partial = self._place.with_name(f"{self._place.name}.partial")
         self._path = self._place.with_name(f"{self._place.name}.partial.json")
         self._saved_at = float("-inf")
@@ -164,6 +167,9 @@ class FileOutput(Output):
         except BaseException:
             self.stop()
             raise
+
+    def _spool(self, target: Path) -> Path:
+        return real_path(target)
 
     def _begin(self, identity: Identity, *, resume: bool) -> None:
         found = self._find_record()
@@ -273,18 +279,21 @@ class FileOutput(Output):
         with explained(self._target):
             self._save()
             self._close()
-            if self._encoder.whole:
-                refuse_existing(self._place, overwrite=self._overwrite)
-                if self._place.exists():
-                    shutil.copymode(self._place, self._partial)
-                self._partial.replace(self._place)
-            else:
-                with staged_file(self._target, self._overwrite) as path:
-                    self._encoder.assemble(self._partial, path)
-                self._partial.unlink()
+            self._take_place()
             self._path.unlink()
             sync_entry(self._place.parent)
         self._lock.close()
+
+    def _take_place(self) -> None:
+        if self._encoder.whole:
+            refuse_existing(self._place, overwrite=self._overwrite)
+            if self._place.exists():
+                shutil.copymode(self._place, self._partial)
+            self._partial.replace(self._place)
+        else:
+            with staged_file(self._target, self._overwrite) as path:
+                self._encoder.assemble(self._partial, path)
+            self._partial.unlink()
 
     def stop(self) -> None:
         """Close the file; it can be continued where its record can be written."""
@@ -300,6 +309,30 @@ class FileOutput(Output):
         assert self._file is not None
         os.close(self._file)
         self._file = None
+
+
+class SentOutput(FileOutput):
+    """A file that grows in this machine's cache and is sent to its URL when it is whole.
+
+    Where sending fails, what was made is kept: a run that goes on has nothing left but to send it.
+    """
+
+    def _spool(self, target: Path) -> Path:
+        return spool_of(url_of(target))
+
+    def _take_place(self) -> None:
+        try:
+            if self._encoder.whole:
+                refuse_existing(self._target, overwrite=self._overwrite, remote=True)
+                store(url_of(self._target)).send(self._partial)
+            else:
+                with staged_file(self._target, self._overwrite) as path:
+                    self._encoder.assemble(self._partial, path)
+        except InputError as error:
+            raise InputError(
+                f"{error}; what was made is kept on this machine: add --resume to send it"
+            ) from error
+        self._partial.unlink()
 
 
 class WorkbookOutput(Output):
@@ -349,7 +382,7 @@ def open_output(
     """Open the output of a format.
 
     Args:
-        target: The file that will appear; a pipe or a device is written to.
+        target: The file that will appear, or its URL; a pipe or a device is written to.
         form: Its format.
         schema: The columns.
         identity: What decides the output.
@@ -377,7 +410,8 @@ def open_output(
         encoder: RowEncoder = ArrowEncoder(schema)
     else:
         encoder = text_encoder(form, schema, dialect)
-    return FileOutput(target, encoder, identity, resume=resume, overwrite=overwrite)
+    kind = SentOutput if url_of(target) else FileOutput
+    return kind(target, encoder, identity, resume=resume, overwrite=overwrite)
 
 
 def stream_output(

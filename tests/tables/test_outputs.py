@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ktrain_sentiment.atomic import refuse_existing
 from ktrain_sentiment.errors import ConfigError, DataError, InputError, SentimentError
 from ktrain_sentiment.inference.scoring import (
     ScoreOptions,
@@ -27,6 +28,7 @@ from ktrain_sentiment.inference.scoring import (
     score,
 )
 from ktrain_sentiment.prediction import Prediction, Probabilities, to_predictions
+from ktrain_sentiment.runs import cache_folder
 from ktrain_sentiment.tables import binary_writing, open_texts, outputs
 from ktrain_sentiment.tables.binary_writing import ArrowEncoder
 from ktrain_sentiment.tables.formats import output_format
@@ -514,3 +516,84 @@ def test_a_dialect_continues_without_a_second_byte_order_mark(tmp_path):
     run(source, tmp_path / "whole.csv", dialect=dialect)
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert (tmp_path / "out.csv").read_text("utf-16").count("\ufeff") == 0
+
+
+# To a URL
+
+
+def spools() -> list[str]:
+    """Files that wait on this machine to be sent."""
+    found = (cache_folder() / "outputs").rglob("*")
+    return sorted(path.name for path in found if path.is_file())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl", ".xlsx"])
+def test_an_output_in_s3_is_that_of_a_file(s3, tmp_path, suffix):
+    source = write_input(tmp_path, ".csv", ODD)
+    run(source, tmp_path / f"here{suffix}")
+    run(source, Path(f"s3://reviews/out/scored{suffix}"))
+    assert s3.keys() == [f"out/scored{suffix}"]
+    (tmp_path / f"there{suffix}").write_bytes(s3.get(f"out/scored{suffix}"))
+    assert read_output(tmp_path / f"there{suffix}") == read_output(tmp_path / f"here{suffix}")
+    assert spools() == []
+
+
+def test_a_stopped_run_leaves_nothing_in_s3_and_goes_on(s3, tmp_path, monkeypatch):
+    monkeypatch.setattr(outputs, "_SAVE_SECONDS", 0.0)
+    source = write_input(tmp_path, ".csv", ["no", "yes"] * 10)
+    target = Path("s3://reviews/scored.parquet")
+    with pytest.raises(KeyboardInterrupt):
+        run(source, target, StopsAfter(9))
+    assert s3.keys() == s3.unfinished() == []
+    assert run(source, target, resume=True).resumed_at > 0
+    assert pq.read_table(io.BytesIO(s3.get("scored.parquet"))).num_rows == 20
+    assert spools() == []
+
+
+def test_what_could_not_be_sent_is_kept_and_sent_by_the_run_that_goes_on(s3, tmp_path, monkeypatch):
+    source = write_input(tmp_path, ".csv", ["no", "yes"] * 10)
+    target = Path("s3://elsewhere/scored.csv")
+    with pytest.raises(InputError) as raised:
+        run(source, target)
+    assert str(raised.value) == (
+        "s3://elsewhere/scored.csv: there is no bucket elsewhere; check its name; what was made is "
+        "kept on this machine: add --resume to send it"
+    )
+    s3.client.create_bucket(Bucket="elsewhere")
+    assert run(source, target, StopsAfter(0), resume=True).rows == 0
+    got = s3.client.get_object(Bucket="elsewhere", Key="scored.csv")["Body"].read()
+    assert len(got.splitlines()) == 21
+    assert spools() == []
+
+
+def test_what_is_sent_in_parts_appears_when_it_is_whole_or_not_at_all(s3, tmp_path, monkeypatch):
+    from ktrain_sentiment.remote import store
+
+    large = tmp_path / "large.csv"
+    large.write_bytes(os.urandom(101 << 20))
+    place = store("s3://reviews/large.csv")
+    usual, parts = place.system._call_s3, []
+
+    async def call(method, *arguments, **options):
+        if method == "upload_part":
+            parts.append(s3.keys())
+            if len(parts) == 2:
+                raise PermissionError("Access Denied")
+        return await usual(method, *arguments, **options)
+
+    monkeypatch.setattr(place.system, "_call_s3", call)
+    with pytest.raises(InputError, match="access is refused"):
+        place.send(large)
+    assert parts[0] == parts[1] == s3.keys() == []
+    monkeypatch.undo()
+
+
+def test_an_object_that_is_there_and_a_place_that_takes_none_are_refused_before_a_row(s3):
+    s3.put("a.csv", b"")
+    with pytest.raises(InputError, match=r"s3://reviews/a.csv exists: choose another place"):
+        refuse_existing(Path("s3://reviews/a.csv"), overwrite=False, remote=True)
+    refuse_existing(Path("s3://reviews/a.csv"), overwrite=True, remote=True)
+    with pytest.raises(
+        InputError, match=r"wanted a place in a store: s3://, gs://, az:// or hf://"
+    ):
+        refuse_existing(Path("https://host/a.csv"), overwrite=False, remote=True)
