@@ -175,10 +175,12 @@ class Faithfulness:
     @property
     def sentence(self) -> str:
         """The outcome in plain words."""
+        # Adding zero makes zero of what was rounded to less than nothing.
+        top, random = (round(-100 * one, 1) + 0.0 for one in (self.top, self.random))
         return (
             f"without its {self.words} most important words the probability of a label changes by "
-            f"{-100 * self.top:+.1f} points, without {self.words} random words by "
-            f"{-100 * self.random:+.1f} ({self.n:,} texts; more in {100 * self.won:.0f} % of them)."
+            f"{top:+.1f} points, without {self.words} random words by {random:+.1f} "
+            f"({self.n:,} texts; more in {100 * self.won:.0f} % of them)."
         )
 
 

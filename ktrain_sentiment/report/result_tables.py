@@ -274,9 +274,6 @@ def behaviour(found: Behaviour) -> FigureTable:
 
 
 ABSTENTIONS = (
-    Column(
-        "leave to a person below", lambda one: f"{one.below:.3f}" if one.below else "none", "below"
-    ),
     Column("answered", lambda one: share(one.covered.value)),
     Column("accuracy of the answers", lambda one: share(one.accuracy.value), "accuracy"),
     Column("95 % interval", lambda one: interval("accuracy", one.accuracy)),
@@ -286,8 +283,15 @@ ABSTENTIONS = (
 def abstentions(found: Sequence[Abstention]) -> FigureTable:
     """What thresholds gain."""
     answered = [one for one in found if one.accuracy is not None]
+    kinds = {one.below for one in answered}
+    digits = next((n for n in (3, 4, 5) if len({round(one, n) for one in kinds}) == len(kinds)), 6)
+
+    def below(one: Abstention) -> str:
+        return f"{one.below:.{digits}f}" if one.below else "none"
+
     title = "What is gained by not answering (--abstain-below)"
-    return FigureTable.of(title, ABSTENTIONS, answered)
+    columns = (Column("leave to a person below", below, "below"), *ABSTENTIONS)
+    return FigureTable.of(title, columns, answered)
 
 
 def _marked(one: Mistake, explanations: Mapping[str, Explanation]) -> Cell:

@@ -371,17 +371,18 @@ def _record(
 
 
 def training_doubts(settings: TrainingSettings, splits: Splits, epochs: int) -> list[str]:
-    """Why an encoder may have learned little, whatever its figures say, and what to try."""
+    """Why a model may have learned little, whatever its figures say, and what to try."""
     encoder, config, found = settings.encoder.encoder, settings.training, []
-    if settings.model.is_ktrain_model:
-        return []
+    own = settings.model.model if settings.model.is_ktrain_model else ""
     updates = steps_per_epoch(len(splits.train), config.batch_size) * epochs // config.accumulate
-    if updates < FEWEST_STEPS and not config.needs_mean_layer:
+    # NBSVM begins with weights that are of use already.
+    if updates < FEWEST_STEPS and not config.needs_mean_layer and own != "nbsvm":
         found.append(
-            f"It was trained for {count(updates, 'step')}, and an encoder learns little in fewer "
-            f"than {FEWEST_STEPS}: try more --epochs (left out, they are enough), or more rows."
+            f"It was trained for {count(updates, 'step')}, and {own or 'an encoder'} learns "
+            f"little in fewer than {FEWEST_STEPS}: try more --epochs (left out, they are enough), "
+            "or more rows."
         )
-    language = main_language(splits.train["text"])
+    language = "" if own else main_language(splits.train["text"])
     if language not in ("", "en") and learned_english_alone(encoder):
         found.append(
             f"Most texts are in another language ({language}), of which {encoder} has learned "

@@ -6,6 +6,7 @@ import pytest
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.explanation import (
     MOST_PIECES,
+    Faithfulness,
     check_faithfulness,
     cut,
     explain,
@@ -88,6 +89,10 @@ def test_named_words_matter_more_than_random_ones():
     assert found.top > found.random + 0.1
     assert found.won > 0.8
     assert "points" in found.sentence
+
+
+def test_a_change_of_next_to_nothing_has_no_sign_of_minus():
+    assert "changes by +0.0 points" in Faithfulness(3, 2, 1e-5, 1e-6, 0.9).sentence
 
 
 def test_faithfulness_fails_when_the_named_words_are_the_wrong_ones():

@@ -9,6 +9,8 @@ import pytest
 from rich.console import Console
 
 from ktrain_sentiment.evaluation import compute_metrics
+from ktrain_sentiment.evaluation.calibration import Abstention
+from ktrain_sentiment.evaluation.intervals import Estimate
 from ktrain_sentiment.evaluation.ranking import Costs, rank
 from ktrain_sentiment.evaluation.review import Mistake
 from ktrain_sentiment.report import result_tables, trial_tables
@@ -35,6 +37,15 @@ def test_texts_are_wrapped_and_not_taken_for_markup():
     lines = shown(result_tables.top_losses([lost]), width=60)
     assert max(len(line) for line in lines.splitlines()) <= 60
     assert "[bold]very[/bold]" in lines
+
+
+def test_thresholds_that_differ_look_different_and_can_be_typed():
+    share = Estimate(0.9, 0.8, 0.95, 40)
+    found = [Abstention(below, share, share) for below in (0.0, 0.50012, 0.50031)]
+    text = shown(result_tables.abstentions(found))
+    assert "0.5001" in text
+    assert "0.5003" in text
+    assert "0.500 " in shown(result_tables.abstentions(found[:2]))
 
 
 @pytest.mark.parametrize("width", [80, 60])

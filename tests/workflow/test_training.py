@@ -35,6 +35,11 @@ def test_an_encoder_that_does_not_know_the_language_is_doubted_with_one_that_doe
     assert training_doubts(settings("xlm-roberta-base"), rows(GERMAN), epochs=10) == []
 
 
-def test_ktrains_own_classifiers_need_no_language_and_few_steps() -> None:
-    own = TrainingSettings(model=ModelConfig(model="nbsvm"))
-    assert training_doubts(own, rows(GERMAN), epochs=1) == []
+def test_ktrains_own_classifiers_need_no_language_and_nbsvm_no_steps() -> None:
+    nbsvm, logreg = (
+        TrainingSettings(model=ModelConfig(model=name)) for name in ("nbsvm", "logreg")
+    )
+    assert training_doubts(nbsvm, rows(GERMAN), epochs=1) == []
+    assert training_doubts(logreg, rows(GERMAN), epochs=10) == []
+    (said,) = training_doubts(logreg, rows(GERMAN), epochs=2)
+    assert said.startswith("It was trained for 20 steps, and logreg learns little in fewer than")
