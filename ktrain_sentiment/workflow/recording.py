@@ -57,6 +57,7 @@ from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import read_manifest, trained_table
 from ktrain_sentiment.report.facts import USUAL, ReportFacts, ScoreFacts, SearchFacts
 from ktrain_sentiment.runs import RunFolder
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import SCORE
 from ktrain_sentiment.workflow.by_task import OTHER_ANSWERS
 from ktrain_sentiment.workflow.eval_sets import read_predictions
@@ -338,7 +339,7 @@ def _describe(
     }
     everything = pd.concat(map(some_rows, present.values()), ignore_index=True)
     quantiles = np.quantile(np.concatenate(words), [0.5, 0.9, 0.99, 1.0]).astype(int)
-    warnings = [f"Data: {one.summary}." for one in findings if one.severity == "error"]
+    warnings = _first_of_each_kind([one for one in findings if one.severity == "error"])
     few = [
         label
         for label in labels
@@ -346,8 +347,8 @@ def _describe(
     ]
     if few and not are_scores:
         warnings.append(
-            f"Fewer than {FEW_ROWS} validation or test rows are {', '.join(few)}: figures of such "
-            "classes are rough."
+            f"Of {' and '.join(few)} there are fewer than {FEW_ROWS} validation or test rows: "
+            "figures of such classes are rough."
         )
     return DataSummary(
         source=source,
@@ -365,6 +366,18 @@ def _describe(
         },
         warnings=tuple(warnings),
     )
+
+
+def _first_of_each_kind(findings: Sequence[Finding]) -> list[str]:
+    """A warning for each kind of finding: ten alike would hide what is said of the model."""
+    kinds: dict[str, list[Finding]] = {}
+    for one in findings:
+        kinds.setdefault(one.check, []).append(one)
+    return [
+        f"Data: {first.summary}"
+        + (f"; {count(len(others), 'more such finding')}, under Data." if others else ".")
+        for first, *others in kinds.values()
+    ]
 
 
 def facts_of_run(folder: Path) -> ReportFacts:

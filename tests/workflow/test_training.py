@@ -4,6 +4,7 @@ import pandas as pd
 
 from ktrain_sentiment.config import EncoderConfig, ModelConfig, TrainConfig, TrainingSettings
 from ktrain_sentiment.data import Splits
+from ktrain_sentiment.workflow.recording import summarize_data
 from ktrain_sentiment.workflow.training import training_doubts
 
 ENGLISH = "I thought the plot was rather kind in the last of these films"
@@ -33,6 +34,21 @@ def test_an_encoder_that_does_not_know_the_language_is_doubted_with_one_that_doe
     assert "another language (de)" in said
     assert "--encoder distilbert-base-multilingual-cased" in said
     assert training_doubts(settings("xlm-roberta-base"), rows(GERMAN), epochs=10) == []
+
+
+def test_findings_of_one_kind_are_one_warning_and_leave_room_for_the_others() -> None:
+    words = ["alpha", "beta", "gamma", "delta", "epsilon"]
+    texts = [f"{words[k % 5]} as it stands in row {k} of them" for k in range(100)]
+    other = [f"one of the others, {k} of a hundred" for k in range(100)]
+    frame = pd.DataFrame(
+        {"text": texts + other, "label": ["good"] * 100 + ["bad"] * 100, "row": range(200)}
+    )
+    found = summarize_data("mine", Splits(frame, frame.head(5), frame.head(0), ("bad", "good")))
+    of_words = [one for one in found.warnings if "stands in" in one]
+    assert len(of_words) == 1
+    assert of_words[0].endswith(" more such findings, under Data.")
+    assert len([one for one in found.findings if "stands in" in one.summary]) > 3
+    assert "Of good and bad" in found.warnings[-1] or "Of bad and good" in found.warnings[-1]
 
 
 def test_ktrains_own_classifiers_need_no_language_and_nbsvm_no_steps() -> None:
