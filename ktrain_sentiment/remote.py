@@ -8,9 +8,11 @@ added here: an answer within bounded time, and one line instead of each library'
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,6 +60,12 @@ _UNREACHABLE = (
     "gaierror", "TimeoutError",
 )  # fmt: skip
 """Parts of the names of libraries' errors: to import their classes would be to import them all."""
+
+_TELLING = (
+    "etag", "md5", "sha256", "blob_id", "lastmodified", "last_modified", "updated", "created",
+    "mtime", "size",
+)  # fmt: skip
+"""Beginnings of the names, in lower case, under which stores say what tells two contents apart."""
 
 T = TypeVar("T")
 
@@ -118,6 +126,15 @@ class Remote:
         with explained(self.url, self.error, path):
             self.system.get_file(self.path, str(path))
 
+    def is_folder(self) -> bool:
+        """Whether a folder of a store is there.
+
+        Raises:
+            InputError: Nothing is there, or it cannot be asked; of the class `error`.
+        """
+        in_store = self.url.partition("://")[0].lower() in STORES
+        return in_store and self.info().get("type") == "directory"
+
     def exists(self) -> bool:
         """Whether a file or folder is there.
 
@@ -161,6 +178,23 @@ class Remote:
             if path.startswith(base) and not {"..", ".", ""} & set(path[len(base) :].split("/"))
         }
 
+    def fetch_files(self, names: Iterable[str], folder: Path) -> None:
+        """Copy files of the folder that is there; each appears when it is whole.
+
+        Raises:
+            InputError: One cannot be fetched; of the class `error`.
+            SentimentError: The disk is full.
+        """
+        for name in names:
+            path = folder / name
+            part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self.below(name).fetch(part)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+
     def send(self, path: Path) -> None:
         """Make a file of this machine the one that is there; it appears when it is all there.
 
@@ -200,6 +234,17 @@ class Remote:
             found = within(LOOKUP_SECONDS, lambda: self.system.glob(self.path, detail=True))
         files = sorted(path for path, info in found.items() if info["type"] == "file")
         return [str(self.system.unstrip_protocol(path)) for path in files]
+
+
+def fingerprint(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """Tells the files of a folder, as `Remote.files` lists them, from others: 16 hex digits."""
+    lines = [f"{name} {_telling(info)}" for name, info in sorted(files.items())]
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _telling(info: Mapping[str, Any]) -> list[tuple[str, str]]:
+    told = ((str(name).lower(), str(value)) for name, value in info.items())
+    return sorted(one for one in told if one[0].startswith(_TELLING))
 
 
 def store(url: str, error: type[InputError] = InputError) -> Remote:

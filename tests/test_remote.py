@@ -69,7 +69,19 @@ def test_what_is_not_there_is_told_apart(s3):
     assert refusal("s3://reviews/in/b.csv") == (
         "s3://reviews/in/b.csv: no such file; check the name, capitals included"
     )
-    assert refusal("s3://reviews/in") == "s3://reviews/in: is a folder, wanted a file"
+
+
+def test_a_folder_in_s3_is_read_like_one_at_hand(s3):
+    s3.put("classes/good/1.txt", b"a fine film")
+    s3.put("classes/bad/1.txt", b"a dull one")
+    s3.put("splits/train.csv", CONTENT)
+    s3.put("splits/test.csv", CONTENT)
+    s3.put("other/part-1.parquet", b"")
+    table = open_table("s3://reviews/classes")
+    assert table.name == "s3://reviews/classes"
+    assert sorted(texts("s3://reviews/classes")) == ["a dull one", "a fine film"]
+    assert len(texts("s3://reviews/splits")) == 4
+    assert refusal("s3://reviews/other").startswith("s3://reviews/other: ")
 
 
 def test_missing_credentials_are_one_line_with_what_to_do(elsewhere, s3, monkeypatch):

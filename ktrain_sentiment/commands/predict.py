@@ -188,6 +188,7 @@ def task(flags: Flags) -> dict[str, Any]:
     """Load the predictor, score every row, and return the figures."""
     from ktrain_sentiment.inference import scoring
     from ktrain_sentiment.inference.loading import find_predictor
+    from ktrain_sentiment.places import url_of
 
     if flags.on != "here":
         return _on_cluster(flags)
@@ -207,7 +208,8 @@ def task(flags: Flags) -> dict[str, Any]:
     output = _open_output(flags, form, source, names, folder)
     report = _score(source, classifier, output, options, flags)
     _say(report, flags)
-    return {**scoring.figures(report), "predictor": folder, "output": flags.output}
+    shown = url_of(flags.predictor) or folder
+    return {**scoring.figures(report), "predictor": shown, "output": flags.output}
 
 
 def _on_cluster(flags: Flags) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def task(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.data import keep_rows, read_rows
     from ktrain_sentiment.data.labelled import MARKER
     from ktrain_sentiment.data.profile import profile
+    from ktrain_sentiment.places import url_of
 
     output = flags.output or Path("prepared") / data_name(flags.source.data)
     if not flags.profile_only:
@@ -73,9 +74,9 @@ def task(flags: Flags) -> dict[str, Any]:
     show(found)
     if splits is not None and not flags.profile_only:
         write(flags, output, kept, splits, found)
-        print(f"\nwritten to {output}: splits, profile.json, profile.html")
+        print(f"\nwritten to {url_of(output) or output}: splits, profile.json, profile.html")
         first = output / "fold-1" if flags.division.folds else output
-        print(f"train on it with: ktrain-sentiment train {first}")
+        print(f"train on it with: ktrain-sentiment train {url_of(first) or first}")
     return figures(found, None if flags.profile_only else output)
 
 

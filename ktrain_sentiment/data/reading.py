@@ -43,7 +43,7 @@ from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.places import url_of
 from ktrain_sentiment.tables import ReadOptions, open_table
 from ktrain_sentiment.tables.messages import count, quoted
-from ktrain_sentiment.tables.sources import near_name
+from ktrain_sentiment.tables.sources import fetched_folder, near_name
 from ktrain_sentiment.tables.table import unique_names
 from ktrain_sentiment.tasks import labels_in, occurring
 
@@ -166,7 +166,9 @@ def read_rows(
         DataError: It cannot be read, or there is no telling which columns hold what.
         ConfigError: The configuration contradicts itself.
     """
-    folder = Path(config.data).expanduser()
+    url = url_of(config.data)
+    folder = (fetched_folder(url) if url and "*" not in url else None) or Path(config.data)
+    folder = folder.expanduser()
     if config.data and is_prepared(folder):
         return read_prepared(folder, config)
     return _rows_of(read_source(config, trained), config, lenient=lenient, trained=trained)

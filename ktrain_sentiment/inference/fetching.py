@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import uuid
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,7 +19,7 @@ from ktrain_sentiment.errors import InputError, PredictorError
 from ktrain_sentiment.inference.runners import Engine
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import digest, read_manifest
-from ktrain_sentiment.remote import Remote, is_unreachable, store
+from ktrain_sentiment.remote import fingerprint, is_unreachable, store
 from ktrain_sentiment.runs import cache_folder
 
 logger = logging.getLogger(__name__)
@@ -29,11 +28,6 @@ _PLACE = PredictorFolder(Path())
 _MANIFEST, _INSIDE = _PLACE.manifest.name, "predictor/"
 _TRAINING = {".h5", ".preproc", ".safetensors", ".bin", ".msgpack", ".pt", ".pth", ".ckpt"}
 """What training and other tools read, and prediction does not, where there is a graph."""
-_TELLING = (
-    "etag", "md5", "sha256", "blob_id", "lastmodified", "last_modified", "updated", "created",
-    "mtime", "size",
-)  # fmt: skip
-"""Beginnings of the names, in lower case, under which stores say what tells two contents apart."""
 
 
 def fetch_predictor(url: str, engine: Engine | None = None) -> Path:
@@ -54,7 +48,7 @@ def fetch_predictor(url: str, engine: Engine | None = None) -> Path:
     if url.lower().startswith("hf://"):
         return _from_hub(url, engine)
     place = store(url, PredictorError)
-    home = cache_folder() / "predictors" / _key(url)
+    home = cache_folder() / "predictors" / hashlib.sha256(url.encode()).hexdigest()[:16]
     try:
         found = place.files()
     except PredictorError as error:
@@ -68,10 +62,13 @@ def fetch_predictor(url: str, engine: Engine | None = None) -> Path:
     names = needed(list(listed), engine)
     if not names:
         raise PredictorError(f"{url}: {_lack(list(found))}")
-    folder = home / _key(*(f"{n} {_telling(info)}" for n, info in sorted(listed.items())))
+    folder = home / fingerprint(listed)
     place = place.below(inside.rstrip("/")) if inside else place
-    _fetch(place, folder, [n for n in names if not _is_there(folder / n, listed[n])])
-    _fetch(place, folder, _changed(folder, names))
+    missing = [name for name in names if not _is_there(folder / name, listed[name])]
+    if missing:
+        logger.info("fetching %s into %s", url, folder)
+    place.fetch_files(missing, folder)
+    place.fetch_files(_changed(folder, names), folder)
     os.utime(folder)
     return folder
 
@@ -108,31 +105,8 @@ def _lack(names: Collection[str]) -> str:
     return f"is no predictor: there is no manifest.json and no config.json, but {shown}"
 
 
-def _key(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def _telling(info: Mapping[str, Any]) -> str:
-    told = {str(name).lower(): value for name, value in info.items()}
-    return str(sorted((n, str(v)) for n, v in told.items() if n.startswith(_TELLING)))
-
-
 def _is_there(path: Path, info: Mapping[str, Any]) -> bool:
     return path.is_file() and path.stat().st_size == info.get("size")
-
-
-def _fetch(place: Remote, folder: Path, names: Collection[str]) -> None:
-    if names:
-        logger.info("fetching %s into %s", place.url, folder)
-    for name in names:
-        path = folder / name
-        part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            place.below(name).fetch(part)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def _changed(folder: Path, names: Collection[str]) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import glob
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.places import url_of
@@ -29,7 +29,15 @@ from ktrain_sentiment.tables.folders import (
 from ktrain_sentiment.tables.formats import Format, input_format
 from ktrain_sentiment.tables.json_rows import open_json, open_json_lines
 from ktrain_sentiment.tables.sheets import Rank, open_workbook
-from ktrain_sentiment.tables.sources import Source, locate, paused, really, right_name, stored
+from ktrain_sentiment.tables.sources import (
+    Source,
+    fetched_folder,
+    locate,
+    paused,
+    really,
+    right_name,
+    stored,
+)
 from ktrain_sentiment.tables.table import HEAD, ReadAs, ReadOptions, Row, Table, peek, table_of_rows
 
 _PIPE_BLOCK = 1 << 16
@@ -53,17 +61,9 @@ def open_table(
         MissingExtraError: A library that it needs is not installed.
     """
     options = options or ReadOptions()
-    url = url_of(source)
-    if "*" in url:
-        return open_urls(url, lambda one: open_table(one, options, rank))
-    if isinstance(source, str | Path) and not url:
-        path = Path(source).expanduser()
-        if path.is_dir() and split_files(path):
-            return open_split_files(path, lambda one: open_table(one, options, rank))
-        if path.is_dir():
-            return open_class_folders(path, options.encoding)
-        if not path.exists() and glob.has_magic(str(source)):
-            return open_pattern(str(path), lambda one: open_table(one, options, rank))
+    several = _open_several(source, lambda one: open_table(one, options, rank), options)
+    if several is not None:
+        return several
     found = locate(source)
     form = options.format
     if form is None:
@@ -79,6 +79,34 @@ def open_table(
     else:
         table = _open_text(found, form, options, read_as)
     return replace(table, files=(found.file,) if found.file else ())
+
+
+def _open_several(
+    source: str | Path | BinaryIO, open_one: Callable[[Any], Table], options: ReadOptions
+) -> Table | None:
+    """A folder's or a pattern's table, on this machine or at a URL; None for anything else."""
+    if url := url_of(source):
+        if "*" in url:
+            return open_urls(url, open_one)
+        folder = fetched_folder(url)
+        if folder is None:
+            return None
+        try:
+            return replace(open_one(folder), name=url)
+        except DataError as error:
+            raise DataError(str(error).replace(str(folder), url)) from error
+    if not isinstance(source, str | Path):
+        return None
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return (
+            open_split_files(path, open_one)
+            if split_files(path)
+            else open_class_folders(path, options.encoding)
+        )
+    if not path.exists() and glob.has_magic(str(source)):
+        return open_pattern(str(path), open_one)
+    return None
 
 
 def open_texts(texts: Sequence[str]) -> Table:

@@ -24,7 +24,7 @@ from typing import BinaryIO, cast
 
 from ktrain_sentiment.errors import DataError, one_line
 from ktrain_sentiment.places import url_of
-from ktrain_sentiment.remote import at
+from ktrain_sentiment.remote import at, fingerprint
 from ktrain_sentiment.tables.formats import ARCHIVE, COMPRESSED, FORMATS, bare_suffix
 from ktrain_sentiment.tables.messages import quoted
 
@@ -128,6 +128,31 @@ def _remote(url: str) -> Source:
     # The temporary file lives as long as what opens it.
     held = (copy, found.open)
     return replace(found, name=url, open=lambda: held[1]())
+
+
+_folders: dict[tuple[str, str], tempfile.TemporaryDirectory[str]] = {}
+"""Remote folders that were fetched, by URL and fingerprint; they go when the process ends."""
+
+
+def fetched_folder(url: str) -> Path | None:
+    """A remote folder as one on this machine, for as long as this process runs.
+
+    Returns:
+        None where a file is there.
+
+    Raises:
+        DataError: Nothing is there, or it cannot be fetched.
+    """
+    place = at(url)
+    if not place.is_folder():
+        return None
+    listed = place.files()
+    key = (url, fingerprint(listed))
+    if key not in _folders:
+        copy = tempfile.TemporaryDirectory()
+        place.fetch_files(listed, Path(copy.name))
+        _folders[key] = copy
+    return Path(_folders[key].name)
 
 
 @contextlib.contextmanager

@@ -121,6 +121,16 @@ def test_where_the_store_is_gone_the_newest_copy_answers_and_that_is_said(
     s3fs.S3FileSystem.clear_instance_cache()
 
 
+def test_a_folder_at_hand_needs_nothing_of_this(predictor):
+    code = f"""
+    import sys
+    import ktrain_sentiment
+    ktrain_sentiment.load({str(predictor)!r})
+    print(sorted({{"fsspec", "aiohttp", "s3fs", "huggingface_hub"}} & sys.modules.keys()))
+    """
+    assert run_code(code).stdout == "[]\n"
+
+
 def test_what_is_no_predictor_is_one_line(s3):
     s3.put("data/a.csv", b"text\n")
     for url, said in {
