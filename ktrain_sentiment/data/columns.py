@@ -272,6 +272,12 @@ def _find_label(table: Sampled, text: str, *, numbers: bool = False) -> str:
     ]
     few = [c for c in others if kinds_of(table, c) >= 2 and has_few_values(table, c, repeated=2)]
     if numbers:
+        measures = [c for c in others if _holds_numbers(table, c)]
+        if named and measures and not any(_holds_numbers(table, c) for c in named):
+            raise DataError(
+                f"{table.name}: the column {named[0]!r} holds no numbers; scores are in another? "
+                f"Name it: --label-column {measures[0]}"
+            )
         fitting, few = ([c for c in kind if _holds_numbers(table, c)] for kind in (named, others))
     found = _only(table, fitting or few or named, "label", "label")
     if found:

@@ -36,7 +36,7 @@ from ktrain_sentiment.data.label_sets import (
 )
 from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts, is_prepared, read_prepared
 from ktrain_sentiment.data.labels import LabelKind, find_kind, relabel
-from ktrain_sentiment.data.scores import look_like_scores
+from ktrain_sentiment.data.scores import look_like_scores, nearly_scores, plain_numbers
 from ktrain_sentiment.data.selection import select_rows
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.inputs import Inputs
@@ -384,13 +384,16 @@ def _check_classes(frame: pd.DataFrame, texts: LabelledTexts, left_out: list[str
             f"{reasons}"
         )
     if look_like_scores(frame["label"]):
-        low, high = frame["label"].astype(float).agg(["min", "max"])
+        numbers = plain_numbers(frame["label"].unique())
+        low, high = min(numbers), max(numbers)
         raise DataError(
             f"{where}: holds numbers from {low:g} to {high:g}, which look like scores, not like "
             "classes; --task score learns the number, else make classes of them first (such as "
             "negative below 0), or choose another --label-column"
         )
     if kinds > MOST_LABELS and kinds > len(frame) / 2:
+        if slips := nearly_scores(frame["label"], frame["row"].tolist()):
+            raise DataError(f"{where}: {slips}")
         raise DataError(
             f"{where}: {kinds:,} different labels in {len(frame):,} rows; wanted a few classes "
             "(choose another --label-column, or join them with --map)"

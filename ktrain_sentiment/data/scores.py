@@ -18,26 +18,47 @@ from ktrain_sentiment.words import NO_VALUE
 
 _MOST_STEPS = 11
 """Different numbers that may still be steps of a scale, such as half stars."""
+_ODD = 0.02
+"""Share of labels that may be no numbers where all others are: slips, most likely."""
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 def look_like_scores(labels: pd.Series[str]) -> bool:
     """Whether labels are measurements: many different numbers, fractions or seldom repeated."""
-    kinds = labels.dropna().unique()
-    if len(kinds) <= _MOST_STEPS:
+    numbers = plain_numbers(labels.dropna().unique())
+    if len(numbers) <= _MOST_STEPS:
         return False
+    return 2 * len(numbers) > len(labels) or not all(number.is_integer() for number in numbers)
+
+
+def plain_numbers(kinds: Iterable[str]) -> list[float]:
+    """Labels as numbers, with a decimal comma if no point stands anywhere; empty if one is none."""
+    kinds = list(kinds)
+    if any(map(_COMMA.fullmatch, kinds)) and not any("." in kind for kind in kinds):
+        kinds = [kind.replace(",", ".") for kind in kinds]
     try:
-        numbers = [float(kind) for kind in kinds]
+        return [float(kind) for kind in kinds]
     except ValueError:
-        return False
-    return 2 * len(kinds) > len(labels) or not all(number.is_integer() for number in numbers)
+        return []
+
+
+def nearly_scores(labels: pd.Series[str], rows: Sequence[int] | NDArray[np.int64]) -> str:
+    """Which labels alone keep the others from being scores; empty where that is not so."""
+    odd = np.array([isinstance(one, str) and not plain_numbers([one]) for one in labels])
+    if not 0 < odd.sum() <= _ODD * len(labels) or not look_like_scores(labels[~odd]):
+        return ""
+    first = int(odd.argmax())
+    return (
+        f"{int((~odd).sum()):,} of {count(len(labels), 'label')} are numbers, and "
+        f"{labels.iloc[first]!r} (row {rows[first]}) is none: mend it, or leave such rows out with "
+        "--drop-labels, and --task score learns the number"
+    )
 
 
 def have_fractions(labels: pd.Series[str]) -> bool:
     """Whether labels are too many different numbers for classes, and not all whole ones."""
-    return look_like_scores(labels) and not all(
-        float(label).is_integer() for label in labels.dropna().unique()
-    )
+    numbers = plain_numbers(labels.dropna().unique())
+    return look_like_scores(labels) and not all(number.is_integer() for number in numbers)
 
 
 def read_scores(
@@ -83,10 +104,11 @@ def read_scores(
         if kind.lstrip("+-").casefold() in ("inf", "infinity"):
             what = f"the score {kind!r} is infinite; wanted a number; {left_out}"
         else:
+            nothing = "no label is one: leave --task score out, or judge a model of classes on them"
             none = all(one is None for one in values.values())
             what = (
                 f"the label {kind!r} is no number; wanted scores such as -1.5 or 3; "
-                f"{'no label is one: leave --task score out' if none else left_out}"
+                f"{nothing if none else left_out}"
             )
         raise DataError(f"{source}: row {place[kind]}: {what}")
     if missing := int(labels.isin(absent).sum()):

@@ -79,6 +79,30 @@ def test_decimal_commas_are_read_and_said_and_doubtful_ones_refused():
         read(["1,234", "2,345"] * 20, task="score")
 
 
+def test_decimal_commas_are_taken_for_scores_without_being_asked():
+    found = read([score.replace(".", ",") for _, score in ROWS])
+    assert found.config.task == "score"
+    assert (
+        found.frame["label"].tolist() == read([score for _, score in ROWS]).frame["label"].tolist()
+    )
+
+
+def test_one_label_that_keeps_many_numbers_from_being_scores_is_named_with_its_row():
+    said = r"are numbers, and 'bad' \(row 6\) is none: mend it, .* --task score learns the number"
+    labels = [f"{k / 7:.2f}" for k in range(100)]
+    with pytest.raises(DataError, match=said):
+        read([*labels[:5], "bad", *labels[5:]])
+
+
+def test_a_column_of_labels_without_numbers_is_not_passed_over_for_another():
+    frame = pd.DataFrame({"text": [f"a text, number {k}" for k in range(40)],
+                          "label": ["good", "bad"] * 20, "price": np.arange(40) / 3})  # fmt: skip
+    with pytest.raises(DataError, match=r"'label' holds no numbers; .*--label-column price"):
+        read_frame(frame, DataConfig(task="score"), "here")
+    named = read_frame(frame, DataConfig(task="score", label_column="price"), "here")
+    assert named.label_column == "price"
+
+
 def test_equal_texts_have_the_mean_of_their_scores():
     frame = pd.DataFrame({"text": ["a film"] * 2 + TEXTS[:30], "label": [1.0, 2.0] + [0.5, 3] * 15})
     found = read_frame(frame, DataConfig(task="score"), "here")
