@@ -35,7 +35,7 @@ from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.errors import SentimentError
 
 WORDS, LONGEST = 20_000, 48
-BATCH, CHECKPOINT = 64, 50
+BATCH, CHECKPOINT = 256, 50
 HELD_OUT = 2_000
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 

@@ -143,9 +143,9 @@ MOST_LOOKED_AT = 250_000
 """Training rows that baselines are fitted on, and that the checks of a report look at."""
 
 
-def some_rows(frame: pd.DataFrame, most: int = MOST_LOOKED_AT) -> pd.DataFrame:
-    """At most so many rows, evenly from the whole length of a frame; all where they are fewer."""
-    return frame.iloc[:: max(1, -(-len(frame) // most))]
+def some_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """`MOST_LOOKED_AT` rows at most, evenly from the whole length of a frame."""
+    return frame.iloc[:: max(1, -(-len(frame) // MOST_LOOKED_AT))]
 
 
 def take_rows(frame: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:

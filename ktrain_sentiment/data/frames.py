@@ -105,32 +105,52 @@ def _frame(table: Table, batches: Iterable[Batch]) -> pd.DataFrame:
 
 
 class _Values(Strings):
-    """A column whose values may turn out to be no strings: then they are kept as they are."""
+    """A column whose values may turn out to be no strings, or not all whole numbers.
+
+    Then they are kept as they are.
+    """
 
     def __init__(self) -> None:
         """Begin with none."""
         super().__init__()
-        self._others: list[Any] | None = None
-        self._is_blank = True
+        self._kinds: set[type] = set()
+        self._numbers: list[NDArray[np.int64]] = []
+        self._others: list[Any] = []
 
     def take(self, values: list[Any]) -> None:
         """Append values."""
-        kinds = set(map(type, values))
-        if self._others is None and not kinds <= {str, type(None)}:
-            found = self.series()
-            self._others = found.astype(object).where(found.notna(), None).tolist()
-        if self._others is None:
+        before, self._kinds = self._kinds, self._kinds | set(map(type, values))
+        if self._kinds <= _TEXT:
             self.add(values)
-            self._is_blank = self._is_blank and str not in kinds
+        elif self._kinds == {int} and all(-_BOUND <= value < _BOUND for value in values):
+            self._numbers.append(np.array(values, np.int64))
         else:
+            if not self._others:
+                self._others = self._so_far(before)
+                self._numbers.clear()
             self._others += values
+            self._kinds.add(object)
+
+    def _so_far(self, kinds: set[type]) -> list[Any]:
+        """What was appended while the column was of one kind."""
+        if self._numbers:
+            return [int(value) for part in self._numbers for value in part]
+        found = self.series()
+        values: list[Any] = found.astype(object).where(found.notna(), None).tolist()
+        return values if kinds <= _TEXT else []
 
     def column(self) -> pd.Series:
         """All values; a column without any is of objects, not of strings."""
-        if self._others is None and not self._is_blank:
+        if self._numbers:
+            return pd.Series(np.concatenate(self._numbers))
+        if str in self._kinds <= _TEXT:
             return self.series()
-        values = [None] * len(self) if self._others is None else self._others
+        values = self._others or [None] * len(self)
         return pd.Series(values, dtype=object).infer_objects()
+
+
+_TEXT = {str, type(None)}
+_BOUND = 1 << 63
 
 
 def _arrow_frame(schema: pa.Schema, batches: Iterable[Batch]) -> pd.DataFrame:

@@ -30,7 +30,8 @@ def look_like_sets(column: pd.Series) -> bool:
 
     A list of exactly one label in every row is an export's way to write a class.
     """
-    sizes = [len(items) for value in column if (items := _listed(value)) is not None]
+    values = column.unique() if column.dtype == "str" else column
+    sizes = [len(items) for value in values if (items := _listed(value)) is not None]
     return any(size != 1 for size in sizes)
 
 

@@ -81,7 +81,9 @@ def _select(selection: Selection, texts: LabelledTexts, *, lenient: bool) -> Non
     config = texts.config
     near = texts.frame["text"]
     if config.task != "multi":
-        selection.leave_out(is_blank(selection.frame["label"]), "without label")
+        labels = selection.frame["label"]
+        blank = [kind for kind in labels.dropna().unique() if words.is_blank(kind)]
+        selection.leave_out(labels.isna() | labels.isin(blank), "without label")
     _drop_labels(selection, config, None if lenient else texts.source)
     if config.task == "score":
         _join_scores(selection, config.contradictions)

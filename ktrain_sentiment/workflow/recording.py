@@ -63,6 +63,7 @@ from ktrain_sentiment.workflow.by_task import OTHER_ANSWERS
 from ktrain_sentiment.workflow.eval_sets import read_predictions
 from ktrain_sentiment.workflow.evaluating import against_tfidf
 
+_FITTED_ON_TEXTS = {"tfidf", "ridge"}
 TIMED_TEXTS = 256
 TIMED_CALLS = 20
 FEW_ROWS = 25
@@ -131,8 +132,23 @@ def evaluate_fit(
     if task.chooses:
         cooler = apply_temperature(shown.probabilities, 1 / temperature)
         before = compute_metrics(shown.y_true, cooler, labels, task)
-    train = some_rows(train)
-    train_y = truth_of(train["label"], labels, task)
+    fitted = some_rows(train)
+    train_y = truth_of(fitted["label"], labels, task)
+    baselines = run_baselines(
+        fitted["text"].tolist(),
+        train_y,
+        shown.texts,
+        shown.y_true,
+        labels,
+        task,
+        language=main_language(shown.texts),
+    )
+    if len(fitted) < len(train):
+        of = f" on {len(fitted):,} rows"
+        baselines = {
+            key: replace(one, name=one.name + of) if key in _FITTED_ON_TEXTS else one
+            for key, one in baselines.items()
+        }
     return FitEvaluation(
         headline=headline,
         metrics={
@@ -140,15 +156,7 @@ def evaluate_fit(
             for name, rows in said.items()
         },
         before_temperature=before,
-        baselines=run_baselines(
-            train["text"].tolist(),
-            train_y,
-            shown.texts,
-            shown.y_true,
-            labels,
-            task,
-            language=main_language(shown.texts),
-        ),
+        baselines=baselines,
         temperature=temperature,
         predictions=dict(said),
         losses=top_losses(

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ktrain_sentiment.config import DataConfig, SplitConfig
-from ktrain_sentiment.data import at_rest, read_labelled, split
+from ktrain_sentiment.data import at_rest, frames, read_labelled, split
 from ktrain_sentiment.data.frames import collect
 from ktrain_sentiment.tables import open_table
 
@@ -93,7 +93,25 @@ def test_a_column_that_turns_out_to_hold_numbers_keeps_them(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("where")
-def test_some_rows_are_all_where_they_are_few() -> None:
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["x", "", None, 1, -7, 2**63, 2**63 - 1, 0.5, True]), max_size=3),
+        max_size=5,
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_values_of_any_kind_are_kept_as_pandas_would(portions: list[list[object]]) -> None:
+    wanted = pd.Series([one for part in portions for one in part], dtype=object).infer_objects()
+    with frames._Values() as column:
+        for part in portions:
+            column.take(list(part))
+        found = column.column()
+    pd.testing.assert_series_equal(found, wanted)
+
+
+@pytest.mark.usefixtures("where")
+def test_some_rows_are_all_where_they_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = pd.DataFrame({"text": at_rest.strings_of([["a", "b", "c", "d", "e"]])})
     assert len(at_rest.some_rows(frame)) == 5
-    assert at_rest.some_rows(frame, 2)["text"].tolist() == ["a", "d"]
+    monkeypatch.setattr(at_rest, "MOST_LOOKED_AT", 2)
+    assert at_rest.some_rows(frame)["text"].tolist() == ["a", "d"]
