@@ -1,7 +1,5 @@
 """Of very many training rows some are looked at, and it is said of how many."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,10 +19,10 @@ def frame(rows: int, first: int) -> pd.DataFrame:
 
 
 @pytest.fixture
-def splits(monkeypatch: pytest.MonkeyPatch) -> Iterator[Splits]:
+def splits(monkeypatch: pytest.MonkeyPatch) -> Splits:
     """More training rows than are looked at."""
     monkeypatch.setattr(at_rest, "MOST_LOOKED_AT", 20)
-    yield Splits(frame(95, 0), frame(10, 100), frame(10, 200), LABELS)
+    return Splits(frame(95, 0), frame(10, 100), frame(10, 200), LABELS)
 
 
 def test_the_checks_say_how_many_rows_they_looked_at(splits: Splits) -> None:
