@@ -8,7 +8,9 @@
     ktrain-sentiment evaluate runs/reviews --checklist
 
 A run is evaluated on its own test rows, from its saved predictions: no model is opened. Any
-predictor folder is evaluated on any labelled data. Every headline figure has a 95 % interval.
+predictor folder is evaluated on any labelled data. Every headline figure has a 95 % interval (BCa
+bootstrap; where few rows show no mistake of a kind, an exact bound beside it), and a line below the
+table says which.
 """
 
 from __future__ import annotations

@@ -273,8 +273,11 @@ def freedom_of(values: ArrayLike) -> float:
 
 
 _JACKKNIFE_BLOCKS = 250
-_MOST_WEIGHTS = 2**22
-"""Numbers held at once: how often each row is drawn, in so many resamples as fit."""
+_MOST_WEIGHTS = 2**18
+"""Numbers held at once: how often each row is drawn, in so many resamples as fit.
+
+Two megabytes stay in the processor's cache: a rank correlation is seven times as fast as with 32.
+"""
 
 
 def bootstrap_weights(

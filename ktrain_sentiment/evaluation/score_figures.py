@@ -130,12 +130,16 @@ def rank_correlation(first: Floats, second: Floats, weights: Floats) -> Floats:
     for values in (first, second):
         kinds, kind = np.unique(values, return_inverse=True)
         order = np.argsort(kind, kind="stable")
-        starts = np.searchsorted(kind[order], np.arange(len(kinds)))
-        of_kind = np.add.reduceat(weights[:, order], starts, axis=1)
-        middle = np.cumsum(of_kind, axis=1) - of_kind / 2
-        ranks.append(((middle - total / 2) / total)[:, kind])
+        of_kind = weights[:, order]
+        if len(kinds) < len(values):
+            starts = np.searchsorted(kind[order], np.arange(len(kinds)))
+            of_kind = np.add.reduceat(of_kind, starts, axis=1)
+        middle = np.cumsum(of_kind, axis=1)
+        middle -= of_kind / 2 + total / 2
+        ranks.append(np.take(middle, kind, axis=1))
     a, b = ranks
-    shares = weights / total
-    return _correlation(
-        (shares * a * b).sum(axis=1), (shares * a * a).sum(axis=1), (shares * b * b).sum(axis=1)
+    of_a, of_b, unit = weights * a, weights * b, total[:, 0] ** 3
+    both, one, other = (
+        np.einsum("ij,ij->i", x, y) / unit for x, y in ((of_a, b), (of_a, a), (of_b, b))
     )
+    return _correlation(both, one, other)
