@@ -280,6 +280,15 @@ def _study_name(settings: SearchSettings, splits: Splits) -> str:
     return f"ktrain-sentiment-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
+def _is_of_a_search(folder: Path) -> bool:
+    """Whether a folder is a search's own, or holds nothing yet."""
+    if not folder.is_dir() or (folder / "splits").exists():  # The settings of a run, and its rows.
+        return False
+    # Another process may have just begun: its files are no strangers.
+    begun = all(place.name.startswith((".", TRIALS)) for place in folder.iterdir())
+    return begun or (folder / SETTINGS).is_file()
+
+
 def _begin(study: SharedStudy, folder: Path, settings: SearchSettings) -> None:
     """Take the folder for this study, and none besides it.
 
@@ -289,13 +298,10 @@ def _begin(study: SharedStudy, folder: Path, settings: SearchSettings) -> None:
     config = folder / SETTINGS
     if is_database(study.place):
         study.open()  # Before a folder is made for one that cannot be used.
-    if folder.exists() and not config.is_file():
-        # Another process may have just begun: its files are no strangers.
-        known = (".", TRIALS)
-        if not folder.is_dir() or any(not p.name.startswith(known) for p in folder.iterdir()):
-            raise ConfigError(
-                f"--study {folder} is no folder of a search: wanted one of a search, or a new one"
-            )
+    if folder.exists() and not _is_of_a_search(folder):
+        raise ConfigError(
+            f"--study {folder} is no folder of a search: wanted one of a search, or a new one"
+        )
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
     if not is_database(study.place) and study.others():

@@ -218,6 +218,15 @@ def test_a_folder_of_something_else_is_left_alone(searched, tmp_path: Path) -> N
         searched(trials=1)
 
 
+def test_a_run_is_left_alone(searched, tmp_path: Path) -> None:
+    (tmp_path / "study" / "splits").mkdir(parents=True)
+    config = tmp_path / "study" / "config.yaml"
+    config.write_text("epochs: 3\n", "utf-8")
+    with pytest.raises(ConfigError, match="is no folder of a search"):
+        searched(trials=1)
+    assert config.read_text("utf-8") == "epochs: 3\n"
+
+
 def test_a_database_that_cannot_be_used_leaves_no_folder(
     searched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
