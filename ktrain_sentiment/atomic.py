@@ -33,7 +33,6 @@ from typing import BinaryIO
 
 from ktrain_sentiment.errors import InputError, SentimentError, explain
 from ktrain_sentiment.places import url_of
-from ktrain_sentiment.remote import store
 from ktrain_sentiment.runs import cache_folder
 
 try:
@@ -98,6 +97,8 @@ def _no_url(url: str) -> InputError:
 
 
 def _refuse_remote(url: str, *, overwrite: bool, marker: str | None) -> None:
+    from ktrain_sentiment.remote import store
+
     place = store(url)
     if not place.exists():
         return
@@ -138,6 +139,8 @@ def spool_of(url: str) -> Path:
 @contextlib.contextmanager
 def _spooled(url: str, overwrite: bool, marker: str | None = None) -> Iterator[Path]:
     """A free name on this machine; what is there when the block ends well is sent to the URL."""
+    from ktrain_sentiment.remote import store
+
     _refuse_remote(url, overwrite=overwrite, marker=marker)
     spool = spool_of(url).parent
     spool.mkdir(parents=True, exist_ok=True)

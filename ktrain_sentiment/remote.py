@@ -381,6 +381,8 @@ def _nothing_there(url: str, found: BaseException) -> str:
     status = next((code for code in codes if code != 404), None)
     if status is not None:
         return f"{_host(url)} answers with status {status}"
+    if "RepositoryNotFound" in _kinds(found):
+        return f"{_host(url)} has none of this name, or it is private; {_LOG_IN['huggingface_hub']}"
     if _is_no_bucket(found):
         return f"there is no bucket {url.partition('://')[2].partition('/')[0]}; check its name"
     return "no such file; check the name, capitals included"

@@ -9,6 +9,7 @@ import pytest
 from ktrain_sentiment import remote
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables import open_table
+from support.process import run_code
 from support.s3 import answering
 
 CONTENT = b"text,label\na fine film,good\na dull one,bad\n"
@@ -135,3 +136,26 @@ def test_a_web_page_that_is_not_there_says_its_status(s3):
         assert "answers with status 403" in refusal(f"{address}/a.csv")
     with answering(200, CONTENT) as address:
         assert texts(f"{address}/a.csv?signed=yes") == ["a fine film", "a dull one"]
+
+
+def test_a_data_set_on_the_hub_is_read_by_its_url(hub, tmp_path):
+    (tmp_path / "set" / "data").mkdir(parents=True)
+    (tmp_path / "set" / "data" / "a.csv").write_bytes(CONTENT)
+    hub.add("datasets/ann/reviews", tmp_path / "set")
+    code = """
+    from ktrain_sentiment.errors import DataError
+    from ktrain_sentiment.tables import open_table
+    for name in ("reviews/data/a.csv", "reviews@main/data/*.csv", "reviews/b.csv", "none/a.csv"):
+        try:
+            print(open_table(f"hf://datasets/ann/{name}").columns[:2])
+        except DataError as error:
+            print(error)
+    """
+    done = run_code(code, {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)})
+    assert done.stdout.splitlines() == [
+        "('text', 'label')",
+        "('text', 'label')",
+        "hf://datasets/ann/reviews/b.csv: no such file; check the name, capitals included",
+        f"hf://datasets/ann/none/a.csv: {hub.url} has none of this name, or it is private; log in "
+        "with  hf auth login , or set HF_TOKEN",
+    ]

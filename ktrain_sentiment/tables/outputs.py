@@ -34,7 +34,6 @@ from ktrain_sentiment.atomic import (
 )
 from ktrain_sentiment.errors import ConfigError, InputError, SentimentError, printable
 from ktrain_sentiment.places import url_of
-from ktrain_sentiment.remote import store
 from ktrain_sentiment.tables.binary_writing import ArrowEncoder, Workbook
 from ktrain_sentiment.tables.formats import WrittenFormat
 from ktrain_sentiment.tables.writing import OutputDialect, OutputSchema, RowEncoder, text_encoder
@@ -321,6 +320,8 @@ class SentOutput(FileOutput):
         return spool_of(url_of(target))
 
     def _take_place(self) -> None:
+        from ktrain_sentiment.remote import store
+
         try:
             if self._encoder.whole:
                 refuse_existing(self._target, overwrite=self._overwrite, remote=True)

@@ -19,7 +19,7 @@ LARGE = (".safetensors", ".h5", ".bin")
 
 @dataclass
 class Repository:
-    """A model on the hub.
+    """A model or data set on the hub.
 
     `content` maps file names to bytes. `gated`: its list of files is public, its files are not.
     `damaged` names files that arrive with one byte changed.
@@ -52,7 +52,8 @@ class Hub:
     """The server; `with Hub() as hub` starts and stops it.
 
     Attributes:
-        repositories: What it has, by name; changes take effect at once.
+        repositories: What it has, by name, a data set's beginning with datasets/; changes take
+            effect at once.
         status: Answer every request with this status instead, when set.
         token: Gated repositories open to this token.
         requests: "METHOD path" of every request so far.
@@ -121,8 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.requests.append(f"{self.command} {path}")
         if self.hub.status is not None:
             self._send(self.hub.status, b"busy")
-        elif path.startswith("/api/models/"):
-            self._list(path.removeprefix("/api/models/"))
+        elif path.startswith("/api/"):
+            self._list(path.removeprefix("/api/").removeprefix("models/"))
         elif path.startswith("/large/"):
             repository, name = path.removeprefix("/large/").rsplit("/", 1)
             self._send_content(self.hub.repositories[repository].sent(name))
@@ -130,13 +131,30 @@ class _Handler(BaseHTTPRequestHandler):
             self._resolve(path.removeprefix("/"))
 
     def _list(self, path: str) -> None:
-        name, _, revision = path.partition("/revision/")
+        name, _, place = path.partition("/tree/")
+        name, _, revision = name.partition("/revision/")
+        revision, _, folder = place.partition("/") if place else (revision, "", "")
         repository = self._find(name, revision or "main")
         if repository is None:
             return
         siblings = [{"rfilename": file} for file in sorted(repository.content)]
-        answer = {"id": name, "modelId": name, "sha": repository.commit, "siblings": siblings}
+        facts = {"private": False, "disabled": False, "downloads": 0, "likes": 0, "tags": []}
+        answer = {"id": name.removeprefix("datasets/"), "sha": repository.commit, **facts}
+        answer = self._tree(repository, folder) if place else {**answer, "siblings": siblings}
         self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+
+    def _tree(self, repository: Repository, folder: str) -> list[dict[str, object]]:
+        """What lies in a folder itself, as the hub's file system is told."""
+        base = f"{folder}/" if folder else ""
+        below = [name for name in repository.content if name.startswith(base)]
+        here = {name for name in below if "/" not in name.removeprefix(base)}
+        folders = {base + name.removeprefix(base).split("/")[0] for name in {*below} - here}
+        files = [
+            {"type": "file", "path": name, "size": len(repository.content[name]),
+             "oid": repository.etag(name)[:40]}
+            for name in sorted(here)
+        ]  # fmt: skip
+        return files + [{"type": "directory", "path": one, "oid": ""} for one in sorted(folders)]
 
     def _find(self, name: str, revision: str) -> Repository | None:
         repository = self.hub.repositories.get(name)
