@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from ktrain_sentiment.errors import (
     DataError,
@@ -177,6 +177,28 @@ class Remote:
             # Whoever fills a bucket chooses its names, and must not choose where files go here.
             if path.startswith(base) and not {"..", ".", ""} & set(path[len(base) :].split("/"))
         }
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """The file that is there, to look at its end or its beginning without fetching all of it.
+
+        Raises:
+            InputError: It cannot be read; of the class `error`.
+        """
+        with explained(self.url, self.error):
+            stream = within(LOOKUP_SECONDS, lambda: self.system.open(self.path, block_size=1 << 16))
+        with stream:
+            yield stream
+
+    def read(self) -> bytes:
+        """The content of a small file.
+
+        Raises:
+            InputError: It cannot be read; of the class `error`.
+        """
+        with explained(self.url, self.error):
+            content: bytes = within(LOOKUP_SECONDS, lambda: self.system.cat_file(self.path))
+            return content
 
     def fetch_files(self, names: Iterable[str], folder: Path) -> None:
         """Copy files of the folder that is there; each appears when it is whole.

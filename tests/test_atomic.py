@@ -487,20 +487,20 @@ def test_a_folder_is_sent_to_s3_as_a_whole_and_replaces_what_was_there(s3):
     with staged_folder(target, marker="splits.json") as staged:
         write_text(staged / "sub" / "old.txt", "old")
         write_text(staged / "splits.json", "{}")
-    assert s3.keys() == ["splits/splits.json", "splits/sub/old.txt"]
+    assert s3.names() == ["splits/splits.json", "splits/sub/old.txt"]
     with pytest.raises(InputError, match="s3://reviews/splits exists"):
         write_folder(target, "new")
     with pytest.raises(InputError, match=r"holds no manifest\.json"):
         write_folder(target, "new", overwrite=True, marker="manifest.json")
     write_folder(target, "new", overwrite=True, marker="splits.json")
-    assert s3.keys() == ["splits/a.txt"]
+    assert s3.names() == ["splits/a.txt"]
 
 
 def test_what_ends_badly_leaves_nothing_in_s3(s3):
     for staged in (staged_file, staged_folder):
         with pytest.raises(ZeroDivisionError), staged(Path("s3://reviews/a.txt")) as path:
             fill_and_fail(path, ZeroDivisionError())
-    assert s3.keys() == []
+    assert s3.names() == []
 
 
 def test_what_is_written_on_this_machine_alone_refuses_urls():

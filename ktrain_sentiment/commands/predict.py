@@ -149,7 +149,7 @@ class Flags(ScriptFlags):
 
     on: Literal["here", "spark", "ray"] = "here"
     """Where to compute. On Spark or Ray, --file is a Parquet file or a folder of them, and --output
-    a folder; every worker must see both."""
+    a folder, or URLs; every worker must see both."""
 
     master: str = ""
     """Spark's master, such as spark://host:7077, yarn or local[4]; or Ray's address, such as auto;

@@ -17,6 +17,8 @@ from typing import Any, Literal
 from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, one_line, require
 from ktrain_sentiment.inference import Engine
 from ktrain_sentiment.inference.scoring import ScoreReport, open_text_table
+from ktrain_sentiment.places import url_of
+from ktrain_sentiment.remote import fingerprint, store
 from ktrain_sentiment.scale.portions import Portion, do_portion, gather, left, plan
 from ktrain_sentiment.scale.worker import Scoring, open_for, share_cores
 
@@ -32,7 +34,8 @@ class Job:
 
     Attributes:
         source: A Parquet file, or a folder of them; every worker must see it under this name.
-        target: The folder that will hold the output, which every worker must see, too.
+        target: The folder that will hold the output, which every worker must see, too. Either may
+            be a URL in a store, for which each worker has credentials.
         predictor: A predictor or run folder, on this machine.
         column: The column of the texts; None: found in the first file.
         engine: As for `load`.
@@ -78,7 +81,7 @@ def run_job(cluster: Cluster, job: Job) -> tuple[ScoreReport, list[str]]:
 
     begin = {"spark": _on_spark, "ray": _on_ray}[cluster]
     require({"spark": "pyspark", "ray": "ray"}[cluster], cluster)
-    source, target = job.source.expanduser().absolute(), job.target.expanduser().absolute()
+    source, target = _whole(job.source), _whole(job.target)
     portions = plan(source, target)
     share_cores(job.cores)  # Before any text: what comes after is forked from this process.
     classifier = open_for(job.predictor, job.engine, job.cores)
@@ -86,7 +89,8 @@ def run_job(cluster: Cluster, job: Job) -> tuple[ScoreReport, list[str]]:
     scoring = Scoring.by(classifier, column, job.prefix, job.abstain_below)
     stamp = PredictorFolder(job.predictor).manifest
     identity = {
-        "input": str(source),
+        "input": url_of(source) or str(source),
+        **({"content of the input": _told(url)} if (url := url_of(source)) else {}),
         "predictor": [str(job.predictor.absolute()), stamp.is_file() and stamp.stat().st_mtime_ns],
         "engine": classifier.engine,
         "text column": column,
@@ -100,6 +104,16 @@ def run_job(cluster: Cluster, job: Job) -> tuple[ScoreReport, list[str]]:
     report.seconds = time.perf_counter() - begun
     report.resumed_at = len(portions) - len(missing)
     return report, errors
+
+
+def _whole(place: Path) -> Path:
+    return place if url_of(place) else place.expanduser().absolute()
+
+
+def _told(url: str) -> str:
+    """Tells what is at a URL from what was there before."""
+    place = store(url, DataError)
+    return fingerprint(place.files() if place.is_folder() else {"": place.info()})
 
 
 def _find_column(portions: Sequence[Portion], trained: Mapping[str, Any]) -> str:

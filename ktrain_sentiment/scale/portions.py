@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from ktrain_sentiment.inference.scoring import (
     output_schema,
     score,
 )
+from ktrain_sentiment.places import url_of
+from ktrain_sentiment.remote import Remote, store
 from ktrain_sentiment.scale.worker import Scoring
 from ktrain_sentiment.tables.outputs import open_output
 
@@ -58,37 +60,63 @@ def plan(source: Path, target: Path, rows: int = ROWS) -> list[Portion]:
     """All portions of a job.
 
     Args:
-        source: A Parquet file, or a folder with such files in it and in its subfolders.
-        target: The folder that will have the same subfolders.
+        source: A Parquet file, or a folder with such files in it and in its subfolders; or the URL
+            of one in a store.
+        target: The folder that will have the same subfolders, or its URL.
         rows: Rows of a portion at most.
 
     Raises:
-        DataError: There is no Parquet file.
+        DataError: There is no Parquet file, or the store cannot be asked.
     """
+    files = _remote_files(url_of(source)) if url_of(source) else _local_files(source)
+    portions = []
+    for name, file in files.items():
+        # Spark and its kin keep what is no data under such names.
+        if any(part[0] in "._" for part in Path(name).parts):
+            continue
+        length = _length_of(file)
+        length = rows if length is None else length  # Whoever reads it says what is wrong with it.
+        whole = target / name
+        count = max(-(-length // rows), 1)
+        for number in range(count):
+            part = f"{whole.stem}-{number:05}-of-{count:05}.parquet" if count > 1 else whole.name
+            first, last = number * rows + 1, min((number + 1) * rows, max(length, 1))
+            portions.append(Portion(_name(file), _name(whole.with_name(part)), first, last))
+    if not portions:
+        raise DataError(
+            f"{_name(source)}: no Parquet file is there: name a file or folder with some"
+        )
+    return portions
+
+
+def _local_files(source: Path) -> dict[str, Path | Remote]:
+    if source.is_file():
+        return {source.name: source}
+    files = sorted(source.rglob("*.parquet"))
+    return {file.relative_to(source).as_posix(): file for file in files}
+
+
+def _remote_files(url: str) -> dict[str, Path | Remote]:
+    place = store(url, DataError)
+    if not place.is_folder():
+        return {Path(url).name: place}
+    names = sorted(name for name in place.files() if name.endswith(".parquet"))
+    return {name: place.below(name) for name in names}
+
+
+def _length_of(file: Path | Remote) -> int | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    files = [source] if source.is_file() else sorted(source.rglob("*.parquet"))
-    base = source.parent if source.is_file() else source
-    # Spark and its kin keep what is no data under such names.
-    hidden = {file for file in files if any(p[0] in "._" for p in file.relative_to(base).parts)}
-    portions = []
-    for file in files:
-        if file in hidden:
-            continue
-        try:
-            length = pq.read_metadata(file).num_rows
-        except (pa.ArrowException, OSError):
-            length = rows  # Whoever reads it says what is wrong with it.
-        whole = target / file.relative_to(base)
-        count = max(-(-length // rows), 1)
-        for number in range(count):
-            name = f"{whole.stem}-{number:05}-of-{count:05}.parquet" if count > 1 else whole.name
-            first, last = number * rows + 1, min((number + 1) * rows, max(length, 1))
-            portions.append(Portion(str(file), str(whole.with_name(name)), first, last))
-    if not portions:
-        raise DataError(f"{source}: no Parquet file is there: name a file or folder with some")
-    return portions
+    try:
+        with file.open("rb") if isinstance(file, Path) else file.opened() as stream:
+            return int(pq.read_metadata(stream).num_rows)
+    except (pa.ArrowException, OSError, DataError):
+        return None
+
+
+def _name(place: Path | Remote) -> str:
+    return place.url if isinstance(place, Remote) else url_of(place) or str(place)
 
 
 def left(
@@ -105,30 +133,41 @@ def left(
     Raises:
         ConfigError: The folder is of another job, or of an earlier one that is not to go on.
     """
-    record, now = target / RECORD, json.loads(json.dumps(identity, default=str))
-    if not record.is_file():
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise ConfigError(f"{target}: is not empty, and of no earlier job: choose a new folder")
-        write_json(record, now)
+    now = json.loads(json.dumps(identity, default=str))
+    url, shown, made = url_of(target), _name(target), _made(target)
+    if RECORD not in made:
+        if made or target.is_file():
+            raise ConfigError(f"{shown}: is not empty, and of no earlier job: choose a new folder")
+        write_json(target / RECORD, now)
         return list(portions)
-    before = json.loads(record.read_text(encoding="utf-8"))
+    content = store(url).below(RECORD).read() if url else (target / RECORD).read_bytes()
+    before = json.loads(content)
     for name, value in now.items():
         if before.get(name) != value:
             raise ConfigError(
-                f"{target}: was made with another {name}; go on with the same, or choose a new "
+                f"{shown}: was made with another {name}; go on with the same, or choose a new "
                 "folder"
             )
     if not resume:
-        raise ConfigError(f"{target}: has portions already; add --resume to go on, or choose "
+        raise ConfigError(f"{shown}: has portions already; add --resume to go on, or choose "
                           "a new folder")  # fmt: skip
     missing = []
     for portion in portions:
-        made, source = Path(portion.target), Path(portion.source)
-        if not made.is_file():
+        place, source = Path(portion.target), Path(portion.source)
+        if place.relative_to(target).as_posix() not in made:
             missing.append(portion)
-        elif made.stat().st_mtime_ns < source.stat().st_mtime_ns:
-            raise ConfigError(f"{source}: was changed after {made} was made; choose a new folder")
+        # What changed at a URL, the identity tells.
+        elif not (url or url_of(source)) and place.stat().st_mtime_ns < source.stat().st_mtime_ns:
+            raise ConfigError(f"{source}: was changed after {place} was made; choose a new folder")
     return missing
+
+
+def _made(target: Path) -> Collection[str]:
+    """Names of all files in the folder of outputs, relative."""
+    if url := url_of(target):
+        place = store(url)
+        return place.files().keys() if place.exists() else ()
+    return {file.relative_to(target).as_posix() for file in target.rglob("*")}
 
 
 def do_portion(

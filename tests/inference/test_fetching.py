@@ -158,7 +158,7 @@ def test_a_predictor_is_sent_to_s3_its_manifest_last_and_loads_from_there(s3, pr
     # What an earlier one had and this one has not is gone afterwards.
     again = write_bundle(predictor, "s3://reviews/sent", "fp32", overwrite=True)
     assert len(again.files) < len(made.files)
-    assert sorted(s3.keys()) == sorted(f"sent/{n}" for n in (*again.files, "manifest.json"))
+    assert sorted(s3.names()) == sorted(f"sent/{n}" for n in (*again.files, "manifest.json"))
     assert ktrain_sentiment.load("s3://reviews/sent", "fp32").predict(TEXTS)
 
 

@@ -1,7 +1,9 @@
 """Folders of Parquet files, portion by portion: what is planned, redone and refused."""
 
+import io
 import shutil
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -47,6 +49,36 @@ def test_portions_together_are_the_whole(source, tmp_path, classifier, reviews, 
     poisoned = rows_of(tmp_path / "out" / "day=2")
     assert poisoned["problem"].to_pylist()[2] == "holds bytes as 'text' that are not valid UTF-8"
     assert poisoned["predicted"].null_count == 3
+
+
+def test_folders_in_s3_are_scored_portion_by_portion_and_gone_on_with(
+    s3, source, tmp_path, classifier
+):
+    for file in source.rglob("*.parquet"):
+        s3.put(f"in/{file.relative_to(source).as_posix()}", file.read_bytes())
+    here, out = Path("s3://reviews/in"), Path("s3://reviews/out")
+    portions = plan(here, out, rows=250)
+    assert [(p.source, p.target, p.last) for p in portions][2:] == [
+        ("s3://reviews/in/day=1/a.parquet",
+         "s3://reviews/out/day=1/a-00002-of-00003.parquet", 600),
+        ("s3://reviews/in/day=2/b.parquet", "s3://reviews/out/day=2/b.parquet", 6),
+    ]  # fmt: skip
+    assert left(portions, out, {"engine": "int8"}, resume=False) == portions
+    for one in portions[:3]:
+        do_portion(one, SCORING, classifier, {})
+    missing = left(portions, out, {"engine": "int8"}, resume=True)
+    assert missing == portions[3:]
+    with pytest.raises(ConfigError, match="s3://reviews/out: has portions already; add --resume"):
+        left(portions, out, {"engine": "int8"}, resume=False)
+    with pytest.raises(ConfigError, match="was made with another engine"):
+        left(portions, out, {"engine": "fp32"}, resume=True)
+    report, errors = gather([do_portion(one, SCORING, classifier, {}) for one in missing])
+    assert (report.rows, report.scored, errors) == (6, 3, [])
+    assert len([key for key in s3.names() if key.startswith("out/day=")]) == 4
+    rows = pq.read_table(io.BytesIO(s3.get("out/day=1/a-00000-of-00003.parquet")))
+    assert rows["id"].to_pylist() == list(range(250))
+    with pytest.raises(DataError, match="s3://reviews/none: no such file"):
+        plan(Path("s3://reviews/none"), out)
 
 
 def test_a_file_that_is_none_costs_nothing_but_itself(source, tmp_path, classifier):

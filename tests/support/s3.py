@@ -25,7 +25,7 @@ class S3:
     def get(self, key: str) -> bytes:
         return self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         listed = self.client.list_objects_v2(Bucket=BUCKET).get("Contents", ())
         return [entry["Key"] for entry in listed]
 
@@ -35,7 +35,7 @@ class S3:
         return [entry["Key"] for entry in found]
 
     def clear(self) -> None:
-        for key in self.keys():
+        for key in self.names():
             self.client.delete_object(Bucket=BUCKET, Key=key)
 
 

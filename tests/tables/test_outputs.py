@@ -532,7 +532,7 @@ def test_an_output_in_s3_is_that_of_a_file(s3, tmp_path, suffix):
     source = write_input(tmp_path, ".csv", ODD)
     run(source, tmp_path / f"here{suffix}")
     run(source, Path(f"s3://reviews/out/scored{suffix}"))
-    assert s3.keys() == [f"out/scored{suffix}"]
+    assert s3.names() == [f"out/scored{suffix}"]
     (tmp_path / f"there{suffix}").write_bytes(s3.get(f"out/scored{suffix}"))
     assert read_output(tmp_path / f"there{suffix}") == read_output(tmp_path / f"here{suffix}")
     assert spools() == []
@@ -544,7 +544,7 @@ def test_a_stopped_run_leaves_nothing_in_s3_and_goes_on(s3, tmp_path, monkeypatc
     target = Path("s3://reviews/scored.parquet")
     with pytest.raises(KeyboardInterrupt):
         run(source, target, StopsAfter(9))
-    assert s3.keys() == s3.unfinished() == []
+    assert s3.names() == s3.unfinished() == []
     assert run(source, target, resume=True).resumed_at > 0
     assert pq.read_table(io.BytesIO(s3.get("scored.parquet"))).num_rows == 20
     assert spools() == []
@@ -576,7 +576,7 @@ def test_what_is_sent_in_parts_appears_when_it_is_whole_or_not_at_all(s3, tmp_pa
 
     async def call(method, *arguments, **options):
         if method == "upload_part":
-            parts.append(s3.keys())
+            parts.append(s3.names())
             if len(parts) == 2:
                 raise PermissionError("Access Denied")
         return await usual(method, *arguments, **options)
@@ -584,7 +584,7 @@ def test_what_is_sent_in_parts_appears_when_it_is_whole_or_not_at_all(s3, tmp_pa
     monkeypatch.setattr(place.system, "_call_s3", call)
     with pytest.raises(InputError, match="access is refused"):
         place.send(large)
-    assert parts[0] == parts[1] == s3.keys() == []
+    assert parts[0] == parts[1] == s3.names() == []
     monkeypatch.undo()
 
 
