@@ -57,7 +57,7 @@ FLIPPED = 0.05
 """Share of the labels that are wrong, where wrong labels are counted."""
 SHARES = np.array([0.45, 0.1, 0.45])
 OF_LABELS = np.array([0.4, 0.2, 0.2, 0.05])
-MANY, FEWER = 10_000, 5
+MANY, FEWER = 10_000, 4
 PAIR = ("first", "second")
 
 
@@ -73,7 +73,7 @@ class Flags(BenchmarkFlags):
 
     simulations: int = 400
     """Data sets drawn for each; the standard error of a coverage of 95 % is then 1.1 points. Of
-    scores and several labels half as many, and a fifth of those of more than 10,000 rows."""
+    scores and several labels half as many, and a quarter of those of more than 10,000 rows."""
 
     resamples: int = 500
     """Bootstrap resamples behind an interval."""

@@ -34,6 +34,7 @@ from ktrain_sentiment.tasks import CLASSES, HALF, Kind, Task
 
 SIGNIFICANT = 0.05
 _EQUAL = 1e-12
+_FLIPS = 2**18
 
 
 def chance(p_value: float) -> str:
@@ -158,7 +159,7 @@ def _compare_sets(
     def gained(weights: Floats) -> Floats:
         return macro_f1_of(weights, has, second) - macro_f1_of(weights, has, first)
 
-    apart = bootstrap_weights(gained, len(has), **options)
+    (apart,) = bootstrap_weights(gained, rows=len(has), **options)
     if (first != second).any():
         for sign, decided in ((-1, first), (1, second)):
             for change in unseen_changes(has, decided):
@@ -294,7 +295,7 @@ def _rank_difference(
         later, before = (rank_correlation(truth, one, weights) for one in (second, first))
         return np.asarray(later - before)
 
-    return bootstrap_weights(gained, len(truth), **options)
+    return bootstrap_weights(gained, rows=len(truth), **options)[0]
 
 
 def _verdict(
@@ -349,8 +350,15 @@ def sign_flips(first: ArrayLike, second: ArrayLike, *, seed: int = 0) -> float:
     """
     kinds, counts = np.unique(np.asarray(second) - np.asarray(first), return_counts=True)
     found = abs(float(kinds @ counts))
-    flipped = np.random.default_rng(seed).binomial(counts, 0.5, size=(RESAMPLES, len(counts)))
-    as_large = int((np.abs((counts - 2 * flipped) @ kinds) >= found - 1e-9).sum())
+    rng, as_large = np.random.default_rng(seed), 0
+    # Few at a time: thousands of flips of thousands of rows would take hundreds of megabytes.
+    at_once = max(1, _FLIPS // len(kinds))
+    for start in range(0, RESAMPLES, at_once):
+        size = (min(at_once, RESAMPLES - start), len(kinds))
+        tossed = (
+            rng.integers(2, size=size) if counts.max() == 1 else rng.binomial(counts, 0.5, size)
+        )
+        as_large += int((np.abs((counts - 2.0 * tossed) @ kinds) >= found - 1e-9).sum())
     return (as_large + 1) / (RESAMPLES + 1)
 
 

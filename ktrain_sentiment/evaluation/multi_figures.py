@@ -108,14 +108,14 @@ def multi_figures(
     by_row = np.where(
         _sizes(has, said) > 0, 2 * (has & said).sum(axis=1) / np.maximum(_sizes(has, said), 1), 1.0
     )
-    of_labels = bootstrap_weights(macro, len(has), **options)
+    of_labels, of_all = bootstrap_weights(macro, micro, rows=len(has), **options)
     for change in unseen_changes(has, said):
         of_labels = of_labels.stretched(change)
     right = int((has == said).all(axis=1).sum())
     cuts = task.thresholds or (HALF,) * len(labels)
     return MultiFigures(
         macro_f1=of_labels,
-        micro_f1=bootstrap_weights(micro, len(has), **options),
+        micro_f1=of_all,
         sample_f1=bootstrap_mean(by_row, **options),
         subset_accuracy=bootstrap_share(right, len(has), seed=seed),
         per_label=tuple(

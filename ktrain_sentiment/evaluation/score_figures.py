@@ -94,6 +94,7 @@ def score_figures(
 
     figures = {"rmse": rmse, "spearman": spearman, "pearson": pearson, "r2": explained}
     options = {"seed": seed, "resamples": resamples}
+    found = bootstrap_weights(*figures.values(), rows=len(truth), **options)
     coverage = None
     if half_width is not None:
         # The ends are answers in 32 bits, and a row may lie on one.
@@ -101,7 +102,7 @@ def score_figures(
         coverage = bootstrap_share(int(held.sum()), len(truth), seed=seed)
     return ScoreFigures(
         mae=bootstrap_mean(np.abs(errors), **options),
-        **{name: bootstrap_weights(of, len(truth), **options) for name, of in figures.items()},
+        **dict(zip(figures, found, strict=True)),
         spread=float(truth.std()),
         half_width=half_width,
         coverage=coverage,
