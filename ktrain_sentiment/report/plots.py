@@ -385,6 +385,8 @@ def learning_rate_overlay(lines: Mapping[str, Line]) -> Figure:
 @in_house_style
 def accuracy_against_latency(entries: Sequence[Entry]) -> Figure:
     """Accuracy with its interval against the time of one text, a point a model."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     figure, axes = panel(6.4, 3.8)
     for number, entry in enumerate(entries):
         accuracy, style = entry.metrics.accuracy, series(number)
@@ -394,6 +396,12 @@ def accuracy_against_latency(entries: Sequence[Entry]) -> Figure:
             fmt=style["marker"], color=style["color"], capsize=3, label=entry.name,
         )  # fmt: skip
     axes.set_xscale("log")
+    # Room for a round number even where all models are as fast.
+    times = [entry.costs.latency_ms for entry in entries]
+    axes.set_xlim(min(times) / 1.6, max(times) * 1.6)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set(xlabel="one text, milliseconds (log scale)", ylabel="accuracy, % (95 % interval)")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from itertools import pairwise
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from ktrain_sentiment.evaluation.calibration import Curve, Reliability
+from ktrain_sentiment.evaluation.intervals import Estimate
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.drawing import COLOURS
 
@@ -82,6 +86,35 @@ def test_legends_of_many_lines_stand_beside_the_axes_and_not_over_their_curves()
         figure.draw_without_rendering()
         (axes,), (legend,) = figure.axes, figure.legends
         assert overlap(axes.get_window_extent(), legend.get_window_extent()) == 0
+
+
+@pytest.mark.parametrize("latencies", [(0.1, 0.122, 0.131), (0.1, 9, 400), (3.0,)])
+def test_times_are_written_plainly_and_do_not_run_into_each_other(latencies):
+    accuracy = Estimate(0.8, 0.7, 0.9, 40)
+    entries = [
+        SimpleNamespace(
+            name=f"m{time}",
+            costs=SimpleNamespace(latency_ms=time),
+            metrics=SimpleNamespace(accuracy=accuracy),
+        )
+        for time in latencies
+    ]
+    figure = plots.accuracy_against_latency(entries)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    low, high = axes.get_xlim()
+    both = [(axes.xaxis.get_ticklabels(which=one), axes.xaxis.get_ticklocs(minor=one == "minor"))
+            for one in ("major", "minor")]  # fmt: skip
+    seen = [
+        label
+        for labels, places in both
+        for label, place in zip(labels, places, strict=False)
+        if label.get_text() and low <= place <= high
+    ]
+    assert len(seen) >= 1
+    assert not any("times" in one.get_text() for one in seen)
+    boxes = sorted((one.get_window_extent() for one in seen), key=lambda box: box.x0)
+    assert all(one.x1 <= other.x0 for one, other in pairwise(boxes))
 
 
 def test_a_label_that_controls_a_terminal_is_drawn_as_it_is_written():
