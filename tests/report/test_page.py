@@ -264,3 +264,9 @@ def test_a_runs_own_rows_are_evaluated_beside_the_baselines_it_recorded(run_fold
     assert found.metrics.accuracy == record.metrics.accuracy
     assert found.baselines["tfidf"].accuracy == record.baselines["tfidf"].accuracy
     assert render(facts_of(found)) == render(facts_of_run(run_folder.path))
+
+
+def test_long_names_of_rows_have_room_on_a_narrow_page_and_short_ones_take_none(facts):
+    shown = render(facts)
+    assert '<th scope="row" class="name">balanced accuracy</th>' in shown
+    assert '<th scope="row">accuracy</th>' in shown
