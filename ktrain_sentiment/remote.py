@@ -121,10 +121,18 @@ class Remote:
             InputError: It cannot be fetched; of the class `error`.
             SentimentError: The disk is full.
         """
-        if self.info().get("type") == "directory":
+        found = self.info()
+        if found.get("type") == "directory":
             raise self.error(f"{self.url}: is a folder, wanted a file")
         with explained(self.url, self.error, path):
             self.system.get_file(self.path, str(path))
+        size, wanted = path.stat().st_size, found.get("size")
+        # Servers of https:// count the bytes before they compress them, or after, or not at all.
+        if _is_store(self.url) and size != wanted:
+            raise self.error(
+                f"{self.url}: {size:,} of {wanted:,} bytes arrived, or it was replaced meanwhile; "
+                "try again"
+            )
 
     def is_folder(self) -> bool:
         """Whether a folder of a store is there.
@@ -132,8 +140,7 @@ class Remote:
         Raises:
             InputError: Nothing is there, or it cannot be asked; of the class `error`.
         """
-        in_store = self.url.partition("://")[0].lower() in STORES
-        return in_store and self.info().get("type") == "directory"
+        return _is_store(self.url) and self.info().get("type") == "directory"
 
     def exists(self) -> bool:
         """Whether a file or folder is there.
@@ -258,6 +265,10 @@ class Remote:
         return [str(self.system.unstrip_protocol(path)) for path in files]
 
 
+def _is_store(url: str) -> bool:
+    return url.partition("://")[0].lower() in STORES
+
+
 def fingerprint(files: Mapping[str, Mapping[str, Any]]) -> str:
     """Tells the files of a folder, as `Remote.files` lists them, from others: 16 hex digits."""
     lines = [f"{name} {_telling(info)}" for name, info in sorted(files.items())]
@@ -276,7 +287,7 @@ def store(url: str, error: type[InputError] = InputError) -> Remote:
         InputError: The URL is of another kind; of the class `error`.
         MissingExtraError: The library for such URLs is not installed.
     """
-    if url.partition("://")[0].lower() not in STORES:
+    if not _is_store(url):
         raise error(f"{url}: wanted a place in a store: s3://, gs://, az:// or hf://")
     return at(url, error)
 

@@ -33,6 +33,7 @@ def elsewhere(monkeypatch, s3):
 
     def point(address):
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         s3fs.S3FileSystem.clear_instance_cache()
 
     yield point

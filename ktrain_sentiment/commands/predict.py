@@ -265,12 +265,15 @@ def _check_input(flags: Flags) -> None:
 
 def _names_file(text: str) -> str:
     """What is wrong with a text that is rather the path of a file or folder; or nothing."""
+    from ktrain_sentiment.places import url_of
     from ktrain_sentiment.tables.formats import FORMATS, bare_suffix
     from ktrain_sentiment.tables.sources import near_name
 
     if not any(letter.isalnum() for letter in text):
         return ""
     place = Path(text)
+    if url_of(text) and bare_suffix(text.partition("?")[0]) in FORMATS:
+        return f"is a table's URL: did you mean --file {text}?"
     try:
         if place.is_file():
             return f"is a file: did you mean --file {text}?"

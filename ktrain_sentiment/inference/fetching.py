@@ -62,7 +62,8 @@ def fetch_predictor(url: str, engine: Engine | None = None) -> Path:
     names = needed(list(listed), engine)
     if not names:
         raise PredictorError(f"{url}: {_lack(list(found))}")
-    folder = home / fingerprint(listed)
+    # The last part of the name is what a report calls the predictor.
+    folder = home / fingerprint(listed) / PurePosixPath(url).name
     place = place.below(inside.rstrip("/")) if inside else place
     missing = [name for name in names if not _is_there(folder / name, listed[name])]
     if missing:
@@ -118,7 +119,7 @@ def _changed(folder: Path, names: Collection[str]) -> list[str]:
 
 
 def _newest(home: Path) -> Path | None:
-    copies = [one for one in home.glob("*") if (one / _MANIFEST).is_file()]
+    copies = [one for one in home.glob("*/*") if (one / _MANIFEST).is_file()]
     return max(copies, key=lambda one: one.stat().st_mtime, default=None)
 
 

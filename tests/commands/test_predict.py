@@ -386,6 +386,7 @@ def test_the_keras_engine_needs_a_keras_model_and_says_so(predictor, tmp_path):
         (["--file", "README"], "no such file|does not say the format"),
         (["a", "--abstain-below", "2"], "wanted 0 to 1"),
         ([ROOT / "README.md"], "did you mean --file"),
+        (["s3://bucket/a.csv"], "is a table's URL: did you mean --file s3://bucket/a.csv"),
         ([ROOT], "is a folder: did you mean --predictor"),
         ([ROOT / "READMEE.txt"], "no such file is there; did you mean"),
         (["runs/reviews.xlsx"], "no such file is there (there is no folder runs). A text of that"),

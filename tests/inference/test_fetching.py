@@ -111,6 +111,7 @@ def test_where_the_store_is_gone_the_newest_copy_answers_and_that_is_said(
     url = stored("good")
     ktrain_sentiment.load(url)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     s3fs.S3FileSystem.clear_instance_cache()
     with caplog.at_level(logging.WARNING):
         assert ktrain_sentiment.load(url).predict(TEXTS)

@@ -584,7 +584,7 @@ def test_what_is_sent_in_parts_appears_when_it_is_whole_or_not_at_all(s3, tmp_pa
     monkeypatch.setattr(place.system, "_call_s3", call)
     with pytest.raises(InputError, match="access is refused"):
         place.send(large)
-    assert parts[0] == parts[1] == s3.names() == []
+    assert parts[0] == parts[1] == s3.names() == s3.unfinished() == []
     monkeypatch.undo()
 
 
