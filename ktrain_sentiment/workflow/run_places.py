@@ -124,6 +124,7 @@ def claim_run(
         InputError: Another process trains there, or what is there may not be replaced.
         ConfigError: There is nothing to go on with, or it was begun with other settings.
     """
+    _refuse_other_work(RunFolder(target))
     marker = RunFolder(target).config.name
     with claim_folder(
         target,
@@ -142,6 +143,19 @@ def claim_run(
             if not resume and not run.checkpoints.is_dir():
                 shutil.rmtree(growing, ignore_errors=True)
             raise
+
+
+def _refuse_other_work(run: RunFolder) -> None:
+    """Refuse prepared data and searches, which have a config.yaml as well."""
+    if not run.config.is_file():
+        return
+    try:
+        stored = read_settings(run.config)
+    except ConfigError:
+        return
+    if "trials" in stored or "epochs" not in stored:
+        what = "a search" if "trials" in stored else "data that was prepared"
+        raise ConfigError(f"{run.path} holds {what}, and no run: choose another --run")
 
 
 def begin_run(run: RunFolder, settings: TrainingSettings, splits: Splits, *, resume: bool) -> None:

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ktrain_sentiment.atomic import explained, write_json, write_text
 from ktrain_sentiment.config import ComputeConfig, TrainingSettings
-from ktrain_sentiment.config.flat import field_names, from_flat, to_flat, to_yaml
+from ktrain_sentiment.config.flat import field_names, from_flat, read_settings, to_flat, to_yaml
 from ktrain_sentiment.config.tuning_config import (
     USUAL,
     USUAL_OF_KTRAIN_MODELS,
@@ -282,11 +282,12 @@ def _study_name(settings: SearchSettings, splits: Splits) -> str:
 
 def _is_of_a_search(folder: Path) -> bool:
     """Whether a folder is a search's own, or holds nothing yet."""
-    if not folder.is_dir() or (folder / "splits").exists():  # The settings of a run, and its rows.
+    if not folder.is_dir():
         return False
+    if (config := folder / SETTINGS).is_file():  # Runs and prepared data have one as well.
+        return "trials" in read_settings(config)
     # Another process may have just begun: its files are no strangers.
-    begun = all(place.name.startswith((".", TRIALS)) for place in folder.iterdir())
-    return begun or (folder / SETTINGS).is_file()
+    return all(place.name.startswith((".", TRIALS)) for place in folder.iterdir())
 
 
 def _begin(study: SharedStudy, folder: Path, settings: SearchSettings) -> None:

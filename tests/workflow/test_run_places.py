@@ -161,6 +161,20 @@ def test_a_file_is_no_place_for_a_run_and_none_that_overwrite_would_make(claim, 
     assert (tmp_path / "run").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("stored", "what"),
+    [("trials: 20\nepochs: 3\n", "a search"), ("validation: 0.1\n", "data that")],
+)
+@pytest.mark.parametrize("how", ["overwrite", "resume", ""])
+def test_a_folder_of_other_work_is_no_run(claim, tmp_path: Path, stored, what, how) -> None:
+    place = tmp_path / "run" / "config.yaml"
+    place.parent.mkdir()
+    place.write_text(stored, "utf-8")
+    with pytest.raises(ConfigError, match=f"run holds {what}.*, and no run: choose another --run"):
+        claim(**{how: True} if how else {}).__enter__()
+    assert place.read_text("utf-8") == stored
+
+
 def test_the_old_run_stays_until_the_new_one_is_whole(finished: RunFolder, claim) -> None:
     with claim(overwrite=True) as run:
         assert run.path.name == finished.path.name

@@ -219,7 +219,7 @@ def test_a_folder_of_something_else_is_left_alone(searched, tmp_path: Path) -> N
 
 
 def test_a_run_is_left_alone(searched, tmp_path: Path) -> None:
-    (tmp_path / "study" / "splits").mkdir(parents=True)
+    (tmp_path / "study").mkdir()
     config = tmp_path / "study" / "config.yaml"
     config.write_text("epochs: 3\n", "utf-8")
     with pytest.raises(ConfigError, match="is no folder of a search"):
