@@ -189,6 +189,7 @@ _TEMPERATURES = np.geomspace(COLDEST, HOTTEST, 241)
 _BELIEF = 0.5
 """Standard deviation of the logarithm of a temperature before any row was seen, about 0."""
 _CROSS_FITS = 10
+_FEWEST_ROWS = 20
 _ENOUGH_ROWS = 20_000
 
 
@@ -208,7 +209,7 @@ def fit_temperature(y_true: ArrayLike, probabilities: ArrayLike) -> float:
     on its logarithm), and one that is no gain on rows left out of its fit, by more than a standard
     error (ten-fold), is 1. Fitted freely to 20 SST-2 sentences, one temperature in six made the
     log loss of others worse by more than 0.005; so fitted, none of 72 did, and four fifths of the
-    gain were kept.
+    gain were kept. Fewer rows than that are not asked: two that are right show no standard error.
 
     Args:
         y_true: Class indices, shape (n,), of rows that the model was not trained on.
@@ -219,7 +220,7 @@ def fit_temperature(y_true: ArrayLike, probabilities: ArrayLike) -> float:
     """
     truth, table = np.asarray(y_true, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
     order = np.random.default_rng(0).permutation(len(truth))[:_ENOUGH_ROWS]
-    if len(order) < 2:
+    if len(order) < _FEWEST_ROWS:
         return 1.0
     losses = np.stack([
         row_log_loss(truth[order], apply_temperature(table[order], one)) for one in _TEMPERATURES

@@ -124,6 +124,7 @@ def test_many_rows_of_a_much_too_sure_model_still_have_their_temperature(draw):
 def test_one_row_or_none_has_no_temperature():
     assert fit_temperature([0], [[0.2, 0.8]]) == 1
     assert fit_temperature([], np.empty((0, 2))) == 1
+    assert fit_temperature([0, 1] * 4, [[0.9, 0.1], [0.1, 0.9]] * 4) == 1
 
 
 def test_rows_that_are_all_right_do_not_drive_the_temperature_to_nothing():
