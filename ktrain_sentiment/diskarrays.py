@@ -8,7 +8,10 @@ wanted elsewhere.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import gc
 import mmap
+import sys
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -90,6 +93,33 @@ class Appended:
     def whole(self) -> NDArray[Any]:
         """All that was appended, of shape (numbers,), mapped and read-only."""
         return np.frombuffer(mapped(self._file), self.dtype)
+
+
+LEAST = 32 << 20
+"""Bytes of an array, or of a column, from which on it is put on disk."""
+
+
+def settled(array: NDArray[Any]) -> NDArray[Any]:
+    """The same array, on disk if it is long; of numbers, any shape."""
+    if array.nbytes <= LEAST:
+        return array
+    with scratch_file() as file:
+        numbers = Appended(array.dtype, file)
+        numbers.add(array)
+        return numbers.whole().reshape(array.shape)
+
+
+def give_back() -> None:
+    """Return to the system what was freed here, and what allocators keep for later.
+
+    Worth a call where much was in passing and little stays, as between dividing rows and learning.
+    """
+    let_go()
+    gc.collect()
+    if "pyarrow" in sys.modules:
+        sys.modules["pyarrow"].default_memory_pool().release_unused()
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # Only Linux's C library has it.
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def opened(path: Path, dtype: DTypeLike) -> NDArray[Any]:

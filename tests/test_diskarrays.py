@@ -33,6 +33,17 @@ def test_nothing_appended_is_an_empty_array() -> None:
         assert diskarrays.Appended(np.int32, file).whole().tolist() == []
 
 
+@pytest.mark.usefixtures("cache")
+def test_long_arrays_settle_on_disk_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = np.arange(6, dtype=np.float32).reshape(3, 2)
+    assert diskarrays.settled(short) is short
+    monkeypatch.setattr(diskarrays, "LEAST", 0)
+    on_disk = diskarrays.settled(short.T)
+    diskarrays.give_back()
+    np.testing.assert_array_equal(on_disk, short.T)
+    assert not on_disk.flags.writeable
+
+
 def test_an_array_is_opened_from_a_file(tmp_path: Path) -> None:
     np.arange(3, dtype=np.int64).tofile(tmp_path / "numbers")
     assert diskarrays.opened(tmp_path / "numbers", np.int64).tolist() == [0, 1, 2]

@@ -16,13 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.diskarrays import Appended, let_go, scratch_file
+from ktrain_sentiment import diskarrays
+from ktrain_sentiment.diskarrays import Appended, let_go, scratch_file, settled
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-LEAST = 32 << 20
-"""Bytes of a column from which on it is put on disk."""
 
 PORTION = 1 << 16
 """Rows that are in memory at a time."""
@@ -74,7 +72,7 @@ class Strings:
         self._waiting.append(found.cast(pa.large_string()))
         self._rows += len(found)
         self._bytes += found.nbytes
-        if self._files or self._bytes > LEAST:
+        if self._files or self._bytes > diskarrays.LEAST:
             self._write()
 
     def _write(self) -> None:
@@ -149,7 +147,7 @@ def some_rows(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def take_rows(frame: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
-    """Some rows of a frame, with a fresh index; long columns of strings are put on disk.
+    """Some rows of a frame, with a fresh index; long columns of strings or numbers are put on disk.
 
     Args:
         frame: Any columns.
@@ -163,16 +161,18 @@ def take_rows(frame: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
     for name in frame.columns:
         column = frame[name]
         if not _is_long(column):
-            taken[name] = column.iloc[rows].reset_index(drop=True)
+            own = column.iloc[rows].reset_index(drop=True)
+            numbers = isinstance(own.dtype, np.dtype) and own.dtype.kind in "biuf"
+            taken[name] = pd.Series(settled(own.to_numpy()), copy=False) if numbers else own
             continue
         with Strings() as strings:
             for first in range(0, len(rows), PORTION):
-                own = column.iloc[rows[first : first + PORTION]]
-                strings.add(pa.array(own.array))
+                part = column.iloc[rows[first : first + PORTION]]
+                strings.add(pa.array(part.array))
                 let_go()
             taken[name] = strings.series()
     return pd.DataFrame(taken, copy=False)
 
 
 def _is_long(column: pd.Series) -> bool:
-    return column.dtype == "str" and column.array.nbytes > LEAST
+    return column.dtype == "str" and column.array.nbytes > diskarrays.LEAST

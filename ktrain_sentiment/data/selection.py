@@ -69,7 +69,7 @@ def select_rows(texts: LabelledTexts, *, lenient: bool = False) -> Selection:
     selection.leave_out(blank.set_axis(selection.frame.index), f"without text{second}")
     _select(selection, texts, lenient=lenient)
     rows = selection.frame.index.to_numpy()
-    changed = selection.frame["label"].reset_index(drop=True)
+    changed = take_rows(selection.frame[["label"]], np.arange(len(rows)))["label"]
     taken = take_rows(whole.drop(columns="label"), rows)
     # In the order in which the columns were.
     selection.frame = taken.assign(label=changed)[list(whole.columns)]

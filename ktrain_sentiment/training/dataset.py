@@ -67,6 +67,7 @@ def training_batches(
     batch_size: int,
     generator: np.random.Generator,
     group: int = GROUP,
+    *,
     block: int = BLOCK,
 ) -> Iterator[RowIndices]:
     """One epoch's batches: every row once, rows of similar length together, shuffled.
@@ -373,7 +374,7 @@ class ResumableDataset:
         if self.stratified:
             classes = self.rows.targets.argmax(axis=1)
             return stratified_batches(self.rows.lengths, classes, self.batch_size, generator)
-        return training_batches(self.rows.lengths, self.batch_size, generator)
+        return training_batches(self.rows.lengths, self.batch_size, generator, block=BLOCK)
 
     def _training_stream(self) -> Iterator[Any]:
         # Without end, as ktrain counts the steps of an epoch itself and never rewinds.

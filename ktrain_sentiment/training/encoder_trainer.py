@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import ComputeConfig, EncoderConfig, TrainConfig
 from ktrain_sentiment.data import Splits
+from ktrain_sentiment.diskarrays import settled
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.errors import ConfigError, EncoderError, one_line
 from ktrain_sentiment.export.keras_files import has_types, last_layer
@@ -179,7 +180,7 @@ class TextPreprocessor:
         if not tokens.one_row_each:
             targets = np.repeat(targets, tokens.windows, axis=0)
         typed = self.pairs and has_types(self.ktrain_preprocessor.config)
-        return EncodedRows(tokens, targets, self.pad_id, self.maxlen, typed=typed)
+        return EncodedRows(tokens, settled(targets), self.pad_id, self.maxlen, typed=typed)
 
     def dataset(self, backend: Backend, rows: EncodedRows, config: TrainConfig) -> Untyped:
         """The rows as ktrain's Learner wants them."""

@@ -18,6 +18,7 @@ from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.data.checks import main_language
+from ktrain_sentiment.diskarrays import give_back
 from ktrain_sentiment.encoders.model_hub import learned_english_alone
 from ktrain_sentiment.evaluation.codec import from_plain, to_plain
 from ktrain_sentiment.evaluation.record import EncoderRace, FewLabelsRecord, TrainingRecord
@@ -160,6 +161,7 @@ def _train_into(
     teacher = open_teacher(settings.training, splits, settings.source)
     lessons = draw_lessons(settings.training, splits)
     begin_run(run, settings, splits, resume=resume)
+    give_back()
     soft_targets = None
     if teacher is not None:
         soft_targets = teacher.kept_soft_targets(splits.train, run.soft_targets, resume=resume)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ktrain_sentiment import diskarrays
 from ktrain_sentiment.config import DataConfig, SplitConfig
 from ktrain_sentiment.data import at_rest, frames, read_labelled, split
 from ktrain_sentiment.data.frames import collect
@@ -20,7 +21,7 @@ from ktrain_sentiment.tables import open_table
 def where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Nothing is long, or everything."""
     if request.param == "on disk":
-        monkeypatch.setattr(at_rest, "LEAST", -1)
+        monkeypatch.setattr(diskarrays, "LEAST", -1)
         monkeypatch.setattr(at_rest, "PORTION", 3)
     return str(request.param)
 
@@ -52,7 +53,7 @@ def test_rows_are_taken_in_any_order_and_more_than_once() -> None:
 
 
 def test_a_column_outlives_the_one_it_was_taken_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(at_rest, "LEAST", -1)
+    monkeypatch.setattr(diskarrays, "LEAST", -1)
     taken = at_rest.take_rows(
         pd.DataFrame({"text": at_rest.strings_of([["a", "b"]])}), np.arange(2)
     )
@@ -64,7 +65,7 @@ def test_nothing_of_it_stays_in_the_cache_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KTRAIN_SENTIMENT_CACHE", str(tmp_path))
-    monkeypatch.setattr(at_rest, "LEAST", -1)
+    monkeypatch.setattr(diskarrays, "LEAST", -1)
     assert at_rest.strings_of([["a"]]).tolist() == ["a"]
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
@@ -74,7 +75,7 @@ def test_data_on_disk_are_divided_as_they_are_in_memory(
 ) -> None:
     config = DataConfig(data=str(reviews_csv), cleaning=("spaces",))
     in_memory = split(read_labelled(config), SplitConfig())
-    monkeypatch.setattr(at_rest, "LEAST", -1)
+    monkeypatch.setattr(diskarrays, "LEAST", -1)
     monkeypatch.setattr(at_rest, "PORTION", 7)
     on_disk = split(read_labelled(config), SplitConfig())
     assert on_disk.fingerprint == in_memory.fingerprint

@@ -1,5 +1,7 @@
 """Batches hold every row once, waste little on padding, and depend on seed and epoch alone."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,6 +65,31 @@ def test_rows_of_many_blocks_stand_anywhere_whatever_order_they_came_in() -> Non
         assert 0.008 < shares.std() < 0.025
         assert np.mean(np.abs(np.diff(order)) == 1) < 0.001, "neighbours are parted"
     assert np.mean(orders[0] == orders[1]) < 0.001, "another epoch, another order"
+
+
+class Lengths:
+    """Rows of which the length alone is known."""
+
+    targets = np.zeros((300, 2), np.float32)
+    lengths = np.random.default_rng(0).integers(3, 60, 300)
+
+    def batch(self, rows: np.ndarray) -> list[int]:
+        return [int(row) for row in rows]
+
+
+def test_a_stream_goes_on_in_the_middle_of_an_epoch_of_many_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dataset, "BLOCK", 100)
+    machine = Backend(None, None, None, None, "CPU", "float32")
+    rows = dataset.ResumableDataset(machine, Lengths(), batch_size=2, seed=5)
+    whole = list(itertools.islice(rows._training_stream(), 300))
+    assert sorted(itertools.chain.from_iterable(whole[:150])) == list(range(300))
+    assert whole[:150] != whole[150:], "another epoch, another order"
+    rows.start_at(0, 77)
+    assert list(itertools.islice(rows._training_stream(), 100)) == whole[77:177]
+    rows.start_at(1, 149)
+    assert next(rows._training_stream()) == whole[299]
 
 
 def padding_share(made: list[np.ndarray], lengths: np.ndarray) -> float:
