@@ -151,7 +151,7 @@ def test_labels_are_strings_whatever_they_were() -> None:
     [
         (lambda: ks.read("nowhere.csv"), DataError, "nowhere.csv: no such file"),
         (lambda: ks.read(7), DataError, "got data of type int; wanted a path, a DataFrame, or"),
-        (lambda: ks.read((["a"], [0, 1])), DataError, "1 texts and 2 labels"),
+        (lambda: ks.read((["a"], [0, 1])), DataError, "1 text and 2 labels"),
         (lambda: ks.read([1, 2]), DataError, "got data of type list; wanted a path"),
         (lambda: ks.train(["good", "bad"]), DataError, "texts and labels as .texts, labels"),
         (lambda: ks.read(FRAME, label_column="x"), DataError, r"no column 'x' \(label_column\)"),

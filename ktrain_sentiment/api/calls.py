@@ -55,6 +55,7 @@ from ktrain_sentiment.places import url_of
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.runs import RunFolder, default_run
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.workflow.checking import check_eval_set
 from ktrain_sentiment.workflow.classifiers import Opening
 from ktrain_sentiment.workflow.comparing import compare_models
@@ -441,7 +442,8 @@ def _frame_of(who: str, data: Any) -> pd.DataFrame:  # noqa: ANN401
     if isinstance(data, tuple | list) and len(data) == 2 and all(map(_is_column, data)):
         texts, labels = map(list, data)
         if len(texts) != len(labels):
-            raise DataError(f"{who}: {len(texts):,} texts and {len(labels):,} labels")
+            uneven = f"{count(len(texts), 'text')} and {count(len(labels), 'label')}"
+            raise DataError(f"{who}: {uneven}")
         return pd.DataFrame({"text": texts, "label": labels})
     kind = type(data).__name__
     raise DataError(

@@ -33,6 +33,7 @@ from ktrain_sentiment.predictor.tokenization import (
     pad,
 )
 from ktrain_sentiment.reading_rules import LongTexts
+from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.words import is_blank
 
@@ -491,7 +492,8 @@ def _paired(texts: Iterable[Any], pairs: Iterable[Any]) -> list[tuple[Any, Any]]
     """
     first, second = list_texts(texts), list_texts(pairs)
     if len(first) != len(second):
-        raise InputError(f"got {len(first):,} texts and {len(second):,} pairs: wanted one each")
+        both = f"{count(len(first), 'text')} and {count(len(second), 'pair')}"
+        raise InputError(f"got {both}: wanted one each")
     return list(zip(first, second, strict=True))
 
 
