@@ -27,6 +27,7 @@ from ktrain_sentiment.tasks import (
     join_labels,
     number_of,
     occurring,
+    star_of,
 )
 
 PREFIX = "p_"
@@ -141,9 +142,18 @@ def encode(values: Sequence[str] | pd.Series[str], labels: Sequence[str]) -> NDA
     if unknown:
         raise DataError(
             f"labels {', '.join(unknown[:5])}: the classifier knows {', '.join(labels)}; rename "
-            f'them with --map "{unknown[0]}={labels[0]},...", or leave them out with --drop-labels'
+            f'them with --map "{_renaming(unknown, labels)}", or leave them out with --drop-labels'
         )
     return np.asarray([index[str(value)] for value in values], dtype=np.int64)
+
+
+def _renaming(unknown: Sequence[str], labels: Sequence[str]) -> str:
+    """Stars by stars where both are, in order; else how to write it alone."""
+    stars = [star_of(one) for one in (*unknown, *labels)]
+    if len(unknown) == len(labels) and None not in stars:
+        pairs = zip(sorted(unknown, key=star_of), sorted(labels, key=star_of), strict=True)  # type: ignore[arg-type]
+        return " ".join(f"{old}={new}" for old, new in pairs)
+    return f"{unknown[0]}=<one of them>"
 
 
 def truth_of(

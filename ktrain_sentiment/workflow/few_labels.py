@@ -88,7 +88,10 @@ class _Attempt:
     def trial(self) -> FewLabelsTrial:
         """What it came to."""
         said = ", ".join(f"{100 * one.mean():.0f}" for one in self.rights)
-        log.info("%s: %.1f s, right in %% of each fold: %s", self.way, self.seconds, said or "none")
+        if said:
+            log.info("%s: %.1f s, right in %% of each fold: %s", self.way, self.seconds, said)
+        else:
+            log.info("%s: not tried: %s", self.way, self.left_out)
         return FewLabelsTrial(
             way=self.way,
             accuracies=tuple(float(one.mean()) for one in self.rights),
@@ -150,6 +153,11 @@ def choose_way(
             whole.left_out = f"{said}; {left / 60:.1f} were left"
         if not whole.left_out:
             whole.take(folds, end, rival=tuned)
+    if (over := time.monotonic() - end) > minutes * 60:
+        log.info(
+            "that took %.1f minutes: each way is tried on one fold whatever the time",
+            over / 60 + minutes,
+        )
     trials = [probe.trial(), tuned.trial(), whole.trial()]
     taken, why = weigh(trials)
     record = FewLabelsRecord(

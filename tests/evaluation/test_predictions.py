@@ -7,6 +7,7 @@ import pytest
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.predictions import (
     LabelledPredictions,
+    encode,
     evaluate_folds,
     fit_labels,
     gather,
@@ -49,7 +50,9 @@ def test_the_order_of_the_labels_is_that_of_the_columns(frame):
 
 
 def test_a_label_that_the_classifier_does_not_know_is_refused(frame):
-    with pytest.raises(DataError, match="mixed: the classifier knows negative, positive"):
+    with pytest.raises(
+        DataError, match="mixed: the classifier knows negative, positive; rename them with"
+    ):
         LabelledPredictions.join(frame.assign(label=["mixed", "positive"]), TABLE, LABELS)
 
 
@@ -92,3 +95,8 @@ def test_mean_and_spread_are_those_of_the_folds(draw):
     assert accuracy.deviation == pytest.approx(np.std(each, ddof=1))
     assert (accuracy.lowest, accuracy.highest, accuracy.folds) == (min(each), max(each), 3)
     assert found.pooled.accuracy.value == pytest.approx(right.mean())
+
+
+def test_stars_of_another_spelling_are_told_how_to_be_renamed_in_their_order():
+    with pytest.raises(DataError, match='--map "★☆☆=0 ★★☆=1 ★★★=2"'):
+        encode(["★★★", "★☆☆", "★★☆"], ["0", "1", "2"])
