@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import threading
 import uuid
@@ -50,6 +51,9 @@ _LOG_IN = {
     "AZURE_STORAGE_CONNECTION_STRING",
     "huggingface_hub": "log in with  hf auth login , or set HF_TOKEN",
 }
+_TALKATIVE = ("adlfs", "azure", "gcsfs")
+"""Loggers of libraries that write twenty lines about what they then raise."""
+
 _NO_CREDENTIALS = (
     "NoCredentials", "PartialCredentials", "ProfileNotFound", "DefaultCredentials",
     "ClientAuthentication", "TokenRetrieval", "SSOToken",
@@ -151,13 +155,13 @@ class Remote:
         try:
             self.info()
         except self.error as refused:
-            # A bucket that is missing is not one in which something can be made.
+            # In a bucket or repository that is missing nothing can be made.
             gone = refused.__cause__
-            if isinstance(gone, FileNotFoundError) and not (
-                is_unreachable(gone) or _is_no_bucket(gone)
-            ):
-                return False
-            raise
+            if not isinstance(gone, FileNotFoundError):
+                raise
+            if is_unreachable(gone) or _is_no_bucket(gone) or "RepositoryNotFound" in _kinds(gone):
+                raise
+            return False
         return True
 
     def below(self, name: str) -> Remote:
@@ -312,8 +316,11 @@ def at(url: str, error: type[InputError] = DataError) -> Remote:
         raise MissingExtraError(f"{url}: {missing}") from missing
     from fsspec.core import url_to_fs
 
+    for name in _TALKATIVE:
+        if not logging.getLogger(name).level:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     with explained(url, error):
-        system, path = url_to_fs(url, **_limits(scheme))
+        system, path = within(LOOKUP_SECONDS, lambda: url_to_fs(url, **_limits(scheme)))
     return Remote(url, system, path, error)
 
 
@@ -369,7 +376,9 @@ def _reason(url: str, found: BaseException) -> str:
             f"no credentials for {scheme}:// were found ({said}); {_LOG_IN.get(library, 'log in')}"
         )
     if is_unreachable(found):
-        return f"{_host(url)} cannot be reached; check the network, the proxy and the name"
+        # Where there are none, these two ask a host that only machines of their clouds have.
+        advice = f"; without credentials, {_LOG_IN[library]}" if library in _TALKATIVE else ""
+        return f"{_host(url)} cannot be reached; check the network, the proxy and the name{advice}"
     if isinstance(found, FileNotFoundError):
         return _nothing_there(url, found)
     if isinstance(found, PermissionError) or "GatedRepo" in kinds:
