@@ -16,6 +16,7 @@ import itertools
 import json
 import logging
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.atomic import staged_folder, write_json
 from ktrain_sentiment.diskarrays import Appended, let_go, opened, scratch_file
-from ktrain_sentiment.errors import SentimentError
+from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.inputs import text_and_second
 from ktrain_sentiment.predictor.long_texts import PairReader, RowReader, whole_tokens
 from ktrain_sentiment.reading_rules import LongTexts
@@ -51,7 +52,7 @@ MANY = 100_000
 MOST_BYTES = 20 << 30
 """Of ids that are kept, in all; those that were longest not used make room."""
 
-_FORMAT = 1
+_FORMAT, _DAY = 1, 86_400
 _MARKER = "tokens.json"
 
 
@@ -136,25 +137,39 @@ def tokenize(
     small = not pairs and tokenizer.get_vocab_size(with_added_tokens=True) <= 1 << 16
     kinds = dict(_KINDS, ids="uint16" if small else "int32")
     chunks = functools.partial(_encoded_chunks, texts, tokenizer, maxlen, long_texts, pairs=pairs)
-    if len(texts) < MANY:
-        with contextlib.ExitStack() as stack:
-            files = {name: stack.enter_context(scratch_file()) for name in kinds}
-            found = _written(chunks(), kinds, files)
-            return RaggedTokens(**{name: array.whole() for name, array in found.items()})
-    rules = [_FORMAT, tokenizer.to_str(), maxlen, long_texts, pairs]
-    home = cache_folder() / "tokens" / _fingerprint(texts, rules)
+    if len(texts) >= MANY:
+        rules = [_FORMAT, tokenizer.to_str(), maxlen, long_texts, pairs]
+        home = cache_folder() / "tokens" / _fingerprint(texts, rules)
+        try:
+            return _keep(home, chunks, kinds)
+        except InputError as error:
+            log.info("token ids are not kept for the next run: %s", error)
+    with contextlib.ExitStack() as stack:
+        files = {name: stack.enter_context(scratch_file()) for name in kinds}
+        found = _written(chunks(), kinds, files)
+        return RaggedTokens(**{name: array.whole() for name, array in found.items()})
+
+
+def _keep(
+    home: Path, chunks: Callable[[], Iterable[TokenBatch]], kinds: dict[str, str]
+) -> RaggedTokens:
+    """The ids that a folder holds, which is made where it is not there.
+
+    Raises:
+        InputError: It cannot be written.
+        SentimentError: The disk is full.
+    """
     if (kept := _kept(home, kinds)) is not None:
-        log.info("%s texts are tokenised already, in %s", f"{len(texts):,}", home)
+        log.info("the texts are tokenised already, in %s", home)
         return kept
-    try:
-        with staged_folder(home, overwrite=True, marker=_MARKER) as staged:
-            with contextlib.ExitStack() as stack:
-                files = {n: stack.enter_context((staged / n).open("w+b")) for n in kinds}
-                found = _written(chunks(), kinds, files)
-                sizes = {name: file.seek(0, 2) for name, file in files.items()}
-            write_json(staged / _MARKER, {"bytes": sizes})
-    except SentimentError as error:
-        raise type(error)(f"{error} (KTRAIN_SENTIMENT_CACHE names another place)") from error
+    with staged_folder(home, overwrite=True, marker=_MARKER) as staged:
+        with contextlib.ExitStack() as stack:
+            files: dict[str, IO[bytes]] = {
+                n: stack.enter_context((staged / n).open("w+b")) for n in kinds
+            }
+            _written(chunks(), kinds, files)
+            sizes = {name: file.seek(0, 2) for name, file in files.items()}
+        write_json(staged / _MARKER, {"bytes": sizes})
     _make_room(home)
     made = _kept(home, kinds)
     assert made is not None, "it was written just now"
@@ -207,12 +222,17 @@ def _kept(home: Path, kinds: dict[str, str]) -> RaggedTokens | None:
 
 
 def _make_room(newest: Path) -> None:
-    """Remove what was longest not used, until all that is kept has its place."""
+    """Remove what was longest not used, until all that is kept has its place.
+
+    What a process that was killed had begun to write goes after a day.
+    """
     found = {folder: _size(folder) for folder in newest.parent.iterdir() if folder.is_dir()}
     total = sum(size for size, _ in found.values())
-    for folder, (size, _) in sorted(found.items(), key=lambda one: one[1][1]):
-        # Whoever reads one of them now has mapped it, and keeps it to the end.
-        if total > MOST_BYTES and folder != newest and not folder.name.startswith("."):
+    for folder, (size, used) in sorted(found.items(), key=lambda one: one[1][1]):
+        begun = folder.name.startswith(".")
+        unwanted = used < time.time() - _DAY if begun else total > MOST_BYTES
+        if unwanted and folder != newest:
+            # Whoever reads one of them now has mapped it, and keeps it to the end.
             shutil.rmtree(folder, ignore_errors=True)
             total -= size
 

@@ -1,6 +1,7 @@
 """Tokens are those of the tokenizer itself, kept flat, cut at maxlen, padded on demand."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -202,9 +203,21 @@ def test_ids_that_were_longest_not_used_make_room(
 ) -> None:
     tokens.tokenize(texts, tokenizer, 16)
     old = folders(kept_in)[0]
-    for file in old.iterdir():
+    begun, killed = kept_in / ".begun", kept_in / ".killed"
+    for folder in (begun, killed):
+        shutil.copytree(old, folder)
+    for file in (*old.iterdir(), *killed.iterdir()):
         os.utime(file, (1, 1))
     monkeypatch.setattr(tokens, "MOST_BYTES", 1)
     tokens.tokenize(texts, tokenizer, 8)
-    assert len(folders(kept_in)) == 1
+    assert len(folders(kept_in)) == 2
+    assert begun.exists(), "another process may be at it"
     assert not old.exists()
+    assert not killed.exists()
+
+
+def test_where_nothing_can_be_kept_texts_are_tokenised_for_this_run(
+    tokenizer: Tokenizer, texts: list[str], kept_in: Path
+) -> None:
+    kept_in.write_text("a file where the folder would be")
+    assert len(tokens.tokenize(texts, tokenizer, 16)) == len(texts)
