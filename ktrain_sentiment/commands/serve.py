@@ -44,8 +44,8 @@ class Flags(ScriptFlags, Limits):
     """What to serve, where, and how much is taken."""
 
     predictors: Positional[tuple[str, ...]] = ()
-    """Predictor or run folders, as FOLDER or NAME=FOLDER; the first is the one that requests
-    without a name get; the newest run's predictor when left out."""
+    """Predictor or run folders, or their URLs, as FOLDER or NAME=FOLDER; the first is the one that
+    requests without a name get; the newest run's predictor when left out."""
 
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0: all of this machine's."""

@@ -23,8 +23,9 @@ class DataConfig(Config):
 
     data: Positional[str] = ""
     """A file (CSV, TSV, JSON, JSONL, Parquet, Excel), a quoted pattern such as "exports/*.csv", a
-    folder with a subfolder of text files for each class, a folder that `prepare` made,
-    a named corpus such as movie-reviews, or hub:<dataset>[:<split>]."""
+    folder with a subfolder of text files for each class, a folder that `prepare` made, the URL of
+    one of these (s3://, gs://, az://, hf://; https:// for a file), a named corpus such as
+    movie-reviews, or hub:<dataset>[:<split>]."""
 
     train: str = ""
     """Another way to name the data, beside --validation FILE and --test FILE."""
