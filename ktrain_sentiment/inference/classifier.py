@@ -52,7 +52,7 @@ def tokens_a_batch(tokens: int, threads: int) -> int:
         tokens: How many there are.
         threads: Cores, each of which computes a batch of its own.
     """
-    least = min(_LEAST_TOKENS, -(-tokens // threads))
+    least = min(_LEAST_TOKENS, -(-tokens // threads)) if threads > 1 else _LEAST_TOKENS
     return min(max(tokens // (threads * _TURNS), least), _MOST_TOKENS)
 
 
@@ -409,7 +409,9 @@ class TextClassifier:
         Raises:
             PredictorError: The model gives something else than one number a label.
         """
-        tokens = tokens_a_batch(int(encoded.lengths.sum()), self.runner.threads)
+        tokens = _MOST_TOKENS
+        if len(encoded.ids) > 2:  # Two are as fast on all cores together as each on its own.
+            tokens = tokens_a_batch(int(encoded.lengths.sum()), self.runner.threads)
         batches = plan_batches(encoded.lengths, tokens, BATCH_TEXTS)
         logits = np.empty((len(encoded.ids), len(self.labels)), dtype=np.float32)
         for batch, values in zip(batches, self._run(encoded, batches), strict=True):

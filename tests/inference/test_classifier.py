@@ -169,7 +169,7 @@ def test_what_became_of_long_texts_is_said_once(predictor, caplog):
     opened.predict([LONG, "a film"])
     opened.predict([LONG])
     [said] = caplog.messages
-    assert said.startswith("1 of 2 texts are longer than the 24 tokens of the model: read whole")
+    assert said.startswith("1 of 2 texts is longer than the 24 tokens of the model: read whole")
 
 
 def test_the_rule_for_long_texts_travels_with_a_pickle(predictor):
