@@ -98,7 +98,7 @@ def test_what_is_no_pair_is_refused(classifier, rows, said):
 
 
 def test_as_many_seconds_as_texts_are_wanted(classifier):
-    with pytest.raises(InputError, match="got 2 texts and 1 pairs: wanted one each"):
+    with pytest.raises(InputError, match="got 2 texts and 1 pair: wanted one each"):
         classifier.predict([TEXT, TEXT], ["plot"])
 
 
