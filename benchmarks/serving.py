@@ -5,11 +5,11 @@
     python benchmarks/serving.py --predictor runs/reviews --seconds 5 --soak 10
 
 Texts are the run's test rows, one a request and 32 a request. What the server can take (closed
-loop, 64 clients) is set beside the engine's own batch prediction in a process of its own, and
-beside the same model behind FastAPI and a Hugging Face pipeline, all on the same cores as the
-client. Then requests of one text come in an open loop at shares of that, and at twice as much.
---soak keeps it at full load for some minutes beside a stream of malformed requests. Prints tables,
-then one JSON line.
+loop, 64 clients of one text, 16 of 32) is set beside the engine's own batch prediction in a process
+of its own, and beside the same model behind FastAPI and a Hugging Face pipeline, all on the same
+cores as the client. Then requests of one text come in an open loop at shares of that, and at twice
+as much. --soak keeps it at full load for some minutes beside a stream of malformed requests.
+Prints tables, then one JSON line.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from processes import ROOT, WORKERS, refuse_unknown
 from ktrain_sentiment.commands.frame import run
 
 SHARES = (0.25, 0.5, 0.75, 0.9)
-CLIENTS = 64
+CLIENTS, BATCH_CLIENTS = 64, 16
 TEXTS = 32
 PEERS = {"pipeline_fp32": "fp32", "pipeline_bf16": "bf16"}
 
@@ -194,7 +194,7 @@ def _capacity(
         ports = {"served": port} | dict(zip(flags.peers, peers, strict=True))
         for name, where in ports.items():
             for requests, texts in ((single, 1), (batches, TEXTS)):
-                clients = CLIENTS if texts == 1 else 8
+                clients = CLIENTS if texts == 1 else BATCH_CLIENTS
                 outcome = _closed(where, requests, flags.seconds / 2, clients)
                 found.setdefault(f"{name}, {texts} a request", []).append(outcome.rate * texts)
     return {name: statistics.median(values) for name, values in found.items()}
