@@ -44,8 +44,8 @@ _NUMBER = re.compile(r"([+-]?\d+(?:[.,]\d+)?)(\s*out of\s*\d+)?\s*(stars?)?", re
 _PAGES_OWN = ({1, 2, 3, 4, 5}, {0, 1, 2, 3, 4})
 """Numbers that are stars whatever their column is called: of reviews, and of SST-5."""
 _HIGHEST = 10
-_ODD = 0.02
-"""Share of the rows whose labels may be no stars where all others are: slips, most likely."""
+ODD = 0.02
+"""Share of rows whose labels may be no stars, or numbers, where all others are: slips, likely."""
 
 
 @dataclass(frozen=True)
@@ -302,7 +302,7 @@ def not_quite_stars(labels: Iterable[str]) -> list[str]:
         odd = [label for label in counts if star_of(label) not in scale]
         rows = sum(counts[label] for label in odd)
         whole = {star_of(label) for label in counts} >= scale
-        if odd and whole and rows <= _ODD * sum(counts.values()):
+        if odd and whole and rows <= ODD * sum(counts.values()):
             return odd
     return []
 

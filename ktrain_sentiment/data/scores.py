@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables.messages import count, quoted
-from ktrain_sentiment.tasks import number_of
+from ktrain_sentiment.tasks import ODD, number_of
 from ktrain_sentiment.words import NO_VALUE
 
 _MOST_STEPS = 11
 """Different numbers that may still be steps of a scale, such as half stars."""
-_ODD = 0.02
-"""Share of labels that may be no numbers where all others are: slips, most likely."""
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
@@ -45,7 +43,7 @@ def plain_numbers(kinds: Iterable[str]) -> list[float]:
 def nearly_scores(labels: pd.Series[str], rows: Sequence[int] | NDArray[np.int64]) -> str:
     """Which labels alone keep the others from being scores; empty where that is not so."""
     odd = np.array([isinstance(one, str) and not plain_numbers([one]) for one in labels])
-    if not 0 < odd.sum() <= _ODD * len(labels) or not look_like_scores(labels[~odd]):
+    if not 0 < odd.sum() <= ODD * len(labels) or not look_like_scores(labels[~odd]):
         return ""
     first = int(odd.argmax())
     return (

@@ -208,14 +208,14 @@ def rank(
     )
 
 
-def _equals(entries: Sequence[Entry]) -> list[Entry]:
+def equals(entries: Sequence[Entry]) -> list[Entry]:
     """The best, and those that chance cannot tell from it."""
     return [one for one in entries if one.p_value is None or one.p_value >= SIGNIFICANT]
 
 
 def cheapest_of_best(entries: Sequence[Entry]) -> Entry:
     """The fastest of the best and those that chance cannot tell from it."""
-    return min(_equals(entries), key=lambda entry: entry.costs.latency_ms)
+    return min(equals(entries), key=lambda entry: entry.costs.latency_ms)
 
 
 def recommend(entries: Sequence[Entry]) -> str:
@@ -232,8 +232,8 @@ def recommend(entries: Sequence[Entry]) -> str:
         value = entry.metrics.headline[figure].value
         return f"{value:.2f} stars off" if figure == "mae" else f"{100 * value:.1f} % {name}"
 
-    equals = _equals(entries)
-    if any(entry.name in CONSTANT for entry in equals):
+    alike = equals(entries)
+    if any(entry.name in CONSTANT for entry in alike):
         others = [entry for entry in entries if entry.name not in CONSTANT]
         always = "the median star" if figure == "mae" else "the most frequent label"
         closest = f" ({others[0].name} comes closest: {shown(others[0])})" if others else ""
@@ -244,7 +244,7 @@ def recommend(entries: Sequence[Entry]) -> str:
         )
     cheapest = cheapest_of_best(entries)
     if cheapest is best:
-        rivals = ", ".join(entry.name for entry in equals if entry is not best)
+        rivals = ", ".join(entry.name for entry in alike if entry is not best)
         alone = len(entries) == 1
         reason = (
             f"it answers fastest of those that chance cannot tell from it ({rivals})"

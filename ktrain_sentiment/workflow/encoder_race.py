@@ -23,9 +23,15 @@ from ktrain_sentiment.config.train_config import AUTO
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import EncoderError, InputError, MissingExtraError
-from ktrain_sentiment.evaluation.comparison import SIGNIFICANT
 from ktrain_sentiment.evaluation.predictions import truth_of
-from ktrain_sentiment.evaluation.ranking import Costs, Entry, cheapest_of_best, rank, recommend
+from ktrain_sentiment.evaluation.ranking import (
+    Costs,
+    Entry,
+    cheapest_of_best,
+    equals,
+    rank,
+    recommend,
+)
 from ktrain_sentiment.evaluation.record import EncoderRace, EncoderTrial
 from ktrain_sentiment.workflow.classifiers import open_shipped, save_trained
 from ktrain_sentiment.workflow.few_labels import fit_few
@@ -83,7 +89,7 @@ def choose_encoder(settings: TrainingSettings, splits: Splits) -> EncoderRace:
     places, left_out = _places(settings, names)
     end = time.monotonic() + 60 * minutes  # What had to be fetched is no part of it.
     laps: dict[str, Lap] = {}
-    ranked: tuple[Entry, ...] = ()
+    entries: dict[str, Entry] = {}
     total = len(splits.train)
     rows, running = min(FIRST_ROWS, total), sorted(places, key=lambda name: _size(places[name]))
     while True:
@@ -99,28 +105,23 @@ def choose_encoder(settings: TrainingSettings, splits: Splits) -> EncoderRace:
             these[name] = in_own_process(run_lap, with_encoder(settings, name), some, quiet=True)
         laps |= these
         ranked = _ranked(these, splits)
-        running = [one.name for one in ranked if not is_behind(one)]
-        left_out |= {
-            one.name: f"worse than {ranked[0].name} by more than chance"
-            for one in ranked
-            if is_behind(one)
-        }
+        entries |= {one.name: one for one in ranked}
+        running = [one.name for one in equals(ranked)]
+        worse = f"worse than {ranked[0].name} by more than chance"
+        left_out |= dict.fromkeys(these.keys() - set(running), worse)
         more = min(GROWTH * rows, total)
         due = sum(_expected(laps[name], more) for name in running)
         if len(running) < 2 or rows == total or time.monotonic() + due > end:
             break
         rows = more
     taken = cheapest_of_best(ranked)
-    trials = [_trial(name, laps.get(name), left_out.get(name, ""), splits) for name in names]
+    trials = [
+        _trial(name, laps.get(name), entries.get(name), left_out.get(name, "")) for name in names
+    ]
     return EncoderRace(
         taken=taken.name, why=recommend(ranked), minutes=minutes, validation=len(splits.validation),
         trials=tuple(trials),
     )  # fmt: skip
-
-
-def is_behind(entry: Entry) -> bool:
-    """Whether chance does not explain that another one was better."""
-    return entry.p_value is not None and entry.p_value < SIGNIFICANT
 
 
 def _places(
@@ -219,11 +220,10 @@ def _ranked(laps: dict[str, Lap], splits: Splits) -> tuple[Entry, ...]:
     )
 
 
-def _trial(name: str, lap: Lap | None, left_out: str, splits: Splits) -> EncoderTrial:
+def _trial(name: str, lap: Lap | None, entry: Entry | None, left_out: str) -> EncoderTrial:
     """What an encoder came to in the last heat that it took part in."""
-    if lap is None:
+    if lap is None or entry is None:
         return EncoderTrial(encoder=name, left_out=left_out)
-    (entry,) = _ranked({name: lap}, splits)
     return EncoderTrial(
         encoder=name,
         rows=lap.rows,

@@ -150,12 +150,26 @@ def _refuse_other_work(run: RunFolder) -> None:
     if not run.config.is_file():
         return
     try:
-        stored = read_settings(run.config)
+        what = work_of(run.config)
     except ConfigError:
         return
-    if "trials" in stored or "epochs" not in stored:
-        what = "a search" if "trials" in stored else "data that was prepared"
+    if what != RUN:
         raise ConfigError(f"{run.path} holds {what}, and no run: choose another --run")
+
+
+RUN, SEARCH, PREPARED = "a run", "a search", "data that was prepared"
+
+
+def work_of(config: Path) -> str:
+    """What a folder's config.yaml is of: `RUN`, `SEARCH` or `PREPARED`.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    stored = read_settings(config)
+    if "trials" in stored:
+        return SEARCH
+    return RUN if "epochs" in stored else PREPARED
 
 
 def begin_run(run: RunFolder, settings: TrainingSettings, splits: Splits, *, resume: bool) -> None:

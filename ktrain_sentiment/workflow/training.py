@@ -11,6 +11,7 @@ import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -84,6 +85,8 @@ from ktrain_sentiment.workflow.summaries import RunResult
 
 log = logging.getLogger(__name__)
 
+Choice = TypeVar("Choice")
+
 
 def train(
     settings: TrainingSettings,
@@ -155,7 +158,9 @@ def _train_into(
     log.info("%s: %s: %s", texts.source, count(sum(splits.sizes().values()), "row"), sizes)
     if is_open(settings):
         refuse(splits.kind, "--encoder", texts.source, "--encoder auto")
-    spec = MODELS["encoder"] if is_open(settings) else resolve_model(settings)
+        spec = MODELS["encoder"]
+    else:
+        spec = resolve_model(settings)
     refuse_foreign_settings(splits.kind, settings)
     refuse_for_rows(settings, Inputs.of(splits.table))
     teacher = open_teacher(settings.training, splits, settings.source)
@@ -228,16 +233,21 @@ def _train_into(
     write_json(run.metrics, record.to_json())
 
 
+def _earlier_choice(place: Path, kind: type[Choice]) -> Choice | None:
+    """What a start that was stopped had chosen and kept; None where it had not come so far."""
+    if not place.is_file():
+        return None
+    return from_plain(json.loads(place.read_text("utf-8")), kind, place)
+
+
 def _encoder(
     settings: TrainingSettings, splits: Splits, run: RunFolder, *, resume: bool
 ) -> tuple[TrainingSettings, EncoderRace | None]:
     """Which encoder learns, where that was left to choose; with `resume` an earlier start's."""
     if not is_open(settings):
         return settings, None
-    if resume and run.encoder_race.is_file():
-        kept = json.loads(run.encoder_race.read_text("utf-8"))
-        race = from_plain(kept, EncoderRace, run.encoder_race)
-    else:
+    race = _earlier_choice(run.encoder_race, EncoderRace) if resume else None
+    if race is None:
         race = choose_encoder(settings, splits)
         write_json(run.encoder_race, to_plain(race))
     log.info("--encoder auto: %s", race.why)
@@ -257,9 +267,8 @@ def _few_labels(
         return settings, None, None
     if asked != "auto":
         found = FewLabelsRecord(asked=asked, taken=asked, why=f"{asked}, as --few-labels says")
-    elif resume and run.few_labels.is_file():
-        kept = json.loads(run.few_labels.read_text("utf-8"))
-        found = from_plain(kept, FewLabelsRecord, run.few_labels)
+    elif resume and (kept := _earlier_choice(run.few_labels, FewLabelsRecord)):
+        found = kept
     else:
         found, tuner = choose_way(settings, splits)
         log.info("--few-labels auto takes %s", found.why)

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ktrain_sentiment.atomic import explained, write_json, write_text
 from ktrain_sentiment.config import ComputeConfig, TrainingSettings
-from ktrain_sentiment.config.flat import field_names, from_flat, read_settings, to_flat, to_yaml
+from ktrain_sentiment.config.flat import field_names, from_flat, to_flat, to_yaml
 from ktrain_sentiment.config.tuning_config import (
     USUAL,
     USUAL_OF_KTRAIN_MODELS,
@@ -42,7 +42,7 @@ from ktrain_sentiment.workflow.distilling import load_soft_targets
 from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
 from ktrain_sentiment.workflow.models import MODELS, refuse_foreign_settings, resolve_model
 from ktrain_sentiment.workflow.processes import in_own_process
-from ktrain_sentiment.workflow.run_places import differences
+from ktrain_sentiment.workflow.run_places import SEARCH, differences, work_of
 from ktrain_sentiment.workflow.studies import (
     ACCURACY,
     REASON,
@@ -285,7 +285,7 @@ def _is_of_a_search(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     if (config := folder / SETTINGS).is_file():  # Runs and prepared data have one as well.
-        return "trials" in read_settings(config)
+        return work_of(config) == SEARCH
     # Another process may have just begun: its files are no strangers.
     return all(place.name.startswith((".", TRIALS)) for place in folder.iterdir())
 

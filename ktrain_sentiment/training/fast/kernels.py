@@ -156,26 +156,44 @@ def _bert_stack(backend: Backend, model: Untyped) -> Stack:
     return Stack(
         owner,
         tuple(_bert_layer(layer) for layer in owner.layer),
-        lambda mask: tf.cast(mask[:, 0, 0, :], tf.float32),
+        functools.partial(_of_keys, tf),
         lambda states: result(last_hidden_state=states),
     )
 
 
+def _of_keys(tf: Untyped, mask: Untyped) -> Untyped:
+    """The mask that BERT and MPNet have made additive, from `[texts, 1, 1, length]`."""
+    return tf.cast(mask[:, 0, 0, :], tf.float32)
+
+
 def _bert_layer(layer: Untyped) -> LayerParts:
     attention, behind = layer.attention.self_attention, layer.attention.dense_output
+    products = attention.query, attention.key, attention.value, behind.dense
+    return _layer(attention, products, behind, layer.intermediate, layer.bert_output)
+
+
+def _layer(
+    attention: Untyped,
+    products: tuple[Untyped, Untyped, Untyped, Untyped],
+    behind: Untyped,
+    intermediate: Untyped,
+    output: Untyped,
+) -> LayerParts:
+    """A layer built like BERT's; `products` make queries, keys, values and what follows them."""
+    query, key, value, context = products
     return LayerParts(
-        query=attention.query,
-        key=attention.key,
-        value=attention.value,
-        context=behind.dense,
+        query=query,
+        key=key,
+        value=value,
+        context=context,
         context_norm=behind.LayerNorm,
-        intermediate=layer.intermediate.dense,
-        output=layer.bert_output.dense,
-        output_norm=layer.bert_output.LayerNorm,
+        intermediate=intermediate.dense,
+        output=output.dense,
+        output_norm=output.LayerNorm,
         heads=attention.num_attention_heads,
         attention_rate=attention.dropout.rate,
         context_rate=behind.dropout.rate,
-        output_rate=layer.bert_output.dropout.rate,
+        output_rate=output.dropout.rate,
     )
 
 
@@ -217,28 +235,16 @@ def _mpnet_stack(backend: Backend, model: Untyped) -> Stack:
     return Stack(
         owner,
         tuple(_mpnet_layer(layer) for layer in owner.layer),
-        lambda mask: tf.cast(mask[:, 0, 0, :], tf.float32),
+        functools.partial(_of_keys, tf),
         lambda states: result(last_hidden_state=states),
         owner.compute_position_bias,
     )
 
 
 def _mpnet_layer(layer: Untyped) -> LayerParts:
-    attention, behind = layer.attention.attn, layer.attention
-    return LayerParts(
-        query=attention.q,
-        key=attention.k,
-        value=attention.v,
-        context=attention.o,
-        context_norm=behind.LayerNorm,
-        intermediate=layer.intermediate.dense,
-        output=layer.out.dense,
-        output_norm=layer.out.LayerNorm,
-        heads=attention.num_attention_heads,
-        attention_rate=attention.dropout.rate,
-        context_rate=behind.dropout.rate,
-        output_rate=layer.out.dropout.rate,
-    )
+    attention = layer.attention.attn
+    products = attention.q, attention.k, attention.v, attention.o
+    return _layer(attention, products, layer.attention, layer.intermediate, layer.out)
 
 
 def trace_as_it_is(tf: Untyped, model: Untyped) -> list[Callable[[], object]]:
