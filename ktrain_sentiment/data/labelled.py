@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,16 @@ from ktrain_sentiment.tasks import SCORE, TASKS, Kind, Task, indicators, occurri
 
 OWN_COLUMNS = ("text", "label", "row")
 """The columns that every frame of this package has; others are the source's own."""
+
+
+def source_column(name: str, taken: Collection[str] = OWN_COLUMNS) -> str:
+    """What a column of the source is called in frames: otherwise where its name is taken.
+
+    Args:
+        name: Its name in the source.
+        taken: Names that stand for something else.
+    """
+    return f"source_{name}" if name in taken else name
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,13 @@ from ktrain_sentiment.data.label_sets import (
     sets_of_cells,
     sets_of_columns,
 )
-from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts, is_prepared, read_prepared
+from ktrain_sentiment.data.labelled import (
+    OWN_COLUMNS,
+    LabelledTexts,
+    is_prepared,
+    read_prepared,
+    source_column,
+)
 from ktrain_sentiment.data.labels import LabelKind, find_kind, relabel
 from ktrain_sentiment.data.scores import look_like_scores, nearly_scores, plain_numbers
 from ktrain_sentiment.data.selection import select_rows
@@ -349,7 +355,7 @@ def _with_other_columns(frame: pd.DataFrame, table: Collected, used: set[str]) -
     split = table.made.get("split")
     clashing = (*OWN_COLUMNS, "split") if split else OWN_COLUMNS
     others = {
-        f"source_{name}" if name in clashing else str(name): plain_column(table.frame[name])
+        source_column(str(name), clashing): plain_column(table.frame[name])
         for name in table.frame.columns
         if name not in used and name != split
     }

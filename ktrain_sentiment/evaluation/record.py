@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ktrain_sentiment.config.train_config import FewLabels
 from ktrain_sentiment.errors import DataError
@@ -26,6 +28,7 @@ from ktrain_sentiment.evaluation.intervals import Estimate
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, Spread
 from ktrain_sentiment.evaluation.review import ErrorSummary, Review, Slice
+from ktrain_sentiment.inputs import TEXTS, Inputs
 from ktrain_sentiment.prediction import Classifier
 
 VERSION = 1
@@ -383,6 +386,9 @@ class EvalSet:
         record: The record of the run whose rows they are; None for other rows.
         notes: Remarks to show, a line each.
         repeats: Rows that are not among them because they repeat one that is.
+        inputs: What of a row their texts were made of.
+        places: Of rows that another set has too, which of its rows these are, int64 of shape (n,);
+            None where they are all of them.
     """
 
     name: str
@@ -395,6 +401,8 @@ class EvalSet:
     record: TrainingRecord | None = None
     notes: tuple[str, ...] = ()
     repeats: int = 0
+    inputs: Inputs = TEXTS
+    places: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import LabelledTexts, read_labelled
+from ktrain_sentiment.data.labelled import OWN_COLUMNS, source_column
 from ktrain_sentiment.data.reading import is_missing
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.predictions import (
@@ -27,8 +30,9 @@ from ktrain_sentiment.evaluation.record import (
     TrainingRecord,
 )
 from ktrain_sentiment.inference.loading import find_predictor
+from ktrain_sentiment.inference.rows import join_rows
 from ktrain_sentiment.inference.scoring import inputs_of, task_of
-from ktrain_sentiment.inputs import TEXTS, Inputs
+from ktrain_sentiment.inputs import TEXTS, Inputs, text_alone
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import trained_table
@@ -65,6 +69,7 @@ def from_run(folder: Path, split: str = "") -> EvalSet:
         train=_training_rows(run),
         split=chosen,
         record=TrainingRecord.read(run.metrics) if run.metrics.is_file() else None,
+        inputs=Inputs.of(trained_table(run.predictor)) if run.predictor.is_dir() else TEXTS,
     )
 
 
@@ -115,16 +120,18 @@ def from_predictor(
     subject = _open(folder, opening)
     train, frame = subject.train, texts.frame
     learned = frame["text"].isin(set() if train is None else set(train["text"]))
-    if all_rows or learned.all() or not learned.any():
-        found, notes = _predicted(subject, frame, texts.source), texts.left_out
-        return replace(found, notes=(*notes, *found.notes), repeats=texts.repeats)
-    rest = frame[~learned].reset_index(drop=True)
-    found = _predicted(subject, rest, texts.source)
-    note = (
-        f"{learned.sum():,} of {len(frame):,} rows were learned from and are left out: the other "
-        f"{len(rest):,} are judged"
+    notes = texts.left_out
+    if not (all_rows or learned.all() or not learned.any()):
+        total, frame = len(frame), frame[~learned].reset_index(drop=True)
+        notes = (
+            *notes,
+            f"{learned.sum():,} of {total:,} rows were learned from and are left out: the other "
+            f"{len(frame):,} are judged",
+        )
+    found = _predicted(subject, frame, texts.source)
+    return replace(
+        found, notes=(*notes, *found.notes), repeats=texts.repeats, inputs=Inputs.of(texts.table)
     )
-    return replace(found, notes=(*texts.left_out, note, *found.notes), repeats=texts.repeats)
 
 
 @dataclass(frozen=True)
@@ -188,8 +195,9 @@ def _seen_in_training(frame: pd.DataFrame, train: pd.DataFrame | None) -> str:
 def predict_same_rows(
     place: Path | Classifier, other: EvalSet, opening: Opening = AS_USUAL
 ) -> EvalSet:
-    """Let another run or predictor classify the rows of an eval set.
+    """Let another run or predictor classify the rows of an eval set, by its own columns of them.
 
+    Rows that it cannot read are left out, and where there are others those that it learned from.
     Saved predictions are taken where they are of exactly these rows.
 
     Args:
@@ -197,35 +205,84 @@ def predict_same_rows(
         other: The eval set whose rows are to be classified.
         opening: How the folder is opened.
 
+    Returns:
+        Those of the rows that both have, `places` saying which.
+
     Raises:
         PredictorError: The folder cannot be used.
-        DataError: The labels of the two differ.
+        DataError: The labels of the two differ, or the rows lack a column that it reads.
     """
     run = RunFolder(place) if isinstance(place, Path) and is_run(place) else None
     if run is not None and other.split and run.predictions(other.split).is_file():
         saved = from_run(run.path, other.split)
-        if saved.predictions.texts == other.predictions.texts:
-            return _same_labels(saved, other)
+        texts = _texts_for(saved.inputs, other, saved.name)
+        if saved.predictions.texts == texts:
+            return _same_labels(saved, other, np.arange(len(texts)))
     subject = _open(place, opening)
-    ours, theirs = inputs_of(subject.classifier), _inputs_of(other)
-    if not ours.reads_like(theirs):
-        raise ConfigError(
-            f"{subject.name} reads {ours.told}, and {other.name} reads {theirs.told}: evaluate "
-            "each by itself"
+    texts = _texts_for(inputs_of(subject.classifier), other, subject.name)
+    kept, notes = _comparable(texts, subject, other)
+    frame = other.predictions.frame.iloc[kept]
+    own = frame.assign(text=[texts[place] for place in kept]).reset_index(drop=True)
+    found = _predicted(subject, own, other.source)
+    return _same_labels(replace(found, notes=(*notes, *found.notes)), other, kept)
+
+
+def _texts_for(inputs: Inputs, rows: EvalSet, name: str) -> list[str | None]:
+    """What a model reads of rows whose texts were made for another one; None where it is nothing.
+
+    Args:
+        inputs: What it reads. Where the rows have its column of texts under no name, it reads the
+            other model's.
+        rows: The rows, with all columns of their source.
+        name: What the model is called.
+
+    Raises:
+        DataError: A column that it reads beside the texts is not there.
+    """
+    frame, theirs = rows.predictions.frame, rows.inputs
+    own = {column: source_column(column) for column in inputs.columns}
+    text = inputs.text if own[inputs.text] in frame else theirs.text
+    if (text, inputs.others) == (theirs.text, theirs.others):
+        return list(rows.predictions.texts)
+    cells = {column: frame[there] for column, there in own.items() if there in frame}
+    if text == theirs.text or theirs.text in inputs.others:
+        alone = [text_alone(one, theirs) for one in rows.predictions.texts]
+        cells[theirs.text] = pd.Series(alone, index=frame.index)
+    inputs = replace(inputs, text=text)
+    named = [str(column) for column in frame if column not in OWN_COLUMNS]
+    inputs.check(dict.fromkeys([theirs.text, *named, *cells]), f"{rows.source}, for {name}")
+    return join_rows(pd.DataFrame(cells), inputs)
+
+
+def _comparable(
+    texts: Sequence[str | None], subject: _Subject, other: EvalSet
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Which rows a second model can be judged on beside the first, and which are left out.
+
+    Raises:
+        DataError: It can read none of them.
+    """
+    readable = np.array([text is not None for text in texts])
+    known = set() if subject.train is None else set(subject.train["text"])
+    fresh = readable & np.array([text not in known for text in texts])
+    total, notes = f"of {len(texts):,} rows", []
+    if not readable.any():
+        raise DataError(
+            f"{other.source}: {subject.name} reads {inputs_of(subject.classifier).told}, and no "
+            "row has such: nothing to compare it on"
         )
-    found = _predicted(subject, other.predictions.frame, other.source)
-    return _same_labels(found, other)
+    if unread := int((~readable).sum()):
+        notes.append(f"{unread:,} {total} have no text for it and are not compared")
+    # Of rows that were all learned from it is said that figures on them are too good.
+    if not fresh.any():
+        return np.flatnonzero(readable), tuple(notes)
+    if learned := int((readable & ~fresh).sum()):
+        notes.append(f"{learned:,} {total} were learned from and are not compared")
+    return np.flatnonzero(fresh), tuple(notes)
 
 
-def _inputs_of(eval_set: EvalSet) -> Inputs:
-    """What of a row an evaluated model read."""
-    if eval_set.classifier is not None:
-        return inputs_of(eval_set.classifier)
-    return TEXTS if eval_set.predictor is None else Inputs.of(trained_table(eval_set.predictor))
-
-
-def _same_labels(found: EvalSet, other: EvalSet) -> EvalSet:
-    """The same, its columns in the order of the other's labels."""
+def _same_labels(found: EvalSet, other: EvalSet, kept: NDArray[np.int64]) -> EvalSet:
+    """The same, its columns in the order of the other's labels, its texts those of the other."""
     ours, theirs = found.predictions.labels, other.predictions.labels
     if set(ours) != set(theirs):
         raise DataError(
@@ -235,12 +292,12 @@ def _same_labels(found: EvalSet, other: EvalSet) -> EvalSet:
     columns = [ours.index(label) for label in theirs]
     cuts, task = found.predictions.task.thresholds, other.predictions.task
     joined = LabelledPredictions.join(
-        other.predictions.frame,
+        other.predictions.frame.iloc[kept],
         found.predictions.probabilities[:, columns],
         theirs,
         task.cut_at([cuts[k] for k in columns] if cuts else ()),
     )
-    return replace(found, predictions=joined)
+    return replace(found, predictions=joined, places=kept)
 
 
 def find_eval_set(

@@ -145,7 +145,7 @@ def evaluate(
 
     Args:
         eval_set: The rows with their predictions.
-        other: The same rows with another classifier's.
+        other: Those of the rows with another classifier's that both are compared on.
         slice_by: Columns of the data to divide the rows by; the usual ones when empty.
         abstain_below: Say what is gained by leaving texts below this probability to a person.
 
@@ -163,6 +163,9 @@ def evaluate(
     missing = left_out(rows.labels, learning=eval_set.train is not None)
     if missing and rows.task.chooses and not {"tfidf", "vader"} <= set(baselines):
         eval_set = replace(eval_set, notes=(*eval_set.notes, missing))
+    if other is not None:
+        of_other = (f"{other.name}: {note}" for note in other.notes)
+        eval_set = replace(eval_set, notes=(*eval_set.notes, *of_other))
     slices, table = _slices(rows, slice_by), rows.probabilities
     return EvalResult(
         eval_set=eval_set,
@@ -219,5 +222,6 @@ def _compare(eval_set: EvalSet, other: EvalSet) -> Comparison:
     rows, names = eval_set.predictions, (eval_set.name, other.name)
     if names[0] == names[1]:
         names = (f"{names[0]} (A)", f"{names[1]} (B)")
-    tables = (rows.settled, other.predictions.settled)
-    return compare(rows.y_true, *tables, rows.labels, names, rows.task.cut_at(()))
+    kept = slice(None) if other.places is None else other.places
+    tables = (rows.settled[kept], other.predictions.settled)
+    return compare(rows.y_true[kept], *tables, rows.labels, names, rows.task.cut_at(()))

@@ -1,5 +1,6 @@
 """What is evaluated: which rows of a table tell something about a predictor."""
 
+import json
 import shutil
 import sys
 from dataclasses import replace
@@ -9,10 +10,12 @@ import pandas as pd
 import pytest
 
 from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.data import LabelledTexts, read_labelled
-from ktrain_sentiment.errors import MissingExtraError
+from ktrain_sentiment.data import LabelledTexts, read_frame, read_labelled
+from ktrain_sentiment.errors import DataError, MissingExtraError
+from ktrain_sentiment.inference import load
+from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.report import screen
-from ktrain_sentiment.workflow.eval_sets import from_predictor
+from ktrain_sentiment.workflow.eval_sets import from_predictor, predict_same_rows
 from ktrain_sentiment.workflow.evaluating import evaluate, out_of_fold
 from ktrain_sentiment.workflow.inspecting import inspect
 from support.reviews import make_reviews, write_csv
@@ -71,6 +74,69 @@ def test_rows_that_are_not_judged_are_said_and_repeats_are_counted(predictor, tm
     kept = read_labelled(DataConfig(data=str(path), duplicates="keep"))
     figures = evaluate(from_predictor(predictor, kept)).to_json()
     assert (figures["n"], figures["repeats_left_out"]) == (19, 0)
+
+
+@pytest.fixture
+def priced(rows) -> LabelledTexts:
+    """The rows with what `columns_predictor` reads beside the texts, and a title each."""
+    beside = {"price": range(40), "category": "food", "title": rows.frame["text"] + " indeed"}
+    frame = rows.frame[["text", "label"]].assign(**beside)
+    frame.loc[:2, "title"] = " "
+    return read_frame(frame, DataConfig(text_column="text"), "priced.csv")
+
+
+def test_models_that_read_different_columns_are_compared_on_the_same_rows(
+    predictor, columns_predictor, priced
+) -> None:
+    one = from_predictor(predictor, priced)
+    other = predict_same_rows(columns_predictor, one)
+    joined = f"price 7, category food | {one.predictions.texts[7]}"
+    classifier = load(columns_predictor)
+    assert other.predictions.probabilities[7] == pytest.approx(
+        classifier.predict_proba([joined])[0]
+    )
+    assert (other.notes, other.predictions.texts) == ((), one.predictions.texts)
+    back = predict_same_rows(predictor, replace(one, predictions=other.predictions))
+    assert back.predictions.probabilities == pytest.approx(one.predictions.probabilities)
+
+
+def test_a_model_of_texts_alone_is_asked_the_texts_that_another_joined(
+    predictor, columns_predictor, priced
+) -> None:
+    trained = trained_table(columns_predictor)
+    frame = priced.frame.drop(columns="row")
+    joined = read_frame(frame, DataConfig(text_column="text"), "priced.csv", trained)
+    found = predict_same_rows(predictor, from_predictor(columns_predictor, joined))
+    alone = from_predictor(predictor, priced).predictions.probabilities
+    assert found.predictions.probabilities == pytest.approx(alone)
+
+
+def test_rows_that_the_other_cannot_read_or_has_learned_from_are_compared_for_neither(
+    predictor, priced, tmp_path
+) -> None:
+    learned = pd.DataFrame({"text": priced.frame["title"].iloc[5:15]})
+    run = run_that_learned(learned, predictor, tmp_path)
+    manifest = json.loads((run / "predictor" / "manifest.json").read_text())
+    manifest["table"] = {"text_column": "title"}
+    (run / "predictor" / "manifest.json").write_text(json.dumps(manifest))
+    one = from_predictor(predictor, priced)
+    other = predict_same_rows(run, one)
+    assert other.places.tolist() == [3, 4, *range(15, 40)]
+    found = evaluate(one, other)
+    assert found.comparison.n == 27
+    assert found.metrics.n == 40
+    assert found.eval_set.notes[-2:] == (
+        "run: 3 of 40 rows have no text for it and are not compared",
+        "run: 10 of 40 rows were learned from and are not compared",
+    )
+
+
+def test_a_column_that_only_the_other_reads_and_nobody_has_is_named(
+    predictor, columns_predictor, rows
+) -> None:
+    said = "rows.csv, for columns: there is no column 'price', and the model reads texts and"
+    with pytest.raises(DataError, match=said):
+        predict_same_rows(columns_predictor, from_predictor(predictor, rows))
 
 
 def test_a_table_of_slices_is_shown_where_there_are_some_and_every_column_has_a_name(
