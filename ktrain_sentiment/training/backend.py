@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import hashlib
 import importlib
 import logging
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -88,7 +89,8 @@ def open_backend(config: ComputeConfig | None = None, seed: int = 0) -> Backend:
     """
     config = config or ComputeConfig()
     if "backend" not in _opened:
-        _opened["backend"] = _open(config)
+        with nothing_to_collect():
+            _opened["backend"] = _open(config)
         log.info("%s", _opened["backend"].describe())
     backend = _opened["backend"]
     seed_everything(backend, seed)
@@ -161,6 +163,26 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(trim_threshold, 2**31 - 1)
         mallopt(top_pad, 256 << 20)
+
+
+@contextlib.contextmanager
+def nothing_to_collect() -> Iterator[None]:
+    """Import libraries without Python's search for garbage, which skips what they made for good.
+
+    5,000 modules are a million objects that stay until the process ends. Searched again and again
+    while they grow, and in each training after that, they take a tenth of a short run's time
+    (benchmarks/LOG.md).
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.collect()  # What the caller has left is garbage still, and would be kept.
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 CACHE_FLAG = "--tf_xla_persistent_cache_directory"
