@@ -25,7 +25,7 @@ class _Lacking:
 
 _OF_CLASSES = frozenset({
     "--class-weight", "--stratified-batches", "--teacher", "--augment", "--few-labels",
-    "--explain", "--wrong-labels", "--corrections",
+    "--explain", "--wrong-labels", "--corrections", "--few-shot",
 })  # fmt: skip
 
 _RANKS = "{given} ranks classifiers of one label a text: name an encoder"
@@ -36,9 +36,6 @@ _LACKING: Mapping[str, _Lacking] = {
         _OF_CLASSES,
         {
             "--encoder": _RANKS,
-            "compare": "compare ranks classifiers of one label a text, and here a text may have "
-            "several; ktrain-sentiment train shows a model beside TF-IDF, and evaluate --compare "
-            "sets two models side by side",
             "no predictor": "several labels a text are judged with a predictor alone; name one "
             "with --predictor",
             "--slice-by": "{given} counts right answers, and some of a text's labels may be right: "
@@ -54,8 +51,8 @@ _LACKING: Mapping[str, _Lacking] = {
             "--model out for an encoder, or take one of them (--multi-label split or drop)",
             "--keep-best": "{given} is for classes, and a text may have several labels: wanted "
             "loss (as when left out) or last",
-            "estimator": "y holds several labels a text, and it learns one: "
-            "ktrain_sentiment.train learns several",
+            "estimator": "y holds several labels a text, joined in one: wanted 0 or 1 for each, "
+            "shape (n, labels), as MultiLabelBinarizer makes it of lists of labels",
         },
     ),
     "score": _Lacking(
@@ -63,9 +60,6 @@ _LACKING: Mapping[str, _Lacking] = {
         _OF_CLASSES,
         {
             "--encoder": _RANKS,
-            "compare": "compare ranks classifiers, and the labels are scores; ktrain-sentiment "
-            "train shows a model beside the mean, TF-IDF + ridge and VADER, and evaluate --compare "
-            "sets two models side by side",
             "no predictor": "scores are judged with a predictor alone; name one with --predictor",
             "--slice-by": "{given} counts right answers, and a score is nearer or farther: leave "
             "it out; inspect-errors lists the rows that are farthest off",
@@ -76,7 +70,7 @@ _LACKING: Mapping[str, _Lacking] = {
             "--text": "{given} marks words for and against a label, and the predictor answers with "
             "a score",
             "/explain": "words are weighed for labels, and this model answers with a score",
-            "estimator": "y holds scores, and it learns classes: make some first",
+            "estimator": "y holds scores, and it learns classes: SentimentRegressor learns scores",
             "--model": "{given} learns classes, and the labels are scores: leave --model out for "
             "an encoder, or make classes of them first (such as negative below 0)",
             "--keep-best": "{given} is for classes, and the labels are scores: wanted loss (as "

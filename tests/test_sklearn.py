@@ -16,10 +16,11 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score, cross_validate
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer
 from sklearn.utils import check_array, get_tags
 from sklearn.utils.estimator_checks import check_estimator_cloneable, parametrize_with_checks
 
@@ -27,8 +28,8 @@ from ktrain_sentiment import InputError
 from ktrain_sentiment import sklearn as ours
 from ktrain_sentiment.inference.classifier import TextClassifier, list_rows
 from ktrain_sentiment.inputs import Inputs
-from ktrain_sentiment.sklearn import SentimentClassifier
-from ktrain_sentiment.tasks import Task, spell_stars
+from ktrain_sentiment.sklearn import SentimentClassifier, SentimentRegressor
+from ktrain_sentiment.tasks import SCORES, SEVERAL, Task, spell_stars
 from support.reviews import ASPECTS, BLAME, LABELS, PRAISE
 
 ROWS = [
@@ -46,12 +47,23 @@ class Linear:
     """What a training gives, at once: a linear model of words."""
 
     def __init__(self, texts: Sequence[str], labels: Sequence[str], settings: object) -> None:
+        self.settings, self.task = settings, Task()
         words, model = TfidfVectorizer(token_pattern=r"\S+"), LogisticRegression(C=100)
+        if settings["task"] == "multi":
+            model, self.task = OneVsRestClassifier(model), SEVERAL
+            sets = MultiLabelBinarizer()
+            labels = sets.fit_transform(labels)
+        if settings["task"] == "score":
+            model, self.task = Ridge(alpha=0.01), SCORES.within(0.5)
+            labels = [float(label) for label in labels]
         self.model = make_pipeline(words, model).fit(texts, labels)
-        self.labels = tuple(self.model.classes_)
-        self.settings = settings
+        self.labels = ("score",)
+        if not self.task.is_score:
+            self.labels = tuple(sets.classes_ if self.task.is_multi else self.model.classes_)
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        if self.task.is_score:
+            return self.model.predict(texts)[:, None]
         return self.model.predict_proba(texts)
 
 
@@ -65,8 +77,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 # numbers, and the rest is the estimator's own.
 
 
-class OfNumbers(SentimentClassifier):
-    """The estimator for rows of numbers, which it reads as words."""
+class ReadsNumbers:
+    """What makes an estimator take rows of numbers, which it reads as words."""
 
     def _texts(self, texts):
         table = check_array(texts)
@@ -79,6 +91,14 @@ class OfNumbers(SentimentClassifier):
         return tags
 
 
+class OfNumbers(ReadsNumbers, SentimentClassifier):
+    """The classifier for rows of numbers."""
+
+
+class ScoresOfNumbers(ReadsNumbers, SentimentRegressor):
+    """The regressor for rows of numbers."""
+
+
 NO_COLUMNS = "a text has no columns whose number could change between fit and predict"
 EXCLUDED = {
     "check_n_features_in_after_fitting": NO_COLUMNS,
@@ -89,7 +109,9 @@ EXCLUDED = {
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.filterwarnings("default")
-@parametrize_with_checks([OfNumbers()], expected_failed_checks=lambda _: EXCLUDED)
+@parametrize_with_checks(
+    [OfNumbers(), ScoresOfNumbers()], expected_failed_checks=lambda _: EXCLUDED
+)
 def test_scikit_learns_checks_pass_where_they_apply_to_texts(estimator, check) -> None:
     check(estimator)
 
@@ -290,3 +312,59 @@ def test_pairs_may_be_a_list(monkeypatch) -> None:
     assert estimator.score(pairs, MOODS) == 1
     with pytest.raises(ValueError, match="number 0 is missing or blank"):
         estimator.predict([(TEXTS[0], " ")])
+
+
+LISTS = [[mood, "long"] if k % 3 else [] for k, mood in enumerate(MOODS)]
+LONG = [f"{text} all evening" if k % 3 else text for k, text in enumerate(TEXTS)]
+SETS = MultiLabelBinarizer(classes=["positive", "long", "negative", "rare"])
+INDICATORS = SETS.fit_transform(LISTS)
+
+
+@pytest.mark.usefixtures("quick")
+def test_several_labels_are_scored_by_scikit_learns_own_scorers() -> None:
+    found = cross_val_score(
+        SentimentClassifier(), LONG, INDICATORS[:, :3], scoring="f1_macro", cv=3
+    )
+    assert found.min() > 0.6
+    named = pd.DataFrame(INDICATORS, columns=SETS.classes_)
+    fitted = SentimentClassifier().fit(LONG, named)
+    assert fitted.classes_.tolist() == ["positive", "long", "negative", "rare"]
+    assert fitted.predict_proba(LONG).shape == INDICATORS.shape
+    said = fitted.predict(LONG)
+    assert (said[:, 3] == 0).all()
+    assert (said == INDICATORS)[:, :3].mean() > 0.9
+    assert SentimentClassifier().fit(LONG, INDICATORS).classes_.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (MOODS, "task='multi': wanted 0 or 1 for each label in y"),
+        (LISTS, "as MultiLabelBinarizer makes it of lists of labels"),
+        (INDICATORS * [1, 0, 0, 0], "1 of 4 labels in y have a row: wanted at least two"),
+    ],
+)
+def test_several_labels_that_cannot_be_learned_are_refused(y, said) -> None:
+    with pytest.raises(ValueError, match=said):
+        SentimentClassifier(task="multi").fit(LONG, y)
+
+
+@pytest.mark.usefixtures("quick")
+def test_scores_are_learned_by_the_regressor() -> None:
+    scores = np.array([1.5 if mood == "positive" else -1.25 for mood in MOODS])
+    assert cross_val_score(SentimentRegressor(), TEXTS, scores, cv=3, scoring="r2").min() > 0.5
+    fitted = SentimentRegressor().fit(TEXTS, scores)
+    ends = fitted.predict_interval(TEXTS)
+    np.testing.assert_allclose(ends.mean(axis=1), fitted.predict(TEXTS))
+    assert ends.shape == (len(TEXTS), 2)
+    for y, said in (
+        ([2.0] * len(TEXTS), "all scores are 2: wanted two that differ"),
+        (MOODS, "could not convert"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            SentimentRegressor().fit(TEXTS, y)
+    with pytest.raises(InputError, match="SentimentRegressor learns scores"):
+        SentimentClassifier(task="score").fit(TEXTS, MOODS)
+    with pytest.raises(InputError, match=r"SentimentRegressor\(\): unknown parameter task"):
+        SentimentRegressor(task="score")

@@ -23,6 +23,7 @@ from ktrain_sentiment.evaluation.record import EvalResult, TrainingRecord
 from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES
 from ktrain_sentiment.evaluation.star_figures import STAR_FIGURES
 from ktrain_sentiment.report import plots
+from ktrain_sentiment.report.figures import NAMES, full
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.frame_writing import write_table
@@ -323,7 +324,7 @@ class ModelComparison:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row a model, best first: accuracy and macro F1 with intervals, p value, costs."""
+        """A row a model, best first: the task's figures with intervals, p value, costs."""
         models = self.found.figures["models"]
         flat = pd.json_normalize(models).filter(regex=r"(?<!\.n)$")
         first = [name for name in flat if name == "name" or "." in str(name)]
@@ -331,8 +332,8 @@ class ModelComparison:
         return table.rename(columns=lambda name: name.replace(".value", "").replace(".", "_"))
 
     def plot(self) -> Figure:
-        """Draw accuracy with its interval against the time of one text."""
-        return _shown(plots.accuracy_against_latency(self.found.entries))
+        """Draw what the models are ranked by against the time of one text."""
+        return _shown(plots.figure_against_latency(self.found.entries))
 
     def save(self, path: Folder) -> Path:
         """Write the table, as CSV or by its suffix as Parquet, and return its path."""
@@ -340,12 +341,12 @@ class ModelComparison:
         return Path(path)
 
     def __repr__(self) -> str:
-        """The models with their accuracy, and the advice."""
-        lines = [
-            f"  {model['name']}: {_percent(model['accuracy'])}"
-            for model in self.found.figures["models"]
-        ]
-        return "\n".join([f"<ModelComparison {_near(self.path)}>", *lines, f"  {self.advice}"])
+        """The models with what they are ranked by, and the advice."""
+        name = self.found.figures["decided_by"]
+        lines = [f"  {one.name}: {full(name, one.deciding)}" for one in self.found.entries]
+        beside = [f"  {self.found.beside}"] if self.found.beside else []
+        head = f"<ModelComparison {_near(self.path)}, by {NAMES[name]}>"
+        return "\n".join([head, *lines, f"  {self.advice}", *beside])
 
     def _repr_html_(self) -> str:
         return _html(self, self.table)

@@ -5,7 +5,7 @@
     ktrain-sentiment compare movie-reviews --encoder minilm --few-shot 8 16 64
 
 Baselines, ktrain's own classifiers, a linear probe on a frozen encoder, and fine-tuned encoders:
-accuracy and macro F1 with intervals, time to train, speed, memory and size, which differences are
+the figures of the task with intervals, time to train, speed, memory and size, which differences are
 more than chance, and a recommendation with its reason. Each model is trained in a process of its
 own; a stopped comparison goes on with --resume. Fine-tuned encoders and ktrain's own
 classifiers leave whole run folders.
@@ -60,6 +60,8 @@ def task(flags: Flags) -> dict[str, Any]:
     if found.few_shot:
         console.print(trial_tables.few_shot(found.few_shot))
     print(found.advice)
+    if found.beside:
+        print(found.beside)
     print(
         f"written to {found.folder}: comparison.json, comparison.md (all columns), comparison.png"
     )

@@ -89,11 +89,11 @@ class ExploreConfig(Config):
 class CompareConfig(Config):
     """Which models are compared, and on how many examples."""
 
-    models: tuple[str, ...] = ("majority", "tfidf", "vader", "probe", "nbsvm", "encoder")
-    """Any of majority, tfidf, vader; median and ridge, for stars; probe (logistic regression on the
-    frozen --encoder) and contrastive (the same, tuned on pairs); ktrain's nbsvm, fasttext, logreg,
-    bigru, standard_gru; encoder (--encoder fine-tuned); and names of further encoders to
-    fine-tune."""
+    models: tuple[str, ...] = ()
+    """Any of majority, tfidf, vader; median and ridge, for stars; mean and ridge, for scores; probe
+    (logistic regression on the frozen --encoder) and contrastive (the same, tuned on pairs);
+    ktrain's nbsvm, fasttext, logreg, bigru, standard_gru; encoder (--encoder fine-tuned); and names
+    of further encoders to fine-tune. When left out: those that are usual for such labels."""
 
     few_shot: tuple[int, ...] = ()
     """Also train each model on so many examples a class, and draw accuracy against them."""
@@ -112,8 +112,6 @@ class CompareConfig(Config):
         """Take models apart that commas join; refuse sizes that leave nothing to train on."""
         parts = [part.strip() for one in self.models for part in one.split(",")]
         object.__setattr__(self, "models", tuple(filter(None, parts)))
-        if not self.models:
-            raise ConfigError("--models: name at least one model")
         if any(size < 1 for size in self.few_shot) or self.few_shot_seeds < 1:
             raise ConfigError("--few-shot and --few-shot-seeds: must be at least 1")
         if self.ktrain_epochs is not None and self.ktrain_epochs < 1:

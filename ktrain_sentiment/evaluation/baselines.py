@@ -6,6 +6,7 @@ Scores have the mean, the same ridge regression, and VADER's score on the line t
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -48,6 +49,57 @@ class Baseline:
     seconds: float
 
 
+Ask = Callable[[Sequence[str]], Table]
+"""Texts to what is answered, shape (texts, labels)."""
+
+
+@dataclass(frozen=True)
+class FittedBaseline:
+    """A baseline that has learned.
+
+    Attributes:
+        ask: Answers of texts, as a model of the task gives them; of several labels such that all
+            thresholds are a half.
+        kept: What it must keep to answer, which can be pickled; None for what needs no file.
+    """
+
+    ask: Ask
+    kept: Any = None
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What baselines are fitted on.
+
+    Attributes:
+        texts: Training texts; may be empty, for what learns nothing.
+        truth: What they are to be answered with, as `truth_of` gives it.
+        labels: Class names.
+        task: What the labels are.
+    """
+
+    texts: Sequence[str]
+    truth: NDArray[Any]
+    labels: Sequence[str]
+    task: Task
+
+
+@dataclass(frozen=True)
+class BaselineSpec:
+    """A baseline of one task.
+
+    Attributes:
+        name: What it is, in words.
+        fit: Makes it; None where it cannot be had: a library is not installed, or texts hold no
+            word that it knows.
+        learns: Whether it needs training rows.
+    """
+
+    name: str
+    fit: Callable[[Fitting], FittedBaseline | None]
+    learns: bool = True
+
+
 def run_baselines(
     train_texts: Sequence[str],
     train_y: ArrayLike,
@@ -71,98 +123,162 @@ def run_baselines(
             is asked of English alone, for no label's name tells it.
 
     Returns:
-        By key: `majority`, `tfidf` and, where the classes are polar and vaderSentiment is
-        installed, `vader`; of stars also `median` and `ridge`. Of scores `mean`, `ridge` and, where
-        VADER is installed and texts are not known to be in another language, `vader`. Of
-        several labels a row `majority`, the most frequent set of them, and `tfidf`.
+        By key of `BASELINES`, those that can be had.
     """
-    fitting = Fitting(train_texts, np.asarray(train_y), texts, labels, task, language)
-    makers = _MAKERS[task.kind](fitting)
-    if not len(train_texts):
-        makers = {key: made for key, made in makers.items() if key == "vader" and not task.is_score}
+    to = Fitting(train_texts, np.asarray(train_y), labels, task)
     # An interval of a baseline's scores, and thresholds of its labels, are others than the model's.
     judged = task.within(None).cut_at(())
-    made = {key: _timed(name, make, y_true, labels, judged) for key, (name, make) in makers.items()}
-    return {key: baseline for key, baseline in made.items() if baseline is not None}
+    found = {}
+    for key, spec in BASELINES[task.kind].items():
+        if (spec.learns and not len(train_texts)) or not speaks(key, task, language):
+            continue
+        begun = time.perf_counter()
+        fitted = spec.fit(to)
+        if fitted is None:
+            continue
+        table = fitted.ask(texts)
+        seconds = time.perf_counter() - begun
+        figures = compute_metrics(y_true, table, labels, judged)
+        found[key] = Baseline(spec.name, figures, table, seconds)
+    return found
 
 
-@dataclass(frozen=True)
-class Fitting:
-    """What baselines are fitted on, and asked: the arguments of `run_baselines`."""
-
-    train_texts: Sequence[str]
-    train_y: NDArray[Any]
-    texts: Sequence[str]
-    labels: Sequence[str]
-    task: Task
-    language: str
+def speaks(key: str, task: Task, language: str) -> bool:
+    """Whether a baseline knows texts of this language (ISO 639; empty: not known)."""
+    return key != "vader" or not task.is_score or language in ("", "en")
 
 
-Makers = dict[str, tuple[str, Callable[[], Table | None]]]
-"""Baselines by key: what each is called, and what makes its answers."""
+def _fit_majority(to: Fitting) -> FittedBaseline:
+    return FittedBaseline(lambda texts: majority(to.truth, len(texts), len(to.labels)))
 
 
-def _for_classes(to: Fitting) -> Makers:
-    count = len(to.labels)
-    return {
-        "majority": ("majority class", lambda: majority(to.train_y, len(to.texts), count)),
-        "tfidf": (
-            "TF-IDF + logistic regression",
-            lambda: tfidf_logistic(to.train_texts, to.train_y, to.texts, count),
-        ),
-        "vader": ("VADER lexicon", lambda: vader(to.texts, to.labels)),
-    }
+def _fit_median(to: Fitting) -> FittedBaseline:
+    return FittedBaseline(lambda texts: median(to.truth, len(texts), to.task))
 
 
-def _for_stars(to: Fitting) -> Makers:
-    return _for_classes(to) | {
-        "median": ("median star", lambda: median(to.train_y, len(to.texts), to.task)),
-        "ridge": (
-            "TF-IDF + ridge",
-            lambda: tfidf_ridge(to.train_texts, to.train_y, to.texts, to.task),
-        ),
-    }
+def _fit_mean(to: Fitting) -> FittedBaseline:
+    return FittedBaseline(lambda texts: np.full((len(texts), 1), to.truth.mean()))
 
 
-def _for_scores(to: Fitting) -> Makers:
-    makers: Makers = {
-        "mean": ("mean score", lambda: np.full((len(to.texts), 1), to.train_y.mean())),
-        "ridge": ("TF-IDF + ridge", lambda: ridge_scores(to.train_texts, to.train_y, to.texts)),
-    }
-    if to.language in ("", "en"):
-        makers["vader"] = (
-            "VADER lexicon",
-            lambda: vader_scores(to.train_texts, to.train_y, to.texts),
-        )
-    return makers
+def _fit_most_frequent_set(to: Fitting) -> FittedBaseline:
+    kinds, counts = np.unique(to.truth, axis=0, return_counts=True)
+    labels = kinds[counts.argmax()].astype(np.float64)
+    return FittedBaseline(lambda texts: np.tile(labels, (len(texts), 1)))
 
 
-def _for_sets(to: Fitting) -> Makers:
-    return {
-        "majority": (
-            "most frequent label set",
-            lambda: most_frequent_set(to.train_y, len(to.texts)),
-        ),
-        "tfidf": (
-            "TF-IDF + one-vs-rest",
-            lambda: one_vs_rest(to.train_texts, to.train_y, to.texts),
-        ),
-    }
+def _fit_tfidf(to: Fitting) -> FittedBaseline | None:
+    return _fit_logistic(to.texts, to.truth, len(to.labels))
 
 
-_MAKERS: Mapping[Kind, Callable[[Fitting], Makers]] = {
-    "classes": _for_classes, "stars": _for_stars, "score": _for_scores, "multi": _for_sets,
-}  # fmt: skip
+def _fit_ridge_of_stars(to: Fitting) -> FittedBaseline | None:
+    """A linear model of the number of stars, as probabilities.
+
+    A normal distribution around what it says, as wide as it errs on rows that it was not fitted on;
+    the likeliest star is the nearest.
+    """
+    fitted: RidgeStars | None = _fitted(lambda: ridge_pipeline(to.task), to.texts, to.truth)
+    return None if fitted is None else FittedBaseline(fitted.predict_proba, fitted)
+
+
+def _fit_ridge_of_scores(to: Fitting) -> FittedBaseline | None:
+    fitted = _fitted(tfidf_ridge_pipeline, to.texts, to.truth)
+    if fitted is None:
+        return None
+    return FittedBaseline(
+        lambda texts: np.asarray(fitted.predict(texts), dtype=np.float64)[:, None], fitted
+    )
+
+
+def _fit_vader(to: Fitting) -> FittedBaseline | None:
+    if vader((), to.labels) is None:
+        return None
+    return FittedBaseline(lambda texts: np.asarray(vader(texts, to.labels)))
+
+
+def _fit_vader_scores(to: Fitting) -> FittedBaseline | None:
+    """VADER's compound score on the line through the training rows."""
+    seen = _compound(to.texts)
+    if seen is None or np.ptp(seen) == 0:
+        return None
+    slope, start = np.polyfit(seen, to.truth, 1)
+    return FittedBaseline(lambda texts: (start + slope * np.asarray(_compound(texts)))[:, None])
+
+
+def _fit_one_vs_rest(to: Fitting) -> FittedBaseline | None:
+    """A linear model of each label, moved so that its thresholds are a half.
+
+    Thresholds are chosen as the model's are, on folds of the training rows.
+    """
+    wanted = np.asarray(to.truth, dtype=np.int64)
+    fold = np.random.default_rng(0).permutation(len(wanted)) % _TUNED_ON
+    held_out = np.zeros(wanted.shape)
+    known = np.asarray(to.texts, dtype=object)
+    for k in range(_TUNED_ON):
+        part = _fit_each_label(known[fold != k].tolist(), wanted[fold != k])
+        if part is None:
+            return None
+        if (fold == k).any():
+            held_out[fold == k] = part.ask(known[fold == k].tolist())
+    whole, cuts = _fit_each_label(to.texts, wanted), choose_thresholds(wanted, held_out)
+    if whole is None:
+        return None
+    return FittedBaseline(lambda texts: SEVERAL.cut_at(cuts).centred(whole.ask(texts)), whole.kept)
+
+
+_TUNED_ON = 3
+"""Folds of the training rows that thresholds of the linear model are chosen on."""
+
+
+def _fit_each_label(texts: Sequence[str], wanted: Integers) -> FittedBaseline | None:
+    """A linear model of each label; of one that all rows have, or none, how often it is."""
+    models: list[FittedBaseline | None] = []
+    for own in wanted.T:
+        varies = own.min() != own.max()
+        models.append(_fit_logistic(texts, own, 2) if varies else None)
+        if varies and models[-1] is None:
+            return None
+
+    def ask(asked: Sequence[str]) -> Table:
+        columns = [
+            np.full(len(asked), float(own[0])) if model is None else model.ask(asked)[:, 1]
+            for own, model in zip(wanted.T, models, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
+    return FittedBaseline(ask, [model.kept for model in models if model is not None])
+
+
+_MAJORITY = BaselineSpec("majority class", _fit_majority)
+_TFIDF = BaselineSpec("TF-IDF + logistic regression", _fit_tfidf)
+BASELINES: Mapping[Kind, Mapping[str, BaselineSpec]] = {
+    "classes": {
+        "majority": _MAJORITY,
+        "tfidf": _TFIDF,
+        "vader": BaselineSpec("VADER lexicon", _fit_vader, learns=False),
+    },
+    "stars": {
+        "majority": _MAJORITY,
+        "tfidf": _TFIDF,
+        "median": BaselineSpec("median star", _fit_median),
+        "ridge": BaselineSpec("TF-IDF + ridge", _fit_ridge_of_stars),
+    },
+    "score": {
+        "mean": BaselineSpec("mean score", _fit_mean),
+        "ridge": BaselineSpec("TF-IDF + ridge", _fit_ridge_of_scores),
+        "vader": BaselineSpec("VADER lexicon", _fit_vader_scores),
+    },
+    "multi": {
+        "majority": BaselineSpec("most frequent label set", _fit_most_frequent_set),
+        "tfidf": BaselineSpec("TF-IDF + one-vs-rest", _fit_one_vs_rest),
+    },
+}
+"""What a model of each task must beat, by key."""
+CONSTANT = frozenset({"majority", "median", "mean"})
+"""Those that give every text the same answer."""
 LINEAR: Mapping[Kind, str] = {
     "classes": "tfidf", "stars": "ridge", "score": "ridge", "multi": "tfidf",
 }  # fmt: skip
 """The key of the linear model that a model of each task is set against."""
-
-
-def ridge_scores(train_texts: Sequence[str], scores: Table, texts: Sequence[str]) -> Table | None:
-    """A linear model of scores on words and pairs of words, shape (n, 1); None as for logistic."""
-    fitted = _fitted(tfidf_ridge_pipeline, train_texts, scores)
-    return None if fitted is None else np.asarray(fitted.predict(texts), dtype=np.float64)[:, None]
 
 
 def _fitted(make: Callable[[], Any], texts: Sequence[str], targets: ArrayLike) -> Any:  # noqa: ANN401
@@ -175,26 +291,6 @@ def _fitted(make: Callable[[], Any], texts: Sequence[str], targets: ArrayLike) -
         if "empty vocabulary" in str(error):
             return None
         raise
-
-
-def vader_scores(train_texts: Sequence[str], scores: Table, texts: Sequence[str]) -> Table | None:
-    """VADER's compound score on the line through the training rows, shape (n, 1).
-
-    None when it knows no word of the training texts, or is not installed.
-    """
-    try:
-        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-    except ModuleNotFoundError:
-        return None
-    analyser = SentimentIntensityAnalyzer()
-    seen, asked = (
-        np.asarray([analyser.polarity_scores(text)["compound"] for text in some])
-        for some in (train_texts, texts)
-    )
-    if np.ptp(seen) == 0:
-        return None
-    slope, start = np.polyfit(seen, scores, 1)
-    return np.asarray(start + slope * asked)[:, None]
 
 
 def left_out(labels: Sequence[str], *, learning: bool) -> str:
@@ -219,21 +315,6 @@ def left_out(labels: Sequence[str], *, learning: bool) -> str:
     return f'left out: {", ".join(missing)}; run  pip install "ktrain-sentiment[train]"'
 
 
-def _timed(
-    name: str,
-    make: Callable[[], Table | None],
-    y_true: ArrayLike,
-    labels: Sequence[str],
-    task: Task,
-) -> Baseline | None:
-    start = time.perf_counter()
-    table = make()
-    if table is None:
-        return None
-    seconds = time.perf_counter() - start
-    return Baseline(name, compute_metrics(y_true, table, labels, task), table, seconds)
-
-
 def majority(train_y: ArrayLike, n: int, classes: int) -> Table:
     """The training shares of the classes for every row, shape (n, classes)."""
     counts = np.bincount(np.asarray(train_y, dtype=np.int64), minlength=classes)
@@ -250,18 +331,6 @@ def median(train_y: ArrayLike, n: int, task: Task) -> Table:
     return np.asarray((shares + 1.01 * (stars == middle)) / 2.01)
 
 
-def tfidf_ridge(
-    train_texts: Sequence[str], train_y: ArrayLike, texts: Sequence[str], task: Task
-) -> Table | None:
-    """A linear model of the number of stars, as probabilities, shape (n, classes).
-
-    A normal distribution around what it says, as wide as it errs on rows that it was not fitted on;
-    the likeliest star is the nearest. None as for `tfidf_logistic`.
-    """
-    fitted: RidgeStars | None = _fitted(lambda: ridge_pipeline(task), train_texts, train_y)
-    return None if fitted is None else fitted.predict_proba(texts)
-
-
 def tfidf_logistic(
     train_texts: Sequence[str], train_y: ArrayLike, texts: Sequence[str], classes: int
 ) -> Table | None:
@@ -269,12 +338,21 @@ def tfidf_logistic(
 
     None when scikit-learn is not installed, or when the texts hold no word at all.
     """
-    pipeline = _fitted(tfidf_pipeline, train_texts, train_y)
+    fitted = _fit_logistic(train_texts, train_y, classes)
+    return None if fitted is None else fitted.ask(texts)
+
+
+def _fit_logistic(texts: Sequence[str], truth: ArrayLike, classes: int) -> FittedBaseline | None:
+    pipeline = _fitted(tfidf_pipeline, texts, truth)
     if pipeline is None:
         return None
-    table = np.zeros((len(texts), classes))
-    table[:, pipeline.classes_] = pipeline.predict_proba(texts)
-    return table
+
+    def ask(asked: Sequence[str]) -> Table:
+        table = np.zeros((len(asked), classes))
+        table[:, pipeline.classes_] = pipeline.predict_proba(asked)
+        return table
+
+    return FittedBaseline(ask, pipeline)
 
 
 def tfidf_pipeline() -> Any:  # noqa: ANN401 - scikit-learn publishes no types
@@ -299,7 +377,7 @@ def _tfidf() -> Any:  # noqa: ANN401
 
 @dataclass
 class RidgeStars:
-    """TF-IDF and ridge regression on stars; see `tfidf_ridge`.
+    """TF-IDF and ridge regression on stars, as probabilities.
 
     Attributes:
         pipeline: Texts to a number of stars.
@@ -352,15 +430,26 @@ def vader(texts: Sequence[str], labels: Sequence[str]) -> Table | None:
     the neutral band its authors name; they are not calibrated.
     """
     columns = polar_columns(labels)
-    if columns is None:
+    compound = None if columns is None else _compound(texts)
+    if columns is None or compound is None:
         return None
+    return vader_table(compound, columns, len(labels))
+
+
+def _compound(texts: Sequence[str]) -> Table | None:
+    """VADER's compound scores, -1 to 1, shape (n,); None when it is not installed."""
     try:
-        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+        analyser = _open_lexicon()
     except ModuleNotFoundError:
         return None
-    analyser = SentimentIntensityAnalyzer()
-    scores = [analyser.polarity_scores(text)["compound"] for text in texts]
-    return vader_table(np.asarray(scores, dtype=np.float64), columns, len(labels))
+    return np.asarray([analyser.polarity_scores(text)["compound"] for text in texts], np.float64)
+
+
+@functools.cache
+def _open_lexicon() -> Any:  # noqa: ANN401 - vaderSentiment publishes no types
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    return SentimentIntensityAnalyzer()
 
 
 def vader_table(compound: Table, columns: dict[str, int], classes: int) -> Table:
@@ -388,48 +477,3 @@ def polar_columns(labels: Sequence[str]) -> dict[str, int] | None:
     }
     complete = len(columns) == len(labels) and {"negative", "positive"} <= set(columns)
     return columns if complete else None
-
-
-def most_frequent_set(train_y: ArrayLike, n: int) -> Table:
-    """The labels that most training rows have together, 0 or 1 for each, shape (n, labels)."""
-    kinds, counts = np.unique(np.asarray(train_y), axis=0, return_counts=True)
-    return np.tile(kinds[counts.argmax()].astype(np.float64), (n, 1))
-
-
-_TUNED_ON = 3
-"""Folds of the training rows that thresholds of the linear model are chosen on."""
-
-
-def one_vs_rest(
-    train_texts: Sequence[str], train_y: ArrayLike, texts: Sequence[str]
-) -> Table | None:
-    """A linear model of each label, moved so that its thresholds are a half, shape (n, labels).
-
-    Thresholds are chosen as the model's are, on folds of the training rows. None as for
-    `tfidf_logistic`.
-    """
-    wanted = np.asarray(train_y, dtype=np.int64)
-    fold = np.random.default_rng(0).permutation(len(wanted)) % _TUNED_ON
-    held_out = np.zeros(wanted.shape)
-    known = np.asarray(train_texts, dtype=object)
-    for k in range(_TUNED_ON):
-        part = _each_label(known[fold != k].tolist(), wanted[fold != k], known[fold == k].tolist())
-        if part is None:
-            return None
-        held_out[fold == k] = part
-    table = _each_label(train_texts, wanted, texts)
-    cuts = choose_thresholds(wanted, held_out)
-    return None if table is None else SEVERAL.cut_at(cuts).centred(table)
-
-
-def _each_label(train_texts: Sequence[str], wanted: Integers, texts: Sequence[str]) -> Table | None:
-    found = np.zeros((len(texts), wanted.shape[1]))
-    for label, own in enumerate(wanted.T):
-        if own.min() == own.max():
-            found[:, label] = own[0]
-            continue
-        table = tfidf_logistic(train_texts, own, texts, 2)
-        if table is None:
-            return None
-        found[:, label] = table[:, 1]
-    return found

@@ -10,20 +10,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ktrain_sentiment.evaluation import confusion
+from ktrain_sentiment.evaluation.baselines import BASELINES, CONSTANT
 from ktrain_sentiment.evaluation.codec import to_plain
-from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, sign_flips
+from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, Comparison, compare
 from ktrain_sentiment.evaluation.confusion import Floats
-from ktrain_sentiment.evaluation.intervals import (
-    RESAMPLES,
-    holm,
-    mcnemar,
-)
+from ktrain_sentiment.evaluation.intervals import RESAMPLES, Estimate, holm
 from ktrain_sentiment.evaluation.metrics import (
     Metrics,
     compute_metrics,
 )
 from ktrain_sentiment.tables.messages import count
-from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.tasks import CLASSES, Kind, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +64,8 @@ class Entry:
             the best one itself.
         costs: Its times, memory and size.
         learning_rate: The maximum learning rate, where there is one.
+        against_baseline: It beside the best of the baselines, paired by row; None for those, and
+            where none was compared.
     """
 
     name: str
@@ -74,15 +73,19 @@ class Entry:
     p_value: float | None
     costs: Costs
     learning_rate: float | None
+    against_baseline: Comparison | None = None
+
+    @property
+    def deciding(self) -> Estimate:
+        """The figure that it is ranked by."""
+        return self.metrics.headline[deciding_figure(self.metrics)]
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers and strings."""
-        stars = self.metrics.stars
+        figures = self.metrics.headline
         return {
             "name": self.name,
-            "accuracy": to_plain(self.metrics.accuracy),
-            "macro_f1": to_plain(self.metrics.macro_f1),
-            **({"mae": to_plain(stars.mae), "kappa": to_plain(stars.kappa)} if stars else {}),
+            **{name: to_plain(figures[name]) for name in LISTED[self.metrics.kind]},
             "p_value_against_best": self.p_value,
             **self.costs.to_json(),
             "learning_rate": self.learning_rate,
@@ -116,14 +119,22 @@ UNEVEN = 0.6
 """Share of the rows in one class above which accuracy says little, and macro F1 decides."""
 
 
-CONSTANT = frozenset({"majority", "median"})
-"""The names of models that give every text the same label."""
+LISTED: Mapping[Kind, tuple[str, ...]] = {
+    "classes": ("accuracy", "macro_f1"),
+    "stars": ("accuracy", "macro_f1", "mae", "kappa"),
+    "score": ("score_mae", "rmse", "spearman"),
+    "multi": ("macro_f1", "micro_f1", "subset_accuracy"),
+}
+"""Headline figures of a task's models that are listed side by side."""
 
 
 def deciding_figure(metrics: Metrics) -> str:
-    """What models are ranked by: `mae` of stars, else `accuracy`; `macro_f1` of uneven classes."""
-    if metrics.stars is not None:
-        return "mae"
+    """What models are ranked by: `mae` of stars, `score_mae` of scores, else `accuracy`.
+
+    `macro_f1` of uneven classes, and of several labels a text.
+    """
+    if metrics.kind != "classes":
+        return {"stars": "mae", "score": "score_mae", "multi": "macro_f1"}[metrics.kind]
     largest = max(one.support for one in metrics.per_class) / metrics.n
     return "macro_f1" if largest > UNEVEN else "accuracy"
 
@@ -175,12 +186,13 @@ def rank(
     """Models on the same rows, best first, each tested against the best.
 
     They are ranked by `deciding_figure`: by accuracy with McNemar's test, or by macro F1 or the
-    mean error of stars with a randomization test. P-values are corrected for testing every other
-    model (Holm 1979).
+    mean error of stars or scores with a randomization test. P-values are corrected for testing
+    every other model (Holm 1979).
 
     Args:
-        y_true: Class indices, shape (n,).
-        tables: Probabilities by model, shape (n, classes).
+        y_true: Class indices, shape (n,); of other tasks as `truth_of` gives it.
+        tables: Answers by model, shape (n, labels); of several labels such that a half is the
+            threshold of each.
         labels: Class names.
         costs: By model.
         rates: Maximum learning rate by model; None where there is none.
@@ -188,24 +200,28 @@ def rank(
     """
     metrics = {name: compute_metrics(y_true, table, labels, task) for name, table in tables.items()}
     figure = deciding_figure(next(iter(metrics.values())))
-    sign = 1 if figure == "mae" else -1
-    best, *others = sorted(metrics, key=lambda name: sign * metrics[name].headline[figure].value)
-    truth = np.asarray(y_true, dtype=np.int64)
-    winner = {name: np.asarray(table).argmax(axis=1) for name, table in tables.items()}
-    p_values = []
-    for name in others:
-        if figure == "mae":
-            gaps = [task.distance[truth, winner[one]] for one in (name, best)]
-            p_values.append(sign_flips(*gaps))
-        elif figure == "accuracy":
-            here, there = winner[name] == truth, winner[best] == truth
-            p_values.append(mcnemar(int((here & ~there).sum()), int((there & ~here).sum())))
-        else:
-            p_values.append(randomization_test(truth, winner[name], winner[best], len(labels)))
+    sign = 1 if figure in _OFF_BY else -1
+    ranked = sorted(metrics, key=lambda name: sign * metrics[name].headline[figure].value)
+    best, *others = ranked
+
+    def against(first: str, second: str) -> Comparison:
+        return compare(y_true, tables[first], tables[second], labels, (first, second), task)
+
+    def p_value(name: str) -> float:
+        if task.chooses and figure == "macro_f1":
+            here, there = (np.asarray(tables[one]).argmax(axis=1) for one in (name, best))
+            return randomization_test(y_true, here, there, len(labels))
+        return against(best, name).p_value
+
+    p_values = [None, *holm([p_value(name) for name in others])]
+    baseline = next((name for name in ranked if name in BASELINES[task.kind]), None)
     return tuple(
-        Entry(name, metrics[name], p_value, costs[name], rates[name])
-        for name, p_value in zip([best, *others], [None, *holm(p_values)], strict=True)
-    )
+        Entry(
+            name, metrics[name], p_value, costs[name], rates[name],
+            None if baseline is None or name in BASELINES[task.kind] else against(baseline, name),
+        )
+        for name, p_value in zip(ranked, p_values, strict=True)
+    )  # fmt: skip
 
 
 def equals(entries: Sequence[Entry]) -> list[Entry]:
@@ -218,24 +234,35 @@ def cheapest_of_best(entries: Sequence[Entry]) -> Entry:
     return min(equals(entries), key=lambda entry: entry.costs.latency_ms)
 
 
+_OFF_BY = {"mae": " stars", "score_mae": ""}
+"""Figures of which less is better, and their unit."""
+_ALWAYS: Mapping[Kind, str] = {
+    "classes": "the most frequent label", "stars": "the median star", "score": "the mean score",
+    "multi": "the most frequent labels",
+}  # fmt: skip
+"""What those of `CONSTANT` answer with."""
+
+
 def recommend(entries: Sequence[Entry]) -> str:
     """Which model to take, in a sentence or two, from entries with the best first.
 
-    Never the one that always answers with the most frequent label: where chance cannot tell the
-    best from that one, no model is worth taking.
+    Never one that answers every text alike: where chance cannot tell the best from that one, no
+    model is worth taking.
     """
     best, n = entries[0], entries[0].metrics.n
     figure = deciding_figure(best.metrics)
-    name = {"accuracy": "accuracy", "macro_f1": "macro F1", "mae": "mean error"}[figure]
+    named = figure.replace("macro_f1", "macro F1")
 
     def shown(entry: Entry) -> str:
-        value = entry.metrics.headline[figure].value
-        return f"{value:.2f} stars off" if figure == "mae" else f"{100 * value:.1f} % {name}"
+        value = entry.deciding.value
+        if figure in _OFF_BY:
+            return f"{value:.2f}{_OFF_BY[figure]} off"
+        return f"{100 * value:.1f} % {named}"
 
     alike = equals(entries)
     if any(entry.name in CONSTANT for entry in alike):
         others = [entry for entry in entries if entry.name not in CONSTANT]
-        always = "the median star" if figure == "mae" else "the most frequent label"
+        always = _ALWAYS[best.metrics.kind]
         closest = f" ({others[0].name} comes closest: {shown(others[0])})" if others else ""
         return (
             f"No model is worth taking yet: on {count(n, 'row')} chance cannot tell any of them "
@@ -254,15 +281,21 @@ def recommend(entries: Sequence[Entry]) -> str:
             else "every other model is worse by more than chance"
         )
         return f"Take {best.name}: {shown(best)} on {count(n, 'row')}, and {reason}."
-    values = [entry.metrics.headline[figure].value for entry in (best, cheapest)]
+    gap = abs(best.deciding.value - cheapest.deciding.value)
     times = best.costs.latency_ms / max(cheapest.costs.latency_ms, 1e-9)
     faster = f"{cheapest.name} answers {times:.1f} times as fast"
-    if values[0] == values[1]:
+    if gap == 0:
         return f"Take {cheapest.name}: {best.name} is no better on {count(n, 'row')}, and {faster}."
-    ahead = f"{100 * (values[0] - values[1]):.1f} points of {name} ahead"
-    if figure == "mae":
-        ahead = f"{values[1] - values[0]:.2f} stars nearer"
+    ahead = f"{100 * gap:.1f} points of {named} ahead"
+    if figure in _OFF_BY:
+        ahead = f"{gap:.2f}{_OFF_BY[figure]} nearer"
     return (
         f"Take {cheapest.name}: {best.name} is {ahead}, which {count(n, 'row')} cannot tell from "
         f"chance, and {faster}. With more rows to judge by {best.name} may prove better."
     )
+
+
+def beside_baseline(entries: Sequence[Entry]) -> str:
+    """How the best that is no baseline does beside the best baseline; empty without either."""
+    found = (one.against_baseline for one in entries if one.against_baseline is not None)
+    return next((f"Beside {one.names[0]}: {one.sentence}" for one in found), "")

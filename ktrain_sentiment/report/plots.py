@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ktrain_sentiment.errors import printable
+from ktrain_sentiment.evaluation.ranking import deciding_figure
 from ktrain_sentiment.report.drawing import (
     COLOURS,
     DASHES,
@@ -25,6 +26,7 @@ from ktrain_sentiment.report.drawing import (
 )
 from ktrain_sentiment.report.drawing import save_png as save_png
 from ktrain_sentiment.report.drawing import svg as svg
+from ktrain_sentiment.report.figures import LOWER_IS_BETTER, NAMES, SHARES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -383,16 +385,22 @@ def learning_rate_overlay(lines: Mapping[str, Line]) -> Figure:
 
 
 @in_house_style
-def accuracy_against_latency(entries: Sequence[Entry]) -> Figure:
-    """Accuracy with its interval against the time of one text, a point a model."""
+def figure_against_latency(entries: Sequence[Entry]) -> Figure:
+    """What models are ranked by, with its interval, against the time of one text: a point a model.
+
+    Of classes accuracy, also where they are uneven.
+    """
     from matplotlib.ticker import LogLocator, NullFormatter
 
     figure, axes = panel(6.4, 3.8)
+    first = entries[0].metrics
+    name = "accuracy" if first.kind == "classes" else deciding_figure(first)
+    unit = 100 if name in SHARES else 1
     for number, entry in enumerate(entries):
-        accuracy, style = entry.metrics.accuracy, series(number)
-        below, above = accuracy.value - accuracy.low, accuracy.high - accuracy.value
+        low, value, high = (unit * getattr(entry.metrics.headline[name], end) for end in _ENDS)
+        style = series(number)
         axes.errorbar(
-            [entry.costs.latency_ms], [100 * accuracy.value], yerr=[[100 * below], [100 * above]],
+            [entry.costs.latency_ms], [value], yerr=[[value - low], [high - value]],
             fmt=style["marker"], color=style["color"], capsize=3, label=entry.name,
         )  # fmt: skip
     axes.set_xscale("log")
@@ -402,7 +410,10 @@ def accuracy_against_latency(entries: Sequence[Entry]) -> Figure:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set(xlabel="one text, milliseconds (log scale)", ylabel="accuracy, % (95 % interval)")
+    said = NAMES[name] + (", %" if unit == 100 else "")
+    better = ", lower is better" if name in LOWER_IS_BETTER else ""
+    axes.set(xlabel="one text, milliseconds (log scale)")
+    axes.set(ylabel=f"{said} (95 % interval{better})")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 

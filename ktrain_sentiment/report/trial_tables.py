@@ -20,6 +20,7 @@ from ktrain_sentiment.report.figures import (
     share,
 )
 from ktrain_sentiment.tables.messages import count
+from ktrain_sentiment.tasks import Kind
 
 if TYPE_CHECKING:
     from ktrain_sentiment.evaluation.record import (
@@ -56,33 +57,51 @@ COSTS = (
 )
 
 
-LEADERBOARD = (
-    Column("model", lambda one: one.name, words=True),
-    Column("accuracy", lambda one: share(one.metrics.accuracy.value)),
-    Column("95 % interval", lambda one: interval("accuracy", one.metrics.accuracy)),
-    Column("macro F1", lambda one: share(one.metrics.macro_f1.value)),
-    Column("against the best", against_best, "vs best", words=True),
-    *COSTS,
-)
+def _column(name: str, short: str = "", drop: int = 0) -> Column:
+    """A figure of each model."""
+    return Column(
+        NAMES[name], lambda one: plain(name, one.metrics.headline[name].value), short, drop=drop
+    )
 
 
-STAR_LEADERBOARD = (
-    LEADERBOARD[0],
-    Column(NAMES["mae"], lambda one: plain("mae", one.metrics.stars.mae.value), "stars off"),
-    Column("95 % interval", lambda one: interval("mae", one.metrics.stars.mae)),
-    Column(
-        NAMES["kappa"], lambda one: plain("kappa", one.metrics.stars.kappa.value), "kappa", drop=3
+def _interval(name: str, drop: int = 0) -> Column:
+    return Column(
+        "95 % interval", lambda one: interval(name, one.metrics.headline[name]), drop=drop
+    )
+
+
+def _with_interval(name: str, short: str, drop: int) -> Column:
+    return Column(NAMES[name], lambda one: full(name, one.metrics.headline[name]), short, drop=drop)
+
+
+_COMPARED: Mapping[Kind, tuple[Column, ...]] = {
+    "classes": (_column("accuracy"), _interval("accuracy"), _column("macro_f1")),
+    "stars": (
+        _column("mae", "stars off"), _interval("mae"), _column("kappa", "kappa", 3),
+        _column("accuracy", drop=3),
     ),
-    Column("accuracy", lambda one: share(one.metrics.accuracy.value), drop=3),
-    *LEADERBOARD[4:],
-)
+    "score": (
+        _column("score_mae", "error"), _interval("score_mae"), _column("rmse", "RMSE", 3),
+        _with_interval("spearman", "Spearman", 3),
+    ),
+    "multi": (
+        _column("macro_f1"), _interval("macro_f1"), _column("micro_f1", drop=3),
+        _column("subset_accuracy", "all right", 3),
+    ),
+}  # fmt: skip
+"""The figures of models side by side, what they are ranked by first."""
 
 
 def leaderboard(entries: Sequence[Entry]) -> FigureTable:
     """Models side by side, best first."""
     by = NAMES[deciding_figure(entries[0].metrics)]
     title = f"On {entries[0].metrics.n:,} test rows, by {by}"
-    columns = LEADERBOARD if entries[0].metrics.stars is None else STAR_LEADERBOARD
+    columns = (
+        Column("model", lambda one: one.name, words=True),
+        *_COMPARED[entries[0].metrics.kind],
+        Column("against the best", against_best, "vs best", words=True),
+        *COSTS,
+    )
     return FigureTable.of(title, columns, entries, strong=lambda one: one.p_value is None)
 
 

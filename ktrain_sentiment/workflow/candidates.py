@@ -59,7 +59,8 @@ class CandidateResult:
     """What a model came to.
 
     Attributes:
-        probabilities: Of the test rows, shape (rows, classes).
+        probabilities: Of the test rows, shape (rows, classes); of several labels such that a half
+            is the threshold of each.
         costs: Its times, memory and size.
         learning_rate: The maximum learning rate, where there is one.
     """
@@ -158,4 +159,10 @@ def _whole_run(job: Job) -> Candidate:
     graph = place.onnx_int8 if classifier.engine == "int8" else place.onnx
     index = place.features if place.features.is_file() else place.tokenizer
     size = graph.stat().st_size + index.stat().st_size
-    return Candidate(classifier.predict_proba, size, float(result.figures["learning_rate"]))
+
+    def predict(texts: Sequence[str]) -> NDArray[Any]:
+        # Thresholds of several labels are each model's own: compared are decisions.
+        said = np.asarray(classifier.predict_proba(list(texts)), np.float64)
+        return classifier.task.centred(said)
+
+    return Candidate(predict, size, float(result.figures["learning_rate"]))

@@ -20,21 +20,22 @@ from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.evaluation.predictions import LabelledPredictions
+from ktrain_sentiment.evaluation.codec import to_plain
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions, truth_of
 from ktrain_sentiment.evaluation.ranking import (
     Costs,
     Entry,
     FewShot,
+    beside_baseline,
     deciding_figure,
     rank,
     recommend,
 )
 from ktrain_sentiment.inputs import Inputs
-from ktrain_sentiment.refusals import refuse
+from ktrain_sentiment.refusals import refuse_flags
 from ktrain_sentiment.report import plots, trial_tables
 from ktrain_sentiment.runs import default_run
 from ktrain_sentiment.tables.frame_writing import write_table
-from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import epochs_for
 from ktrain_sentiment.workflow.candidates import (
     CandidateResult,
@@ -42,7 +43,13 @@ from ktrain_sentiment.workflow.candidates import (
     evaluate_candidate,
     few_accuracies,
 )
-from ktrain_sentiment.workflow.models import check_models, check_names, find_model, refuse_for_rows
+from ktrain_sentiment.workflow.models import (
+    check_models,
+    check_names,
+    find_model,
+    refuse_for_rows,
+    usual_models,
+)
 from ktrain_sentiment.workflow.processes import in_own_process
 from ktrain_sentiment.workflow.run_places import claim_folder
 
@@ -63,6 +70,7 @@ class CompareResult:
         few_shot: Accuracy by number of examples a class; empty unless asked for.
         advice: Which one to take, and why.
         figures: All of it, ready for JSON.
+        beside: How the best that is no baseline does beside the best that is one; may be empty.
     """
 
     folder: Path
@@ -70,6 +78,7 @@ class CompareResult:
     few_shot: tuple[FewShot, ...]
     advice: str
     figures: dict[str, Any]
+    beside: str = ""
 
 
 def compare_models(
@@ -99,7 +108,7 @@ def compare_models(
         TrainingError: A loss diverged.
     """
     check_names(comparing.models)
-    refuse(settings.source.task, "compare")
+    refuse_flags(settings.source.task, {"--few-shot": comparing.few_shot})
     source = settings.source
     _refuse_for_rows(settings, comparing, Inputs(also=source.also, pair=source.pair_column or ""))
     target = folder or default_run(settings.source.data, "compared")
@@ -111,7 +120,8 @@ def compare_models(
         log.info("%s", note)
     if not len(splits.test):
         raise DataError("a comparison needs test rows: leave --test 0 out")
-    refuse(splits.kind, "compare", texts.source)
+    refuse_flags(splits.kind, {"--few-shot": comparing.few_shot})
+    comparing = replace(comparing, models=comparing.models or usual_models(splits))
     _refuse_for_rows(settings, comparing, Inputs.of(splits.table))
     check_models(settings, comparing.models, splits.labels, splits.task)
     flat = {**to_flat(settings, TrainingSettings), **to_flat(comparing)}
@@ -129,14 +139,14 @@ def compare_models(
         sizes = comparing.few_shot
         few = tuple(one for job in learning for one in _few_shot(job, sizes, growing))
         entries = rank(
-            class_indices(splits.test["label"], splits.labels),
+            truth_of(splits.test["label"], splits.labels, splits.task),
             {name: result.probabilities for name, result in results.items()},
             splits.labels,
             {name: result.costs for name, result in results.items()},
             {name: result.learning_rate for name, result in results.items()},
             splits.task,
         )
-        advice = recommend(entries)
+        advice, beside = recommend(entries), beside_baseline(entries)
         figures = {
             "data": {
                 "source": settings.source.data or texts.source,
@@ -147,9 +157,14 @@ def compare_models(
             "few_shot": [one.to_json() for one in few],
             "decided_by": deciding_figure(entries[0].metrics),
             "advice": advice,
+            "beside_baseline": {
+                entry.name: to_plain(entry.against_baseline)
+                for entry in entries
+                if entry.against_baseline is not None
+            },
         }
-        _write(growing, entries, few, figures)
-    return CompareResult(target, entries, few, advice, figures)
+        _write(growing, entries, few, figures, beside)
+    return CompareResult(target, entries, few, advice, figures, beside)
 
 
 def _job(
@@ -229,7 +244,7 @@ def _result_of(job: Job, folder: Path) -> CandidateResult:
     log.info("training %s on %d rows", job.model, len(job.splits.train))
     result = in_own_process(evaluate_candidate, job, quiet=True)
     frame = LabelledPredictions.join(
-        job.splits.test, result.probabilities, job.splits.labels
+        job.splits.test, result.probabilities, job.splits.labels, job.splits.task
     ).to_frame()
     write_table(table, frame)
     values = {**vars(result.costs), "learning_rate": result.learning_rate}
@@ -293,12 +308,19 @@ def draw(train: pd.DataFrame, size: int, seed: int) -> pd.DataFrame:
 
 
 def _write(
-    folder: Path, entries: Sequence[Entry], few: Sequence[FewShot], figures: dict[str, Any]
+    folder: Path,
+    entries: Sequence[Entry],
+    few: Sequence[FewShot],
+    figures: dict[str, Any],
+    beside: str,
 ) -> None:
     """The picture, the curve and, last, the figures, whose file says that it is finished."""
-    plots.save_png(plots.accuracy_against_latency(entries), folder / "comparison.png")
+    plots.save_png(plots.figure_against_latency(entries), folder / "comparison.png")
     if few:
         plots.save_png(plots.learning_curve(few, entries), folder / "few_shot.png")
     table = trial_tables.leaderboard(entries).to_markdown()
-    write_text(folder / "comparison.md", f"{table}\n{figures['advice']}\n")
+    write_text(
+        folder / "comparison.md",
+        "\n".join([table, figures["advice"], *([beside] if beside else []), ""]),
+    )
     write_json(folder / RESULT, figures)

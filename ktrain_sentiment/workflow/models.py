@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,18 +19,13 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import KTRAIN_MODELS, SearchConfig, TrainingSettings
 from ktrain_sentiment.data import Splits
+from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.encoders.model_hub import WELL_KNOWN
 from ktrain_sentiment.errors import ConfigError, EncoderError
-from ktrain_sentiment.evaluation.baselines import (
-    majority,
-    median,
-    polar_columns,
-    ridge_pipeline,
-    tfidf_pipeline,
-    vader,
-)
+from ktrain_sentiment.evaluation.baselines import BASELINES, Fitting, polar_columns, speaks
+from ktrain_sentiment.evaluation.predictions import truth_of
 from ktrain_sentiment.export.saving import (
     Calibrate,
     SavedPredictor,
@@ -42,7 +37,7 @@ from ktrain_sentiment.inference.embedding import Embed, open_encoder_embedder
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.refusals import refuse
-from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.tasks import CLASSES, TASKS, Kind, Task
 from ktrain_sentiment.training.contrastive import fit_few_labels, tuning_of
 from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
@@ -75,6 +70,10 @@ KTRAINS_OWN = (
 
 USUAL = TrainingSettings()
 """What is set where nothing is said."""
+
+
+ONE_LABEL: frozenset[Kind] = frozenset({"classes", "stars"})
+"""Tasks in which a text has one of several labels."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +129,7 @@ class ModelSpec:
     Attributes:
         name: What `--model` and `--models` call it.
         needs_encoder: Whether it stands on `--encoder`.
-        needs_polar_labels: Whether it knows negative, positive and neutral alone.
-        needs_stars: Whether it knows stars alone.
+        tasks: What it can learn.
         learns: Whether more examples change it.
         usual_rate: The learning rate to take where a search finds none.
         usual_epochs: Passes over the training rows where none are given.
@@ -147,8 +145,7 @@ class ModelSpec:
 
     name: str
     needs_encoder: bool = False
-    needs_polar_labels: bool = False
-    needs_stars: bool = False
+    tasks: frozenset[Kind] = ONE_LABEL
     learns: bool = True
     usual_rate: float = 0.0
     usual_epochs: int = USUAL_EPOCHS
@@ -350,48 +347,23 @@ def _ktrain_model(
 # Models that are fitted at once: what the others have to beat.
 
 
-def _fit_majority(settings: TrainingSettings, splits: Splits) -> Candidate:
-    del settings
-    classes = class_indices(splits.train["label"], splits.labels)
-    return Candidate(lambda texts: majority(classes, len(texts), len(splits.labels)))
+def _baseline(name: str, *, learns: bool = True) -> ModelSpec:
+    """One of `BASELINES`, for whichever tasks have it."""
 
+    def fit(settings: TrainingSettings, splits: Splits) -> Candidate:
+        del settings
+        texts, task = splits.train["text"].tolist(), splits.task
+        truth = truth_of(splits.train["label"], splits.labels, task)
+        fitted = BASELINES[task.kind][name].fit(Fitting(texts, truth, splits.labels, task))
+        if fitted is None:
+            raise ConfigError(
+                f"{name}: what it needs is not installed, or it knows no word of the training "
+                "texts; leave it out of --models"
+            )
+        return Candidate(fitted.ask, 0 if fitted.kept is None else len(pickle.dumps(fitted.kept)))
 
-def _fit_median(settings: TrainingSettings, splits: Splits) -> Candidate:
-    del settings
-    classes = class_indices(splits.train["label"], splits.labels)
-    return Candidate(lambda texts: median(classes, len(texts), splits.task))
-
-
-def _fit_ridge(settings: TrainingSettings, splits: Splits) -> Candidate:
-    del settings
-    classes = class_indices(splits.train["label"], splits.labels)
-    ridge = ridge_pipeline(splits.task).fit(splits.train["text"].tolist(), classes)
-    return Candidate(ridge.predict_proba, len(pickle.dumps(ridge)))
-
-
-def _fit_tfidf(settings: TrainingSettings, splits: Splits) -> Candidate:
-    del settings
-    classes = class_indices(splits.train["label"], splits.labels)
-    pipeline = tfidf_pipeline().fit(splits.train["text"], classes)
-
-    def predict(texts: Sequence[str]) -> NDArray[Any]:
-        table = np.zeros((len(texts), len(splits.labels)))
-        table[:, pipeline.classes_] = pipeline.predict_proba(texts)
-        return table
-
-    return Candidate(predict, len(pickle.dumps(pipeline)))
-
-
-def _fit_vader(settings: TrainingSettings, splits: Splits) -> Candidate:
-    del settings
-
-    def predict(texts: Sequence[str]) -> NDArray[Any]:
-        table = vader(texts, splits.labels)
-        if table is None:
-            raise ConfigError("vader: vaderSentiment is not installed; leave it out of --models")
-        return table
-
-    return Candidate(predict)
+    tasks = frozenset(kind for kind, own in BASELINES.items() if name in own)
+    return ModelSpec(name, tasks=tasks, learns=learns, fit=fit)
 
 
 def open_embedder_of(settings: TrainingSettings) -> Embed:
@@ -433,11 +405,12 @@ def _fit_contrastive(settings: TrainingSettings, splits: Splits) -> Candidate:
 MODELS = {
     spec.name: spec
     for spec in (
-        ModelSpec("majority", learns=False, fit=_fit_majority),
-        ModelSpec("tfidf", fit=_fit_tfidf),
-        ModelSpec("vader", learns=False, needs_polar_labels=True, fit=_fit_vader),
-        ModelSpec("median", learns=False, needs_stars=True, fit=_fit_median),
-        ModelSpec("ridge", needs_stars=True, fit=_fit_ridge),
+        _baseline("majority", learns=False),
+        _baseline("tfidf"),
+        _baseline("vader", learns=False),
+        _baseline("median", learns=False),
+        _baseline("mean", learns=False),
+        _baseline("ridge"),
         ModelSpec("probe", needs_encoder=True, fit=_fit_probe, fit_on=_probe_on),
         ModelSpec("contrastive", needs_encoder=True, fit=_fit_contrastive),
         # Rates of ktrain's own classifiers where the search cannot tell: benchmarks/LOG.md.
@@ -449,6 +422,7 @@ MODELS = {
         ModelSpec(
             "encoder",
             needs_encoder=True,
+            tasks=frozenset(TASKS),
             usual_rate=5e-5,  # Devlin et al. 2019, appendix A.3
             search_range=(1e-6, 1e-1),
             search_steps=(100, 200),  # benchmarks/LOG.md
@@ -478,6 +452,51 @@ def check_names(models: Sequence[str]) -> None:
         )
 
 
+USUAL_MODELS: Mapping[Kind, tuple[str, ...]] = {
+    "classes": ("majority", "tfidf", "vader", "probe", "nbsvm", "encoder"),
+    "stars": ("median", "tfidf", "ridge", "probe", "nbsvm", "encoder"),
+    "score": ("mean", "ridge", "vader", "encoder"),
+    "multi": ("majority", "tfidf", "encoder"),
+}
+"""What is compared where no models are named, as far as the rows are for them."""
+
+
+def usual_models(splits: Splits) -> tuple[str, ...]:
+    """What is compared where no models are named: all usual ones that can learn these rows."""
+    inputs, task = Inputs.of(splits.table), splits.task
+    language = main_language(splits.train["text"]) if task.is_score else ""
+    return tuple(
+        name
+        for name in USUAL_MODELS[task.kind]
+        if not _unsuited(name, splits.labels, task)
+        and speaks(name, task, language)
+        and not (inputs.pair and MODELS[name].is_ktrain_model)
+    )
+
+
+_CALLED: Mapping[Kind, str] = {
+    "classes": "classes", "stars": "stars", "score": "scores", "multi": "several labels a text",
+}  # fmt: skip
+
+
+def _unsuited(name: str, labels: Sequence[str], task: Task) -> str:
+    """Why a model cannot learn such labels, and what to do; empty where it can."""
+    spec = find_model(name)
+    if task.kind not in spec.tasks:
+        known = " and ".join(_CALLED[kind] for kind in _CALLED if kind in spec.tasks)
+        way = f", or --task {next(iter(spec.tasks))}" if len(spec.tasks) == 1 else ""
+        return (
+            f"{name} knows {known} alone, and the labels are {_CALLED[task.kind]}: leave it out "
+            f"of --models{way}"
+        )
+    if name == "vader" and task.chooses and polar_columns(labels) is None:
+        return (
+            f"{name} knows negative, positive and neutral, not {', '.join(labels)}: leave it "
+            "out of --models, or rename the labels with --map"
+        )
+    return ""
+
+
 def check_models(
     settings: TrainingSettings,
     models: Sequence[str],
@@ -487,25 +506,17 @@ def check_models(
     """Refuse what cannot be compared on this data, before anything is trained.
 
     Raises:
-        ConfigError: VADER, and the labels are not negative and positive; bigru without vectors; a
-            single model.
+        ConfigError: A model cannot learn such labels; bigru without vectors; a single model.
         EncoderError: An encoder cannot be used.
     """
     if settings.model.is_ktrain_model:
         raise ConfigError(f"--model {settings.model.model}: name what is compared with --models")
     for name in models:
         spec = find_model(name)
+        if said := _unsuited(name, labels, task):
+            raise ConfigError(said)
         if spec.is_ktrain_model:
             replace(settings.model, model=spec.name)  # type: ignore[arg-type]
-        if spec.needs_polar_labels and polar_columns(labels) is None:
-            raise ConfigError(
-                f"{name} knows negative, positive and neutral, not {', '.join(labels)}: leave it "
-                "out of --models, or rename the labels with --map"
-            )
-        if spec.needs_stars and not task:
-            raise ConfigError(
-                f"{name} knows stars alone: leave it out of --models, or --task stars"
-            )
         if spec.needs_encoder:
             try:
                 resolve(name if name not in MODELS else settings.encoder.encoder)

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ktrain_sentiment.evaluation.ranking import Costs, Entry, randomization_test, rank, recommend
+from ktrain_sentiment.evaluation.ranking import (
+    Costs,
+    Entry,
+    beside_baseline,
+    randomization_test,
+    rank,
+    recommend,
+)
+from ktrain_sentiment.tasks import SCORES, SEVERAL, Task
 
 LABELS = ("negative", "positive")
 ROWS = 1000
@@ -134,3 +143,64 @@ def test_a_randomization_test_says_nothing_more_often_than_it_should() -> None:
 
 def test_a_randomization_test_of_equal_answers_is_one() -> None:
     assert randomization_test(TRUTH, TRUTH, TRUTH, 2) == pytest.approx(1.0)
+
+
+def costs_of(names: list[str]) -> dict[str, Costs]:
+    return {
+        name: Costs(
+            train_seconds=1.0, texts_per_second=9.0, latency_ms=2.0, memory_mb=5.0, disk_mb=1.0
+        )
+        for name in names
+    }
+
+
+def of_task(task: Task, truth: NDArray[Any], tables: dict[str, NDArray[Any]]) -> tuple[Entry, ...]:
+    labels = LABELS if task.is_multi else ("score",)
+    return rank(truth, tables, labels, costs_of(list(tables)), dict.fromkeys(tables), task)
+
+
+def test_scores_are_ranked_by_how_far_off_they_are_and_set_against_the_best_baseline() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=ROWS)
+    off = {"mean": 0.0 * truth, "ridge": truth + rng.normal(size=ROWS),
+           "encoder": truth + 0.3 * rng.normal(size=ROWS)}  # fmt: skip
+    entries = of_task(SCORES, truth, {name: said[:, None] for name, said in off.items()})
+    assert entries[0].name == "encoder"
+    beside = entries[0].against_baseline
+    assert beside is not None
+    assert beside.names == (entries[1].name, "encoder")
+    assert beside.mae_difference is not None
+    assert beside.mae_difference.high < 0
+    assert beside.spearman_difference is not None
+    assert beside.spearman_difference.low > 0.05
+    assert entries[1].against_baseline is None
+    assert list(entries[0].to_json())[1:4] == ["score_mae", "rmse", "spearman"]
+    said = recommend(entries)
+    assert said.startswith("Take encoder: 0.2")
+    assert "off on 1,000 rows, and every other model is worse by more than chance" in said
+    assert beside_baseline(entries).startswith(f"Beside {entries[1].name}: encoder is better: ")
+
+
+def test_scores_that_are_no_nearer_than_their_mean_are_not_advised() -> None:
+    truth = np.random.default_rng(0).normal(size=ROWS)
+    tables = {"mean": np.zeros((ROWS, 1)), "encoder": np.full((ROWS, 1), 0.001)}
+    assert "always answering with the mean score" in recommend(of_task(SCORES, truth, tables))
+
+
+def test_several_labels_are_ranked_by_macro_f1() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(2, size=(ROWS, 2))
+
+    def answers(wrong: float) -> NDArray[np.float64]:
+        turned = rng.random(truth.shape) < wrong
+        return np.where(turned, 1 - truth, truth) * 0.8 + 0.1
+
+    tables = {"majority": np.tile([1.0, 0.0], (ROWS, 1)), "tfidf": answers(0.3),
+              "encoder": answers(0.1)}  # fmt: skip
+    entries = of_task(SEVERAL, truth, tables)
+    assert [entry.name for entry in entries] == ["encoder", "tfidf", "majority"]
+    assert entries[1].p_value is not None
+    assert entries[1].p_value < 0.01
+    assert list(entries[0].to_json())[1:4] == ["macro_f1", "micro_f1", "subset_accuracy"]
+    assert recommend(entries).startswith("Take encoder: 90.0 % macro F1")
+    assert "points of macro F1" in beside_baseline(entries)

@@ -15,6 +15,7 @@ from ktrain_sentiment.evaluation.ranking import Costs, rank
 from ktrain_sentiment.evaluation.review import Mistake
 from ktrain_sentiment.report import result_tables, trial_tables
 from ktrain_sentiment.report.figures import Column, FigureTable
+from ktrain_sentiment.tasks import Task
 
 
 def shown(table, width=100):
@@ -97,18 +98,31 @@ def test_columns_that_are_all_needed_go_below_each_other():
     assert all(f"size {k}" in lines for k in range(5))
 
 
-def test_a_leaderboard_is_readable_in_eighty_columns():
+@pytest.mark.parametrize(
+    ("kind", "labels", "words"),
+    [
+        ("classes", ("no", "yes"), ("accuracy", "macro F1")),
+        ("stars", ("1", "2"), ("stars off",)),
+        ("score", ("score",), ("error",)),
+        ("multi", ("dull", "long"), ("macro F1",)),
+    ],
+)
+def test_a_leaderboard_speaks_the_tasks_language_and_is_readable_in_eighty_columns(
+    kind, labels, words
+):
     costs = Costs(
         train_seconds=100, texts_per_second=1500, latency_ms=1.5, memory_mb=900, disk_mb=90
     )
-    truth = np.arange(200) % 2
     names = [f"org/encoder-{k}" for k in range(8)]
     rng = np.random.default_rng(0)
-    tables = {name: rng.dirichlet([1, 1], size=200) for name in names}
+    truth = rng.integers(2, size=(200, 2) if kind == "multi" else 200)
+    tables = {name: rng.dirichlet([1, 1], size=200)[:, : len(labels)] for name in names}
     entries = rank(
-        truth, tables, ("no", "yes"), dict.fromkeys(names, costs), dict.fromkeys(names, None)
-    )
+        truth, tables, labels, dict.fromkeys(names, costs), dict.fromkeys(names, None),
+        Task.of(kind, labels),
+    )  # fmt: skip
     lines = shown(trial_tables.leaderboard(entries), 80)
     assert max(len(line) for line in lines.splitlines()) <= 80
-    for words in (*names, "accuracy", "macro F1", "vs best", "one text"):
-        assert words in lines
+    for word in (*names, *words, "vs best", "one text"):
+        assert word in lines
+    assert ("accuracy" in lines) == (kind in ("classes", "stars"))

@@ -95,11 +95,11 @@ def test_times_are_written_plainly_and_do_not_run_into_each_other(latencies):
         SimpleNamespace(
             name=f"m{time}",
             costs=SimpleNamespace(latency_ms=time),
-            metrics=SimpleNamespace(accuracy=accuracy),
+            metrics=SimpleNamespace(kind="classes", headline={"accuracy": accuracy}),
         )
         for time in latencies
     ]
-    figure = plots.accuracy_against_latency(entries)
+    figure = plots.figure_against_latency(entries)
     figure.draw_without_rendering()
     (axes,) = figure.axes
     low, high = axes.get_xlim()

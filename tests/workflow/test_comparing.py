@@ -18,10 +18,19 @@ from ktrain_sentiment.config import (
 )
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.tasks import Kind, Task
 from ktrain_sentiment.workflow import comparing as comparing_module
 from ktrain_sentiment.workflow.candidates import Job, evaluate_candidate
 from ktrain_sentiment.workflow.comparing import compare_models, draw, settings_of
-from ktrain_sentiment.workflow.models import check_models, check_names, resolve_model
+from ktrain_sentiment.workflow.models import (
+    check_models,
+    check_names,
+    resolve_model,
+    usual_models,
+)
+from support.label_sets import make_label_sets
+from support.reviews import write_csv
+from support.scores import make_scores
 
 LABELS = ("negative", "positive")
 ROWS = 1000
@@ -119,7 +128,6 @@ def test_a_single_model_is_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"models": ()}, "name at least one model"),
         ({"few_shot": (0,)}, "must be at least 1"),
         ({"ktrain_epochs": 0}, "--ktrain-epochs 0"),
     ],
@@ -161,3 +169,67 @@ def test_an_old_comparison_stays_until_the_new_one_is_whole(
     assert done == ["majority", "tfidf", "majority", "tfidf"]
     assert (tmp_path / "compared" / "comparison.json").read_text() != before
     assert [path.name for path in tmp_path.iterdir()] == ["compared"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels", "inputs", "usual"),
+    [
+        ("classes", LABELS, {}, ("majority", "tfidf", "vader", "probe", "nbsvm", "encoder")),
+        ("classes", ("cats", "dogs"), {}, ("majority", "tfidf", "probe", "nbsvm", "encoder")),
+        ("stars", ("1", "2", "3"), {"pair_column": "aspect"},
+         ("median", "tfidf", "ridge", "probe", "encoder")),
+        ("score", ("score",), {}, ("mean", "ridge", "vader", "encoder")),
+        ("multi", ("dull", "long"), {}, ("majority", "tfidf", "encoder")),
+    ],
+)  # fmt: skip
+def test_models_that_are_usual_for_the_labels_are_compared_where_none_are_named(
+    kind: Kind, labels: tuple[str, ...], inputs: dict[str, str], usual: tuple[str, ...]
+) -> None:
+    splits = dataclasses.replace(SPLITS, labels=labels, kind=kind, table=inputs)
+    assert usual_models(splits) == usual
+    without_encoder = [name for name in usual if name not in ("probe", "encoder")]
+    check_models(TrainingSettings(), without_encoder, labels, splits.task)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said"),
+    [
+        ("median", "classes", "median knows stars alone, and the labels are classes"),
+        ("majority", "score", "majority knows classes and stars and several labels a text alone"),
+        ("nbsvm", "multi", "nbsvm knows classes and stars alone, and the labels are several"),
+        ("ridge", "multi", "ridge knows stars and scores alone"),
+    ],
+)
+def test_a_model_that_cannot_learn_such_labels_is_refused(name: str, kind: Kind, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        check_models(TrainingSettings(), (name,), LABELS, Task(kind))
+
+
+@pytest.mark.parametrize(
+    ("rows", "task", "ranked", "figure"),
+    [
+        (make_scores(200), "score", ["ridge", "mean"], "score_mae"),
+        (make_label_sets(200), "multi", ["tfidf", "majority"], "macro_f1"),
+    ],
+)
+def test_scores_and_several_labels_are_compared_in_their_own_figures(
+    rows: list[tuple[str, str]],
+    task: Kind,
+    ranked: list[str],
+    figure: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    monkeypatch.setattr(
+        comparing_module, "in_own_process", lambda work, job, quiet: work(job)
+    )  # fmt: skip
+    source = DataConfig(data=str(write_csv(tmp_path / "rows.csv", rows)), task=task)
+    settings = TrainingSettings(source=source, split=SplitConfig(test=0.4))
+    models = CompareConfig(models=tuple(ranked))
+    found = compare_models(settings, models, folder=tmp_path / "compared")
+    assert [entry.name for entry in found.entries] == ranked
+    assert found.figures["decided_by"] == figure
+    assert ranked[0] in found.advice
+    again = compare_models(settings, models, folder=tmp_path / "compared", resume=True)
+    assert again.figures == found.figures

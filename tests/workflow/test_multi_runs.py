@@ -110,8 +110,8 @@ def test_what_knows_classes_alone_is_refused(settings, said):
 
 def test_it_is_refused_before_a_byte_is_read(tmp_path):
     source = DataConfig(data=str(tmp_path / "not there.csv"), task="multi")
-    with pytest.raises(ConfigError, match="compare ranks"):
-        compare_models(TrainingSettings(source=source), CompareConfig())
+    with pytest.raises(ConfigError, match="--few-shot is for classes, and a text may have several"):
+        compare_models(TrainingSettings(source=source), CompareConfig(few_shot=(8,)))
     with pytest.raises(ConfigError, match="--corrections is for classes"):
         correct(source, tmp_path / "none.csv")
     nbsvm = TrainingSettings(source=source, model=ModelConfig(model="nbsvm"))
