@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from support.process import complaint_of, run_python
+from support.process import complaint_of, run_here, run_python
 from support.reviews import make_reviews
 
 SCRIPT = "scripts/evaluate.py"
@@ -24,13 +24,15 @@ def fresh_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def figures_of(*arguments: str | Path) -> dict:
-    done = run_python(SCRIPT, *arguments, "--json")
+    done = run_here(SCRIPT, *arguments, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def test_a_run_is_judged_on_its_saved_test_rows(trained_run: Path) -> None:
-    found = figures_of(trained_run)
+    done = run_python(SCRIPT, trained_run, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
     metrics = json.loads((trained_run / "metrics.json").read_text())["test"]
     assert found["accuracy"] == metrics["accuracy"]
     assert found["confusion"] == metrics["confusion"]
@@ -52,7 +54,7 @@ def test_people_see_tables_with_intervals_and_a_page(
     trained_run: Path, fresh_csv: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "report.html"
-    done = run_python(SCRIPT, fresh_csv, "--predictor", trained_run / "predictor", "--report", page)
+    done = run_here(SCRIPT, fresh_csv, "--predictor", trained_run / "predictor", "--report", page)
     assert done.returncode == 0, done.stderr
     for words in ("95 % interval", "By class", "Its probabilities are off by"):
         assert words in done.stdout
@@ -102,7 +104,7 @@ def test_two_runs_are_compared_in_a_plain_sentence(trained_run: Path, tmp_path: 
     columns = ["p_negative", "p_positive"]
     frame.loc[turned, columns] = frame.loc[turned, columns[::-1]].to_numpy()
     frame.to_parquet(saved)
-    done = run_python(SCRIPT, "--compare", trained_run, other, "--json")
+    done = run_here(SCRIPT, "--compare", trained_run, other, "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])["comparison"]
     assert found["better"] == trained_run.name
@@ -141,7 +143,7 @@ def test_what_cannot_be_judged_gets_one_line(
     assert "the classifier knows negative, positive; rename them with --map" in unknown
     assert (
         "predicting"
-        not in run_python(SCRIPT, tmp_path / "other.csv", "--predictor", predictor).stderr
+        not in run_here(SCRIPT, tmp_path / "other.csv", "--predictor", predictor).stderr
     )
     assert "is no predictor" in complaint_of(SCRIPT, fresh_csv, "--predictor", tmp_path)
     split = complaint_of(SCRIPT, fresh_csv, "--predictor", predictor, "--split", "test")
@@ -175,7 +177,7 @@ def test_a_checklist_is_shown_and_kept_in_the_run_its_page_and_its_card(
     run, mine = tmp_path / "run", tmp_path / "mine.yaml"
     shutil.copytree(trained_run, run)
     mine.write_text(MINE)
-    done = run_python(SCRIPT, run, "--templates", mine, "--cases", "3", "--json")
+    done = run_here(SCRIPT, run, "--templates", mine, "--cases", "3", "--json")
     assert done.returncode == 0, done.stderr
     assert "What it can do with language (mine.yaml)" in done.stdout
     found = json.loads(done.stdout.splitlines()[-1])["checklist"]
@@ -183,7 +185,7 @@ def test_a_checklist_is_shown_and_kept_in_the_run_its_page_and_its_card(
     assert json.loads((run / "checklist.json").read_text()) == found
     for page in (run / "report.html", run / "predictor" / "README.md"):
         assert "What it can do with language" in page.read_text("utf-8")
-    assert run_python("scripts/export.py", run / "predictor", "--check").returncode == 0
+    assert run_here("scripts/export.py", run / "predictor", "--check").returncode == 0
 
 
 def test_a_predictor_alone_is_asked_without_rows(trained_run: Path, tmp_path: Path) -> None:

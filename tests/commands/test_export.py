@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from support.bomb import Bomb
-from support.process import complaint_of, run_python
+from support.process import complaint_of, run_here, run_python
 from support.reviews import write_csv
 
 SCRIPT = "scripts/export.py"
@@ -32,7 +32,7 @@ def test_a_card_may_be_edited_by_hand_and_that_is_said(trained_run, tmp_path):
     run = shutil.copytree(trained_run, tmp_path / "run")
     with (run / "predictor" / "README.md").open("a") as card:
         card.write("A sentence of mine.")
-    done = run_python(SCRIPT, run, "--check", "--json")  # a run folder will do
+    done = run_here(SCRIPT, run, "--check", "--json")  # a run folder will do
     assert done.returncode == 0, done.stderr
     assert "README.md was edited or removed" in done.stdout
     assert json.loads(done.stdout.splitlines()[-1])["card_edited"]
@@ -44,7 +44,7 @@ def test_a_folder_that_is_no_predictor_is_told_the_next_one(trained_run):
 
 
 def test_exporting_again_next_to_a_run_uses_its_validation_rows(trained_run, tmp_path):
-    done = run_python(SCRIPT, trained_run / "predictor", "--output", tmp_path / "again", "--json")
+    done = run_here(SCRIPT, trained_run / "predictor", "--output", tmp_path / "again", "--json")
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures["engines"]["fp32"]["kept"]
@@ -73,15 +73,15 @@ def test_a_ktrain_folder_predictor_becomes_ours_with_leave(
     ktrain_folder, trained_run, reviews, tmp_path
 ):
     texts = write_csv(tmp_path / "texts.csv", reviews[:100])
-    done = run_python(
+    done = run_here(
         SCRIPT, ktrain_folder, "--trust-pickle", "--output", tmp_path / "ours", "--texts", texts
     )
     assert done.returncode == 0, done.stderr
     assert "fp32: kept; 0 of 100 labels differ from keras" in done.stdout
     arguments = ["scripts/predict.py", "a superb plot", "a dull plot", "--predictor"]
-    ours = run_python(*arguments, tmp_path / "ours")
+    ours = run_here(*arguments, tmp_path / "ours")
     assert ours.returncode == 0, ours.stderr
-    theirs = run_python(*arguments, trained_run)
+    theirs = run_here(*arguments, trained_run)
     labels = [line.split("\t")[0] for line in theirs.stdout.splitlines()]
     assert [line.split("\t")[0] for line in ours.stdout.splitlines()] == labels
 
@@ -95,7 +95,7 @@ def test_a_ktrain_folder_predictor_becomes_ours_with_leave(
     ],
 )
 def test_what_is_no_predictor_is_one_line(arguments, complaint):
-    done = run_python(SCRIPT, *arguments)
+    done = run_here(SCRIPT, *arguments)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert complaint in done.stderr
@@ -108,7 +108,7 @@ def test_converting_needs_texts_and_a_place(ktrain_folder):
 
 
 def test_what_serving_needs_is_copied_without_tensorflow(predictor, tmp_path):
-    done = run_python(
+    done = run_here(
         SCRIPT, predictor, "--onnx-only", "--output", tmp_path / "small", "--json"
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

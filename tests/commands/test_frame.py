@@ -10,7 +10,7 @@ import pytest
 
 from ktrain_sentiment.commands.frame import parse
 from ktrain_sentiment.commands.train import Flags as TrainFlags
-from support.process import ROOT, run_python
+from support.process import ROOT, run_here, run_python
 
 EXAMPLE = '''
 """Try the frame.
@@ -105,11 +105,11 @@ def test_a_task_that_ends_well_exits_with_0(script: Path) -> None:
 
 
 def test_quiet_leaves_warnings(script: Path) -> None:
-    assert run_python(script, "--quiet").stderr.splitlines() == ["careful"]
+    assert run_here(script, "--quiet").stderr.splitlines() == ["careful"]
 
 
 def test_the_last_line_is_json_when_asked_for(script: Path) -> None:
-    done = run_python(script, "a.csv", "--json", "--out", "runs/x")
+    done = run_here(script, "a.csv", "--json", "--out", "runs/x")
     assert done.returncode == 0, done.stderr
     first, last = done.stdout.splitlines()
     assert first.startswith("data a.csv")
@@ -153,11 +153,11 @@ def test_the_last_line_is_json_when_asked_for(script: Path) -> None:
 def test_wrong_flags_get_one_line_and_exit_with_2(
     script: Path, arguments: list[str], line: str
 ) -> None:
-    assert complaint(run_python(script, *arguments)) == line
+    assert complaint(run_here(script, *arguments)) == line
 
 
 def test_a_wrong_choice_names_the_right_ones(script: Path) -> None:
-    line = complaint(run_python(script, "--policy", "onecycel"))
+    line = complaint(run_here(script, "--policy", "onecycel"))
     assert line.startswith("--policy onecycel: wanted one of onecycle, triangular, ")
 
 
@@ -166,7 +166,7 @@ def test_bad_input_gets_one_line_and_exits_with_2(script: Path) -> None:
 
 
 def test_a_fault_of_training_gets_one_line_and_exits_with_1(script: Path) -> None:
-    assert complaint(run_python(script, "diverged"), code=1) == "the loss diverged"
+    assert complaint(run_here(script, "diverged"), code=1) == "the loss diverged"
 
 
 def test_an_internal_error_exits_with_1_a_traceback_and_a_last_line(script: Path) -> None:
@@ -180,29 +180,29 @@ def test_an_internal_error_exits_with_1_a_traceback_and_a_last_line(script: Path
 
 
 def test_what_is_no_exception_is_an_internal_error_too(script: Path) -> None:
-    done = run_python(script, "panic")
+    done = run_here(script, "panic")
     assert done.returncode == 1
     assert "an internal error, please report it" in done.stderr.splitlines()[-1]
 
 
 def test_a_missing_extra_is_one_line_with_the_command_that_installs_it(script: Path) -> None:
-    line = complaint(run_python(script, "extra"))
+    line = complaint(run_here(script, "extra"))
     assert line.startswith("tf_keras is not installed, and this needs it")
     assert line.endswith('pip install "ktrain-sentiment[train]"')
 
 
 def test_a_module_that_no_extra_has_is_an_internal_error(script: Path) -> None:
-    done = run_python(script, "module")
+    done = run_here(script, "module")
     assert done.returncode == 1
     assert "No module named 'surely_not_there'" in done.stderr.splitlines()[-1]
 
 
 def test_too_little_memory_is_one_line(script: Path) -> None:
-    assert complaint(run_python(script, "memory"), code=1).startswith("not enough memory")
+    assert complaint(run_here(script, "memory"), code=1).startswith("not enough memory")
 
 
 def test_an_interruption_exits_with_130_and_says_how_to_go_on(script: Path) -> None:
-    assert complaint(run_python(script, "stop"), code=130) == "stopped; go on with --resume"
+    assert complaint(run_here(script, "stop"), code=130) == "stopped; go on with --resume"
 
 
 def test_ctrl_c_exits_with_130_and_no_traceback(script: Path) -> None:
@@ -244,7 +244,7 @@ def settings(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("joined", [True, False])
 def test_a_file_gives_the_defaults(script: Path, settings: Path, joined: bool) -> None:
     given = [f"--config={settings}"] if joined else ["--config", settings]
-    assert run_python(script, *given).stdout == "data file.csv epochs 7\n"
+    assert run_here(script, *given).stdout == "data file.csv epochs 7\n"
 
 
 @pytest.mark.parametrize(
@@ -261,18 +261,18 @@ def test_a_list_may_be_given_in_parts(given: str) -> None:
 
 
 def test_flags_on_the_command_line_win_over_the_file(script: Path, settings: Path) -> None:
-    done = run_python(script, "other.csv", "--epochs", "2", "--config", settings)
+    done = run_here(script, "other.csv", "--epochs", "2", "--config", settings)
     assert done.stdout == "data other.csv epochs 2\n"
 
 
 def test_a_mistyped_setting_gets_a_suggestion(script: Path, settings: Path) -> None:
     settings.write_text("epoch: 3")
-    line = complaint(run_python(script, "--config", settings))
+    line = complaint(run_here(script, "--config", settings))
     assert line == f"{settings}: unknown setting epoch; did you mean epochs?"
 
 
 def test_a_file_that_is_not_there_is_said(script: Path) -> None:
-    line = complaint(run_python(script, "--config", "none.yaml"))
+    line = complaint(run_here(script, "--config", "none.yaml"))
     assert line == "--config none.yaml: cannot be read: No such file or directory"
 
 
@@ -288,10 +288,10 @@ def test_help_opens_with_the_purpose_and_documents_each_flag(script: Path) -> No
 
 
 def test_help_is_shown_whatever_else_is_wrong(script: Path) -> None:
-    done = run_python(script, "--epochs", "two", "--config", "none.yaml", "-h")
+    done = run_here(script, "--epochs", "two", "--config", "none.yaml", "-h")
     assert done.returncode == 0
     assert done.stdout.startswith("usage: example.py")
 
 
 def test_a_text_after_two_dashes_is_no_request_for_help(script: Path) -> None:
-    assert run_python(script, "--", "--help").stdout == "data --help epochs None\n"
+    assert run_here(script, "--", "--help").stdout == "data --help epochs None\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from support.process import complaint_of, run_python
+from support.process import complaint_of, run_here
 from support.reviews import ASPECTS, BLAME, LABELS, PRAISE
 
 SCRIPT = "scripts/inspect_errors.py"
@@ -35,7 +35,7 @@ def plain_reviews(rows: int) -> list[tuple[str, str]]:
 def inspect(*arguments: str | Path, cwd: Path | None = None) -> tuple[dict, str]:
     place = {} if cwd is None else {"cwd": cwd}
     script = Path(SCRIPT).resolve() if cwd else SCRIPT
-    done = run_python(script, *arguments, "--json", **place)
+    done = run_here(script, *arguments, "--json", **place)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1]), done.stdout
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.predictors import build_predictor
-from support.process import ROOT, complaint_of, run_python
+from support.process import ROOT, complaint_of, run_here, run_python
 from support.reviews import make_reviews
 
 SCRIPT = "scripts/predict.py"
@@ -29,7 +29,7 @@ def predictor(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path
 
 
 def predict(predictor: Path, *arguments: str | Path, **options: object):
-    return run_python(SCRIPT, "--predictor", predictor, *arguments, **options)
+    return run_here(SCRIPT, "--predictor", predictor, *arguments, **options)
 
 
 def shell(command: str) -> subprocess.CompletedProcess[str]:
@@ -39,7 +39,7 @@ def shell(command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_texts_are_answered_one_a_line(predictor):
-    done = predict(predictor, "a superb plot", "a dull plot")
+    done = run_python(SCRIPT, "--predictor", predictor, "a superb plot", "a dull plot")
     assert done.returncode == 0, done.stderr
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     assert [row[2] for row in rows] == ["a superb plot", "a dull plot"]
@@ -54,7 +54,7 @@ def test_a_run_folder_will_do(predictor):
 
 def test_the_newest_run_is_the_default(predictor, tmp_path):
     (tmp_path / "runs").symlink_to(predictor.parents[1])
-    done = run_python(ROOT / SCRIPT, "a film", cwd=tmp_path)
+    done = run_here(ROOT / SCRIPT, "a film", cwd=tmp_path)
     assert done.stdout == predict(predictor, "a film").stdout
 
 
@@ -126,7 +126,7 @@ def test_jsonl_through_a_pipe(predictor):
 def long_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file that takes seconds, with texts of two lines among others."""
     path = tmp_path_factory.mktemp("long") / "in.csv"
-    texts = [text for text, _ in make_reviews(2500)] * 8
+    texts = [text for text, _ in make_reviews(2500)] * 5
     texts[::5] = [f'"{text}\nand more"' for text in texts[::5]]
     path.write_text("text\n" + "".join(f"{text}\n" for text in texts))
     return path
@@ -192,7 +192,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
             f"predict.py: stopped after line {at}; add --resume to go on from there\n"
         )
         assert {path.name for path in tmp_path.iterdir()} == {notes.name, notes.stem}
-    done = run_python(SCRIPT, *arguments, "--resume", "--json")
+    done = run_here(SCRIPT, *arguments, "--resume", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["resumed_at"] == at > 0
     assert target.read_bytes() == unbroken(suffix)
@@ -203,7 +203,7 @@ def test_two_runs_never_write_one_output_at_a_time(predictor, long_csv, unbroken
     arguments = ["--predictor", predictor, "--file", long_csv, "--output", tmp_path / "out.csv"]
     with running(*arguments, notes=tmp_path / "out.csv.partial.json") as first:
         first.send_signal(signal.SIGSTOP)
-        second = run_python(SCRIPT, *arguments, "--resume")
+        second = run_here(SCRIPT, *arguments, "--resume")
         first.send_signal(signal.SIGCONT)
         _, complaint = first.communicate(timeout=60)
     assert (first.returncode, second.returncode) == (0, 2), complaint
@@ -296,7 +296,7 @@ def test_of_several_runs_the_newest_is_taken_and_the_way_to_another_named(predic
     for name in ("old", "new"):
         shutil.copytree(predictor, tmp_path / "runs" / name / "predictor")
     os.utime(tmp_path / "runs" / "old" / "predictor" / "manifest.json", (1, 1))
-    done = run_python(ROOT / SCRIPT, "a film", cwd=tmp_path)
+    done = run_here(ROOT / SCRIPT, "a film", cwd=tmp_path)
     said = "predictor: runs/new/predictor (the newest of 2 runs; --predictor names another)\n"
     assert done.stderr == said
 
@@ -308,9 +308,9 @@ def test_an_empty_text_is_refused(predictor):
 
 def test_the_predictor_that_was_found_is_named(predictor, tmp_path):
     (tmp_path / "runs").symlink_to(predictor.parents[1])
-    done = run_python(ROOT / SCRIPT, "a film", cwd=tmp_path)
+    done = run_here(ROOT / SCRIPT, "a film", cwd=tmp_path)
     assert done.stderr == "predictor: runs/mine/predictor\n"
-    assert run_python(ROOT / SCRIPT, "a film", "--quiet", cwd=tmp_path).stderr == ""
+    assert run_here(ROOT / SCRIPT, "a film", "--quiet", cwd=tmp_path).stderr == ""
 
 
 def test_closed_streams_are_said_before_anything_is_loaded(predictor):
@@ -408,7 +408,7 @@ def test_the_keras_engine_needs_a_keras_model_and_says_so(predictor, tmp_path):
     ],
 )
 def test_wrong_flags_are_one_line_and_exit_code_2(predictor, arguments, complaint, tmp_path):
-    done = run_python(ROOT / SCRIPT, "--predictor", predictor, *arguments, cwd=tmp_path)
+    done = run_here(ROOT / SCRIPT, "--predictor", predictor, *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert any(part in done.stderr for part in complaint.split("|"))
@@ -416,7 +416,7 @@ def test_wrong_flags_are_one_line_and_exit_code_2(predictor, arguments, complain
 
 
 def test_a_predictor_that_is_not_there(tmp_path):
-    done = run_python(ROOT / SCRIPT, "a film", cwd=tmp_path)
+    done = run_here(ROOT / SCRIPT, "a film", cwd=tmp_path)
     assert done.returncode == 2
     assert "train one with ktrain-sentiment train" in done.stderr
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from support.process import ROOT, run_python
+from support.process import ROOT, run_here, run_python
 
 SCRIPT = ROOT / "scripts" / "prepare_data.py"
 FLAGS = ["--columns", "id", "text", "label", "--drop-labels", "nocode", "--multi-label", "drop"]
@@ -43,11 +43,11 @@ def test_a_profile_is_shown_and_nothing_written(tweets, tmp_path):
 
 def test_what_cannot_be_divided_still_has_a_profile(tweets, tmp_path):
     flags = FLAGS[: FLAGS.index("--multi-label")]
-    done = run_python(SCRIPT, tweets, *flags, "--profile-only", cwd=tmp_path)
+    done = run_here(SCRIPT, tweets, *flags, "--profile-only", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "cannot be divided as it is: " in done.stdout
     assert "61 rows by class" in done.stdout
-    refused = run_python(SCRIPT, tweets, *flags, cwd=tmp_path)
+    refused = run_here(SCRIPT, tweets, *flags, cwd=tmp_path)
     assert refused.returncode == 2
     assert "too few different texts to have each class in each of 3 parts" in refused.stderr
 
@@ -55,7 +55,7 @@ def test_what_cannot_be_divided_still_has_a_profile(tweets, tmp_path):
 def test_the_splits_and_the_profile_are_written_and_read_again(tweets, tmp_path):
     output = tmp_path / "out"
     cleaned = [*FLAGS, "--cleaning", "html"]
-    done = run_python(SCRIPT, tweets, *cleaned, "--output", output, "--json")
+    done = run_here(SCRIPT, tweets, *cleaned, "--output", output, "--json")
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures["rows"] == {"train": 48, "validation": 6, "test": 6}
@@ -67,14 +67,14 @@ def test_the_splits_and_the_profile_are_written_and_read_again(tweets, tmp_path)
     train = pd.read_parquet(output / "train.parquet")
     assert list(train.columns) == ["text", "label", "row", "id"]
     assert not train["text"].str.contains("<").any()
-    again = run_python(SCRIPT, output, "--profile-only", "--json")
+    again = run_here(SCRIPT, output, "--profile-only", "--json")
     assert json.loads(again.stdout.splitlines()[-1])["fingerprint"] == figures["fingerprint"]
 
 
 def test_the_written_settings_do_the_same_again(tweets, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
-    run_python(SCRIPT, tweets, *FLAGS, "--split-seed", "7", "--output", first)
-    done = run_python(SCRIPT, "--config", first / "config.yaml", "--output", second)
+    run_here(SCRIPT, tweets, *FLAGS, "--split-seed", "7", "--output", first)
+    done = run_here(SCRIPT, "--config", first / "config.yaml", "--output", second)
     assert done.returncode == 0, done.stderr
     one, other = (json.loads((f / "splits.json").read_text()) for f in (first, second))
     assert one["fingerprint"] == other["fingerprint"]
@@ -82,7 +82,7 @@ def test_the_written_settings_do_the_same_again(tweets, tmp_path):
 
 def test_folds_have_a_folder_each(tweets, tmp_path):
     output = tmp_path / "out"
-    done = run_python(SCRIPT, tweets, *FLAGS, "--folds", "3", "--test", "6", "--output", output)
+    done = run_here(SCRIPT, tweets, *FLAGS, "--folds", "3", "--test", "6", "--output", output)
     assert done.returncode == 0, done.stderr
     assert "1 findings" not in done.stdout
     sizes = [json.loads((output / f"fold-{k}" / "splits.json").read_text())["rows"]
@@ -92,7 +92,7 @@ def test_folds_have_a_folder_each(tweets, tmp_path):
 
 
 def test_lengths_are_counted_in_tokens_of_an_encoder(tweets, tmp_path, tiny_encoder):
-    done = run_python(SCRIPT, tweets, *FLAGS, "--encoder", tiny_encoder, "--maxlen", "5",
+    done = run_here(SCRIPT, tweets, *FLAGS, "--encoder", tiny_encoder, "--maxlen", "5",
                       "--profile-only", "--json", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
@@ -118,7 +118,7 @@ def test_lengths_are_counted_in_tokens_of_an_encoder(tweets, tmp_path, tiny_enco
 def test_what_is_wrong_is_one_line_and_nothing_is_written(tweets, tmp_path, arguments, complaint):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("years of work")
-    done = run_python(SCRIPT, *arguments, cwd=tmp_path)
+    done = run_here(SCRIPT, *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert complaint in done.stderr
     assert done.stderr.count("\n") == 1

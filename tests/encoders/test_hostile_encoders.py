@@ -14,7 +14,7 @@ from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import digest_files, update_predictor
 from support.encoders import WEIGHTS, as_pickle, complaint
-from support.process import run_python
+from support.process import run_here, run_python
 from support.torchfile import save_as_torch
 
 INDEX = "model.safetensors.index.json"
@@ -157,10 +157,10 @@ def test_no_command_runs_the_code_of_an_encoder(
         "compare": ["--models", "encoder", "--run", tmp_path / "run"],
         "prepare": ["--output", tmp_path / "prepared"],
     }[command]
-    done = run_python(
-        "-m", "ktrain_sentiment", command, reviews_csv, "--encoder", encoder, *wanted,
-        stdin="y\n" * 10,
-    )  # fmt: skip
+    script = {"find-lr": "find_lr", "prepare": "prepare_data"}.get(command, command)
+    done = run_here(
+        f"scripts/{script}.py", reviews_csv, "--encoder", encoder, *wanted, stdin="y\n" * 10
+    )
     assert not canary.exists()
     if command == "prepare":  # It reads tokenizer.json alone, which is data.
         assert done.returncode == 0, done.stderr
@@ -177,8 +177,8 @@ def test_no_door_runs_the_code_of_a_predictor(
     place = give_code(shutil.copytree(predictor, tmp_path / "predictor"), canary, model_type)
     update_predictor(place, files=digest_files(PredictorFolder(place)))
     assert ktrain_sentiment.load(place).predict(["a film"])
-    export = ["export", place, "--output", tmp_path / "out", "--texts", reviews_csv]
-    done = run_python("-m", "ktrain_sentiment", *export, stdin="y\n" * 10)
+    export = [place, "--output", tmp_path / "out", "--texts", reviews_csv]
+    done = run_here("scripts/export.py", *export, stdin="y\n" * 10)
     assert not canary.exists()
     assert "Do you wish to run" not in done.stdout + done.stderr
     if model_type == "canary":

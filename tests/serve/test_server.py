@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.process import complaint_of, run_code
+from support.process import run_code, run_python
 from support.serving import Running, running
 
 TEXT = {"inputs": "a superb plot"}
@@ -218,6 +218,14 @@ def test_no_text_is_logged_unless_asked(live, predictor):
 # The command
 
 
+def complaint_of(*arguments: str | Path) -> str:
+    """The line with which serve.py refuses to start; were it not to, it would be stopped."""
+    done = run_python("scripts/serve.py", *arguments, timeout=60)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    (line,) = done.stderr.splitlines()
+    return line
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -230,15 +238,15 @@ def test_no_text_is_logged_unless_asked(live, predictor):
     ],
 )
 def test_flags_that_make_no_sense_are_refused(predictor, arguments, said):
-    assert said in complaint_of("scripts/serve.py", predictor, *arguments)
+    assert said in complaint_of(predictor, *arguments)
 
 
 def test_a_folder_that_is_no_predictor_is_refused(tmp_path):
-    assert "is no predictor" in complaint_of("scripts/serve.py", tmp_path)
+    assert "is no predictor" in complaint_of(tmp_path)
 
 
 def test_a_port_that_is_taken_is_refused(live, predictor):
-    said = complaint_of("scripts/serve.py", predictor, "--port", str(live.port))
+    said = complaint_of(predictor, "--port", str(live.port))
     assert f"127.0.0.1:{live.port} cannot be listened on: address already in use" in said
 
 

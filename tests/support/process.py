@@ -1,13 +1,19 @@
-"""Run Python in a process of its own, as a user would."""
+"""Run Python in a process of its own, as a user would; or a script here, without its imports."""
 
+import contextlib
 import hashlib
+import logging
 import os
+import runpy
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
 """The repository."""
@@ -38,9 +44,91 @@ def run_python(
     )  # fmt: skip
 
 
+def run_here(
+    script: str | Path, *arguments: str | Path, cwd: Path = ROOT, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a script as `run_python` does, but in this process, whose imports are made already.
+
+    For what a command answers and writes. What its process is (how it starts, its signals, what
+    it imports) can be seen in a process of its own alone.
+
+    Args:
+        script: Path of the script, from `cwd` if it is relative.
+        arguments: Its arguments.
+        cwd: Working folder.
+        stdin: Text for standard input.
+    """
+    command = [str(script), *map(str, arguments)]
+    with _own_streams(stdin) as (out, err), _as_found(), contextlib.chdir(cwd):
+        sys.argv = command[:]
+        try:
+            runpy.run_path(str(script), run_name="__main__")
+            code: object = 0
+        except SystemExit as end:
+            code = end.code or 0
+        except BaseException:  # noqa: BLE001 - what Python itself does with it
+            traceback.print_exc()
+            code = 1
+    said = [_all_of(stream) for stream in (out, err)]
+    return subprocess.CompletedProcess(command, int(str(code)), *said)
+
+
+@contextlib.contextmanager
+def _own_streams(stdin: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Files in the places of the standard streams, also for what libraries write to 1 and 2."""
+    before = sys.stdin, sys.stdout, sys.stderr
+    with contextlib.ExitStack() as opened:
+        files = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115 - closed by `_all_of`
+        opened.callback(files[0].close)
+        files[0].write(stdin.encode())
+        files[0].seek(0)
+        for number, file in enumerate(files):
+            kept = os.dup(number)
+            opened.callback(os.close, kept)
+            opened.callback(os.dup2, kept, number)
+            os.dup2(file.fileno(), number)
+        streams = []
+        for number, (mode, name) in enumerate([("r", "in"), ("w", "out"), ("w", "err")]):
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+            stream.buffer.raw.name = f"<std{name}>"  # as Python's own, by which messages know it
+            streams.append(stream)
+        try:
+            sys.stdin, sys.stdout, sys.stderr = streams
+            yield files[1], files[2]
+        finally:
+            sys.stdin, sys.stdout, sys.stderr = before
+            for stream in streams:
+                stream.close()
+
+
+def _all_of(file: IO[bytes]) -> str:
+    with file:
+        file.seek(0)
+        return file.read().decode("utf-8").replace("\r\n", "\n")
+
+
+@contextlib.contextmanager
+def _as_found() -> Iterator[None]:
+    """Put back what a command sets for its process: arguments, environment, and who logs where."""
+    logger = logging.getLogger("ktrain_sentiment")
+    state = logger.handlers, logger.propagate, logger.level
+    arguments, environment = sys.argv, dict(os.environ)
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = state[:2]
+        logger.setLevel(state[2])
+        sys.argv = arguments
+        os.environ.clear()
+        os.environ.update(environment)
+
+
 def complaint_of(*arguments: str | Path) -> str:
-    """Run a script that must refuse its input, without a traceback, and return its last line."""
-    done = run_python(*arguments)
+    """Run a script that must refuse its input, without a traceback, and return its last line.
+
+    It runs here: that a process ends alike is shown for every command in `commands/test_dispatch`.
+    """
+    done = run_here(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr.strip().splitlines()[-1]
