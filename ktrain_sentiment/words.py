@@ -29,6 +29,35 @@ def is_blank(text: str) -> bool:
     return all(unicodedata.category(sign) in _UNSEEN for sign in text)
 
 
+_SHORT = 5
+"""Letters below which two names that differ by one are as likely two names."""
+
+
+def is_slip(name: str, meant: str) -> bool:
+    """Whether a name is another with one letter more, less or changed, or two that changed places.
+
+    The first letter is seldom mistaken, and what stands before it makes other words of words
+    (typical, atypical).
+    """
+    first, second = name.casefold(), meant.casefold()
+    if any(map(str.isdigit, first + second)):  # Numbers that are near are other numbers.
+        return False
+    if first == second or min(len(first), len(second)) < _SHORT or first[0] != second[0]:
+        return False
+    start = _in_common(first, second)
+    first, second = first[start:], second[start:]
+    end = _in_common(first[::-1], second[::-1])
+    first, second = first[: len(first) - end], second[: len(second) - end]
+    swapped = len(first) == 2 and first == second[::-1]
+    return swapped or max(len(first), len(second)) <= 1
+
+
+def _in_common(first: str, second: str) -> int:
+    """Letters that both begin with."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(first), len(second)))
+
+
 def count_words(texts: Iterable[str]) -> Counter[str]:
     """How often each word occurs, letter case aside."""
     return Counter(word for text in texts for word in WORD.findall(text.lower()))

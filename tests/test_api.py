@@ -146,6 +146,14 @@ def test_labels_are_strings_whatever_they_were() -> None:
     assert ks.read((["a", "b"], [0, 1])).labels == ("0", "1")
 
 
+def test_columns_of_labels_may_be_a_list() -> None:
+    frame = pd.DataFrame({"text": [f"text {k}" for k in range(6)], "sad": [0, 1] * 3,
+                          "joy": [1, 1, 0] * 2, "long": [0] * 5 + [1]})  # fmt: skip
+    data = ks.read(frame, label_column=["joy", "sad"], task="multi")
+    assert data.texts.frame["label"].tolist()[:3] == ["joy", "joy|sad", ""]
+    assert data.texts.config.label_column == "joy,sad"
+
+
 @pytest.mark.parametrize(
     ("call", "kind", "said"),
     [

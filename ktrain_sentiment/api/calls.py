@@ -123,7 +123,7 @@ def read(
     data: Data,
     *,
     text_column: str | None = None,
-    label_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
     **settings: Any,  # noqa: ANN401 - checked by the fields of DataConfig
 ) -> Dataset:
     """Read texts with labels, and say which columns they are in and which rows are left out.
@@ -138,7 +138,8 @@ def read(
             `hub:<dataset>`; a DataFrame, or anything with `to_pandas`; or texts and labels,
             `(texts, labels)`.
         text_column: Column that holds the texts; found by itself when None.
-        label_column: Column that holds the labels; found by itself when None.
+        label_column: Column that holds the labels, or a list of those that hold 0 or 1 for one
+            each; found by itself when None.
         settings: Fields of `config.DataConfig`: `map`, `drop_labels`, `cleaning`, `duplicates`, ...
 
     Raises:
@@ -267,7 +268,7 @@ def compare(
     Args:
         data: As for `read`, or what it returned.
         models: Any of majority, tfidf, vader, probe, ktrain's own classifiers, encoder, and names
-            of encoders; see `config.CompareConfig`.
+            of encoders; see `config.CompareConfig`. Those that are usual for such labels when None.
         encoder: What `probe` and `encoder` stand on.
         run: The folder; when None the first of runs/<name>-compared, ... that is free.
         quiet: Show warnings only.
@@ -280,6 +281,8 @@ def compare(
     # An array or a generator is a list of names here, and a single name is not one of letters.
     several = isinstance(models, Iterable) and not isinstance(models, str)
     chosen = list(models) if several and models is not None else models
+    if several and not chosen:
+        raise ConfigError("compare(): models: name at least one, or leave it out")
     given = {"models": chosen, "encoder": encoder, "run": run, **settings}
     dataset, config = _configure("compare()", _Comparing, data, given)
     work = functools.partial(compare_models, **_free_place(config, "compared"))
@@ -426,6 +429,7 @@ def _read(
         if settings:
             raise ConfigError(f"{who}: {', '.join(settings)}: the data is read already")
         return data
+    settings = _with_one_name(settings)
     if isinstance(data, str | os.PathLike):
         config = from_flat(DataConfig, {**settings, "data": os.fspath(data)}, who)
         texts = read_labelled(config, trained)
@@ -433,6 +437,14 @@ def _read(
         config = from_flat(DataConfig, settings, who)
         texts = read_frame(_frame_of(who, data), config, _FRAME, trained)
     return Dataset(texts, tuple(map(_in_python, texts.notes)))
+
+
+def _with_one_name(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with a list of columns of labels as the one name that the command line has."""
+    names = settings.get("label_column")
+    if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+        return {**settings, "label_column": ",".join(names)}
+    return dict(settings)
 
 
 def _frame_of(who: str, data: Any) -> pd.DataFrame:  # noqa: ANN401
@@ -465,6 +477,7 @@ def _configure(
 ) -> tuple[Dataset, Settings]:
     """The data, read, and the other settings, checked."""
     values = {name: _plain(value) for name, value in given.items() if value is not None}
+    values = _with_one_name(values)
     config = from_flat(kind, values, who)  # First: a misspelt name needs no data to be read.
     dataset = _read(who, data, {n: values[n] for n in values if n in field_names(DataConfig)})
     return dataset, replace(config, source=dataset.texts.config)

@@ -383,7 +383,7 @@ def _given_texts(flags: Flags, inputs: Inputs) -> TextTable:
         return TextTable(open_texts(flags.texts), "text")
     rows = [json.dumps({"text": text, inputs.pair: flags.pair}) for text in flags.texts]
     lines = io.BytesIO("\n".join(rows).encode())
-    return TextTable(open_table(lines, ReadOptions(format="json")), "text")
+    return TextTable(open_table(lines, ReadOptions(format="json")), "text", inputs.others)
 
 
 def _open_output(

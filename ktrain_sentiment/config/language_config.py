@@ -58,7 +58,7 @@ class MaskedWordsConfig(Config):
             raise ConfigError(f"--masked {self.masked}: must lie between 0 and 1, usually 0.15")
         if self.learning_rate is not None and not 0 < self.learning_rate < 10:
             raise ConfigError(
-                f"--learning-rate {self.learning_rate}: must lie between 0 and 10, "
+                f"--learning-rate {self.learning_rate}: must be above 0 and below 10, "
                 "usually between 1e-5 and 1e-3"
             )
         if self.weight_decay < 0:

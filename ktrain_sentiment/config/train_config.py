@@ -252,7 +252,7 @@ class TrainConfig(Config):
                 raise ConfigError(f"--{name.replace('_', '-')} {given}: must be at least 1")
         if self.learning_rate is not None and not 0 < self.learning_rate < 10:
             raise ConfigError(
-                f"--learning-rate {self.learning_rate}: must lie between 0 and 10, "
+                f"--learning-rate {self.learning_rate}: must be above 0 and below 10, "
                 "usually between 1e-6 and 1e-3"
             )
         if self.freeze not in {"none", "embeddings"} and not self.freeze.isdigit():

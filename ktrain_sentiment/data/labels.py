@@ -17,7 +17,7 @@ from ktrain_sentiment.data.scores import have_fractions, read_scores
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.tables.messages import count, counted, quoted
 from ktrain_sentiment.tasks import Kind, look_like_stars, not_quite_stars, spell_stars, star_of
-from ktrain_sentiment.words import NO_VALUE
+from ktrain_sentiment.words import NO_VALUE, is_slip
 
 _SEPARATORS = ("|", ";", ",", "/", "+")
 
@@ -105,7 +105,7 @@ def relabel(
     mapping = parse_map(config.map)
     numbers = "" if mapping else _are_numbers(labels)
     notes = [around, _differ_in_case(labels)]
-    hints = [numbers, _stand_for_none(labels)]
+    hints = [numbers, _stand_for_none(labels), _slipped(labels)]
     if config.fold_labels:
         mapping = {fold(old): new for old, new in mapping.items()}
     if mapping:
@@ -257,6 +257,42 @@ def _differ_in_case(labels: pd.Series[str]) -> str:
     if len(alike) == 0:
         return ""
     return f"labels that differ only in case or spacing: {quoted(alike)}; --fold-labels joins them"
+
+
+_SLIP_SHARE = 0.1
+"""A label is taken for a slip of another that has more than ten times as many rows."""
+_MOST_COMPARED = 200
+
+
+def slips(counts: Mapping[str, int]) -> dict[str, str]:
+    """Labels that are perhaps slips of others: rare, and one letter from a frequent one.
+
+    Args:
+        counts: Rows of each label.
+
+    Returns:
+        What each was perhaps meant to be.
+    """
+    frequent = sorted(counts, key=lambda label: -counts[label])
+    return {
+        label: other
+        for label in frequent
+        for other in [next((one for one in frequent if is_slip(label, one)), None)]
+        if other is not None and counts[label] <= _SLIP_SHARE * counts[other]
+    }
+
+
+def _slipped(labels: pd.Series[str]) -> str:
+    counts = {str(name): int(rows) for name, rows in labels.value_counts().items()}
+    # More are no names of classes, and each is held against each.
+    found = slips(counts) if len(counts) <= _MOST_COMPARED else {}
+    if not found:
+        return ""
+    said = ", ".join(
+        f"{rarer!r} ({count(counts[rarer], 'row')}) for {other!r}" for rarer, other in found.items()
+    )
+    joined = " ".join(f"{rarer}={other}" for rarer, other in found.items())
+    return f'labels that may be slips: {said}; --map "{joined}" joins them'
 
 
 def label_order(labels: Iterable[str]) -> list[str]:

@@ -17,6 +17,7 @@ from ktrain_sentiment.data.allocation import Integers
 from ktrain_sentiment.data.at_rest import in_portions, take_rows
 from ktrain_sentiment.data.label_sets import one_a_row
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits
+from ktrain_sentiment.data.labels import slips
 from ktrain_sentiment.data.reading import keep_rows, read_rows
 from ktrain_sentiment.data.repeats import drop_leaks, leaks, near_codes
 from ktrain_sentiment.data.scores import score_bands
@@ -255,10 +256,18 @@ def _check_enough(rows: _ClassRows, units: Integers, least: int) -> None:
     counts = labels["label"].value_counts()
     rare = counts[counts < least]
     if len(rare):
+        short = (
+            f"{rows.source}: too few different texts to have each class in each of {least} parts"
+        )
+        said = f"{short}: {counted(rare.items())}"
+        if len(counts) - len(rare) < 2:  # To leave them out would leave nothing to tell apart.
+            raise DataError(f"{said}; wanted {least} of each class at least, and better many more")
+        by_name = {str(label): int(rows) for label, rows in counts.items()}
+        pairs = " ".join(f"{slip}={other}" for slip, other in slips(by_name).items())
+        meant = f' "{pairs}"' if pairs else ""
         raise DataError(
-            f"{rows.source}: too few different texts to have each class in each of {least} parts: "
-            f"{counted(rare.items())}; leave such classes out with --min-class-size "
-            f"{rare.max() + 1} or --drop-labels, or join them with --map"
+            f"{said}; leave such classes out with --min-class-size {rare.max() + 1} or "
+            f"--drop-labels, or join them with --map{meant}"
         )
 
 

@@ -168,6 +168,8 @@ def bootstrap_f1(
 ) -> Estimate:
     """Interval of the F1 of class k; wide where no row of it, or every row, is predicted rightly.
 
+    Of a class that no row has and none was given it is 0, of which nothing is known: 0 to 1.
+
     Args:
         confusion: Counts, rows true and columns predicted, shape (classes, classes).
         k: The class.
@@ -176,6 +178,8 @@ def bootstrap_f1(
     """
     counts = np.asarray(confusion, dtype=np.float64)
     hits, rows, claimed = counts[k, k], counts[k].sum(), counts[:, k].sum()
+    if not rows and not claimed:
+        return Estimate(0.0, 0.0, 1.0, int(counts.sum()))
     rest = counts.sum() - rows - claimed + hits
     table = np.array([[hits, rows - hits], [claimed - hits, rest]])
 

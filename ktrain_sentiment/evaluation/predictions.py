@@ -29,6 +29,7 @@ from ktrain_sentiment.tasks import (
     occurring,
     star_of,
 )
+from ktrain_sentiment.words import is_slip
 
 PREFIX = "p_"
 THRESHOLD = "threshold_"
@@ -148,11 +149,14 @@ def encode(values: Sequence[str] | pd.Series[str], labels: Sequence[str]) -> NDA
 
 
 def _renaming(unknown: Sequence[str], labels: Sequence[str]) -> str:
-    """Stars by stars where both are, in order; else how to write it alone."""
+    """Stars by stars where both are, in order; slips of known labels; else how to write it."""
     stars = [star_of(one) for one in (*unknown, *labels)]
     if len(unknown) == len(labels) and None not in stars:
         pairs = zip(sorted(unknown, key=star_of), sorted(labels, key=star_of), strict=True)  # type: ignore[arg-type]
         return " ".join(f"{old}={new}" for old, new in pairs)
+    meant = [next((one for one in labels if is_slip(name, one)), "") for name in unknown]
+    if all(meant):
+        return " ".join(f"{name}={one}" for name, one in zip(unknown, meant, strict=True))
     return f"{unknown[0]}=<one of them>"
 
 

@@ -48,10 +48,12 @@ class TextTable:
     Attributes:
         table: The table.
         column: The column that holds the texts.
+        others: Columns that are read beside them.
     """
 
     table: Table
     column: str
+    others: tuple[str, ...] = ()
 
 
 def open_text_table(
@@ -90,7 +92,7 @@ def open_text_table(
         table = table.with_notes(f"texts from column {column!r}{like if wanted else ''}")
     if inputs:
         table = table.with_notes(f"read beside them: {quoted(inputs.others)}")
-    return TextTable(table, column)
+    return TextTable(table, column, inputs.others)
 
 
 @dataclass
@@ -221,11 +223,13 @@ def output_schema(
     source: TextTable, names: Sequence[str], *, problems: bool = False
 ) -> OutputSchema:
     """The columns of the output: the source's, then the new ones, problems being the last."""
-    numbers = names[: len(names) - problems]
+    numbers, ranked = names[: len(names) - problems], dict[str, str]()
     if names[0].endswith(SCORE):
         words, shown = names[len(numbers) :], numbers
     elif names[0].endswith(LABELS):
         words, shown = (names[0], *names[len(numbers) :]), names[:1]
+        before = f"{names[0].removesuffix(LABELS)}probability_"
+        ranked = {name: name.removeprefix(before) for name in numbers[1:]}
     else:
         predicted, probability, *others = names
         words = (predicted, *(names[-1:] if problems else ()))
@@ -236,7 +240,8 @@ def output_schema(
         names=(*table.columns, *names),
         types={**table.types, **types},
         arrow=table.schema,
-        shown=(*shown, source.column),
+        shown=(*shown, source.column, *source.others),
+        ranked=ranked,
         source=table.name,
     )
 

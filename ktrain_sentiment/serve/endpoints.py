@@ -77,13 +77,13 @@ async def task(site: Site, request: Request) -> Response:
 async def explain(site: Site, request: Request) -> Response:
     """Which words drive the prediction of one text."""
     asked = await read_json(site, request, protocols.ExplainRequest)
-    if is_blank(asked.inputs):
-        raise RefusalError(422, "Empty", "inputs is empty or blank")
-    if inputs := site.model(request).classifier.inputs:
-        raise invalid(f"words are weighed in texts alone, and this model reads {inputs.told}")
-    if said := lacks(site.model(request).classifier.task.kind, "/explain"):
+    classifier = site.model(request).classifier
+    if said := lacks(classifier.task.kind, "/explain"):
         raise invalid(said)
-    found = await classify(site, request, [asked.inputs])
+    (text,) = protocols.joined([asked.inputs], classifier.inputs)
+    if is_blank(text):
+        raise RefusalError(422, "Empty", "inputs is empty or blank")
+    found = await classify(site, request, [text])
     model = found.model
     label = found.labels[0] if asked.label is None else asked.label
     if label not in model.classifier.labels:
@@ -92,21 +92,21 @@ async def explain(site: Site, request: Request) -> Response:
     queued = QueuedClassifier(
         site.worker, model.classifier, asyncio.get_running_loop(), patient=False
     )
-    work = asyncio.to_thread(_explain, queued, asked.inputs, label)
+    work = asyncio.to_thread(_explain, queued, text, label)
     try:
         async with asyncio.timeout(site.limits.timeout):
             explanation = await unless_gone(request, work)
     except TimeoutError:
         raise late(site.limits.timeout) from None
     words = [
-        protocols.Word(asked.inputs[start:end], start, end, weight)
+        protocols.Word(text[start:end], start, end, weight)
         for (start, end), weight in zip(explanation.spans, explanation.importance, strict=True)
     ]
     ranking = found.rank(0)
     score = next(one.score for one in ranking if one.label == label)
     cut = found.truncated[0]
     return to_json(
-        protocols.ExplainAnswer(label, score, ranking, words, cut), headers=found.headers
+        protocols.ExplainAnswer(label, score, ranking, words, cut, text), headers=found.headers
     )
 
 

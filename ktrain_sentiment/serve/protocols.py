@@ -157,9 +157,9 @@ def apply_function(logits: Floats, temperature: float, name: str | None) -> Floa
 
 
 class ExplainRequest(Struct):
-    """A text, and the label to explain where it is not the predicted one."""
+    """A text or a row, and the label to explain where it is not the predicted one."""
 
-    inputs: str
+    inputs: str | list[str] | Row
     label: str | None = None
 
 
@@ -179,13 +179,18 @@ class Word(Struct):
 
 
 class ExplainAnswer(Struct):
-    """Which words drive a prediction."""
+    """Which words drive a prediction.
+
+    Attributes:
+        text: What was read, in which words are counted: of a row all of it that the model reads.
+    """
 
     label: str
     score: float
     scores: Ranking
     words: list[Word]
     truncated: bool
+    text: str
 
 
 # MLflow

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.reading_rules import BETWEEN_LABELS
 from ktrain_sentiment.tables.dialects import parse_delimiter
 from ktrain_sentiment.tables.encodings import codec, without_halves
 from ktrain_sentiment.tables.formats import WrittenFormat
@@ -49,6 +50,8 @@ class OutputSchema:
             others and mixtures); missing ones are `str`. For formats with types.
         arrow: The Arrow fields of columns that come from an Arrow table.
         shown: The columns that plain lines of text show.
+        ranked: What columns of numbers are numbers of: behind their first cell, of several names,
+            plain lines have their numbers, such as `joy 0.93, optimism 0.61`.
         source: Where the rows come from, for messages.
     """
 
@@ -56,6 +59,7 @@ class OutputSchema:
     types: Mapping[str, Any] = field(default_factory=dict)
     arrow: pa.Schema | None = None
     shown: tuple[str, ...] = ()
+    ranked: Mapping[str, str] = field(default_factory=dict)
     source: str = "the rows"
 
 
@@ -237,8 +241,19 @@ class PlainEncoder(TextEncoder):
     def _cells(self, record: Record) -> Iterator[str]:
         # A row that could not be read lacks its columns: what there is of it stands in the first.
         rest = next(iter(record.values()), None)
-        for name in self.schema.shown:
+        for place, name in enumerate(self.schema.shown):
+            if place == 1 and self.schema.ranked:
+                yield self._said(record)
             yield " ".join(str(plain(record.get(name, rest))).split())
+
+    def _said(self, record: Record) -> str:
+        """The numbers of what the first cell names, or the highest where it names nothing."""
+        there = {name: record.get(column) for column, name in self.schema.ranked.items()}
+        known = {name: value for name, value in there.items() if value is not None}
+        first = str(record.get(self.schema.shown[0]) or "").split(BETWEEN_LABELS)
+        named = [name for name in first if name in known] or sorted(known, key=known.__getitem__)
+        chosen = named if named[:1] == first[:1] else named[-1:]
+        return ", ".join(f"{name} {known[name]:.3g}" for name in chosen)
 
 
 def text_encoder(form: WrittenFormat, schema: OutputSchema, dialect: OutputDialect) -> TextEncoder:

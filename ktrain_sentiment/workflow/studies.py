@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ class SharedStudy:
         except Exception as error:
             # What a driver of a database raises is its own affair.
             raise ConfigError(
-                f"--study {self.place}: cannot be used: {one_line(error)}; wanted a folder, or a "
+                f"--study {self.place}: cannot be used: {_plainly(error)}; wanted a folder, or a "
                 "database such as sqlite:///trials.db"
             ) from error
 
@@ -191,6 +192,20 @@ class SharedStudy:
             return storage.set_trial_state_values(trial, TrialState.FAIL)
         except UpdateFinishedTrialError:
             return False
+
+
+_FRAME = re.compile(r"^\([\w.]+\) |\s*\(Background on this error at: [^)]*\)")
+"""What SQLAlchemy puts around the message of a database's driver."""
+_NO_DIALECT = re.compile(r"Can't load plugin: sqlalchemy\.dialects:(.*)")
+
+
+def _plainly(error: Exception) -> str:
+    """What a database, or what talks to it, has against a place."""
+    for one in (error, error.__cause__, error.__context__):
+        if isinstance(one, ModuleNotFoundError) and one.name:
+            return f"its driver is not installed (pip install {one.name})"
+    said = _FRAME.sub("", one_line(error))
+    return _NO_DIALECT.sub(r"there is no kind of database called \1", said)
 
 
 def _suggest(trial: optuna.Trial, one: Range) -> None:

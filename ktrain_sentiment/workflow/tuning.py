@@ -127,7 +127,10 @@ class TuningResult:
         tried = ", ".join(f"{name} {shown(value)}" for name, value in self.best_values.items())
         right = "" if first.accuracy is None else f" (accuracy {100 * first.accuracy:.1f} %)"
         chosen, test = self.rows["validation"], self.rows["test"]
-        trials = count(len(self.trials), "trial")
+        working = sum(one.state == _STATES[TrialState.RUNNING] for one in self.trials)
+        trials = count(len(self.trials) - working, "trial")
+        if working:
+            trials += f" ({working} more in training)"
         return (
             f"The best of {trials}: {tried}; loss {first.loss:.4f}{right} on {chosen:,} validation "
             f"rows. These rows chose it, so what they say of it is too good; "
@@ -219,16 +222,21 @@ def chosen_ranges(settings: TrainingSettings, tuning: TuneConfig) -> tuple[Range
         )
     ktrain_usual = USUAL_OF_LINEAR if settings.model.is_linear else USUAL_OF_KTRAIN_MODELS
     usual = ktrain_usual if settings.model.is_ktrain_model else USUAL
-    ranges = tuple(map(Range.parse, tuning.range or usual))
+    given = tuning.range or usual
+    ranges = tuple(map(Range.parse, given))
     allowed = {name for group in TRIED_GROUPS for name in to_flat(getattr(settings, group))}
-    for one in ranges:
+    for said, one in zip(given, ranges, strict=True):
         if one.name in field_names(TrainingSettings) - allowed | {"few_labels"}:
             raise ConfigError(
                 f"--range {one.name}: trials must learn from the same rows in the same way; wanted "
                 "a setting of the model, the encoder or the training"
             )
         for value in one.choices or (one.low, one.high):
-            resolve_model(trial_settings(settings, {one.name: value}))
+            try:
+                resolve_model(trial_settings(settings, {one.name: value}))
+            except ConfigError as error:
+                told = str(error).removeprefix("--range: ")
+                raise ConfigError(f"--range {said}: {told}") from error
     return ranges
 
 
@@ -303,7 +311,7 @@ def _begin(study: SharedStudy, folder: Path, settings: SearchSettings) -> None:
         raise ConfigError(
             f"--study {folder} is no folder of a search: wanted one of a search, or a new one"
         )
-    with explained(folder):
+    with explained(config):
         folder.mkdir(parents=True, exist_ok=True)
     if not is_database(study.place) and study.others():
         changed = []

@@ -1,10 +1,12 @@
 """Labels: renamed, folded, left out, taken apart; typing errors caught."""
 
+import pandas as pd
 import pytest
 
 from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.data.labels import parse_map
+from ktrain_sentiment.data.labels import parse_map, relabel, slips
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.words import is_slip
 
 
 def labelled(*labels):
@@ -230,3 +232,23 @@ def test_what_is_no_star_is_refused_or_counted_as_missing(write, read):
     assert texts.labels == STARS
     assert any("'nan' counted as missing: no star" in note for note in texts.notes)
     assert any("without label" in note for note in texts.notes)
+
+
+def test_a_rare_label_that_is_a_slip_of_a_frequent_one_is_hinted_at():
+    labels = pd.Series(["positive"] * 30 + ["negative"] * 30 + ["postive"] * 2, dtype="str")
+    said = "labels that may be slips: 'postive' (2 rows) for 'positive'; --map \"postive=positive\""
+    assert any(hint.startswith(said) for hint in relabel(labels, DataConfig(), "rows").hints)
+    assert slips({"positive": 30, "postive": 4}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant", "slip"),
+    [
+        ("postive", "positive", True), ("positvie", "positive", True),
+        ("Negativ", "negative", True),
+        ("positive", "positive", False), ("atypical", "typical", False), ("mad", "sad", False),
+        ("class11", "class12", False), ("neutral", "natural", False), ("joyful", "joyous", False),
+    ],
+)  # fmt: skip
+def test_one_letter_makes_a_slip(name, meant, slip):
+    assert is_slip(name, meant) == slip

@@ -91,6 +91,17 @@ def test_a_class_too_rare_for_all_splits_is_named_with_ways_out():
     )
 
 
+def test_a_slip_of_a_label_is_said_and_what_leaves_nothing_is_not_advised():
+    made = make(40)
+    made.frame["label"] = ["positive"] * 19 + ["negative"] * 20 + ["postive"]
+    with pytest.raises(DataError, match=r'or join them with --map "postive=positive"$'):
+        split(made, SplitConfig())
+    few = make(3)
+    few.frame["label"] = ["good", "bad", "so so"]
+    with pytest.raises(DataError, match="; wanted 3 of each class at least, and better many"):
+        split(few, SplitConfig())
+
+
 def test_no_group_lies_in_two_splits():
     made = make(200, user=[f"u{k % 23}" for k in range(200)])
     splits = split(made, SplitConfig(validation=0.2, test=0.2, group="user"))

@@ -161,3 +161,12 @@ def test_labels_that_are_never_found_and_a_useless_model_are_said(judged, metric
     assert "finds no row with sad" in find_warnings(never)[0]
     useless = find_warnings(never, {"majority": metrics})
     assert any("most frequent set of labels" in one for one in useless)
+
+
+def test_a_label_that_no_row_has_and_none_is_given_can_be_kept_and_read():
+    truth = np.array([[1, 0, 0], [0, 1, 0]] * 10)
+    found = compute_metrics(truth, truth * 0.8 + 0.1, ("joy", "sad", "rare"), SEVERAL)
+    rare = found.multi.per_label[2].f1
+    assert (rare.value, rare.low, rare.high) == (0.0, 0.0, 1.0)
+    plain = json.loads(json.dumps(to_plain(found)))
+    assert from_plain(plain, Metrics, "metrics.json").multi.per_label[2].support == 0

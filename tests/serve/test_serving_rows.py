@@ -78,7 +78,8 @@ def test_mlflows_inputs_may_be_rows(wide, expected):
         ("/predict", {"inputs": [["x", "film"]]}, 'wanted {"text":"...","price":"...","category"'),
         ("/", {"inputs": ["x"]}, "text number 0 is a text"),
         ("/invocations", {"dataframe_records": [{"text": "x"}]}, "has no 'price'"),
-        ("/explain", {"inputs": "x"}, "words are weighed in texts alone"),
+        ("/explain", {"inputs": "x"}, "text number 0 is a text"),
+        ("/explain", {"inputs": {**ROW, "text": " "}}, "inputs is empty or blank"),
     ],
 )
 def test_what_is_no_row_is_refused(wide, path, body, said):
@@ -87,8 +88,15 @@ def test_what_is_no_row_is_refused(wide, path, body, said):
     assert said in reply.json["error"]
 
 
+def test_the_words_of_a_row_are_weighed_in_what_is_read_of_it(wide, expected):
+    found = wide.post("/explain", {"inputs": ROW}).json
+    assert found["text"].endswith(f"| {ROW['text']}")
+    assert found["score"] == pytest.approx(expected, abs=1e-5)
+    assert all(found["text"][one["start"] : one["end"]] == one["word"] for one in found["words"])
+
+
 def test_rows_are_nothing_for_a_model_of_texts(server):
-    for path in ("/predict", "/"):
+    for path in ("/predict", "/", "/explain"):
         reply = server.post(path, {"inputs": ROW})
         assert reply.status == 422
         assert "this model reads texts alone" in reply.json["error"]

@@ -287,3 +287,19 @@ def test_an_arrow_table_is_written_as_text(tmp_path):
     table = pa.table({"text": ["good", None], "tags": [["a"], []]})
     encoder = text_encoder("csv", OutputSchema(names=("text", "tags")), OutputDialect())
     assert encoder.encode([1, 2], table) == b'good,"[""a""]"\n,[]\n'
+
+
+def test_plain_lines_have_the_numbers_of_what_their_first_cell_names() -> None:
+    names = ("labels", "p_joy", "p_sad", "text")
+    rows = [("joy|sad", 0.91234, 0.6, "one"), ("", 0.2, 0.3, "two"), (None, None, None, "three")]
+    records = to_records(rows, names)
+    lines = written(
+        "txt",
+        records,
+        names=names,
+        shown=("labels", "text"),
+        ranked={"p_joy": "joy", "p_sad": "sad"},
+    )
+    assert lines.decode().splitlines() == [
+        "joy|sad\tjoy 0.912, sad 0.6\tone", "\tsad 0.3\ttwo", "\t\tthree",
+    ]  # fmt: skip

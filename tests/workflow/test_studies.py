@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("optuna", reason="optuna is not installed: pip install '.[search]'")
 
 from ktrain_sentiment.config.tuning_config import Range
+from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.workflow import studies
 from ktrain_sentiment.workflow.studies import SharedStudy, this_process
 
@@ -134,6 +135,20 @@ def test_a_trial_of_another_machine_is_waited_for_as_long_as_a_day(
     monkeypatch.setattr(studies, "FORSAKEN", 0 * studies.FORSAKEN)
     study.put_back(own=False)
     assert study.counted() == []
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("sqlite:////proc/x/trials.db", "cannot be used: unable to open database file; wanted a"),
+        ("nosuch://x", "cannot be used: there is no kind of database called nosuch; wanted"),
+    ],
+)
+def test_what_a_database_has_against_a_place_is_said_in_its_own_words(
+    place: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        replace(study_in(Path()), place=place).open()
 
 
 def test_studies_of_one_database_do_not_mix(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Which settings a search tries, and what its trials come to."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,6 +27,8 @@ from ktrain_sentiment.errors import ConfigError, TrainingError
 from ktrain_sentiment.workflow import tuning as tuning_module
 from ktrain_sentiment.workflow.tuning import (
     Report,
+    TunedTrial,
+    TuningResult,
     chosen_ranges,
     search_settings,
     trial_settings,
@@ -74,18 +77,30 @@ def test_contradictions_are_refused(given: dict[str, object], said: str) -> None
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("epoch=2:4", "--range: unknown setting epoch; did you mean epochs?"),
+        ("epoch=2:4", "--range epoch=2:4: unknown setting epoch; did you mean epochs?"),
+        ("lr=0:5", "--range lr=0:5: --learning-rate 0.0: must be above 0 and below 10"),
         ("test=0.1,0.2", "--range test: trials must learn from the same rows in the same way"),
         ("threads=1,2", "--range threads: trials must learn from the same rows"),
         ("few_labels=full,probe", "--range few_labels: trials must learn"),
         ("maxlen=32,64", "--maxlen 32: nbsvm has no encoder"),
         ("batch_size=0:8", "--batch-size 0: must be at least 1"),
-        ("ngrams=a,b", "--range: ngrams: wanted a whole number or null, got 'a'"),
+        ("ngrams=a,b", "--range ngrams=a,b: ngrams: wanted a whole number or null, got"),
     ],
 )
 def test_what_cannot_be_tried_is_refused_before_anything_is_trained(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(said)):
         chosen_ranges(NBSVM, TuneConfig(range=(text,)))
+
+
+def test_trials_in_training_are_not_among_those_that_one_is_the_best_of() -> None:
+    done, running = (
+        TunedTrial(number, {"ngrams": 2}, loss, None, state, 1.0)
+        for number, loss, state in ((0, 0.5, "done"), (1, None, "in training"))
+    )
+    best = trial_settings(NBSVM, {"ngrams": 2})
+    rows = {"validation": 10, "test": 5}
+    found = TuningResult(Path("found"), (done, replace(done, number=2), running), best, rows)
+    assert found.conclusion.startswith("The best of 2 trials (1 more in training): ngrams 2;")
 
 
 def test_few_labels_choose_their_way_without_a_search() -> None:
