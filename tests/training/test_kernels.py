@@ -366,3 +366,27 @@ def test_what_xla_compiled_is_kept_on_disk() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) > 0
+
+
+@pytest.mark.parametrize(("bfloat16", "in_training"), [(False, True), (True, False)])
+def test_graphs_go_unrewritten_in_float32_training_steps_alone(
+    backend: Backend, bfloat16: bool, in_training: bool
+) -> None:
+    options = backend.tf.config.optimizer.get_experimental_options
+    crossentropy = backend.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    unrewritten = []
+
+    def loss(truth: Any, logits: Any) -> Any:
+        unrewritten.append(bool(options().get("disable_meta_optimizer")))
+        return crossentropy(truth, logits)
+
+    model = make_model(backend, "Bert")
+    changed = accelerate(backend, model, bfloat16=bfloat16)
+    model.compile("adam", loss)
+    model.train_on_batch(make_batch(), np.array([0, 1, 2]))
+    assert set(unrewritten) == {in_training}
+    unrewritten.clear()
+    model.test_on_batch(make_batch(), np.array([0, 1, 2]))
+    assert set(unrewritten) == {False}
+    changed.restore()
+    assert "make_train_function" not in model.__dict__

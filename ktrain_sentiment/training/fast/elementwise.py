@@ -36,15 +36,12 @@ class Elementwise:
         """
         self.tf = tf
         self.dtype = dtype
-        compiled: Callable[[Untyped], Untyped] = (
-            (
-                lambda chain: tf.function(
-                    chain, jit_compile=True, autograph=False, reduce_retracing=True
-                )
+        def compiled(chain: Untyped) -> Untyped:
+            # A function of its own in either case: traced once, not in each layer again.
+            return tf.function(
+                chain, jit_compile=fuse or None, autograph=False, reduce_retracing=True
             )
-            if fuse
-            else (lambda chain: chain)
-        )
+
         self.add_bias_gelu = compiled(self._add_bias_gelu)
         self.add_bias_gelu_gradient = compiled(self._add_bias_gelu_gradient)
         self.add_dropout = compiled(self._add_dropout)

@@ -113,6 +113,8 @@ def accelerate(
     stack = own.get(family, _bert_stack)(backend, model)
     _replace_call(tf, stack, steps, _generator(tf, model), cls_only, done)
     done._undo += trace_as_it_is(tf, model)
+    if not bfloat16:
+        done._undo.append(_train_without_rewriting(tf, model))
     return done
 
 
@@ -258,6 +260,38 @@ def trace_as_it_is(tf: Untyped, model: Untyped) -> list[Callable[[], object]]:
         setattr(model, name, tf.autograph.experimental.do_not_convert(getattr(model, name)))
         undo.append(functools.partial(model.__dict__.pop, name, None))
     return undo
+
+
+def _train_without_rewriting(tf: Untyped, model: Untyped) -> Callable[[], object]:
+    """Leave TensorFlow's rewriting of graphs (Grappler) out of this model's training steps.
+
+    It finds nothing to fuse in the fast kernels, and looking takes it a quarter of the first step
+    (benchmarks/LOG.md). Evaluation and prediction, which are transformers' own, gain by it.
+
+    Returns:
+        What gives the model its own steps back.
+    """
+    make, set_options = model.make_train_function, tf.config.optimizer.set_experimental_options
+
+    def make_plain(force: bool = False) -> Untyped:
+        if model.train_function is not None and not force:
+            return model.train_function
+        function = make(force)
+
+        # The options are the process's, and part of what a step is compiled for: they must be the
+        # same at each of its calls.
+        def step(iterator: Untyped) -> Untyped:
+            set_options({"disable_meta_optimizer": True})
+            try:
+                return function(iterator)
+            finally:
+                set_options({"disable_meta_optimizer": False})
+
+        model.train_function = step
+        return step
+
+    model.make_train_function = make_plain
+    return functools.partial(model.__dict__.pop, "make_train_function", None)
 
 
 def _generator(tf: Untyped, model: Untyped) -> Untyped:
