@@ -32,7 +32,7 @@ from ktrain_sentiment.runs import data_name
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.masked_words import Language, check_encoder, open_language
 from ktrain_sentiment.training.trainer import FitResult
-from ktrain_sentiment.workflow.run_places import claim_folder, differences
+from ktrain_sentiment.workflow.run_places import claim_folder, refuse_other_resumption
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,11 @@ def _learn(
         resume=resume,
     ) as growing:
         if resume:
-            _refuse_other_resumption(job, kind, folder, growing)
+            ended = (growing / FIGURES).is_file()
+            refuse_other_resumption(
+                folder, growing / SETTINGS, job.settings, kind,
+                again=f"{job.command} --output", figures=FIGURES if ended else "",
+            )  # fmt: skip
         source = resolve(job.encoder)
         check_encoder(source)
         layers = layers_to_keep(source, job.layers)
@@ -266,23 +270,6 @@ def _begin(
         raise ConfigError(
             f"--resume: the texts of {job.settings.texts} are not those that {growing} was begun "
             "with; use another --output"
-        )
-
-
-def _refuse_other_resumption(
-    job: _Job, kind: type[AdaptSettings | DistilEncoderSettings], folder: Path, growing: Path
-) -> None:
-    begun = growing / SETTINGS
-    if not begun.is_file():
-        raise ConfigError(
-            f"--resume: {folder} holds no training to go on with; leave --resume out to begin one"
-        )
-    if (growing / FIGURES).is_file():
-        raise ConfigError(f"--resume: {folder} is finished; its figures are in {FIGURES}")
-    if different := differences(begun, job.settings, kind):
-        raise ConfigError(
-            f"--resume: {folder} was begun with {', '.join(different)}; go on with  "
-            f"ktrain-sentiment {job.command} --config {begun} --output {folder} --resume"
         )
 
 

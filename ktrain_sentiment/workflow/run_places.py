@@ -135,7 +135,11 @@ def claim_run(
     ) as growing:
         run = RunFolder(growing)
         if resume:
-            _refuse_other_resumption(RunFolder(target), run, settings)
+            ended = growing == target and is_whole(run)
+            refuse_other_resumption(
+                target, run.config, settings, TrainingSettings,
+                again="train --run", figures=run.metrics.name if ended else "",
+            )  # fmt: skip
         try:
             yield run
         except InputError:
@@ -257,17 +261,31 @@ def _as_flag(name: str, value: object) -> str:
     return flag + (" ".join(map(str, value)) if isinstance(value, list) else str(value))
 
 
-def _refuse_other_resumption(
-    run: RunFolder, growing: RunFolder, settings: TrainingSettings
+def refuse_other_resumption(
+    target: Path, begun: Path, settings: T, kind: type[T], *, again: str, figures: str
 ) -> None:
-    if not growing.config.is_file():
+    """Refuse to go on where nothing was begun, where it has ended, or with other settings.
+
+    Args:
+        target: The folder that was named.
+        begun: The file in which the settings were written down.
+        settings: Those of now.
+        kind: Their class.
+        again: The command and the flag that name the folder: `train --run`.
+        figures: Name of the file with the figures of what has ended; empty if it has not.
+
+    Raises:
+        ConfigError: It is refused.
+    """
+    if not begun.is_file():
         raise ConfigError(
-            f"--resume: {run.path} holds no run to go on with; leave --resume out to begin one"
+            f"--resume: {target} holds nothing to go on with; leave --resume out to begin"
         )
-    if different := differences(growing.config, settings, TrainingSettings):
+    if figures:
+        raise ConfigError(f"--resume: {target} is finished; its figures are in {figures}")
+    if different := differences(begun, settings, kind):
+        command, flag = again.split()
         raise ConfigError(
-            f"--resume: {run.path} was begun with {', '.join(different)}; go on with  "
-            f"ktrain-sentiment train --config {growing.config} --run {run.path} --resume"
+            f"--resume: {target} was begun with {', '.join(different)}; go on with  "
+            f"ktrain-sentiment {command} --config {begun} {flag} {target} --resume"
         )
-    if growing == run and is_whole(run):
-        raise ConfigError(f"--resume: {run.path} is finished; its figures are in metrics.json")

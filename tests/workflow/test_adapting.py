@@ -125,7 +125,7 @@ def test_bad_input_leaves_nothing_behind(tiny_bert: Path, tmp_path: Path) -> Non
         with pytest.raises(kind, match=said):
             adapt(settings, folder=place, quiet=True)
         assert not place.exists()
-    with pytest.raises(ConfigError, match=r"--resume: .* holds no training to go on with"):
+    with pytest.raises(ConfigError, match=r"--resume: .* holds nothing to go on with"):
         adapt(adapting(empty, tiny_bert), folder=place, resume=True)
 
 

@@ -236,7 +236,7 @@ def test_a_run_that_was_stopped_is_known_by_its_settings_wherever_it_grows(
 
 
 def test_there_must_be_a_run_to_go_on_with(claim) -> None:
-    with pytest.raises(ConfigError, match="holds no run to go on with"):
+    with pytest.raises(ConfigError, match="holds nothing to go on with"):
         claim(resume=True).__enter__()
 
 

@@ -11,7 +11,6 @@ Statistics, sums and transcendental functions are computed in float32 whatever t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from ktrain_sentiment.training.backend import Untyped
 
@@ -36,6 +35,7 @@ class Elementwise:
         """
         self.tf = tf
         self.dtype = dtype
+
         def compiled(chain: Untyped) -> Untyped:
             # A function of its own in either case: traced once, not in each layer again.
             return tf.function(
