@@ -17,7 +17,7 @@ from ktrain_sentiment.config import (
 from ktrain_sentiment.data import read_labelled, split
 from ktrain_sentiment.training.backend import open_backend
 from ktrain_sentiment.training.callbacks import as_callback
-from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.training.checkpoints import Checkpoints, capture, restore
 from ktrain_sentiment.training.ktrain_trainer import open_ktrain_trainer
 
 
@@ -119,3 +119,24 @@ def test_a_ktrain_model_resumes_exactly_too(reviews_csv: Path, tmp_path: Path) -
     assert resumed[2] == unbroken[2]
     for mine, theirs in zip(resumed[0], unbroken[0], strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_captured_state_takes_no_memory_and_stays_what_it_was() -> None:
+    layers = (keras := open_backend().keras).layers
+    model = keras.Sequential(
+        [layers.Embedding(50, 8, input_length=4), layers.Flatten(), layers.Dense(2)]
+    )
+    model.compile(keras.optimizers.legacy.Adam(0.1), "mse")
+    words, targets = np.arange(12).reshape(3, 4), np.ones((3, 2), np.float32)
+    model.train_on_batch(words, targets)
+    state = capture(model)
+    kept = {name: array.copy() for name, array in state.arrays.items()}
+    dense = np.asarray(model.weights[1].value())
+    assert np.shares_memory(state.arrays["weights/00001"], dense)
+    model.train_on_batch(words, targets)
+    assert not np.array_equal(model.weights[1].numpy(), kept["weights/00001"])
+    for name, array in state.arrays.items():
+        np.testing.assert_array_equal(array, kept[name], err_msg=name)
+    restore(model, state)
+    for name, array in capture(model).arrays.items():
+        np.testing.assert_array_equal(array, kept[name], err_msg=name)
