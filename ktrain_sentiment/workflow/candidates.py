@@ -7,7 +7,6 @@ and frameworks do not meet.
 from __future__ import annotations
 
 import resource
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,10 +24,9 @@ from ktrain_sentiment.inference.embedding import remembering
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.workflow.few_labels import fit_full
-from ktrain_sentiment.workflow.models import Candidate, Predict, find_model, open_embedder_of
+from ktrain_sentiment.workflow.models import Candidate, find_model, open_embedder_of
+from ktrain_sentiment.workflow.recording import speed_of
 from ktrain_sentiment.workflow.training import train
-
-TIMED_TEXTS, TIMED_CALLS = 256, 20
 
 
 @dataclass(frozen=True)
@@ -81,6 +79,7 @@ def evaluate_candidate(job: Job) -> CandidateResult:
     seconds = time.perf_counter() - begun
     texts = job.splits.test["text"].tolist()
     table = candidate.predict(texts)
+    # The call before has opened graphs and warmed caches.
     rate, latency = speed_of(candidate.predict, texts)
     return CandidateResult(
         probabilities=np.asarray(table, np.float64),
@@ -106,21 +105,6 @@ def peak_memory_mb() -> float:
         lines = status.read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def speed_of(predict: Predict, texts: Sequence[str]) -> tuple[float, float]:
-    """Texts a second on many texts, and milliseconds of one alone (median)."""
-    # The first call opens graphs and warms caches; `evaluate_candidate` has made it already.
-    many = texts[:TIMED_TEXTS]
-    begun = time.perf_counter()
-    predict(many)
-    rate = len(many) / (time.perf_counter() - begun)
-    calls = []
-    for text in many[:TIMED_CALLS]:
-        begun = time.perf_counter()
-        predict([text])
-        calls.append(1000 * (time.perf_counter() - begun))
-    return rate, statistics.median(calls)
 
 
 def few_accuracies(jobs: Sequence[Job]) -> list[float]:
