@@ -29,6 +29,7 @@ _OF_CLASSES = frozenset({
 })  # fmt: skip
 
 _RANKS = "{given} ranks classifiers of one label a text: name an encoder"
+_BY_ONE = "is trained by one worker: leave it out, or --workers (and TF_CONFIG)"
 _SEVERAL = "a text may have several labels"
 _LACKING: Mapping[str, _Lacking] = {
     "multi": _Lacking(
@@ -75,6 +76,18 @@ _LACKING: Mapping[str, _Lacking] = {
             "an encoder, or make classes of them first (such as negative below 0)",
             "--keep-best": "{given} is for classes, and the labels are scores: wanted loss (as "
             "when left out) or last",
+        },
+    ),
+    "workers": _Lacking(
+        "several workers train one encoder",
+        frozenset(),
+        {
+            "--model": "{given} " + _BY_ONE + ", or name an encoder",
+            "--encoder": "{given} races encoders in one process: name an encoder, or leave "
+            "--workers (and TF_CONFIG) out",
+            **dict.fromkeys(
+                ("--few-labels", "--teacher", "--augment", "--folds"), "{given} " + _BY_ONE
+            ),
         },
     ),
 }

@@ -18,6 +18,7 @@ from ktrain_sentiment.config import (
     SplitConfig,
     TrainConfig,
     TrainingSettings,
+    WorkersConfig,
 )
 from ktrain_sentiment.errors import ConfigError
 
@@ -55,6 +56,7 @@ def test_every_configuration_is_frozen_and_has_usable_defaults(kind: type) -> No
         (SearchConfig, {"search_start": 0.1, "search_end": 0.01}, "--search-end 0.01"),
         (SearchConfig, {"search_steps": 1}, "--search-steps 1"),
         (RunPlace, {"overwrite": True, "resume": True}, "--overwrite and --resume"),
+        (WorkersConfig, {"workers": 0}, "--workers 0"),
         (TrainConfig, {"checkpoint_every": 0}, "--checkpoint-every 0"),
     ],
 )
@@ -91,7 +93,7 @@ def test_every_field_has_a_documented_flag_of_its_own() -> None:
     groups = get_type_hints(TrainingSettings).values()
     names = [
         entry.name
-        for kind in (*groups, ScriptFlags, RunPlace)
+        for kind in (*groups, ScriptFlags, RunPlace, WorkersConfig)
         for entry in dataclasses.fields(kind)
     ]
     assert sorted(names) == sorted(set(names))

@@ -36,6 +36,7 @@ from ktrain_sentiment.config import (
     ExploreConfig,
     RunPlace,
     TrainingSettings,
+    WorkersConfig,
 )
 from ktrain_sentiment.config.flat import field_names, from_flat, held
 from ktrain_sentiment.config.tuning_config import SearchSettings
@@ -68,6 +69,7 @@ from ktrain_sentiment.workflow.eval_sets import (
 from ktrain_sentiment.workflow.evaluating import evaluate as evaluate_rows
 from ktrain_sentiment.workflow.exploring import explore
 from ktrain_sentiment.workflow.processes import in_own_process
+from ktrain_sentiment.workflow.several_workers import cluster_of
 from ktrain_sentiment.workflow.training import train as run_training
 
 Arguments = ParamSpec("Arguments")
@@ -86,6 +88,11 @@ _FRAME = "a DataFrame"
 @dataclass(frozen=True, kw_only=True)
 class _Training(TrainingSettings):
     place: RunPlace = field(default_factory=RunPlace)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TrainingTogether(_Training):
+    together: WorkersConfig = field(default_factory=WorkersConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +240,8 @@ def train(
         seed: Seed of everything random in training; 0 when None.
         run: The run folder; when None the first of runs/<name>, runs/<name>-2, ... that is free.
         quiet: Show warnings only.
-        settings: Any other field of `config.TrainingSettings`: `policy`, `test`, `folds`, ...
+        settings: Any other field of `config.TrainingSettings`: `policy`, `test`, `folds`, ...;
+            `workers`: processes of this machine that train together.
 
     Raises:
         InputError: The data, the encoder, the settings or the run folder cannot be used.
@@ -244,8 +252,9 @@ def train(
         "encoder": encoder, "model": model, "epochs": epochs, "learning_rate": learning_rate,
         "batch_size": batch_size, "maxlen": maxlen, "seed": seed, "run": run, **settings,
     }  # fmt: skip
-    dataset, config = _configure("train()", _Training, data, given)
-    work = functools.partial(run_training, **_free_place(config, ""), quiet=quiet)
+    dataset, config = _configure("train()", _TrainingTogether, data, given)
+    cluster = cluster_of(config.together.workers, {})
+    work = functools.partial(run_training, **_free_place(config, ""), quiet=quiet, cluster=cluster)
     done = in_own_process(work, config, dataset.texts, quiet=quiet, worded=_in_python)
     return TrainingRun(done.folder.path)
 

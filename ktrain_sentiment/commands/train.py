@@ -12,12 +12,12 @@ Everything lands in the run folder: figures, pictures, predictions, and the pred
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ktrain_sentiment.commands.flags import ScriptFlags
-from ktrain_sentiment.config import RunPlace, TrainingSettings
+from ktrain_sentiment.config import Group, RunPlace, TrainingSettings, WorkersConfig
 from ktrain_sentiment.errors import check_installed
 from ktrain_sentiment.runs import RunFolder
 
@@ -42,20 +42,28 @@ COMMON = (
 class Flags(ScriptFlags, RunPlace, TrainingSettings):
     """Everything that a training run needs to know."""
 
+    together: Group[WorkersConfig] = field(default_factory=WorkersConfig)
+
 
 def task(flags: Flags) -> dict[str, Any]:
     """Train, show the figures, and return those that `--json` prints."""
     check_installed("tensorflow", "train")
     from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.report import screen
-    from ktrain_sentiment.workflow import summary_figures, train
+    from ktrain_sentiment.workflow import cluster_of, follow, summary_figures, train
 
+    cluster = cluster_of(flags.together.workers)
+    if cluster is not None and not cluster.is_chief:
+        follow(flags, cluster)
+        print(f"worker {cluster.index} is done; the run is with worker 0")
+        return {"worker": cluster.index}
     result = train(
         flags,
         folder=flags.run or _run_of(flags),
         overwrite=flags.overwrite,
         resume=flags.resume,
         quiet=flags.quiet,
+        cluster=cluster,
     )
     console = open_console()
     for part in screen.training(result.record):

@@ -25,6 +25,7 @@ from ktrain_sentiment.config.settings import (
     RunPlace,
     SearchConfig,
     TrainingSettings,
+    WorkersConfig,
 )
 from ktrain_sentiment.config.train_config import (
     KTRAIN_MODELS,
@@ -61,4 +62,5 @@ __all__ = [
     "SplitConfig",
     "TrainConfig",
     "TrainingSettings",
+    "WorkersConfig",
 ]

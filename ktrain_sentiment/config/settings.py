@@ -175,6 +175,20 @@ class TrainingSettings(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkersConfig(Config):
+    """How many processes train: no setting of the run, whose model is the same by any number."""
+
+    workers: int = 1
+    """Processes of this machine that train together, each on its part of every batch, with its part
+    of the cores or a GPU of its own. On several machines TF_CONFIG says who they are."""
+
+    def check(self) -> None:
+        """Refuse a number of workers that cannot be."""
+        if self.workers < 1:
+            raise ConfigError(f"--workers {self.workers}: must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunPlace(Config):
     """Where a run's files go: no setting of the run, but of the command or call that makes it."""
 

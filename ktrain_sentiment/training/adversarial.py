@@ -61,7 +61,7 @@ def train_adversarially(tf: Untyped, model: Untyped, distance: float) -> None:
         def gradients(loss_of: Untyped) -> tuple[list[Untyped], Untyped]:
             with tf.GradientTape() as tape:
                 tape.watch(table)
-                loss = _scaled(model.optimizer, loss_of(model(inputs, training=True).logits))
+                loss = scaled(model.optimizer, loss_of(model(inputs, training=True).logits))
             *found, of_words = tape.gradient(loss, [*variables, table])
             return found, of_words
 
@@ -71,12 +71,12 @@ def train_adversarially(tf: Untyped, model: Untyped, distance: float) -> None:
 
         here, of_words = gradients(as_they_are)
         # Moved in place and put back: a copy of the table is 90 MB for BERT's vocabulary.
-        move, back = _moves(tf, table, of_words, length)
+        move, back = moves(tf, table, of_words, length)
         table.scatter_add(move)
         there, _ = gradients(lambda logits: model.loss(targets, logits, weights))
         table.scatter_update(back)
-        means = [_mean(tf, *pair) for pair in zip(here, there, strict=True)]
-        means = _unscaled(model.optimizer, means)
+        means = [mean_of(tf, *pair) for pair in zip(here, there, strict=True)]
+        means = unscaled(model.optimizer, means)
         model.optimizer.apply_gradients(zip(means, variables, strict=True))
         return {metric.name: metric.result() for metric in model.metrics}
 
@@ -110,7 +110,7 @@ def word_table(model: Untyped) -> Untyped:
     return layer.weight if hasattr(layer, "weight") else layer.embeddings
 
 
-def _moves(tf: Untyped, table: Untyped, gradient: Untyped, length: float) -> tuple[Untyped, ...]:
+def moves(tf: Untyped, table: Untyped, gradient: Untyped, length: float) -> tuple[Untyped, ...]:
     """What to add to the rows of a batch's words, and what these rows are now."""
     if not isinstance(gradient, tf.IndexedSlices):
         gradient = tf.IndexedSlices(gradient, tf.range(tf.shape(gradient)[0]))
@@ -122,7 +122,8 @@ def _moves(tf: Untyped, table: Untyped, gradient: Untyped, length: float) -> tup
     return move, tf.IndexedSlices(tf.gather(table, steepest.indices), steepest.indices)
 
 
-def _mean(tf: Untyped, one: Untyped, other: Untyped) -> Untyped:
+def mean_of(tf: Untyped, one: Untyped, other: Untyped) -> Untyped:
+    """The mean of two gradients of one weight, dense or of rows."""
     if one is None:  # of a weight that the output does not depend on
         return None
     if not isinstance(one, tf.IndexedSlices):
@@ -131,12 +132,13 @@ def _mean(tf: Untyped, one: Untyped, other: Untyped) -> Untyped:
     return tf.IndexedSlices(values, tf.concat([one.indices, other.indices], 0), one.dense_shape)
 
 
-def _scaled(optimizer: Untyped, loss: Untyped) -> Untyped:
+def scaled(optimizer: Untyped, loss: Untyped) -> Untyped:
     """The loss times what keeps its gradients within 16-bit floats, where they are used."""
     return optimizer.get_scaled_loss(loss) if hasattr(optimizer, "get_scaled_loss") else loss
 
 
-def _unscaled(optimizer: Untyped, gradients: list[Untyped]) -> Untyped:
+def unscaled(optimizer: Untyped, gradients: list[Untyped]) -> Untyped:
+    """The gradients of a loss that `scaled` made, as they are of the loss itself."""
     if hasattr(optimizer, "get_unscaled_gradients"):
         return optimizer.get_unscaled_gradients(gradients)
     return gradients

@@ -24,6 +24,7 @@ from pathlib import Path
 from ktrain_sentiment.config import ComputeConfig
 from ktrain_sentiment.errors import ConfigError, require
 from ktrain_sentiment.runs import cache_folder
+from ktrain_sentiment.training.cluster import Cluster, Workers, meet, own_of
 from ktrain_sentiment.training.patches import (
     Untyped,
     own_warning_filters,
@@ -32,6 +33,7 @@ from ktrain_sentiment.training.patches import (
     scratch_folder,
     suppress_native_log,
     suppress_output,
+    wait_for_workers,
     without_autotune,
 )
 
@@ -55,6 +57,7 @@ class Backend:
         device: `GPU` or `CPU`.
         precision: `float32`, `bfloat16` (matrix products only) or `mixed_float16`.
         versions: Name and version of the libraries that decide the result.
+        workers: This process and those that train with it; None: it trains alone.
     """
 
     tf: Untyped
@@ -64,6 +67,7 @@ class Backend:
     device: str
     precision: str
     versions: dict[str, str] = field(default_factory=dict)
+    workers: Workers | None = None
 
     def describe(self) -> str:
         """One line for people: device, precision, versions."""
@@ -72,6 +76,21 @@ class Backend:
 
 
 _opened: dict[str, Backend] = {}
+_joined: list[Cluster] = []
+
+
+def join_cluster(cluster: Cluster) -> None:
+    """Let the backend, when it is opened, meet the other workers.
+
+    Raises:
+        ConfigError: It is open already, and TensorFlow can meet nobody any more.
+    """
+    if is_opened():
+        raise ConfigError(
+            "several workers: TensorFlow is in use in this process already, and would have to "
+            "meet them first; train in a process of its own (the command, or train())"
+        )
+    _joined[:] = [cluster]
 
 
 def open_backend(config: ComputeConfig | None = None, seed: int = 0) -> Backend:
@@ -108,13 +127,19 @@ def _open(config: ComputeConfig) -> Backend:
             "TensorFlow was imported with Keras 3 before this package could ask for Keras 2: "
             "open the backend before importing TensorFlow, or set TF_USE_LEGACY_KERAS=1"
         )
-    if config.threads is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(config.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(config.threads)
-    device = _choose_device(tf, config.device)
+    cluster = _joined[0] if _joined else None
+    threads = config.threads or (cluster.threads if cluster else None)
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    device = _choose_device(tf, config.device, cluster)
     precision = _set_precision(tf, device, config.precision)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
+    workers = None
+    if cluster is not None:
+        wait_for_workers(len(cluster.addresses), cluster.wait)
+        workers = meet(tf, cluster)
     # Dropout draws from generators whose state can be saved, so that a run can be resumed.
     tf.keras.backend.experimental.enable_tf_random_generator()
     ktrain = import_ktrain()
@@ -122,7 +147,7 @@ def _open(config: ComputeConfig) -> Backend:
     transformers.logging.set_verbosity_error()
     modules = {name: importlib.import_module(name) for name in REPORTED_VERSIONS}
     versions = {name: str(getattr(m, "__version__", "unknown")) for name, m in modules.items()}
-    return Backend(tf, tf.keras, ktrain, transformers, device, precision, versions)
+    return Backend(tf, tf.keras, ktrain, transformers, device, precision, versions, workers)
 
 
 def prepare_environment() -> None:
@@ -252,13 +277,16 @@ def import_ktrain() -> Untyped:
     return ktrain
 
 
-def _choose_device(tf: Untyped, wanted: str) -> str:
+def _choose_device(tf: Untyped, wanted: str, cluster: Cluster | None = None) -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if wanted == "gpu" and not gpus:
         raise ConfigError("--device gpu: TensorFlow sees no GPU; use --device auto or cpu")
     if wanted == "cpu" or not gpus:
         tf.config.set_visible_devices([], "GPU")
         return "CPU"
+    if cluster is not None:
+        gpus = [own_of(gpus, cluster)]
+        tf.config.set_visible_devices(gpus, "GPU")
     for gpu in gpus:
         # Without this TensorFlow takes the whole memory of every GPU at once.
         tf.config.experimental.set_memory_growth(gpu, True)
@@ -330,6 +358,7 @@ __all__ = [
     "forget_unused_code",
     "import_ktrain",
     "is_opened",
+    "join_cluster",
     "open_backend",
     "prepare_environment",
     "scratch_folder",

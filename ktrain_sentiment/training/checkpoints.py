@@ -217,7 +217,11 @@ class Checkpointer:
     def resume(self, model: Untyped) -> Position:
         """Load the last checkpoint into the model; the rest follows when training begins."""
         assert self.checkpoints is not None, "there is nothing to go on from"
-        self.resumed = self.checkpoints.load(self.best)
+        return self.resume_from(self.checkpoints.load(self.best), model)
+
+    def resume_from(self, state: TrainingState, model: Untyped) -> Position:
+        """Put a state into the model; the rest follows when training begins."""
+        self.resumed = state
         restore(model, self.resumed)
         if self.best.average is not None:
             self.best.average.set_model(model)

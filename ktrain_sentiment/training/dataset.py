@@ -38,6 +38,10 @@ GROUP = 50
 BLOCK = 1 << 20
 """Rows of which the batches are shuffled together: up to so many, all of an epoch's."""
 
+PLACES, BATCH = "rows_of_batch", "batch_rows"
+"""What a batch of one of several workers tells besides what the model reads: where in the whole
+batch its rows stand, int32 of shape (rows,), and of how many rows that is, int32 of shape (1,)."""
+
 RowIndices = NDArray[np.int64]
 
 
@@ -315,6 +319,9 @@ class ResumableDataset:
     ) -> None:
         """Keep the rows; nothing is copied.
 
+        Set `share` to how many workers there are and which of them this is, and training gives
+        that one's rows of each batch.
+
         Args:
             backend: The opened frameworks.
             rows: What is learned from.
@@ -328,6 +335,7 @@ class ResumableDataset:
         self.seed = seed
         self.stratified = stratified
         self.start = (0, 0)
+        self.share: tuple[int, int] | None = None
 
     def start_at(self, epoch: int, step: int) -> None:
         """Begin the next training stream at this epoch and step, both from 0."""
@@ -344,7 +352,14 @@ class ResumableDataset:
     def to_tfdataset(self, train: bool = True) -> Untyped:
         """The stream of batches for `fit` (train) or for `predict` and `evaluate`."""
         tf = self.backend.tf
-        signature = (self._inputs(), self._targets())
+        inputs = self._inputs()
+        if train and self.share:
+            inputs = {
+                **inputs,
+                PLACES: tf.TensorSpec([None], tf.int32),
+                BATCH: tf.TensorSpec([1], tf.int32),
+            }
+        signature = (inputs, self._targets())
         source = self._training_stream if train else self._evaluation_stream
         stream = tf.data.Dataset.from_generator(source, output_signature=signature)
         # Some batches are padded while the model computes.
@@ -381,8 +396,24 @@ class ResumableDataset:
         epoch, step = self.start
         while True:
             for chosen in itertools.islice(self.epoch_batches(epoch), step, None):
-                yield self._batch(chosen, epoch)
+                yield self._shared(chosen) if self.share else self._batch(chosen, epoch)
             epoch, step = epoch + 1, 0
+
+    def _shared(self, chosen: NDArray[np.int64]) -> Any:  # noqa: ANN401
+        """One worker's rows of a batch, padded as the whole batch is, and where they stand in it.
+
+        All workers have as many, so that what they send has one shape: where the batch does not
+        divide, its last row is given again, at a place beyond the batch.
+        """
+        assert self.share is not None, "there are others"
+        workers, index = self.share
+        size = -(-len(chosen) // workers)
+        places = index * size + np.arange(size, dtype=np.int32)
+        inputs, targets = self.rows.batch(chosen)
+        mine = np.minimum(places, len(chosen) - 1)
+        read = {name: one[mine] for name, one in inputs.items()}
+        read[PLACES], read[BATCH] = places, np.array([len(chosen)], np.int32)
+        return read, targets[mine]
 
 
 class BucketedDataset(ResumableDataset):

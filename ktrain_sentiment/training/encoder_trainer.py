@@ -33,6 +33,7 @@ from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.tasks import CLASSES, Scale, Task, indicators
 from ktrain_sentiment.training.adversarial import adversarial_distance, train_adversarially
 from ktrain_sentiment.training.backend import Backend, Untyped, open_backend, seed_everything
+from ktrain_sentiment.training.data_parallel import learn_together
 from ktrain_sentiment.training.dataset import (
     BucketedDataset,
     EncodedRows,
@@ -119,7 +120,9 @@ def open_encoder_trainer(
         _begin_at_base_rates(model, rows.targets)
         # Moved words keep rare labels at their base rates for epochs (benchmarks/LOG.md).
         distance = config.adversarial_epsilon or 0.0
-    if distance:
+    if backend.workers is not None:
+        learn_together(backend.tf, model, backend.workers, distance)
+    elif distance:
         train_adversarially(backend.tf, model, distance)
     config = replace(config, adversarial_epsilon=distance)
     learner = backend.ktrain.text.learner.TransformerTextClassLearner

@@ -178,3 +178,24 @@ def scratch_folder() -> Iterator[None]:
             yield
         finally:
             tempfile.tempdir = before
+
+
+def wait_for_workers(count: int, seconds: float) -> None:
+    """Let TensorFlow give up workers that do not come; it would wait for an hour.
+
+    Args:
+        count: How many workers there are.
+        seconds: How long to wait.
+    """
+    # There is no public way: the strategy takes what was configured before it.
+    home = "tensorflow.python.distribute.collective_all_reduce_strategy"
+    strategy = importlib.import_module(home)
+    job = strategy.coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=count)
+    strategy.context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader="/job:worker/replica:0/task:0",
+        cluster_register_timeout_in_ms=int(seconds * 1000),
+        # Without this each would wait in the end for those that are gone.
+        shutdown_barrier_timeout_in_ms=5_000,
+        coordinated_jobs=[job],
+    )

@@ -31,6 +31,7 @@ from ktrain_sentiment.training.callbacks import (
     as_callback,
 )
 from ktrain_sentiment.training.checkpoints import Checkpointer, Checkpoints, Position, build_state
+from ktrain_sentiment.training.data_parallel import Together, begin_together, sharing_batches
 from ktrain_sentiment.training.learning_rate import LearningRateCurve, SearchBounds, search
 from ktrain_sentiment.training.policies import (
     Schedule,
@@ -164,13 +165,15 @@ class Course:
             extra_callbacks: More Keras callbacks, such as TensorBoard's.
 
         Raises:
-            TrainingError: The loss was not a number any more.
+            TrainingError: The loss was not a number any more, or another worker is gone.
             KeyboardInterrupt: Ctrl-C was pressed; the state was saved and the message says so.
         """
         backend, config, learner = self.backend, self.config, self.learner
+        workers = backend.workers
+        follows = workers is not None and not workers.is_chief
         epochs = planned_epochs(config, learner.train_data.nsamples())
         average = None
-        if config.ema_decay:
+        if config.ema_decay and not follows:
             average = as_callback(backend, WeightAverage, backend.tf, config.ema_decay)
         validation, rows = learner.val_data, learner.val_data.nsamples()
         best = as_callback(
@@ -184,6 +187,8 @@ class Course:
         keeper = as_callback(backend, Checkpointer, checkpoints, checkpoint_every, best, learner)
         begun = resume and checkpoints is not None and checkpoints.exists()
         start = keeper.resume(self.model) if begun else Position()
+        if workers is not None:
+            start = begin_together(workers, keeper, self.model)
         learner.train_data.start_at(start.epoch, start.step)
         # Keras asks this attribute where to begin, as it does when it restores a backup itself.
         self.model._training_state = start
@@ -191,13 +196,14 @@ class Course:
         # In this order: a loss that is no number ends training before it spoils the average, which
         # must be up to date before the best epoch is kept.
         averaging = [] if average is None else [average]
+        together = [] if workers is None else [as_callback(backend, Together, workers)]
         watching = [as_callback(backend, StopOnNan), *averaging, best, progress]
-        callbacks = [keeper, *watching, *extra_callbacks]
+        callbacks = [*together, keeper, *watching, *extra_callbacks]
         began, steps_before = time.monotonic(), self.steps_taken
         if start.epoch < epochs:
             learner.val_data = validation if judged else None
             try:
-                with keeper.stopping_gently():
+                with keeper.stopping_gently(), sharing_batches(workers, learner.train_data):
                     fit_with_policy(
                         backend, learner, config, learning_rate, callbacks, self.class_weight
                     )

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from ktrain_sentiment.errors import SentimentError, TrainingError
+from ktrain_sentiment.errors import SentimentError, TrainingError, one_line
 
 T = TypeVar("T")
 
@@ -69,7 +69,47 @@ def in_own_process(
         return _answer(scratch, process.returncode)  # type: ignore[no-any-return]
 
 
+def begin_process(
+    place: Path, said: Path, function: Callable[..., object], *arguments: object
+) -> subprocess.Popen[bytes]:
+    """Start a function in a fresh process, as `in_own_process` does, and wait for nothing.
+
+    Args:
+        place: An empty folder, where the process finds its job and leaves its answer.
+        said: A file for its warnings and errors.
+        function: Something that a fresh process can import.
+        arguments: Its arguments, which are pickled.
+    """
+    (place / "job").write_bytes(pickle.dumps((os.getpid(), True, str, function, arguments)))
+    with said.open("wb") as output:
+        return _open(str(place), output, subprocess.STDOUT)
+
+
+def how_it_ended(place: Path, code: int | None) -> str:
+    """Why a process of `begin_process` is of no use any more; empty while it runs or is done.
+
+    Args:
+        place: Its folder.
+        code: What it returned.
+    """
+    if code is None:
+        return ""
+    try:
+        _answer(str(place), code)
+    except Exception as error:  # noqa: BLE001 - whatever it raised there is told here
+        return one_line(error)
+    return ""
+
+
 def _start(scratch: str) -> subprocess.Popen[bytes]:
+    # A terminal is handed over, so that progress bars are drawn on it. What stands in its place in
+    # a notebook or under a redirection is no file that a process could write to.
+    terminal = sys.stderr is sys.__stderr__ and sys.stderr is not None and sys.stderr.isatty()
+    output = sys.stderr.fileno() if terminal else subprocess.PIPE
+    return _open(scratch, output, output if terminal else subprocess.STDOUT)
+
+
+def _open(scratch: str, output: int | IO[bytes], errors: int) -> subprocess.Popen[bytes]:
     home = os.environ.get("PYTHONPATH", "")
     environment = {
         **os.environ,
@@ -77,16 +117,12 @@ def _start(scratch: str) -> subprocess.Popen[bytes]:
         # A notebook names a backend that draws into its cells, which ktrain would import.
         "MPLBACKEND": "Agg",
     }
-    # A terminal is handed over, so that progress bars are drawn on it. What stands in its place in
-    # a notebook or under a redirection is no file that a process could write to.
-    terminal = sys.stderr is sys.__stderr__ and sys.stderr is not None and sys.stderr.isatty()
-    output = sys.stderr.fileno() if terminal else subprocess.PIPE
     return subprocess.Popen(
         # -P: files in the working folder are not modules, whatever their names.
         [sys.executable, "-P", "-c", _SERVE, scratch],
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=output if terminal else subprocess.STDOUT,
+        stderr=errors,
         env=environment,
         # Ctrl-C reaches the caller alone, who passes it on once.
         start_new_session=True,

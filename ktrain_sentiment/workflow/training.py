@@ -34,8 +34,10 @@ from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import Task
+from ktrain_sentiment.training.backend import join_cluster
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
+from ktrain_sentiment.training.cluster import Cluster
 from ktrain_sentiment.training.contrastive import (
     SentenceTuner,
     Tuning,
@@ -81,6 +83,12 @@ from ktrain_sentiment.workflow.recording import (
     record_training,
 )
 from ktrain_sentiment.workflow.run_places import begin_run, claim_run, is_finished, is_stopped
+from ktrain_sentiment.workflow.several_workers import (
+    agree,
+    common_rate,
+    others_here,
+    refuse_with_workers,
+)
 from ktrain_sentiment.workflow.summaries import RunResult
 
 log = logging.getLogger(__name__)
@@ -97,6 +105,7 @@ def train(
     resume: bool = False,
     reuse: bool = False,
     quiet: bool = False,
+    cluster: Cluster | None = None,
 ) -> RunResult:
     """Train, judge and save a classifier as configured.
 
@@ -109,12 +118,16 @@ def train(
         reuse: Take a finished run with the same settings as the result, and go on with one that
             was stopped.
         quiet: Show no progress.
+        cluster: Who trains together, with this process as the first; None: it trains alone.
 
     Raises:
         InputError: The data, the encoder, the settings or the run folder cannot be used.
-        TrainingError: The loss diverged, or the disk is full.
+        TrainingError: The loss diverged, the disk is full, or another worker is gone.
         KeyboardInterrupt: Ctrl-C; the message says how to go on.
     """
+    if cluster is not None:
+        refuse_with_workers(settings, len(cluster.addresses))
+        join_cluster(cluster)
     MODELS[settings.model.model].refuse_foreign(settings)
     refuse_foreign_settings(settings.source.task, settings)
     target = RunFolder(folder or default_run(settings.source.data))
@@ -127,7 +140,8 @@ def train(
     with claim_run(target.path, settings, overwrite=overwrite, resume=resume) as run:
         if not run.metrics.is_file():
             try:
-                _train_into(run, settings, texts, resume=resume, quiet=quiet)
+                with others_here(settings, texts, cluster):
+                    _train_into(run, settings, texts, resume=resume, quiet=quiet)
             except KeyboardInterrupt as stop:
                 if str(stop) or not run.config.is_file():
                     raise
@@ -181,6 +195,7 @@ def _train_into(
             "training the model of the predictor: fold %d of %d validates it",
             settings.split.fold, settings.split.folds,
         )  # fmt: skip
+    agree(trainer, settings, splits)
     if settings.training.needs_mean_layer:
         tuning = tuning_of(settings.training)
         rate, fitted = tuning.rate, fit_few_labels(trainer, splits, tuning, tuner)
@@ -190,7 +205,7 @@ def _train_into(
         given = rate_without_search(spec, settings, splits.task)
         rate = given or _learning_rate(trainer, spec, settings, run, resume=resume, quiet=quiet)
         fitted = trainer.fit(
-            rate,
+            common_rate(trainer, rate),
             Checkpoints(run.checkpoints),
             settings.training.checkpoint_every,
             resume=resume,

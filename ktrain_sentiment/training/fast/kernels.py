@@ -34,6 +34,11 @@ BERT_LIKE = ("Bert", "Roberta", "XLMRoberta", "Camembert", "Electra")
 KNOWN = (*BERT_LIKE, "DistilBert", "MPNet")
 
 
+ROWS = "rows_of_batch"
+"""Where a model notes, while a step of several workers is traced, which rows of a batch it is
+given: their places, int32 of shape (rows,), and how many rows the batch has."""
+
+
 @dataclass(frozen=True)
 class Stack:
     """The part of a model that runs its layers.
@@ -330,6 +335,8 @@ def _replace_call(
         states, mask, *_ = asked.values()
         # All words of a step at once: a draw is an operation, and there are three a layer.
         seeds = generator.uniform_full_int((len(stack.layers) * SEEDS_A_LAYER, 2), dtype=tf.uint32)
+        if here := done.model.__dict__.get(ROWS):
+            seeds += _moved_by(tf, stack, here[0][0], states, cls_only)
         bias = AttentionBias(stack.mask_of(mask), stack.relative_of(states))
         last = run_layers(steps, stack.layers, states, bias, seeds, True, cls_only)
         return stack.result_of(last)
@@ -338,6 +345,24 @@ def _replace_call(
     call.__signature__ = signature  # type: ignore[attr-defined]
     owner.call = tf.autograph.experimental.do_not_convert(call)
     done._undo.append(lambda: owner.__dict__.pop("call", None))
+
+
+def _moved_by(
+    tf: Untyped, stack: Stack, first: Untyped, states: Untyped, cls_only: bool
+) -> Untyped:
+    """What to add to seeds so that masks are those of a batch's rows from `first` on.
+
+    A mask is a function of position plus the seed's first word. Returns uint32
+    `[layers * SEEDS_A_LAYER, 2]`.
+    """
+    _, length, width = tf.unstack(tf.shape(states))
+    offsets = []
+    for number, layer in enumerate(stack.layers):
+        last = cls_only and number == len(stack.layers) - 1
+        asking = 1 if last else length
+        offsets += [layer.heads * asking * length, asking * width, asking * width]
+    offsets = tf.stack([tf.convert_to_tensor(one) for one in offsets]) * first
+    return tf.cast(tf.stack([offsets, tf.zeros_like(offsets)], axis=1), tf.uint32)
 
 
 def _wants_more(asked: dict[str, Untyped]) -> bool:
