@@ -411,9 +411,9 @@ def figure_against_latency(entries: Sequence[Entry]) -> Figure:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     said = NAMES[name] + (", %" if unit == 100 else "")
-    better = ", lower is better" if name in LOWER_IS_BETTER else ""
+    better = " ↓" if name in LOWER_IS_BETTER else ""
     axes.set(xlabel="one text, milliseconds (log scale)")
-    axes.set(ylabel=f"{said} (95 % interval{better})")
+    axes.set(ylabel=f"{said}{better} (95 % interval)")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 

@@ -70,10 +70,6 @@ def _interval(name: str, drop: int = 0) -> Column:
     )
 
 
-def _with_interval(name: str, short: str, drop: int) -> Column:
-    return Column(NAMES[name], lambda one: full(name, one.metrics.headline[name]), short, drop=drop)
-
-
 _COMPARED: Mapping[Kind, tuple[Column, ...]] = {
     "classes": (_column("accuracy"), _interval("accuracy"), _column("macro_f1")),
     "stars": (
@@ -81,8 +77,8 @@ _COMPARED: Mapping[Kind, tuple[Column, ...]] = {
         _column("accuracy", drop=3),
     ),
     "score": (
-        _column("score_mae", "error"), _interval("score_mae"), _column("rmse", "RMSE", 3),
-        _with_interval("spearman", "Spearman", 3),
+        _column("score_mae", "error"), _interval("score_mae"), _column("spearman", "Spearman"),
+        _column("rmse", "RMSE", 3),
     ),
     "multi": (
         _column("macro_f1"), _interval("macro_f1"), _column("micro_f1", drop=3),

@@ -103,7 +103,7 @@ def test_columns_that_are_all_needed_go_below_each_other():
     [
         ("classes", ("no", "yes"), ("accuracy", "macro F1")),
         ("stars", ("1", "2"), ("stars off",)),
-        ("score", ("score",), ("error",)),
+        ("score", ("score",), ("error", "Spearman")),
         ("multi", ("dull", "long"), ("macro F1",)),
     ],
 )
