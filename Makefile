@@ -43,7 +43,7 @@ demo: $(STAMP) ## Prepare real reviews, train, judge, save, predict; quick when 
 
 test: check ## Check the style and run all tests
 	@echo "==> tests"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP) ## Check style (ruff) and types (mypy)
 	@echo "==> style and types"

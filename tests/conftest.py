@@ -51,7 +51,7 @@ from support.aspects import make_aspects, write_aspects  # noqa: E402
 from support.fence.network_fence import raise_fence  # noqa: E402 - the walls go up first
 from support.hub import Hub  # noqa: E402
 from support.label_sets import make_label_sets  # noqa: E402
-from support.process import run_code, run_python  # noqa: E402
+from support.process import run_python  # noqa: E402
 from support.reviews import make_reviews, write_csv  # noqa: E402
 from support.s3 import S3, running_s3  # noqa: E402
 from support.scores import make_scores  # noqa: E402
@@ -77,6 +77,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="a fresh Debian root in which the Dockerfile is followed by hand",
     )
+
+
+SLOWEST = (
+    "commands/test_adapt.py", "commands/test_train.py", "test_architectures.py",
+    "commands/test_compare.py", "training/test_checkpoints.py", "workflow/test_folding.py",
+    "test_notebook.py", "workflow/test_models.py", "test_api.py", "commands/test_predict.py",
+    "training/test_kernels.py", "commands/test_demo.py", "commands/test_search.py",
+    "workflow/test_encoder_race.py", "workflow/test_distilling.py", "commands/test_find_lr.py",
+    "commands/test_inspect_errors.py", "install/test_lean_install.py", "scale/test_ray.py",
+    "scale/test_spark.py", "test_sklearn.py", "commands/test_evaluate.py",
+    "workflow/test_adapting.py", "export/test_saving.py",
+)  # fmt: skip
+"""Files that take longest, which are begun first: a worker that came to one of them last would let
+the other wait for it (with `--no-loadscope-reorder`, which `make test` gives)."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files first, each in one piece; the others stay as they were shuffled."""
+    rank = {_ROOT / "tests" / name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(SLOWEST)))
 
 
 def pytest_unconfigure() -> None:
@@ -227,17 +248,16 @@ def multi_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path
 
 
 @pytest.fixture(scope="session")
-def ktrain_folder(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ktrain_folder(
+    backend: "Backend", trained_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The predictor of `trained_run` as plain ktrain would have saved it. Do not write to it."""
     predictor = trained_run / "predictor"
 
     def convert(folder: Path) -> None:
-        done = run_code(
-            "import os; os.environ['TF_USE_LEGACY_KERAS'] = '1'\n"
-            "from transformers import TFAutoModelForSequenceClassification as Model\n"
-            f"Model.from_pretrained({str(predictor)!r}).save_pretrained({str(folder)!r})"
-        )
-        assert (folder / "tf_model.h5").is_file(), done.stderr
+        model = backend.transformers.TFAutoModelForSequenceClassification
+        model.from_pretrained(str(predictor)).save_pretrained(str(folder))
+        assert (folder / "tf_model.h5").is_file()
         for name in ("tf_model.preproc", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
                      "special_tokens_map.json"):  # fmt: skip
             shutil.copy(predictor / name, folder / name)
