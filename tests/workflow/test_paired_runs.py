@@ -1,6 +1,5 @@
 """A run on texts with aspects: the pair decides, and every loader reads it alike."""
 
-import json
 from typing import get_args
 
 import numpy as np
@@ -20,7 +19,7 @@ from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow.comparing import compare_models
 from ktrain_sentiment.workflow.models import MODELS
-from support.process import run_code, run_python
+from support.process import run_here
 
 TEXT = "the plot was brilliant but the cast was boring all evening"
 BOTH = [
@@ -110,29 +109,24 @@ def test_a_predictor_of_texts_refuses_pairs(predictor):
         single.predict([TEXT], ["plot"])
 
 
-def test_every_loader_gives_the_same_probabilities(run, classifier):
+def test_every_loader_gives_the_same_probabilities(backend, run, classifier):
+    from ktrain_sentiment.training.keras_classifier import load_keras, load_with_ktrain
+
     folder = run.predictor
     exact = ktrain_sentiment.load(folder, "fp32").predict_proba(BOTH)
     assert classifier.engine == "int8"
     assert np.abs(classifier.predict_proba(BOTH) - exact).max() < 0.02
-    done = run_code(
-        "import os, json; os.environ['TF_USE_LEGACY_KERAS'] = '1'\n"
-        f"folder, pairs = {str(folder)!r}, {BOTH!r}\n"
-        "from ktrain_sentiment.training.backend import open_backend\n"
-        "from ktrain_sentiment.training.keras_classifier import load_keras\n"
-        "backend = open_backend(); loader = backend.transformers\n"
-        "read = loader.AutoTokenizer.from_pretrained(folder)\n"
-        "model = loader.TFAutoModelForSequenceClassification.from_pretrained(folder)\n"
-        "given = read(*map(list, zip(*pairs)), padding=True, return_tensors='tf')\n"
-        "found = {'transformers': backend.tf.nn.softmax(model(given).logits).numpy().tolist()}\n"
-        "found['keras'] = load_keras(__import__('pathlib').Path(folder))"
-        ".predict_proba(pairs).tolist()\n"
-        "found['ktrain'] = backend.ktrain.load_predictor(folder).predict_proba(pairs).tolist()\n"
-        "print(json.dumps(found))"
-    )
-    assert done.returncode == 0, done.stderr
-    for name, found in json.loads(done.stdout.splitlines()[-1]).items():
-        assert np.abs(np.array(found) - exact).max() < 1e-3, name
+    loader = backend.transformers
+    tokens = loader.AutoTokenizer.from_pretrained(folder)
+    given = tokens(*map(list, zip(*BOTH, strict=True)), padding=True, return_tensors="tf")
+    model = loader.TFAutoModelForSequenceClassification.from_pretrained(folder)
+    answers = {
+        "transformers": backend.tf.nn.softmax(model(given).logits).numpy(),
+        "keras": load_keras(folder).predict_proba(BOTH),
+        "ktrain": load_with_ktrain(folder).predict_proba(BOTH),
+    }
+    for name, found in answers.items():
+        assert np.abs(found - exact).max() < 1e-3, name
 
 
 def test_words_are_weighed_without_losing_the_border(classifier):
@@ -156,16 +150,16 @@ def test_the_command_line_takes_the_second_text_or_a_table(run, tmp_path):
     place = tmp_path / "pairs.csv"
     pd.DataFrame([*BOTH, (TEXT, "")], columns=["text", "aspect"]).to_csv(place, index=False)
     scored = tmp_path / "scored.csv"
-    done = run_python(
+    done = run_here(
         "scripts/predict.py", "--predictor", run.path, "--file", place, "--output", scored
     )
     assert done.returncode == 0, done.stderr
     assert "pairs.csv: row 5 has no text in column 'aspect'" in done.stderr.replace("line", "row")
     said = pd.read_csv(scored)["predicted"].fillna("").tolist()
     assert said == ["positive", "negative", "negative", ""]
-    done = run_python("scripts/predict.py", "--predictor", run.path, "--pair", "cast", TEXT)
+    done = run_here("scripts/predict.py", "--predictor", run.path, "--pair", "cast", TEXT)
     assert done.stdout.startswith("negative\t")
-    done = run_python("scripts/predict.py", "--predictor", run.path, TEXT)
+    done = run_here("scripts/predict.py", "--predictor", run.path, TEXT)
     assert done.returncode == 2
     assert "name the second text with --pair" in done.stderr
 
