@@ -28,11 +28,12 @@ def command(data: Path, encoder: Path, run: Path, *more: str) -> list[str | Path
 
 
 def mostly_here(function: Callable[..., Any], job: Any, *, quiet: bool) -> Any:
-    """Train NBSVM in a process of its own, as all are, and the others here: imports take longest.
+    """Train the encoder in a process of its own, as all are, and the others here: imports last.
 
-    That each has one is shown by `test_api.py` and the notebook.
+    That each has one is shown by `test_api.py` and the notebook. The accuracy of the encoder is
+    looked at, and must not depend on what other tests have trained here.
     """
-    apart = isinstance(job, Job) and job.model == "nbsvm"
+    apart = isinstance(job, Job) and job.model == "encoder"
     return in_own_process(function, job, quiet=quiet) if apart else function(job)
 
 

@@ -49,8 +49,9 @@ def run_here(
 ) -> subprocess.CompletedProcess[str]:
     """Run a script as `run_python` does, but in this process, whose imports are made already.
 
-    For what a command answers and writes. What its process is (how it starts, its signals, what
-    it imports) can be seen in a process of its own alone.
+    For what a command answers and writes. How well it learns depends on what else this process
+    has trained, and what its own process is (how it starts, its signals, what it imports) can be
+    seen there alone.
 
     Args:
         script: Path of the script, from `cwd` if it is relative.
