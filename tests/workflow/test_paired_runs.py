@@ -204,7 +204,7 @@ def test_a_comparison_refuses_such_models_before_any_other_is_trained(model, sai
 
 
 def test_lines_for_people_show_both_texts(run):
-    done = run_python(
+    done = run_here(
         "scripts/predict.py", TEXT, "--pair", "plot", "--predictor", run.predictor
     )  # fmt: skip
     assert done.stdout.rstrip().split("\t")[2:] == [TEXT, "plot"]
