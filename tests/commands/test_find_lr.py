@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from support.process import complaint_of, run_python
+from support.process import complaint_of, run_here, run_python
 
 FLAGS = [
     "--maxlen", "32", "--batch-size", "16", "--adversarial-epsilon", "0", "--no-accelerate",
@@ -34,7 +34,7 @@ def test_a_search_writes_curve_picture_and_suggestions(
 def test_varied_settings_share_one_picture_and_short_searches_are_refused(
     tiny_bert: Path, reviews_csv: Path, tmp_path: Path
 ) -> None:
-    done = run_python(
+    done = run_here(
         "scripts/find_lr.py", reviews_csv, "--encoder", tiny_bert, "--run", tmp_path / "lr",
         "--search-steps", "8", "--vary", "freeze=none,embeddings", *FLAGS,
     )  # fmt: skip
@@ -59,7 +59,7 @@ def test_an_earlier_search_is_not_overwritten(reviews_csv: Path, tmp_path: Path)
 
 
 def test_ktrains_own_classifiers_share_one_picture(reviews_csv: Path, tmp_path: Path) -> None:
-    done = run_python(
+    done = run_here(
         "scripts/find_lr.py", reviews_csv, "--vary", "model=nbsvm,logreg", "--run", tmp_path / "lr",
         "--search-steps", "60", "--vocab-size", "300", "--quiet", "--json",
     )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.process import ROOT, complaint_of, run_code, run_python
+from support.process import ROOT, complaint_of, run_code, run_here
 
 pytest.importorskip("optuna", reason="optuna is not installed: pip install '.[search]'")
 
@@ -27,7 +27,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path) -> tuple
     study = tmp_path_factory.mktemp("runs") / "search"
     both = [
         subprocess.Popen(
-            [sys.executable, *map(str, command(reviews_csv, study, 3))],
+            [sys.executable, *map(str, command(reviews_csv, study, 2))],
             cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True,
         )
@@ -41,7 +41,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, reviews_csv: Path) -> tuple
 def test_two_processes_share_the_trials_of_a_study(shared: tuple[Path, list[str]]) -> None:
     folder, _ = shared
     found = json.loads((folder / "search.json").read_text("utf-8"))
-    assert [one["state"] for one in found["trials"]] == ["done"] * 3
+    assert [one["state"] for one in found["trials"]] == ["done"] * 2
     assert found["validation_loss"] == min(one["loss"] for one in found["trials"])
     assert 0 <= found["validation_accuracy"] <= 1
     log = [json.loads(line) for line in (folder / "trials.log").read_text().splitlines()]
@@ -62,12 +62,12 @@ def test_a_search_that_is_done_trains_nothing_and_another_file_is_refused(
 ) -> None:
     folder, _ = shared
     before = (folder / "trials.log").read_bytes()
-    done = run_python(*command(Path(from_config(folder)), folder, 3))
+    done = run_here(*command(Path(from_config(folder)), folder, 2))
     assert done.returncode == 0, done.stderr
     assert (folder / "trials.log").read_bytes() == before
     other = tmp_path / "other.csv"
     other.write_text("text,label\n" + "".join(f"so {k},{'ab'[k % 2]}\n" for k in range(80)))
-    assert complaint_of(*command(other, folder, 3)).endswith(
+    assert complaint_of(*command(other, folder, 2)).endswith(
         "was begun with other rows: give the same to go on, or another --study"
     )
 

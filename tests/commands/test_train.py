@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import ktrain_sentiment
-from support.process import ROOT, complaint_of, run_python, sha256, wait_for
+from support.process import ROOT, complaint_of, run_here, run_python, sha256, wait_for
 
 FLAGS = [
     "--maxlen", "32", "--epochs", "2", "--batch-size", "16", "--adversarial-epsilon", "0",
@@ -180,11 +180,11 @@ def test_a_ktrain_model_run_again_is_the_same_to_the_byte(
         assert sha256(one) == sha256(other)
     text = "the plot was never dull"
     predictor = tmp_path / "one" / "predictor"
-    done = run_python("scripts/predict.py", "--predictor", predictor, text)
+    done = run_here("scripts/predict.py", "--predictor", predictor, text)
     assert done.returncode == 0, done.stderr
     assert text in done.stdout
     for script in ("evaluate.py", "inspect_errors.py"):
-        done = run_python(f"scripts/{script}", tmp_path / "one", "--quiet")
+        done = run_here(f"scripts/{script}", tmp_path / "one", "--quiet")
         assert done.returncode == 0, done.stderr
 
 

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ktrain_sentiment.config import DataConfig, EncoderConfig, TrainConfig, TrainingSettings
+from ktrain_sentiment.config import (
+    ComputeConfig,
+    DataConfig,
+    EncoderConfig,
+    TrainConfig,
+    TrainingSettings,
+)
 from ktrain_sentiment.data import Splits, read_labelled, split
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import ConfigError, EncoderError
@@ -36,6 +42,8 @@ def asked(tiny_bert: Path, tiny_encoder: Path) -> TrainingSettings:
     return TrainingSettings(
         encoder=EncoderConfig(encoder="auto", encoders=names, maxlen=16, encoder_minutes=5),
         training=TrainConfig(learning_rate=2e-3),
+        # The fused kernels compile for every batch shape, which a tiny model does not repay.
+        compute=ComputeConfig(accelerate=False),
     )
 
 
