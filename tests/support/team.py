@@ -54,7 +54,7 @@ def start(encoder: Path, folder: Path, workers: int, *jobs: str) -> list[subproc
         subprocess.Popen(
             [sys.executable, "-m", "support.team", str(encoder), str(folder), str(workers),
              str(index), ports, *jobs],
-            env={**os.environ, "PYTHONPATH": f"{ROOT}/tests{os.pathsep}{os.environ['PYTHONPATH']}"},
+            env={**os.environ, "PYTHONPATH": f"{ROOT}/tests{os.pathsep}{ROOT}"},
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for index in range(workers)
