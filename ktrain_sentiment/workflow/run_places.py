@@ -264,7 +264,7 @@ def _as_flag(name: str, value: object) -> str:
 def refuse_other_resumption(
     target: Path, begun: Path, settings: T, kind: type[T], *, again: str, figures: str
 ) -> None:
-    """Refuse to go on where nothing was begun, where it has ended, or with other settings.
+    """Refuse to go on where nothing was begun, with other settings, or where it has ended.
 
     Args:
         target: The folder that was named.
@@ -281,11 +281,11 @@ def refuse_other_resumption(
         raise ConfigError(
             f"--resume: {target} holds nothing to go on with; leave --resume out to begin"
         )
-    if figures:
-        raise ConfigError(f"--resume: {target} is finished; its figures are in {figures}")
     if different := differences(begun, settings, kind):
         command, flag = again.split()
         raise ConfigError(
             f"--resume: {target} was begun with {', '.join(different)}; go on with  "
             f"ktrain-sentiment {command} --config {begun} {flag} {target} --resume"
         )
+    if figures:
+        raise ConfigError(f"--resume: {target} is finished; its figures are in {figures}")
