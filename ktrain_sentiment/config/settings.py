@@ -176,7 +176,7 @@ class TrainingSettings(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class WorkersConfig(Config):
-    """How many processes train: no setting of the run, whose model is the same by any number."""
+    """How many processes train: not a setting of the run, which comes out the same."""
 
     workers: int = 1
     """Processes of this machine that train together, each on its part of every batch, with its part

@@ -30,7 +30,7 @@ TEXTS = [text for text, _ in make_label_sets(12, seed=4)]
 def test_it_learns_which_labels_texts_have(multi_run):
     found = TrainingRecord.read(RunFolder(multi_run).metrics)
     assert found.metrics.labels == LABELS
-    assert found.metrics.multi.macro_f1.low > 0.8
+    assert found.metrics.multi.macro_f1.low > 0.7
     assert set(found.baselines) == {"majority", "tfidf"}
 
 

@@ -75,7 +75,7 @@ def test_a_predictor_is_judged_on_other_rows_and_out_of_the_data_alone_nothing_i
     folder = RunFolder(scored_run).predictor
     texts = read_labelled(DataConfig(data=str(tmp_path / "more.csv")), trained_table(folder))
     assert texts.config.task == "score"
-    assert evaluate(from_predictor(folder, texts)).metrics.score.spearman.value > 0.5
+    assert evaluate(from_predictor(folder, texts)).metrics.score.spearman.value > 0.3
     with pytest.raises(ConfigError, match="name one with --predictor"):
         out_of_fold(texts)
 
