@@ -193,14 +193,22 @@ class _Outlet(io.RawIOBase):
         while not self.parts.empty():
             self.parts.get_nowait()
 
+    def check(self) -> None:
+        """Ask, before work whose result will be handed over later, whether anybody reads.
+
+        Raises:
+            BrokenPipeError: Nobody does any more.
+        """
+        if self.gone:
+            raise BrokenPipeError("the client went away")
+
     def put(self, data: bytes) -> None:
         """Hand some bytes over, once there is room; none: that was all.
 
         Raises:
             BrokenPipeError: Nobody reads any more.
         """
-        if self.gone:
-            raise BrokenPipeError("the client went away")
+        self.check()
         asyncio.run_coroutine_threadsafe(self.parts.put(data), self._loop).result()
 
 
@@ -245,6 +253,7 @@ class _Job:
             else:
                 output = stream_output(cast("BinaryIO", self.outlet), self.form, schema)
             for batch in self.source.table.batches(_ROWS):
+                self.outlet.check()
                 scored = score_batch(batch, self.source.column, self.classifier, self.names)
                 output.write(batch.places, scored.rows)
             output.finish()

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import logging
 import os
 import signal
 import socket
+import struct
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,8 +40,14 @@ log = logging.getLogger(__name__)
 _LONGEST_HEAD = 1 << 16
 """Bytes of a request's headers."""
 
-_LAST_REQUESTS = 0.5
+_LAST_REQUESTS = 2.0
 """Seconds for which a connection that was just made may still send its request at the end."""
+
+_ATTACH_FILTER = 26
+"""Linux's SO_ATTACH_FILTER, which Python's socket does not name."""
+
+_DROP_ALL = struct.pack("HBBI", 6, 0, 0, 0)
+"""A packet filter of one instruction: return 0, the bytes to keep (`struct sock_filter`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,8 +245,8 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take what the kernel has accepted already, then end as uvicorn does."""
         loop = asyncio.get_running_loop()
+        _drop_handshakes(self._listener)
         taken = self._take_all()
-        # Closed in the same breath: what comes from now on is refused, not accepted and reset.
         for server in self.servers:
             server.close()
         for accepted in taken:
@@ -247,8 +256,10 @@ class _Server(uvicorn.Server):
         # uvicorn closes a connection without a request at once; what it was about to send is on
         # its way, and on a busy machine so for a while.
         waited = loop.time() + _LAST_REQUESTS
-        while loop.time() < waited and any(
-            getattr(one, "cycle", None) is None for one in self.server_state.connections
+        while (
+            loop.time() < waited
+            and not self.force_exit
+            and any(getattr(one, "cycle", None) is None for one in self.server_state.connections)
         ):
             await asyncio.sleep(0.01)
         await super().shutdown(sockets)
@@ -262,6 +273,22 @@ class _Server(uvicorn.Server):
                 accepted.setblocking(False)
                 taken.append(accepted)
         return taken
+
+
+def _drop_handshakes(listener: socket.socket) -> None:
+    """Let the kernel complete no more connections, so that none is between the last `accept` and
+    `close`, which would reset it: who comes now tries again after a second and is refused.
+
+    Elsewhere than on Linux that moment stays.
+    """
+    if sys.platform == "linux":
+        program = ctypes.create_string_buffer(_DROP_ALL)
+        with contextlib.suppress(OSError):  # Sandboxes without packet filters.
+            listener.setsockopt(
+                socket.SOL_SOCKET,
+                _ATTACH_FILTER,
+                struct.pack("HP", 1, ctypes.addressof(program)),  # `struct sock_fprog`
+            )
 
 
 class _Protocol(HttpToolsProtocol):

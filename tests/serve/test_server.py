@@ -158,7 +158,7 @@ class Load:
 
 def test_sigterm_under_load_loses_no_request_that_was_accepted(predictor):
     with running(f"reviews={predictor}", "--drain", "0.5") as server:
-        load = Load(server)
+        load = Load(server, 32)
         time.sleep(0.7)
         assert server.ask("GET", "/ready").status == 200
         server.signal("SIGTERM")
