@@ -85,9 +85,9 @@ def test_a_step_applied_twice_changes_nothing_more(step, text):
     ids=lambda text: text[:12],
 )  # fmt: skip
 def test_no_text_makes_cleaning_slow(text):
-    start = time.perf_counter()
+    start = time.process_time()
     apply_cleaning([text], STEPS)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_an_unknown_step_is_answered_with_the_near_one():

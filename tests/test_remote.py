@@ -125,7 +125,7 @@ def test_a_host_that_is_silent_is_given_up(elsewhere, monkeypatch):
         elsewhere(address)
         begun = time.monotonic()
         assert f"{address} cannot be reached" in refusal("s3://reviews/a.csv")
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 20
 
 
 def test_a_web_page_that_is_not_there_says_its_status(s3):

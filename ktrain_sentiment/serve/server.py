@@ -276,10 +276,10 @@ class _Server(uvicorn.Server):
 
 
 def _drop_handshakes(listener: socket.socket) -> None:
-    """Let the kernel complete no more connections, so that none is between the last `accept` and
-    `close`, which would reset it: who comes now tries again after a second and is refused.
+    """Let the kernel complete no more connections: who comes now tries again, and is refused.
 
-    Elsewhere than on Linux that moment stays.
+    One that came between the last `accept` and `close` would be reset. Elsewhere than on Linux
+    that moment stays.
     """
     if sys.platform == "linux":
         program = ctypes.create_string_buffer(_DROP_ALL)
