@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from flags import BenchmarkFlags
 from machine import describe
+from processes import memory_of
 from side_by_side import print_side_by_side
 
 from ktrain_sentiment.commands.frame import run
@@ -172,14 +173,9 @@ class Watched:
             time.sleep(0.05)
 
     def _look(self) -> None:
-        try:
-            lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        except OSError:
-            return
-        found = {name: value for name, _, value in (line.partition(":") for line in lines)}
-        for name in self.peaks:
-            # Both grow and shrink; the system's own high-water mark knows VmRSS alone.
-            self.peaks[name] = max(self.peaks[name], int(found.get(name, "0 kB").split()[0]))
+        # Both grow and shrink; the system's own high-water mark knows VmRSS alone.
+        for name, held in memory_of(self.process.pid).items():
+            self.peaks[name] = max(self.peaks[name], held)
 
     def must_run(self) -> None:
         """Refuse a training that ended before its time.

@@ -27,6 +27,11 @@ class Worker:
             text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
     def ask(self, command: str = "") -> dict[str, Any]:
         """Give a command and wait for the answer; without one, wait until it is ready.
 
@@ -47,6 +52,21 @@ class Worker:
         """End the process."""
         self._process.kill()
         self._process.communicate()
+
+
+def memory_of(pid: int) -> dict[str, int]:
+    """KB that a process holds now (Linux).
+
+    `VmRSS` is all of it; `RssAnon` without the pages of files, which the system can take back; all
+    zero where there is no such process any more.
+    """
+    names = ("RssAnon", "VmRSS")
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        lines = []
+    found = {name: value for name, _, value in (line.partition(":") for line in lines)}
+    return {name: int(found.get(name, "0 kB").split()[0]) for name in names}
 
 
 def answers_of(

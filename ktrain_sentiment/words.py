@@ -25,6 +25,8 @@ PRIOR_WORDS = 100.0
 
 def is_blank(text: str) -> bool:
     """Whether nothing of a text can be seen: spaces, control signs, marks of no width."""
+    if text[:1].isalnum():  # As nearly all texts begin.
+        return False
     # By category and not by isprintable, which says no to signs that are newer than Python.
     return all(unicodedata.category(sign) in _UNSEEN for sign in text)
 

@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ktrain_sentiment.cleaning import strip_html
+from ktrain_sentiment.data.at_rest import asked_of_each, take_rows
 from ktrain_sentiment.data.findings import Finding, examples
 from ktrain_sentiment.data.label_sets import one_a_row
-from ktrain_sentiment.data.labelled import LabelledTexts
+from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts
 from ktrain_sentiment.data.labels import several_labels, stand_ins
 from ktrain_sentiment.data.repeats import check_repeats
 from ktrain_sentiment.data.selection import is_blank, wanted_labels
@@ -164,23 +166,31 @@ def check_rows(texts: LabelledTexts) -> tuple[Finding, ...]:
     Returns:
         What was found; a check that finds nothing gives nothing.
     """
-    frame = texts.frame[wanted_labels(texts)]
-    found = _check_blank(frame, ("text",) if texts.config.task == "multi" else ("text", "label"))
+    frame = _rows_where(texts.frame[list(OWN_COLUMNS)], wanted_labels(texts))
     kind = texts.config.task
-    labelled = ~is_blank(frame["label"]) if kind != "multi" else frame["label"].notna()
-    used = frame[~is_blank(frame["text"]) & labelled]
+    columns = ("text",) if kind == "multi" else ("text", "label")
+    blank = {column: is_blank(frame[column]) for column in columns}
+    found = _check_blank(frame, blank)
+    unlabelled = frame["label"].isna() if kind == "multi" else blank["label"]
+    used = _rows_where(frame, ~(blank["text"] | unlabelled))
     for check in _OF_KIND.get(kind, _CHECKS):
         # Texts with several scores have their mean, and contradict nobody.
         found += [f for f in check(used) if kind != "score" or f.check != "contradicting labels"]
     return tuple(found)
 
 
-def _check_blank(frame: pd.DataFrame, columns: Sequence[str]) -> list[Finding]:
+def _rows_where(frame: pd.DataFrame, wanted: pd.Series[bool]) -> pd.DataFrame:
+    """Some rows; nothing is copied where that is all of them."""
+    return frame if wanted.all() else take_rows(frame, np.flatnonzero(wanted))
+
+
+def _check_blank(
+    frame: pd.DataFrame, blank_of: Mapping[str, pd.Series[bool]]
+) -> list[Finding]:  # fmt: skip
     found = []
-    for column in columns:
-        missing = frame[column].isna() | (frame[column] == "")
-        blank = is_blank(frame[column])
+    for column, blank in blank_of.items():
         if blank.any():
+            missing = frame[column].isna() | (frame[column] == "")
             spaces = int((blank & ~missing).sum())
             only = f", {spaces:,} of them white space only" if spaces else ""
             found.append(
@@ -217,10 +227,8 @@ def _check_long(frame: pd.DataFrame) -> list[Finding]:
 
 
 def _check_html(frame: pd.DataFrame) -> list[Finding]:
-    text = frame["text"]
-    tags = text.str.contains(_TAG)
-    entities = text.str.contains(_ENTITY)
-    entities &= text.where(entities, "").map(strip_html) != text
+    tags = asked_of_each(frame["text"], _has_tag)
+    entities = asked_of_each(frame["text"], _has_entity)
     either = tags | entities
     if not either.any():
         return []
@@ -240,6 +248,15 @@ def _check_html(frame: pd.DataFrame) -> list[Finding]:
             examples=examples(shown, seen),
         )
     ]
+
+
+def _has_tag(text: str) -> bool:
+    return "<" in text and _TAG.search(text) is not None
+
+
+def _has_entity(text: str) -> bool:
+    """Whether there is one that stands for something: `&copy=1` in a link is none."""
+    return "&" in text and _ENTITY.search(text) is not None and strip_html(text) != text
 
 
 def _html_in(text: str) -> list[str]:

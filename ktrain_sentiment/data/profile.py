@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ktrain_sentiment.cleaning import MENTION_MASK, URL_MASK, mask_urls
 from ktrain_sentiment.data import lengths as measuring
@@ -201,15 +203,15 @@ def _classes(kept: LabelledTexts, splits: Splits | None, all_rows: int) -> tuple
             share=float(rows / all_rows),
             by_split={name: int(own.get(label, 0)) for name, own in by_split.items()},
             words=words[str(label)],
-            samples=_samples(frame[frame["label"] == label]),
+            samples=_samples(frame, np.flatnonzero(frame["label"] == label)),
         )
         for label, rows in counts.items()
     )
 
 
-def _samples(rows: pd.DataFrame) -> tuple[Example, ...]:
-    """Rows from the whole length of the source, the same each time."""
-    picked = rows.iloc[:: max(1, -(-len(rows) // SAMPLE_ROWS))].head(SAMPLE_ROWS)
+def _samples(frame: pd.DataFrame, rows: NDArray[np.int64]) -> tuple[Example, ...]:
+    """Some of these rows, from the whole length of the source, the same each time."""
+    picked = frame.iloc[rows[:: max(1, -(-len(rows) // SAMPLE_ROWS))][:SAMPLE_ROWS]]
     return tuple(
         Example(int(row), shorten(text, 240))
         for row, text in zip(picked["row"], picked["text"], strict=True)

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.cleaning import collapse_spaces, mask_mentions, mask_urls, strip_html
-from ktrain_sentiment.data.at_rest import in_portions, some_rows, take_rows
+from ktrain_sentiment.data.at_rest import Strings, in_portions, some_rows, take_rows
 from ktrain_sentiment.data.findings import EXAMPLES, Example, Finding, examples
 from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.data.similar import LEAST_SHARED, similar_groups
@@ -31,7 +31,9 @@ def near_key(text: str) -> str:
     `RT @someone:` and full stops at the end do not count. Other punctuation does: in tweets, `:)`
     and `:(` are all the difference. A text that is nothing but links and mentions is its own key.
     """
-    key = mask_urls(strip_html(_RETWEET.sub("", text)), "")
+    # Each step is asked for by a sign that it needs: most texts have none of them.
+    bare = _RETWEET.sub("", text) if "@" in text else text
+    key = mask_urls(strip_html(bare), "")
     if "@" in key:
         key = _USER.sub("", mask_mentions(key, ""))
     if not key.isascii():
@@ -157,18 +159,96 @@ def check_repeats(frame: pd.DataFrame) -> list[Finding]:
     Args:
         frame: Columns `text`, `label` and `row`, none of them missing.
     """
-    codes, distinct = _numbered([near_key(text) for text in frame["text"]])
-    groups = similar_groups(distinct)
-    exact = np.asarray(frame.duplicated("text"))
-    near = np.asarray(pd.Series(codes).duplicated()) & ~exact
-    similar = (groups[codes] != codes) & ~exact & ~near
-    rows = _KeyedRows(frame, codes, np.unique(codes, return_index=True)[1].astype(np.int64))
+    found = find_repeats(frame["text"])
+    rows = _KeyedRows(frame, found.codes, found.first)
     return [
-        *_repeats(rows, exact),
-        *_near_repeats(rows, near),
-        *_similar(replace(rows, codes=groups[codes]), similar),
-        *_contradictions(frame, codes),
+        *_repeats(rows, found),
+        *_near_repeats(rows, found.near),
+        *_similar(replace(rows, codes=found.groups), found.similar),
+        *_contradictions(frame, found),
     ]
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Which texts repeat one that stands before; every array of shape (texts,) but where said.
+
+    Attributes:
+        codes: A number for each text, from 0 in the order of first sight, the same for near
+            duplicates; int64.
+        first: Where the first text of each number stands; int64, shape (numbers,).
+        groups: The number of the first text that each one is similar to; int64.
+        exact: Word for word; bool.
+        near: But for what `near_key` leaves out; bool.
+        similar: But for a few words; bool.
+        several: Texts of which there are several, the first of them among these; bool.
+        most: How often the commonest text stands there, word for word.
+    """
+
+    codes: Codes
+    first: Codes
+    groups: Codes
+    exact: NDArray[np.bool_]
+    near: NDArray[np.bool_]
+    similar: NDArray[np.bool_]
+    several: NDArray[np.bool_]
+    most: int
+
+
+def find_repeats(texts: pd.Series[str]) -> Repeats:
+    """Find the texts that repeat others: exactly, nearly, or with a few words changed.
+
+    Args:
+        texts: None of them missing.
+    """
+    keyed = _keyed(texts)
+    codes = keyed.codes
+    stands_before = np.ones(len(codes), np.bool_)
+    stands_before[keyed.first] = False
+    several = np.bincount(codes)[codes] > 1 if len(codes) else stands_before
+    # Equal texts have equal keys, so that few rows are left to compare.
+    own = pd.Series(exact_codes(texts)[several], index=np.flatnonzero(several))
+    exact = np.zeros(len(codes), np.bool_)
+    exact[own.index[own.duplicated()]] = True
+    groups = similar_groups(keyed.distinct)[codes]
+    return Repeats(
+        codes, keyed.first, groups,
+        exact=exact,
+        near=stands_before & ~exact,
+        similar=(groups != codes) & ~stands_before,
+        several=several,
+        most=int(own.value_counts().max()) if len(own) else 1,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Keyed:
+    """Texts by their keys.
+
+    Attributes:
+        codes: As `near_codes` gives them.
+        first: Where the first text of each number stands.
+        distinct: The key of each number.
+    """
+
+    codes: Codes
+    first: Codes
+    distinct: pd.Series[str]
+
+
+def _keyed(texts: pd.Series[str]) -> _Keyed:
+    hashes = np.empty(len(texts), np.int64)
+    with Strings() as column:
+        for part in in_portions(texts):
+            keys = [near_key(text) for text in part]
+            hashes[len(column) :][: len(keys)] = [hash(key) for key in keys]
+            column.add(keys)
+        every = column.series()
+    codes = np.asarray(pd.factorize(hashes)[0], dtype=np.int64)
+    # Numbers follow the order of first sight, so that a new one is above all before it.
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(codes), prepend=-1))
+    distinct = take_rows(pd.DataFrame({"key": every}, copy=False), first)["key"]
+    return _Keyed(codes, first, distinct)
 
 
 @dataclass(frozen=True)
@@ -197,12 +277,11 @@ class _KeyedRows:
         return Example(int(row["row"]), shorten(row["text"]), f"row {earlier['row']}{said}")
 
 
-def _repeats(rows: _KeyedRows, hit: NDArray[np.bool_]) -> list[Finding]:
-    most = int(rows.frame["text"].value_counts().iloc[0]) if hit.any() else 0
+def _repeats(rows: _KeyedRows, found: Repeats) -> list[Finding]:
     return rows.finding(
-        hit,
+        found.exact,
         "repeated texts",
-        f"whose text stands before, word for word; the commonest {most:,} times",
+        f"whose text stands before, word for word; the commonest {found.most:,} times",
         "left out unless --duplicates keep (where the label is the same too)",
     )
 
@@ -226,18 +305,14 @@ def _similar(rows: _KeyedRows, hit: NDArray[np.bool_]) -> list[Finding]:
     )
 
 
-def _numbered(keys: list[str]) -> tuple[Codes, list[str]]:
-    """A number for each key, from 0 in the order of first sight, and the key of each number."""
-    codes, distinct = pd.factorize(np.array(keys, dtype=object))
-    return np.asarray(codes, dtype=np.int64), distinct.tolist()
-
-
-def _contradictions(frame: pd.DataFrame, codes: Codes) -> list[Finding]:
-    labels = frame["label"].groupby(codes).transform("nunique")
-    contradicted = np.asarray(labels > 1)
+def _contradictions(frame: pd.DataFrame, found: Repeats) -> list[Finding]:
+    # Only texts of which there are several can contradict each other.
+    several = take_rows(frame[["row", "text", "label"]], np.flatnonzero(found.several))
+    several = several.assign(code=found.codes[found.several])
+    contradicted = several.groupby("code")["label"].transform("nunique") > 1
     if not contradicted.any():
         return []
-    rows = frame[contradicted].assign(code=codes[contradicted]).sort_values("code", kind="stable")
+    rows = several[contradicted].sort_values("code", kind="stable")
     texts = rows["code"].nunique()
     return [
         Finding(
@@ -284,8 +359,8 @@ def _similar_across(splits: Splits) -> list[Finding]:
         [frame[["text", "row"]].assign(split=name) for name, frame in frames.items()],
         ignore_index=True,
     )
-    codes, distinct = _numbered([near_key(text) for text in joined["text"]])
-    groups = similar_groups(distinct)[codes]
+    keyed = _keyed(joined["text"])
+    codes, groups = keyed.codes, similar_groups(keyed.distinct)[keyed.codes]
     found = []
     for later in ("validation", "test"):
         own = np.asarray(joined["split"] == later)

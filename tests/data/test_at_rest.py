@@ -12,8 +12,18 @@ from hypothesis import strategies as st
 
 from ktrain_sentiment import diskarrays
 from ktrain_sentiment.config import DataConfig, SplitConfig
-from ktrain_sentiment.data import at_rest, frames, read_labelled, split
+from ktrain_sentiment.data import (
+    at_rest,
+    frames,
+    keep_rows,
+    read_labelled,
+    read_rows,
+    similar,
+    split,
+)
+from ktrain_sentiment.data.checks import check_rows
 from ktrain_sentiment.data.frames import collect
+from ktrain_sentiment.data.repeats import check_splits
 from ktrain_sentiment.tables import open_table
 
 
@@ -81,6 +91,28 @@ def test_data_on_disk_are_divided_as_they_are_in_memory(
     assert on_disk.fingerprint == in_memory.fingerprint
     for name, frame in in_memory.frames().items():
         pd.testing.assert_frame_equal(on_disk.frames()[name], frame)
+
+
+def test_checks_of_data_on_disk_find_what_they_find_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentence = "the plot of film number {} was kind and the cast was calm"
+    texts = [sentence.format(k) for k in range(40)]
+    texts += [texts[3], texts[4].upper(), f"{texts[5]} indeed", "<b>HTML</b> &amp; so on", " "]
+    frame = pd.DataFrame({"text": texts, "label": ["good", "bad", "bad"] * 15})
+    frame.to_parquet(tmp_path / "rows.parquet")
+    config = DataConfig(data=str(tmp_path / "rows.parquet"))
+
+    def found() -> list[object]:
+        rows = read_rows(config)
+        return [*check_rows(rows), *check_splits(split(keep_rows(rows), SplitConfig(test=0.2)))]
+
+    in_memory = found()
+    monkeypatch.setattr(diskarrays, "LEAST", -1)
+    monkeypatch.setattr(at_rest, "PORTION", 7)
+    monkeypatch.setattr(similar, "PORTION", 5)
+    assert found() == in_memory
+    assert len(in_memory) >= 6
 
 
 @pytest.mark.usefixtures("where")

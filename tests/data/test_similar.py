@@ -2,10 +2,12 @@
 
 import random
 
+import pandas as pd
 import pytest
 
-from ktrain_sentiment.data.repeats import near_codes, near_key
+from ktrain_sentiment.data.repeats import find_repeats, near_codes, near_key
 from ktrain_sentiment.data.similar import LEAST_SHARED, shared, similar_groups
+from ktrain_sentiment.data.similar import _words as similar_words
 
 
 @pytest.mark.parametrize(
@@ -84,3 +86,23 @@ def test_a_group_is_named_after_its_first_text():
 
 def test_no_texts_have_no_groups():
     assert similar_groups([]).tolist() == []
+
+
+def test_each_repeat_is_of_one_kind_and_the_first_of_a_text_is_none():
+    text = "the quick brown fox jumps over the lazy dog near the river bank today"
+    texts = ["short", text, text.upper(), text, f"{text} again", "Short.", f"{text} again"]
+    found = find_repeats(pd.Series(texts, dtype="str"))
+    assert found.exact.tolist() == [False, False, False, True, False, False, True]
+    assert found.near.tolist() == [False, False, True, False, False, True, False]
+    assert found.similar.tolist() == [False, False, False, False, True, False, False]
+    assert found.several.tolist() == [True] * 7
+    assert (found.first.tolist(), found.most) == ([0, 1, 4], 2)
+
+
+def test_words_are_the_same_in_ascii_and_beyond():
+    plain = "don't stop: a_b 3.5 (really)\tnow"
+    assert similar_words(plain) == similar_words(f"{plain} é")[:-1]
+
+
+def test_no_texts_have_no_repeats():
+    assert find_repeats(pd.Series([], dtype="str")).exact.tolist() == []
