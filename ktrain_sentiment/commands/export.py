@@ -175,29 +175,9 @@ def _ask_for_trust(flags: Flags) -> None:
 
 
 def _show(saved: SavedPredictor) -> None:
-    from ktrain_sentiment.export.parity import ScoreParity, SetParity
-
     for report in saved.engines:
         if not report.kept:
             print(f"{report.engine}: not kept: {report.reason}")
-        elif isinstance(report.parity, ScoreParity):
-            print(
-                f"{report.engine}: kept; scores differ from {report.compared_with} by "
-                f"{report.parity.moved:.2g} (root mean square) where they spread by "
-                f"{report.parity.spread:.2g}"
-            )
-        elif isinstance(report.parity, SetParity):
-            print(
-                f"{report.engine}: kept; {report.parity.changed} of {report.parity.decisions} "
-                f"decisions on labels differ from {report.compared_with}, probabilities by "
-                f"{report.parity.largest_difference:.2g} at most"
-            )
         elif report.parity is not None:
-            found = report.parity
-            accuracy = f", accuracy {found.accuracy:.2%}" if found.accuracy is not None else ""
-            print(
-                f"{report.engine}: kept; {found.changed} of {found.texts} labels differ from "
-                f"{report.compared_with}, probabilities by {found.largest_difference:.2g} at "
-                f"most{accuracy}"
-            )
+            print(f"{report.engine}: kept; {report.parity.differs_from(report.compared_with)}")
     print(f"predictor: {saved.folder.path}")

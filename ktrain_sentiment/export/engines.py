@@ -117,7 +117,7 @@ class Reference:
         count = len(self.probabilities)
         targets = None if self.targets is None else self.targets[:count]
         measure, complain = GATES[self.task.kind]
-        measured = measure(self.probabilities, probabilities[:count], targets)
+        measured = measure(self.probabilities, probabilities[:count], targets, self.task)
         return measured, complain(measured, limits)
 
 

@@ -6,18 +6,14 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.evaluation.intervals import binomial_more
 from ktrain_sentiment.evaluation.thresholds import choose_thresholds
-from ktrain_sentiment.tasks import SEVERAL, Kind
-
-if TYPE_CHECKING:
-    pass
-
+from ktrain_sentiment.tasks import CLASSES, SEVERAL, Kind, Task
 
 SIGNIFICANT = 0.05
 
@@ -34,19 +30,24 @@ class Limits:
         difference: Largest difference of any probability; None: any.
         changed: Share of texts whose label changes, 0 to 1; 0: none at all.
         accuracy_lost: Share of texts by which accuracy falls, 0 to 1.
-        moved: How far scores may move, root mean square, as a share of their spread. A tenth costs
-            at most a hundredth of the variance that is explained.
+        stars_lost: Stars by which the mean error may grow; of mistakes by one star as many as of
+            other labels.
+        moved: How far scores, and expected stars, may move, root mean square, as a share of their
+            spread. A tenth costs at most a hundredth of the variance that is explained.
         rmse_lost: Share by which the root mean squared error of scores may grow.
     """
 
     difference: float | None = None
     changed: float = 0.01
     accuracy_lost: float = 0.005
+    stars_lost: float = 0.005
     moved: float = 0.1
     rmse_lost: float = 0.01
 
 
-FP32_LIMITS = Limits(difference=1e-4, changed=0.0, accuracy_lost=0.0, moved=1e-4, rmse_lost=1e-4)
+FP32_LIMITS = Limits(
+    difference=1e-4, changed=0.0, accuracy_lost=0.0, stars_lost=0.0, moved=1e-4, rmse_lost=1e-4
+)
 """The same arithmetic in another order: nothing but rounding may differ."""
 
 
@@ -76,6 +77,130 @@ class Parity:
     accuracy: float | None
     reference_accuracy: float | None
 
+    def differs_from(self, other: str) -> str:
+        """How far it is from another engine, in words."""
+        accuracy = f", accuracy {self.accuracy:.2%}" if self.accuracy is not None else ""
+        return (
+            f"{self.changed} of {self.texts} labels differ from {other}, probabilities by "
+            f"{self.largest_difference:.2g} at most{accuracy}"
+        )
+
+
+@dataclass(frozen=True)
+class StarParity:
+    """How an engine's stars compare with the reference's.
+
+    Attributes:
+        texts: How many real texts were compared.
+        spread: Standard deviation of the stars of the scale.
+        largest_difference: Of any probability of any text.
+        changed: Texts whose likeliest star differs.
+        far: Those of them whose star is no neighbour of what it was.
+        moved: Root mean square of the differences of expected stars.
+        farther: Texts whose likeliest star is farther from the true one; 0 without true stars.
+        nearer: Those where it is nearer; 0 without true stars.
+        mae: Mean distance of the likeliest star from the true one; None without true stars.
+        reference_mae: The same of the reference.
+    """
+
+    texts: int
+    spread: float
+    largest_difference: float
+    changed: int
+    far: int
+    moved: float
+    farther: int
+    nearer: int
+    mae: float | None
+    reference_mae: float | None
+
+    def differs_from(self, other: str) -> str:
+        """How far it is from another engine, in words."""
+        error = f", mean error {self.mae:.3f} stars" if self.mae is not None else ""
+        return (
+            f"{self.changed} of {self.texts} stars differ from {other}, {self.far} of them by more "
+            f"than one, expected stars by {self.moved:.2g} (root mean square){error}"
+        )
+
+
+def compare_stars(
+    reference: NDArray[np.floating],
+    probabilities: NDArray[np.floating],
+    targets: NDArray[np.integer] | None,
+    task: Task,
+) -> StarParity:
+    """Compare two arrays of probabilities of stars, both (texts, classes).
+
+    Args:
+        reference: What the trained model says.
+        probabilities: What the engine says about the same texts.
+        targets: True class indices, (texts,); None when unknown.
+        task: Which star each label stands for.
+    """
+    plain = compare(reference, probabilities, targets)
+    place = np.argsort(np.argsort(task.stars))
+    steps = np.abs(place[probabilities.argmax(axis=1)] - place[reference.argmax(axis=1)])
+    apart = task.expected(probabilities) - task.expected(reference)
+    known = plain.accuracy is not None
+    ours, theirs = (
+        task.distance[table.argmax(axis=1), targets] if known else np.zeros(0)
+        for table in (probabilities, reference)
+    )
+    return StarParity(
+        texts=plain.texts,
+        spread=float(np.std(task.stars)),
+        largest_difference=plain.largest_difference,
+        changed=plain.changed,
+        far=int((steps > 1).sum()),
+        moved=float(np.sqrt((apart**2).mean())),
+        farther=int((ours > theirs).sum()),
+        nearer=int((ours < theirs).sum()),
+        mae=float(ours.mean()) if known else None,
+        reference_mae=float(theirs.mean()) if known else None,
+    )
+
+
+def star_complaint(parity: StarParity, limits: Limits) -> str:
+    """Why an engine of stars is refused, in a few words; empty when it is within the limits.
+
+    A star that becomes its neighbour is no other answer, as long as the expected star stays where
+    it was: between two that are almost equally likely any rounding decides.
+    """
+    if said := _other_probabilities(parity.largest_difference, limits):
+        return said
+    if said := _other_labels(parity.far, parity.texts, limits, "stars"):
+        return f"{said}, neighbours not counted"
+    allowed = limits.moved * parity.spread
+    if parity.moved > allowed:
+        return (
+            f"expected stars move by {parity.moved:.2g} (root mean square; at most {allowed:.2g} "
+            f"allowed, {limits.moved:g} of the spread of the scale)"
+        )
+    if parity.mae is None or parity.reference_mae is None:
+        return ""
+    grown = parity.mae - parity.reference_mae
+    by_chance = binomial_more(parity.farther, parity.farther + parity.nearer, 0.5)
+    if grown > limits.stars_lost and by_chance < SIGNIFICANT:
+        return f"the mean error grows by {grown:.3f} stars (at most {limits.stars_lost:g} allowed)"
+    return ""
+
+
+def _other_probabilities(largest: float, limits: Limits) -> str:
+    """Why probabilities that differ by so much are too different; empty where they are not."""
+    if limits.difference is not None and largest > limits.difference:
+        return f"a probability differs by {largest:.2g} (at most {limits.difference:g} allowed)"
+    return "" if np.isfinite(largest) else "it gives probabilities that are not numbers"
+
+
+def _other_labels(changed: int, texts: int, limits: Limits, called: str) -> str:
+    """Why so many other labels are too many; empty where they are not."""
+    # One changed label never shows that more than a share of all would change, unless none may.
+    allowed = limits.changed
+    too_many = changed > max(1, allowed * texts) if allowed else changed > 0
+    if too_many and (not allowed or binomial_more(changed, texts, allowed) < SIGNIFICANT):
+        return f"{changed} of {texts} {called} change (at most {allowed:.1%} allowed)"
+    return ""
+
 
 @dataclass(frozen=True)
 class ScoreParity:
@@ -100,11 +225,19 @@ class ScoreParity:
     reference_rmse: float | None
     p_value: float = 1.0
 
+    def differs_from(self, other: str) -> str:
+        """How far it is from another engine, in words."""
+        return (
+            f"scores differ from {other} by {self.moved:.2g} (root mean square) where they spread "
+            f"by {self.spread:.2g}"
+        )
+
 
 def compare_scores(
     reference: NDArray[np.floating],
     scores: NDArray[np.floating],
     targets: NDArray[Any] | None = None,
+    _task: Task = CLASSES,
 ) -> ScoreParity:
     """Compare two arrays of scores, both (texts, 1).
 
@@ -180,11 +313,19 @@ class SetParity:
     micro_f1: float | None
     reference_micro_f1: float | None
 
+    def differs_from(self, other: str) -> str:
+        """How far it is from another engine, in words."""
+        return (
+            f"{self.changed} of {self.decisions} decisions on labels differ from {other}, "
+            f"probabilities by {self.largest_difference:.2g} at most"
+        )
+
 
 def compare_sets(
     reference: NDArray[np.floating],
     probabilities: NDArray[np.floating],
     targets: NDArray[Any] | None = None,
+    _task: Task = CLASSES,
 ) -> SetParity:
     """Compare two arrays of probabilities of several labels, both (texts, labels).
 
@@ -218,13 +359,8 @@ def compare_sets(
 
 def set_complaint(parity: SetParity, limits: Limits) -> str:
     """Why an engine of several labels is refused; empty when it is within the limits."""
-    if limits.difference is not None and parity.largest_difference > limits.difference:
-        return (
-            f"a probability differs by {parity.largest_difference:.2g} "
-            f"(at most {limits.difference:g} allowed)"
-        )
-    if not np.isfinite(parity.largest_difference):
-        return "it gives probabilities that are not numbers"
+    if said := _other_probabilities(parity.largest_difference, limits):
+        return said
     # A threshold lies between two probabilities, and rounding may cross it.
     allowed = max(1.0, limits.changed * parity.decisions)
     if parity.changed > allowed and (
@@ -243,13 +379,14 @@ def set_complaint(parity: SetParity, limits: Limits) -> str:
     return ""
 
 
-AnyParity = Parity | ScoreParity | SetParity
+AnyParity = Parity | StarParity | ScoreParity | SetParity
 
 
 def compare(
     reference: NDArray[np.floating],
     probabilities: NDArray[np.floating],
     targets: NDArray[np.integer] | None = None,
+    _task: Task = CLASSES,
 ) -> Parity:
     """Compare two arrays of probabilities, both (texts, classes).
 
@@ -275,21 +412,10 @@ def compare(
 
 def complaint(parity: Parity, limits: Limits) -> str:
     """Why an engine is refused, in a few words; empty when it is within the limits."""
-    if limits.difference is not None and parity.largest_difference > limits.difference:
-        return (
-            f"a probability differs by {parity.largest_difference:.2g} "
-            f"(at most {limits.difference:g} allowed)"
-        )
-    if not np.isfinite(parity.largest_difference):
-        return "it gives probabilities that are not numbers"
-    # One changed label never shows that more than a share of all would change, unless none may.
-    changed, allowed = parity.changed, limits.changed
-    too_many = changed > max(1, allowed * parity.texts) if allowed else changed > 0
-    if too_many and (not allowed or binomial_more(changed, parity.texts, allowed) < SIGNIFICANT):
-        return (
-            f"{parity.changed} of {parity.texts} labels change "
-            f"(at most {limits.changed:.1%} allowed)"
-        )
+    if said := _other_probabilities(parity.largest_difference, limits):
+        return said
+    if said := _other_labels(parity.changed, parity.texts, limits, "labels"):
+        return said
     if parity.accuracy is None or parity.reference_accuracy is None:
         return ""
     lost = parity.reference_accuracy - parity.accuracy
@@ -301,8 +427,8 @@ def complaint(parity: Parity, limits: Limits) -> str:
 
 GATES: Mapping[Kind, tuple[Callable[..., AnyParity], Callable[[Any, Limits], str]]] = {
     "classes": (compare, complaint),
-    "stars": (compare, complaint),
+    "stars": (compare_stars, star_complaint),
     "score": (compare_scores, score_complaint),
     "multi": (compare_sets, set_complaint),
 }
-"""How each task's engines are compared with the reference, and when they are refused."""
+"""How each task's engines are compared with the reference, given its task, and when refused."""
