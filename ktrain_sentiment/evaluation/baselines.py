@@ -49,8 +49,8 @@ class Baseline:
     seconds: float
 
 
-Ask = Callable[[Sequence[str]], Table]
-"""Texts to what is answered, shape (texts, labels)."""
+Ask = Callable[[Any], NDArray[Any]]
+"""Texts, or what else was learned from, to what is answered, shape (texts, labels)."""
 
 
 @dataclass(frozen=True)
@@ -204,41 +204,62 @@ def _fit_vader_scores(to: Fitting) -> FittedBaseline | None:
     return FittedBaseline(lambda texts: (start + slope * np.asarray(_compound(texts)))[:, None])
 
 
-def _fit_one_vs_rest(to: Fitting) -> FittedBaseline | None:
-    """A linear model of each label, moved so that its thresholds are a half.
+def _fit_words_of_each_label(to: Fitting) -> FittedBaseline | None:
+    wanted = np.asarray(to.truth, dtype=np.int64)
+    return one_vs_rest(
+        np.asarray(to.texts, dtype=object),
+        wanted,
+        lambda texts, own: _fit_logistic(texts.tolist(), own, 2),
+    )
+
+
+FitOne = Callable[[NDArray[Any], Integers], FittedBaseline | None]
+"""Rows and which of them have a label, some and not all, to a model of that: (rows, 2)."""
+
+
+def one_vs_rest(rows: NDArray[Any], wanted: Integers, fit_one: FitOne) -> FittedBaseline | None:
+    """A model of each label, moved so that its thresholds are a half.
 
     Thresholds are chosen as the model's are, on folds of the training rows.
+
+    Args:
+        rows: What is learned from, texts or vectors, shape (n, ...).
+        wanted: Which labels each has, 0 or 1, shape (n, labels).
+        fit_one: Makes the model of one label.
+
+    Returns:
+        None where a label has no model.
     """
-    wanted = np.asarray(to.truth, dtype=np.int64)
     fold = np.random.default_rng(0).permutation(len(wanted)) % _TUNED_ON
     held_out = np.zeros(wanted.shape)
-    known = np.asarray(to.texts, dtype=object)
     for k in range(_TUNED_ON):
-        part = _fit_each_label(known[fold != k].tolist(), wanted[fold != k])
+        part = _fit_each_label(rows[fold != k], wanted[fold != k], fit_one)
         if part is None:
             return None
         if (fold == k).any():
-            held_out[fold == k] = part.ask(known[fold == k].tolist())
-    whole, cuts = _fit_each_label(to.texts, wanted), choose_thresholds(wanted, held_out)
+            held_out[fold == k] = part.ask(rows[fold == k])
+    whole, cuts = _fit_each_label(rows, wanted, fit_one), choose_thresholds(wanted, held_out)
     if whole is None:
         return None
-    return FittedBaseline(lambda texts: SEVERAL.cut_at(cuts).centred(whole.ask(texts)), whole.kept)
+    return FittedBaseline(lambda asked: SEVERAL.cut_at(cuts).centred(whole.ask(asked)), whole.kept)
 
 
 _TUNED_ON = 3
 """Folds of the training rows that thresholds of the linear model are chosen on."""
 
 
-def _fit_each_label(texts: Sequence[str], wanted: Integers) -> FittedBaseline | None:
-    """A linear model of each label; of one that all rows have, or none, how often it is."""
+def _fit_each_label(
+    rows: NDArray[Any], wanted: Integers, fit_one: FitOne
+) -> FittedBaseline | None:  # fmt: skip
+    """A model of each label; of one that all rows have, or none, how often it is."""
     models: list[FittedBaseline | None] = []
     for own in wanted.T:
         varies = own.min() != own.max()
-        models.append(_fit_logistic(texts, own, 2) if varies else None)
+        models.append(fit_one(rows, own) if varies else None)
         if varies and models[-1] is None:
             return None
 
-    def ask(asked: Sequence[str]) -> Table:
+    def ask(asked: Sequence[Any] | NDArray[Any]) -> Table:
         columns = [
             np.full(len(asked), float(own[0])) if model is None else model.ask(asked)[:, 1]
             for own, model in zip(wanted.T, models, strict=True)
@@ -269,7 +290,7 @@ BASELINES: Mapping[Kind, Mapping[str, BaselineSpec]] = {
     },
     "multi": {
         "majority": BaselineSpec("most frequent label set", _fit_most_frequent_set),
-        "tfidf": BaselineSpec("TF-IDF + one-vs-rest", _fit_one_vs_rest),
+        "tfidf": BaselineSpec("TF-IDF + one-vs-rest", _fit_words_of_each_label),
     },
 }
 """What a model of each task must beat, by key."""

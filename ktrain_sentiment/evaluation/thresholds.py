@@ -38,6 +38,7 @@ def _best(has: NDArray[np.bool_], said: Floats) -> float:
     ends = np.flatnonzero(np.append(ranked[1:] < ranked[:-1], True))
     last = int(ends[np.argmax(f1[ends])])
     if f1[last] < WORTHLESS:
-        return float(ranked[0])
+        # Not zero, which a label has that no row was learned with: all rows would get it.
+        return max(float(ranked[0]), _BEYOND)
     below = ranked[last + 1] if last + 1 < len(ranked) else 0.0
     return float(np.clip((ranked[last] + below) / 2, _BEYOND, 1 - _BEYOND))

@@ -69,12 +69,13 @@ def open_embedder(folder: Path) -> Embed:
     return lambda texts: embed(apply_cleaning(list(texts), manifest.cleaning))
 
 
-def open_encoder_embedder(folder: Path, maxlen: int) -> Embed:
+def open_encoder_embedder(folder: Path, maxlen: int, *, pairs: bool = False) -> Embed:
     """A function from texts to the mean of a frozen encoder's token states, (texts, width).
 
     Args:
         folder: A verified encoder folder with model.safetensors and tokenizer.json.
         maxlen: Longest text in tokens, special tokens included.
+        pairs: Texts are pairs, as `Inputs.join` makes one of them.
 
     Raises:
         EncoderError: The folder holds no such files.
@@ -94,7 +95,7 @@ def open_encoder_embedder(folder: Path, maxlen: int) -> Embed:
     config = read_json(place.config)
     encoder = encoder_spec(read_safetensors(place.torch_weights), config)
     graph = build_mean_graph(encoder, GraphWriter())
-    return _embed_with(graph, TextEncoder.from_folder(place, maxlen), "head")
+    return _embed_with(graph, TextEncoder.from_folder(place, maxlen, pairs=pairs), "head")
 
 
 def remembering(embed: Embed) -> Embed:

@@ -116,7 +116,7 @@ def few_accuracies(jobs: Sequence[Job]) -> list[float]:
         jobs: Of one model, with `few` set and the same test rows.
     """
     spec, accuracies = find_model(jobs[0].model), []
-    embed = remembering(open_embedder_of(jobs[0].settings)) if spec.fit_on else None
+    embed = remembering(open_embedder_of(jobs[0].settings, jobs[0].splits)) if spec.fit_on else None
     for job in jobs:
         if spec.fit_on and embed:
             candidate = spec.fit_on(job.settings, job.splits, embed)

@@ -39,12 +39,11 @@ from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.refusals import refuse
 from ktrain_sentiment.tasks import CLASSES, TASKS, Kind, Task
 from ktrain_sentiment.training.contrastive import fit_few_labels, tuning_of
-from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
 from ktrain_sentiment.training.keras_classifier import tracer
 from ktrain_sentiment.training.ktrain_trainer import open_ktrain_trainer, save_ktrain_trainer
 from ktrain_sentiment.training.policies import USUAL_EPOCHS
-from ktrain_sentiment.training.probe import fit_probe
+from ktrain_sentiment.training.probe import PROBES
 from ktrain_sentiment.training.trainer import SoftTargets, Trainer
 
 Predict = Callable[[Sequence[str]], NDArray[Any]]
@@ -366,23 +365,24 @@ def _baseline(name: str, *, learns: bool = True) -> ModelSpec:
     return ModelSpec(name, tasks=tasks, learns=learns, fit=fit)
 
 
-def open_embedder_of(settings: TrainingSettings) -> Embed:
-    """What makes vectors of texts, with the encoder as it comes."""
-    return open_encoder_embedder(resolve(settings.encoder.encoder), settings.encoder.maxlen)
+def open_embedder_of(settings: TrainingSettings, splits: Splits) -> Embed:
+    """What makes vectors of such rows' texts, with the encoder as it comes."""
+    place, pairs = resolve(settings.encoder.encoder), bool(Inputs.of(splits.table).pair)
+    return open_encoder_embedder(place, settings.encoder.maxlen, pairs=pairs)
 
 
 def _fit_probe(settings: TrainingSettings, splits: Splits) -> Candidate:
-    return _probe_on(settings, splits, open_embedder_of(settings))
+    return _probe_on(settings, splits, open_embedder_of(settings, splits))
 
 
 def _probe_on(settings: TrainingSettings, splits: Splits, embed: Embed) -> Candidate:
     vectors = np.asarray(embed(splits.train["text"].tolist()), np.float32)
-    classes = class_indices(splits.train["label"], splits.labels)
-    probe = fit_probe(vectors, classes, len(splits.labels), settings.training.seed)
-    size = _size_of_encoder(settings)
+    truth = truth_of(splits.train["label"], splits.labels, splits.task)
+    fit = PROBES[splits.task.kind]
+    probe = fit(vectors, truth, len(splits.labels), settings.training.seed)
     return Candidate(
-        lambda texts: probe.predict_proba(np.asarray(embed(texts), np.float32)),
-        size + probe.weights.nbytes,
+        lambda texts: probe.ask(np.asarray(embed(texts), np.float32)),
+        _size_of_encoder(settings) + len(pickle.dumps(probe.kept)),
     )
 
 
@@ -411,7 +411,9 @@ MODELS = {
         _baseline("median", learns=False),
         _baseline("mean", learns=False),
         _baseline("ridge"),
-        ModelSpec("probe", needs_encoder=True, fit=_fit_probe, fit_on=_probe_on),
+        ModelSpec(
+            "probe", needs_encoder=True, tasks=frozenset(TASKS), fit=_fit_probe, fit_on=_probe_on
+        ),
         ModelSpec("contrastive", needs_encoder=True, fit=_fit_contrastive),
         # Rates of ktrain's own classifiers where the search cannot tell: benchmarks/LOG.md.
         _ktrain_model("nbsvm", 1.0, (1e-3, 10.0), (160,)),
@@ -455,8 +457,8 @@ def check_names(models: Sequence[str]) -> None:
 USUAL_MODELS: Mapping[Kind, tuple[str, ...]] = {
     "classes": ("majority", "tfidf", "vader", "probe", "nbsvm", "encoder"),
     "stars": ("median", "tfidf", "ridge", "probe", "nbsvm", "encoder"),
-    "score": ("mean", "ridge", "vader", "encoder"),
-    "multi": ("majority", "tfidf", "encoder"),
+    "score": ("mean", "ridge", "vader", "probe", "encoder"),
+    "multi": ("majority", "tfidf", "probe", "encoder"),
 }
 """What is compared where no models are named, as far as the rows are for them."""
 

@@ -2,10 +2,17 @@
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.training.probe import FOLDS, fit_probe, normalised
+from ktrain_sentiment.training.probe import (
+    FOLDS,
+    PENALTIES,
+    PROBES,
+    fit_probe,
+    fit_score_probe,
+    normalised,
+)
 
 
 def clouds(classes: int, rows: int, seed: int = 0, apart: float = 1.0):
@@ -68,3 +75,25 @@ def test_the_length_of_an_embedding_does_not_matter() -> None:
 
 def test_an_embedding_of_zeros_is_zero_and_not_a_fault() -> None:
     assert normalised(np.zeros((1, 3))).tolist() == [[0, 0, 0]]
+
+
+def test_a_probe_of_scores_is_a_plain_ridge_regression() -> None:
+    embeddings, classes = clouds(3, 90)
+    scores = classes - 1 + embeddings[:, 0] / 10
+    probe = fit_score_probe(embeddings, scores)
+    assert min(PENALTIES) <= 1 / probe.strength <= max(PENALTIES)
+    reference = Ridge(alpha=1 / probe.strength).fit(normalised(embeddings), scores)
+    wanted = reference.predict(normalised(embeddings))
+    assert np.allclose(probe.outputs(embeddings)[:, 0], wanted, atol=1e-4)
+    asked = PROBES["score"](embeddings, scores, 1, 0).ask(embeddings)
+    assert np.array_equal(asked, probe.outputs(embeddings))
+
+
+def test_a_probe_of_several_labels_has_a_model_and_a_threshold_of_each() -> None:
+    embeddings, classes = clouds(4, 120, apart=2.0)
+    # The first label is that of two clouds, the second that of one, no row has the third.
+    wanted = np.stack([classes < 2, classes == 3, classes > 3], axis=1).astype(np.int64)
+    found = PROBES["multi"](embeddings, wanted, 3, 0).ask(embeddings)
+    assert found.shape == (120, 3)
+    assert ((found >= 0.5) == wanted).mean() > 0.95
+    assert found[:, 2].max() < 0.5

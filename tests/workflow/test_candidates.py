@@ -66,7 +66,7 @@ def test_each_text_is_embedded_once_for_all_sizes_and_draws(
         for size in (4, 8)
         for seed in range(3)
     ]
-    monkeypatch.setattr(candidates, "open_embedder_of", lambda settings: embed)
+    monkeypatch.setattr(candidates, "open_embedder_of", lambda settings, splits: embed)
     assert len(few_accuracies(jobs)) == 6
     assert len(asked) == len(set(asked))
     assert set(splits.test["text"]) < set(asked)
