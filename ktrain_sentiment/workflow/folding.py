@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits, k_fold
@@ -16,6 +17,7 @@ from ktrain_sentiment.evaluation.record import CrossValidationRecord
 from ktrain_sentiment.evaluation.thresholds import choose_thresholds
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.frame_writing import write_table
+from ktrain_sentiment.tasks import SEVERAL
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
 from ktrain_sentiment.workflow.models import resolve_model
@@ -35,10 +37,11 @@ def cross_validate(
 ) -> CrossValidationRecord:
     """Train once a fold and judge the held-out rows of all folds together.
 
-    A fold's model is that of its last epoch: nothing is chosen on the rows it is judged on. One
-    temperature is fitted for all folds together. A teacher is not asked: it may have seen the rows
-    that are held out. Each fold's predictions are kept in the run folder as soon as they are made,
-    and with `resume` folds that are done are not trained again.
+    A fold's model is that of its last epoch: nothing is chosen on the rows it is judged on. Its
+    temperature, or the thresholds of its labels, are chosen on the rows of the other folds; kept
+    probabilities of several labels are such that each threshold is a half. A teacher is not asked:
+    it may have seen the rows that are held out. Each fold's predictions are kept in the run folder
+    as soon as they are made, and with `resume` folds that are done are not trained again.
 
     Args:
         texts: The rows, as they were read.
@@ -75,17 +78,32 @@ def cross_validate(
         held_out.append(pd.read_parquet(run.fold(number)))
     pooled = LabelledPredictions.from_frame(pd.concat(held_out, ignore_index=True))
     fold_of_row = np.repeat(np.arange(len(held_out)), [len(frame) for frame in held_out])
-    # One for all: fitted on each fold alone it would be fitted on the rows it is judged on.
-    table = pooled.probabilities
-    if pooled.task.is_multi:
-        cuts = choose_thresholds(pooled.y_true, table)
-        pooled = replace(pooled, task=pooled.task.cut_at(cuts))
-    if pooled.task.chooses:
-        table = apply_temperature(table, fit_temperature(pooled.y_true, table))
-    calibrated = replace(pooled, probabilities=table)
-    write_table(run.predictions("out_of_fold"), calibrated.to_frame())
-    found = evaluate_folds(fold_of_row, pooled.y_true, table, pooled.labels, pooled.task)
+    settled = by_other_folds(pooled, fold_of_row)
+    write_table(run.predictions("out_of_fold"), settled.to_frame())
+    found = evaluate_folds(
+        fold_of_row, settled.y_true, settled.probabilities, settled.labels, settled.task
+    )
     return CrossValidationRecord(folds=len(found.folds), pooled=found.pooled, spread=found.spread)
+
+
+def by_other_folds(rows: LabelledPredictions, fold: NDArray[np.int64]) -> LabelledPredictions:
+    """The answers of each fold with what is chosen on rows, chosen on those of the other folds.
+
+    Chosen on its own, or on all, it would be chosen on the rows that it is judged on.
+
+    Args:
+        rows: Of all folds, as their models answer.
+        fold: The fold of each, shape (n,).
+    """
+    table = rows.probabilities.copy()
+    for k in np.unique(fold):
+        own = fold == k
+        truth, others = rows.y_true[~own], rows.probabilities[~own]
+        if rows.task.chooses:
+            table[own] = apply_temperature(table[own], fit_temperature(truth, others))
+        elif rows.task.is_multi:
+            table[own] = SEVERAL.cut_at(choose_thresholds(truth, others)).centred(table[own])
+    return replace(rows, probabilities=table)
 
 
 def _say(number: int, splits: Splits, settings: TrainingSettings) -> None:
