@@ -187,7 +187,7 @@ def _csv_texts(body: bytes, trained: dict[str, Any], inputs: Inputs) -> list[str
 async def info(site: Site, request: Request) -> Response:
     """What is served, with the names that text-embeddings-inference gives it."""
     model, limits = site.model(request), site.limits
-    labels = model.classifier.labels
+    labels, task = model.classifier.labels, model.classifier.task
     kind = {
         "id2label": {str(k): label for k, label in enumerate(labels)},
         "label2id": {label: k for k, label in enumerate(labels)},
@@ -199,8 +199,10 @@ async def info(site: Site, request: Request) -> Response:
         "max_batch_requests": None, "max_client_batch_size": limits.max_texts,
         "auto_truncate": True, "tokenization_workers": 1, "version": __version__,
         "models": site.hosting.names, "labels": labels,
-        "task": model.classifier.task.kind, "half_width": model.classifier.task.half_width,
-        "model_version": model.version, "reads": list(model.classifier.inputs.columns),
+        "task": task.kind, "half_width": task.half_width, "stars": task.stars,
+        "thresholds": task.cuts(len(labels)) if task.is_multi else (),
+        "explains": not lacks(task.kind, "/explain"), "model_version": model.version,
+        "reads": model.classifier.inputs.columns, "pair": model.classifier.inputs.pair,
         "limits": msgspec.to_builtins(limits), "blank_texts": site.blank,
     })  # fmt: skip
 

@@ -23,13 +23,12 @@ function make(name, text, parent) {
   return element;
 }
 
-// How far the interval around a score reaches; null where the model answers with labels.
-let halfWidth = null;
+// What the chosen model reads and answers with, as /info says it.
+let info = null;
 
 const route = (name) => `models/${encodeURIComponent(at("model").value)}/${name}`;
 
 async function greet() {
-  let info;
   const chosen = at("model").value;
   try {
     info = await (await ask(chosen ? route("info") : "info")).json();
@@ -42,13 +41,33 @@ async function greet() {
     at("model").replaceChildren(...info.models.map((name) => new Option(name)));
     at("which").hidden = info.models.length < 2;
   }
-  halfWidth = info.task === "score" ? (info.half_width ?? 0) : null;
   at("label").replaceChildren(...info.labels.map((name) => new Option(name)));
+  showFields();
   const labels = info.labels.length > 6 ? count(info.labels.length, "label") : info.labels.join(", ");
-  at("about").textContent = `${info.model_id} · ${labels} · reads ${info.max_input_length} tokens of a text`;
+  at("about").textContent = `${info.model_id} · ${labels} · reads ${info.max_input_length} tokens of a ${info.reads.length > 1 ? "row" : "text"}`;
   document.title = `Try a text: ${info.model_id}`;
   return true;
 }
+
+// A field for each column that is read beside the text; what is written in them already stays.
+function showFields() {
+  const [text, ...others] = info.reads;
+  const before = cells();
+  at("text-name").textContent = others.length ? text : "Text";
+  at("beside").replaceChildren();
+  others.forEach((name, place) => {
+    const label = make("label", name, at("beside"));
+    const field = make("input", "", at("beside"));
+    label.htmlFor = field.id = `beside-${place}`;
+    Object.assign(field, { name, type: "text", autocomplete: "off", value: before[name] ?? "" });
+  });
+  at("lines-name").textContent = others.length
+    ? `Rows, one a line, with a tab between ${info.reads.join(", ")}`
+    : "Texts, one a line";
+}
+
+const cells = () =>
+  Object.fromEntries([...at("beside").querySelectorAll("input")].map(({ name, value }) => [name, value]));
 
 document.addEventListener("keywanted", () => {
   at("door").hidden = false;
@@ -67,6 +86,7 @@ at("model").addEventListener("change", () =>
   single(async () => {
     at("found").hidden = true;
     at("one-said").textContent = "";
+    info = null;
     await greet();
   }));
 
@@ -74,15 +94,44 @@ at("model").addEventListener("change", () =>
 
 const single = jobs(at("one-wrong"));
 
+const sure = ({ label, score }) => `${label}, ${percent(score)}`;
+
+// What is said of an answer, and its labels in the order in which they are shown, by task.
+const ANSWERS = {
+  classes: (ranking) => [sure(ranking[0]), ranking],
+  stars: (ranking) => {
+    const star = (one) => info.stars[info.labels.indexOf(one.label)];
+    const mean = ranking.reduce((sum, one) => sum + star(one) * one.score, 0);
+    const ordered = [...ranking].sort((one, other) => star(one) - star(other));
+    return [`${sure(ranking[0])}; ${mean.toFixed(2)} stars expected`, ordered];
+  },
+  score: ([{ score }]) => {
+    const width = info.half_width;
+    const ends = [score - width, score + width].map((end) => end.toFixed(2)).join(" to ");
+    return [`${score.toFixed(2)}${width ? ` (nine of ten such texts: ${ends})` : ""}`, []];
+  },
+  multi: (ranking) => {
+    const given = ranking.filter((one) => one.score >= threshold(one)).map((one) => one.label);
+    return [given.join(", ") || "none of its labels", ranking];
+  },
+};
+
+const threshold = ({ label }) => info.thresholds[info.labels.indexOf(label)];
+
 function showLabels(ranking) {
+  at("cut").hidden = info.task !== "multi";
   at("labels").replaceChildren();
-  for (const { label, score } of ranking) {
+  for (const one of ranking) {
     const row = make("tr", "", at("labels"));
-    make("th", label, row).scope = "row";
-    make("td", percent(score), row).className = "number";
+    make("th", one.label, row).scope = "row";
+    make("td", percent(one.score), row).className = "number";
+    if (info.task === "multi") {
+      make("td", percent(threshold(one)), row).className = "number";
+      row.className = one.score >= threshold(one) ? "given" : "";
+    }
     const bar = make("span", "", make("td", "", row));
     bar.className = "bar";
-    bar.style.setProperty("--w", score);
+    bar.style.setProperty("--w", one.score);
   }
 }
 
@@ -92,9 +141,9 @@ function list(place, words) {
   place.textContent = named.join(", ") || "none";
 }
 
-function showWords(text, found) {
+function showWords(found) {
   // Places are counted in code points, not in the halves that JavaScript counts in.
-  const letters = Array.from(text);
+  const letters = Array.from(found.text);
   const strongest = Math.max(...found.words.map(({ importance }) => Math.abs(importance)), 1e-9);
   at("marked").replaceChildren();
   let end = 0;
@@ -114,35 +163,37 @@ function showWords(text, found) {
   at("why").hidden = false;
 }
 
-async function explain(text, label, signal) {
-  const found = await post(route("explain"), label ? { inputs: text, label } : { inputs: text }, signal);
-  showWords(text, found);
+// What was asked last: a text, or the cells of a row by column.
+let asked = "";
+
+async function explain(label, signal) {
+  const found = await post(route("explain"), label ? { inputs: asked, label } : { inputs: asked }, signal);
+  showWords(found);
   return found;
 }
 
+function written() {
+  const [text, ...others] = info.reads;
+  for (const [field, what] of [[at("text"), "text"], [at("beside").lastElementChild, info.pair]]) {
+    if (!what || field.value.trim()) continue;
+    field.focus();
+    throw new Error(`There is no ${what} yet: write one first.`);
+  }
+  return others.length ? { [text]: at("text").value, ...cells() } : at("text").value;
+}
+
 async function classify(signal) {
-  const text = at("text").value;
-  if (!text.trim()) {
-    at("text").focus();
-    throw new Error("There is no text yet: write one first.");
-  }
-  if (!at("model").value && !(await greet())) throw new Error("The server wants a key first.");
+  if (!info && !(await greet())) throw new Error("The server wants a key first.");
+  asked = written();
   // The label first: its words take some times as long.
-  const ranking = await post(route("predict"), { inputs: text }, signal);
-  if (halfWidth !== null) {
-    const [{ score }] = ranking;
-    const ends = [score - halfWidth, score + halfWidth].map((end) => end.toFixed(2));
-    const spread = halfWidth ? ` (nine of ten such texts: ${ends.join(" to ")})` : "";
-    at("found").hidden = true;
-    at("one-said").textContent = `${score.toFixed(2)}${spread}`;
-    return;
-  }
-  showLabels(ranking);
-  at("found").hidden = false;
+  const ranking = await post(route("predict"), { inputs: asked }, signal);
+  const [said, labels] = ANSWERS[info.task](ranking);
+  showLabels(labels);
+  at("found").hidden = labels.length === 0;
   at("why").hidden = true;
-  const [{ label, score }] = ranking;
-  at("one-said").textContent = `${label}, ${percent(score)}`;
-  const { truncated } = await explain(text, label, signal);
+  at("one-said").textContent = said;
+  if (!info.explains) return;
+  const { truncated } = await explain(ranking[0].label, signal);
   if (truncated) at("one-said").append("; the end of the text was not read");
 }
 
@@ -156,7 +207,7 @@ at("text").addEventListener("keydown", (event) => {
 });
 
 at("label").addEventListener("change", () =>
-  single((signal) => explain(at("marked").textContent, at("label").value, signal)));
+  single((signal) => explain(at("label").value, signal)));
 
 // Many texts
 
@@ -166,7 +217,7 @@ let stopped = null;
 let name = "texts";
 
 async function classifyTable(body, type, column, signal) {
-  if (!at("model").value && !(await greet())) throw new Error("The server wants a key first.");
+  if (!info && !(await greet())) throw new Error("The server wants a key first.");
   stopped = new AbortController();
   const asked = `?format=jsonl${column ? `&column=${encodeURIComponent(column)}` : ""}`;
   const headers = { "Content-Type": type };
@@ -211,7 +262,9 @@ at("paste").addEventListener("submit", (event) => {
   batch((signal) => {
     if (!given.length) throw new Error("There are no lines yet: write or paste some first.");
     name = "pasted lines";
-    return classifyTable(given.join("\n") + "\n", "text/plain", "", signal);
+    const isRows = info?.reads.length > 1;
+    const lines = isRows ? [info.reads.join("\t"), ...given] : given;
+    return classifyTable(lines.join("\n") + "\n", isRows ? TYPES.tsv : TYPES.txt, "", signal);
   });
 });
 
