@@ -104,8 +104,9 @@ def judge_classes(rows: Rows, seed: int, resamples: int) -> Found:
     """Every interval that is printed of classes, by name."""
     truth, table, other = rows
     metrics = compute_metrics(truth, table, "abc", seed=seed, resamples=resamples)
-    threshold = abstain(truth, table, BELOW)
-    part = (table.argmax(axis=1) == truth)[: max(round(PART * len(truth)), 1)]
+    right = table.argmax(axis=1) == truth
+    threshold = abstain(right, table.max(axis=1), BELOW)
+    part = right[: max(round(PART * len(truth)), 1)]
     found = _headline(metrics)
     found["F1 of a frequent class"], found["F1 of the rare class"] = (
         metrics.per_class[k].f1 for k in (0, 1)

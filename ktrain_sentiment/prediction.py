@@ -52,7 +52,8 @@ class Prediction:
     """The answer for one text.
 
     Attributes:
-        label: The most probable label; empty where there was no text, or no word that is known.
+        label: The most probable label, or that of the least expected cost where mistakes are
+            weighed; empty where there was no text, or no word that is known.
         probability: Its probability, 0 to 1; NaN where there was no text. Of a text without a known
             word, what the model says of any such text.
         probabilities: The probability of each label, in the classifier's order.
@@ -184,12 +185,16 @@ def to_predictions(
     unknown: Sequence[bool] | None = None,
     expected: Sequence[float] | None = None,
     windows: Sequence[int] | None = None,
+    chosen: NDArray[np.int64] | None = None,
 ) -> list[Prediction]:
     """Turn a (texts, classes) array of probabilities into `Prediction` objects.
 
     A row of NaN is that of a missing text, and its label is empty; so is that of an unknown text.
+    The label is the most probable one, or the one at the place that `chosen` has for the row.
     """
-    best = probabilities.argmax(axis=1) if len(probabilities) else np.empty(0, dtype=np.int64)
+    best = chosen
+    if best is None:
+        best = probabilities.argmax(axis=1) if len(probabilities) else np.empty(0, dtype=np.int64)
     cut = truncated if truncated is not None else [False] * len(probabilities)
     strange = unknown if unknown is not None else [False] * len(probabilities)
     stars = expected if expected is not None else [None] * len(probabilities)

@@ -41,8 +41,6 @@ _LACKING: Mapping[str, _Lacking] = {
             "with --predictor",
             "--slice-by": "{given} counts right answers, and some of a text's labels may be right: "
             "leave it out",
-            "--abstain-below": "{given} goes by the one probability of an answer, and here each "
-            "label has its own: leave it out",
             "--checklist": "{given} asks which label a sentence gets, and the predictor gives "
             "several: leave it out",
             "--text": "{given} marks words for and against one label, and the predictor gives "
@@ -65,7 +63,10 @@ _LACKING: Mapping[str, _Lacking] = {
             "--slice-by": "{given} counts right answers, and a score is nearer or farther: leave "
             "it out; inspect-errors lists the rows that are farthest off",
             "--abstain-below": "{given} goes by probability, and the predictor answers with a "
-            "score: leave it out; score_low and score_high say how sure a score is",
+            "score, all of whose intervals are equally wide: leave it out; score_low and "
+            "score_high say how sure a score is",
+            "--costs": "{given} weighs one wrong label against another, and the predictor answers "
+            "with a score: leave it out",
             "--checklist": "{given} asks which label a sentence gets, and the predictor answers "
             "with a score: leave it out",
             "--text": "{given} marks words for and against a label, and the predictor answers with "

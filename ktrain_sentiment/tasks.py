@@ -59,12 +59,15 @@ class Task:
             not known, or there is no score.
         thresholds: The probability from which on a text has each label, of several labels; empty
             where they are not known, which means a half, and for others.
+        costs: What it costs to say each label of a text that has another, a row for each that it
+            has, of classes and stars; empty: the likeliest is said.
     """
 
     kind: Kind = "classes"
     stars: tuple[float, ...] = ()
     half_width: float | None = None
     thresholds: tuple[float, ...] = ()
+    costs: tuple[tuple[float, ...], ...] = ()
 
     @classmethod
     def of(cls, kind: str, labels: Sequence[str]) -> Task:
@@ -127,11 +130,44 @@ class Task:
             return logits
         return (sigmoid if self.is_multi else softmax)(logits, temperature)
 
+    def cuts(self, count: int) -> tuple[float, ...]:
+        """The thresholds of so many labels, a half each where none were chosen."""
+        return self.thresholds or (HALF,) * count
+
     def decided(self, probabilities: ArrayLike) -> NDArray[np.bool_]:
         """Which of several labels each text has, bool of shape (texts, labels)."""
         table = np.asarray(probabilities)
         has: NDArray[np.bool_] = table >= np.asarray(self.thresholds or HALF, table.dtype)
         return has
+
+    def choices(self, probabilities: ArrayLike) -> NDArray[np.int64]:
+        """Which of the labels each text gets, where it gets one: the likeliest, or the cheapest.
+
+        Args:
+            probabilities: Shape (texts, labels).
+        """
+        table = np.asarray(probabilities)
+        if not self.costs:
+            return np.asarray(table.argmax(axis=1))
+        return np.asarray((table.astype(np.float64) @ np.asarray(self.costs)).argmin(axis=1))
+
+    def said(self, probabilities: ArrayLike) -> NDArray[np.int64]:
+        """What is answered by labels: `choices`, or of several labels 0 or 1 for each."""
+        if self.is_multi:
+            return self.decided(probabilities).astype(np.int64)
+        return self.choices(probabilities)
+
+    def confidence(self, probabilities: ArrayLike) -> NDArray[np.float64]:
+        """How sure each answer is, shape (texts,): the probability of the label that is said.
+
+        Of several labels that of the decision that is least sure, were all thresholds a half: a
+        text is answered wrongly where any of its labels is.
+        """
+        table = np.asarray(probabilities, np.float64)
+        if not self.is_multi:
+            return np.asarray(table[np.arange(len(table)), self.choices(table)])
+        moved = self.centred(table)
+        return np.asarray(np.maximum(moved, 1 - moved).min(axis=1))
 
     def centred(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities of several labels, moved in log-odds so that all thresholds are a half."""

@@ -356,6 +356,7 @@ def evaluate(
     other: Folder | TrainingRun | Classifier | None = None,
     slice_by: Sequence[str] = (),
     abstain_below: float | None = None,
+    costs: Sequence[str] = (),
     engine: Engine = "auto",
     checklist: bool = False,
     **settings: Any,  # noqa: ANN401 - checked by the fields of the configuration
@@ -373,6 +374,8 @@ def evaluate(
         other: Another one to compare with on the same rows.
         slice_by: Columns of the data to judge by, beside the usual ones.
         abstain_below: A probability: judge what is gained by leaving texts below it to a person.
+        costs: What mistakes cost, to judge answers by it: such as `["negative:positive=5"]`, one of
+            a negative text that is called positive; see `evaluation.mistake_costs`.
         engine: What computes the predictions: auto, int8, fp32 or openvino.
         checklist: Check what it can do with language as well, on sentences made from templates.
         settings: As for `read`; and `templates`, `cases`, `positive` and `negative` of
@@ -383,6 +386,7 @@ def evaluate(
     """
     slices = held("slice_by", slice_by, tuple[str, ...])
     threshold = held("abstain_below", abstain_below, float | None)
+    weighed = held("costs", costs, tuple[str, ...])
     named = field_names(ChecklistConfig) & set(settings)
     asked = {"checklist": checklist, **{name: _plain(settings.pop(name)) for name in named}}
     language = from_flat(ChecklistConfig, asked, "evaluate()")
@@ -407,7 +411,7 @@ def evaluate(
             trained = inputs_of(place).to_table()
         rows = _read("evaluate()", data, settings, trained).texts
     question = functools.partial(
-        _evaluate, rows, place, compared, slices, threshold, engine, language
+        _evaluate, rows, place, compared, slices, threshold, weighed, engine, language
     )
     found = in_own_process(question, quiet=True, worded=_in_python)
     notes = tuple(map(_in_python, found.eval_set.notes))
@@ -539,6 +543,7 @@ def _evaluate(
     other: Path | Classifier | None,
     slice_by: tuple[str, ...],
     abstain_below: float | None,
+    costs: tuple[str, ...],
     engine: Engine,
     language: ChecklistConfig,
 ) -> EvalResult:
@@ -549,7 +554,9 @@ def _evaluate(
     else:
         eval_set = from_predictor(predictor, rows, opening)
     second = None if other is None else predict_same_rows(other, eval_set, opening)
-    found = evaluate_rows(eval_set, second, slice_by=slice_by, abstain_below=abstain_below)
+    found = evaluate_rows(
+        eval_set, second, slice_by=slice_by, abstain_below=abstain_below, costs=costs
+    )
     if language.asked_for:
         found = replace(found, checklist=check_eval_set(eval_set, language, opening))
     # The classifier is a predictor folder's; to carry its files along would double them.

@@ -57,6 +57,8 @@ def task(flags: Flags) -> dict[str, Any]:
     )
     console = open_console()
     console.print(trial_tables.leaderboard(found.entries))
+    if found.by_cost:
+        console.print(trial_tables.mistake_costs(found.by_cost))
     if found.few_shot:
         console.print(trial_tables.few_shot(found.few_shot))
     print(found.advice)

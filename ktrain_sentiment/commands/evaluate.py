@@ -60,6 +60,11 @@ class Flags(ScriptFlags):
     abstain_below: float | None = None
     """Say what is gained by leaving texts below this probability to a person."""
 
+    costs: tuple[str, ...] = ()
+    """What mistakes cost, such as negative:positive=5 (a negative text called positive), one where
+    nothing is said; a side left out is any label. Of stars distance (as when left out) or squared;
+    of several labels missed=5, wrong=1, joy:=5 (missed), :joy=1 (given wrongly)."""
+
     split: Literal["test", "validation"] | None = None
     """Which rows of a run: test unless it has none."""
 
@@ -105,7 +110,13 @@ def task(flags: Flags) -> dict[str, Any]:
         split=flags.split or "",
         opening=opening,
     )
-    found = evaluate(eval_set, other, slice_by=flags.slice_by, abstain_below=flags.abstain_below)
+    found = evaluate(
+        eval_set,
+        other,
+        slice_by=flags.slice_by,
+        abstain_below=flags.abstain_below,
+        costs=flags.costs,
+    )
     if wanted.asked_for:
         found = replace(found, checklist=check_eval_set(eval_set, wanted, opening))
     for part in screen.evaluation(found):

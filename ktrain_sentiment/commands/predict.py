@@ -46,6 +46,7 @@ SECTIONS = {
     "On a cluster": ("master", "spark_conf"),
     "What is written": (
         "abstain_below",
+        "costs",
         "prefix",
         "output_format",
         "output_encoding",
@@ -105,7 +106,12 @@ class Flags(ScriptFlags):
     reads pairs."""
 
     abstain_below: float = 0.0
-    """Leave the prediction empty where its probability is below this."""
+    """Leave the prediction empty where its probability is below this; of several labels where the
+    confidence of the least sure decision is."""
+
+    costs: tuple[str, ...] = ()
+    """Answer with the least expected cost of a mistake, where they cost this: such as
+    negative:positive=5; as for evaluate, which says what it gains."""
 
     prefix: str = ""
     """Put before the names of the new columns."""
@@ -222,9 +228,10 @@ def _on_cluster(flags: Flags) -> dict[str, Any]:
         raise ConfigError("--engine keras: computes here alone; leave out --on")
     if not flags.file or flags.output is None:
         raise ConfigError(f"--on {flags.on}: wanted --file and --output, a folder each")
-    if flags.long_texts is not None:
-        raise ConfigError(f"--on {flags.on}: workers read as the predictor says; leave out "
-                          "--long-texts")  # fmt: skip
+    for flag, asked in (("--long-texts", flags.long_texts is not None), ("--costs", flags.costs)):
+        if asked:
+            raise ConfigError(f"--on {flags.on}: workers read and answer as the predictor says; "
+                              f"leave out {flag}")  # fmt: skip
     usual = Flags(file=flags.file)
     reading = (
         "input_format", "output_format", "output_encoding", "output_delimiter", "excel_csv",
@@ -336,6 +343,8 @@ def _load(folder: Path, flags: Flags) -> Classifier:
         opened = load(folder, flags.engine, threads=flags.threads, unchecked=flags.unchecked)
     if flags.long_texts is not None:
         opened = opened.reading(flags.long_texts)
+    if flags.costs:
+        opened = opened.weighing(flags.costs)
     # Of a file the last line tells it, with everything else that was counted.
     return opened.silent() if flags.quiet or flags.file or flags.output else opened
 
@@ -417,6 +426,7 @@ def _identity(
         "--long-texts": flags.long_texts,
         "text column": source.column,
         "--abstain-below": flags.abstain_below,
+        "--costs": list(flags.costs),
         "format": form,
         "columns": list(source.table.columns),
         "reading": [

@@ -91,7 +91,7 @@ class CompareConfig(Config):
 
     models: tuple[str, ...] = ()
     """Any of majority, tfidf, vader; median and ridge, for stars; mean and ridge, for scores; probe
-    (logistic regression on the frozen --encoder) and contrastive (the same, tuned on pairs);
+    (a linear model on the frozen --encoder) and contrastive (the same, tuned on pairs);
     ktrain's nbsvm, fasttext, logreg, bigru, standard_gru; encoder (--encoder fine-tuned); and names
     of further encoders to fine-tune. When left out: those that are usual for such labels."""
 
@@ -100,6 +100,9 @@ class CompareConfig(Config):
 
     few_shot_seeds: int = 3
     """Draws of examples at each of these sizes."""
+
+    costs: tuple[str, ...] = ()
+    """Also rank by what mistakes cost, such as negative:positive=5; as for evaluate."""
 
     ktrain_epochs: int | None = None
     """Passes over the training rows for ktrain's own classifiers; when not given 6, and more where

@@ -7,8 +7,8 @@ et al. 2017, "On Calibration of Modern Neural Networks").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -283,31 +283,33 @@ class Abstention:
     """What a threshold does.
 
     Attributes:
-        below: Texts whose winning probability is below this are left to a person.
+        below: Texts that are less sure than this are left to a person.
         covered: Share of texts that are answered, with its interval.
-        accuracy: Accuracy of the answers, with its interval; None when nothing is answered.
+        accuracy: Accuracy of the answers, with its interval; None when nothing is answered. Of
+            several labels a text it is right where all of them are.
+        figures: What the task asks of the answers besides, such as how many stars off they are.
     """
 
     below: float
     covered: Estimate
     accuracy: Estimate | None
+    figures: Mapping[str, Estimate] = field(default_factory=dict)
 
 
-def abstain(y_true: ArrayLike, probabilities: ArrayLike, below: float) -> Abstention:
-    """Judge a threshold on rows with known classes.
+def abstain(right: ArrayLike, confidence: ArrayLike, below: float) -> Abstention:
+    """Judge a threshold on rows whose answers are known to be right or wrong.
 
     Args:
-        y_true: Class indices, shape (n,).
-        probabilities: Shape (n, classes).
-        below: Leave texts below this winning probability to a person.
+        right: Whether each answer is right, bool of shape (n,).
+        confidence: How sure each is, shape (n,).
+        below: Leave texts below this to a person.
     """
-    table = np.asarray(probabilities, dtype=np.float64)
-    answered = table.max(axis=1) >= below
-    right = (table.argmax(axis=1) == np.asarray(y_true))[answered]
+    answered = np.asarray(confidence) >= below
+    hits = np.asarray(right)[answered]
     return Abstention(
         below=below,
         covered=bootstrap_share(int(answered.sum()), len(answered)),
-        accuracy=bootstrap_share(int(right.sum()), len(right)) if len(right) else None,
+        accuracy=bootstrap_share(int(hits.sum()), len(hits)) if len(hits) else None,
     )
 
 
@@ -405,7 +407,7 @@ def probability_curves(
         )
         if one is not None and other is not None:
             roc[labels[k]], precision_recall[labels[k]] = one, other
-    curve = coverage_curve(truth, table)
+    curve, right = coverage_curve(truth, table), table.argmax(axis=1) == truth
     answered = [
         min(int((curve.covered < share).sum()), len(curve.covered) - 1) for share in COVERAGES
     ]
@@ -414,5 +416,5 @@ def probability_curves(
         roc,
         precision_recall,
         curve,
-        tuple(abstain(truth, table, one) for one in dict.fromkeys(below)),
+        tuple(abstain(right, table.max(axis=1), one) for one in dict.fromkeys(below)),
     )

@@ -18,7 +18,7 @@ from ktrain_sentiment.evaluation.intervals import (
     bootstrap_weights,
     unseen_share,
 )
-from ktrain_sentiment.tasks import HALF, Task
+from ktrain_sentiment.tasks import Task
 
 MULTI_FIGURES = ("macro_f1", "micro_f1", "sample_f1", "subset_accuracy")
 
@@ -112,7 +112,7 @@ def multi_figures(
     for change in unseen_changes(has, said):
         of_labels = of_labels.stretched(change)
     right = int((has == said).all(axis=1).sum())
-    cuts = task.thresholds or (HALF,) * len(labels)
+    cuts = task.cuts(len(labels))
     return MultiFigures(
         macro_f1=of_labels,
         micro_f1=of_all,

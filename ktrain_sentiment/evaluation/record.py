@@ -26,6 +26,7 @@ from ktrain_sentiment.evaluation.codec import from_plain, to_plain
 from ktrain_sentiment.evaluation.comparison import Comparison
 from ktrain_sentiment.evaluation.intervals import Estimate
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
+from ktrain_sentiment.evaluation.mistake_costs import CostFigures
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, Spread
 from ktrain_sentiment.evaluation.review import ErrorSummary, Review, Slice
 from ktrain_sentiment.inputs import TEXTS, Inputs
@@ -416,6 +417,7 @@ class EvalResult:
         slices: Accuracy on parts of the rows.
         comparison: Against another classifier; None when none was named.
         abstention: What a threshold does; None when none was named.
+        costs: What its mistakes cost; None when no costs were named.
         checklist: What it can do with language; None when it was not asked.
         warnings: What a reader should be told before the figures, a sentence each, worst first.
     """
@@ -426,6 +428,7 @@ class EvalResult:
     slices: tuple[Slice, ...]
     comparison: Comparison | None = None
     abstention: Abstention | None = None
+    costs: CostFigures | None = None
     checklist: Behaviour | None = None
     warnings: tuple[str, ...] = ()
 

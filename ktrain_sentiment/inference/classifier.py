@@ -155,6 +155,7 @@ class Scores:
             unknown,
             expected,
             self.counts.tolist(),
+            task.choices(self.probabilities) if task.costs else None,
         )
 
 
@@ -366,6 +367,20 @@ class TextClassifier:
             )
         return replace(self, long_texts=rule)
 
+    def weighing(self, costs: Sequence[str]) -> TextClassifier:
+        """The same, whose answers are those of the least expected cost of a mistake.
+
+        Args:
+            costs: Such as `negative:positive=5`; see `MistakeCosts.parse`.
+
+        Raises:
+            ConfigError: One makes no sense, or the model answers with a score.
+        """
+        # Imported for those who need it: a server starts without it.
+        from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts
+
+        return replace(self, task=MistakeCosts.parse(costs, self.task, self.labels).deciding)
+
     def silent(self) -> TextClassifier:
         """The same, for a caller who counts long texts and says himself what was done."""
         self._told.set()
@@ -462,8 +477,15 @@ class TextClassifier:
         Raises:
             PredictorError: The folder has gone or was changed since it was opened.
         """
-        parts = replace(self.parts(), long_texts=self.long_texts)
-        return TextClassifier.from_parts, (parts, self.threads)
+        return TextClassifier.from_parts, (self.own_parts(), self.threads)
+
+    def own_parts(self) -> ClassifierParts:
+        """What makes a classifier that answers like this one, however it was changed.
+
+        Raises:
+            PredictorError: The folder has gone or was changed since it was opened.
+        """
+        return replace(self.parts(), long_texts=self.long_texts, task=self.task)
 
     def __copy__(self) -> TextClassifier:
         """Itself: nothing about it can change, and threads may share it."""

@@ -148,6 +148,8 @@ class ScoreOptions:
 
 LABELS = "labels"
 """The column of several labels a text."""
+CONFIDENCE = "confidence"
+"""The column that says how sure the least sure decision on them is."""
 
 
 def added_columns(
@@ -156,8 +158,9 @@ def added_columns(
     """The columns that scoring adds: `predicted`, `probability`, one `p_<label>` a class.
 
     Of stars also `expected_star`, behind the probability. Several labels have `labels`, joined by |
-    as the reader reads them back, and `probability_<label>` for each. Scores have `score` in their
-    place, and `score_low` and `score_high` where the interval is known.
+    as the reader reads them back, `confidence` (of the least sure decision on one) and
+    `probability_<label>` for each. Scores have `score` in their place, and `score_low` and
+    `score_high` where the interval is known.
 
     Args:
         labels: The classifier's.
@@ -170,7 +173,7 @@ def added_columns(
     if task.is_score:
         names = score_columns(task)
     elif task.is_multi:
-        names = [LABELS, *(f"probability_{label}" for label in labels)]
+        names = [LABELS, CONFIDENCE, *(f"probability_{label}" for label in labels)]
     return tuple(prefix + name for name in (*names, *(["problem"] if problems else [])))
 
 
@@ -180,7 +183,7 @@ def score_columns(task: Task) -> list[str]:
 
 
 def refuse_abstaining(task: Task, below: float) -> None:
-    """Refuse a threshold of probability where there is none.
+    """Refuse a threshold of probability where there is no probability.
 
     Raises:
         ConfigError: One is given for a model of scores.
@@ -229,7 +232,7 @@ def output_schema(
     elif names[0].endswith(LABELS):
         words, shown = (names[0], *names[len(numbers) :]), names[:1]
         before = f"{names[0].removesuffix(LABELS)}probability_"
-        ranked = {name: name.removeprefix(before) for name in numbers[1:]}
+        ranked = {name: name.removeprefix(before) for name in numbers[2:]}
     else:
         predicted, probability, *others = names
         words = (predicted, *(names[-1:] if problems else ()))
@@ -255,11 +258,13 @@ class ScoredBatch:
             came.
         predictions: One a row; None where there was no text to score.
         problems: What is wrong with a row, by its position in the batch.
+        abstained: The rows whose prediction is left out because it is too unsure, by position.
     """
 
     rows: Any
     predictions: Sequence[Prediction | None]
     problems: Mapping[int, Problem]
+    abstained: Collection[int] = ()
 
 
 def texts_of(
@@ -308,49 +313,89 @@ def score_batch(
     predictions, refused = _predict(texts, classifier)
     problems |= refused
     said = [str(problems[k]) if k in problems else None for k in range(len(texts))]
-    columns = _ANSWERS[task_of(classifier).kind](predictions, classifier, abstain_below)
+    sure = _confidences(predictions, classifier)
+    unsure = {k for k, one in enumerate(sure) if one is not None and one < abstain_below}
+    answers = _Answers(predictions, classifier, sure, unsure)
+    columns = _ANSWERS[task_of(classifier).kind](answers)
     added = dict(zip(names, [*columns, said], strict=False))
     words = {*names[len(columns) :], *([] if task_of(classifier).is_score else names[:1])}
-    return ScoredBatch(_with_columns(batch.rows, added, words), predictions, problems)
+    return ScoredBatch(_with_columns(batch.rows, added, words), predictions, problems, unsure)
 
 
-_Answers = Sequence[Prediction | None]
+@dataclass(frozen=True)
+class _Answers:
+    """What a classifier said of a batch.
+
+    Attributes:
+        given: One a row; None where there was no text to score.
+        classifier: What said it.
+        sure: How sure it is of each.
+        unsure: The rows whose answer is left out, by position.
+    """
+
+    given: Sequence[Prediction | None]
+    classifier: Classifier
+    sure: Sequence[float | None]
+    unsure: Collection[int]
+
+    @property
+    def kept(self) -> list[Prediction | None]:
+        """The answers; None where one is left out, or there is none."""
+        return [
+            None if one is None or one.unknown or k in self.unsure else one
+            for k, one in enumerate(self.given)
+        ]
+
+    @property
+    def probabilities(self) -> list[list[Any]]:
+        """The probability of each label, a column each."""
+        return [
+            [one and round(one.probabilities[label], _DIGITS) for one in self.given]
+            for label in self.classifier.labels
+        ]
 
 
-def _of_classes(answers: _Answers, classifier: Classifier, below: float) -> list[list[Any]]:
+def _confidences(
+    given: Sequence[Prediction | None], classifier: Classifier
+) -> list[float | None]:  # fmt: skip
+    task = task_of(classifier)
+    if not task.is_multi:
+        return [None if one is None else one.probability for one in given]
+    table = [[*one.probabilities.values()] for one in given if one is not None]
+    sure = iter(task.confidence(np.reshape(table, (len(table), len(classifier.labels)))).tolist())
+    return [None if one is None else next(sure) for one in given]
+
+
+def _of_classes(found: _Answers) -> list[list[Any]]:
     return [
-        [one.label if one and one.label and one.probability >= below else None for one in answers],
-        [one and round(one.probability, _DIGITS) for one in answers],
-        *_each_probability(answers, classifier),
+        [one and (one.label or None) for one in found.kept],
+        [one and round(one.probability, _DIGITS) for one in found.given],
+        *found.probabilities,
     ]
 
 
-def _of_stars(answers: _Answers, classifier: Classifier, below: float) -> list[list[Any]]:
-    label, probability, *others = _of_classes(answers, classifier, below)
-    stars = [one and round(one.expected_star or 0.0, _DIGITS) for one in answers]
+def _of_stars(found: _Answers) -> list[list[Any]]:
+    label, probability, *others = _of_classes(found)
+    stars = [one and round(one.expected_star or 0.0, _DIGITS) for one in found.given]
     return [label, probability, stars, *others]
 
 
-def _of_scores(answers: _Answers, classifier: Classifier, _below: float) -> list[list[Any]]:
+def _of_scores(found: _Answers) -> list[list[Any]]:
     return [
-        [round(getattr(one, name), _DIGITS) if one and one.label else None for one in answers]
-        for name in score_columns(task_of(classifier))
+        [round(getattr(one, name), _DIGITS) if one and one.label else None for one in found.given]
+        for name in score_columns(task_of(found.classifier))
     ]
 
 
-def _of_sets(answers: _Answers, classifier: Classifier, _below: float) -> list[list[Any]]:
-    labels = [one.label if one and not one.unknown else None for one in answers]
-    return [labels, *_each_probability(answers, classifier)]
-
-
-def _each_probability(answers: _Answers, classifier: Classifier) -> list[list[Any]]:
+def _of_sets(found: _Answers) -> list[list[Any]]:
     return [
-        [one and round(one.probabilities[label], _DIGITS) for one in answers]
-        for label in classifier.labels
+        [None if one is None else one.label for one in found.kept],
+        [None if one is None else round(one, _DIGITS) for one in found.sure],
+        *found.probabilities,
     ]
 
 
-_ANSWERS: Mapping[Kind, Callable[[_Answers, Classifier, float], list[list[Any]]]] = {
+_ANSWERS: Mapping[Kind, Callable[[_Answers], list[list[Any]]]] = {
     "classes": _of_classes, "stars": _of_stars, "score": _of_scores, "multi": _of_sets,
 }  # fmt: skip
 """The columns of answers, in the order of `added_columns`, for each task."""
@@ -455,7 +500,7 @@ def score(
                 continue
             scored = score_batch(batch, source.column, classifier, names, options.abstain_below)
             output.write(batch.places, scored.rows)
-            _count(scored, options, report)
+            _count(scored, report)
             _report_problems(table, batch, scored.problems, report)
             lost = [(k, p) for k, p in batch.problems.items() if not p.is_row]
             unread += len(lost)
@@ -476,9 +521,9 @@ def score(
     return report
 
 
-def _count(scored: ScoredBatch, options: ScoreOptions, report: ScoreReport) -> None:
+def _count(scored: ScoredBatch, report: ScoreReport) -> None:
     report.rows += len(scored.predictions)
-    for one in scored.predictions:
+    for place, one in enumerate(scored.predictions):
         if one is None:
             continue
         report.scored += 1
@@ -486,7 +531,7 @@ def _count(scored: ScoredBatch, options: ScoreOptions, report: ScoreReport) -> N
         report.windowed += one.windows > 1
         if one.unknown:
             report.unknown += 1
-        elif one.probability < options.abstain_below:
+        elif place in scored.abstained:
             report.abstained += 1
         elif one.labels is not None:
             report.labels.update(one.labels)

@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.evaluation.behaviour import Behaviour
-from ktrain_sentiment.evaluation.calibration import ProbabilityCurves
+from ktrain_sentiment.evaluation.calibration import Abstention, ProbabilityCurves
 from ktrain_sentiment.evaluation.comparison import Comparison
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
+from ktrain_sentiment.evaluation.mistake_costs import CostFigures
 from ktrain_sentiment.evaluation.record import (
     BaselineRecord,
     DataSummary,
@@ -83,6 +84,8 @@ class ReportFacts:
         slices: Accuracy by length, repetition and columns of the data.
         errors: Mistakes on validation rows, or on the rows from elsewhere; None without such.
         checklist: What it can do with language; None when it was not asked.
+        abstention: What a threshold does that was named; None when none was.
+        costs: What its mistakes cost; None when no costs were named.
         speed: Speed and size; None when the predictor was not run.
         warnings: What a reader should be told before the figures.
         settings: The run's configuration, by name.
@@ -107,6 +110,8 @@ class ReportFacts:
     slices: Sequence[Slice] = ()
     errors: ErrorSummary | None = None
     checklist: Behaviour | None = None
+    abstention: Abstention | None = None
+    costs: CostFigures | None = None
     speed: SpeedRecord | None = None
     warnings: Sequence[str] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -39,6 +39,7 @@ from ktrain_sentiment.report.kinds import SHOWN
 from ktrain_sentiment.report.sentences import (
     behaviour_sentence,
     coverage_sentence,
+    decision_sentences,
     label_errors_sentence,
     verdict,
 )
@@ -149,6 +150,7 @@ def render(facts: ReportFacts) -> str:
         faintest=FAINTEST,
         behaviour="" if facts.checklist is None else behaviour_sentence(facts.checklist),
         coverage=coverage_sentence(facts.metrics),
+        decisions=decision_sentences(facts.abstention, facts.costs, facts.metrics.kind),
         label_errors="" if errors is None else label_errors_sentence(errors),
     )
 

@@ -13,10 +13,10 @@ from ktrain_sentiment.report import result_tables, trial_tables
 from ktrain_sentiment.report.figures import FigureTable, MarkedText, share, to_text
 from ktrain_sentiment.report.kinds import SHOWN
 from ktrain_sentiment.report.sentences import (
-    abstention_sentence,
     behaviour_sentence,
     calibration_sentence,
     coverage_sentence,
+    decision_sentences,
     label_errors_sentence,
 )
 from ktrain_sentiment.tables.messages import count
@@ -117,8 +117,7 @@ def evaluation(found: EvalResult) -> list[Part]:
         *([result_tables.slices(found.slices)] if found.slices else []),
         *([Text(calibration_sentence(metrics))] if SHOWN[metrics.kind].probabilities else []),
     ]
-    if found.abstention is not None:
-        parts.append(Text(abstention_sentence(found.abstention)))
+    parts += map(Text, decision_sentences(found.abstention, found.costs, metrics.kind))
     if found.comparison is not None:
         parts.append(Text(found.comparison.sentence, style="bold"))
     if found.checklist is not None:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import Abstention
 from ktrain_sentiment.evaluation.metrics import Metrics
+from ktrain_sentiment.evaluation.mistake_costs import CostFigures
 from ktrain_sentiment.evaluation.multi_figures import MultiFigures
 from ktrain_sentiment.evaluation.review import ErrorSummary
 from ktrain_sentiment.evaluation.score_figures import ScoreFigures
 from ktrain_sentiment.evaluation.star_figures import StarFigures
 from ktrain_sentiment.report.facts import ReportFacts
-from ktrain_sentiment.report.figures import full, interval, share
+from ktrain_sentiment.report.figures import NAMES, full, interval, share
 from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import COVERAGE, Kind
 
@@ -30,15 +31,52 @@ def calibration_sentence(metrics: Metrics) -> str:
     )
 
 
-def abstention_sentence(found: Abstention) -> str:
+def abstention_sentence(found: Abstention, kind: Kind = "classes") -> str:
     """What a threshold does, in words."""
     start = f"Leaving texts below {found.below:g} to a person"
     if found.accuracy is None:
         return f"{start} leaves all of them."
+    right = "have all their labels right" if kind == "multi" else "are right"
+    besides = [f"{NAMES[name]} {full(name, one)}" for name, one in found.figures.items()]
     return (
         f"{start}, {full('accuracy', found.covered)} are answered, and of the answers "
-        f"{full('accuracy', found.accuracy)} are right."
+        f"{full('accuracy', found.accuracy)} {right}{'; ' * bool(besides)}{', '.join(besides)}."
     )
+
+
+_LIKELIEST: Mapping[Kind, str] = {
+    "classes": "the likeliest label is said", "stars": "the likeliest star is said",
+    "multi": "labels are given from their thresholds on",
+}  # fmt: skip
+
+
+def costs_sentence(found: CostFigures, kind: Kind) -> str:
+    """What mistakes cost, in words."""
+    weighed, saved = found.weighed, found.saved
+    less = "less" if saved.value >= 0 else "more"
+    beyond = "" if saved.low > 0 or saved.high < 0 else ", which may be chance"
+    always = f"Always answering {found.always or 'with no label'}"
+    if not found.changed:
+        gained = "answers of least expected cost are the same"
+    else:
+        gained = (
+            f"{weighed.value:.3g} by least expected cost, with another answer to "
+            f"{count(found.changed, 'row')} of {found.rows:,}: {abs(saved.value):.3g} {less} (95 % "
+            f"interval of what is saved {saved.low:.3g} to {saved.high:.3g}){beyond}"
+        )
+    return (
+        f"Mistakes cost {found.plain.value:.3g} a row where {_LIKELIEST[kind]} (95 % interval "
+        f"{found.plain.low:.3g} to {found.plain.high:.3g}), and {gained}. {always} would cost "
+        f"{found.always_cost:.3g}."
+    )
+
+
+def decision_sentences(
+    abstention: Abstention | None, costs: CostFigures | None, kind: Kind
+) -> list[str]:  # fmt: skip
+    """What is gained by another rule than to answer each text with what is likeliest."""
+    said = [] if abstention is None else [abstention_sentence(abstention, kind)]
+    return said if costs is None else [*said, costs_sentence(costs, kind)]
 
 
 def behaviour_sentence(found: Behaviour) -> str:

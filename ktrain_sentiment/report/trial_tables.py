@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, chance
+from ktrain_sentiment.evaluation.mistake_costs import CostOfModel
 from ktrain_sentiment.evaluation.ranking import Entry, FewShot, deciding_figure
 from ktrain_sentiment.report.figures import (
     NAMES,
@@ -99,6 +100,23 @@ def leaderboard(entries: Sequence[Entry]) -> FigureTable:
         *COSTS,
     )
     return FigureTable.of(title, columns, entries, strong=lambda one: one.p_value is None)
+
+
+def mistake_costs(found: Sequence[CostOfModel]) -> FigureTable:
+    """Models by what their mistakes cost, the cheapest first."""
+    columns = (
+        Column("model", lambda one: one.name, words=True),
+        Column("cost a row", lambda one: f"{one.cost.value:.3g}", "cost"),
+        Column("95 % interval", lambda one: f"{one.cost.low:.3g} to {one.cost.high:.3g}"),
+        Column("dearer than the cheapest", _dearer, "dearer by"),
+    )
+    title = "What mistakes cost (--costs), the cheapest first"
+    return FigureTable.of(title, columns, found, strong=lambda one: one.dearer is None)
+
+
+def _dearer(one: CostOfModel) -> str:
+    by = one.dearer
+    return "" if by is None else f"{by.value:.3g} ({by.low:.3g} to {by.high:.3g})"
 
 
 def few_shot(found: Sequence[FewShot]) -> FigureTable:

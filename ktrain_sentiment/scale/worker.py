@@ -100,7 +100,7 @@ def open_for(
         PredictorError: The folder cannot be used.
     """
     if isinstance(predictor, TextClassifier):
-        return TextClassifier.from_parts(predictor.parts(), threads)
+        return TextClassifier.from_parts(predictor.own_parts(), threads)
     return load(predictor, engine, threads=threads)
 
 

@@ -21,6 +21,7 @@ from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.codec import to_plain
+from ktrain_sentiment.evaluation.mistake_costs import CostOfModel, MistakeCosts, rank_by_cost
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, truth_of
 from ktrain_sentiment.evaluation.ranking import (
     Costs,
@@ -56,7 +57,7 @@ from ktrain_sentiment.workflow.run_places import claim_folder
 log = logging.getLogger(__name__)
 
 RESULT, SETTINGS = "comparison.json", "config.yaml"
-NOT_DECIDING = frozenset({"models", "few_shot", "few_shot_seeds"})
+NOT_DECIDING = frozenset({"models", "few_shot", "few_shot_seeds", "costs"})
 """Settings of a comparison that change nothing about a single model's result."""
 
 
@@ -71,6 +72,7 @@ class CompareResult:
         advice: Which one to take, and why.
         figures: All of it, ready for JSON.
         beside: How the best that is no baseline does beside the best that is one; may be empty.
+        by_cost: The models by what their mistakes cost, the cheapest first; empty unless asked for.
     """
 
     folder: Path
@@ -79,6 +81,7 @@ class CompareResult:
     advice: str
     figures: dict[str, Any]
     beside: str = ""
+    by_cost: tuple[CostOfModel, ...] = ()
 
 
 def compare_models(
@@ -108,7 +111,9 @@ def compare_models(
         TrainingError: A loss diverged.
     """
     check_names(comparing.models)
-    refuse_flags(settings.source.task, {"--few-shot": comparing.few_shot})
+    refuse_flags(
+        settings.source.task, {"--few-shot": comparing.few_shot, "--costs": comparing.costs}
+    )
     source = settings.source
     _refuse_for_rows(settings, comparing, Inputs(also=source.also, pair=source.pair_column or ""))
     target = folder or default_run(settings.source.data, "compared")
@@ -124,6 +129,9 @@ def compare_models(
     comparing = replace(comparing, models=comparing.models or usual_models(splits))
     _refuse_for_rows(settings, comparing, Inputs.of(splits.table))
     check_models(settings, comparing.models, splits.labels, splits.task)
+    weighed = None
+    if comparing.costs:
+        weighed = MistakeCosts.parse(comparing.costs, splits.task, splits.labels)
     flat = {**to_flat(settings, TrainingSettings), **to_flat(comparing)}
     with claim_folder(
         target,
@@ -138,9 +146,12 @@ def compare_models(
         results = {job.model: _result_of(job, growing) for job in jobs}
         sizes = comparing.few_shot
         few = tuple(one for job in learning for one in _few_shot(job, sizes, growing))
+        truth = truth_of(splits.test["label"], splits.labels, splits.task)
+        tables = {name: result.probabilities for name, result in results.items()}
+        by_cost = () if weighed is None else rank_by_cost(weighed, truth, tables)
         entries = rank(
-            truth_of(splits.test["label"], splits.labels, splits.task),
-            {name: result.probabilities for name, result in results.items()},
+            truth,
+            tables,
             splits.labels,
             {name: result.costs for name, result in results.items()},
             {name: result.learning_rate for name, result in results.items()},
@@ -155,6 +166,7 @@ def compare_models(
             },
             "models": [entry.to_json() for entry in entries],
             "few_shot": [one.to_json() for one in few],
+            "by_cost": to_plain(by_cost),
             "decided_by": deciding_figure(entries[0].metrics),
             "advice": advice,
             "beside_baseline": {
@@ -163,8 +175,8 @@ def compare_models(
                 if entry.against_baseline is not None
             },
         }
-        _write(growing, entries, few, figures, beside)
-    return CompareResult(target, entries, few, advice, figures, beside)
+        _write(growing, entries, few, figures, beside, by_cost)
+    return CompareResult(target, entries, few, advice, figures, beside, by_cost)
 
 
 def _job(
@@ -313,14 +325,16 @@ def _write(
     few: Sequence[FewShot],
     figures: dict[str, Any],
     beside: str,
+    by_cost: Sequence[CostOfModel],
 ) -> None:
     """The picture, the curve and, last, the figures, whose file says that it is finished."""
     plots.save_png(plots.figure_against_latency(entries), folder / "comparison.png")
     if few:
         plots.save_png(plots.learning_curve(few, entries), folder / "few_shot.png")
     table = trial_tables.leaderboard(entries).to_markdown()
+    costs = [trial_tables.mistake_costs(by_cost).to_markdown()] if by_cost else []
     write_text(
         folder / "comparison.md",
-        "\n".join([table, figures["advice"], *([beside] if beside else []), ""]),
+        "\n".join([table, figures["advice"], *([beside] if beside else []), *costs, ""]),
     )
     write_json(folder / RESULT, figures)

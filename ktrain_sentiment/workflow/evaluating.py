@@ -26,11 +26,12 @@ from ktrain_sentiment.evaluation.baselines import (
     run_baselines,
     tfidf_logistic,
 )
-from ktrain_sentiment.evaluation.calibration import abstain
+from ktrain_sentiment.evaluation.calibration import Abstention, abstain
 from ktrain_sentiment.evaluation.cautions import find_warnings
 from ktrain_sentiment.evaluation.comparison import Comparison, compare
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.metrics import compute_metrics
+from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts, weigh
 from ktrain_sentiment.evaluation.predictions import (
     LabelledPredictions,
     encode,
@@ -45,7 +46,7 @@ from ktrain_sentiment.evaluation.record import (
 from ktrain_sentiment.evaluation.review import Slice, evaluate_slices, usual_slices
 from ktrain_sentiment.refusals import refuse, refuse_flags
 from ktrain_sentiment.tables.messages import count
-from ktrain_sentiment.tasks import Task
+from ktrain_sentiment.tasks import Kind, Task
 
 FOLDS = 5
 
@@ -140,6 +141,7 @@ def evaluate(
     *,
     slice_by: Sequence[str] = (),
     abstain_below: float | None = None,
+    costs: Sequence[str] = (),
 ) -> EvalResult:
     """Say how good a classifier is on some rows, beside baselines, and where it is weak.
 
@@ -148,9 +150,11 @@ def evaluate(
         other: Those of the rows with another classifier's that both are compared on.
         slice_by: Columns of the data to divide the rows by; the usual ones when empty.
         abstain_below: Say what is gained by leaving texts below this probability to a person.
+        costs: Say what mistakes cost that cost this; see `MistakeCosts.parse`.
 
     Raises:
-        ConfigError: A column is not there, or the threshold is no probability.
+        ConfigError: A column is not there, the threshold is no probability, or a cost makes no
+            sense.
         DataError: A column has too many different values.
     """
     rows = eval_set.predictions
@@ -158,6 +162,7 @@ def evaluate(
         raise ConfigError(f"--abstain-below {abstain_below}: wanted a probability, 0 to 1")
     asked = {"--slice-by": bool(slice_by), "--abstain-below": abstain_below is not None}
     refuse_flags(rows.task.kind, asked)
+    weighed = MistakeCosts.parse(costs, rows.task, rows.labels) if costs else None
     metrics = compute_metrics(rows.y_true, rows.probabilities, rows.labels, rows.task)
     baselines, tfidf = _baselines(eval_set)
     missing = left_out(rows.labels, learning=eval_set.train is not None)
@@ -166,18 +171,36 @@ def evaluate(
     if other is not None:
         of_other = (f"{other.name}: {note}" for note in other.notes)
         eval_set = replace(eval_set, notes=(*eval_set.notes, *of_other))
-    slices, table = _slices(rows, slice_by), rows.probabilities
+    slices = _slices(rows, slice_by)
     return EvalResult(
         eval_set=eval_set,
         metrics=metrics,
         baselines=baselines,
         slices=slices,
         comparison=None if other is None else _compare(eval_set, other),
-        abstention=None if abstain_below is None else abstain(rows.y_true, table, abstain_below),
+        abstention=None if abstain_below is None else _abstention(rows, abstain_below),
+        costs=None if weighed is None else weigh(weighed, rows.y_true, rows.probabilities),
         warnings=find_warnings(
             metrics, baselines, tfidf, slices, held_out=eval_set.split != "validation"
         ),
     )
+
+
+_OF_ANSWERS: Mapping[Kind, tuple[str, ...]] = {
+    "stars": ("mae", "within_one"), "multi": ("micro_f1",),
+}  # fmt: skip
+"""What a task asks of the answers that are given, beside how many of them are right."""
+
+
+def _abstention(rows: LabelledPredictions, below: float) -> Abstention:
+    table, task = rows.probabilities, rows.task
+    right, confidence = task.said(table) == rows.y_true, task.confidence(table)
+    found = abstain(right.all(axis=1) if task.is_multi else right, confidence, below)
+    names, given = _OF_ANSWERS.get(task.kind, ()), confidence >= below
+    if not names or not given.any():
+        return found
+    headline = compute_metrics(rows.y_true[given], table[given], rows.labels, task).headline
+    return replace(found, figures={name: headline[name] for name in names})
 
 
 def _baselines(eval_set: EvalSet) -> tuple[Mapping[str, BaselineRecord], Comparison | None]:

@@ -524,6 +524,8 @@ def facts_of(found: EvalResult) -> ReportFacts:
             slices=found.slices,
             comparison=found.comparison or run.comparison,
             checklist=found.checklist or run.checklist,
+            abstention=found.abstention,
+            costs=found.costs,
         )
     classifier = eval_set.classifier
     speed = measure(classifier, rows.texts, folder) if classifier and folder else None
@@ -547,6 +549,8 @@ def facts_of(found: EvalResult) -> ReportFacts:
         slices=found.slices,
         errors=review(rows, classifier).summary() if rows.task.chooses else None,
         checklist=found.checklist,
+        abstention=found.abstention,
+        costs=found.costs,
         speed=speed,
         warnings=found.warnings,
         predictor=str(folder),

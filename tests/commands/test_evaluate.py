@@ -42,23 +42,34 @@ def test_a_run_is_judged_on_its_saved_test_rows(trained_run: Path) -> None:
 def test_a_predictor_is_judged_on_other_data_by_a_column_and_with_a_threshold(
     trained_run: Path, fresh_csv: Path
 ) -> None:
-    flags = ("--slice-by", "shop", "--abstain-below", "0.65")
+    flags = ("--slice-by", "shop", "--abstain-below", "0.65", "--costs", "negative:positive=5")
     found = figures_of(fresh_csv, "--predictor", trained_run / "predictor", *flags)
     assert {one["value"] for one in found["slices"]} == {"north", "south"}
     assert sum(one["n"] for one in found["slices"]) == found["n"]
     assert 0 < found["abstention"]["covered"]["value"] < 1
     assert found["abstention"]["accuracy"]["value"] >= found["accuracy"]["value"]
+    costs = found["costs"]
+    wrong = 1 - found["accuracy"]["value"]
+    assert wrong <= costs["plain"]["value"] <= 5 * wrong
+    assert costs["saved"]["value"] == pytest.approx(
+        costs["plain"]["value"] - costs["weighed"]["value"]
+    )
+    assert costs["always"] == "negative"
 
 
 def test_people_see_tables_with_intervals_and_a_page(
     trained_run: Path, fresh_csv: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "report.html"
-    done = run_here(SCRIPT, fresh_csv, "--predictor", trained_run / "predictor", "--report", page)
+    done = run_here(
+        SCRIPT, fresh_csv, "--predictor", trained_run / "predictor", "--report", page,
+        "--costs", "negative:=5",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    for words in ("95 % interval", "By class", "Its probabilities are off by"):
+    for words in ("95 % interval", "By class", "Its probabilities are off by", "Mistakes cost"):
         assert words in done.stdout
-    assert "fresh.csv" in page.read_text("utf-8")
+    for words in ("fresh.csv", "Mistakes cost"):
+        assert words in page.read_text("utf-8")
 
 
 def test_rows_that_were_learned_from_are_counted_and_the_others_judged(

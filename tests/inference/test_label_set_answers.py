@@ -10,10 +10,11 @@ import pytest
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.reading import read_rows
-from ktrain_sentiment.errors import ConfigError, PredictorError
+from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.scoring import (
     ScoreOptions,
+    added_columns,
     new_columns,
     open_text_table,
     output_schema,
@@ -21,6 +22,7 @@ from ktrain_sentiment.inference.scoring import (
 )
 from ktrain_sentiment.predictor.manifest import read_manifest, update_predictor
 from ktrain_sentiment.scale.worker import Scoring
+from ktrain_sentiment.tables.table import Batch
 from support.process import run_python
 
 TEXTS = ["i saw the plot and it is superb", "on the whole the acting", "as my sister said"]
@@ -61,7 +63,7 @@ def test_a_table_gets_labels_as_the_reader_reads_them_back(folder, tmp_path):
     (tmp_path / "a.csv").write_text("text\n" + "\n".join(TEXTS) + '\n" "\n')
     source, classifier = open_text_table(tmp_path / "a.csv"), load(folder)
     names = new_columns(source.table, classifier.labels, ScoreOptions(), classifier.task)
-    assert names == ("labels", *(f"probability_{label}" for label in LABELS))
+    assert names == ("labels", "confidence", *(f"probability_{label}" for label in LABELS))
     assert output_schema(source, names).shown == ("labels", "text")
     (batch,) = source.table.batches(10)
     rows = score_batch(batch, "text", classifier, names).rows
@@ -83,13 +85,26 @@ def test_the_command_writes_what_training_reads(folder, tmp_path):
     assert again.frame["label"].tolist() == [one.label for one in load(folder).predict(TEXTS)]
 
 
-def test_abstaining_by_probability_is_refused(folder, tmp_path):
-    (tmp_path / "a.csv").write_text("text\na b\n")
-    source, classifier = open_text_table(tmp_path / "a.csv"), load(folder)
-    with pytest.raises(ConfigError, match="each label has its own"):
-        new_columns(
-            source.table, classifier.labels, ScoreOptions(abstain_below=0.5), classifier.task
-        )
+def test_a_text_is_left_out_where_one_of_its_labels_is_unsure(folder):
+    classifier = load(folder)
+    sure = classifier.task.confidence(classifier.predict_proba(TEXTS))
+    threshold = float(np.sort(sure)[1])
+    names = added_columns(classifier.labels, task=classifier.task)
+    batch = Batch(range(1, 4), [{"text": text} for text in TEXTS])
+    scored = score_batch(batch, "text", classifier, names, threshold)
+    assert [row["labels"] is None for row in scored.rows] == (sure < threshold).tolist()
+    assert [row["confidence"] for row in scored.rows] == pytest.approx(sure, abs=1e-4)
+    assert len(scored.abstained) == 1
+
+
+def test_labels_that_must_not_be_missed_are_given_sooner(folder):
+    costs = ["missed=99"]
+    plain, careful = load(folder), load(folder).weighing(costs)
+    assert careful.task.thresholds == (0.01,) * 3
+    for one, other in zip(plain.predict(TEXTS), careful.predict(TEXTS), strict=True):
+        assert set(one.labels) <= set(other.labels)
+        assert one.probabilities == other.probabilities
+    assert pickle.loads(pickle.dumps(careful)).predict(TEXTS) == careful.predict(TEXTS)
 
 
 def test_workers_of_a_cluster_score_arrow_rows(folder):
@@ -97,7 +112,7 @@ def test_workers_of_a_cluster_score_arrow_rows(folder):
 
     classifier = load(folder)
     rows = Scoring.by(classifier, "text").score(pa.table({"text": [*TEXTS, None]}), classifier)
-    assert rows.column_names[:3] == ["text", "labels", "probability_about acting"]
+    assert rows.column_names[1:4] == ["labels", "confidence", "probability_about acting"]
     assert rows.schema.field("labels").type == pa.string()
     assert rows.schema.field("probability_praise").type == pa.float64()
     assert rows["labels"].to_pylist()[3] is None

@@ -67,7 +67,7 @@ def test_abstaining_by_probability_is_refused(folder, tmp_path):
     (tmp_path / "a.csv").write_text("text\na b\n")
     source, classifier = open_text_table(tmp_path / "a.csv"), load(folder)
     options = ScoreOptions(abstain_below=0.5)
-    with pytest.raises(ConfigError, match="--abstain-below goes by probability"):
+    with pytest.raises(ConfigError, match="all of whose intervals are equally wide"):
         new_columns(source.table, classifier.labels, options, classifier.task)
 
 

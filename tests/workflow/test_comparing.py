@@ -178,8 +178,8 @@ def test_an_old_comparison_stays_until_the_new_one_is_whole(
         ("classes", ("cats", "dogs"), {}, ("majority", "tfidf", "probe", "nbsvm", "encoder")),
         ("stars", ("1", "2", "3"), {"pair_column": "aspect"},
          ("median", "tfidf", "ridge", "probe", "encoder")),
-        ("score", ("score",), {}, ("mean", "ridge", "vader", "encoder")),
-        ("multi", ("dull", "long"), {}, ("majority", "tfidf", "encoder")),
+        ("score", ("score",), {}, ("mean", "ridge", "vader", "probe", "encoder")),
+        ("multi", ("dull", "long"), {}, ("majority", "tfidf", "probe", "encoder")),
     ],
 )  # fmt: skip
 def test_models_that_are_usual_for_the_labels_are_compared_where_none_are_named(
@@ -233,3 +233,13 @@ def test_scores_and_several_labels_are_compared_in_their_own_figures(
     assert ranked[0] in found.advice
     again = compare_models(settings, models, folder=tmp_path / "compared", resume=True)
     assert again.figures == found.figures
+    costly = dataclasses.replace(models, costs=("missed=5",))
+    if task == "score":
+        with pytest.raises(ConfigError, match="--costs weighs one wrong label against another"):
+            compare_models(settings, costly, folder=tmp_path / "compared", resume=True)
+        return
+    by_cost = compare_models(settings, costly, folder=tmp_path / "compared", resume=True).by_cost
+    assert {one.name for one in by_cost} == set(ranked)
+    assert by_cost[0].cost.value <= by_cost[1].cost.value
+    assert by_cost[1].dearer.value == pytest.approx(by_cost[1].cost.value - by_cost[0].cost.value)
+    assert "dearer than the cheapest" in (tmp_path / "compared" / "comparison.md").read_text()

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from rich.text import Text
 
 from ktrain_sentiment.config import CompareConfig, DataConfig, ExploreConfig, TrainingSettings
 from ktrain_sentiment.config.train_config import ModelConfig, TrainConfig
@@ -14,6 +15,7 @@ from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.predictor.manifest import read_manifest, trained_table
+from ktrain_sentiment.report import screen
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow import compare_models, explore, train
 from ktrain_sentiment.workflow.eval_sets import from_predictor, from_run
@@ -85,6 +87,20 @@ def test_the_most_wrong_rows_are_listed(multi_run, tmp_path):
     assert pd.read_csv(tmp_path / "top_losses.csv")["loss"].is_monotonic_decreasing
     with pytest.raises(ConfigError, match="--explain is for classes"):
         inspect(from_run(multi_run, "validation"), explained=3)
+
+
+def test_unsure_texts_are_left_out_and_mistakes_weighed_by_label(multi_run):
+    rows = from_run(multi_run).predictions
+    middle = float(np.median(rows.task.confidence(rows.probabilities)))
+    found = evaluate(from_run(multi_run), abstain_below=middle, costs=("missed=9", ":praise=2"))
+    left, costs = found.abstention, found.costs
+    assert 0 < left.covered.value < 1
+    assert left.accuracy.n == round(left.covered.value * found.metrics.n)
+    assert set(left.figures) == {"micro_f1"}
+    assert costs.rows == found.metrics.n
+    shown = " ".join(str(part) for part in screen.evaluation(found) if isinstance(part, Text))
+    assert "have all their labels right; micro F1" in shown
+    assert "where labels are given from their thresholds on" in shown
 
 
 def test_two_runs_are_compared(multi_run, tmp_path):

@@ -80,7 +80,9 @@ def test_a_predictor_is_judged_on_other_rows_and_out_of_the_data_alone_nothing_i
         out_of_fold(texts)
 
 
-@pytest.mark.parametrize("given", [{"abstain_below": 0.5}, {"slice_by": ("row",)}])
+@pytest.mark.parametrize(
+    "given", [{"abstain_below": 0.5}, {"slice_by": ("row",)}, {"costs": ("squared",)}]
+)
 def test_what_counts_right_answers_is_refused(scored_run, given):
     with pytest.raises(ConfigError, match="leave it out"):
         evaluate(from_run(scored_run), **given)

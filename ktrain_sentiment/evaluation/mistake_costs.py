@@ -1,0 +1,266 @@
+"""What mistakes cost, and the answers that cost least.
+
+A matrix says it of classes and stars, two figures a label where a text may have several.
+Where one mistake is worse than another, the answer to give is that of the least expected cost, and
+not the likeliest (Elkan 2001, "The Foundations of Cost-Sensitive Learning"): of two classes the one
+whose probability passes a threshold other than a half, of several labels each that does.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.evaluation.confusion import Floats
+from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_mean
+from ktrain_sentiment.reading_rules import BETWEEN_LABELS
+from ktrain_sentiment.refusals import refuse
+from ktrain_sentiment.tasks import Task
+
+MISSED, WRONG = 0, 1
+"""The columns of costs of several labels: a label that is not given, and one that should not be."""
+_BY_ORDER = {"distance": 1, "squared": 2}
+_OF_LABELS = {"missed": MISSED, "wrong": WRONG}
+
+
+@dataclass(frozen=True)
+class MistakeCosts:
+    """What mistakes of a model cost.
+
+    Attributes:
+        task: What the labels are.
+        labels: Their names.
+        table: Of classes and stars what it costs to say a label (a column) of a text that has
+            another (a row), shape (labels, labels), zero where they are one. Of several labels what
+            it costs to miss each (first column) and to give it wrongly (second), shape (labels, 2).
+    """
+
+    task: Task
+    labels: tuple[str, ...]
+    table: Floats
+
+    @classmethod
+    def parse(cls, given: Sequence[str], task: Task, labels: Sequence[str]) -> MistakeCosts:
+        """Costs as a user writes them.
+
+        `TRUE:SAID=COST`, where a side that is left out stands for any label: `negative:positive=5`,
+        `negative:=5`. Of several labels `LABEL:=COST` is that of missing it, `:LABEL=COST` that of
+        giving it wrongly; `missed=COST` and `wrong=COST` are those of every label. Of stars a
+        mistake costs the distance in stars (`distance`), or its square (`squared`); any other costs
+        one where nothing is said. Later ones stand above earlier ones.
+
+        Args:
+            given: One string each.
+            task: What the labels are.
+            labels: Their names.
+
+        Raises:
+            ConfigError: One makes no sense, or the task has no labels to confuse.
+        """
+        refuse(task.kind, "--costs")
+        names = tuple(labels)
+        if task.is_multi:
+            table = np.ones((len(names), 2))
+        else:
+            table = task.distance.copy() if task else 1 - np.eye(len(names))
+        for one in given:
+            if task and one in _BY_ORDER:
+                table = task.distance ** _BY_ORDER[one]
+                continue
+            named, _, value = one.rpartition("=")
+            cost = _cost(one, value)
+            if task.is_multi and named in _OF_LABELS:
+                table[:, _OF_LABELS[named]] = cost
+                continue
+            true, said = _sides(one, named, names)
+            if task.is_multi:
+                if (true is None) == (said is None):
+                    raise ConfigError(
+                        f"--costs {one}: a text may have several labels; wanted LABEL:=COST (of "
+                        "missing it), :LABEL=COST (of giving it wrongly), missed=COST or wrong=COST"
+                    )
+                place, kind = (true, MISSED) if true is not None else (said, WRONG)
+                table[place, kind] = cost
+            elif true is not None and true == said:
+                raise ConfigError(f"--costs {one}: what is right costs nothing; leave it out")
+            else:
+                rows = slice(None) if true is None else true
+                table[rows, slice(None) if said is None else said] = cost
+                np.fill_diagonal(table, 0.0)
+        return cls(task, names, np.asarray(table, np.float64))
+
+    @property
+    def deciding(self) -> Task:
+        """The task with these costs behind what is answered."""
+        if self.task.is_multi:
+            total = np.maximum(self.table.sum(axis=1), np.finfo(np.float64).tiny)
+            # To give a label costs (1 - p) times wrong, to leave it out p times missed.
+            return self.task.cut_at((self.table[:, WRONG] / total).tolist())
+        return replace(self.task, costs=tuple(map(tuple, self.table.tolist())))
+
+    def of_rows(self, y_true: ArrayLike, said: ArrayLike) -> Floats:
+        """What each row's answer costs, shape (n,).
+
+        Args:
+            y_true: Class indices, shape (n,); of several labels 0 or 1 for each, (n, labels).
+            said: What was answered, likewise.
+        """
+        truth, answer = np.asarray(y_true), np.asarray(said)
+        if not self.task.is_multi:
+            return np.asarray(self.table[truth, answer])
+        has, gave = truth.astype(bool), answer.astype(bool)
+        missed, wrong = has & ~gave, gave & ~has
+        return np.asarray(missed @ self.table[:, MISSED] + wrong @ self.table[:, WRONG])
+
+    def constant(self, y_true: ArrayLike) -> NDArray[np.int64]:
+        """The answer that costs least where all rows get the same one, as `said` has one row."""
+        truth = np.asarray(y_true)
+        if self.task.is_multi:
+            have = truth.sum(axis=0)
+            leaves, gives = have * self.table[:, MISSED], (len(truth) - have) * self.table[:, WRONG]
+            return np.asarray(gives < leaves, np.int64)
+        counts = np.bincount(truth, minlength=len(self.labels))
+        return np.asarray((counts @ self.table).argmin(), np.int64)
+
+    def named(self, said: NDArray[np.int64]) -> str:
+        """One answer in words."""
+        if not self.task.is_multi:
+            return self.labels[int(said)]
+        return BETWEEN_LABELS.join(
+            label for label, has in zip(self.labels, said.tolist(), strict=True) if has
+        )
+
+
+@dataclass(frozen=True)
+class CostFigures:
+    """What a model's mistakes cost a row, and what is gained by answering with the costs in mind.
+
+    Attributes:
+        plain: Mean cost of a row's answer as the model gives it.
+        weighed: Mean cost of the answers of least expected cost.
+        saved: By how much these cost less, paired by row.
+        changed: Rows whose answer is another then.
+        rows: How many there are.
+        always: The answer that costs least of those that all rows would get; empty for no label.
+        always_cost: What that costs.
+    """
+
+    plain: Estimate
+    weighed: Estimate
+    saved: Estimate
+    changed: int
+    rows: int
+    always: str
+    always_cost: float
+
+
+def weigh(costs: MistakeCosts, y_true: ArrayLike, probabilities: ArrayLike) -> CostFigures:
+    """Judge answers by what their mistakes cost.
+
+    Args:
+        costs: What they cost.
+        y_true: As for `MistakeCosts.of_rows`.
+        probabilities: Shape (n, labels).
+    """
+    plain, weighed = (task.said(probabilities) for task in (costs.task, costs.deciding))
+    before, after = costs.of_rows(y_true, plain), costs.of_rows(y_true, weighed)
+    always = costs.constant(y_true)
+    alike = np.broadcast_to(always, np.shape(y_true))
+    changed = plain != weighed
+    return CostFigures(
+        plain=bootstrap_mean(before),
+        weighed=bootstrap_mean(after),
+        saved=bootstrap_mean(before - after),
+        changed=int(changed.any(axis=1).sum() if costs.task.is_multi else changed.sum()),
+        rows=len(before),
+        always=costs.named(always),
+        always_cost=float(costs.of_rows(y_true, alike).mean()),
+    )
+
+
+@dataclass(frozen=True)
+class CostOfModel:
+    """What one of several models' mistakes cost.
+
+    Attributes:
+        name: The model's.
+        cost: Mean cost of a row's answer.
+        dearer: By how much it costs more than the cheapest model, paired by row; None for that one.
+    """
+
+    name: str
+    cost: Estimate
+    dearer: Estimate | None
+
+
+def rank_by_cost(
+    costs: MistakeCosts, y_true: ArrayLike, tables: Mapping[str, ArrayLike]
+) -> tuple[CostOfModel, ...]:
+    """Models by what their mistakes cost, the cheapest first.
+
+    Of classes and stars each answers with the least expected cost. The labels of several are those
+    from their thresholds on, which each model chose for itself.
+
+    Args:
+        costs: What mistakes cost.
+        y_true: As for `MistakeCosts.of_rows`.
+        tables: Answers by model, shape (n, labels); of several labels such that a half is the
+            threshold of each.
+    """
+    task = costs.task.cut_at(()) if costs.task.is_multi else costs.deciding
+    rows = {name: costs.of_rows(y_true, task.said(table)) for name, table in tables.items()}
+    best, *others = sorted(rows, key=lambda name: float(rows[name].mean()))
+    first = CostOfModel(best, bootstrap_mean(rows[best]), None)
+    return (
+        first,
+        *(
+            CostOfModel(name, bootstrap_mean(rows[name]), bootstrap_mean(rows[name] - rows[best]))
+            for name in others
+        ),
+    )
+
+
+def _cost(one: str, value: str) -> float:
+    try:
+        cost = float(value)
+    except ValueError:
+        cost = -1.0
+    if not 0 <= cost < np.inf:
+        raise ConfigError(
+            f"--costs {one}: wanted TRUE:SAID=COST with a cost of 0 or more, such as "
+            "negative:positive=5"
+        )
+    return cost
+
+
+def _sides(one: str, named: str, labels: tuple[str, ...]) -> tuple[int | None, int | None]:
+    """The places of the true and of the said label; None for one that is left out."""
+    # A label may hold a colon itself.
+    for true, said in _splits(named):
+        if (not true or true in labels) and (not said or said in labels) and (true or said):
+            return (
+                labels.index(true) if true else None,
+                labels.index(said) if said else None,
+            )
+    halves = [part for part in named.split(":") if part and part not in labels]
+    if ":" not in named or not halves:
+        raise ConfigError(
+            f"--costs {one}: wanted TRUE:SAID=COST, such as {labels[0]}:{labels[-1]}=5, or "
+            f"{labels[0]}:=5 for whatever else is said"
+        )
+    near = difflib.get_close_matches(halves[0], labels, n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    raise ConfigError(
+        f"--costs {one}: there is no label {halves[0]!r}{meant}; labels: {', '.join(labels)}"
+    )
+
+
+def _splits(named: str) -> Iterator[tuple[str, str]]:
+    for place, letter in enumerate(named):
+        if letter == ":":
+            yield named[:place].strip(), named[place + 1 :].strip()

@@ -1,0 +1,104 @@
+"""Answers are weighed by what their mistakes cost, each task in its own way."""
+
+import numpy as np
+import pytest
+
+from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts, weigh
+from ktrain_sentiment.tasks import CLASSES, SCORES, SEVERAL, Task
+
+LABELS = ("bad", "fine", "good")
+STARS = Task.of("stars", ["1", "2", "5"])
+SETS = ("joy", "sad: very")
+
+
+def table(*given: str, task: Task = CLASSES, labels: tuple[str, ...] = LABELS) -> list[list[float]]:
+    return MistakeCosts.parse(given, task, labels).table.tolist()
+
+
+def test_a_mistake_costs_one_unless_it_is_said_and_the_last_word_counts():
+    assert table("bad:good=5", "bad:=2", ":fine=3", "good:fine=0.5") == [
+        [0, 3, 2],
+        [1, 0, 1],
+        [1, 0.5, 0],
+    ]
+
+
+def test_a_mistake_in_stars_costs_its_distance_or_its_square():
+    stars = ("1", "2", "5")
+    assert table("5:1=9", task=STARS, labels=stars) == [[0, 1, 4], [1, 0, 3], [9, 3, 0]]
+    assert table("squared", task=STARS, labels=stars) == [[0, 1, 16], [1, 0, 9], [16, 9, 0]]
+    assert table("1:5=9", "distance", task=STARS, labels=stars)[0] == [0, 1, 4]
+
+
+def test_of_several_labels_missing_one_and_giving_it_wrongly_cost_apart():
+    assert table(task=SEVERAL, labels=SETS) == [[1, 1], [1, 1]]
+    given = ("missed=4", "wrong=2", "joy:=9", ":sad: very=3")
+    assert table(*given, task=SEVERAL, labels=SETS) == [[9, 2], [4, 3]]
+
+
+@pytest.mark.parametrize(
+    ("given", "task", "labels", "said"),
+    [
+        ("bad:god=5", CLASSES, LABELS, r"there is no label 'god' \(did you mean good\?\)"),
+        ("bad:good=-1", CLASSES, LABELS, "a cost of 0 or more"),
+        ("bad:good", CLASSES, LABELS, "wanted TRUE:SAID=COST with a cost"),
+        ("bad=5", CLASSES, LABELS, "wanted TRUE:SAID=COST, such as bad:good=5"),
+        (":=5", CLASSES, LABELS, "wanted TRUE:SAID=COST, such as bad:good=5"),
+        ("bad:bad=1", CLASSES, LABELS, "what is right costs nothing"),
+        ("squared", CLASSES, LABELS, "wanted TRUE:SAID=COST"),
+        ("bad:good=nan", CLASSES, LABELS, "a cost of 0 or more"),
+        ("joy:sad: very=2", SEVERAL, SETS, "wanted LABEL:=COST"),
+        ("distance", SCORES, ("score",), "the predictor answers with a score: leave it out"),
+    ],
+)
+def test_costs_that_make_no_sense_are_refused_in_a_line(given, task, labels, said):
+    with pytest.raises(ConfigError, match=said):
+        MistakeCosts.parse([given], task, labels)
+
+
+def test_the_answer_is_that_of_the_least_expected_cost():
+    costs = MistakeCosts.parse(["bad:=5"], CLASSES, LABELS)
+    rows = np.array([[0.2, 0.3, 0.5], [0.1, 0.1, 0.8], [0.5, 0.3, 0.2]])
+    assert CLASSES.choices(rows).tolist() == [2, 2, 0]
+    assert costs.deciding.choices(rows).tolist() == [0, 2, 0]
+    # Of stars the middle is safest where both ends are likely.
+    stars = MistakeCosts.parse(["squared"], STARS, ("1", "2", "5")).deciding
+    assert stars.choices([[0.45, 0.15, 0.40]]).tolist() == [1]
+    sets = MistakeCosts.parse(["missed=3", "wrong=1"], SEVERAL, SETS).deciding
+    assert sets.thresholds == (0.25, 0.25)
+    assert sets.said([[0.3, 0.2]]).tolist() == [[1, 0]]
+
+
+def test_what_is_gained_is_judged_row_by_row_beside_answering_all_alike():
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet([1, 1, 1], 400)
+    truth = np.array([rng.choice(3, p=row) for row in probabilities])
+    costs = MistakeCosts.parse(["bad:=8"], CLASSES, LABELS)
+    found = weigh(costs, truth, probabilities)
+    said = probabilities.argmax(axis=1)
+    assert found.plain.value == pytest.approx(np.where(truth == 0, 8, 1)[said != truth].sum() / 400)
+    assert found.saved.value == pytest.approx(found.plain.value - found.weighed.value)
+    assert found.saved.low > 0
+    assert found.changed > 50
+    assert (found.always, found.always_cost) == ("bad", pytest.approx((truth != 0).mean()))
+
+
+def test_of_several_labels_the_cheapest_set_for_all_is_the_one_beside_it():
+    truth = np.array([[1, 0], [1, 0], [0, 1], [0, 0]])
+    probabilities = np.array([[0.4, 0.1], [0.9, 0.2], [0.6, 0.4], [0.1, 0.1]])
+    found = weigh(MistakeCosts.parse(["missed=3"], SEVERAL, SETS), truth, probabilities)
+    assert found.plain.value == pytest.approx((3 + 0 + 1 + 3) / 4)
+    assert found.weighed.value == pytest.approx(1 / 4)
+    assert (found.changed, found.always, found.always_cost) == (2, "joy", (3 + 2) / 4)
+
+
+def test_how_sure_an_answer_is_goes_by_what_is_said():
+    rows = [[0.2, 0.3, 0.5]]
+    assert CLASSES.confidence(rows).tolist() == [0.5]
+    costly = MistakeCosts.parse(["bad:=5"], CLASSES, LABELS).deciding
+    assert costly.confidence(rows).tolist() == [0.2]
+    # At a threshold of a quarter, 0.25 is as unsure as can be; 0.9 is far beyond it.
+    unsure = SEVERAL.cut_at((0.25, 0.25)).confidence([[0.9, 0.25], [0.9, 0.01]])
+    assert unsure[0] == pytest.approx(0.5)
+    assert unsure[1] == pytest.approx(0.27 / 0.28)  # odds of 9 / (1/3), the less sure of both
