@@ -73,7 +73,9 @@ class LabelledTexts:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that occur, sorted; of scores the one name that all of them have."""
-        return tuple(label_order(occurring(self.frame["label"].dropna(), self.config.task)))
+        return tuple(
+            label_order(occurring(self.frame["label"].dropna().unique(), self.config.task))
+        )
 
     @property
     def counts(self) -> dict[str, int]:

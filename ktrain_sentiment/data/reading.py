@@ -367,7 +367,7 @@ def _check_classes(frame: pd.DataFrame, texts: LabelledTexts, left_out: list[str
     if len(frame) == 0:
         raise DataError(f"{texts.source}: no row is left to use: {'; '.join(left_out)}")
     if texts.config.task == "multi":
-        names = sorted(occurring(frame["label"], "multi"))
+        names = sorted(occurring(frame["label"].unique(), "multi"))
         if len(names) < 2:
             raise DataError(
                 f"{where}: {quoted(names) or 'no label'} is all that {len(frame):,} rows have; "

@@ -128,7 +128,8 @@ def is_blank(column: pd.Series[str]) -> pd.Series[bool]:
 
 def _drop_labels(selection: Selection, config: DataConfig, source: str | None) -> None:
     labels = selection.frame["label"]
-    known = occurring(labels, config.task) if config.task == "multi" else set(labels)
+    kinds = labels.unique()
+    known = occurring(kinds, "multi") if config.task == "multi" else set(kinds)
     for label in config.drop_labels:
         if source is not None and label not in known:
             raise DataError(f"{source}: --drop-labels names {label!r}, {absent(label, known)}")
@@ -193,7 +194,10 @@ def _drop_duplicates(selection: Selection, choice: str, texts: pd.Series[str]) -
     if choice == "keep":
         return
     if choice == "drop":
-        repeated = frame.duplicated(["text", "label", *selection.by])
+        # Rows with a text of their own, nearly all of them, need no look at their label.
+        several = frame["text"].duplicated(keep=False)
+        same = frame.loc[several, ["text", "label", *selection.by]]
+        repeated = several & same.duplicated().reindex(frame.index, fill_value=False)
         selection.leave_out(repeated, "repeating an earlier row (unless --duplicates keep)")
     else:
         left = np.zeros(len(texts), np.bool_)

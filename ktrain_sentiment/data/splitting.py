@@ -99,7 +99,7 @@ def split(texts: LabelledTexts, config: SplitConfig) -> Splits:
         if named["train"]["label"].nunique() < 2:
             raise DataError(f"{texts.source}: all scores of train are equal; wanted two at least")
     else:
-        there = {name: occurring(frame["label"], kind) for name, frame in named.items()}
+        there = {name: occurring(frame["label"].unique(), kind) for name, frame in named.items()}
         labels = _checked_labels(there, texts.source)
         notes += _missing_classes(there, labels)
     return Splits(
@@ -160,7 +160,8 @@ class _ClassRows:
 
     def indicators(self) -> Integers:
         """Which labels each row has, of several."""
-        return indicators(self.frame["label"], sorted(occurring(self.frame["label"], "multi")))
+        labels = self.frame["label"]
+        return indicators(labels, sorted(occurring(labels.unique(), "multi")))
 
     def units(self, group: str | None) -> Integers:
         """Rows that stay together: of one group, or of nearly the same text."""
