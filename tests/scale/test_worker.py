@@ -5,7 +5,7 @@ import pytest
 
 import ktrain_sentiment
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.scale.worker import Scoring
+from ktrain_sentiment.scale.worker import Scoring, open_for
 
 ROWS = [
     {"body": "a superb plot", "price": 19.99, "category": "film"},
@@ -32,3 +32,12 @@ def test_further_columns_are_read_beside_whatever_column_holds_the_texts(wide):
 def test_a_table_without_one_of_them_is_refused_before_the_job(wide):
     with pytest.raises(DataError, match="the table: there is no column 'category'"):
         Scoring.by(wide, "body").check(["body", "price"])
+
+
+def test_a_worker_answers_as_the_classifier_that_was_handed_over(wide):
+    changed = wide.weighing(["negative:=99"]).reading("head")
+    there = open_for(changed, "auto", 1)
+    assert (there.task, there.long_texts) == (changed.task, "head")
+    assert {one.label for one in there.predict([{**ROWS[0], "text": "a superb plot"}])} == {
+        "negative"
+    }
