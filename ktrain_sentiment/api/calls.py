@@ -69,7 +69,7 @@ from ktrain_sentiment.workflow.eval_sets import (
 from ktrain_sentiment.workflow.evaluating import evaluate as evaluate_rows
 from ktrain_sentiment.workflow.exploring import explore
 from ktrain_sentiment.workflow.processes import in_own_process
-from ktrain_sentiment.workflow.several_workers import cluster_of
+from ktrain_sentiment.workflow.several_workers import cluster_of, refuse_with_workers
 from ktrain_sentiment.workflow.training import train as run_training
 
 Arguments = ParamSpec("Arguments")
@@ -254,6 +254,8 @@ def train(
     }  # fmt: skip
     dataset, config = _configure("train()", _TrainingTogether, data, given)
     cluster = cluster_of(config.together.workers, {})
+    if cluster is not None:  # Before a process opens TensorFlow to say the same.
+        refuse_with_workers(config, len(cluster.addresses))
     work = functools.partial(run_training, **_free_place(config, ""), quiet=quiet, cluster=cluster)
     done = in_own_process(work, config, dataset.texts, quiet=quiet, worded=_in_python)
     return TrainingRun(done.folder.path)
