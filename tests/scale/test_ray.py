@@ -53,13 +53,13 @@ def test_what_is_wrong_with_a_row_is_said_in_it(ray, predictor, poisoned):
 
 
 def test_an_actor_that_is_killed_costs_no_row(dataset, predictor, reviews, answers):
-    texts = [text for text, _ in reviews] * 60
+    texts = [text for text, _ in reviews] * 30
     found = predict(dataset(texts, 20), predictor, actors=2)
     with ThreadPoolExecutor(1) as pool:
         job = pool.submit(answered, found)
         kill_a_worker(lambda name: name.startswith("ray::") and "MapWorker" in name)
         assert not job.done()
-        assert job.result() == answers(texts[: len(reviews)]) * 60
+        assert job.result() == answers(texts[: len(reviews)]) * 30
 
 
 def test_one_block_of_many_rows_is_work_for_all_actors(dataset, predictor, reviews, monkeypatch):
