@@ -321,7 +321,7 @@ def _contradictions(frame: pd.DataFrame, found: Repeats) -> list[Finding]:
             rows=len(rows),
             of=len(frame),
             severity="error",
-            advice="--contradictions majority (as now) keeps the commonest label of equal texts, "
+            advice="--contradictions majority keeps the commonest label of equal texts (usual), "
             "drop leaves them out, keep keeps them all",
             examples=examples(rows, rows["label"]),
         )

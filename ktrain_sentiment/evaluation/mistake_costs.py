@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,8 @@ MISSED, WRONG = 0, 1
 """The columns of costs of several labels: a label that is not given, and one that should not be."""
 _BY_ORDER = {"distance": 1, "squared": 2}
 _OF_LABELS = {"missed": MISSED, "wrong": WRONG}
+_MOST = 1e9
+"""A cost beyond which floats no longer tell the others apart."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,17 @@ class MistakeCosts:
         table: Of classes and stars what it costs to say a label (a column) of a text that has
             another (a row), shape (labels, labels), zero where they are one. Of several labels what
             it costs to miss each (first column) and to give it wrongly (second), shape (labels, 2).
+        priced: Places of those of several labels whose costs were said: the others keep the
+            thresholds that they have.
     """
 
     task: Task
     labels: tuple[str, ...]
     table: Floats
+    priced: frozenset[int] = frozenset()
 
     @classmethod
-    def parse(cls, given: Sequence[str], task: Task, labels: Sequence[str]) -> MistakeCosts:
+    def parse(cls, given: Sequence[str] | str, task: Task, labels: Sequence[str]) -> MistakeCosts:
         """Costs as a user writes them.
 
         `TRUE:SAID=COST`, where a side that is left out stands for any label: `negative:positive=5`,
@@ -55,7 +61,7 @@ class MistakeCosts:
         one where nothing is said. Later ones stand above earlier ones.
 
         Args:
-            given: One string each.
+            given: One string each; one alone may stand without a list.
             task: What the labels are.
             labels: Their names.
 
@@ -63,36 +69,41 @@ class MistakeCosts:
             ConfigError: One makes no sense, or the task has no labels to confuse.
         """
         refuse(task.kind, "--costs")
-        names = tuple(labels)
+        names, priced = tuple(labels), set[int]()
         if task.is_multi:
             table = np.ones((len(names), 2))
         else:
             table = task.distance.copy() if task else 1 - np.eye(len(names))
-        for one in given:
+        for one in (given,) if isinstance(given, str) else given:
+            if not isinstance(one, str):
+                raise ConfigError(f"--costs: got {one!r}; {_form(task, names)}")
             if task and one in _BY_ORDER:
                 table = task.distance ** _BY_ORDER[one]
                 continue
             named, _, value = one.rpartition("=")
-            cost = _cost(one, value)
+            cost = _cost(value)
+            if cost is None:
+                raise ConfigError(
+                    f"--costs {one}: {_form(task, names)}; with a cost from 0 to {_MOST:,.0f}"
+                )
             if task.is_multi and named in _OF_LABELS:
                 table[:, _OF_LABELS[named]] = cost
+                priced.update(range(len(names)))
                 continue
-            true, said = _sides(one, named, names)
+            true, said = _sides(one, named, names, _form(task, names))
             if task.is_multi:
                 if (true is None) == (said is None):
-                    raise ConfigError(
-                        f"--costs {one}: a text may have several labels; wanted LABEL:=COST (of "
-                        "missing it), :LABEL=COST (of giving it wrongly), missed=COST or wrong=COST"
-                    )
-                place, kind = (true, MISSED) if true is not None else (said, WRONG)
+                    raise ConfigError(f"--costs {one}: {_form(task, names)}")
+                place, kind = (true, MISSED) if true is not None else (cast("int", said), WRONG)
                 table[place, kind] = cost
+                priced.add(place)
             elif true is not None and true == said:
                 raise ConfigError(f"--costs {one}: what is right costs nothing; leave it out")
             else:
                 rows = slice(None) if true is None else true
                 table[rows, slice(None) if said is None else said] = cost
                 np.fill_diagonal(table, 0.0)
-        return cls(task, names, np.asarray(table, np.float64))
+        return cls(task, names, np.asarray(table, np.float64), frozenset(priced))
 
     @property
     def deciding(self) -> Task:
@@ -100,7 +111,9 @@ class MistakeCosts:
         if self.task.is_multi:
             total = np.maximum(self.table.sum(axis=1), np.finfo(np.float64).tiny)
             # To give a label costs (1 - p) times wrong, to leave it out p times missed.
-            return self.task.cut_at((self.table[:, WRONG] / total).tolist())
+            follow = (self.table[:, WRONG] / total).tolist()
+            cuts = enumerate(self.task.cuts(len(self.labels)))
+            return self.task.cut_at([follow[k] if k in self.priced else cut for k, cut in cuts])
         return replace(self.task, costs=tuple(map(tuple, self.table.tolist())))
 
     def of_rows(self, y_true: ArrayLike, said: ArrayLike) -> Floats:
@@ -225,20 +238,32 @@ def rank_by_cost(
     )
 
 
-def _cost(one: str, value: str) -> float:
+def _form(task: Task, labels: tuple[str, ...]) -> str:
+    """How costs are written, for who wrote something else."""
+    if task.is_multi:
+        return (
+            "a text may have several labels; wanted LABEL:=COST (of missing it), :LABEL=COST (of "
+            "giving it wrongly), missed=COST or wrong=COST"
+        )
+    order = "; or distance, or squared, in stars" if task else ""
+    return (
+        f"wanted TRUE:SAID=COST, such as {labels[0]}:{labels[-1]}=5, or {labels[0]}:=5 for "
+        f"whatever else is said{order}"
+    )
+
+
+def _cost(value: str) -> float | None:
+    """A cost as it was written; None for what is none."""
     try:
         cost = float(value)
     except ValueError:
-        cost = -1.0
-    if not 0 <= cost < np.inf:
-        raise ConfigError(
-            f"--costs {one}: wanted TRUE:SAID=COST with a cost of 0 or more, such as "
-            "negative:positive=5"
-        )
-    return cost
+        return None
+    return cost if 0 <= cost <= _MOST else None
 
 
-def _sides(one: str, named: str, labels: tuple[str, ...]) -> tuple[int | None, int | None]:
+def _sides(
+    one: str, named: str, labels: tuple[str, ...], form: str
+) -> tuple[int | None, int | None]:
     """The places of the true and of the said label; None for one that is left out."""
     # A label may hold a colon itself.
     for true, said in _splits(named):
@@ -249,10 +274,7 @@ def _sides(one: str, named: str, labels: tuple[str, ...]) -> tuple[int | None, i
             )
     halves = [part for part in named.split(":") if part and part not in labels]
     if ":" not in named or not halves:
-        raise ConfigError(
-            f"--costs {one}: wanted TRUE:SAID=COST, such as {labels[0]}:{labels[-1]}=5, or "
-            f"{labels[0]}:=5 for whatever else is said"
-        )
+        raise ConfigError(f"--costs {one}: {form}")
     near = difflib.get_close_matches(halves[0], labels, n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
     raise ConfigError(

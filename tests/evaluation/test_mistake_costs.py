@@ -41,13 +41,17 @@ def test_of_several_labels_missing_one_and_giving_it_wrongly_cost_apart():
     ("given", "task", "labels", "said"),
     [
         ("bad:god=5", CLASSES, LABELS, r"there is no label 'god' \(did you mean good\?\)"),
-        ("bad:good=-1", CLASSES, LABELS, "a cost of 0 or more"),
-        ("bad:good", CLASSES, LABELS, "wanted TRUE:SAID=COST with a cost"),
+        ("bad:good=-1", CLASSES, LABELS, "with a cost from 0 to 1,000,000,000"),
+        ("bad:good=1e308", CLASSES, LABELS, "with a cost from 0 to 1,000,000,000"),
+        ("bad:good", CLASSES, LABELS, "wanted TRUE:SAID=COST, such as bad:good=5"),
+        (5, CLASSES, LABELS, "got 5; wanted TRUE:SAID=COST"),
+        ("far", STARS, ("1", "2", "5"), "or distance, or squared, in stars"),
+        ("joy=5", SEVERAL, SETS, "wanted LABEL:=COST"),
         ("bad=5", CLASSES, LABELS, "wanted TRUE:SAID=COST, such as bad:good=5"),
         (":=5", CLASSES, LABELS, "wanted TRUE:SAID=COST, such as bad:good=5"),
         ("bad:bad=1", CLASSES, LABELS, "what is right costs nothing"),
         ("squared", CLASSES, LABELS, "wanted TRUE:SAID=COST"),
-        ("bad:good=nan", CLASSES, LABELS, "a cost of 0 or more"),
+        ("bad:good=nan", CLASSES, LABELS, "with a cost from 0"),
         ("joy:sad: very=2", SEVERAL, SETS, "wanted LABEL:=COST"),
         ("distance", SCORES, ("score",), "the predictor answers with a score: leave it out"),
     ],
@@ -68,6 +72,16 @@ def test_the_answer_is_that_of_the_least_expected_cost():
     sets = MistakeCosts.parse(["missed=3", "wrong=1"], SEVERAL, SETS).deciding
     assert sets.thresholds == (0.25, 0.25)
     assert sets.said([[0.3, 0.2]]).tolist() == [[1, 0]]
+
+
+def test_one_cost_needs_no_list():
+    assert MistakeCosts.parse("bad:good=5", CLASSES, LABELS).table[0, 2] == 5
+
+
+def test_a_label_whose_costs_are_not_said_keeps_its_threshold():
+    chosen = SEVERAL.cut_at((0.4, 0.3))
+    assert MistakeCosts.parse(["joy:=4"], chosen, SETS).deciding.thresholds == (0.2, 0.3)
+    assert MistakeCosts.parse([], chosen, SETS).deciding.thresholds == (0.4, 0.3)
 
 
 def test_what_is_gained_is_judged_row_by_row_beside_answering_all_alike():
