@@ -130,7 +130,8 @@ def _texts(
 
 def _measure(file: Path, steps: tuple[str, ...]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        command = [sys.executable, str(WORKERS / "check_data.py"), str(file), folder]
+        kinds = map(str, (BLOCK, EXACT, NEAR, SIMILAR))
+        command = [sys.executable, str(WORKERS / "check_data.py"), str(file), folder, *kinds]
         worker = Worker("prepare", command)
         try:
             worker.ask()

@@ -442,4 +442,4 @@ def train_texts(
             rows |= {"text_column": texts.columns[0], "label_column": "label"}
         run = train(data, run=Path(scratch, "run"), **{**rows, **settings})
         # Made again of its parts, which it then keeps: the folder will be gone when it is pickled.
-        return TextClassifier.from_parts(load(run.predictor).parts())
+        return TextClassifier.from_parts(load(run.predictor).own_parts())

@@ -1,6 +1,6 @@
 """Prepare a file of invented rows step by step, on request, and say what was found of the truth.
 
-python check_data.py FILE FOLDER
+python check_data.py FILE FOLDER BLOCK EXACT NEAR SIMILAR
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ class Preparation:
     Args:
         file: Rows as `data_checks.py` invents them.
         folder: Where splits are written.
+        block: Rows after which the kinds come again.
+        planted: The place of each kind of repeat among these: exact, near, similar.
     """
 
-    def __init__(self, file: str, folder: str) -> None:
+    def __init__(self, file: str, folder: str, block: str, *planted: str) -> None:
         """Nothing is read yet."""
         self._config, self._folder = DataConfig(data=file, task="classes"), Path(folder)
+        self._block, self._planted = int(block), tuple(map(int, planted))
 
     def read(self) -> None:
         """All rows."""
@@ -66,9 +69,9 @@ class Preparation:
     def repeats(self) -> dict[str, dict[str, int]]:
         """Exact, near and similar repeats: how many there are, are found, and are none."""
         found = find_repeats(self._read.frame["text"])
-        kind = (self._read.frame["row"].to_numpy() - 1) % 50
+        kind = (self._read.frame["row"].to_numpy() - 1) % self._block
         counts = {}
-        for name, number in (("exact", 46), ("near", 47), ("similar", 48)):
+        for name, number in zip(("exact", "near", "similar"), self._planted, strict=True):
             own, planted = getattr(found, name), kind == number
             counts[name] = {
                 "planted": int(planted.sum()),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from ktrain_sentiment.evaluation.metrics import Metrics, check, compute_metrics
 from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW, score_ends
 from ktrain_sentiment.tasks import (
     CLASSES,
-    HALF,
     SCORE,
     SCORES,
     SEVERAL,
@@ -259,7 +257,7 @@ def _write_sets(rows: LabelledPredictions) -> pd.DataFrame:
     ]
     for k, label in enumerate(rows.labels):
         frame[PREFIX + label] = rows.probabilities[:, k].astype(np.float32)
-    for label, cut in zip(rows.labels, rows.task.thresholds or cycle([HALF]), strict=False):
+    for label, cut in zip(rows.labels, rows.task.cuts(len(rows.labels)), strict=True):
         frame[THRESHOLD + label] = cut
     return frame
 

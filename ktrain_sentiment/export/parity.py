@@ -179,8 +179,7 @@ def star_complaint(parity: StarParity, limits: Limits) -> str:
     if parity.mae is None or parity.reference_mae is None:
         return ""
     grown = parity.mae - parity.reference_mae
-    by_chance = binomial_more(parity.farther, parity.farther + parity.nearer, 0.5)
-    if grown > limits.stars_lost and by_chance < SIGNIFICANT:
+    if grown > limits.stars_lost and _more_than_chance(parity.farther, parity.nearer):
         return f"the mean error grows by {grown:.3f} stars (at most {limits.stars_lost:g} allowed)"
     return ""
 
@@ -200,6 +199,23 @@ def _other_labels(changed: int, texts: int, limits: Limits, called: str) -> str:
     if too_many and (not allowed or binomial_more(changed, texts, allowed) < SIGNIFICANT):
         return f"{changed} of {texts} {called} change (at most {allowed:.1%} allowed)"
     return ""
+
+
+def _fall(
+    figure: str, before: float | None, now: float | None, parity: Parity | SetParity, limits: Limits
+) -> str:  # fmt: skip
+    """Why a figure of right answers falls too far; empty where it does not, or is not known."""
+    if before is None or now is None:
+        return ""
+    lost = before - now
+    if lost > limits.accuracy_lost and _more_than_chance(parity.lost, parity.gained):
+        return f"{figure} falls by {lost:.2%} (at most {limits.accuracy_lost:.1%} allowed)"
+    return ""
+
+
+def _more_than_chance(worse: int, better: int) -> bool:
+    """Whether more of the answers that differ became worse than chance would make (sign test)."""
+    return binomial_more(worse, worse + better, 0.5) < SIGNIFICANT
 
 
 @dataclass(frozen=True)
@@ -370,13 +386,7 @@ def set_complaint(parity: SetParity, limits: Limits) -> str:
             f"{parity.changed} of {parity.decisions} decisions change "
             f"(at most {limits.changed:.1%} allowed)"
         )
-    if parity.micro_f1 is None or parity.reference_micro_f1 is None:
-        return ""
-    lost = parity.reference_micro_f1 - parity.micro_f1
-    beyond_chance = binomial_more(parity.lost, parity.lost + parity.gained, 0.5) < SIGNIFICANT
-    if lost > limits.accuracy_lost and beyond_chance:
-        return f"micro F1 falls by {lost:.2%} (at most {limits.accuracy_lost:.1%} allowed)"
-    return ""
+    return _fall("micro F1", parity.reference_micro_f1, parity.micro_f1, parity, limits)
 
 
 AnyParity = Parity | StarParity | ScoreParity | SetParity
@@ -416,13 +426,7 @@ def complaint(parity: Parity, limits: Limits) -> str:
         return said
     if said := _other_labels(parity.changed, parity.texts, limits, "labels"):
         return said
-    if parity.accuracy is None or parity.reference_accuracy is None:
-        return ""
-    lost = parity.reference_accuracy - parity.accuracy
-    beyond_chance = binomial_more(parity.lost, parity.lost + parity.gained, 0.5) < SIGNIFICANT
-    if lost > limits.accuracy_lost and beyond_chance:
-        return f"accuracy falls by {lost:.2%} (at most {limits.accuracy_lost:.1%} allowed)"
-    return ""
+    return _fall("accuracy", parity.reference_accuracy, parity.accuracy, parity, limits)
 
 
 GATES: Mapping[Kind, tuple[Callable[..., AnyParity], Callable[[Any, Limits], str]]] = {
