@@ -317,7 +317,7 @@ def _check_language(frame: pd.DataFrame) -> list[Finding]:
             of=len(sample),
             severity="warning",
             advice="an encoder of one language makes little of others: leave these rows out, or "
-            "take a multilingual --encoder",
+            "take a multilingual --encoder, such as distilbert-base-multilingual-cased",
             examples=examples(sample.loc[other.index], other),
         )
     ]

@@ -30,6 +30,7 @@ WELL_KNOWN = (
     "google/electra-small-discriminator", "gpt2", "allenai/longformer-base-4096",
     "microsoft/MiniLM-L12-H384-uncased", "microsoft/mpnet-base", "minilm", "mpnet", "roberta-base",
     "sentence-transformers/all-MiniLM-L6-v2", "sentence-transformers/all-mpnet-base-v2",
+    "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
     "xlm-roberta-base",
 )  # fmt: skip
 """Encoders that work here, to say "did you mean"."""

@@ -234,6 +234,12 @@ ARCHITECTURES = {
         "xlm-roberta-base", "xlm-roberta", "XLMRobertaForMaskedLM", ROBERTA,
         "Unigram", ROBERTA_TOKENS, "XLMRobertaTokenizer", _unigram,
     ),
+    # What most small multilingual encoders are: BERT's weights behind XLM-R's tokenizer. Their
+    # configuration gives BERT's padding id, which is another token of that vocabulary.
+    "BERT, multilingual MiniLM": Architecture(
+        "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", "bert", "BertModel", SHAPE,
+        "Unigram", ROBERTA_TOKENS, "XLMRobertaTokenizer", _unigram, bare=True,
+    ),
     "ALBERT": Architecture(
         "albert-base-v2", "albert", "AlbertForMaskedLM",
         {**SHAPE, "embedding_size": 16, "num_hidden_groups": 1, "inner_group_num": 1},
