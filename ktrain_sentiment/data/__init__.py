@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         write_splits,
     )
     from ktrain_sentiment.data.reading import keep_rows, read_frame, read_labelled, read_rows
-    from ktrain_sentiment.data.splitting import k_fold, split
+    from ktrain_sentiment.data.splitting import k_fold, read_and_split, split
     from ktrain_sentiment.data.unlabelled import UnlabelledTexts, read_texts, read_unlabelled
     from ktrain_sentiment.tables.folders import SPLIT_NAMES
 
@@ -29,7 +29,7 @@ _HOMES = {
         "write_splits",
     ),
     "data.reading": ("keep_rows", "read_frame", "read_labelled", "read_rows"),
-    "data.splitting": ("k_fold", "split"),
+    "data.splitting": ("k_fold", "read_and_split", "split"),
     "data.unlabelled": ("UnlabelledTexts", "read_texts", "read_unlabelled"),
     "tables.folders": ("SPLIT_NAMES",),
 }
@@ -46,6 +46,7 @@ __all__ = [
     "is_prepared",
     "k_fold",
     "keep_rows",
+    "read_and_split",
     "read_frame",
     "read_labelled",
     "read_rows",

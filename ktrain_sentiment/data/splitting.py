@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,14 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.config import SplitConfig
+from ktrain_sentiment.config import DataConfig, SplitConfig
 from ktrain_sentiment.data import allocation
 from ktrain_sentiment.data.allocation import Integers
 from ktrain_sentiment.data.at_rest import in_portions, take_rows
 from ktrain_sentiment.data.label_sets import one_a_row
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits
 from ktrain_sentiment.data.labels import slips
-from ktrain_sentiment.data.reading import keep_rows, read_rows
+from ktrain_sentiment.data.reading import keep_rows, read_labelled, read_rows
 from ktrain_sentiment.data.repeats import drop_leaks, leaks, near_codes
 from ktrain_sentiment.data.scores import score_bands
 from ktrain_sentiment.errors import ConfigError, DataError
@@ -26,6 +27,8 @@ from ktrain_sentiment.inputs import Inputs, text_alone
 from ktrain_sentiment.tables.folders import SPLIT_NAMES, split_name
 from ktrain_sentiment.tables.messages import counted, quoted, rows_listed
 from ktrain_sentiment.tasks import SCORE, indicators, occurring
+
+log = logging.getLogger(__name__)
 
 _DAY_OR_MONTH_FIRST = re.compile(r"^\s*\d{1,2}([/.-])\d{1,2}\1(\d{4}|\d{2})\b")
 
@@ -73,6 +76,27 @@ def _dates(values: pd.Series[str], frame: pd.DataFrame, source: str) -> pd.Serie
 
 
 _HELD_OUT = SPLIT_NAMES[1:]
+
+
+def read_and_split(
+    source: DataConfig, division: SplitConfig, texts: LabelledTexts | None = None
+) -> tuple[LabelledTexts, Splits]:
+    """Read rows and divide them, and say what was noted on the way.
+
+    Args:
+        source: Where they are, and what they mean.
+        division: How to divide them.
+        texts: The rows, where they are read already by `source`.
+
+    Raises:
+        DataError: As for `read_labelled` and `split`.
+        ConfigError: As for these.
+    """
+    texts = texts or read_labelled(source)
+    splits = split(texts, division)
+    for note in (*texts.notes, *splits.notes):
+        log.info("%s", note)
+    return texts, splits
 
 
 def split(texts: LabelledTexts, config: SplitConfig) -> Splits:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.atomic import refuse_existing, write_json, write_text
 from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
-from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
+from ktrain_sentiment.data import LabelledTexts, Splits, read_and_split
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.codec import to_plain
 from ktrain_sentiment.evaluation.mistake_costs import CostOfModel, MistakeCosts, rank_by_cost
@@ -119,10 +119,7 @@ def compare_models(
     target = folder or default_run(settings.source.data, "compared")
     if not resume:
         refuse_existing(target, overwrite=overwrite, marker=SETTINGS)
-    texts = texts or read_labelled(settings.source)
-    splits = split(texts, settings.split)
-    for note in (*texts.notes, *splits.notes):
-        log.info("%s", note)
+    texts, splits = read_and_split(settings.source, settings.split, texts)
     if not len(splits.test):
         raise DataError("a comparison needs test rows: leave --test 0 out")
     refuse_flags(splits.kind, {"--few-shot": comparing.few_shot})

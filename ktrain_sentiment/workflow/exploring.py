@@ -19,11 +19,12 @@ from tqdm import tqdm
 from ktrain_sentiment.atomic import hold, refuse_existing, write_json
 from ktrain_sentiment.config import ExploreConfig, SearchConfig, TrainingSettings
 from ktrain_sentiment.config.flat import from_flat, to_flat
-from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
+from ktrain_sentiment.data import LabelledTexts, Splits, read_and_split
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.report import plots, trial_tables
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.frame_writing import write_table
+from ktrain_sentiment.tasks import Task
 from ktrain_sentiment.training.callbacks import Pace
 from ktrain_sentiment.training.dataset import steps_per_epoch
 from ktrain_sentiment.training.learning_rate import LearningRateCurve, SearchBounds
@@ -32,8 +33,9 @@ from ktrain_sentiment.workflow.distilling import load_soft_targets
 from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
 from ktrain_sentiment.workflow.models import (
     MODELS,
+    ModelSpec,
     model_name,
-    refuse_foreign_settings,
+    refuse_unlearnable,
     resolve_model,
 )
 
@@ -181,6 +183,56 @@ def explain_choice(figures: dict[str, Any]) -> str:
     )
 
 
+def rate_without_search(spec: ModelSpec, settings: TrainingSettings, task: Task) -> float | None:
+    """The rate that is given, or usual where a search tells too little; None: it is searched."""
+    given = settings.training.learning_rate
+    # Squared errors of single batches scatter so much that the steepest fall is found at the
+    # beginning of the search, a tenth too low or less (benchmarks/LOG.md).
+    if given is None and task.is_score:
+        said = "taking the usual learning rate, %g: a search reads too little off scores' errors"
+        log.info(f"{said} (--learning-rate decides)", spec.usual_rate)
+        return spec.usual_rate
+    return given
+
+
+def searched_rate(
+    trainer: Trainer,
+    spec: ModelSpec,
+    settings: TrainingSettings,
+    folder: RunFolder,
+    *,
+    resume: bool,
+    quiet: bool,
+) -> float:
+    """The rate that a search finds, or the usual one where it finds none; both are said.
+
+    Args:
+        trainer: What is about to be trained.
+        spec: Its model.
+        settings: How to search.
+        folder: The run, which keeps the search.
+        resume: Take what an earlier start of the run has found.
+        quiet: Show no progress.
+
+    Raises:
+        TrainingError: The loss was not a number from the start.
+    """
+    if resume and folder.lr_find("json").is_file():
+        found = read_search(folder)
+    else:
+        curve = run_search(trainer, spec.searches(settings), quiet=quiet)
+        found = save_search(curve, folder, spec.usual_rate)
+    if found["chosen"] is None:
+        log.warning(
+            "%s: no learning rate found (%s); taking the usual %g, or give one with "
+            "--learning-rate",
+            model_name(settings), found["problem"], spec.usual_rate,
+        )  # fmt: skip
+        return spec.usual_rate
+    log.info("%s", explain_choice(found))
+    return float(found["chosen"])
+
+
 @dataclass(frozen=True)
 class Trial:
     """A short training at one learning rate.
@@ -246,19 +298,15 @@ def explore(
     varied = list(variants(settings, exploring.vary))
     run = RunFolder(folder or default_run(settings.source.data, "lr"))
     for _, variant in varied:
-        MODELS[variant.model.model].refuse_foreign(variant)
-        refuse_foreign_settings(variant.source.task, variant)
+        refuse_unlearnable(variant)
     with hold(run.path):
         refuse_existing(run.lr_find("json"), overwrite=overwrite)
         specs = [resolve_model(variant) for _, variant in varied]
-        texts = texts or read_labelled(settings.source)
-        splits = split(texts, settings.split)
-        for note in (*texts.notes, *splits.notes):
-            log.info("%s", note)
+        _, splits = read_and_split(settings.source, settings.split, texts)
         curves = {}
         for (name, variant), spec in zip(varied, specs, strict=True):
             log.info("%s", name)
-            refuse_foreign_settings(splits.kind, variant)
+            refuse_unlearnable(variant, splits)
             soft_targets = load_soft_targets(variant.training, splits, variant.source)
             lessons = draw_lessons(variant.training, splits)
             trainer = spec.open(variant, splits, with_lessons(splits, soft_targets, lessons))

@@ -232,12 +232,25 @@ def resolve_model(settings: TrainingSettings) -> ModelSpec:
     return spec
 
 
-def refuse_foreign_settings(kind: str, settings: TrainingSettings) -> None:
-    """Refuse what a task cannot be learned with.
+def refuse_unlearnable(settings: TrainingSettings, splits: Splits | None = None) -> None:
+    """Refuse a model or a setting that is of no use to what is to be learned.
+
+    Args:
+        settings: The model, and how it is trained.
+        splits: The rows, once they are read: much of what they are may be left to them to say.
 
     Raises:
-        ConfigError: The model or a setting knows other tasks alone.
+        ConfigError: The model has no use for a setting, or one of them knows other tasks or texts
+            alone.
     """
+    MODELS[settings.model.model].refuse_foreign(settings)
+    _refuse_for_task(settings.source.task if splits is None else splits.kind, settings)
+    if splits is not None:
+        refuse_for_rows(settings, Inputs.of(splits.table))
+
+
+def _refuse_for_task(kind: str, settings: TrainingSettings) -> None:
+    """Refuse what a task cannot be learned with."""
     training, usual = settings.training, USUAL.training
     if settings.model.is_ktrain_model:
         refuse(kind, "--model", given=f"--model {settings.model.model}")

@@ -17,17 +17,16 @@ from pathlib import Path
 
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.config.flat import to_flat
-from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
+from ktrain_sentiment.data import LabelledTexts, Splits, read_and_split
 from ktrain_sentiment.errors import ConfigError, TrainingError
 from ktrain_sentiment.inference.runners import usable_cores
-from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.refusals import refuse
 from ktrain_sentiment.training.backend import join_cluster
 from ktrain_sentiment.training.cluster import VARIABLE, Cluster, cluster_from, disagreements
 from ktrain_sentiment.training.trainer import Trainer
 from ktrain_sentiment.version import __version__
 from ktrain_sentiment.workflow.encoder_race import is_open
-from ktrain_sentiment.workflow.models import refuse_for_rows, refuse_foreign_settings, resolve_model
+from ktrain_sentiment.workflow.models import refuse_unlearnable, resolve_model
 from ktrain_sentiment.workflow.processes import begin_process, how_it_ended
 
 WITH_THEM = "workers"
@@ -151,10 +150,9 @@ def follow(
     """
     join_cluster(cluster)
     refuse_with_workers(settings, len(cluster.addresses))
-    refuse_foreign_settings(settings.source.task, settings)
-    splits = split(texts or read_labelled(settings.source), settings.split)
-    refuse_foreign_settings(splits.kind, settings)
-    refuse_for_rows(settings, Inputs.of(splits.table))
+    refuse_unlearnable(settings)
+    _, splits = read_and_split(settings.source, settings.split, texts)
+    refuse_unlearnable(settings, splits)
     trainer = resolve_model(settings).open(settings, splits, None)
     agree(trainer, settings, splits)
     trainer.fit(common_rate(trainer), None, quiet=True)

@@ -17,14 +17,13 @@ import pandas as pd
 
 from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import TrainingSettings
-from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
+from ktrain_sentiment.data import LabelledTexts, Splits, read_and_split
 from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.diskarrays import give_back
 from ktrain_sentiment.encoders.model_hub import learned_english_alone
 from ktrain_sentiment.evaluation.codec import from_plain, to_plain
 from ktrain_sentiment.evaluation.record import EncoderRace, FewLabelsRecord, TrainingRecord
 from ktrain_sentiment.export.saving import Chosen, SavedPredictor
-from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.refusals import refuse
 from ktrain_sentiment.report import plots
@@ -33,7 +32,6 @@ from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tables.messages import count
-from ktrain_sentiment.tasks import Task
 from ktrain_sentiment.training.backend import join_cluster
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints
@@ -49,14 +47,9 @@ from ktrain_sentiment.training.policies import FEWEST_STEPS, USUAL_EPOCHS, plann
 from ktrain_sentiment.training.trainer import FitResult, Trainer
 from ktrain_sentiment.workflow.by_task import CHOSEN_BY, DRAWN
 from ktrain_sentiment.workflow.classifiers import open_shipped, save_trained
-from ktrain_sentiment.workflow.distilling import open_teacher
+from ktrain_sentiment.workflow.distilling import Teacher, open_teacher
 from ktrain_sentiment.workflow.encoder_race import choose_encoder, is_open, with_encoder
-from ktrain_sentiment.workflow.exploring import (
-    explain_choice,
-    read_search,
-    run_search,
-    save_search,
-)
+from ktrain_sentiment.workflow.exploring import rate_without_search, searched_rate
 from ktrain_sentiment.workflow.few_labels import choose_way
 from ktrain_sentiment.workflow.folding import cross_validate
 from ktrain_sentiment.workflow.lessons import (
@@ -69,8 +62,7 @@ from ktrain_sentiment.workflow.models import (
     MODELS,
     ModelSpec,
     model_name,
-    refuse_for_rows,
-    refuse_foreign_settings,
+    refuse_unlearnable,
     resolve_model,
 )
 from ktrain_sentiment.workflow.recording import (
@@ -128,8 +120,7 @@ def train(
     if cluster is not None:
         refuse_with_workers(settings, len(cluster.addresses))
         join_cluster(cluster)
-    MODELS[settings.model.model].refuse_foreign(settings)
-    refuse_foreign_settings(settings.source.task, settings)
+    refuse_unlearnable(settings)
     target = RunFolder(folder or default_run(settings.source.data))
     if reuse and is_finished(target, settings):
         log.info("%s is finished with these settings: nothing to train", target.path)
@@ -164,19 +155,7 @@ def _train_into(
     quiet: bool,
 ) -> None:
     """Every step up to the figures, each leaving its files as soon as it is done."""
-    texts = texts or read_labelled(settings.source)
-    splits = split(texts, settings.split)
-    for note in (*texts.notes, *splits.notes):
-        log.info("%s", note)
-    sizes = ", ".join(f"{name} {size:,}" for name, size in splits.sizes().items())
-    log.info("%s: %s: %s", texts.source, count(sum(splits.sizes().values()), "row"), sizes)
-    if is_open(settings):
-        refuse(splits.kind, "--encoder", texts.source, "--encoder auto")
-        spec = MODELS["encoder"]
-    else:
-        spec = resolve_model(settings)
-    refuse_foreign_settings(splits.kind, settings)
-    refuse_for_rows(settings, Inputs.of(splits.table))
+    texts, splits = _rows(settings, texts)
     teacher = open_teacher(settings.training, splits, settings.source)
     lessons = draw_lessons(settings.training, splits)
     begin_run(run, settings, splits, resume=resume)
@@ -188,6 +167,7 @@ def _train_into(
         lessons = kept_lessons(lessons, run.augmented, resume=resume)
     settings, race = _encoder(settings, splits, run, resume=resume)
     settings, few, tuner = _few_labels(settings, splits, run, resume=resume)
+    spec = MODELS[settings.model.model]
     learned = with_lessons(splits, soft_targets, lessons)
     trainer = tuner.trainer if tuner else spec.open(settings, splits, learned)
     if settings.split.folds:
@@ -201,37 +181,12 @@ def _train_into(
         rate, fitted = tuning.rate, fit_few_labels(trainer, splits, tuning, tuner)
         log.info("%s in %.1f s", settings.training.few_labels, fitted.seconds)
     else:
-        _say_length(trainer)
-        given = rate_without_search(spec, settings, splits.task)
-        rate = given or _learning_rate(trainer, spec, settings, run, resume=resume, quiet=quiet)
-        fitted = trainer.fit(
-            common_rate(trainer, rate),
-            Checkpoints(run.checkpoints),
-            settings.training.checkpoint_every,
-            resume=resume,
-            quiet=quiet,
-            extra_callbacks=(tensorboard_log(trainer.backend, run.tensorboard),),
-        )
+        rate, fitted = _fit(trainer, settings, splits, run, resume=resume, quiet=quiet)
     _save_history(fitted, run)
     saved = _save_predictor(trainer, spec, splits, run, settings)
-    # From here on the judge is what was saved, and no longer the model in memory.
-    shipped = open_shipped(run.predictor, trainer)
-    found = saved.manifest
-    temperature = found.temperature * found.folded_temperature
-    evaluation = evaluate_fit(predict_splits(shipped, splits), splits.train, temperature)
-    _save_evaluation(evaluation, run)
-    record = _record(settings, splits, trainer, fitted, evaluation, rate)
-    engine = str(getattr(shipped, "engine", ""))
-    judged = evaluation.predictions[evaluation.headline]
-    others = judge_other_engines(run.predictor, engine, judged)
-    record = replace(record, engine=engine, other_engines=others)
-    record = replace(record, encoder_race=race, few_labels=few)
-    _note_figures(run, record)
+    record = _judge(saved, trainer, settings, splits, run, fitted, rate, teacher)
     if lessons is not None:
         record = replace(record, augmented=lesson_figures(lessons))
-    if teacher is not None:
-        said = judged.to_frame()
-        record = replace(record, teacher=teacher.figures(said, said["predicted"]))
     if settings.split.folds:
         folds = cross_validate(
             texts,
@@ -243,9 +198,21 @@ def _train_into(
             quiet=quiet,
         )
         record = replace(record, cross_validation=folds)
-    record = replace(record, engines={one.engine: one.to_json() for one in saved.engines})
-    record = ask_predictor(record, evaluation, splits.train, shipped, run.predictor)
+    record = replace(record, encoder_race=race, few_labels=few)
     write_json(run.metrics, record.to_json())
+
+
+def _rows(settings: TrainingSettings, texts: LabelledTexts | None) -> tuple[LabelledTexts, Splits]:
+    """The rows, whole and divided, once it is sure that these settings can learn from them."""
+    texts, splits = read_and_split(settings.source, settings.split, texts)
+    sizes = ", ".join(f"{name} {size:,}" for name, size in splits.sizes().items())
+    log.info("%s: %s: %s", texts.source, count(sum(splits.sizes().values()), "row"), sizes)
+    if is_open(settings):
+        refuse(splits.kind, "--encoder", texts.source, "--encoder auto")
+    else:
+        resolve_model(settings)
+    refuse_unlearnable(settings, splits)
+    return texts, splits
 
 
 def _earlier_choice(place: Path, kind: type[Choice]) -> Choice | None:
@@ -303,41 +270,30 @@ def _say_length(trainer: Trainer) -> None:
         )  # fmt: skip
 
 
-def rate_without_search(spec: ModelSpec, settings: TrainingSettings, task: Task) -> float | None:
-    """The rate that is given, or usual where a search tells too little; None: it is searched."""
-    given = settings.training.learning_rate
-    # Squared errors of single batches scatter so much that the steepest fall is found at the
-    # beginning of the search, a tenth too low or less (benchmarks/LOG.md).
-    if given is None and task.is_score:
-        said = "taking the usual learning rate, %g: a search reads too little off scores' errors"
-        log.info(f"{said} (--learning-rate decides)", spec.usual_rate)
-        return spec.usual_rate
-    return given
-
-
-def _learning_rate(
+def _fit(
     trainer: Trainer,
-    spec: ModelSpec,
     settings: TrainingSettings,
-    folder: RunFolder,
+    splits: Splits,
+    run: RunFolder,
     *,
     resume: bool,
     quiet: bool,
-) -> float:
-    if resume and folder.lr_find("json").is_file():
-        found = read_search(folder)
-    else:
-        curve = run_search(trainer, spec.searches(settings), quiet=quiet)
-        found = save_search(curve, folder, spec.usual_rate)
-    if found["chosen"] is None:
-        log.warning(
-            "%s: no learning rate found (%s); taking the usual %g, or give one with "
-            "--learning-rate",
-            model_name(settings), found["problem"], spec.usual_rate,
-        )  # fmt: skip
-        return spec.usual_rate
-    log.info("%s", explain_choice(found))
-    return float(found["chosen"])
+) -> tuple[float, FitResult]:
+    """Train step by step, at the rate that is given or that a search finds: that rate, and how."""
+    _say_length(trainer)
+    spec = MODELS[settings.model.model]
+    rate = rate_without_search(spec, settings, splits.task)
+    if rate is None:
+        rate = searched_rate(trainer, spec, settings, run, resume=resume, quiet=quiet)
+    fitted = trainer.fit(
+        common_rate(trainer, rate),
+        Checkpoints(run.checkpoints),
+        settings.training.checkpoint_every,
+        resume=resume,
+        quiet=quiet,
+        extra_callbacks=(tensorboard_log(trainer.backend, run.tensorboard),),
+    )
+    return rate, fitted
 
 
 def _save_history(fitted: FitResult, folder: RunFolder) -> None:
@@ -351,6 +307,36 @@ def _save_history(fitted: FitResult, folder: RunFolder) -> None:
     if fitted.schedule.learning_rates:
         drawn = plots.schedule(fitted.schedule.learning_rates, fitted.schedule.momenta or None)
         plots.save_png(drawn, folder.plot("schedule"))
+
+
+def _judge(
+    saved: SavedPredictor,
+    trainer: Trainer,
+    settings: TrainingSettings,
+    splits: Splits,
+    run: RunFolder,
+    fitted: FitResult,
+    rate: float,
+    teacher: Teacher | None,
+) -> TrainingRecord:
+    """Judge what was saved, and no longer the model in memory; the figures go where they belong."""
+    shipped = open_shipped(run.predictor, trainer)
+    temperature = saved.manifest.temperature * saved.manifest.folded_temperature
+    evaluation = evaluate_fit(predict_splits(shipped, splits), splits.train, temperature)
+    _save_evaluation(evaluation, run)
+    engine = str(getattr(shipped, "engine", ""))
+    judged = evaluation.predictions[evaluation.headline]
+    record = replace(
+        _record(settings, splits, trainer, fitted, evaluation, rate),
+        engine=engine,
+        other_engines=judge_other_engines(run.predictor, engine, judged),
+        engines={one.engine: one.to_json() for one in saved.engines},
+    )
+    _note_figures(run, record)
+    if teacher is not None:
+        said = judged.to_frame()
+        record = replace(record, teacher=teacher.figures(said, said["predicted"]))
+    return ask_predictor(record, evaluation, splits.train, shipped, run.predictor)
 
 
 def _save_evaluation(found: FitEvaluation, folder: RunFolder) -> None:

@@ -30,7 +30,7 @@ from ktrain_sentiment.config.tuning_config import (
     SearchSettings,
     TuneConfig,
 )
-from ktrain_sentiment.data import LabelledTexts, Splits, read_labelled, split
+from ktrain_sentiment.data import LabelledTexts, Splits, read_and_split
 from ktrain_sentiment.errors import ConfigError, DataError, TrainingError, one_line
 from ktrain_sentiment.runs import default_run
 from ktrain_sentiment.tables.messages import count
@@ -40,7 +40,7 @@ from ktrain_sentiment.training.policies import planned_epochs
 from ktrain_sentiment.training.trainer import FitResult
 from ktrain_sentiment.workflow.distilling import load_soft_targets
 from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
-from ktrain_sentiment.workflow.models import MODELS, refuse_foreign_settings, resolve_model
+from ktrain_sentiment.workflow.models import MODELS, refuse_unlearnable, resolve_model
 from ktrain_sentiment.workflow.processes import in_own_process
 from ktrain_sentiment.workflow.run_places import SEARCH, differences, work_of
 from ktrain_sentiment.workflow.studies import (
@@ -179,14 +179,11 @@ def search_settings(settings: SearchSettings, texts: LabelledTexts | None = None
     """
     tuning, place = settings.tuning, settings.tuning.study
     ranges = chosen_ranges(settings, tuning)
-    refuse_foreign_settings(settings.source.task, settings)
-    texts = texts or read_labelled(settings.source)
-    splits = split(texts, settings.split)
-    for note in (*texts.notes, *splits.notes):
-        log.info("%s", note)
+    refuse_unlearnable(settings)
+    _, splits = read_and_split(settings.source, settings.split, texts)
     if not len(splits.validation):
         raise DataError("a search needs validation rows to judge by: leave --validation 0 out")
-    refuse_foreign_settings(splits.kind, settings)
+    refuse_unlearnable(settings, splits)
     if settings.training.learning_rate is None and "learning_rate" not in {r.name for r in ranges}:
         log.info("all at the usual learning rate (--learning-rate, or lr=low:high in --range)")
     shared = is_database(place)

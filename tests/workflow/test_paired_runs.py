@@ -1,5 +1,7 @@
 """A run on texts with aspects: the pair decides, and every loader reads it alike."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -8,9 +10,17 @@ import pytest
 
 import ktrain_sentiment
 from ktrain_sentiment.cleaning import apply_cleaning
-from ktrain_sentiment.config import CompareConfig, DataConfig, TrainingSettings
+from ktrain_sentiment.config import (
+    CompareConfig,
+    DataConfig,
+    ExploreConfig,
+    ModelConfig,
+    TrainingSettings,
+)
 from ktrain_sentiment.config.data_config import CleaningStep
 from ktrain_sentiment.config.flat import from_flat
+from ktrain_sentiment.config.tuning_config import SearchSettings
+from ktrain_sentiment.data import read_labelled
 from ktrain_sentiment.errors import ConfigError, InputError
 from ktrain_sentiment.evaluation.explanation import explain
 from ktrain_sentiment.evaluation.record import TrainingRecord
@@ -18,7 +28,11 @@ from ktrain_sentiment.inputs import Inputs, text_and_second
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow.comparing import compare_models
+from ktrain_sentiment.workflow.exploring import explore
 from ktrain_sentiment.workflow.models import MODELS
+from ktrain_sentiment.workflow.training import train
+from ktrain_sentiment.workflow.tuning import search_settings
+from support.aspects import make_aspects, write_aspects
 from support.process import run_here
 
 TEXT = "the plot was brilliant but the cast was boring all evening"
@@ -201,6 +215,21 @@ def test_a_comparison_refuses_such_models_before_any_other_is_trained(model, sai
     )
     with pytest.raises(ConfigError, match=said):
         compare_models(settings, CompareConfig(models=("tfidf", model)))
+
+
+@pytest.mark.parametrize("command", ["train", "find_lr", "search"])
+def test_what_knows_no_pairs_is_refused_too_where_the_rows_say_it(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = DataConfig(data=str(write_aspects(Path("aspects.csv"), make_aspects(60))))
+    texts = read_labelled(replace(source, pair_column="aspect"))
+    settings = SearchSettings(source=source, model=ModelConfig(model="nbsvm"))
+    work = {
+        "train": lambda: train(settings, texts),
+        "find_lr": lambda: explore(settings, ExploreConfig(), texts),
+        "search": lambda: search_settings(settings, texts),
+    }
+    with pytest.raises(ConfigError, match="--model nbsvm reads one text and tells no pair apart"):
+        work[command]()
 
 
 def test_lines_for_people_show_both_texts(run):

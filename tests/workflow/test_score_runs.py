@@ -16,9 +16,9 @@ from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tasks import CLASSES, SCORES
 from ktrain_sentiment.workflow.eval_sets import from_predictor, from_run
 from ktrain_sentiment.workflow.evaluating import evaluate, out_of_fold
+from ktrain_sentiment.workflow.exploring import rate_without_search
 from ktrain_sentiment.workflow.inspecting import inspect, write_lists
 from ktrain_sentiment.workflow.models import MODELS, refuse_foreign_settings
-from ktrain_sentiment.workflow.training import rate_without_search
 from support.scores import make_scores
 
 NOT_OF_SCORES = ("accuracy", "log loss", "log_loss", "onfusion matrix", "macro_f1", "macro F1")
