@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from ktrain_sentiment.workflow import compare_models, explore, train
 from ktrain_sentiment.workflow.eval_sets import from_predictor, from_run
 from ktrain_sentiment.workflow.evaluating import evaluate, out_of_fold
 from ktrain_sentiment.workflow.inspecting import correct, inspect, write_lists
-from ktrain_sentiment.workflow.models import refuse_foreign_settings
+from ktrain_sentiment.workflow.models import refuse_unlearnable
 from support.label_sets import make_label_sets
 
 NOT_OF_SETS = ('"accuracy_interval', "log loss", "onfusion matrix", "A temperature", "ROC")
@@ -121,7 +122,7 @@ def test_two_runs_are_compared(multi_run, tmp_path):
 )
 def test_what_knows_classes_alone_is_refused(settings, said):
     with pytest.raises(ConfigError, match=said):
-        refuse_foreign_settings("multi", settings)
+        refuse_unlearnable(replace(settings, source=DataConfig(task="multi")))
 
 
 def test_it_is_refused_before_a_byte_is_read(tmp_path):

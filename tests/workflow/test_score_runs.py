@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from ktrain_sentiment.workflow.eval_sets import from_predictor, from_run
 from ktrain_sentiment.workflow.evaluating import evaluate, out_of_fold
 from ktrain_sentiment.workflow.exploring import rate_without_search
 from ktrain_sentiment.workflow.inspecting import inspect, write_lists
-from ktrain_sentiment.workflow.models import MODELS, refuse_foreign_settings
+from ktrain_sentiment.workflow.models import MODELS, refuse_unlearnable
 from support.scores import make_scores
 
 NOT_OF_SCORES = ("accuracy", "log loss", "log_loss", "onfusion matrix", "macro_f1", "macro F1")
@@ -116,7 +117,7 @@ def test_two_runs_of_scores_are_compared(scored_run, tmp_path):
 )
 def test_what_knows_classes_alone_is_refused_before_training(settings, said):
     with pytest.raises(ConfigError, match=said):
-        refuse_foreign_settings("score", settings)
+        refuse_unlearnable(replace(settings, source=DataConfig(task="score")))
 
 
 def test_the_usual_rate_is_taken_where_a_search_would_tell_too_little():
