@@ -17,6 +17,9 @@ Probabilities = NDArray[np.float32]
 EXPECTED = "expected_star"
 """The column, and the key, of the mean star of a text's probabilities."""
 
+EXPECTED_COST = "expected_cost"
+"""The column of what an answer is expected to cost, where mistakes are weighed."""
+
 SCORE_LOW, SCORE_HIGH = "score_low", "score_high"
 """The columns of the interval around a score."""
 

@@ -146,10 +146,17 @@ class Task:
         Args:
             probabilities: Shape (texts, labels).
         """
-        table = np.asarray(probabilities)
         if not self.costs:
-            return np.asarray(table.argmax(axis=1))
-        return np.asarray((table.astype(np.float64) @ np.asarray(self.costs)).argmin(axis=1))
+            return np.asarray(np.asarray(probabilities).argmax(axis=1))
+        return np.asarray(self.expected_costs(probabilities).argmin(axis=1))
+
+    def expected_costs(self, probabilities: ArrayLike) -> NDArray[np.float64]:
+        """What it is expected to cost to say each label of each text, where mistakes are weighed.
+
+        Args:
+            probabilities: Shape (texts, labels); so has what is returned.
+        """
+        return np.asarray(np.asarray(probabilities, np.float64) @ np.asarray(self.costs))
 
     def said(self, probabilities: ArrayLike) -> NDArray[np.int64]:
         """What is answered by labels: `choices`, or of several labels 0 or 1 for each."""
@@ -158,14 +165,24 @@ class Task:
         return self.choices(probabilities)
 
     def confidence(self, probabilities: ArrayLike) -> NDArray[np.float64]:
-        """How sure each answer is, shape (texts,): the probability of the label that is said.
+        """How sure each answer is, shape (texts,), 0 to 1: the probability of the label said.
 
         Of several labels that of the decision that is least sure, were all thresholds a half: a
         text is answered wrongly where any of its labels is.
+
+        Where mistakes are weighed, one minus what the answer is expected to cost, as a share of
+        what the most careful answer can cost at most; where all mistakes cost the same that is the
+        probability again. A threshold on it is the rule of Chow 1970 ("On Optimum Recognition Error
+        and Reject Tradeoff"): whatever number of texts is left to a person, the others cost least.
+        The probability of the label would keep the dearest answers and leave out cheap ones: what
+        is said for fear of the other mistake is seldom likely.
         """
         table = np.asarray(probabilities, np.float64)
+        if self.costs:
+            most = float(np.asarray(self.costs).max(axis=0).min())
+            return np.asarray(1 - self.expected_costs(table).min(axis=1) / (most or 1.0))
         if not self.is_multi:
-            return np.asarray(table[np.arange(len(table)), self.choices(table)])
+            return np.asarray(table.max(axis=1))
         moved = self.centred(table)
         return np.asarray(np.maximum(moved, 1 - moved).min(axis=1))
 

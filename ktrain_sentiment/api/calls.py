@@ -375,7 +375,8 @@ def evaluate(
             returned. None for a run.
         other: Another one to compare with on the same rows.
         slice_by: Columns of the data to judge by, beside the usual ones.
-        abstain_below: A probability: judge what is gained by leaving texts below it to a person.
+        abstain_below: A probability: judge what is gained by leaving texts below it to a person;
+            with costs the same of the answers of least expected cost (`Task.confidence`).
         costs: What mistakes cost, to judge answers by it: such as `["negative:positive=5"]`, one of
             a negative text that is called positive; see `evaluation.mistake_costs`.
         engine: What computes the predictions: auto, int8, fp32 or openvino.

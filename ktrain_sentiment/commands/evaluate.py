@@ -58,7 +58,8 @@ class Flags(ScriptFlags):
     """Columns of the data to divide the rows by, in place of length and repetition."""
 
     abstain_below: float | None = None
-    """Say what is gained by leaving texts below this probability to a person."""
+    """Say what is gained by leaving texts below this probability to a person; with --costs, answers
+    that are less sure than this, by what they are expected to cost."""
 
     costs: tuple[str, ...] = ()
     """What mistakes cost, such as negative:positive=5 (a negative text called positive), one where

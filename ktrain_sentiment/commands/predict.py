@@ -107,7 +107,8 @@ class Flags(ScriptFlags):
 
     abstain_below: float = 0.0
     """Leave the prediction empty where its probability is below this; of several labels where the
-    confidence of the least sure decision is."""
+    confidence of the least sure decision is; with --costs where more than the rest to 1 is expected
+    to be lost of what the most careful answer can cost."""
 
     costs: tuple[str, ...] = ()
     """Answer with the least expected cost of a mistake, where they cost this: such as

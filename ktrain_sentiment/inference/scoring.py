@@ -16,12 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ktrain_sentiment.data.columns import Rest, choose_text_column, suits
 from ktrain_sentiment.errors import ConfigError, DataError, PredictorError, one_line
 from ktrain_sentiment.inference.rows import join_row
 from ktrain_sentiment.inputs import TEXTS, Inputs
-from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW, Classifier, Prediction
+from ktrain_sentiment.prediction import (
+    EXPECTED,
+    EXPECTED_COST,
+    SCORE_HIGH,
+    SCORE_LOW,
+    Classifier,
+    Prediction,
+)
 from ktrain_sentiment.refusals import refuse_flags
 from ktrain_sentiment.tables import Batch, Problem, ReadOptions, Table, open_table
 from ktrain_sentiment.tables.messages import count, quoted
@@ -135,7 +143,8 @@ class ScoreOptions:
 
     Attributes:
         chunk: Rows read, predicted and written at a time.
-        abstain_below: Leave the prediction empty where its probability is below this.
+        abstain_below: Leave the prediction empty where its confidence (`Task.confidence`) is below
+            this.
         prefix: Put before the names of the new columns.
         problems: Add a column that says what is wrong with a row.
     """
@@ -157,7 +166,8 @@ def added_columns(
 ) -> tuple[str, ...]:
     """The columns that scoring adds: `predicted`, `probability`, one `p_<label>` a class.
 
-    Of stars also `expected_star`, behind the probability. Several labels have `labels`, joined by |
+    Of stars also `expected_star`, behind the probability, and where mistakes are weighed
+    `expected_cost`, of the answer, behind that. Several labels have `labels`, joined by |
     as the reader reads them back, `confidence` (of the least sure decision on one) and
     `probability_<label>` for each. Scores have `score` in their place, and `score_low` and
     `score_high` where the interval is known.
@@ -168,8 +178,8 @@ def added_columns(
         task: What the labels are.
         problems: Add `problem` behind them: what is wrong with a row, empty for most.
     """
-    stars = [EXPECTED] if task else []
-    names = ["predicted", "probability", *stars, *(f"p_{label}" for label in labels)]
+    also = [*([EXPECTED] if task else []), *([EXPECTED_COST] if task.costs else [])]
+    names = ["predicted", "probability", *also, *(f"p_{label}" for label in labels)]
     if task.is_score:
         names = score_columns(task)
     elif task.is_multi:
@@ -236,7 +246,8 @@ def output_schema(
     else:
         predicted, probability, *others = names
         words = (predicted, *(names[-1:] if problems else ()))
-        shown = (predicted, probability, *[n for n in others if n.endswith(EXPECTED)][:1])
+        also = [predicted.removesuffix("predicted") + name for name in (EXPECTED, EXPECTED_COST)]
+        shown = (predicted, probability, *(name for name in others[:2] if name in also))
     table = source.table
     types: dict[str, Any] = {**dict.fromkeys(names, np.float32), **dict.fromkeys(words, str)}
     return OutputSchema(
@@ -313,7 +324,7 @@ def score_batch(
     predictions, refused = _predict(texts, classifier)
     problems |= refused
     said = [str(problems[k]) if k in problems else None for k in range(len(texts))]
-    sure = _confidences(predictions, classifier)
+    sure = _of_each(predictions, classifier, task_of(classifier).confidence)
     unsure = {k for k, one in enumerate(sure) if one is not None and one < abstain_below}
     answers = _Answers(predictions, classifier, sure, unsure)
     columns = _ANSWERS[task_of(classifier).kind](answers)
@@ -355,21 +366,30 @@ class _Answers:
         ]
 
 
-def _confidences(
-    given: Sequence[Prediction | None], classifier: Classifier
-) -> list[float | None]:  # fmt: skip
-    task = task_of(classifier)
-    if not task.is_multi:
-        return [None if one is None else one.probability for one in given]
+def _of_each(
+    given: Sequence[Prediction | None],
+    classifier: Classifier,
+    figure: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> list[float | None]:
+    """A figure of the probabilities of each answer; None where there was no text to score."""
+    if task_of(classifier).is_score:
+        return [None] * len(given)
     table = [[*one.probabilities.values()] for one in given if one is not None]
-    sure = iter(task.confidence(np.reshape(table, (len(table), len(classifier.labels)))).tolist())
-    return [None if one is None else next(sure) for one in given]
+    found = iter(figure(np.reshape(table, (len(table), len(classifier.labels)))).tolist())
+    return [None if one is None else next(found) for one in given]
 
 
 def _of_classes(found: _Answers) -> list[list[Any]]:
+    task, cost = task_of(found.classifier), list[list[Any]]()
+    if task.costs:
+        each = _of_each(
+            found.given, found.classifier, lambda table: task.expected_costs(table).min(axis=1)
+        )
+        cost = [[None if one is None else round(one, _DIGITS) for one in each]]
     return [
         [one and (one.label or None) for one in found.kept],
         [one and round(one.probability, _DIGITS) for one in found.given],
+        *cost,
         *found.probabilities,
     ]
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 NAMES = {
+    "cost": "mean cost of an answer",
     "mae": "mean error, stars",
     "expected_mae": "of the expected star",
     "kappa": "quadratic weighted kappa",
@@ -48,7 +49,7 @@ SHARES = frozenset({
     "micro_f1", "sample_f1", "subset_accuracy",
 })  # fmt: skip
 LOWER_IS_BETTER = frozenset(
-    {"mae", "expected_mae", "score_mae", "rmse", "log_loss", "brier", "ece"}
+    {"cost", "mae", "expected_mae", "score_mae", "rmse", "log_loss", "brier", "ece"}
 )
 FAINTEST = 0.2
 """Words below this share of a text's strongest word are not marked."""

@@ -34,6 +34,8 @@ def calibration_sentence(metrics: Metrics) -> str:
 def abstention_sentence(found: Abstention, kind: Kind = "classes") -> str:
     """What a threshold does, in words."""
     start = f"Leaving texts below {found.below:g} to a person"
+    if "cost" in found.figures:
+        start = f"With these costs, leaving answers less sure than {found.below:g} to a person"
     if found.accuracy is None:
         return f"{start} leaves all of them."
     right = "have all their labels right" if kind == "multi" else "are right"
@@ -75,8 +77,8 @@ def decision_sentences(
     abstention: Abstention | None, costs: CostFigures | None, kind: Kind
 ) -> list[str]:  # fmt: skip
     """What is gained by another rule than to answer each text with what is likeliest."""
-    said = [] if abstention is None else [abstention_sentence(abstention, kind)]
-    return said if costs is None else [*said, costs_sentence(costs, kind)]
+    said = [] if costs is None else [costs_sentence(costs, kind)]
+    return said if abstention is None else [*said, abstention_sentence(abstention, kind)]
 
 
 def behaviour_sentence(found: Behaviour) -> str:

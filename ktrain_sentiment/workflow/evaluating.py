@@ -30,6 +30,7 @@ from ktrain_sentiment.evaluation.calibration import Abstention, abstain
 from ktrain_sentiment.evaluation.cautions import find_warnings
 from ktrain_sentiment.evaluation.comparison import Comparison, compare
 from ktrain_sentiment.evaluation.confusion import Floats
+from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_mean
 from ktrain_sentiment.evaluation.metrics import compute_metrics
 from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts, weigh
 from ktrain_sentiment.evaluation.predictions import (
@@ -149,7 +150,8 @@ def evaluate(
         eval_set: The rows with their predictions.
         other: Those of the rows with another classifier's that both are compared on.
         slice_by: Columns of the data to divide the rows by; the usual ones when empty.
-        abstain_below: Say what is gained by leaving texts below this probability to a person.
+        abstain_below: Say what is gained by leaving texts below this probability to a person; with
+            costs, texts whose answer of least expected cost is less sure (`Task.confidence`).
         costs: Say what mistakes cost that cost this; see `MistakeCosts.parse`.
 
     Raises:
@@ -178,7 +180,7 @@ def evaluate(
         baselines=baselines,
         slices=slices,
         comparison=None if other is None else _compare(eval_set, other),
-        abstention=None if abstain_below is None else _abstention(rows, abstain_below),
+        abstention=None if abstain_below is None else _abstention(rows, abstain_below, weighed),
         costs=None if weighed is None else weigh(weighed, rows.y_true, rows.probabilities),
         warnings=find_warnings(
             metrics, baselines, tfidf, slices, held_out=eval_set.split != "validation"
@@ -192,15 +194,25 @@ _OF_ANSWERS: Mapping[Kind, tuple[str, ...]] = {
 """What a task asks of the answers that are given, beside how many of them are right."""
 
 
-def _abstention(rows: LabelledPredictions, below: float) -> Abstention:
-    table, task = rows.probabilities, rows.task
-    right, confidence = task.said(table) == rows.y_true, task.confidence(table)
+def _abstention(
+    rows: LabelledPredictions, below: float, weighed: MistakeCosts | None
+) -> Abstention:
+    table, task = rows.probabilities, rows.task if weighed is None else weighed.deciding
+    said, confidence = task.said(table), task.confidence(table)
+    right = said == rows.y_true
     found = abstain(right.all(axis=1) if task.is_multi else right, confidence, below)
-    names, given = _OF_ANSWERS.get(task.kind, ()), confidence >= below
-    if not names or not given.any():
+    given = confidence >= below
+    if not given.any():
         return found
-    headline = compute_metrics(rows.y_true[given], table[given], rows.labels, task).headline
-    return replace(found, figures={name: headline[name] for name in names})
+    # Of the likeliest label these are, and not of the one that costs let say.
+    names = () if task.costs else _OF_ANSWERS.get(task.kind, ())
+    figures: dict[str, Estimate] = {}
+    if names:
+        headline = compute_metrics(rows.y_true[given], table[given], rows.labels, task).headline
+        figures = {name: headline[name] for name in names}
+    if weighed is not None:
+        figures["cost"] = bootstrap_mean(weighed.of_rows(rows.y_true[given], said[given]))
+    return replace(found, figures=figures)
 
 
 def _baselines(eval_set: EvalSet) -> tuple[Mapping[str, BaselineRecord], Comparison | None]:

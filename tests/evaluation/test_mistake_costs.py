@@ -107,12 +107,45 @@ def test_of_several_labels_the_cheapest_set_for_all_is_the_one_beside_it():
     assert (found.changed, found.always, found.always_cost) == (2, "joy", (3 + 2) / 4)
 
 
-def test_how_sure_an_answer_is_goes_by_what_is_said():
-    rows = [[0.2, 0.3, 0.5]]
-    assert CLASSES.confidence(rows).tolist() == [0.5]
-    costly = MistakeCosts.parse(["bad:=5"], CLASSES, LABELS).deciding
-    assert costly.confidence(rows).tolist() == [0.2]
+def test_of_several_labels_how_sure_an_answer_is_counts_from_its_thresholds():
     # At a threshold of a quarter, 0.25 is as unsure as can be; 0.9 is far beyond it.
     unsure = SEVERAL.cut_at((0.25, 0.25)).confidence([[0.9, 0.25], [0.9, 0.01]])
     assert unsure[0] == pytest.approx(0.5)
     assert unsure[1] == pytest.approx(0.27 / 0.28)  # odds of 9 / (1/3), the less sure of both
+
+
+def test_with_costs_the_answer_that_may_cost_most_is_the_least_sure():
+    two = MistakeCosts.parse(["bad:good=5"], CLASSES, ("bad", "good")).deciding
+    rows = np.array([[0.16, 0.84], [0.45, 0.55], [0.75, 0.25], [0.01, 0.99]])
+    assert two.choices(rows).tolist() == [1, 0, 0, 1]
+    # 0.16 times 5 against 0.55, 0.25 and 0.01 times 5: the likely one is the dearest.
+    assert two.confidence(rows) == pytest.approx([0.2, 0.45, 0.75, 0.95])
+    stars = MistakeCosts.parse(["squared"], STARS, ("1", "2", "5")).deciding
+    assert stars.confidence([[0.5, 0, 0.5], [0, 0, 1]]) == pytest.approx([1 - 5 / 9, 1])
+
+
+def test_how_sure_an_answer_is_does_not_hang_on_the_unit_of_costs():
+    rows = np.random.default_rng(0).dirichlet([1, 1, 1], 50)
+    alike = MistakeCosts.parse([], CLASSES, LABELS).deciding
+    assert alike.confidence(rows) == pytest.approx(CLASSES.confidence(rows))
+    cents = MistakeCosts.parse([f"{one}:=100" for one in LABELS], CLASSES, LABELS).deciding
+    assert cents.confidence(rows) == pytest.approx(CLASSES.confidence(rows))
+    free = MistakeCosts.parse([":bad=0"], CLASSES, LABELS).deciding
+    assert free.confidence(rows).tolist() == [1.0] * 50
+
+
+def test_whatever_number_of_texts_is_left_to_a_person_the_others_cost_least():
+    rng = np.random.default_rng(0)
+    rows = rng.dirichlet([1, 1, 1], 2000)
+    truth = np.array([rng.choice(3, p=row) for row in rows])
+    costs = MistakeCosts.parse(["bad:=8"], CLASSES, LABELS)
+    said = costs.deciding.choices(rows)
+    cost = costs.of_rows(truth, said)
+    by_rule = {
+        "cost": costs.deciding.confidence(rows),
+        "label": rows[np.arange(2000), said],
+        "likeliest": rows.max(axis=1),
+    }
+    for answered in (400, 1000, 1600):
+        left = {name: cost[np.argsort(-sure)[:answered]].mean() for name, sure in by_rule.items()}
+        assert left["cost"] < min(left["label"], left["likeliest"])

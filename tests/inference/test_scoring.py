@@ -1,5 +1,6 @@
 """Scoring a table: its column of texts, bad rows, and what is remembered of the training."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from ktrain_sentiment.config import DataConfig, SplitConfig
 from ktrain_sentiment.data import is_prepared, read_labelled, split, write_splits
 from ktrain_sentiment.errors import ConfigError, DataError, PredictorError
+from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts
 from ktrain_sentiment.inference.scoring import (
     ScoreOptions,
     added_columns,
@@ -26,6 +28,7 @@ from ktrain_sentiment.inference.scoring import (
 from ktrain_sentiment.prediction import Prediction
 from ktrain_sentiment.tables import Batch, Problem, ReadOptions, open_texts
 from ktrain_sentiment.tables.outputs import open_output
+from ktrain_sentiment.tasks import CLASSES
 from support.process import run_code
 
 
@@ -164,6 +167,28 @@ class Foreign(Shouting):
 
     def predict(self, texts):
         return [replace(one, label="", unknown=True) for one in super().predict(texts)]
+
+
+class Careful(Shouting):
+    """The same where it costs five to call what is loud calm."""
+
+    task = MistakeCosts.parse("loud:calm=5", CLASSES, Shouting.labels).deciding
+
+    def predict(self, texts):
+        return [replace(one, label="loud", probability=one.probabilities["loud"])
+                for one in super().predict(texts)]  # fmt: skip
+
+
+def test_where_mistakes_are_weighed_the_expected_cost_of_the_answer_is_written():
+    batch = Batch(range(1, 4), [{"text": text} for text in ("Yes!", "no", None)])
+    names = added_columns(Careful.labels, "new_", Careful.task)
+    assert names[:3] == ("new_predicted", "new_probability", "new_expected_cost")
+    rows = score_batch(batch, "text", Careful(), names, 0.5).rows
+    assert [row["new_predicted"] for row in rows] == ["loud", None, None]
+    assert [row["new_probability"] for row in rows] == [0.9, 0.4, None]
+    assert [row["new_expected_cost"] for row in rows] == [0.1, 0.6, None]
+    schema = output_schema(open_text_table(io.BytesIO(b"a text\nanother\n")), names)
+    assert schema.shown == (*names[:3], "text")
 
 
 def test_rows_without_a_known_word_are_counted_and_get_no_label(tmp_path):
