@@ -173,9 +173,9 @@ def check_rows(texts: LabelledTexts) -> tuple[Finding, ...]:
     found = _check_blank(frame, blank)
     unlabelled = frame["label"].isna() if kind == "multi" else blank["label"]
     used = _rows_where(frame, ~(blank["text"] | unlabelled))
+    found += check_repeats(used, texts.config)
     for check in _OF_KIND.get(kind, _CHECKS):
-        # Texts with several scores have their mean, and contradict nobody.
-        found += [f for f in check(used) if kind != "score" or f.check != "contradicting labels"]
+        found += check(used)
     return tuple(found)
 
 
@@ -424,7 +424,7 @@ def _check_label_sets(frame: pd.DataFrame) -> list[Finding]:
 
 
 _TEXT_CHECKS: tuple[Check, ...] = (
-    _check_long, _check_html, _check_characters, check_repeats, _check_language,
+    _check_long, _check_html, _check_characters, _check_language,
 )  # fmt: skip
 """What can be wrong with texts whatever their labels are."""
 _CHECKS: tuple[Check, ...] = (
@@ -432,7 +432,6 @@ _CHECKS: tuple[Check, ...] = (
     _check_long,
     _check_html,
     _check_characters,
-    check_repeats,
     _check_language,
     _check_several,
     _check_rare,

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.cleaning import collapse_spaces, mask_mentions, mask_urls, strip_html
+from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.at_rest import Strings, in_portions, some_rows, take_rows
 from ktrain_sentiment.data.findings import EXAMPLES, Example, Finding, examples
 from ktrain_sentiment.data.labelled import Splits
@@ -153,20 +154,24 @@ def _examples(
     return tuple(examples)
 
 
-def check_repeats(frame: pd.DataFrame) -> list[Finding]:
+def check_repeats(frame: pd.DataFrame, config: DataConfig) -> list[Finding]:
     """Find exact, near and similar repeats, and equal texts with different labels.
 
     Args:
         frame: Columns `text`, `label` and `row`, none of them missing.
+        config: What is done with them. Texts with several scores have their mean, and contradict
+            nobody.
     """
     found = find_repeats(frame["text"])
     rows = _KeyedRows(frame, found.codes, found.first)
-    return [
-        *_repeats(rows, found),
-        *_near_repeats(rows, found.near),
+    listed = [
+        *_repeats(rows, found, config.duplicates),
+        *_near_repeats(rows, found.near, config.duplicates),
         *_similar(replace(rows, codes=found.groups), found.similar),
-        *_contradictions(frame, found),
     ]
+    if config.task != "score":
+        listed += _contradictions(frame, found, config.contradictions)
+    return listed
 
 
 @dataclass(frozen=True)
@@ -277,21 +282,42 @@ class _KeyedRows:
         return Example(int(row["row"]), shorten(row["text"]), f"row {earlier['row']}{said}")
 
 
-def _repeats(rows: _KeyedRows, found: Repeats) -> list[Finding]:
+_ON_REPEATS = {
+    "drop": "left out unless --duplicates keep (where the label is the same too)",
+    "drop-near": "left out, as --duplicates drop-near says (where the label is the same too)",
+    "keep": "kept, as --duplicates keep says; drop leaves out those whose label is the same too",
+}
+_ON_NEAR_REPEATS = {
+    "drop": "they stay in one split; --duplicates drop-near leaves them out",
+    "drop-near": _ON_REPEATS["drop-near"],
+    "keep": "kept, in one split, as --duplicates keep says; drop-near leaves them out",
+}
+_ON_CONTRADICTIONS = {
+    "majority": "--contradictions majority keeps the commonest label of equal texts (usual), drop "
+    "leaves them out, keep keeps them all",
+    "drop": "left out, as --contradictions drop says; majority keeps the commonest label of equal "
+    "texts (usual)",
+    "keep": "kept, as --contradictions keep says; majority keeps the commonest label of equal "
+    "texts (usual), drop leaves them out",
+}
+"""What is said of repeats and contradictions, by what is done with them already."""
+
+
+def _repeats(rows: _KeyedRows, found: Repeats, choice: str) -> list[Finding]:
     return rows.finding(
         found.exact,
         "repeated texts",
         f"whose text stands before, word for word; the commonest {found.most:,} times",
-        "left out unless --duplicates keep (where the label is the same too)",
+        _ON_REPEATS[choice],
     )
 
 
-def _near_repeats(rows: _KeyedRows, hit: NDArray[np.bool_]) -> list[Finding]:
+def _near_repeats(rows: _KeyedRows, hit: NDArray[np.bool_], choice: str) -> list[Finding]:
     return rows.finding(
         hit,
         "near repeats",
         "whose text stands before but for case, spacing, links, mentions or a final stop",
-        "they stay in one split; --duplicates drop-near leaves them out",
+        _ON_NEAR_REPEATS[choice],
     )
 
 
@@ -305,7 +331,7 @@ def _similar(rows: _KeyedRows, hit: NDArray[np.bool_]) -> list[Finding]:
     )
 
 
-def _contradictions(frame: pd.DataFrame, found: Repeats) -> list[Finding]:
+def _contradictions(frame: pd.DataFrame, found: Repeats, choice: str) -> list[Finding]:
     # Only texts of which there are several can contradict each other.
     several = take_rows(frame[["row", "text", "label"]], np.flatnonzero(found.several))
     several = several.assign(code=found.codes[found.several])
@@ -321,8 +347,7 @@ def _contradictions(frame: pd.DataFrame, found: Repeats) -> list[Finding]:
             rows=len(rows),
             of=len(frame),
             severity="error",
-            advice="--contradictions majority keeps the commonest label of equal texts (usual), "
-            "drop leaves them out, keep keeps them all",
+            advice=_ON_CONTRADICTIONS[choice],
             examples=examples(rows, rows["label"]),
         )
     ]

@@ -193,6 +193,7 @@ def record_training(
     found: FitEvaluation,
     splits: Splits,
     source: str,
+    read: DataConfig | None = None,
     doubts: Sequence[str] = (),
     **training: Any,  # noqa: ANN401
 ) -> TrainingRecord:
@@ -202,11 +203,12 @@ def record_training(
         found: What `evaluate_fit` found.
         splits: The rows.
         source: The data as the user named them.
+        read: How they were read; the defaults where that is not known.
         doubts: Why it may have learned little, a sentence each.
         **training: The fields of `TrainingRecord` that say how it was trained.
     """
     rows, metrics = found.predictions[found.headline], found.metrics[found.headline]
-    data, comparison = summarize_data(source, splits), against_tfidf(rows, found.baselines)
+    data, comparison = summarize_data(source, splits, read), against_tfidf(rows, found.baselines)
     held_out, slices = found.headline == "test", usual_slices(rows)
     before = found.before_temperature
     calibration = None if before is None else Calibration(found.temperature, before, metrics)
@@ -311,15 +313,24 @@ def speed_of(
     return rate, statistics.median(calls)
 
 
-def summarize_data(source: str, splits: Splits) -> DataSummary:
+def summarize_data(source: str, splits: Splits, read: DataConfig | None = None) -> DataSummary:
     """Counts, lengths, telling words, what the checks found, and warnings, of all splits.
 
     Of very many training rows some are checked, and findings say of how many.
+
+    Args:
+        source: The data as the user named them.
+        splits: The rows.
+        read: How they were read; the defaults where that is not known.
     """
+    read = read or DataConfig()
     looked_at = [some_rows(splits.train), splits.validation, splits.test]
     everything = pd.concat(looked_at, ignore_index=True)
     frames = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    config = DataConfig(task=splits.kind)
+    # Alone what findings speak of: labels were renamed and left out already.
+    config = DataConfig(
+        task=splits.kind, duplicates=read.duplicates, contradictions=read.contradictions
+    )
     findings = check_rows(LabelledTexts(everything, source, "text", "label", config=config))
     if len(looked_at[0]) < len(splits.train):
         of = f" (of {len(everything):,} rows that were looked at)"

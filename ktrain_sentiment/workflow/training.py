@@ -363,6 +363,7 @@ def _record(
         evaluation,
         splits,
         settings.source.data or splits.source,
+        settings.source,
         training_doubts(settings, splits, len(fitted.history)),
         model=settings.model.model,
         encoder=model_name(settings),

@@ -93,6 +93,22 @@ def test_near_repeats_show_the_text_that_they_repeat():
     assert finding.examples[0].remark == f"row 0: {sentence(0)}"
 
 
+@pytest.mark.parametrize(
+    ("flags", "check", "advice"),
+    [
+        ({}, "repeated texts", "left out unless --duplicates keep"),
+        ({"duplicates": "keep"}, "repeated texts", "kept, as --duplicates keep says"),
+        ({}, "near repeats", "--duplicates drop-near leaves them out"),
+        ({"duplicates": "drop-near"}, "near repeats", "left out, as --duplicates drop-near says"),
+        ({"duplicates": "keep"}, "near repeats", "kept, in one split, as --duplicates keep says"),
+        ({"contradictions": "drop"}, "contradicting labels", "left out, as --contradictions drop"),
+    ],
+)
+def test_nobody_is_advised_to_do_what_they_did(flags, check, advice):
+    changed = [(50, sentence(0)), (60, sentence(0).upper()), (70, sentence(0), "bad")]
+    assert advice in found(make(changed, **flags), check).advice
+
+
 def test_similar_texts_are_found():
     long = "a long review that goes on about the many things which one can say of it"
     finding = found(make([(10, long), (60, f"{long} today")]), "similar texts")
