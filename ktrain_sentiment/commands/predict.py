@@ -500,6 +500,9 @@ def _say(report: ScoreReport, flags: Flags) -> None:
     from ktrain_sentiment.tables.messages import count
 
     counts = ", ".join(f"{number:,} {label}" for label, number in report.labels.most_common())
+    if flags.costs:
+        # The likeliest labels would be others, and their counts too.
+        counts += f" by least expected cost (--costs {' '.join(flags.costs)})"
     notes = {
         "abstained from": report.abstained,
         "without a word that the model knows, left without a label": report.unknown,

@@ -58,7 +58,8 @@ class MistakeCosts:
         `negative:=5`. Of several labels `LABEL:=COST` is that of missing it, `:LABEL=COST` that of
         giving it wrongly; `missed=COST` and `wrong=COST` are those of every label. Of stars a
         mistake costs the distance in stars (`distance`), or its square (`squared`); any other costs
-        one where nothing is said. Later ones stand above earlier ones.
+        one where nothing is said. Later ones stand above earlier ones; what is said twice in the
+        same words is refused, as one of them is a slip.
 
         Args:
             given: One string each; one alone may stand without a list.
@@ -66,7 +67,7 @@ class MistakeCosts:
             labels: Their names.
 
         Raises:
-            ConfigError: One makes no sense, or the task has no labels to confuse.
+            ConfigError: One makes no sense or is said twice, or the task has no labels to confuse.
         """
         refuse(task.kind, "--costs")
         names, priced = tuple(labels), set[int]()
@@ -74,18 +75,14 @@ class MistakeCosts:
             table = np.ones((len(names), 2))
         else:
             table = task.distance.copy() if task else 1 - np.eye(len(names))
+        before: dict[str, str] = {}
         for one in (given,) if isinstance(given, str) else given:
             if not isinstance(one, str):
                 raise ConfigError(f"--costs: got {one!r}; {_form(task, names)}")
             if task and one in _BY_ORDER:
                 table = task.distance ** _BY_ORDER[one]
                 continue
-            named, _, value = one.rpartition("=")
-            cost = _cost(value)
-            if cost is None:
-                raise ConfigError(
-                    f"--costs {one}: {_form(task, names)}; with a cost from 0 to {_MOST:,.0f}"
-                )
+            named, cost = _priced(one, before, _form(task, names))
             if task.is_multi and named in _OF_LABELS:
                 table[:, _OF_LABELS[named]] = cost
                 priced.update(range(len(names)))
@@ -250,6 +247,24 @@ def _form(task: Task, labels: tuple[str, ...]) -> str:
         f"wanted TRUE:SAID=COST, such as {labels[0]}:{labels[-1]}=5, or {labels[0]}:=5 for "
         f"whatever else is said{order}"
     )
+
+
+def _priced(one: str, before: dict[str, str], form: str) -> tuple[str, float]:
+    """Which mistakes a cost is said of, and the cost; noted as said before."""
+    named, equals, value = one.rpartition("=")
+    if equals and not value.strip():
+        raise ConfigError(f"--costs {one}: no cost stands behind the =; wanted {named}=5")
+    cost = _cost(value)
+    if cost is None:
+        raise ConfigError(f"--costs {one}: {form}; with a cost from 0 to {_MOST:,.0f}")
+    # Spaces around labels are no difference.
+    mistakes = ":".join(map(str.strip, named.split(":")))
+    if mistakes in before:
+        raise ConfigError(
+            f"--costs {before[mistakes]} {one}: says twice what {mistakes} costs; leave one out"
+        )
+    before[mistakes] = one
+    return named, cost
 
 
 def _cost(value: str) -> float | None:

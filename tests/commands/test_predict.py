@@ -48,6 +48,17 @@ def test_texts_are_answered_one_a_line(predictor):
     assert done.stderr == ""
 
 
+def test_the_summary_says_that_labels_are_by_cost(predictor, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text\na superb plot\na dull plot\n")
+    arguments = ("--file", rows, "--output", tmp_path / "scored.csv")
+    done = predict(predictor, *arguments, "--costs", "negative:=1e9", "positive:negative=2")
+    said = "2 rows; 2 negative by least expected cost (--costs negative:=1e9 positive:negative=2); "
+    assert said in done.stderr
+    plain = predict(predictor, *arguments, "--overwrite")
+    assert "cost" not in plain.stderr
+
+
 def test_a_run_folder_will_do(predictor):
     assert predict(predictor.parent, "a film").stdout == predict(predictor, "a film").stdout
 

@@ -53,12 +53,33 @@ def test_of_several_labels_missing_one_and_giving_it_wrongly_cost_apart():
         ("squared", CLASSES, LABELS, "wanted TRUE:SAID=COST"),
         ("bad:good=nan", CLASSES, LABELS, "with a cost from 0"),
         ("joy:sad: very=2", SEVERAL, SETS, "wanted LABEL:=COST"),
+        (
+            "bad:good=",
+            CLASSES,
+            LABELS,
+            "^--costs bad:good=: no cost stands behind the =; wanted bad:",
+        ),
+        ("missed= ", SEVERAL, SETS, "no cost stands behind the =; wanted missed=5"),
         ("distance", SCORES, ("score",), "the predictor answers with a score: leave it out"),
     ],
 )
 def test_costs_that_make_no_sense_are_refused_in_a_line(given, task, labels, said):
     with pytest.raises(ConfigError, match=said):
         MistakeCosts.parse([given], task, labels)
+
+
+@pytest.mark.parametrize(
+    ("given", "task", "labels"),
+    [
+        (("bad:good=5", "bad:=2", "bad: good=5"), CLASSES, LABELS),
+        ((":good=5", ":good=6"), CLASSES, LABELS),
+        (("missed=2", "wrong=1", "missed=3"), SEVERAL, SETS),
+        (("joy:=2", "joy:=3"), SEVERAL, SETS),
+    ],
+)
+def test_a_cost_that_is_said_twice_is_refused(given, task, labels):
+    with pytest.raises(ConfigError, match=r"says twice what .* costs; leave one out"):
+        MistakeCosts.parse(given, task, labels)
 
 
 def test_the_answer_is_that_of_the_least_expected_cost():
