@@ -156,7 +156,6 @@ def _from_hub(url: str, engine: Engine | None) -> Path:
 
 
 def _below(snapshot: Path, below: str) -> Path:
+    """The folder of the predictor in a copy of a repository, or of a folder of it."""
     here = snapshot / below
-    inside = here / _INSIDE
-    own = (here / _MANIFEST).is_file() or not (inside / _MANIFEST).is_file()
-    return here if own else inside
+    return here / _inside([n for n in (_MANIFEST, _INSIDE + _MANIFEST) if (here / n).is_file()])

@@ -85,12 +85,16 @@ def cluster_of(workers: int, environment: Mapping[str, str] = os.environ) -> Clu
             f"--workers {workers}: {VARIABLE} names {len(cluster.addresses)} workers already; "
             "leave one of them out"
         )
-    addresses = tuple(f"127.0.0.1:{port}" for port in _free_ports(workers))
+    addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(workers))
     return Cluster(addresses, 0, here=True, threads=max(1, usable_cores() // workers))
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports of this machine at which nobody listens."""
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine at which nobody listens, all different.
+
+    Args:
+        count: How many.
+    """
     with contextlib.ExitStack() as held:
         taken = [held.enter_context(socket.socket()) for _ in range(count)]
         for one in taken:

@@ -6,7 +6,6 @@ python tests/support/team.py ENCODER FOLDER WORKERS INDEX PORTS JOB...
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ktrain_sentiment.workflow.several_workers import free_ports
 from support.process import ROOT
 
 FAST = {"accelerate": True, "adversarial_epsilon": 1.0, "class_weight": "balanced"}
@@ -34,17 +34,6 @@ ROWS = 139
 
 class StoppedError(Exception):
     """Stands for the end of all workers."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens at."""
-    held = [socket.socket() for _ in range(count)]
-    for one in held:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 def start(encoder: Path, folder: Path, workers: int, *jobs: str) -> list[subprocess.Popen[str]]:

@@ -13,7 +13,7 @@ from ktrain_sentiment.training.cluster import (
     own_of,
     wait_for_others,
 )
-from support.team import free_ports
+from ktrain_sentiment.workflow.several_workers import free_ports
 
 TWO = {"worker": ["here:1", "there:1"]}
 
