@@ -30,7 +30,7 @@ COMMON = ("host", "port", "api_key")
 
 SECTIONS = {
     "Who may call": ("no_api_key", "allow_origin", "allow_host"),
-    "What computes": ("engine", "threads", "blank_texts"),
+    "What computes": ("engine", "threads", "costs", "blank_texts"),
     "How much is taken": tuple(field.name for field in dataclasses.fields(Limits)),
 }
 """Titles in help, and the flags under them."""
@@ -71,6 +71,10 @@ class Flags(ScriptFlags, Limits):
 
     threads: int = 0
     """Cores to use; 0: all."""
+
+    costs: tuple[str, ...] = ()
+    """Answer with the least expected cost of a mistake, where they cost this: such as
+    negative:positive=5; as for evaluate, which says what it gains. Of all predictors."""
 
     blank_texts: Literal["refuse", "abstain"] = "refuse"
     """What becomes of a text without a word: 422, or an answer without a label."""
@@ -117,6 +121,7 @@ def task(flags: Flags) -> dict[str, Any]:
         threads=flags.threads, limits=Limits(**to_flat(flags, Limits)), blank=flags.blank_texts,
         key=key, hosts=frozenset(name.lower() for name in flags.allow_host),
         origins=frozenset(flags.allow_origin), drain=flags.drain, log_texts=flags.log_texts,
+        costs=flags.costs,
     )  # fmt: skip
     return server.run(service, _say)
 

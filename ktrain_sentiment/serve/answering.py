@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -157,11 +159,26 @@ class Classified:
     headers: dict[str, str]
 
     def rank(self, row: int, scores: Floats | None = None, most: int | None = None) -> Any:  # noqa: ANN401
-        """The labels of one text, the surest first; none for a blank one."""
+        """The labels of one text, the surest first; none for a blank one.
+
+        Where mistakes are weighed the label of the least expected cost stands before them:
+        clients take the first for the answer.
+        """
         if np.isnan(self.probabilities[row, 0]):
             return []
         values = self.probabilities if scores is None else scores
-        return protocols.rank(self.model.classifier.labels, values[row], most)
+        said = int(self.said[row]) if self.model.classifier.task.costs else None
+        return protocols.rank(self.model.classifier.labels, values[row], most, said)
+
+    @functools.cached_property
+    def said(self) -> NDArray[np.int64]:
+        """The column of each text's label, (texts,); of several labels that of the likeliest."""
+        return self.model.classifier.task.choices(self.probabilities)
+
+    @property
+    def sure(self) -> Floats:
+        """What stands in that column, (texts,): a probability, or a score; NaN for a blank text."""
+        return self.probabilities[np.arange(len(self.said)), self.said]
 
     @property
     def expected(self) -> Floats | None:
@@ -193,7 +210,8 @@ class Classified:
         names, task = self.model.classifier.labels, self.model.classifier.task
         if task.is_multi:
             return list(map(BETWEEN_LABELS.join, self.label_sets))
-        return ["" if np.isnan(row[0]) else names[int(row.argmax())] for row in self.probabilities]
+        blank = np.isnan(self.probabilities[:, 0]).tolist()
+        return ["" if b else names[k] for b, k in zip(blank, self.said.tolist(), strict=True)]
 
 
 async def classify(site: Site, request: Request, texts: Sequence[str]) -> Classified:

@@ -133,9 +133,8 @@ async def infer(site: Site, request: Request) -> Response:
     found = await classify(site, request, kserve.tensor_texts(asked, body[size:], inputs))
     stars = None if found.expected is None else np.nan_to_num(found.expected)
     task = model.classifier.task
-    table = kserve.Table(
-        found.labels, np.nan_to_num(found.probabilities), stars, task if task.is_score else None
-    )
+    numbers = np.nan_to_num(found.sure), np.nan_to_num(found.probabilities)
+    table = kserve.Table(found.labels, *numbers, stars, task if task.is_score else None)
     answer, behind = kserve.infer_answer(asked, model.name, str(model.version), table)
     written = protocols.encode(answer)
     if not behind:
@@ -159,7 +158,7 @@ async def invocations(site: Site, request: Request) -> Response:
         known = column if isinstance(column, str) else None
         texts = protocols.invocation_texts(asked, known, inputs)
     found = await classify(site, request, texts)
-    sure = found.probabilities.max(axis=1).tolist()
+    sure = found.sure.tolist()
     stars = [None] * len(texts) if found.expected is None else found.expected.tolist()
     predictions = [
         protocols.Scored(
@@ -200,7 +199,7 @@ async def info(site: Site, request: Request) -> Response:
         "auto_truncate": True, "tokenization_workers": 1, "version": __version__,
         "models": site.hosting.names, "labels": labels,
         "task": task.kind, "half_width": task.half_width, "stars": task.stars,
-        "thresholds": task.cuts(len(labels)) if task.is_multi else (),
+        "thresholds": task.cuts(len(labels)) if task.is_multi else (), "costs": task.costs,
         "explains": not lacks(task.kind, "/explain"), "model_version": model.version,
         "reads": model.classifier.inputs.columns, "pair": model.classifier.inputs.pair,
         "limits": msgspec.to_builtins(limits), "blank_texts": site.blank,

@@ -53,15 +53,22 @@ class Hosting:
         places: Folders by name.
         engine: As for `load`.
         threads: As for `load`.
+        costs: What mistakes cost, of all of them, as for `MistakeCosts.parse`; the likeliest label
+            is said where there are none.
 
     Raises:
         PredictorError: One of them cannot be loaded.
+        ConfigError: A cost makes no sense for one of them.
     """
 
     def __init__(
-        self, places: Mapping[str, Path], engine: Engine = "auto", threads: int = 0
+        self,
+        places: Mapping[str, Path],
+        engine: Engine = "auto",
+        threads: int = 0,
+        costs: Sequence[str] = (),
     ) -> None:
-        self._engine, self._threads = engine, threads
+        self._engine, self._threads, self._costs = engine, threads, costs
         self._lock = threading.Lock()
         self._models = {name: self._open(name, folder, 1) for name, folder in places.items()}
 
@@ -90,6 +97,7 @@ class Hosting:
         Raises:
             RefusalError: There is no such model.
             PredictorError: It cannot be loaded; the old one stays.
+            ConfigError: Its labels are no longer those that were weighed; the old one stays.
         """
         return await asyncio.to_thread(self._replace, name)
 
@@ -104,6 +112,11 @@ class Hosting:
     def _open(self, name: str, folder: Path, version: int) -> Model:
         # `load` has it answer two texts before it is handed out: that is the check.
         classifier = load(folder, self._engine, threads=self._threads)
+        if self._costs:
+            try:
+                classifier = classifier.weighing(self._costs)
+            except ConfigError as error:
+                raise ConfigError(f"{name}: {error}") from error
         try:
             table = read_manifest(find_predictor(folder, engine=self._engine)).table
         except PredictorError:  # A folder from elsewhere has no manifest.

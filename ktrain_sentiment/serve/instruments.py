@@ -76,8 +76,8 @@ class Instruments:
     def answered(self, model: str, classifier: TextClassifier, answer: Answer) -> None:
         """A request, or a portion of a table, has its answer."""
         scores, labels, task = answer.scores, classifier.labels, classifier.task
-        best = scores.probabilities.argmax(axis=1)
-        self.texts.labels(model).inc(len(best))
+        said = task.choices(scores.probabilities)
+        self.texts.labels(model).inc(len(said))
         self.tokens.labels(model).inc(answer.tokens)
         self.truncated.labels(model).inc(int(scores.truncated.sum()))
         self.windowed.labels(model).inc(int((scores.counts > 1).sum()))
@@ -86,7 +86,7 @@ class Instruments:
             given = task.decided(scores.probabilities).sum(axis=0).tolist()
             for label, count in zip(labels, given, strict=True):
                 self.labels.labels(model, label).inc(count)
-        for column, row in zip(best.tolist(), scores.probabilities, strict=True):
+        for column, row in zip(said.tolist(), scores.probabilities, strict=True):
             if not task.is_multi:
                 self.labels.labels(model, labels[column]).inc()
             if task.chooses:  # A score is no probability, and several labels have one each.

@@ -169,12 +169,15 @@ class Table:
 
     Attributes:
         names: The label of each text; empty for one abstained from.
+        score: The probability of each text's label, (texts,); of several that of the likeliest, of
+            a model of scores the score.
         probabilities: (texts, labels).
         stars: The mean star of each text, (texts,); None where labels are no stars.
         of_scores: The task of a model of scores, whose `probabilities` are these, (texts, 1).
     """
 
     names: list[str]
+    score: Floats
     probabilities: Floats
     stars: Floats | None = None
     of_scores: Task | None = None
@@ -189,17 +192,16 @@ def infer_answer(
         RefusalError: An output is wanted that there is not.
     """
     count, width = answers.probabilities.shape
-    score = answers.probabilities.max(axis=1)
     known: dict[str, tuple[str, list[int], Any]] = {
         "label": ("BYTES", [count], answers.names),
-        "score": ("FP32", [count], score),
+        "score": ("FP32", [count], answers.score),
         "probabilities": ("FP32", [count, width], answers.probabilities),
     }
     if answers.of_scores is not None:
         del known["probabilities"]
         width = answers.of_scores.half_width
         if width is not None:
-            low, high = score_ends(score, width)
+            low, high = score_ends(answers.score, width)
             known[SCORE_LOW], known[SCORE_HIGH] = ("FP32", [count], low), ("FP32", [count], high)
     if answers.stars is not None:
         known[EXPECTED] = ("FP32", [count], answers.stars)

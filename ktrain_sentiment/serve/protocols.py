@@ -35,7 +35,7 @@ class Label(Struct):
 
 
 Ranking = list[Label]
-"""The labels of one text, the surest first; empty for a text that was abstained from."""
+"""The labels of one text, that which is said first; empty for a text that was abstained from."""
 
 
 class ErrorBody(Struct):
@@ -45,10 +45,21 @@ class ErrorBody(Struct):
     error_type: str
 
 
-def rank(labels: Sequence[str], scores: Floats, most: int | None = None) -> Ranking:
-    """The labels of one text, the surest first."""
-    order = np.argsort(-scores, kind="stable")[:most].tolist()
-    return [Label(labels[k], float(scores[k])) for k in order]
+def rank(
+    labels: Sequence[str], scores: Floats, most: int | None = None, said: int | None = None
+) -> Ranking:
+    """The labels of one text, the surest first.
+
+    Args:
+        labels: All of them.
+        scores: How sure each is, (labels,).
+        most: How many to give; all when None.
+        said: Which one is the answer where that need not be the surest: it stands before all.
+    """
+    order = np.argsort(-scores, kind="stable").tolist()
+    if said is not None:
+        order = [said, *(k for k in order if k != said)]
+    return [Label(labels[k], float(scores[k])) for k in order[:most]]
 
 
 Row = dict[str, Any]
@@ -218,6 +229,7 @@ class Scored(Struct, omit_defaults=True):
     Of stars also the mean star of the probabilities. A model of scores has its score in the
     probability's place, and the ends of its interval. Of several labels a text these as a list
     too; the label is all of them, joined by |, and the probability that of the likeliest.
+    Where mistakes are weighed the label is that of the least expected cost.
     """
 
     label: str | None

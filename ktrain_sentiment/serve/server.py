@@ -67,6 +67,7 @@ class Service:
         origins: Pages of other origins that may call.
         drain: Seconds for which requests are still taken after SIGTERM, while /ready says no.
         log_texts: Log each text with its label.
+        costs: As for `Hosting`.
     """
 
     places: Mapping[str, Path]
@@ -81,6 +82,7 @@ class Service:
     origins: frozenset[str] = frozenset()
     drain: float = 1.0
     log_texts: bool = False
+    costs: tuple[str, ...] = ()
 
 
 def open_site(service: Service) -> Site:
@@ -88,9 +90,10 @@ def open_site(service: Service) -> Site:
 
     Raises:
         PredictorError: A model cannot be loaded.
+        ConfigError: A cost makes no sense for one.
     """
     instruments = Instruments()
-    hosting = Hosting(service.places, service.engine, service.threads)
+    hosting = Hosting(service.places, service.engine, service.threads, service.costs)
     for name in hosting.names:
         instruments.version.labels(name).set(1)
     notify = (lambda text, label: log.info("%s: %r", label, text)) if service.log_texts else None

@@ -44,7 +44,7 @@ async function greet() {
   at("label").replaceChildren(...info.labels.map((name) => new Option(name)));
   showFields();
   const labels = info.labels.length > 6 ? count(info.labels.length, "label") : info.labels.join(", ");
-  at("about").textContent = `${info.model_id} · ${labels} · reads ${info.max_input_length} tokens of a ${info.reads.length > 1 ? "row" : "text"}`;
+  at("about").textContent = `${info.model_id} · ${labels} · reads ${info.max_input_length} tokens of a ${info.reads.length > 1 ? "row" : "text"}${info.costs.length ? " · says what is expected to cost least" : ""}`;
   document.title = `Try a text: ${info.model_id}`;
   return true;
 }
