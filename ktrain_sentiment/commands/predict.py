@@ -229,10 +229,9 @@ def _on_cluster(flags: Flags) -> dict[str, Any]:
         raise ConfigError("--engine keras: computes here alone; leave out --on")
     if not flags.file or flags.output is None:
         raise ConfigError(f"--on {flags.on}: wanted --file and --output, a folder each")
-    for flag, asked in (("--long-texts", flags.long_texts is not None), ("--costs", flags.costs)):
-        if asked:
-            raise ConfigError(f"--on {flags.on}: workers read and answer as the predictor says; "
-                              f"leave out {flag}")  # fmt: skip
+    if flags.long_texts is not None:
+        raise ConfigError(f"--on {flags.on}: workers read as the predictor says; leave out "
+                          "--long-texts")  # fmt: skip
     usual = Flags(file=flags.file)
     reading = (
         "input_format", "output_format", "output_encoding", "output_delimiter", "excel_csv",
@@ -246,7 +245,7 @@ def _on_cluster(flags: Flags) -> dict[str, Any]:
     job = Job(
         source=Path(flags.file), target=flags.output, predictor=folder, column=flags.text_column,
         engine=flags.engine, prefix=flags.prefix, abstain_below=flags.abstain_below,
-        cores=flags.threads or 1, master=flags.master, settings=flags.spark_conf,
+        costs=flags.costs, cores=flags.threads or 1, master=flags.master, settings=flags.spark_conf,
         resume=flags.resume,
     )  # fmt: skip
     report, errors = run_job(flags.on, job)

@@ -40,7 +40,8 @@ class Job:
         column: The column of the texts; None: found in the first file.
         engine: As for `load`.
         prefix: Put before the names of the new columns.
-        abstain_below: Leave the prediction empty where its probability is below this.
+        abstain_below: Leave the prediction empty where it is less sure than this.
+        costs: Answer with the least expected cost of a mistake, where they cost this.
         cores: Cores of one worker.
         master: Spark's master, or Ray's address; empty: one that is configured, or this machine.
         settings: Spark's own settings, `name=value`, where no session is active already.
@@ -54,6 +55,7 @@ class Job:
     engine: Engine = "auto"
     prefix: str = ""
     abstain_below: float = 0.0
+    costs: tuple[str, ...] = ()
     cores: int = 1
     master: str = ""
     settings: tuple[str, ...] = ()
@@ -84,7 +86,7 @@ def run_job(cluster: Cluster, job: Job) -> tuple[ScoreReport, list[str]]:
     source, target = _whole(job.source), _whole(job.target)
     portions = plan(source, target)
     share_cores(job.cores)  # Before any text: what comes after is forked from this process.
-    classifier = open_for(job.predictor, job.engine, job.cores)
+    classifier = open_for(job.predictor, job.engine, job.cores, job.costs)
     column = job.column or _find_column(portions, trained_table(job.predictor))
     scoring = Scoring.by(classifier, column, job.prefix, job.abstain_below)
     stamp = PredictorFolder(job.predictor).manifest
@@ -96,6 +98,7 @@ def run_job(cluster: Cluster, job: Job) -> tuple[ScoreReport, list[str]]:
         "text column": column,
         "--prefix": job.prefix,
         "--abstain-below": job.abstain_below,
+        "--costs": list(job.costs),
     }
     missing = left(portions, target, identity, resume=job.resume)
     begun = time.perf_counter()

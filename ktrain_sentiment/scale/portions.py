@@ -30,7 +30,7 @@ from ktrain_sentiment.inference.scoring import (
 from ktrain_sentiment.places import url_of
 from ktrain_sentiment.remote import Remote, store
 from ktrain_sentiment.scale.worker import Scoring
-from ktrain_sentiment.tables.outputs import open_output
+from ktrain_sentiment.tables.outputs import differing, open_output
 
 ROWS = 100_000
 """Rows of a portion at most: minutes of one core, and little to lose with it."""
@@ -141,13 +141,10 @@ def left(
         write_json(target / RECORD, now)
         return list(portions)
     content = store(url).below(RECORD).read() if url else (target / RECORD).read_bytes()
-    before = json.loads(content)
-    for name, value in now.items():
-        if before.get(name) != value:
-            raise ConfigError(
-                f"{shown}: was made with another {name}; go on with the same, or choose a new "
-                "folder"
-            )
+    if name := differing(json.loads(content), now):
+        raise ConfigError(
+            f"{shown}: was made with another {name}; go on with the same, or choose a new folder"
+        )
     if not resume:
         raise ConfigError(f"{shown}: has portions already; add --resume to go on, or choose "
                           "a new folder")  # fmt: skip
@@ -174,6 +171,12 @@ def do_portion(
     portion: Portion, scoring: Scoring, classifier: TextClassifier, identity: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Score the rows of a portion; runs on a worker.
+
+    Args:
+        portion: Which rows.
+        scoring: How they are scored, as `Scoring.by` has it of this classifier.
+        classifier: What answers, mistakes weighed where they are.
+        identity: What decides the output, beside the portion.
 
     Returns:
         `ScoreReport` as a dictionary; or `error`, what was wrong with all of the portion, and

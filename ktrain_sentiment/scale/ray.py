@@ -10,6 +10,7 @@ The predictor travels through Ray's object store, once a node; each actor opens 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ktrain_sentiment.errors import ConfigError, require
@@ -56,6 +57,7 @@ def predict(
     engine: Engine = "auto",
     prefix: str = "",
     abstain_below: float = 0.0,
+    costs: Sequence[str] = (),
 ) -> Dataset:
     """A dataset with predictions; lazy, as all of Ray Data.
 
@@ -68,16 +70,19 @@ def predict(
         cores: Cores of each actor: ONNX Runtime gets so many threads, and Ray sets them aside.
         engine: As for `load`.
         prefix: Put before the names of the new columns.
-        abstain_below: Leave the prediction empty where its probability is below this.
+        abstain_below: Leave the prediction empty where it is less sure than this: by its
+            probability, or with costs by what it is expected to cost (`Task.confidence`).
+        costs: Answer with the least expected cost of a mistake, where they cost this, such as
+            `["negative:positive=5"]`; see `TextClassifier.weighing`.
 
     Returns:
         The rows with `predicted`, `probability`, one `p_<label>` a class, and `problem`: why a
-        row has no prediction, null for all others. An actor that dies is replaced, and its rows
-        are computed again.
+        row has no prediction, null for all others; with costs `expected_cost`, too. An actor that
+        dies is replaced, and its rows are computed again.
 
     Raises:
         ConfigError: There is no such column of texts, one of the new columns exists already, or
-            a number makes no sense.
+            a number or a cost makes no sense.
         PredictorError: The folder cannot be used.
         MissingExtraError: Ray is not installed.
     """
@@ -85,7 +90,7 @@ def predict(
     least, most = (actors, actors) if isinstance(actors, int) else actors
     if not 1 <= least <= most or cores < 1:
         raise ConfigError(f"actors {actors}, cores {cores}: wanted at least one of each")
-    classifier = open_for(predictor, engine, cores)
+    classifier = open_for(predictor, engine, cores, costs)
     scoring = Scoring.by(classifier, text_column, prefix, abstain_below)
     scoring.check(list(dataset.schema().names))
     shipped = ray.put(classifier)

@@ -19,7 +19,7 @@ import pickle
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ def predict(
     engine: Engine = "auto",
     prefix: str = "",
     abstain_below: float = 0.0,
+    costs: Sequence[str] = (),
     ship: bool = True,
 ) -> DataFrame:
     """A DataFrame with predictions; lazy, as all of Spark.
@@ -55,21 +56,26 @@ def predict(
         text_column: The column of the texts.
         engine: As for `load`.
         prefix: Put before the names of the new columns.
-        abstain_below: Leave the prediction empty where its probability is below this.
+        abstain_below: Leave the prediction empty where it is less sure than this: by its
+            probability, or with costs by what it is expected to cost (`Task.confidence`).
+        costs: Answer with the least expected cost of a mistake, where they cost this, such as
+            `["negative:positive=5"]`; see `TextClassifier.weighing`.
         ship: Send the predictor to the executors; False: they read the folder where it stands,
             which all of them must see under this name.
 
     Returns:
         The rows with `predicted`, `probability`, one `p_<label>` a class, and `problem`: why a
-        row has no prediction, null for all others. A bad row never ends the job.
+        row has no prediction, null for all others; with costs `expected_cost`, too. A bad row never
+        ends the job.
 
     Raises:
-        ConfigError: There is no such column of texts, or one of the new columns exists already.
+        ConfigError: There is no such column of texts, or one of the new columns exists already, or
+            a cost makes no sense.
         PredictorError: The folder cannot be used.
         MissingExtraError: pyspark is not installed.
     """
     types = require("pyspark.sql.types", "spark")
-    opener, classifier = opener_on(df.sparkSession, predictor, engine, ship=ship)
+    opener, classifier = opener_on(df.sparkSession, predictor, engine, costs, ship=ship)
     scoring = Scoring.by(classifier, text_column, prefix, abstain_below)
     scoring.check(df.columns)
     schema = types.StructType([*df.schema.fields, *_added(scoring).fields])
@@ -84,6 +90,7 @@ def register_udf(
     *,
     engine: Engine = "auto",
     abstain_below: float = 0.0,
+    costs: Sequence[str] = (),
     ship: bool = True,
 ) -> Callable[..., Any]:
     """A function for SQL: `SELECT sentiment(text).predicted FROM reviews`.
@@ -94,6 +101,7 @@ def register_udf(
         name: How SQL calls it.
         engine: As for `predict`; so are the others.
         abstain_below: As there.
+        costs: As there.
         ship: As there.
 
     Returns:
@@ -104,7 +112,7 @@ def register_udf(
         MissingExtraError: pyspark is not installed.
     """
     functions = require("pyspark.sql.functions", "spark")
-    opener, classifier = opener_on(spark, predictor, engine, ship=ship)
+    opener, classifier = opener_on(spark, predictor, engine, costs, ship=ship)
     if classifier.inputs:
         raise ConfigError(
             f"a function of SQL is given texts, and the predictor reads {classifier.inputs.told}: "
@@ -137,19 +145,27 @@ def unworried() -> Iterator[None]:
 
 
 def opener_on(
-    spark: SparkSession, predictor: Place, engine: Engine, *, ship: bool = True
+    spark: SparkSession,
+    predictor: Place,
+    engine: Engine,
+    costs: Sequence[str] = (),
+    *,
+    ship: bool = True,
 ) -> tuple[Opener, TextClassifier]:
     """What opens the predictor in a Python worker, and the predictor as it is here.
 
     Raises:
         PredictorError: The folder cannot be used.
+        ConfigError: A cost makes no sense.
     """
+    # One string would be taken letter by letter.
+    costs = (costs,) if isinstance(costs, str) else tuple(costs)
     threads = int(spark.conf.get("spark.task.cpus", "1") or 1)
-    classifier = open_for(predictor, engine, threads)
+    classifier = open_for(predictor, engine, threads, costs)
     if ship or isinstance(predictor, TextClassifier):
         return _shipped(_ship(spark, classifier)), classifier
     folder = str(Path(predictor).absolute())
-    return (lambda: open_folder(folder, engine, threads)), classifier
+    return (lambda: open_folder(folder, engine, threads, costs)), classifier
 
 
 def _shipped(name: str) -> Opener:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -49,7 +50,8 @@ class SentimentTransformer(Transformer, HasInputCol, MLReadable, MLWritable):  #
         inputCol: The column of the texts.
         engine: auto, int8, fp32 or openvino.
         prefix: Put before the names of the new columns.
-        abstainBelow: Leave the prediction empty where its probability is below this.
+        abstainBelow: Leave the prediction empty where it is less sure than this.
+        costs: Answer with the least expected cost of a mistake, where they cost this.
     """
 
     predictor = Param(
@@ -64,6 +66,7 @@ class SentimentTransformer(Transformer, HasInputCol, MLReadable, MLWritable):  #
     abstainBelow = Param(  # noqa: N815 - pyspark.ml's way to spell
         Params._dummy(), "abstainBelow", "no label below this", TypeConverters.toFloat
     )
+    costs = Param(Params._dummy(), "costs", "what mistakes cost", TypeConverters.toListString)
 
     @keyword_only  # type: ignore[untyped-decorator]
     def __init__(
@@ -74,9 +77,10 @@ class SentimentTransformer(Transformer, HasInputCol, MLReadable, MLWritable):  #
         engine: str = "auto",  # noqa: ARG002
         prefix: str = "",  # noqa: ARG002
         abstainBelow: float = 0.0,  # noqa: ARG002, N803
+        costs: Sequence[str] = (),  # noqa: ARG002
     ) -> None:
         super().__init__()
-        self._setDefault(inputCol="text", engine="auto", prefix="", abstainBelow=0.0)
+        self._setDefault(inputCol="text", engine="auto", prefix="", abstainBelow=0.0, costs=[])
         self._set(**self._input_kwargs)
 
     def _transform(self, dataset: Any) -> Any:  # noqa: ANN401
@@ -87,6 +91,7 @@ class SentimentTransformer(Transformer, HasInputCol, MLReadable, MLWritable):  #
             engine=self.getOrDefault(self.engine),
             prefix=self.getOrDefault(self.prefix),
             abstain_below=self.getOrDefault(self.abstainBelow),
+            costs=self.getOrDefault(self.costs),
         )
 
     def _folder(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ class Scoring:
         labels: Those of the predictor.
         task: What they are.
         prefix: Put before the names of the new columns.
-        abstain_below: Leave the prediction empty where its probability is below this.
+        abstain_below: Leave the prediction empty where it is less sure than this.
         inputs: What of a row the predictor reads.
     """
 
@@ -87,7 +87,10 @@ class Scoring:
 
 
 def open_for(
-    predictor: str | os.PathLike[str] | TextClassifier, engine: Engine, threads: int
+    predictor: str | os.PathLike[str] | TextClassifier,
+    engine: Engine,
+    threads: int,
+    costs: Sequence[str] = (),
 ) -> TextClassifier:
     """The predictor as a worker will have it.
 
@@ -95,13 +98,18 @@ def open_for(
         predictor: A predictor or run folder, or a classifier that is open already.
         engine: As for `load`.
         threads: Cores of one worker.
+        costs: What mistakes cost, as for `TextClassifier.weighing`; as the predictor has it when
+            there are none.
 
     Raises:
         PredictorError: The folder cannot be used.
+        ConfigError: A cost makes no sense.
     """
     if isinstance(predictor, TextClassifier):
-        return TextClassifier.from_parts(predictor.own_parts(), threads)
-    return load(predictor, engine, threads=threads)
+        opened = TextClassifier.from_parts(predictor.own_parts(), threads)
+    else:
+        opened = load(predictor, engine, threads=threads)
+    return opened.weighing(costs) if costs else opened
 
 
 @functools.lru_cache(maxsize=4)
@@ -118,10 +126,12 @@ def open_pickle(path: str) -> TextClassifier:
 
 
 @functools.lru_cache(maxsize=4)
-def open_folder(path: str, engine: Engine, threads: int) -> TextClassifier:
+def open_folder(
+    path: str, engine: Engine, threads: int, costs: tuple[str, ...] = ()
+) -> TextClassifier:
     """The predictor in a folder that every worker can see: once a process."""
     share_cores(threads)
-    return load(path, engine, threads=threads)
+    return open_for(path, engine, threads, costs)
 
 
 def share_cores(threads: int) -> None:

@@ -219,12 +219,11 @@ class FileOutput(Output):
         return found
 
     def _compare(self, before: Identity, now: Identity) -> None:
-        for name in now:
-            if before.get(name) != now[name]:
-                raise ConfigError(
-                    f"--resume: {self._partial} was made with another {name}; go on with the same, "
-                    "or leave out --resume to begin anew"
-                )
+        if name := differing(before, now):
+            raise ConfigError(
+                f"--resume: {self._partial} was made with another {name}; go on with the same, "
+                "or leave out --resume to begin anew"
+            )
 
     def _check_content(self, found: _Record) -> None:
         """Compare the file with its record: a power cut can shorten it or fill it with zeros."""
@@ -368,6 +367,18 @@ class WorkbookOutput(Output):
             self._book.close()
         with contextlib.suppress(InterruptedError):
             self._place.__exit__(InterruptedError, InterruptedError(), None)
+
+
+def differing(before: Identity, now: Identity) -> str:
+    """What two outputs were not made with alike, by its name; empty where there is nothing.
+
+    What was made before a setting was known is taken as made without it.
+
+    Args:
+        before: What decided the earlier output, as JSON keeps it.
+        now: What decides this one, likewise.
+    """
+    return next((name for name in now if (before.get(name) or None) != (now[name] or None)), "")
 
 
 def open_output(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import ktrain_sentiment
+from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference.classifier import TextClassifier
 from ktrain_sentiment.scale.jobs import Cluster, Job, run_job
 
@@ -60,13 +61,17 @@ def check_folder_job(source: Path, predictor: Path, tmp_path: Path) -> Any:
     """Score a folder on a cluster, with a file that nobody can read; then go on without it."""
 
     def check(cluster: Cluster) -> None:
-        job = Job(source=source, target=tmp_path / "out", predictor=predictor)
+        costs = ("negative:positive=100000000",)
+        job = Job(source=source, target=tmp_path / "out", predictor=predictor, costs=costs)
         (source / "day=2" / "broken.parquet").write_bytes(b"half a file")
         report, errors = run_job(cluster, job)
         assert (report.rows, report.scored, report.bad) == (606, 603, 3)
+        assert report.labels == {"negative": 603}
         assert len(errors) == 1
         (source / "day=2" / "broken.parquet").unlink()
         (tmp_path / "out" / "day=1" / "a.parquet").unlink()
+        with pytest.raises(ConfigError, match="was made with another --costs"):
+            run_job(cluster, replace(job, resume=True, costs=()))
         again, errors = run_job(cluster, replace(job, resume=True))
         assert (again.rows, again.resumed_at, errors) == (600, 1, [])
         assert len(list((tmp_path / "out").rglob("*.parquet"))) == 2

@@ -107,6 +107,15 @@ def test_a_job_goes_on_with_what_is_missing(source, tmp_path, classifier):
         left(portions, out, {"engine": "int8"}, resume=True)
 
 
+def test_a_job_from_before_costs_were_known_goes_on_without_them(source, tmp_path):
+    out = tmp_path / "out"
+    portions = plan(source, out)
+    left(portions, out, {"engine": "int8"}, resume=False)
+    assert left(portions, out, {"engine": "int8", "--costs": []}, resume=True) == portions
+    with pytest.raises(ConfigError, match="was made with another --costs"):
+        left(portions, out, {"engine": "int8", "--costs": ["negative:=5"]}, resume=True)
+
+
 def test_a_folder_of_someone_else_is_not_written_to(source, tmp_path):
     shutil.copytree(source, tmp_path / "out")
     with pytest.raises(ConfigError, match="is not empty"):

@@ -42,6 +42,12 @@ def test_rows_come_back_with_what_the_predictor_says_of_them(dataset, predictor,
     assert answered(found) == answers(texts)
 
 
+def test_mistakes_are_weighed_on_the_actors(dataset, predictor):
+    found = predict(dataset(["a superb plot"]), predictor, costs=["negative:positive=100000000"])
+    (row,) = found.take_all()
+    assert (row["predicted"], row["expected_cost"]) == ("negative", row["p_positive"])
+
+
 def test_what_is_wrong_with_a_row_is_said_in_it(ray, predictor, poisoned):
     found = predict(ray.data.from_arrow(poisoned), predictor, abstain_below=0.5)
     rows = sorted(found.drop_columns(["text"]).take_all(), key=lambda row: row["id"])

@@ -41,6 +41,16 @@ def test_the_folder_can_be_read_where_it_stands(frame, predictor, answers):
     )
 
 
+def test_mistakes_are_weighed_whichever_way_the_predictor_gets_there(frame, predictor):
+    costs = ["negative:positive=100000000"]
+    for ship in (True, False):
+        (row,) = predict(frame(["a superb plot"], 1), predictor, costs=costs, ship=ship).collect()
+        assert row.predicted == "negative"
+        assert row.expected_cost == row.p_positive
+    with pytest.raises(ConfigError, match="did you mean negative"):
+        predict(frame(["a"]), predictor, costs=["negativ:=5"])
+
+
 def test_what_is_wrong_with_a_row_is_said_in_it(spark, predictor, poisoned, tmp_path):
     pq.write_table(poisoned, tmp_path / "poisoned.parquet")
     found = predict(spark.read.parquet(str(tmp_path / "poisoned.parquet")), predictor)
@@ -88,7 +98,9 @@ def test_a_stage_is_saved_with_its_predictor(spark, frame, predictor, answers, t
 
     from ktrain_sentiment.scale.spark_stage import SentimentTransformer
 
-    stage = SentimentTransformer(predictor=str(predictor), engine="fp32", prefix="s_")
+    stage = SentimentTransformer(
+        predictor=str(predictor), engine="fp32", prefix="s_", costs=["positive:negative=2"]
+    )
     texts = ["a superb plot", "the script was dull"]
     model = Pipeline(stages=[stage]).fit(frame(texts))
     model.save(str(tmp_path / "model"))
@@ -96,6 +108,7 @@ def test_a_stage_is_saved_with_its_predictor(spark, frame, predictor, answers, t
     assert again.stages[0].getOrDefault("predictor") != str(predictor)
     rows = sorted(again.transform(frame(texts)).collect(), key=lambda row: row.id)
     assert [row.s_predicted for row in rows] == ["positive", "negative"]
+    assert rows[0].s_expected_cost == rows[0].s_p_negative
     with pytest.raises(PredictorError, match="has no predictor"):
         SentimentTransformer().transform(frame(texts))
 

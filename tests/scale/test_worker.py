@@ -5,7 +5,7 @@ import pytest
 
 import ktrain_sentiment
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.scale.worker import Scoring, open_for
+from ktrain_sentiment.scale.worker import Scoring, open_folder, open_for
 
 ROWS = [
     {"body": "a superb plot", "price": 19.99, "category": "film"},
@@ -32,6 +32,18 @@ def test_further_columns_are_read_beside_whatever_column_holds_the_texts(wide):
 def test_a_table_without_one_of_them_is_refused_before_the_job(wide):
     with pytest.raises(DataError, match="the table: there is no column 'category'"):
         Scoring.by(wide, "body").check(["body", "price"])
+
+
+def test_mistakes_are_weighed_on_the_workers_too(columns_predictor):
+    costs = ("negative:positive=100000000",)
+    for there in (
+        open_for(columns_predictor, "auto", 1, costs),
+        open_folder(str(columns_predictor), "auto", 1, costs),
+    ):
+        found = Scoring.by(there, "body").score(pa.Table.from_pylist(ROWS), there)
+        assert found["predicted"].to_pylist() == ["negative", "negative", None]
+        assert found.schema.field("expected_cost").type == pa.float64()
+        assert found["expected_cost"].to_pylist() == found["p_positive"].to_pylist()
 
 
 def test_a_worker_answers_as_the_classifier_that_was_handed_over(wide):
