@@ -20,7 +20,7 @@ from ktrain_sentiment.serve import protocols
 from ktrain_sentiment.serve.batching import Answer, BatchWorker
 from ktrain_sentiment.serve.hosting import Hosting, Model
 from ktrain_sentiment.serve.instruments import Instruments
-from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid
+from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid, late, too_large
 from ktrain_sentiment.serve.protocols import Floats
 from ktrain_sentiment.words import is_blank
 
@@ -113,11 +113,6 @@ def check_length(request: Request, most: int, name: str) -> None:
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > most:
         raise too_large(most, name)
-
-
-def too_large(most: int, name: str) -> RefusalError:
-    """413, with the limit."""
-    return RefusalError(413, "Validation", f"the body is larger than {most:,} bytes (--{name})")
 
 
 async def read_json(site: Site, request: Request, kind: type[Result]) -> Result:
@@ -218,7 +213,8 @@ async def classify(site: Site, request: Request, texts: Sequence[str]) -> Classi
     """Answer the texts of a request, unless its client goes away.
 
     Raises:
-        RefusalError: There are too many, one is too long or blank, or too many are waiting.
+        RefusalError: There are too many, one is too long or blank, too many are waiting, or there
+            was no answer in time.
         ClientDisconnect: Nobody waits for the answer.
     """
     begun = time.perf_counter()
@@ -232,7 +228,10 @@ async def classify(site: Site, request: Request, texts: Sequence[str]) -> Classi
     headers = {}
     if there:
         given = [texts[k] for k in there]
-        answer = await unless_gone(request, site.worker.score(model.classifier, given))
+        try:
+            answer = await unless_gone(request, site.worker.score(model.classifier, given))
+        except TimeoutError:
+            raise late(site.limits.timeout, len(texts)) from None
         logits[there], probabilities[there] = answer.logits, answer.scores.probabilities
         for k, cut in zip(there, answer.scores.truncated.tolist(), strict=True):
             truncated[k] = cut

@@ -24,7 +24,7 @@ from ktrain_sentiment.inference.classifier import Scores, TextClassifier
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.prediction import Prediction, Probabilities
 from ktrain_sentiment.predictor.tokenization import EncodedTexts
-from ktrain_sentiment.serve.limits import Limits, RefusalError, late, overloaded
+from ktrain_sentiment.serve.limits import Limits, RefusalError, overloaded
 from ktrain_sentiment.tasks import Task
 
 log = logging.getLogger(__name__)
@@ -144,8 +144,8 @@ class BatchWorker:
             patient: They are part of something larger that must not be refused half-way.
 
         Raises:
-            RefusalError: Too many texts are on their way, there was no answer in time, or the model
-                failed.
+            RefusalError: Too many texts are on their way, or the model failed.
+            TimeoutError: There was no answer in time.
         """
         if not patient:
             self._refuse_what_would_wait(len(texts))
@@ -158,8 +158,6 @@ class BatchWorker:
                 self._changed.notify()
             async with asyncio.timeout(None if patient else self._limits.timeout):
                 return await job.answer
-        except TimeoutError:
-            raise late(self._limits.timeout) from None
         finally:
             job.dropped = True
             self.pending -= len(texts)

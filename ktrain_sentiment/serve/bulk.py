@@ -19,11 +19,10 @@ from ktrain_sentiment.serve.answering import (
     Site,
     check_length,
     media_type,
-    too_large,
     unless_gone,
 )
 from ktrain_sentiment.serve.batching import QueuedClassifier
-from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid, overloaded
+from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid, overloaded, too_large
 from ktrain_sentiment.tables.formats import WrittenFormat
 
 READ = {

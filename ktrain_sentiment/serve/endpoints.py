@@ -97,7 +97,7 @@ async def explain(site: Site, request: Request) -> Response:
         async with asyncio.timeout(site.limits.timeout):
             explanation = await unless_gone(request, work)
     except TimeoutError:
-        raise late(site.limits.timeout) from None
+        raise late(site.limits.timeout, 1) from None
     words = [
         protocols.Word(text[start:end], start, end, weight)
         for (start, end), weight in zip(explanation.spans, explanation.importance, strict=True)

@@ -89,12 +89,23 @@ def invalid(message: str) -> RefusalError:
     return RefusalError(422, "Validation", message)
 
 
-def late(seconds: float) -> RefusalError:
-    """503: there was no answer in time."""
+def late(seconds: float, texts: int) -> RefusalError:
+    """503: there was no answer in time to so many texts of a request."""
+    less = "fewer texts" if texts > 1 else "a shorter text"
     return RefusalError(
-        503, "Timeout", f"no answer within {seconds:g} s: send fewer texts, or try again later",
+        503, "Timeout", f"no answer within {seconds:g} s: send {less}, or try again later",
         {"retry-after": "1"},
     )  # fmt: skip
+
+
+def too_large(most: int, name: str) -> RefusalError:
+    """413: a body beyond one of the limits, `max-body` or `max-table`."""
+    less = (
+        "send it in parts" if name == "max-table" else "send less at a time, or a table to /table"
+    )
+    return RefusalError(
+        413, "Validation", f"the body is larger than {most:,} bytes (--{name}): {less}"
+    )
 
 
 def overloaded(what: str, seconds: int = 1) -> RefusalError:

@@ -63,7 +63,9 @@ def test_a_compressed_body_is_refused(server):
 
 def test_a_large_body_is_refused_by_what_it_says_and_by_what_it_is(server):
     reply = server.post("/predict", b"x", content_length="2000001")
-    assert "2,000,000 bytes (--max-body)" in refused(reply, 413, "Validation")
+    assert "2,000,000 bytes (--max-body): send less at a time, or a table to /table" in refused(
+        reply, 413, "Validation"
+    )
     refused(server.post("/predict", b"x" * 2_000_001), 413, "Validation")
 
 
@@ -89,7 +91,16 @@ def test_a_full_queue_says_when_to_come_again(server):
 def test_an_explanation_waits_in_the_same_queue_as_everything(server):
     small = server.behind(limits=Limits(timeout=0.001))
     reply = small.post("/explain", TEXT)
-    refused(reply, 503, "Timeout")
+    assert "send a shorter text, or" in refused(reply, 503, "Timeout")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "less"), [("a superb plot", "a shorter text"), (["dull", "superb"], "fewer texts")]
+)
+def test_whoever_waits_too_long_is_advised_by_what_they_sent(server, monkeypatch, inputs, less):
+    monkeypatch.setattr(server.site.worker, "_limits", Limits(timeout=1e-6))
+    said = refused(server.post("/", {"inputs": inputs}), 503, "Timeout")
+    assert said == f"no answer within 10 s: send {less}, or try again later"
 
 
 def test_a_blank_text_is_refused_or_left_without_a_label_as_configured(server):

@@ -119,6 +119,7 @@ def test_a_table_beyond_the_limits_is_refused(server):
     limits = replace(server.site.limits, max_table=100)
     reply = server.behind(limits=limits).post("/table", b"text\n" * 30, content_type="text/csv")
     assert reply.status == 413
+    assert reply.error == "the body is larger than 100 bytes (--max-table): send it in parts"
     busy = server.behind(tables=2).post("/table", CSV, content_type="text/csv")
     assert (busy.status, busy.headers["retry-after"]) == (429, "5")
 
