@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -42,6 +43,7 @@ class Operation:
         gives: The type of its answer, for JSON; media types for anything else.
         refuses: Statuses of its refusals.
         opened: It needs no key.
+        query: The type of the parameters of its address.
     """
 
     method: str
@@ -51,6 +53,7 @@ class Operation:
     gives: Any = dict[str, Any]
     refuses: tuple[int, ...] = ()
     opened: bool = False
+    query: type[Struct] | None = None
 
 
 _ASKED = (400, 401, 404, 408, 413, 415, 422, 429, 503)
@@ -60,21 +63,23 @@ _TABLES = tuple(bulk.READ)
 def _of_models() -> list[Operation]:
     """What every model has: below /models/{name}, and for the first one without that, too."""
     rankings = list[protocols.Ranking]
-    own: list[tuple[str, Endpoint, Any, Any]] = [
+    own: list[tuple[str, Endpoint, Any, Any, type[Struct] | None]] = [
         ("predict", endpoints.predict, protocols.PredictRequest,
-         list[protocols.Label | protocols.Ranking]),
-        ("explain", endpoints.explain, protocols.ExplainRequest, protocols.ExplainAnswer),
+         list[protocols.Label | protocols.Ranking], None),
+        ("explain", endpoints.explain, protocols.ExplainRequest, protocols.ExplainAnswer, None),
         ("invocations", endpoints.invocations, protocols.InvocationsRequest,
-         protocols.InvocationsAnswer),
-        ("table", bulk.table, _TABLES, tuple(bulk.WRITTEN.values())),
+         protocols.InvocationsAnswer, None),
+        ("table", bulk.table, _TABLES, tuple(bulk.WRITTEN.values()), protocols.TableQuery),
     ]  # fmt: skip
     listed = [Operation("POST", "/", endpoints.task, protocols.TaskRequest, rankings, _ASKED)]
     listed += [
         Operation("POST", "/models/{name}", endpoints.task, protocols.TaskRequest, rankings, _ASKED)
     ]
-    for name, endpoint, takes, gives in own:
+    for name, endpoint, takes, gives, query in own:
         for start in ("/", "/models/{name}/"):
-            listed.append(Operation("POST", start + name, endpoint, takes, gives, _ASKED))
+            listed.append(
+                Operation("POST", start + name, endpoint, takes, gives, _ASKED, query=query)
+            )
     for path in ("/info", "/models/{name}/info"):
         listed.append(Operation("GET", path, endpoints.info, refuses=(401, 404)))
     return listed

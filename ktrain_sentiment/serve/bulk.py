@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import io
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.serve import protocols
 from ktrain_sentiment.serve.answering import (
     Site,
     check_length,
@@ -45,6 +47,11 @@ WRITTEN = {
 }
 """What the answer may be."""
 
+_USUAL: Mapping[str, WrittenFormat] = {
+    ".tsv": "tsv", ".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet",
+}  # fmt: skip
+"""The format of the answer where none is asked for, by the table's suffix; of others CSV."""
+
 _ROWS = 256
 _BLOCK = 1 << 16
 
@@ -63,10 +70,8 @@ async def table(site: Site, request: Request) -> Response:
         raise RefusalError(
             415, "Validation", f"got no content-type of a table, wanted one of {known}"
         )
-    usual = {".tsv": "tsv", ".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
-    form = cast("WrittenFormat", request.query_params.get("format") or usual.get(suffix, "csv"))
-    if form not in WRITTEN:
-        raise invalid(f"format: wanted one of {', '.join(WRITTEN)}")
+    asked = protocols.decode_query(request.query_params, protocols.TableQuery)
+    form: WrittenFormat = asked.format or _USUAL.get(suffix, "csv")
     if site.tables >= site.limits.max_tables:
         raise overloaded(f"{site.tables} tables are being worked on", 5)
     site.tables += 1
@@ -77,7 +82,7 @@ async def table(site: Site, request: Request) -> Response:
         await _receive(request, body, site.limits)
         loop = asyncio.get_running_loop()
         job = _Job(
-            Path(body.name), form, request.query_params.get("column"), model.table,
+            Path(body.name), form, asked.column or None, model.table,
             QueuedClassifier(
                 site.worker, model.classifier, loop,
                 watch=lambda answer: site.instruments.answered(

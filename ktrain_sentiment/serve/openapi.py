@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ktrain_sentiment.serve.protocols import ErrorBody
+from ktrain_sentiment.serve.protocols import ErrorBody, query_schemas
 from ktrain_sentiment.version import __version__
 
 if TYPE_CHECKING:
@@ -60,6 +60,10 @@ def _operation(one: Operation, known: dict[Any, Any]) -> dict[str, Any]:
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in re.findall(r"{(\w+)}", one.path)
+        ]
+        + [
+            {"name": name, "in": "query", "required": False, "schema": schema}
+            for name, schema in (query_schemas(one.query) if one.query else {}).items()
         ],
         "responses": answers,
         "security": [] if one.opened else [{}, {"key": []}],

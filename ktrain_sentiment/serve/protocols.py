@@ -10,11 +10,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from numpy.typing import NDArray
 
 from ktrain_sentiment.data.columns import choose_text_column
@@ -25,6 +25,7 @@ from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.serve.limits import RefusalError, invalid
 
 Floats = NDArray[np.float32]
+Query = TypeVar("Query", bound=Struct)
 
 
 class Label(Struct):
@@ -327,6 +328,38 @@ def _records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Any]
         return [dict(zip(columns, row, strict=True)) for row in rows]
     except ValueError:
         raise invalid(f"a row has not one value for each of {len(columns)} columns") from None
+
+
+# Tables
+
+
+class TableQuery(Struct):
+    """What the address of a table may say: the format of the answer, and the column of texts."""
+
+    format: Literal["csv", "tsv", "jsonl", "parquet"] | UnsetType = UNSET
+    column: str | UnsetType = UNSET
+
+
+def query_schemas(kind: type[Struct]) -> dict[str, dict[str, Any]]:
+    """The JSON schema of each parameter of a query, by its name."""
+    _, defined = msgspec.json.schema_components([kind])
+    return dict(defined[kind.__name__]["properties"])
+
+
+def decode_query(given: Mapping[str, str], kind: type[Query]) -> Query:
+    """The parameters of a request's address as one of the types above.
+
+    Raises:
+        RefusalError: One is unknown, or has a value that it cannot have.
+    """
+    known = query_schemas(kind)
+    for name, value in given.items():
+        if name not in known:
+            raise invalid(f"?{name[:40]}: there is no such parameter, wanted {' or '.join(known)}")
+        wanted = known[name].get("enum", [value])
+        if value not in wanted:
+            raise invalid(f"?{name}={value[:40]}: wanted one of {', '.join(wanted)}")
+    return msgspec.convert(dict(given), kind)
 
 
 # JSON in and out

@@ -107,7 +107,11 @@ def test_what_is_no_table_is_refused_without_a_word_of_this_machine(
 
 
 def test_an_unknown_format_and_an_unknown_column_are_refused(server):
-    for query, said in (("format=pdf", "wanted one of csv"), ("column=nope", "'nope'")):
+    for query, said in (
+        ("format=pdf", "?format=pdf: wanted one of csv, jsonl, parquet, tsv"),
+        ("column=nope", "'nope'"),
+        ("colum=text", "?colum: there is no such parameter, wanted format or column"),
+    ):
         reply = server.post(f"/table?{query}", CSV, content_type="text/csv")
         assert reply.status == 422
         assert said in reply.error

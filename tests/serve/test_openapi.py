@@ -6,6 +6,7 @@ pytest tests/serve/test_openapi.py --requests 10000
 import json
 import string
 from typing import Any
+from urllib.parse import urlencode
 
 import jsonschema
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ktrain_sentiment.serve.app import OPERATIONS
+from ktrain_sentiment.serve.bulk import WRITTEN
 from ktrain_sentiment.serve.openapi import describe
 
 DOCUMENT = json.loads(json.dumps(describe(OPERATIONS)))
@@ -88,6 +90,10 @@ def requests(draw: st.DrawFn) -> tuple[str, str, bytes, dict[str, str], dict[str
             body = body[:9] if draw(st.integers(0, 15)) == 0 else body
         else:
             body = draw(st.binary(max_size=60) | st.just(b"text,id\na superb plot,1\n\n,\n"))
+    asked = [one for one in operation["parameters"] if one["in"] == "query"]
+    if asked and draw(st.booleans()):
+        given = {one["name"]: draw(values(one["schema"])) for one in asked}
+        path += "?" + urlencode({name: str(value) for name, value in given.items()})
     if draw(st.integers(0, 30)) == 0:
         headers["inference-header-content-length"] = draw(st.sampled_from(["0", "7", "-1", "x"]))
     return path.replace("{name}", name).replace("{version}", "1"), method, body, headers, operation
@@ -129,6 +135,15 @@ def test_every_route_is_described_and_carries_a_summary():
     assert len(identities) == len(set(identities))
     assert all(operation["summary"] for _, _, operation in ASKED)
     assert set(string.whitespace).isdisjoint("".join(identities))
+
+
+def test_the_parameters_of_a_tables_address_are_described():
+    for path in ("/table", "/models/{name}/table"):
+        found = {one["name"]: one for one in DOCUMENT["paths"][path]["post"]["parameters"]}
+        assert found["format"]["in"] == found["column"]["in"] == "query"
+        assert set(found["format"]["schema"]["enum"]) == set(WRITTEN)
+        assert found["column"]["schema"] == {"type": "string"}
+        assert not found["format"]["required"]
 
 
 def test_the_description_is_what_the_server_gives_out(server):

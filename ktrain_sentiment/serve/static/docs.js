@@ -64,6 +64,11 @@ function show(path, method, operation, schemas, parent) {
     area = make("textarea", "", label);
     area.value = example ? JSON.stringify(example, null, 1) : "text\nWhat a film!\n";
   }
+  const asked = operation.parameters.filter((one) => one.in === "query");
+  if (asked.length) {
+    make("p", "May be asked in the address, as ?" + asked[0].name + "=…", inside);
+    make("pre", asked.map((one) => one.name + "?: " + outline(one.schema, schemas)).join("\n"), inside);
+  }
   make("p", "Answers: " + Object.keys(operation.responses).join(", "), inside);
   const place = make("label", "Address ", inside);
   const address = make("input", "", place);
