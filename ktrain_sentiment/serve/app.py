@@ -211,10 +211,11 @@ class _Door:
         begun = time.perf_counter()
         headers = Headers(scope=scope)
         extra = self._extra_headers(headers.get("origin"))
-        status = 0
+        status, whole = 0, False
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, whole
+            whole = message["type"] == "http.response.body" and not message.get("more_body")
             if message["type"] == "http.response.start":
                 status = message["status"]
                 names = {name for name, _ in message["headers"]}
@@ -226,12 +227,18 @@ class _Door:
             refusal = await self._enter(scope, receive, answer, headers)
         except ClientDisconnect:
             status, refusal = 499, None  # nginx's number for it.
-        if refusal is not None and not status:
+        # A table is answered row by row: when that fails, its beginning has been sent as a success.
+        cut = refusal is not None and status > 0 and not whole
+        if refusal is not None and (cut or not status):
             self._site.instruments.errors.labels(refusal.kind).inc()
-            body = protocols.ErrorBody(str(refusal), refusal.kind)
-            response = to_json(body, refusal.status, refusal.headers)
-            await response(scope, receive, answer)
-        self._count(scope, status, time.perf_counter() - begun)
+            if cut:
+                status = refusal.status
+                log.warning("an answer was cut short: %s", refusal)
+            else:
+                body = protocols.ErrorBody(str(refusal), refusal.kind)
+                response = to_json(body, refusal.status, refusal.headers)
+                await response(scope, receive, answer)
+        self._count(scope, status, time.perf_counter() - begun, cut=cut)
 
     async def _enter(
         self, scope: Scope, receive: Receive, send: Send, headers: Headers
@@ -297,14 +304,17 @@ class _Door:
             listed.append((b"cross-origin-resource-policy", b"same-origin"))
         return listed
 
-    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+    def _count(self, scope: Scope, status: int, seconds: float, *, cut: bool) -> None:
         operation: Operation | None = scope.get("operation")
         # What a client makes up must not become a name of a counter: there would be no end of them.
         route = operation.path if operation else "unknown"
         method = operation.method if operation else "unknown"
         self._site.instruments.requests.labels(route, method, str(status)).inc()
         self._site.instruments.duration.labels(route).observe(seconds)
-        access.info("%s %s %d %.1f ms", method, route, status, 1000 * seconds)
+        if cut:
+            self._site.instruments.cut.labels(route).inc()
+        short = " cut short" if cut else ""
+        access.info("%s %s %d%s %.1f ms", method, route, status, short, 1000 * seconds)
 
 
 def is_local(name: str) -> bool:

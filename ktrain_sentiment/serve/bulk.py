@@ -164,8 +164,13 @@ class _Streamed(Response):
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
         while part := await self._outlet.parts.get():
-            async with asyncio.timeout(self._patience):
-                await send({"type": "http.response.body", "body": part, "more_body": True})
+            try:
+                async with asyncio.timeout(self._patience):
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+            except TimeoutError:
+                raise RefusalError(
+                    408, "Timeout", f"nothing of it was taken for {self._patience:g} s"
+                ) from None
         await self._working
         await send({"type": "http.response.body", "body": b""})
 

@@ -39,6 +39,9 @@ class Instruments:
             counter, "requests", "Requests answered", ("route", "method", "status")
         )
         self.errors = named(counter, "errors", "Requests refused", ("error_type",))
+        self.cut = named(
+            counter, "answers_cut_short", "Answers that broke off after their beginning", ("route",)
+        )
         self.duration = named(
             histogram, "request_duration_seconds", "From headers to the last byte of the answer",
             ("route",), buckets=_SECONDS,

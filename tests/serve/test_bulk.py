@@ -155,6 +155,38 @@ def test_a_client_that_goes_away_ends_the_work_and_frees_its_place(server, form,
     assert "never retrieved" not in caplog.text
 
 
+def told(server: InProcess, name: str) -> float:
+    found = re.search(rf"^{re.escape(name)} (\S+)", server.get("/metrics").body.decode(), re.M)
+    return float(found[1]) if found else 0
+
+
+def test_an_answer_that_breaks_off_is_not_counted_as_a_success(server, monkeypatch, caplog):
+    from ktrain_sentiment.inference import scoring
+
+    parts = []
+
+    def fails_later(*given):
+        parts.append(given)
+        if len(parts) > 1:
+            raise OSError("out of order")
+        return whole(*given)
+
+    whole = scoring.score_batch
+    monkeypatch.setattr(scoring, "score_batch", fails_later)
+    of_route = 'sentiment_requests_total{method="POST",route="/table",status="%s"}'
+    cut = 'sentiment_answers_cut_short_total{route="/table"}'
+    names = (of_route % 200, of_route % 500, cut)
+    before = [told(server, name) for name in names]
+    with caplog.at_level("INFO"):
+        reply = server.post("/table", b"text\n" + b"a superb plot\n" * 600, content_type="text/csv")
+    assert reply.status == 200
+    assert reply.body.count(b"\n") == 257, "what was answered before has been sent"
+    now = [told(server, name) for name in names]
+    assert [b - a for a, b in zip(before, now, strict=True)] == [0, 1, 1]
+    assert "POST /table 500 cut short" in caplog.text
+    assert "an answer was cut short: an internal error: OSError" in caplog.text
+
+
 def test_every_type_of_body_has_a_suffix_that_tables_know():
     from ktrain_sentiment.serve.bulk import READ
 
