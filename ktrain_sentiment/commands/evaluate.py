@@ -110,6 +110,7 @@ def task(flags: Flags) -> dict[str, Any]:
         compare=flags.compare,
         split=flags.split or "",
         opening=opening,
+        costs=flags.costs,
     )
     found = evaluate(
         eval_set,

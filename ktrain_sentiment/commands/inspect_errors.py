@@ -2,6 +2,7 @@
 
     ktrain-sentiment inspect-errors runs/reviews
     ktrain-sentiment inspect-errors runs/reviews --explain --nearest 2
+    ktrain-sentiment inspect-errors runs/reviews --costs negative:positive=5
     ktrain-sentiment inspect-errors reviews.csv --predictor runs/reviews/predictor
     ktrain-sentiment inspect-errors reviews.csv
     ktrain-sentiment inspect-errors runs/reviews --text "Not as bad as people say."
@@ -25,7 +26,7 @@ from ktrain_sentiment.config import DataConfig, Group
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.refusals import refuse
 
-COMMON = ("predictor", "top", "explain", "nearest", "text", "out", "corrections")
+COMMON = ("predictor", "top", "costs", "explain", "nearest", "text", "out", "corrections")
 """Flags that help shows first."""
 
 ABOUT = {
@@ -56,6 +57,10 @@ class Flags(ScriptFlags):
 
     nearest: int = 0
     """For the first mistakes, name this many of the nearest training examples (runs only)."""
+
+    costs: tuple[str, ...] = ()
+    """Answer with the least expected cost of a mistake, where they cost this, such as
+    negative:positive=5, and list the dearest mistakes first; as for evaluate."""
 
     wrong_labels: float | None = None
     """Share of wrong labels, such as 0.05, where you know it; estimated when not given."""
@@ -97,15 +102,22 @@ def task(flags: Flags) -> dict[str, Any]:
 def _explain(flags: Flags, text: str) -> dict[str, Any]:
     from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.evaluation.explanation import explain
+    from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts
     from ktrain_sentiment.inference.scoring import task_of
     from ktrain_sentiment.report import screen
     from ktrain_sentiment.workflow import inspecting
     from ktrain_sentiment.workflow.classifiers import Opening, open_classifier
+    from ktrain_sentiment.workflow.eval_sets import refuse_costs
 
     folder = inspecting.find_predictor_of(flags.source, flags.predictor)
+    refuse_costs(flags.costs, folder)
     classifier = open_classifier(folder, Opening(flags.engine, flags.trust_pickle, flags.unchecked))
-    refuse(task_of(classifier).kind, "--text")
-    (found,) = explain(classifier, [text])
+    answers = task_of(classifier)
+    refuse(answers.kind, "--text")
+    if flags.costs:
+        answers = MistakeCosts.parse(flags.costs, answers, classifier.labels).deciding
+    (said,) = answers.choices(classifier.predict_proba([text])).tolist()
+    (found,) = explain(classifier, [text], [classifier.labels[said]])
     console = open_console()
     for part in screen.explanation(found):
         console.print(part)
@@ -120,13 +132,14 @@ def _inspect(flags: Flags) -> dict[str, Any]:
 
     opening = Opening(flags.engine, flags.trust_pickle, flags.unchecked)
     folder = inspecting.folder_for_lists(flags.source, flags.out, overwrite=flags.overwrite)
-    subject = inspecting.find_rows(flags.source, flags.predictor, opening)
+    subject = inspecting.find_rows(flags.source, flags.predictor, opening, flags.costs)
     found = inspecting.inspect(
         subject,
         explained=flags.top if flags.explain else 0,
         neighbours=flags.nearest,
         share=flags.wrong_labels,
         opening=opening,
+        costs=flags.costs,
     )
     # First: whoever reads it through `head` ends the command at its second line.
     paths = inspecting.write_lists(found, folder)

@@ -23,6 +23,7 @@ from ktrain_sentiment.evaluation.calibration import SMALLEST
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.inputs import marks_of
 from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.tasks import CLASSES, Task
 
 PIECE = re.compile(r"\S+")
 MOST_PIECES = 64
@@ -104,7 +105,8 @@ def explain(
     variants = [v for text, found in zip(texts, spans, strict=True) for v in without(text, found)]
     table = np.asarray(classifier.predict_proba([*texts, *variants]), dtype=np.float64)
     whole, erased = table[: len(texts)], table[len(texts) :]
-    columns = _columns(classifier.labels, whole, labels)
+    task: Task = getattr(classifier, "task", CLASSES)
+    columns = _columns(classifier.labels, whole, labels, task)
     explanations, start = [], 0
     for text, found, row, column in zip(texts, spans, whole, columns, strict=True):
         own = erased[start : start + len(found), column]
@@ -115,9 +117,11 @@ def explain(
     return explanations
 
 
-def _columns(known: Sequence[str], whole: Floats, labels: Sequence[str] | None) -> list[int]:
+def _columns(
+    known: Sequence[str], whole: Floats, labels: Sequence[str] | None, task: Task
+) -> list[int]:
     if labels is None:
-        return [int(k) for k in whole.argmax(axis=1)]
+        return list(map(int, task.choices(whole)))
     for label in labels:
         if label not in known:
             raise DataError(f"label {label!r} is unknown: wanted one of {', '.join(known)}")

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ktrain_sentiment.evaluation.calibration import row_log_loss
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.metrics import check
+from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts
 from ktrain_sentiment.tasks import CLASSES, SCORE, Kind, Task, join_labels
 
 _TINY = 1e-12
@@ -26,10 +27,13 @@ def top_losses(
     *,
     rows: Sequence[int] | None = None,
     limit: int | None = None,
+    costs: MistakeCosts | None = None,
 ) -> pd.DataFrame:
     """Rows by falling loss; rows that were predicted rightly are kept, with their small loss.
 
-    Of stars those come first that are most stars off; of scores those that are farthest off.
+    Of stars those come first that are most stars off; of scores those that are farthest off. Where
+    mistakes are weighed, those whose mistake costs most; what is called predicted, and is priced,
+    is then the answer of least expected cost.
 
     Args:
         texts: The texts, length n.
@@ -39,33 +43,37 @@ def top_losses(
         task: What the labels are.
         rows: Row numbers in the source file; counted from 1 when None.
         limit: Keep this many rows; all when None.
+        costs: What mistakes cost, where they are weighed.
 
     Returns:
         Columns `text`, `label` (the given one), `predicted`, `probability` (of the predicted
         label), `p_true` (of the given label), `loss` (-log `p_true`, in nats), `row`; of stars
         also `stars_off`. Of scores: `text`, `label`, `score`, `error` (score - label), `row`. Of
         several labels: `text`, `label`, `predicted` (joined by |), `loss` (of all labels together,
-        in nats), `row`.
+        in nats), `row`. With costs `cost` before the row.
 
     Raises:
         DataError: Shapes, indices or probabilities make no sense.
     """
     truth, table = check(y_true, probabilities, labels, task)
+    task = task if costs is None else costs.deciding
     frame, by = _LOSSES[task.kind](truth, table, labels, task)
     frame.insert(0, "text", list(texts))
+    if costs is not None:
+        frame["cost"], by = costs.of_rows(truth, task.said(table)), ["cost", *by]
     frame["row"] = np.arange(len(truth)) + 1 if rows is None else list(rows)
     ordered = frame.sort_values(by, ascending=False, kind="stable", ignore_index=True, key=np.abs)
     return ordered if limit is None else ordered.head(limit)
 
 
 def _of_classes(
-    truth: NDArray[Any], table: Floats, labels: Sequence[str], _task: Task
+    truth: NDArray[Any], table: Floats, labels: Sequence[str], task: Task
 ) -> tuple[pd.DataFrame, list[str]]:
-    winner, everyone = table.argmax(axis=1), np.arange(len(truth))
+    said, everyone = task.choices(table), np.arange(len(truth))
     columns = {
         "label": [labels[k] for k in truth],
-        "predicted": [labels[k] for k in winner],
-        "probability": table[everyone, winner],
+        "predicted": [labels[k] for k in said],
+        "probability": table[everyone, said],
         "p_true": table[everyone, truth],
         "loss": row_log_loss(truth, table),
     }
@@ -76,7 +84,7 @@ def _of_stars(
     truth: NDArray[Any], table: Floats, labels: Sequence[str], task: Task
 ) -> tuple[pd.DataFrame, list[str]]:
     frame, by = _of_classes(truth, table, labels, task)
-    return frame.assign(stars_off=task.distance[truth, table.argmax(axis=1)]), ["stars_off", *by]
+    return frame.assign(stars_off=task.distance[truth, task.choices(table)]), ["stars_off", *by]
 
 
 def _of_scores(

@@ -456,17 +456,21 @@ class Inspection:
         top_losses: The model's mistakes, the surest first; of scores all rows, the farthest first.
         label_errors: Doubted labels with an empty column to correct them in; first those that are
             more likely wrong than the model.
+        costs: What the mistakes cost, where they are weighed, by which they are listed then.
     """
 
     eval_set: EvalSet
     review: Review | None
     top_losses: pd.DataFrame
     label_errors: pd.DataFrame
+    costs: CostFigures | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Counts, and the pairs that are confused."""
+        costs = {} if self.costs is None else {"costs": to_plain(self.costs)}
         if self.review is None:
             return {
+                **costs,
                 "name": self.eval_set.name,
                 "source": self.eval_set.source,
                 "rows": len(self.eval_set.predictions),
@@ -474,6 +478,7 @@ class Inspection:
                 "notes": list(self.eval_set.notes),
             }
         return {
+            **costs,
             "name": self.eval_set.name,
             "source": self.eval_set.source,
             "rows": len(self.eval_set.predictions),

@@ -31,9 +31,11 @@ from ktrain_sentiment.evaluation.label_noise import (
     pooled,
 )
 from ktrain_sentiment.evaluation.losses import top_losses
+from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.refusals import lacks
+from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.words import count_words, telling
 
 FEWEST_ROWS = 10
@@ -179,6 +181,7 @@ def confused_pairs(
     y_true: ArrayLike,
     probabilities: ArrayLike,
     labels: Sequence[str],
+    task: Task = CLASSES,
     *,
     words: int = 8,
 ) -> tuple[ConfusedPair, ...]:
@@ -189,10 +192,11 @@ def confused_pairs(
         y_true: Class indices, shape (n,).
         probabilities: Shape (n, classes).
         labels: Class names.
+        task: What they are, and which of them is said.
         words: How many telling words each pair gets at most.
     """
     table, truth = np.asarray(probabilities), np.asarray(y_true, dtype=np.int64)
-    winner = table.argmax(axis=1)
+    winner = task.choices(table)
     bags = [count_words([text]) for text in texts]
     everything = _sum(bags)
     found = []
@@ -264,6 +268,7 @@ class Review:
                 p_label=float(row[p_label]),
                 p_other=float(row[p_other]),
                 p_wrong=float(row.get("p_wrong", 0)),
+                cost=row.get("cost"),
             )
             for frame, other, p_label, p_other in (
                 (self.losses, "predicted", "p_true", "probability"),
@@ -303,6 +308,7 @@ class Mistake:
         p_label: Probability of the given label.
         p_other: Probability of the other.
         p_wrong: Probability that the given label is wrong; 0 in a list of the model's mistakes.
+        cost: What the mistake costs, where mistakes are weighed.
     """
 
     row: int
@@ -312,6 +318,7 @@ class Mistake:
     p_label: float
     p_other: float
     p_wrong: float = 0.0
+    cost: float | None = None
 
     @property
     def loss(self) -> float:
@@ -329,6 +336,7 @@ class SetMistake:
         label: The labels that it has, joined by |; empty for none.
         predicted: Those that the model gives it.
         loss: Of all labels together, in nats.
+        cost: What the mistakes cost, where they are weighed.
     """
 
     row: int
@@ -336,6 +344,7 @@ class SetMistake:
     label: str
     predicted: str
     loss: float
+    cost: float | None = None
 
 
 @dataclass(frozen=True)
@@ -393,6 +402,7 @@ def review(
     explained: int = 10,
     share: float | None = None,
     second: ArrayLike | None = None,
+    costs: MistakeCosts | None = None,
 ) -> Review:
     """Sort the mistakes on rows that the model was not trained on.
 
@@ -403,6 +413,8 @@ def review(
         share: Share of wrong labels, 0 to 1; estimated when None.
         second: Probabilities of another classifier that did not learn these rows either, to doubt
             labels together, shape (n, classes).
+        costs: What mistakes cost, where they are weighed: mistakes are then those of the label of
+            least expected cost, the dearest first. Which labels are doubted hangs on none.
     """
     texts, truth, rows = predictions.texts, predictions.y_true, predictions.rows
     labels, table = predictions.labels, predictions.probabilities
@@ -410,7 +422,8 @@ def review(
     noise = find_label_errors(truth, listened, labels, share=share)
     everything = label_error_table(noise, texts, truth, listened, rows=rows)
     doubtful = everything[everything["doubted"]].reset_index(drop=True)
-    losses = top_losses(texts, truth, table, labels, predictions.task, rows=rows)
+    task = predictions.task if costs is None else costs.deciding
+    losses = top_losses(texts, truth, table, labels, predictions.task, rows=rows, costs=costs)
     # A mistake is the model's where its label is not more likely wrong than the model.
     own = losses["row"].isin(predictions.frame["row"][~noise.likely])
     losses = losses[own & (losses["predicted"] != losses["label"])].reset_index(drop=True)
@@ -418,14 +431,17 @@ def review(
     faithfulness = None
     if classifier is not None:
         shown = [*losses["text"].head(explained), *doubtful["text"].head(explained)]
-        explanations = {one.text: one for one in explain(classifier, list(dict.fromkeys(shown)))}
+        said = dict(zip(texts, (labels[k] for k in task.choices(table)), strict=True))
+        explained_texts = list(dict.fromkeys(shown))
+        found = explain(classifier, explained_texts, [said[text] for text in explained_texts])
+        explanations = {one.text: one for one in found}
         # Checked on texts drawn at random: the top losses would not be a fair sample.
         drawn = np.random.default_rng(0).choice(
             len(texts), min(CHECKED_TEXTS, len(texts)), replace=False
         )
         sample = explain(classifier, [texts[k] for k in drawn.tolist()])
         faithfulness = check_faithfulness(classifier, sample)
-    pairs = confused_pairs(texts, truth, table, labels)
+    pairs = confused_pairs(texts, truth, table, labels, task)
     return Review(losses, doubtful, noise, pairs, explanations, faithfulness)
 
 

@@ -15,6 +15,7 @@ from ktrain_sentiment.report.kinds import SHOWN
 from ktrain_sentiment.report.sentences import (
     behaviour_sentence,
     calibration_sentence,
+    costs_sentence,
     coverage_sentence,
     decision_sentences,
     label_errors_sentence,
@@ -151,6 +152,7 @@ def inspection(found: Inspection, limit: int) -> list[Part]:
     parts: list[Part] = [Text(f"{rows}: {counts}", style="bold")]
     parts += [Text(note, style="yellow") for note in eval_set.notes]
     parts.append(Text(label_errors_sentence(errors)))
+    parts += _priced(found)
     explained = {one.text: one for one in errors.explanations}
     if errors.losses:
         parts.append(result_tables.top_losses(errors.losses, explained))
@@ -171,12 +173,22 @@ def _farthest(found: Inspection, limit: int) -> list[Part]:
     eval_set = found.eval_set
     number = count(len(eval_set.predictions), "row")
     said = f"{number} of {eval_set.source}, answered by {eval_set.name}"
+    first = "the farthest off" if found.costs is None else "the dearest"
     listed = _LISTED[eval_set.predictions.task.kind](found.top_losses.head(limit))
     return [
-        Text(f"{said}: all of them, the farthest off first (top_losses.csv)", style="bold"),
+        Text(f"{said}: all of them, {first} first (top_losses.csv)", style="bold"),
         *(Text(note, style="yellow") for note in eval_set.notes),
+        *_priced(found),
         listed,
     ]
+
+
+def _priced(found: Inspection) -> list[Part]:
+    """What mistakes cost, where they are weighed, and which are listed then."""
+    if found.costs is None:
+        return []
+    listed = "Listed are mistakes of the answers of least expected cost, the dearest first."
+    return [Text(f"{costs_sentence(found.costs, found.eval_set.predictions.task.kind)} {listed}")]
 
 
 def _scores_off(losses: pd.DataFrame) -> FigureTable:
@@ -187,10 +199,9 @@ def _scores_off(losses: pd.DataFrame) -> FigureTable:
 
 
 def _labels_off(losses: pd.DataFrame) -> FigureTable:
+    names = ("row", "text", "label", "predicted", "loss", "cost")
     return result_tables.missed_labels([
-        SetMistake(
-            int(one["row"]), str(one["text"]), str(one["label"]), str(one["predicted"]), one["loss"]
-        )
+        SetMistake(**{name: one[name] for name in names if name in one})
         for one in losses.to_dict("records")
     ])  # fmt: skip
 

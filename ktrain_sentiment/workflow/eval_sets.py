@@ -20,6 +20,7 @@ from ktrain_sentiment.data import LabelledTexts, read_labelled
 from ktrain_sentiment.data.labelled import OWN_COLUMNS, source_column
 from ktrain_sentiment.data.reading import is_missing
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts
 from ktrain_sentiment.evaluation.predictions import (
     LabelledPredictions,
     fit_labels,
@@ -35,7 +36,7 @@ from ktrain_sentiment.inference.scoring import inputs_of, task_of
 from ktrain_sentiment.inputs import TEXTS, Inputs, text_alone
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.manifest import trained_table
+from ktrain_sentiment.predictor.manifest import read_manifest, trained_table
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.sources import near_name
 from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
@@ -47,6 +48,26 @@ def is_run(place: str | Path) -> bool:
     """Whether this is the folder of a run."""
     run = RunFolder(Path(place))
     return run.path.is_dir() and (run.metrics.is_file() or run.split("train").is_file())
+
+
+def refuse_costs(costs: Sequence[str], place: str | Path | None) -> None:
+    """Refuse costs that make no sense for a predictor's labels, before it is opened or asked.
+
+    Of a predictor without a manifest nobody knows its labels yet.
+
+    Args:
+        costs: As for `MistakeCosts.parse`.
+        place: A predictor or run folder, or none.
+
+    Raises:
+        ConfigError: One makes no sense.
+    """
+    if not costs or place is None:
+        return
+    folder = RunFolder(Path(place)).predictor if is_run(place) else Path(place)
+    if PredictorFolder(folder).manifest.is_file():
+        manifest = read_manifest(folder)
+        MistakeCosts.parse(costs, manifest.answers, manifest.labels)
 
 
 def from_run(folder: Path, split: str = "") -> EvalSet:
@@ -307,6 +328,7 @@ def find_eval_set(
     compare: Sequence[Path],
     split: str = "",
     opening: Opening = AS_USUAL,
+    costs: Sequence[str] = (),
 ) -> tuple[EvalSet, EvalSet | None]:
     """What is to be evaluated, and what it is to be compared with.
 
@@ -316,14 +338,17 @@ def find_eval_set(
         compare: One run or predictor more, or two.
         split: Which rows of a run; empty for its test rows.
         opening: How predictor folders are opened.
+        costs: What mistakes are to be priced by, refused before anything is predicted.
 
     Raises:
-        ConfigError: What was named does not say what to evaluate on which rows.
+        ConfigError: What was named does not say what to evaluate on which rows, or a cost makes no
+            sense.
         InputError: A folder or the data cannot be used.
     """
     if len(compare) > 2:
         raise ConfigError(f"--compare: {len(compare)} folders named, wanted one or two")
     first = compare[0] if len(compare) == 2 else predictor
+    refuse_costs(costs, source.data if is_run(source.data) else first)
     eval_set = _main_eval_set(source, first, split, opening, len(compare))
     if not compare:
         return eval_set, None

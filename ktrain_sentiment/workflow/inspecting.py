@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +24,8 @@ from ktrain_sentiment.evaluation.label_noise import (
     carry_over,
 )
 from ktrain_sentiment.evaluation.losses import top_losses
+from ktrain_sentiment.evaluation.mistake_costs import CostFigures, MistakeCosts, weigh
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.evaluation.record import EvalSet, Inspection
 from ktrain_sentiment.evaluation.review import review
 from ktrain_sentiment.inference.embedding import open_embedder
@@ -37,8 +39,15 @@ from ktrain_sentiment.tables.messages import count, quoted
 from ktrain_sentiment.tables.sources import near_name
 from ktrain_sentiment.tables.values import spell
 from ktrain_sentiment.tables.writing import unguard
+from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
-from ktrain_sentiment.workflow.eval_sets import from_predictor, from_run, is_run, runs_in
+from ktrain_sentiment.workflow.eval_sets import (
+    from_predictor,
+    from_run,
+    is_run,
+    refuse_costs,
+    runs_in,
+)
 from ktrain_sentiment.workflow.evaluating import out_of_fold, second_opinion
 
 log = logging.getLogger(__name__)
@@ -48,7 +57,10 @@ LISTS = ("top_losses", "label_errors")
 
 
 def find_rows(
-    source: DataConfig, predictor: Path | None = None, opening: Opening = AS_USUAL
+    source: DataConfig,
+    predictor: Path | None = None,
+    opening: Opening = AS_USUAL,
+    costs: Sequence[str] = (),
 ) -> EvalSet:
     """What is to be inspected.
 
@@ -57,9 +69,10 @@ def find_rows(
             validation rows), or data.
         predictor: Who classifies the data; without one, a linear model on folds.
         opening: How predictor folders are opened.
+        costs: What mistakes are to be priced by, refused before anything is predicted.
 
     Raises:
-        ConfigError: Nothing was named, or a predictor beside a run.
+        ConfigError: Nothing was named, a predictor beside a run, or a cost that makes no sense.
         InputError: The run, the data or the predictor cannot be used.
     """
     if is_run(source.data):
@@ -67,6 +80,7 @@ def find_rows(
             raise ConfigError(
                 f"{source.data} is a run with a predictor of its own: leave --predictor out"
             )
+        refuse_costs(costs, source.data)
         whole = RunFolder(Path(source.data)).predictions(OUT_OF_FOLD).is_file()
         return from_run(Path(source.data), OUT_OF_FOLD if whole else "validation")
     if not source.data:
@@ -78,8 +92,11 @@ def find_rows(
         raise DataError(f"{source.data}: no such run folder or file{near}")
     if predictor is None:
         refuse(source.task, "no predictor", source.data)
-        return out_of_fold(read_labelled(source))
-    texts = read_labelled(source, trained_table(find_predictor(predictor)))
+        texts = read_labelled(source)
+        _priced(costs, CLASSES, texts.labels)
+        return out_of_fold(texts)
+    refuse_costs(costs, folder := find_predictor(predictor))
+    texts = read_labelled(source, trained_table(folder))
     return from_predictor(predictor, texts, opening, all_rows=True)
 
 
@@ -97,6 +114,7 @@ def inspect(
     neighbours: int = 0,
     share: float | None = None,
     opening: Opening = AS_USUAL,
+    costs: Sequence[str] = (),
 ) -> Inspection:
     """Find the mistakes of a eval_set.
 
@@ -106,17 +124,21 @@ def inspect(
         neighbours: How many training examples to name for each of the first mistakes.
         share: Share of wrong labels, 0 to 1; estimated when None.
         opening: How the predictor is opened where it is needed.
+        costs: What mistakes cost, as for `MistakeCosts.parse`: those of the answers of least
+            expected cost are listed then, the dearest first.
 
     Raises:
-        ConfigError: The share is no share, or the training rows that are wanted are not known.
+        ConfigError: The share is no share, a cost makes no sense, or the training rows that are
+            wanted are not known.
         PredictorError: The predictor cannot be opened.
     """
     if share is not None and not 0 < share < 1:
         raise ConfigError(f"--wrong-labels {share:g}: wanted a share between 0 and 1, such as 0.05")
-    kind = eval_set.predictions.task.kind
+    rows = eval_set.predictions
+    kind, weighed = rows.task.kind, _priced(costs, rows.task, rows.labels)
     refuse_flags(kind, {"--explain": explained, "--wrong-labels": share is not None})
     if lacks(kind, "--wrong-labels"):
-        return _farthest(eval_set, neighbours)
+        return _farthest(eval_set, neighbours, weighed)
     classifier = eval_set.classifier
     if explained and classifier is None and eval_set.predictor is not None:
         classifier = open_classifier(eval_set.predictor, opening)
@@ -126,27 +148,37 @@ def inspect(
         note = "labels are doubted by the classifier alone: a second opinion needs scikit-learn"
         eval_set = dataclasses.replace(eval_set, notes=(*eval_set.notes, note))
     found = review(
-        eval_set.predictions,
+        rows,
         asked,
         explained=explained,
         share=share,
         second=second,
+        costs=weighed,
     )
     losses, doubtful = found.losses, found.doubtful.drop(columns="doubted").assign(**{COLUMN: ""})
     if neighbours:
         losses = _with_neighbours(losses, eval_set, neighbours)
-    return Inspection(eval_set, found, losses, doubtful)
+    return Inspection(eval_set, found, losses, doubtful, _figures(weighed, rows))
 
 
-def _farthest(eval_set: EvalSet, neighbours: int) -> Inspection:
+def _priced(costs: Sequence[str], task: Task, labels: Sequence[str]) -> MistakeCosts | None:
+    return MistakeCosts.parse(costs, task, labels) if costs else None
+
+
+def _figures(weighed: MistakeCosts | None, rows: LabelledPredictions) -> CostFigures | None:
+    return None if weighed is None else weigh(weighed, rows.y_true, rows.probabilities)
+
+
+def _farthest(eval_set: EvalSet, neighbours: int, weighed: MistakeCosts | None) -> Inspection:
     """Rows by how far their score is off, the farthest first; no label is doubted."""
     rows = eval_set.predictions
     losses = top_losses(
-        rows.texts, rows.y_true, rows.probabilities, rows.labels, rows.task, rows=rows.rows
-    )
+        rows.texts, rows.y_true, rows.probabilities, rows.labels, rows.task, rows=rows.rows,
+        costs=weighed,
+    )  # fmt: skip
     if neighbours:
         losses = _with_neighbours(losses, eval_set, neighbours)
-    return Inspection(eval_set, None, losses, pd.DataFrame())
+    return Inspection(eval_set, None, losses, pd.DataFrame(), _figures(weighed, rows))
 
 
 NAMED = 50

@@ -54,6 +54,34 @@ def test_a_run_is_inspected_on_its_validation_rows(run_copy: Path) -> None:
     assert "classified by run" in " ".join(shown.split())
 
 
+def test_with_costs_the_dearest_mistakes_of_what_is_said_come_first(run_copy: Path) -> None:
+    found, shown = inspect(run_copy, "--costs", "negative:positive=5", "--explain")
+    rows = pd.read_parquet(run_copy / "predictions_validation.parquet")
+    # Negative is said from a sixth on: five times its probability against that of positive.
+    said = (rows["p_negative"] >= 1 / 6).map({True: "negative", False: "positive"})
+    losses = pd.read_csv(run_copy / "top_losses.csv")
+    cost = {("negative", "positive"): 5.0, ("positive", "negative"): 1.0}
+    assert [*losses["cost"]] == [
+        cost[one] for one in zip(losses["label"], losses["predicted"], strict=True)
+    ]
+    assert losses["cost"].is_monotonic_decreasing
+    assert {*losses["row"]} <= {*rows["row"][said.to_numpy() != rows["label"].to_numpy()]}
+    assert found["costs"]["changed"] == (said.to_numpy() != rows["predicted"].to_numpy()).sum()
+    assert "Listed are mistakes of the answers of least expected cost" in " ".join(shown.split())
+
+
+def test_costs_of_no_label_are_refused_before_the_data_are_read(run_copy: Path) -> None:
+    flags = ("--predictor", run_copy, "--costs", "negativ:=5")
+    assert "did you mean negative?" in complaint_of(SCRIPT, __file__, *map(str, flags))
+    assert "did you mean negative?" in complaint_of(SCRIPT, str(run_copy), *map(str, flags[2:]))
+
+
+def test_a_text_is_explained_by_the_label_that_costs_let_say(run_copy: Path) -> None:
+    plain, _ = inspect(run_copy, "--text", "a superb plot")
+    costly, _ = inspect(run_copy, "--text", "a superb plot", "--costs", "negative:positive=1000000")
+    assert (plain["label"], costly["label"]) == ("positive", "negative")
+
+
 def test_words_are_weighed_and_the_nearest_training_examples_named(run_copy: Path) -> None:
     _, shown = inspect(run_copy, "--explain", "--nearest", "2", "--wrong-labels", "0.0001")
     assert "most important words" in " ".join(shown.split())

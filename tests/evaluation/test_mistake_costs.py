@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.evaluation.losses import top_losses
 from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts, weigh
 from ktrain_sentiment.tasks import CLASSES, SCORES, SEVERAL, Task
 
@@ -117,6 +118,29 @@ def test_what_is_gained_is_judged_row_by_row_beside_answering_all_alike():
     assert found.saved.low > 0
     assert found.changed > 50
     assert (found.always, found.always_cost) == ("bad", pytest.approx((truth != 0).mean()))
+
+
+def test_the_dearest_mistakes_of_what_is_said_come_first():
+    texts = ["a", "b", "c", "d"]
+    table = np.array([[0.3, 0.7], [0.1, 0.9], [0.6, 0.4], [0.05, 0.95]])
+    costs = MistakeCosts.parse("bad:good=5", CLASSES, ("bad", "good"))
+    found = top_losses(texts, [1, 0, 0, 1], table, ("bad", "good"), costs=costs)
+    assert found["text"].tolist() == ["b", "a", "c", "d"]
+    assert found["cost"].tolist() == [5, 1, 0, 0]
+    # Of the first text bad is said, though good is likelier.
+    assert (found["predicted"][1], found["probability"][1]) == ("bad", 0.3)
+    stars = MistakeCosts.parse("1:5=9", STARS, ("1", "2", "5"))
+    found = top_losses(
+        ["a", "b"], [2, 0], [[0.9, 0.1, 0], [0, 0, 1]], stars.labels, STARS, costs=stars
+    )
+    assert found[["text", "stars_off", "cost"]].values.tolist() == [["b", 4, 9], ["a", 4, 4]]
+    sets = MistakeCosts.parse("missed=3", SEVERAL, SETS)
+    found = top_losses(
+        ["a", "b"], [[1, 0], [1, 1]], [[0.3, 0.9], [0.2, 0.9]], SETS, SEVERAL, costs=sets
+    )
+    assert found[["text", "predicted", "cost"]].values.tolist() == [
+        ["b", "sad: very", 3], ["a", "joy|sad: very", 1],
+    ]  # fmt: skip
 
 
 def test_of_several_labels_the_cheapest_set_for_all_is_the_one_beside_it():
