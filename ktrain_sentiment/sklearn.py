@@ -29,14 +29,15 @@ from ktrain_sentiment.api import train
 from ktrain_sentiment.config import DataConfig, TrainingSettings
 from ktrain_sentiment.config.flat import field_names, from_flat
 from ktrain_sentiment.config.renamed import nearest_names
-from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.errors import ConfigError, InputError
+from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.classifier import TextClassifier, list_rows
 from ktrain_sentiment.inference.scoring import task_of
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.prediction import Classifier, score_ends
 from ktrain_sentiment.refusals import lacks
-from ktrain_sentiment.tasks import spell_stars
+from ktrain_sentiment.tasks import CLASSES, SEVERAL, Task, look_like_stars, spell_stars
 
 
 class EstimatorInputError(InputError, ValueError):
@@ -139,6 +140,7 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]
     def _settings(self) -> dict[str, Any]:
         own = {name: value for name, value in vars(self).items() if name in self.get_params(False)}
         further = dict(own.pop("settings") or {})
+        own.pop("costs", None)  # No part of the training.
         return {**own, **further}
 
 
@@ -163,6 +165,10 @@ class SentimentClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         task: classes; or stars (numbers such as 1 to 5), whose order is then learned: score them by
             "neg_mean_absolute_error"; or multi, several labels a text: y has 0 or 1 for each, as
             MultiLabelBinarizer makes it: score them by "f1_macro". auto looks at y.
+        costs: What mistakes cost, such as ["negative:positive=5"], of a negative text that is
+            called positive: `predict` then answers with the least expected cost, by the
+            probabilities as they are. Training does not hang on it, so that `set_params` changes
+            it in what is fitted; see `evaluation.mistake_costs`.
         settings: Further fields of `config.TrainingSettings`, by name; with `also`, columns
             that are read beside the text, X is a data frame that has them, or a list of records;
             with `pair_column` also a list of pairs.
@@ -188,6 +194,7 @@ class SentimentClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         validation: float | int = 0.1,
         seed: int = 0,
         task: str = "auto",
+        costs: Sequence[str] = (),
         settings: Mapping[str, Any] | None = None,
         quiet: bool = True,
     ) -> None:
@@ -197,6 +204,7 @@ class SentimentClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
             settings=settings, quiet=quiet,
         )  # fmt: skip
         self.task = task
+        self.costs = costs
 
     def fit(self, X: Iterable[str], y: ArrayLike) -> SentimentClassifier:  # noqa: N803
         """Train on texts and their classes.
@@ -237,6 +245,7 @@ class SentimentClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         names = [str(name).strip() for name in classes.tolist()]
         if len(set(names)) < len(names) or not all(names):
             raise EstimatorInputError(f"classes {names}: wanted each with a name of its own")
+        self._check_costs(names)
         fitted = self._train(X, [names[code] for code in codes])
         if said := lacks(task_of(fitted).kind, "estimator"):
             raise EstimatorInputError(said)
@@ -254,9 +263,33 @@ class SentimentClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
                 f"{occurring} of {has.shape[1]} labels in y have a row: wanted at least two"
             )
         self.classes_ = np.arange(has.shape[1]) if names is None else np.asarray(names)
+        self._deciding(
+            SEVERAL, [name for name, one in zip(self._names, has.T, strict=True) if one.any()]
+        )
         labels = [[self._names[k] for k in np.flatnonzero(row)] for row in has]
         self.classifier_ = self._train(X, labels, task="multi")
         return self
+
+    def _check_costs(self, names: list[str]) -> None:
+        """Refuse costs that make no sense, before a training that may take long."""
+        if self.task == "stars" or (self.task == "auto" and look_like_stars(names)):
+            names = [spell_stars(names).get(name, name) for name in names]
+            self._deciding(Task.of("stars", names), names)
+        else:
+            self._deciding(CLASSES, names)
+
+    def _deciding(self, task: Task, labels: Sequence[str]) -> Task:
+        """The task with the costs of mistakes behind what is answered.
+
+        Raises:
+            ValueError: A cost makes no sense.
+        """
+        if not self.costs:
+            return task
+        try:
+            return MistakeCosts.parse(self.costs, task, labels).deciding
+        except ConfigError as error:
+            raise EstimatorInputError(str(error).replace("--costs", "costs")) from error
 
     @property
     def _names(self) -> list[str]:
@@ -276,31 +309,36 @@ class SentimentClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         return self._in_order(found)
 
     def predict(self, X: Iterable[str]) -> NDArray[Any]:  # noqa: N803
-        """The most probable class of each text, shape (n,).
+        """The most probable class of each text, shape (n,); with costs that of the least expected.
 
         Of several labels 0 or 1 for each, int64 of shape (n, labels), by their thresholds.
 
         Raises:
-            ValueError: A text is missing or blank, or these are no texts.
+            ValueError: A text is missing or blank, these are no texts, or a cost makes no sense.
             NotFittedError: It has not been fitted.
         """
         found = self._answers(X)
-        task = task_of(self.classifier_)
+        task = self._deciding(task_of(self.classifier_), self.classifier_.labels)
         if task.is_multi:
             return self._in_order(task.decided(found)).astype(np.int64)
-        named: NDArray[Any] = self.classes_[self._in_order(found).argmax(axis=1)]
+        named: NDArray[Any] = self.classes_[self._places[task.choices(found)]]
         return named
 
     def _in_order(self, found: NDArray[Any]) -> NDArray[np.float64]:
         """Columns in the order of `classes_`; of a label that no training row had zeros."""
         table = np.zeros((len(found), len(self.classes_)))
+        table[:, self._places] = found
+        return table
+
+    @property
+    def _places(self) -> NDArray[np.int64]:
+        """Where each label of the predictor stands among the classes."""
         # The predictor sorts its labels as strings, scikit-learn the classes as what they are.
         names = self._names
         if task_of(self.classifier_):  # 4.0 and 4 are one star.
             names = [spell_stars(names)[name] for name in names]
         place = {name: k for k, name in enumerate(names)}
-        table[:, [place[label] for label in self.classifier_.labels]] = found
-        return table
+        return np.array([place[label] for label in self.classifier_.labels])
 
     def expected_star(self, X: Iterable[str]) -> NDArray[np.float64]:  # noqa: N803
         """The mean star of each text's probabilities, float64 of shape (n,).

@@ -275,6 +275,27 @@ def test_stars_are_given_back_as_the_numbers_they_were_and_have_a_mean(quick, mo
     assert judge.predict(texts[:5]).tolist() == [1.0, 2.0, 3.0, 4.0, 5.0]
     low, high = judge.expected_star(["an awful film", "a superb film"])
     assert 1 <= low < high <= 5
+    table = np.array([[0.45, 0.0, 0.1, 0.05, 0.4]])
+    monkeypatch.setattr(judge.classifier_, "predict_proba", lambda _: table)
+    assert judge.predict(["a film"]) == [1.0]
+    assert judge.set_params(costs=["squared"]).predict(["a film"]) == [3.0]
+
+
+def test_with_costs_it_says_what_is_expected_to_cost_least(quick):
+    fitted = SentimentClassifier(costs=["negative:positive=1000000000"]).fit(TEXTS, MOODS)
+    plain = clone(fitted).set_params(costs=()).fit(TEXTS, MOODS)
+    assert set(fitted.predict(TEXTS)) == {"negative"}
+    assert (fitted.predict_proba(TEXTS) == plain.predict_proba(TEXTS)).all()
+    # Nothing is learned of it.
+    assert (fitted.set_params(costs=()).predict(TEXTS) == plain.predict(TEXTS)).all()
+    assert "costs" not in fitted.classifier_.settings
+    with pytest.raises(ValueError, match="costs negativ:=5: there is no label 'negativ'"):
+        SentimentClassifier(costs=["negativ:=5"]).fit(TEXTS, MOODS)
+    numbers = [mood == "positive" for mood in MOODS]
+    several = SentimentClassifier(costs=["missed=1000000000"]).fit(LONG, INDICATORS[:, :3])
+    assert several.predict(LONG).all()
+    fitted = SentimentClassifier(costs=["False:True=1000000000"]).fit(TEXTS, numbers)
+    assert not fitted.predict(TEXTS).any()
 
 
 def test_classes_that_are_no_stars_have_no_mean(quick):
