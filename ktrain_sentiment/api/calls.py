@@ -65,6 +65,7 @@ from ktrain_sentiment.workflow.eval_sets import (
     from_predictor,
     is_run,
     predict_same_rows,
+    refuse_costs,
 )
 from ktrain_sentiment.workflow.evaluating import evaluate as evaluate_rows
 from ktrain_sentiment.workflow.exploring import explore
@@ -551,6 +552,7 @@ def _evaluate(
     language: ChecklistConfig,
 ) -> EvalResult:
     opening = Opening(engine)
+    refuse_costs(costs, predictor if isinstance(predictor, Path) else None)
     if isinstance(rows, DataConfig) or predictor is None:
         source = rows if isinstance(rows, DataConfig) else rows.config
         eval_set, _ = find_eval_set(source, predictor=None, compare=(), opening=opening)

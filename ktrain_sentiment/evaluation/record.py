@@ -26,7 +26,7 @@ from ktrain_sentiment.evaluation.codec import from_plain, to_plain
 from ktrain_sentiment.evaluation.comparison import Comparison
 from ktrain_sentiment.evaluation.intervals import Estimate
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
-from ktrain_sentiment.evaluation.mistake_costs import CostFigures
+from ktrain_sentiment.evaluation.mistake_costs import CostFigures, CostOfModel
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, Spread
 from ktrain_sentiment.evaluation.review import ErrorSummary, Review, Slice
 from ktrain_sentiment.inputs import TEXTS, Inputs
@@ -418,6 +418,8 @@ class EvalResult:
         comparison: Against another classifier; None when none was named.
         abstention: What a threshold does; None when none was named.
         costs: What its mistakes cost; None when no costs were named.
+        by_cost: Both classifiers by what their mistakes cost, the cheaper first; empty unless a
+            second was named, and costs.
         checklist: What it can do with language; None when it was not asked.
         warnings: What a reader should be told before the figures, a sentence each, worst first.
     """
@@ -429,6 +431,7 @@ class EvalResult:
     comparison: Comparison | None = None
     abstention: Abstention | None = None
     costs: CostFigures | None = None
+    by_cost: tuple[CostOfModel, ...] = ()
     checklist: Behaviour | None = None
     warnings: tuple[str, ...] = ()
 

@@ -121,6 +121,8 @@ def evaluation(found: EvalResult) -> list[Part]:
     parts += map(Text, decision_sentences(found.abstention, found.costs, metrics.kind))
     if found.comparison is not None:
         parts.append(Text(found.comparison.sentence, style="bold"))
+    if found.by_cost:
+        parts.append(trial_tables.mistake_costs(found.by_cost))
     if found.checklist is not None:
         parts += behaviour(found.checklist)
     return [*parts, *_warnings(found.warnings)]

@@ -32,7 +32,7 @@ from ktrain_sentiment.evaluation.comparison import Comparison, compare
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_mean
 from ktrain_sentiment.evaluation.metrics import compute_metrics
-from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts, weigh
+from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts, rank_by_cost, weigh
 from ktrain_sentiment.evaluation.predictions import (
     LabelledPredictions,
     encode,
@@ -182,6 +182,9 @@ def evaluate(
         comparison=None if other is None else _compare(eval_set, other),
         abstention=None if abstain_below is None else _abstention(rows, abstain_below, weighed),
         costs=None if weighed is None else weigh(weighed, rows.y_true, rows.probabilities),
+        by_cost=()
+        if weighed is None or other is None
+        else rank_by_cost(weighed, *_both(eval_set, other)),
         warnings=find_warnings(
             metrics, baselines, tfidf, slices, held_out=eval_set.split != "validation"
         ),
@@ -253,10 +256,17 @@ def _slices(rows: LabelledPredictions, slice_by: Sequence[str]) -> tuple[Slice, 
     return evaluate_slices(chosen, rows.y_true, rows.probabilities)
 
 
-def _compare(eval_set: EvalSet, other: EvalSet) -> Comparison:
+def _both(eval_set: EvalSet, other: EvalSet) -> tuple[Classes, dict[str, Floats]]:
+    """The truth of the rows that both are judged on, and the answers of each by its name."""
     rows, names = eval_set.predictions, (eval_set.name, other.name)
     if names[0] == names[1]:
         names = (f"{names[0]} (A)", f"{names[1]} (B)")
     kept = slice(None) if other.places is None else other.places
     tables = (rows.settled[kept], other.predictions.settled)
-    return compare(rows.y_true[kept], *tables, rows.labels, names, rows.task.cut_at(()))
+    return rows.y_true[kept], dict(zip(names, tables, strict=True))
+
+
+def _compare(eval_set: EvalSet, other: EvalSet) -> Comparison:
+    (truth, tables), rows = _both(eval_set, other), eval_set.predictions
+    (one, first), (another, second) = tables.items()
+    return compare(truth, first, second, rows.labels, (one, another), rows.task.cut_at(()))

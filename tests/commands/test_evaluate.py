@@ -115,9 +115,15 @@ def test_two_runs_are_compared_in_a_plain_sentence(trained_run: Path, tmp_path: 
     columns = ["p_negative", "p_positive"]
     frame.loc[turned, columns] = frame.loc[turned, columns[::-1]].to_numpy()
     frame.to_parquet(saved)
-    done = run_here(SCRIPT, "--compare", trained_run, other, "--json")
+    costs = ("--costs", "negative:positive=5")
+    done = run_here(SCRIPT, "--compare", trained_run, other, *costs, "--json")
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])["comparison"]
+    whole = json.loads(done.stdout.splitlines()[-1])
+    assert [one["name"] for one in whole["by_cost"]] == [trained_run.name, other.name]
+    assert whole["by_cost"][0]["cost"] == whole["costs"]["weighed"]
+    assert whole["by_cost"][1]["dearer"]["low"] > 0
+    assert "the cheapest first" in " ".join(done.stdout.split())
+    found = whole["comparison"]
     assert found["better"] == trained_run.name
     assert found["accuracy_difference"]["high"] < 0
     assert f"{trained_run.name} is better: right in" in " ".join(done.stdout.split())
