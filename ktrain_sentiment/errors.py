@@ -9,7 +9,10 @@
     │   └── MissingExtraError an optional dependency that is not installed
     └── TrainingError         training itself went wrong (the loss diverged, the disk is full)
 
-Each message is one line that says what was given, what was wanted, and what to do.
+Each message is one line that says what was given, what was wanted, and what to do. What to do
+depends on who asks: a command has flags, Python keyword arguments, and a request to the server
+hardly any setting. Messages are written for the command line, and `api.calls` spells their flags as
+arguments. An error that a request can meet names several ways out (`InputError.told`).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import importlib
 import importlib.util
 import os
 import re
+from collections.abc import Callable
 from types import ModuleType
 
 _DISTRIBUTIONS = {"sklearn": "scikit-learn"}
@@ -34,12 +38,43 @@ _CONTROLS = {
 """What moves a terminal's cursor, colours or reading direction, as it is written in Python."""
 
 
+_SETTING = re.compile(r"\{(\w+)\}")
+"""A setting in what an error advises."""
+
+
+def as_flag(setting: str) -> str:
+    """A setting as the command line has it: `text_column` is `--text-column`."""
+    return "--" + setting.replace("_", "-")
+
+
 class SentimentError(Exception):
     """Base of all errors raised on purpose; its message is meant for the user."""
 
 
 class InputError(SentimentError):
-    """What the user gave cannot be used."""
+    """What the user gave cannot be used.
+
+    Args:
+        message: What was given, and what was wanted.
+        *ways: What to do about it, the best way first. A setting stands in braces,
+            `choose one with {text_column}`: not everyone who asks has each.
+    """
+
+    def __init__(self, message: str = "", *ways: str) -> None:
+        self._message, self._ways = message, ways
+        super().__init__(self.told(as_flag))
+
+    def told(self, spelled: Callable[[str], str | None]) -> str:
+        """The message with the first way out that is open to whoever asks.
+
+        Args:
+            spelled: How they give a setting, by its name; None for one that they have not got.
+        """
+        for way in self._ways:
+            if all(spelled(name) for name in _SETTING.findall(way)):
+                said = _SETTING.sub(lambda found: spelled(found[1]) or "", way)
+                return f"{self._message}; {said}"
+        return self._message
 
 
 class ConfigError(InputError):

@@ -1,5 +1,6 @@
 """One tree of errors, and a missing dependency names the command that installs it."""
 
+import pickle
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from ktrain_sentiment import errors
 from ktrain_sentiment.errors import (
+    DataError,
     InputError,
     MissingExtraError,
     SentimentError,
@@ -26,6 +28,20 @@ def test_every_error_of_the_package_is_a_sentiment_error() -> None:
 def test_what_the_user_gave_and_what_training_did_are_told_apart() -> None:
     assert issubclass(errors.EncoderError, InputError)
     assert not issubclass(errors.TrainingError, InputError)
+
+
+def test_the_advice_is_the_first_that_whoever_asks_can_follow() -> None:
+    error = InputError("two columns", "choose one with {text_column}", "rename one")
+    assert str(error) == "two columns; choose one with --text-column"
+    assert error.told({"text_column": "?column="}.get) == "two columns; choose one with ?column="
+    assert error.told({"sheet": "?sheet="}.get) == "two columns; rename one"
+    assert InputError("no text", "name the {sheet}").told({}.get) == "no text"
+
+
+def test_the_advice_comes_through_another_process() -> None:
+    error = pickle.loads(pickle.dumps(DataError("two columns", "choose with {sheet}", "join them")))
+    assert str(error) == "two columns; choose with --sheet"
+    assert error.told({}.get) == "two columns; join them"
 
 
 def test_the_tree_in_the_documentation_is_complete() -> None:

@@ -218,7 +218,7 @@ def _given(table: Sampled, name: str, what: str) -> str:
     near = difflib.get_close_matches(simple_name(name), by_simple, n=1, cutoff=0.5)
     hint = f"; did you mean {by_simple[near[0]]!r}?" if near else ""
     raise DataError(
-        f"{table.name}: there is no column {name!r} (--{what}-column); "
+        f"{table.name}: there is no column {name!r} for the {what}s; "
         f"columns: {quoted(table.columns)}{hint}"
     )
 
@@ -237,8 +237,7 @@ def _only(table: Sampled, candidates: list[str], best: str, what: str) -> str | 
         return _given(table, candidates[0], what)
     listed = " or ".join(repr(name) for name in candidates)
     raise DataError(
-        f"{table.name}: more than one column could hold the {what}s: {listed}; "
-        f"choose one with --{what}-column"
+        f"{table.name}: more than one column could hold the {what}s: {listed}", *_ways(what)
     )
 
 
@@ -383,9 +382,16 @@ def _none_found(table: Sampled, what: str) -> DataError:
     if len(table.columns) == 1:
         return DataError(
             f"{table.name}: there is one column only, {quoted(table.columns)}; wanted one of texts "
-            "and one of labels (if the columns are there, name the --delimiter)"
+            "and one of labels",
+            "if the columns are there, name the {delimiter}",
+            "if the columns are there, put commas between them",
         )
     return DataError(
-        f"{table.name}: no column looks like {what}s; columns: {quoted(table.columns)}; "
-        f"choose one with --{what}-column"
+        f"{table.name}: no column looks like {what}s; columns: {quoted(table.columns)}",
+        *_ways(what),
     )
+
+
+def _ways(what: str) -> tuple[str, str]:
+    """How to say which column holds the texts, or the labels."""
+    return f"choose one with {{{what}_column}}", f"name the one that is meant {what!r}"

@@ -83,7 +83,7 @@ def collect(table: Table) -> Collected:
         for batch in table.batches():
             for position, problem in batch.problems.items():
                 place = f"{table.unit} {batch.places[position]}"
-                raise DataError(f"{table.name}: {place} {problem}; {problem.advice}")
+                raise DataError(f"{table.name}: {place} {problem}", *problem.ways)
             places.append(np.asarray(batch.places, np.int64))
             yield batch
 
@@ -208,7 +208,7 @@ def to_strings(table: Collected, name: str, what: str) -> tuple[pd.Series[str], 
     for position, value in enumerate(column.astype(object).tolist()):
         text, problem = spell(value, what)
         if problem is not None:
-            raise DataError(f"{table.place(position)} {problem}; {problem.advice}")
+            raise DataError(f"{table.place(position)} {problem}", *problem.ways)
         if text is not None and not isinstance(value, str | bytes):
             converted.append(int(table.rows[position]))
         spelled.append(text)

@@ -108,7 +108,7 @@ def sets_of_cells(table: Collected, column: str) -> tuple[pd.Series[str], str]:
 def _spelled(table: Collected, position: int, value: object) -> str:
     text, problem = spell(value, "label")
     if problem is not None:
-        raise DataError(f"{table.place(position)} {problem}; {problem.advice}")
+        raise DataError(f"{table.place(position)} {problem}", *problem.ways)
     return text or ""
 
 

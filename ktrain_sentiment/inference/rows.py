@@ -80,7 +80,7 @@ def _joined(row: Any, inputs: Inputs, place: str) -> str | None:  # noqa: ANN401
         return None
     joined, problem = join_row(record, inputs, text)
     if problem is not None:
-        raise InputError(f"{place} {problem}; {problem.advice}")
+        raise InputError(f"{place} {problem}", *problem.ways)
     return joined
 
 

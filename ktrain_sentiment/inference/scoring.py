@@ -214,8 +214,9 @@ def new_columns(
     taken = [name for name in added if name in set(table.columns)]
     if taken:
         raise ConfigError(
-            f"{table.name}: has a column {taken[0]!r} already, perhaps from an earlier scoring; "
-            "name the new columns otherwise with --prefix, such as --prefix new_"
+            f"{table.name}: has a column {taken[0]!r} already, perhaps from an earlier scoring",
+            "name the new columns otherwise with {prefix}, such as {prefix} new_",
+            "rename it, or leave it out",
         )
     return added
 
@@ -531,7 +532,8 @@ def score(
             place, problem = first
             raise DataError(
                 f"{table.name}: none of {count(unread, 'row')} can be read: {table.unit} {place} "
-                f"{problem}; {problem.advice}"
+                f"{problem}",
+                *problem.ways,
             )
         output.finish()
     except BaseException:

@@ -52,6 +52,9 @@ _USUAL: Mapping[str, WrittenFormat] = {
 }  # fmt: skip
 """The format of the answer where none is asked for, by the table's suffix; of others CSV."""
 
+_SETTINGS = {"text_column": "?column="}
+"""What errors call a setting, as a table's address says it."""
+
 _ROWS = 256
 _BLOCK = 1 << 16
 
@@ -94,8 +97,8 @@ async def table(site: Site, request: Request) -> Response:
         try:
             await asyncio.to_thread(job.open)
         except InputError as error:
-            said = str(error).replace(body.name, "the table")
-            raise invalid(said.replace("--text-column", "?column=")) from error
+            said = error.told(_SETTINGS.get)
+            raise invalid(said.replace(body.name, "the table")) from error
     except BaseException:
         held.close()
         raise

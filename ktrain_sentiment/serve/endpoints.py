@@ -29,7 +29,7 @@ from ktrain_sentiment.serve.answering import (
     unless_gone,
 )
 from ktrain_sentiment.serve.batching import QueuedClassifier
-from ktrain_sentiment.serve.limits import RefusalError, invalid, late
+from ktrain_sentiment.serve.limits import RefusalError, invalid, late, unusable
 from ktrain_sentiment.version import __version__
 from ktrain_sentiment.words import is_blank
 
@@ -152,7 +152,8 @@ async def invocations(site: Site, request: Request) -> Response:
         try:
             texts = await asyncio.to_thread(_csv_texts, body, dict(trained), inputs)
         except InputError as error:
-            raise invalid(str(error).replace("the given stream", "the body")) from error
+            said = str(unusable(error))
+            raise invalid(said.replace("the given stream", "the body")) from error
     else:
         asked = await read_json(site, request, protocols.InvocationsRequest)
         known = column if isinstance(column, str) else None

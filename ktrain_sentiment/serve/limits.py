@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ktrain_sentiment.errors import ConfigError, SentimentError
+from ktrain_sentiment.errors import ConfigError, InputError, SentimentError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +87,11 @@ class RefusalError(SentimentError):
 def invalid(message: str) -> RefusalError:
     """422: well-formed, and still nothing that can be answered."""
     return RefusalError(422, "Validation", message)
+
+
+def unusable(error: InputError) -> RefusalError:
+    """422: what a request holds cannot be used, and it has no settings that would change that."""
+    return invalid(error.told(lambda _setting: None))
 
 
 def late(seconds: float, texts: int) -> RefusalError:

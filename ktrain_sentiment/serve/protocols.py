@@ -22,7 +22,7 @@ from ktrain_sentiment.errors import DataError, InputError
 from ktrain_sentiment.inference.rows import join_rows
 from ktrain_sentiment.inputs import TEXTS, Inputs
 from ktrain_sentiment.prediction import softmax
-from ktrain_sentiment.serve.limits import RefusalError, invalid
+from ktrain_sentiment.serve.limits import RefusalError, invalid, unusable
 
 Floats = NDArray[np.float32]
 Query = TypeVar("Query", bound=Struct)
@@ -77,7 +77,7 @@ def joined(rows: Sequence[Any], inputs: Inputs) -> list[str]:
         if inputs:
             return [text or "" for text in join_rows(list(rows), inputs, "text")]
     except InputError as error:
-        raise invalid(str(error)) from error
+        raise unusable(error) from error
     for place, row in enumerate(rows):
         if not isinstance(row, str):
             kind = "a pair" if isinstance(row, list) else "an object"
@@ -320,7 +320,7 @@ def _column_of_texts(asked: InvocationsRequest, trained: str | None) -> list[Any
     try:
         return table.sample(choose_text_column(table, None, trained))
     except DataError as error:
-        raise invalid(str(error)) from error
+        raise unusable(error) from error
 
 
 def _records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Any]:

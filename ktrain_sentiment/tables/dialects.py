@@ -33,15 +33,18 @@ _limit_lock = threading.Lock()
 
 _NEVER_CLOSES = Problem(
     "has a double quote that never closes",
-    "close it, or write --quoting no if quotes are plain text in this file",
+    ("close it, or write {quoting} no if quotes are plain text in this file", "close it"),
 )
 _AFTER_QUOTE = Problem(
     "has text after a closing double quote",
-    "write quotes inside a quoted text twice, or --quoting no if quotes are plain text in this "
-    "file",
+    (
+        "write quotes inside a quoted text twice, or {quoting} no if quotes are plain text in this "
+        "file",
+        "write quotes inside a quoted text twice",
+    ),
 )
 _LONE_RETURN = Problem(
-    "has a carriage return outside double quotes", "remove it, or quote the text"
+    "has a carriage return outside double quotes", ("remove it, or quote the text",)
 )
 
 
@@ -318,9 +321,10 @@ def _is_spaced(values: Sequence[str]) -> bool:
 def ragged(values: int, wanted: int, dialect: Dialect) -> Problem:
     """The problem of a row with another number of values than the first."""
     name = _NAMES.get(dialect.delimiter, repr(dialect.delimiter))
+    quote = f"put texts that hold a {name} in double quotes"
     return Problem(
         f"has {count(values, f'{name}-separated value')} where the first line has {wanted}",
-        f"put texts that hold a {name} in double quotes, or name another --delimiter",
+        (f"{quote}, or name another {{delimiter}}", quote),
     )
 
 
@@ -366,8 +370,9 @@ def settle_dialect(
         if quoted.fault is None and plain_is_meant and options.fallback_quoting == "auto":
             raise DataError(
                 f"{source}: line {quoted.spanning}: the double quote here can be read in two "
-                "ways: it holds a value over several lines (--quoting yes), or is plain text "
-                "(--quoting no)"
+                "ways: it holds a value over several lines, or is plain text",
+                "say which with {quoting} yes, or no",
+                "put each text in double quotes, and write quotes inside it twice",
             )
         if plain_is_meant and (quoted.fault or options.fallback_quoting == "no"):
             chosen = plain

@@ -62,7 +62,7 @@ _LINE_END = re.compile(r"[\r\n]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 HALF_CHARACTER = Problem(
     "holds half a surrogate pair, which is no character (an emoji that was cut in two?)",
-    "remove it",
+    ("remove it",),
     is_row=True,
 )
 
@@ -235,7 +235,9 @@ class _Evidence:
         if not _looks_western(sample):
             raise DataError(
                 f"{source}: line {first} is not UTF-8 and could be one of several encodings"
-                f"{_guess(sample)}; name it with --encoding, or save the file as UTF-8"
+                f"{_guess(sample)}",
+                "name it with {encoding}, or save the file as UTF-8",
+                "save it as UTF-8",
             )
         name = "windows-1252" if _ONLY_1252.search(sample) else "latin-1"
         shown = _snippet(self._foreign[0].decode(name))
@@ -371,7 +373,9 @@ def _decoded(blocks: Iterator[bytes], name: str, source: str) -> Iterator[str]:
         if error.reason in {"truncated data", "unexpected end of data"}:
             yield "\ufffd"
             return
-        raise DataError(f"{source}: not valid {name}; name the right --encoding") from error
+        raise DataError(
+            f"{source}: not valid {name}", "name the right {encoding}", "save it as UTF-8"
+        ) from error
 
 
 def lines_of(blocks: Iterator[bytes], encoding: Encoding, source: str) -> Iterator[Line | None]:
@@ -409,7 +413,7 @@ def _narrow(blocks: Iterator[bytes], encoding: Encoding, source: str) -> Iterato
     name, newline = encoding.name, encoding.newline
     problem = Problem(
         f"is not valid {name.upper()}" + ", though other text in the file is" * encoding.mixed,
-        "mend that line, or name the right --encoding",
+        ("mend that line, or name the right {encoding}", "mend that line, or send all as UTF-8"),
     )
     for block in whole_lines(blocks, newline.encode(name), source):
         if not block:
@@ -436,7 +440,7 @@ def _decode(raw: bytes, name: str, problem: Problem) -> tuple[str, Problem | Non
 
 def _wide(blocks: Iterator[bytes], encoding: Encoding, source: str) -> Iterator[Decoded | None]:
     rest = ""
-    cut_off = Problem(f"is not valid {encoding.name.upper()}", "the file may be cut off")
+    cut_off = Problem(f"is not valid {encoding.name.upper()}", ("the file may be cut off",))
     for text in _decoded(blocks, encoding.name, source):
         *ended, rest = (rest + text).split(encoding.newline)
         if len(rest) > LONGEST:

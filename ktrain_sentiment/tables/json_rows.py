@@ -37,7 +37,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _STEP = 1 << 16
 _SHOWN = 200
 _TOO_DEEP = Problem("is nested too deeply to read")
-_NO_VALUE = Problem("is no JSON: wanted an object or a list", "leave it out, or mend it")
+_NO_VALUE = Problem("is no JSON: wanted an object or a list", ("leave it out, or mend it",))
 _PYTHON = re.compile(r"\s*\{\s*'|\s*\{[^\"]*\bNone\b")
 
 
@@ -116,7 +116,7 @@ def _open_object(lines: Lines, name: str, read_as: ReadAs) -> Table:
         if line is None:
             continue
         if line[2]:
-            raise DataError(f"{name}: line {line[0]} {line[2]}; {line[2].advice}")
+            raise DataError(f"{name}: line {line[0]} {line[2]}", *line[2].ways)
         text.append(line[1])
         size += len(line[1])
         if size > 4 * LONGEST:
@@ -201,13 +201,14 @@ def _explain(error: Exception, text: str) -> Problem:
     if _PYTHON.match(text):
         return Problem(
             "is a Python dictionary, not JSON",
-            "write it as JSON: json.dumps(ast.literal_eval(line)) for each line",
+            ("write it as JSON: json.dumps(ast.literal_eval(line)) for each line",),
         )
     if isinstance(error, json.JSONDecodeError):
         return Problem(
-            f"is no JSON object: {error.msg} (character {error.colno})", "write one object a line"
+            f"is no JSON object: {error.msg} (character {error.colno})",
+            ("write one object a line",),
         )
-    return Problem(one_line(error), "give each field its own name")
+    return Problem(one_line(error), ("give each field its own name",))
 
 
 def _checked(value: object, place: int, raw: str = "") -> Row:
@@ -218,11 +219,11 @@ def _checked(value: object, place: int, raw: str = "") -> Row:
     for name, item in value.items():
         if isinstance(item, str) and has_half_character(item):
             reason = HALF_CHARACTER.reason.replace("holds", f"holds in field {name!r}", 1)
-            problem = Problem(reason, HALF_CHARACTER.advice, is_row=True)
+            problem = Problem(reason, HALF_CHARACTER.ways, is_row=True)
             return Row(place, value, problem, raw)
     if "annotations" in value and isinstance(value.get("data"), dict):
-        advice = "export it as JSON-MIN or CSV, which have a field for the text and one a label"
-        return Row(place, value, Problem("is a task of Label Studio's full export", advice), raw)
+        ways = ("export it as JSON-MIN or CSV, which have a field for the text and one a label",)
+        return Row(place, value, Problem("is a task of Label Studio's full export", ways), raw)
     return Row(place, value)
 
 
@@ -308,7 +309,9 @@ def _values(lines: Iterator[Line | None]) -> RowStream:
 
 def _broken(place: int, reason: str, feed: _Feed) -> Row:
     raw = feed.text()[:_SHOWN]
-    problem = Problem(f"is no JSON: {reason}", "the rows behind it cannot be read: mend the file")
+    problem = Problem(
+        f"is no JSON: {reason}", ("the rows behind it cannot be read: mend the file",)
+    )
     return Row(place, {UNREADABLE: raw}, problem, raw)
 
 

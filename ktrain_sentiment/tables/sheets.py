@@ -231,7 +231,11 @@ def _choose(
     what = "several sheets have" if fitting else "none of the sheets has"
     listed = quoted(list(fitting) or names)
     kind = "texts and labels" if best != 1 else "texts"
-    raise DataError(f"{source}: {what} {kind}: {listed}; choose one with --sheet")
+    raise DataError(
+        f"{source}: {what} {kind}: {listed}",
+        "choose one with {sheet}",
+        "leave one sheet with texts in it",
+    )
 
 
 def _sheet(book: Any, name: str, source: str, options: ReadOptions, *, named: bool) -> Table:  # noqa: ANN401

@@ -38,12 +38,13 @@ class Problem:
 
     Attributes:
         reason: As it follows a place: `has a double quote that never closes`.
-        advice: What to do about it in the source.
+        ways: What to do about it in the source, or with which settings to read it; as for
+            `InputError`.
         is_row: It is a row nevertheless: only one of its values is damaged.
     """
 
     reason: str
-    advice: str = "mend it, or leave the row out"
+    ways: tuple[str, ...] = ("mend it, or leave the row out",)
     is_row: bool = False
 
     def __str__(self) -> str:
@@ -347,8 +348,8 @@ def check_head(rows: Sequence[Row | None], name: str, unit: Unit) -> None:
         every = "the only row" if len(found) == 1 else f"none of the first {len(found)} rows"
         cannot = "cannot be read" if len(found) == 1 else "can be read"
         raise DataError(
-            f"{name}: {every} {cannot}: {unit} {first.place} {first.problem}; "
-            f"{first.problem.advice}"
+            f"{name}: {every} {cannot}: {unit} {first.place} {first.problem}",
+            *first.problem.ways,
         )
 
 

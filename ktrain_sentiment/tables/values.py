@@ -43,7 +43,7 @@ def spell(value: object, what: str) -> tuple[str | None, Problem | None]:
     if what == "label" and (labels := _list_of_labels(value)) is not None:
         return labels, None
     reason = f"holds a {type(value).__name__} as {what}, wanted text"
-    return None, Problem(reason, "take it apart before, or leave the row out")
+    return None, Problem(reason, ("take it apart before, or leave the row out",))
 
 
 def is_missing(value: object) -> bool:
@@ -57,7 +57,9 @@ def _decoded(value: bytes, what: str) -> tuple[str | None, Problem | None]:
     try:
         return value.decode("utf-8"), None
     except UnicodeDecodeError:
-        return None, Problem(f"holds bytes as {what} that are not valid UTF-8", "store it as text")
+        return None, Problem(
+            f"holds bytes as {what} that are not valid UTF-8", ("store it as text",)
+        )
 
 
 def _list_of_labels(value: object) -> str | None:

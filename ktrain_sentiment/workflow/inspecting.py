@@ -320,7 +320,7 @@ def read_corrections(path: Path) -> pd.DataFrame:
     for batch in table.batches():
         for position, problem in batch.problems.items():
             place = f"{table.unit} {batch.places[position]}"
-            raise DataError(f"{path}: {place} {problem}; {problem.advice}")
+            raise DataError(f"{path}: {place} {problem}", *problem.ways)
         for name, values in cells.items():
             spelled = (spell(value, name)[0] or "" for value in batch.values(name))
             values += [str(unguard(cell)) for cell in spelled]

@@ -59,7 +59,7 @@ def test_a_column_that_does_not_exist_is_answered_with_those_that_do(write, read
     with pytest.raises(DataError) as refused:
         read(path, text_column="reveiw")
     assert str(refused.value) == (
-        f"{path}: there is no column 'reveiw' (--text-column); columns: 'review', 'label'; "
+        f"{path}: there is no column 'reveiw' for the texts; columns: 'review', 'label'; "
         "did you mean 'review'?"
     )
 

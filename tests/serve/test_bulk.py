@@ -106,6 +106,41 @@ def test_what_is_no_table_is_refused_without_a_word_of_this_machine(
     assert server.site.tables == 0
 
 
+SENTENCES = b"the plot was dull and slow,a witty film with a fine cast and a good song"
+SHIFT_JIS = "\u3053\u308c\u306f\u9762\u767d\u3044\n".encode("cp932")
+
+
+def two_sheets() -> bytes:
+    sink = io.BytesIO()
+    with pd.ExcelWriter(sink, engine="xlsxwriter") as book:
+        ROWS.to_excel(book, index=False, sheet_name="one")
+        ROWS.to_excel(book, index=False, sheet_name="two")
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "advice"),
+    [
+        ("text/csv", b"review,comment\n" + SENTENCES, "choose one with ?column="),
+        ("text/csv", b"id,year\n1,2\n3,4\n", "choose one with ?column="),
+        ("text/csv", SENTENCES + b"\n" + SENTENCES,
+         "put a line of column names above it, or name its column of texts with ?column="),
+        ("text/tab-separated-values", b'text\tid\n"Fine film\ta\ndull\tb\nso good"\ta\nx\tb\n',
+         "put each text in double quotes, and write quotes inside it twice"),
+        ("text/csv", b"id,text\n1," + SHIFT_JIS * 9, "save it as UTF-8"),
+        ("text/csv", CSV.replace(b"year", b"predicted"), "rename it, or leave it out"),
+        ("text/plain", b"a film @good\na play @bad\n" * 4,
+         "make it a table with a column of texts"),
+        (XLSX, two_sheets(), "leave one sheet with texts in it"),
+    ],
+)  # fmt: skip
+def test_what_a_refusal_advises_can_be_done_by_a_request(server, kind, body, advice):
+    reply = server.post("/table", body, content_type=kind)
+    assert reply.status == 422
+    assert reply.error.endswith(f"; {advice}"), reply.error
+    assert "--" not in reply.error
+
+
 def test_an_unknown_format_and_an_unknown_column_are_refused(server):
     for query, said in (
         ("format=pdf", "?format=pdf: wanted one of csv, jsonl, parquet, tsv"),

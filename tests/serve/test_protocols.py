@@ -221,6 +221,20 @@ def test_mlflow_s_requests_that_mean_nothing_are_refused(server, asked, said):
     assert said in reply.error
 
 
+def test_mlflow_s_rows_with_several_columns_of_texts_are_refused_with_what_to_do(server):
+    rows = {"dataframe_records": [{"review": PRAISE, "comment": BLAME}]}
+    body = f"review,comment\n{PRAISE},{BLAME}\n".encode()
+    for reply, name in (
+        (server.post("/invocations", rows), "the rows"),
+        (server.post("/invocations", body, content_type="text/csv"), "the body"),
+    ):
+        assert reply.status == 422
+        assert reply.error == (
+            f"{name}: more than one column could hold the texts: 'review' or 'comment'; "
+            "name the one that is meant 'text'"
+        )
+
+
 # Of our own
 
 
