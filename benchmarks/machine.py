@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 
 from ktrain_sentiment.training.backend import cpu_flags
 
@@ -24,8 +26,17 @@ looks at the real CPU, so that an emulation must say it."""
 
 
 def describe(emulated: bool = False) -> str:
-    """The number of cores and the features that count, for the title of a table."""
+    """The GPU, if any; the number of cores and the features that count, for a table's title."""
     if emulated:
         return f"{os.cpu_count()} cores, AVX2 alone (emulated)"
     found = [name for name in SAYING if name in cpu_flags()]
-    return f"{os.cpu_count()} cores, {' '.join(found) or 'none of ' + ' '.join(SAYING)}"
+    return f"{_gpus()}{os.cpu_count()} cores, {' '.join(found) or 'none of ' + ' '.join(SAYING)}"
+
+
+def _gpus() -> str:
+    """The names of NVIDIA's GPUs, each followed by a comma."""
+    if not shutil.which("nvidia-smi"):
+        return ""
+    asked = ("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    named = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    return "".join(f"{name}, " for name in named.splitlines())

@@ -37,6 +37,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "kernels-bf16": ("fast", "all", "bf16"),
     "first-token": ("fast", "bf16"),
     "all-levers": BEST,
+    "all-levers-unfused": (*BEST, "unfused"),
+    "all-levers-fp16": ("fast", "fp16", "sparse"),
     "all-levers-clip": (*BEST, "clip"),
     "all-levers-frozen": (*BEST, "frozen"),
 }

@@ -31,7 +31,7 @@ def make_model(backend: Backend, encoder: str, how: list[str]) -> Untyped:
         kernels.accelerate(
             backend,
             model,
-            bfloat16="bf16" in how,
+            precision=precision_of(how),
             fuse="unfused" not in how,
             cls_only="all" not in how,
         )
@@ -47,10 +47,15 @@ def make_model(backend: Backend, encoder: str, how: list[str]) -> Untyped:
     return model
 
 
+def precision_of(how: list[str]) -> str:
+    """The number format of the fast kernels' products."""
+    return "bfloat16" if "bf16" in how else "float16" if "fp16" in how else "float32"
+
+
 def main() -> None:
     """Serve steps."""
     encoder, texts, length, *how = sys.argv[1:]
-    precision = "bfloat16" if {"rewrite", "bf16"} & set(how) else "float32"
+    precision = "bfloat16" if "rewrite" in how else precision_of(how)
     backend = open_backend(ComputeConfig(precision=precision))  # type: ignore[arg-type]
     model = make_model(backend, encoder, how)
     rng, tf = np.random.default_rng(0), backend.tf

@@ -18,7 +18,10 @@ def main() -> None:
     """Serve steps."""
     encoder, texts, length, *how = sys.argv[1:]
     torch.manual_seed(0)
-    model = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=2).train()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_float32_matmul_precision("high")  # TensorFloat-32 on a GPU, as TensorFlow's.
+    model = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=2)
+    model = model.train().to(device)
     if "frozen" in how:
         for parameter in getattr(model, model.base_model_prefix).embeddings.parameters():
             parameter.requires_grad = False
@@ -26,18 +29,19 @@ def main() -> None:
     optimizer = torch.optim.AdamW(free, lr=5e-5, fused=True)
     shape = (int(texts), int(length))
     batch = {
-        "input_ids": torch.randint(1000, 30000, shape),
-        "attention_mask": torch.ones(shape, dtype=torch.long),
-        "labels": torch.randint(0, 2, shape[:1]),
+        "input_ids": torch.randint(1000, 30000, shape, device=device),
+        "attention_mask": torch.ones(shape, dtype=torch.long, device=device),
+        "labels": torch.randint(0, 2, shape[:1], device=device),
     }
 
-    def step() -> None:
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled="float32" not in how):
+    def step() -> float:
+        with torch.autocast(device, dtype=torch.bfloat16, enabled="float32" not in how):
             loss = model(**batch).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(free, 1.0)
         optimizer.step()
         optimizer.zero_grad()
+        return float(loss)  # Waits for the GPU.
 
     for _ in range(3):
         step()

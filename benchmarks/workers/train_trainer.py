@@ -1,6 +1,6 @@
 """The Hugging Face Trainer on PyTorch: texts of similar length grouped, fused AdamW.
 
-The second argument is its precision, fp32 or bf16.
+The second argument is its precision, fp32 (on a GPU by TensorFloat-32, as TensorFlow's) or bf16.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ if __name__ == "__main__":
         set_seed,
     )
 
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_float32_matmul_precision("high")
     set_seed(task["seed"])
     tokenizer = AutoTokenizer.from_pretrained(task["encoder"])
     model = AutoModelForSequenceClassification.from_pretrained(
@@ -51,8 +53,8 @@ if __name__ == "__main__":
         model.eval()
         for start in range(0, len(order), 64):
             chosen = order[start : start + 64]
-            batch = pad([judged[index] for index in chosen])
-            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+            batch = pad([judged[index] for index in chosen]).to(device)
+            with torch.no_grad(), torch.autocast(device, dtype=torch.bfloat16, enabled=bf16):
                 logits = model(
                     input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
                 ).logits
@@ -84,7 +86,7 @@ if __name__ == "__main__":
             weight_decay=0.01,
             optim="adamw_torch_fused",
             bf16=bf16,
-            use_cpu=True,
+            use_cpu=device == "cpu",
             train_sampling_strategy="group_by_length",
             logging_strategy="no",
             save_strategy="no",

@@ -127,8 +127,9 @@ class ComputeConfig(Config):
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to train; auto takes a GPU when TensorFlow sees one."""
 
-    precision: Literal["auto", "float32", "bfloat16", "mixed_float16"] = "auto"
-    """Number format of matrix products; auto takes the fastest that is safe on this machine."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Number format of matrix products; auto takes the fastest that is safe on this machine. All
+    else is float32 in any case."""
 
     threads: int | None = None
     """Threads TensorFlow may use; all cores when not given."""

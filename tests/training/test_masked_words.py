@@ -107,7 +107,7 @@ def test_the_fast_kernels_come_to_the_same_gradients(
             from ktrain_sentiment.training.fast.kernels import accelerate
 
             language.encoder.bert.encoder.__dict__.pop("call")
-            accelerate(backend, language.encoder, bfloat16=False, fuse=False, cls_only=False)
+            accelerate(backend, language.encoder, precision="float32", fuse=False, cls_only=False)
         inputs, words = one_batch(language)
         with tf.GradientTape() as tape:
             logits = language.model(inputs, training=True)

@@ -8,10 +8,15 @@ is not. `run_layers` puts the steps together.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ktrain_sentiment.training.backend import Untyped
 from ktrain_sentiment.training.fast.elementwise import Elementwise
+
+FLOAT16_SCALE = 1024.0
+"""What gradients are multiplied by inside the stack where products are float16, whose least number
+is 6e-8: many gradients are smaller (Micikevicius et al. 2018, "Mixed Precision Training"). A
+constant, so that a training gone on with needs no state of it; weights get theirs divided again."""
 
 SEEDS_A_LAYER = 3
 """Dropouts in a layer: attention probabilities, attention output, feed-forward output."""
@@ -54,8 +59,26 @@ class Operations:
 
     def product(self, rows: Untyped, *kernels: Untyped) -> Untyped:
         """`rows @ [kernel | kernel | ...]` in the products' format; kernels are float32."""
+        kernels = tuple(self.entering(kernel) for kernel in kernels)
         kernel = kernels[0] if len(kernels) == 1 else self.tf.concat(kernels, axis=1)
         return self.tf.matmul(rows, self.tf.cast(kernel, self.chains.dtype))
+
+    def entering(self, values: Untyped) -> Untyped:
+        """float32 weights or states on their way into the stack; their gradient leaves it."""
+        return self._with_gradient(values, 1.0 / FLOAT16_SCALE)
+
+    def leaving(self, values: Untyped) -> Untyped:
+        """float32 states on their way out of the stack; their gradient enters it."""
+        return self._with_gradient(values, FLOAT16_SCALE)
+
+    def _with_gradient(self, values: Untyped, scale: float) -> Untyped:
+        if self.chains.dtype != self.tf.float16:
+            return values
+
+        def step(values: Untyped) -> Untyped:
+            return self.tf.identity(values), lambda upstream: upstream * scale
+
+        return self.tf.custom_gradient(step)(values)
 
     def bias_gradient(self, rows: Untyped) -> Untyped:
         """Column sums of `[tokens, width]`, float32 `[width]`."""
@@ -278,27 +301,28 @@ def run_layer(
         *steps.add_and_normalise(
             residual,
             steps.product(context, parts.context.kernel),
-            parts.context.bias,
-            _norm(parts.context_norm),
+            steps.entering(parts.context.bias),
+            _norm(steps, parts.context_norm),
             (seeds[1], parts.context_rate * training),
         )
     )
     activated = steps.gelu(
-        steps.product(middle.compute, parts.intermediate.kernel), parts.intermediate.bias
+        steps.product(middle.compute, parts.intermediate.kernel),
+        steps.entering(parts.intermediate.bias),
     )
     return Tokens(
         *steps.add_and_normalise(
             middle.fp32,
             steps.product(activated, parts.output.kernel),
-            parts.output.bias,
-            _norm(parts.output_norm),
+            steps.entering(parts.output.bias),
+            _norm(steps, parts.output_norm),
             (seeds[2], parts.output_rate * training),
         )
     )
 
 
-def _norm(layer: Untyped) -> tuple[Untyped, Untyped, float]:
-    return layer.gamma, layer.beta, layer.epsilon
+def _norm(steps: Operations, layer: Untyped) -> tuple[Untyped, Untyped, float]:
+    return steps.entering(layer.gamma), steps.entering(layer.beta), layer.epsilon
 
 
 def _first(steps: Operations, rows: Untyped, like: Untyped) -> Untyped:
@@ -319,14 +343,14 @@ def _self_attention(
     concat, like = steps.tf.concat, bias.padding
     if cls_only:
         product = steps.product(_first(steps, tokens.compute, like), q.kernel)
-        (queries,) = steps.heads(product, q.bias, like[:, :1], parts.heads, 1)
+        (queries,) = steps.heads(product, steps.entering(q.bias), like[:, :1], parts.heads, 1)
         product = steps.product(tokens.compute, k.kernel, v.kernel)
-        added = concat((k.bias, v.bias), axis=0)
+        added = steps.entering(concat((k.bias, v.bias), axis=0))
         keys, values = steps.heads(product, added, like, parts.heads, 2)
         bias = bias.of_first
     else:
         product = steps.product(tokens.compute, q.kernel, k.kernel, v.kernel)
-        added = concat((q.bias, k.bias, v.bias), axis=0)
+        added = steps.entering(concat((q.bias, k.bias, v.bias), axis=0))
         queries, keys, values = steps.heads(product, added, like, parts.heads, 3)
     return steps.attention(queries, keys, values, bias, dropout)
 
@@ -353,11 +377,13 @@ def run_layers(
     """
     tf = steps.tf
     texts, width = tf.shape(states)[0], states.shape[-1]
-    fp32 = tf.reshape(states, (-1, width))
+    fp32 = steps.entering(tf.reshape(states, (-1, width)))
+    if bias.relative is not None:
+        bias = replace(bias, relative=steps.entering(bias.relative))
     tokens = Tokens(fp32, tf.cast(fp32, steps.chains.dtype))
     for index, parts in enumerate(layers):
         mine = seeds[index * SEEDS_A_LAYER : (index + 1) * SEEDS_A_LAYER]
         # The classifier reads one token of the last layer: 358 processor ms a step against 444.
         only = cls_only and index == len(layers) - 1
         tokens = run_layer(steps, parts, tokens, bias, mine, training, only)
-    return tf.reshape(tokens.fp32, (texts, -1, width))
+    return tf.reshape(steps.leaving(tokens.fp32), (texts, -1, width))
