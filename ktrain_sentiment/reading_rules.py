@@ -7,5 +7,8 @@ from typing import Literal
 LongTexts = Literal["head", "tail", "head+tail", "windows"]
 """What is read of a text that is longer than a model reads at once (`predictor/long_texts.py`)."""
 
+BY_ORDER = {"distance": 1, "squared": 2}
+"""What mistakes in stars may cost, by name, and the power of their distance that this is."""
+
 BETWEEN_LABELS = "|"
 """Between the labels of one text, where they are one string."""

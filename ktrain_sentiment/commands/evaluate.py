@@ -5,6 +5,7 @@
     ktrain-sentiment evaluate more.csv --predictor any/hugging-face/folder --map "1=NEGATIVE"
     ktrain-sentiment evaluate --compare runs/small runs/large
     ktrain-sentiment evaluate runs/reviews --abstain-below 0.8 --report report.html
+    ktrain-sentiment evaluate runs/reviews --costs negative:positive=5
     ktrain-sentiment evaluate runs/reviews --checklist
 
 A run is evaluated on its own test rows, from its saved predictions: no model is opened. Any
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ktrain_sentiment.commands.flags import ScriptFlags
+from ktrain_sentiment.commands.flags import ScriptFlags, refuse_other_than_costs
 from ktrain_sentiment.config import ChecklistConfig, DataConfig, Group
 from ktrain_sentiment.errors import ConfigError, check_installed
 from ktrain_sentiment.runs import RunFolder
@@ -27,7 +28,7 @@ from ktrain_sentiment.runs import RunFolder
 if TYPE_CHECKING:
     from ktrain_sentiment.workflow.classifiers import Opening
 
-COMMON = ("predictor", "compare", "slice_by", "abstain_below", "checklist", "report")
+COMMON = ("predictor", "compare", "slice_by", "abstain_below", "costs", "checklist", "report")
 """Flags that help shows first."""
 
 SECTIONS = {"What answers, and on which rows": ("split", "engine", "trust_pickle", "unchecked")}
@@ -80,6 +81,10 @@ class Flags(ScriptFlags):
 
     report: Path | None = None
     """Write the figures as a page (HTML) here."""
+
+    def __post_init__(self) -> None:
+        """Refuse what was not meant for costs."""
+        refuse_other_than_costs(self.costs)
 
 
 def task(flags: Flags) -> dict[str, Any]:

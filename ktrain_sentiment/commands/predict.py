@@ -3,6 +3,7 @@
     ktrain-sentiment predict "Not bad at all." "A waste of time."
     ktrain-sentiment predict --file reviews.csv --output scored.csv
     ktrain-sentiment predict --file reviews.parquet --output scored.xlsx --predictor runs/mine
+    ktrain-sentiment predict "Not bad at all." --costs negative:positive=5
     tail -f comments.log | ktrain-sentiment predict
 
 Reads CSV, TSV, JSON Lines, Parquet, Excel and lines of text, and writes any of them. Every input
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from tyro.conf import Positional
 
-from ktrain_sentiment.commands.flags import ScriptFlags
+from ktrain_sentiment.commands.flags import ScriptFlags, refuse_other_than_costs
 from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, printable
 from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.runs import RUNS
@@ -107,8 +108,8 @@ class Flags(ScriptFlags):
 
     abstain_below: float = 0.0
     """Leave the prediction empty where its probability is below this; of several labels where the
-    confidence of the least sure decision is; with --costs where more than the rest to 1 is expected
-    to be lost of what the most careful answer can cost."""
+    confidence of the least sure decision is; with --costs where the answer is expected to cost more
+    than 1 minus this, as a share of what the most careful answer can cost at most."""
 
     costs: tuple[str, ...] = ()
     """Answer with the least expected cost of a mistake, where they cost this: such as
@@ -173,6 +174,7 @@ class Flags(ScriptFlags):
 
     def __post_init__(self) -> None:
         """Refuse flags that contradict each other."""
+        refuse_other_than_costs(self.costs)
         if self.file == "-":
             object.__setattr__(self, "file", None)
         if self.texts and self.file:

@@ -19,13 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_mean
-from ktrain_sentiment.reading_rules import BETWEEN_LABELS
+from ktrain_sentiment.reading_rules import BETWEEN_LABELS, BY_ORDER
 from ktrain_sentiment.refusals import refuse
 from ktrain_sentiment.tasks import Task
 
 MISSED, WRONG = 0, 1
 """The columns of costs of several labels: a label that is not given, and one that should not be."""
-_BY_ORDER = {"distance": 1, "squared": 2}
 _OF_LABELS = {"missed": MISSED, "wrong": WRONG}
 _MOST = 1e9
 """A cost beyond which floats no longer tell the others apart."""
@@ -79,8 +78,8 @@ class MistakeCosts:
         for one in (given,) if isinstance(given, str) else given:
             if not isinstance(one, str):
                 raise ConfigError(f"--costs: got {one!r}; {_form(task, names)}")
-            if task and one in _BY_ORDER:
-                table = task.distance ** _BY_ORDER[one]
+            if task and one in BY_ORDER:
+                table = task.distance ** BY_ORDER[one]
                 continue
             named, cost = _priced(one, before, _form(task, names))
             if task.is_multi and named in _OF_LABELS:

@@ -136,10 +136,6 @@ def farthest(found: Sequence[ScoreMistake]) -> FigureTable:
     return FigureTable.of("What it is farthest off", columns, found, lines=True)
 
 
-COST = (Column("cost", lambda one: f"{one.cost:.3g}", strong=True),)
-"""What a mistake costs, where mistakes are weighed."""
-
-
 def missed_labels(found: Sequence[SetMistake]) -> FigureTable:
     """The texts whose labels are most wrong, whole."""
     columns = (
@@ -147,10 +143,21 @@ def missed_labels(found: Sequence[SetMistake]) -> FigureTable:
         Column("text", lambda one: one.text, words=True, wraps=True),
         Column("labels", lambda one: _in_a_row(one.label), words=True),
         Column("predicted", lambda one: _in_a_row(one.predicted), words=True, strong=True),
-        *COST[: any(one.cost is not None for one in found)],
+        *_priced(found),
         Column("loss", lambda one: f"{one.loss:.2f}", drop=1),
     )
-    return FigureTable.of("What it gets most wrong", columns, found, lines=True)
+    return FigureTable.of(_wrong(found), columns, found, lines=True)
+
+
+def _priced(found: Sequence[Mistake] | Sequence[SetMistake]) -> tuple[Column, ...]:
+    """What a mistake costs, where mistakes are weighed."""
+    if not any(one.cost is not None for one in found):
+        return ()
+    return (Column("cost", lambda one: f"{one.cost:.3g}", strong=True),)
+
+
+def _wrong(found: Sequence[Mistake] | Sequence[SetMistake]) -> str:
+    return "Its dearest mistakes" if _priced(found) else "What it gets most wrong"
 
 
 def _in_a_row(joined: str) -> str:
@@ -313,10 +320,10 @@ def top_losses(
         Column("text", lambda one: _marked(one, explanations or {}), words=True, wraps=True),
         Column("label", lambda one: one.label, words=True),
         Column("predicted", lambda one: f"{one.other}\n{share(one.p_other)}", words=True),
-        *COST[: any(one.cost is not None for one in found)],
+        *_priced(found),
         Column("loss", lambda one: f"{one.loss:.2f}", drop=1),
     )
-    return FigureTable.of("What it gets most wrong", columns, found, lines=True)
+    return FigureTable.of(_wrong(found), columns, found, lines=True)
 
 
 def doubtful_labels(
