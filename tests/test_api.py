@@ -162,7 +162,12 @@ def test_columns_of_labels_may_be_a_list() -> None:
         (lambda: ks.read((["a"], [0, 1])), DataError, "1 text and 2 labels"),
         (lambda: ks.read([1, 2]), DataError, "got data of type list; wanted a path"),
         (lambda: ks.train(["good", "bad"]), DataError, "texts and labels as .texts, labels"),
-        (lambda: ks.read(FRAME, label_column="x"), DataError, r"no column 'x' \(label_column\)"),
+        (lambda: ks.read(FRAME, label_column="x"), DataError, "no column 'x' for the labels"),
+        (
+            lambda: ks.read(FRAME.assign(tweet=FRAME["review"])),
+            DataError,
+            "'review' or 'tweet'; choose one with text_column$",
+        ),
         (lambda: ks.read(FRAME, txt_column="x"), ConfigError, "txt_column; did you mean text_c"),
         (lambda: ks.train(FRAME, epoch=3), ConfigError, "setting epoch; did you mean epochs"),
         (lambda: ks.train(FRAME, lr=1), ConfigError, "setting lr; did you mean learning_rate[?]$"),
