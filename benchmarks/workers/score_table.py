@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,27 +73,60 @@ MARK = "SCORED_BESIDE_OTHERS"
 """A variable of the environment: whoever has it belongs to this measurement."""
 
 
-def used() -> tuple[float, float]:
+EVERY = 0.5
+"""Seconds between two looks at the processes: what one does after the last of them is not seen."""
+
+
+class Usage:
     """Core seconds of all processes of this measurement, and MB of the largest that predicts.
 
     From the processes themselves and not from the clock, so that what else the machine does hardly
-    matters. Those that have ended count with whoever waited for them.
+    matters. They are looked at while they live: an actor that ends before the job does would leave
+    its figures with whoever waits for it, and that may be nobody of this measurement.
     """
-    wanted = f"{MARK}={os.environ[MARK]}".encode()
-    ticks, largest = 0, 0.0
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            if wanted not in (place / "environ").read_bytes().split(b"\0"):
-                continue
-            times = (place / "stat").read_text().rpartition(")")[2].split()[11:15]
-            ticks += sum(map(int, times))
-            if "onnxruntime" in (place / "maps").read_text():
-                status = (place / "status").read_text()
-                held = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-                largest = max(largest, int(held.split()[1]) / 1024)
-        except OSError:
-            continue
-    return ticks / os.sysconf("SC_CLK_TCK"), largest
+
+    def __init__(self) -> None:
+        self._wanted = f"{MARK}={os.environ[MARK]}".encode()
+        self._others: set[str] = set()
+        self._ticks: dict[tuple[str, str], int] = {}
+        self.largest = 0.0
+        self._lock = threading.Lock()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def core_seconds(self) -> float:
+        """All that was used until now."""
+        self._look()
+        return sum(self._ticks.values()) / os.sysconf("SC_CLK_TCK")
+
+    def _watch(self) -> None:
+        while True:
+            self._look()
+            time.sleep(EVERY)
+
+    def _look(self) -> None:
+        with self._lock:
+            for place in Path("/proc").iterdir():
+                if place.name.isdigit() and place.name not in self._others:
+                    try:
+                        self._look_at(place)
+                    except PermissionError:
+                        self._others.add(place.name)
+                    except OSError:  # It has ended.
+                        continue
+
+    def _look_at(self, place: Path) -> None:
+        found = (place / "stat").read_text().rpartition(")")[2].split()
+        # A number is given again in the end, to a process with another beginning.
+        known = place.name, found[19]
+        if known not in self._ticks and self._wanted not in (place / "environ").read_bytes():
+            self._others.add(place.name)
+            return
+        # Its own time alone: its children are looked at themselves.
+        self._ticks[known] = int(found[11]) + int(found[12])
+        if "onnxruntime" in (place / "maps").read_text():
+            status = (place / "status").read_text().splitlines()
+            held = next((line for line in status if line.startswith("VmHWM")), "VmHWM: 0")
+            self.largest = max(self.largest, int(held.split()[1]) / 1024)
 
 
 WAYS = {"predict": on_predict, "spark": on_spark, "ray": on_ray}
@@ -100,6 +134,7 @@ WAYS = {"predict": on_predict, "spark": on_spark, "ray": on_ray}
 
 if __name__ == "__main__":
     kind, workers, predictor, source, target = sys.argv[1:]
+    usage = Usage()
     begun = time.perf_counter()
     job = WAYS[kind](int(workers), predictor)
     import pandas as pd
@@ -112,11 +147,11 @@ if __name__ == "__main__":
     few_target = few_source.with_name(f"{Path(target).name}.few.parquet")
     job(str(few_source), str(few_target))
     standing = time.perf_counter() - begun
-    before, _ = used()
+    before = usage.core_seconds()
     begun = time.perf_counter()
     job(source, target)
     seconds = time.perf_counter() - begun
-    after, largest = used()
+    spent = usage.core_seconds() - before
     say(
-        done=True, seconds=seconds, standing=standing, core_seconds=after - before, mb=largest,
+        done=True, seconds=seconds, standing=standing, core_seconds=spent, mb=usage.largest,
     )  # fmt: skip
