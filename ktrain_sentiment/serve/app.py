@@ -170,8 +170,9 @@ class _Resource:
             return
         if operation is None:
             raise RefusalError(
-                405, "Validation", f"wanted one of {self._allowed}", {"allow": self._allowed}
-            )
+                405, "Validation", f"got {method[:20]}, wanted one of {self._allowed}",
+                {"allow": self._allowed},
+            )  # fmt: skip
         scope["operation"] = operation
         if not operation.opened:
             _check_key(self._site, Headers(scope=scope))

@@ -55,6 +55,10 @@ _USUAL: Mapping[str, WrittenFormat] = {
 _SETTINGS = {"text_column": "?column="}
 """What errors call a setting, as a table's address says it."""
 
+_WITH_HEADER = {".csv", ".tsv"}
+"""Tables whose first line is no row."""
+_JOINED = "; it is one line: curl sends lines as they are with --data-binary, not -d"
+
 _ROWS = 256
 _BLOCK = 1 << 16
 
@@ -67,12 +71,14 @@ async def table(site: Site, request: Request) -> Response:
     so both ends would wait for the other as soon as the buffers between them are full.
     """
     model = site.model(request)
-    suffix = READ.get(media_type(request))
+    given = media_type(request)
+    suffix = READ.get(given)
     if suffix is None:
-        known = ", ".join(READ)
         raise RefusalError(
-            415, "Validation", f"got no content-type of a table, wanted one of {known}"
-        )
+            415, "Validation",
+            f"got content-type {given[:60] or '(none)'}, wanted one of {', '.join(READ)}; curl "
+            "takes -H 'Content-Type: text/csv' --data-binary @FILE",
+        )  # fmt: skip
     asked = protocols.decode_query(request.query_params, protocols.TableQuery)
     form: WrittenFormat = asked.format or _USUAL.get(suffix, "csv")
     if site.tables >= site.limits.max_tables:
@@ -94,11 +100,14 @@ async def table(site: Site, request: Request) -> Response:
             ),
             _Outlet(loop),
         )  # fmt: skip
+        joined = _JOINED if suffix in _WITH_HEADER and _is_one_line(body) else ""
         try:
             await asyncio.to_thread(job.open)
         except InputError as error:
-            said = error.told(_SETTINGS.get)
-            raise invalid(said.replace(body.name, "the table")) from error
+            said = error.told(_SETTINGS.get).replace(body.name, "the table")
+            raise invalid(said + joined) from error
+        if joined:
+            raise invalid(f"the table: has no row below the names of its columns{joined}")
     except BaseException:
         held.close()
         raise
@@ -113,6 +122,12 @@ async def table(site: Site, request: Request) -> Response:
 
     working.add_done_callback(ended)
     return _Streamed(request, job.outlet, working, site.limits, WRITTEN[form])
+
+
+def _is_one_line(body: IO[bytes]) -> bool:
+    body.seek(0)
+    start = body.read(_BLOCK)
+    return 0 < len(start) < _BLOCK and len(start.splitlines()) == 1 and start[-1:] not in b"\r\n"
 
 
 def _let_go(site: Site) -> None:

@@ -80,7 +80,8 @@ def joined(rows: Sequence[Any], inputs: Inputs) -> list[str]:
         raise unusable(error) from error
     for place, row in enumerate(rows):
         if not isinstance(row, str):
-            kind = "a pair" if isinstance(row, list) else "an object"
+            several = "a pair" if len(row) == 2 else "a list"
+            kind = several if isinstance(row, list) else "an object"
             raise invalid(f"text {place}: got {kind}, and this model reads texts alone")
     return list(rows)
 

@@ -88,7 +88,7 @@ def test_a_long_table_is_answered_in_portions_and_like_any_other(server, classif
 @pytest.mark.parametrize(
     ("kind", "body", "status", "said"),
     [
-        ("application/pdf", CSV, 415, "wanted one of text/csv"),
+        ("application/pdf", CSV, 415, "got content-type application/pdf, wanted one of text/csv"),
         ("text/csv", b"", 422, "the table"),
         ("text/csv", parquet(), 422, "the table: is a Parquet file"),
         ("application/vnd.apache.parquet", CSV, 422, "the table"),
@@ -139,6 +139,15 @@ def test_what_a_refusal_advises_can_be_done_by_a_request(server, kind, body, adv
     assert reply.status == 422
     assert reply.error.endswith(f"; {advice}"), reply.error
     assert "--" not in reply.error
+
+
+def test_a_table_whose_lines_were_joined_on_the_way_is_refused_with_the_cause(server):
+    for table in (CSV, b"id,text\n1,a superb plot\n"):
+        said = server.post("/table", table.replace(b"\n", b""), content_type="text/csv").error
+        assert said.endswith("one line: curl sends lines as they are with --data-binary, not -d")
+    whole = server.post("/table", b"id,year\n1,2\n", content_type="text/csv").error
+    assert "--data-binary" in server.post("/table", CSV, content_type="multipart/form-data").error
+    assert "one line" not in whole
 
 
 def test_an_unknown_format_and_an_unknown_column_are_refused(server):

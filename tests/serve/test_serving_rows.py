@@ -100,6 +100,8 @@ def test_rows_are_nothing_for_a_model_of_texts(server):
         reply = server.post(path, {"inputs": ROW})
         assert reply.status == 422
         assert "this model reads texts alone" in reply.json["error"]
+    one = server.post("/explain", {"inputs": ["a superb plot"]})
+    assert one.error == "text 0: got a list, and this model reads texts alone"
 
 
 @pytest.fixture(scope="module")
