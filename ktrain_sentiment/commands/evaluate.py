@@ -60,7 +60,7 @@ class Flags(ScriptFlags):
 
     abstain_below: float | None = None
     """Say what is gained by leaving texts below this probability to a person; with --costs, answers
-    that are less sure than this, by what they are expected to cost."""
+    that are less sure than this, by what they are expected to cost, as for predict."""
 
     costs: tuple[str, ...] = ()
     """What mistakes cost, such as negative:positive=5 (a negative text called positive), one where

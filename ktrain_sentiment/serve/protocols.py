@@ -29,7 +29,11 @@ Query = TypeVar("Query", bound=Struct)
 
 
 class Label(Struct):
-    """A label and how sure the model is of it."""
+    """A label and how sure the model is of it.
+
+    Where labels come as a list the first is the answer: the surest, or where mistakes are weighed
+    that of the least expected cost.
+    """
 
     label: str
     score: float

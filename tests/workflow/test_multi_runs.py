@@ -17,6 +17,7 @@ from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.predictor.manifest import read_manifest, trained_table
 from ktrain_sentiment.report import screen
+from ktrain_sentiment.report.figures import FigureTable
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow import compare_models, explore, train
 from ktrain_sentiment.workflow.eval_sets import from_predictor, from_run
@@ -86,6 +87,12 @@ def test_the_most_wrong_rows_are_listed(multi_run, tmp_path):
     found = inspect(from_run(multi_run, "validation"))
     assert list(write_lists(found, tmp_path)) == ["top_losses"]
     assert pd.read_csv(tmp_path / "top_losses.csv")["loss"].is_monotonic_decreasing
+    costs = ("missed=9",)
+    priced = inspect(from_run(multi_run, "validation"), costs=costs)
+    assert priced.top_losses["cost"].is_monotonic_decreasing
+    assert "Its dearest mistakes" in [
+        part.title for part in screen.inspection(priced, 3) if isinstance(part, FigureTable)
+    ]
     with pytest.raises(ConfigError, match="--explain is for classes"):
         inspect(from_run(multi_run, "validation"), explained=3)
 
@@ -93,15 +100,21 @@ def test_the_most_wrong_rows_are_listed(multi_run, tmp_path):
 def test_unsure_texts_are_left_out_and_mistakes_weighed_by_label(multi_run):
     rows = from_run(multi_run).predictions
     middle = float(np.median(rows.task.confidence(rows.probabilities)))
-    found = evaluate(from_run(multi_run), abstain_below=middle, costs=("missed=9", ":praise=2"))
-    left, costs = found.abstention, found.costs
+    found = evaluate(from_run(multi_run), abstain_below=middle)
+    left = found.abstention
     assert 0 < left.covered.value < 1
     assert left.accuracy.n == round(left.covered.value * found.metrics.n)
     assert set(left.figures) == {"micro_f1"}
-    assert costs.rows == found.metrics.n
-    shown = " ".join(str(part) for part in screen.evaluation(found) if isinstance(part, Text))
-    assert "have all their labels right; micro F1" in shown
-    assert "where labels are given from their thresholds on" in shown
+    assert "have all their labels right; micro F1" in _shown(found)
+    found = evaluate(from_run(multi_run), abstain_below=0.0, costs=("missed=9", ":praise=2"))
+    assert found.costs.rows == found.metrics.n
+    assert found.abstention.figures["cost"] == found.costs.weighed
+    assert "where labels are given from their thresholds on" in _shown(found)
+    assert "mean cost of an answer" in _shown(found)
+
+
+def _shown(found):
+    return " ".join(str(part) for part in screen.evaluation(found) if isinstance(part, Text))
 
 
 def test_two_runs_are_compared(multi_run, tmp_path):
