@@ -285,7 +285,9 @@ def import_ktrain() -> Untyped:
 def _choose_device(tf: Untyped, wanted: str, cluster: Cluster | None = None) -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if wanted == "gpu" and not gpus:
-        raise ConfigError("--device gpu: TensorFlow sees no GPU; use --device auto or cpu")
+        raise ConfigError(f"--device gpu: {unseen_gpu()}, or use --device auto or cpu")
+    if wanted == "auto" and not gpus and NVIDIA_DRIVER.exists():
+        log.warning("training on the CPU: %s", unseen_gpu())
     if wanted == "cpu" or not gpus:
         tf.config.set_visible_devices([], "GPU")
         return "CPU"
@@ -300,6 +302,20 @@ def _choose_device(tf: Untyped, wanted: str, cluster: Cluster | None = None) -> 
     # rounding are those of training (`precision`).
     tf.config.experimental.enable_tensor_float_32_execution(False)
     return "GPU"
+
+
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+"""There where Linux runs NVIDIA's driver, whatever TensorFlow has."""
+
+
+def unseen_gpu() -> str:
+    """Why TensorFlow sees no GPU, as far as can be told, and what to do about it."""
+    if not NVIDIA_DRIVER.exists():
+        return "TensorFlow sees no GPU, and no NVIDIA driver runs here: install one"
+    return (
+        "this machine runs NVIDIA's driver, and TensorFlow sees no GPU, usually for want of CUDA's "
+        "libraries: pip install 'tensorflow[and-cuda]'"
+    )
 
 
 def _capability(tf: Untyped, device: str) -> tuple[int, int]:

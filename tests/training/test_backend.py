@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.training.backend import choose_precision
+from ktrain_sentiment.training import backend
+from ktrain_sentiment.training.backend import choose_precision, unseen_gpu
 
 PLAIN, BRAIN = frozenset({"avx2"}), frozenset({"avx2", "avx512_bf16"})
 
@@ -36,3 +39,26 @@ def test_the_format_is_the_one_that_was_asked_for(device: str) -> None:
 def test_float16_is_refused_on_a_cpu() -> None:
     with pytest.raises(ConfigError, match="--precision float16 needs a GPU"):
         choose_precision("CPU", "float16", BRAIN)
+
+
+def test_who_has_a_driver_and_no_libraries_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(backend, "NVIDIA_DRIVER", tmp_path / "version")
+    assert "no NVIDIA driver runs here" in unseen_gpu()
+    (tmp_path / "version").touch()
+    assert unseen_gpu().endswith("pip install 'tensorflow[and-cuda]'")
+
+
+def test_a_gpu_demanded_in_vain_is_refused_in_one_line_and_a_lost_one_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tf = backend.open_backend().tf
+    monkeypatch.setattr(backend, "NVIDIA_DRIVER", tmp_path / "version")
+    with pytest.raises(ConfigError, match="--device gpu: TensorFlow sees no GPU"):
+        backend._choose_device(tf, "gpu")
+    assert backend._choose_device(tf, "auto") == "CPU"
+    assert not caplog.records
+    (tmp_path / "version").touch()
+    assert backend._choose_device(tf, "auto") == "CPU"
+    assert "training on the CPU: this machine runs NVIDIA's driver" in caplog.text
