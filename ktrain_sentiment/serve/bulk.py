@@ -26,6 +26,7 @@ from ktrain_sentiment.serve.answering import (
 from ktrain_sentiment.serve.batching import QueuedClassifier
 from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid, overloaded, too_large
 from ktrain_sentiment.tables.formats import WrittenFormat
+from ktrain_sentiment.tables.sources import MARKUP, really
 
 READ = {
     "text/csv": ".csv",
@@ -55,6 +56,8 @@ _USUAL: Mapping[str, WrittenFormat] = {
 _SETTINGS = {"text_column": "?column="}
 """What errors call a setting, as a table's address says it."""
 
+_BINARY = {".parquet": "a Parquet file", ".xlsx": "an Excel workbook"}
+"""What tables that are no text begin with, as `really` tells it."""
 _WITH_HEADER = {".csv", ".tsv"}
 """Tables whose first line is no row."""
 _JOINED = "; it is one line: curl sends lines as they are with --data-binary, not -d"
@@ -100,7 +103,10 @@ async def table(site: Site, request: Request) -> Response:
             ),
             _Outlet(loop),
         )  # fmt: skip
-        joined = _JOINED if suffix in _WITH_HEADER and _is_one_line(body) else ""
+        body.seek(0)
+        start = body.read(_BLOCK)
+        _refuse_other_kind(start, given)
+        joined = _JOINED if suffix in _WITH_HEADER and _is_one_line(start) else ""
         try:
             await asyncio.to_thread(job.open)
         except InputError as error:
@@ -124,9 +130,23 @@ async def table(site: Site, request: Request) -> Response:
     return _Streamed(request, job.outlet, working, site.limits, WRITTEN[form])
 
 
-def _is_one_line(body: IO[bytes]) -> bool:
-    body.seek(0)
-    start = body.read(_BLOCK)
+def _refuse_other_kind(start: bytes, given: str) -> None:
+    """Refuse a table that is not what its content type says, before it is said of a file's name."""
+    what, wanted = really(start[:256]), _BINARY.get(READ[given], "")
+    if what == wanted or (READ[given] == ".txt" and what in MARKUP):
+        return
+    taken = {kind: media for media, suffix in READ.items() if (kind := _BINARY.get(suffix))}
+    if what.startswith("compressed"):
+        advice = "send it unpacked"
+    elif what and what not in taken:
+        advice = "send its table as text/csv"
+    else:
+        advice = f"send it as {taken.get(what, 'text/csv, or what it is')}"
+    said = f"is {what}" if what else f"is not {wanted}"
+    raise invalid(f"the table: {said}, and came as {given}; {advice}")
+
+
+def _is_one_line(start: bytes) -> bool:
     return 0 < len(start) < _BLOCK and len(start.splitlines()) == 1 and start[-1:] not in b"\r\n"
 
 

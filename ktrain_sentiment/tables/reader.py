@@ -30,6 +30,7 @@ from ktrain_sentiment.tables.formats import Format, input_format
 from ktrain_sentiment.tables.json_rows import open_json, open_json_lines
 from ktrain_sentiment.tables.sheets import Rank, open_workbook
 from ktrain_sentiment.tables.sources import (
+    MARKUP,
     Source,
     fetched_folder,
     locate,
@@ -194,7 +195,7 @@ def _pipe_blocks(stream: BinaryIO) -> Iterator[bytes]:
 
 def _refuse_other_kind(start: bytes, source: Source, form: Format) -> None:
     what = really(start)
-    if what and not (what.startswith(("an HTML", "an XML")) and form == "txt"):
+    if what and not (what in MARKUP and form == "txt"):
         raise DataError(
             f"{source.name}: is {what}, whatever its name says; {right_name(source.name, what)}"
         )

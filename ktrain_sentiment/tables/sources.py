@@ -280,6 +280,9 @@ _SUFFIXES = {
 _ADDED = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz", "zstd": ".zst"}
 _HTML = (b"<html", b"<!doctype html", b"<table", b"<head", b"<meta")
 
+MARKUP = ("an HTML page", "an XML document")
+"""What `really` says of text that may be read as such."""
+
 
 def really(start: bytes) -> str:
     """What a file is by its first bytes, whatever its name says; empty where they say nothing."""

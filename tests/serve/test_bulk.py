@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import gzip
 import io
 import re
 
@@ -128,17 +129,25 @@ def two_sheets() -> bytes:
         ("text/tab-separated-values", b'text\tid\n"Fine film\ta\ndull\tb\nso good"\ta\nx\tb\n',
          "put each text in double quotes, and write quotes inside it twice"),
         ("text/csv", b"id,text\n1," + SHIFT_JIS * 9, "save it as UTF-8"),
-        ("text/csv", CSV.replace(b"year", b"predicted"), "rename it, or leave it out"),
+        ("text/csv", CSV.replace(b"year", b"predicted"), "; rename it, or leave it out"),
         ("text/plain", b"a film @good\na play @bad\n" * 4,
          "make it a table with a column of texts"),
         (XLSX, two_sheets(), "leave one sheet with texts in it"),
+        (XLSX, CSV, "is not an Excel workbook, and came as "
+         f"{XLSX}; send it as text/csv, or what it is"),
+        ("text/csv", workbook(), f"is an Excel workbook, and came as text/csv; send it as {XLSX}"),
+        ("text/csv", gzip.compress(CSV),
+         "is compressed with gzip, and came as text/csv; send it unpacked"),
+        ("text/csv", b"<html><table>",
+         "is an HTML page, and came as text/csv; send its table as text/csv"),
     ],
 )  # fmt: skip
 def test_what_a_refusal_advises_can_be_done_by_a_request(server, kind, body, advice):
     reply = server.post("/table", body, content_type=kind)
     assert reply.status == 422
-    assert reply.error.endswith(f"; {advice}"), reply.error
+    assert reply.error.endswith(advice), reply.error
     assert "--" not in reply.error
+    assert "tmp" not in reply.error
 
 
 def test_a_table_whose_lines_were_joined_on_the_way_is_refused_with_the_cause(server):
