@@ -60,7 +60,6 @@ _BINARY = {".parquet": "a Parquet file", ".xlsx": "an Excel workbook"}
 """What tables that are no text begin with, as `really` tells it."""
 _WITH_HEADER = {".csv", ".tsv"}
 """Tables whose first line is no row."""
-_JOINED = "; it is one line: curl sends lines as they are with --data-binary, not -d"
 
 _ROWS = 256
 _BLOCK = 1 << 16
@@ -106,14 +105,16 @@ async def table(site: Site, request: Request) -> Response:
         body.seek(0)
         start = body.read(_BLOCK)
         _refuse_other_kind(start, given)
-        joined = _JOINED if suffix in _WITH_HEADER and _is_one_line(start) else ""
+        if suffix in _WITH_HEADER and _is_one_line(start):
+            raise invalid(
+                "the table: is one line, which names its columns, and has no row; curl sends lines "
+                "as they are with --data-binary, not -d"
+            )
         try:
             await asyncio.to_thread(job.open)
         except InputError as error:
             said = error.told(_SETTINGS.get).replace(body.name, "the table")
-            raise invalid(said + joined) from error
-        if joined:
-            raise invalid(f"the table: has no row below the names of its columns{joined}")
+            raise invalid(said) from error
     except BaseException:
         held.close()
         raise

@@ -153,7 +153,8 @@ def test_what_a_refusal_advises_can_be_done_by_a_request(server, kind, body, adv
 def test_a_table_whose_lines_were_joined_on_the_way_is_refused_with_the_cause(server):
     for table in (CSV, b"id,text\n1,a superb plot\n"):
         said = server.post("/table", table.replace(b"\n", b""), content_type="text/csv").error
-        assert said.endswith("one line: curl sends lines as they are with --data-binary, not -d")
+        assert said.startswith("the table: is one line, which names its columns, and has no row; ")
+        assert said.endswith("; curl sends lines as they are with --data-binary, not -d")
     whole = server.post("/table", b"id,year\n1,2\n", content_type="text/csv").error
     assert "--data-binary" in server.post("/table", CSV, content_type="multipart/form-data").error
     assert "one line" not in whole
