@@ -65,8 +65,9 @@ def test_a_pickled_classifier_still_knows_its_stars(of_stars):
 
 
 def test_kserve_has_a_tensor_of_expected_stars_for_stars_alone():
-    table = Table(["1"], np.array([[0.75, 0.25]], np.float32), np.array([2.0], np.float32))
+    score, probabilities = np.array([0.75], np.float32), np.array([[0.75, 0.25]], np.float32)
+    table = Table(["1"], score, probabilities, np.array([2.0], np.float32))
     outputs = {one.name: one for one in infer_answer(InferRequest([]), "m", "1", table)[0].outputs}
     assert outputs["expected_star"].data == [2.0]
-    plain = infer_answer(InferRequest([]), "m", "1", Table(["1"], table.probabilities))[0]
+    plain = infer_answer(InferRequest([]), "m", "1", Table(["1"], score, probabilities))[0]
     assert "expected_star" not in {one.name for one in plain.outputs}
