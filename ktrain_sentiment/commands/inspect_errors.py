@@ -113,12 +113,12 @@ def _explain(flags: Flags, text: str) -> dict[str, Any]:
     folder = inspecting.find_predictor_of(flags.source, flags.predictor)
     refuse_costs(flags.costs, folder)
     classifier = open_classifier(folder, Opening(flags.engine, flags.trust_pickle, flags.unchecked))
-    answers = task_of(classifier)
-    refuse(answers.kind, "--text")
+    task, said = task_of(classifier), None
+    refuse(task.kind, "--text")
     if flags.costs:
-        answers = MistakeCosts.parse(flags.costs, answers, classifier.labels).deciding
-    (said,) = answers.choices(classifier.predict_proba([text])).tolist()
-    (found,) = explain(classifier, [text], [classifier.labels[said]])
+        deciding = MistakeCosts.parse(flags.costs, task, classifier.labels).deciding
+        said = [classifier.labels[k] for k in deciding.choices(classifier.predict_proba([text]))]
+    (found,) = explain(classifier, [text], said)
     console = open_console()
     for part in screen.explanation(found):
         console.print(part)

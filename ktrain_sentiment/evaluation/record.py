@@ -470,26 +470,24 @@ class Inspection:
 
     def to_json(self) -> dict[str, Any]:
         """Counts, and the pairs that are confused."""
-        costs = {} if self.costs is None else {"costs": to_plain(self.costs)}
-        if self.review is None:
-            return {
-                **costs,
-                "name": self.eval_set.name,
-                "source": self.eval_set.source,
-                "rows": len(self.eval_set.predictions),
-                "farthest": self.top_losses.head(10).to_dict("records"),
-                "notes": list(self.eval_set.notes),
-            }
-        return {
-            **costs,
+        said: dict[str, Any] = {} if self.costs is None else {"costs": to_plain(self.costs)}
+        said |= {
             "name": self.eval_set.name,
             "source": self.eval_set.source,
             "rows": len(self.eval_set.predictions),
-            "model_errors": len(self.top_losses),
-            "label_errors": self.review.noise.to_json(),
-            "confusions": [
-                {"true": c.true, "predicted": c.predicted, "rows": c.count, "words": dict(c.words)}
-                for c in self.review.confusions
-            ],
-            "notes": list(self.eval_set.notes),
         }
+        if self.review is None:
+            said["farthest"] = self.top_losses.head(10).to_dict("records")
+        else:
+            said |= {
+                "model_errors": len(self.top_losses),
+                "label_errors": self.review.noise.to_json(),
+                "confusions": [
+                    {
+                        "true": c.true, "predicted": c.predicted, "rows": c.count,
+                        "words": dict(c.words),
+                    }
+                    for c in self.review.confusions
+                ],
+            }  # fmt: skip
+        return {**said, "notes": list(self.eval_set.notes)}
