@@ -93,6 +93,12 @@ SLOWEST = (
 the other wait for it (with `--no-loadscope-reorder`, which `make test` gives)."""
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name no test after bytes: archives hold the time at which they were made, and workers that
+    collected in different seconds would not have the same tests."""
+    return "bytes" if isinstance(val, bytes) else None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the slowest files first, each in one piece; the others stay as they were shuffled."""
