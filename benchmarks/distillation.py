@@ -39,8 +39,9 @@ from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import Splits, read_unlabelled
 from ktrain_sentiment.encoders import resolve
-from ktrain_sentiment.inference import Engine, load
+from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.classifier import TextClassifier
+from ktrain_sentiment.reading_rules import Engine
 
 WORKER = WORKERS / "distil.py"
 TEACHER, ALONE, LONGER, TAUGHT, MORE = (

@@ -9,7 +9,7 @@ import predict_loop
 
 if __name__ == "__main__":
     import ktrain_sentiment
-    from ktrain_sentiment.inference import Engine
+    from ktrain_sentiment.reading_rules import Engine
 
     classifier = ktrain_sentiment.load(sys.argv[1], cast("Engine", sys.argv[3]))
     # The peers read the head of a long text; its windows would be several times their work.

@@ -49,12 +49,12 @@ from ktrain_sentiment.errors import (
     check_installed,
 )
 from ktrain_sentiment.evaluation.record import EvalResult
-from ktrain_sentiment.inference import Engine
 from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.inference.scoring import inputs_of
 from ktrain_sentiment.places import url_of
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import trained_table
+from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.workflow.checking import check_eval_set
@@ -380,7 +380,7 @@ def evaluate(
             with costs the same of the answers of least expected cost (`Task.confidence`).
         costs: What mistakes cost, to judge answers by it: such as `["negative:positive=5"]`, one of
             a negative text that is called positive; see `evaluation.mistake_costs`.
-        engine: What computes the predictions: auto, int8, fp32 or openvino.
+        engine: What computes the predictions: auto, int8, fp32, openvino or fastest.
         checklist: Check what it can do with language as well, on sentences made from templates.
         settings: As for `read`; and `templates`, `cases`, `positive` and `negative` of
             `config.ChecklistConfig`.

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ktrain_sentiment.commands.flags import ScriptFlags, refuse_other_than_costs
 from ktrain_sentiment.config import ChecklistConfig, DataConfig, Group
 from ktrain_sentiment.errors import ConfigError, check_installed
+from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Flags(ScriptFlags):
     split: Literal["test", "validation"] | None = None
     """Which rows of a run: test unless it has none."""
 
-    engine: Literal["auto", "int8", "fp32", "openvino"] = "auto"
+    engine: Engine = "auto"
     """What computes the predictions."""
 
     trust_pickle: bool = False

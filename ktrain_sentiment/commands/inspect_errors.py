@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ktrain_sentiment.commands.flags import ScriptFlags, refuse_other_than_costs
 from ktrain_sentiment.config import DataConfig, Group
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.refusals import refuse
 
 COMMON = ("predictor", "top", "costs", "explain", "nearest", "text", "out", "corrections")
@@ -74,7 +75,7 @@ class Flags(ScriptFlags):
     overwrite: bool = False
     """Write lists that are there again; what was filled in is kept."""
 
-    engine: Literal["auto", "int8", "fp32", "openvino"] = "auto"
+    engine: Engine = "auto"
     """What computes the predictions."""
 
     trust_pickle: bool = False

@@ -26,7 +26,7 @@ from tyro.conf import Positional
 
 from ktrain_sentiment.commands.flags import ScriptFlags, refuse_other_than_costs
 from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, printable
-from ktrain_sentiment.reading_rules import LongTexts
+from ktrain_sentiment.reading_rules import Engine, LongTexts
 from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.tables.formats import Format, WrittenFormat
 
@@ -81,8 +81,9 @@ class Flags(ScriptFlags):
     predictor: Path | None = None
     """A predictor folder or a run folder, or its URL; the newest run's predictor when left out."""
 
-    engine: Literal["auto", "int8", "fp32", "openvino", "keras"] = "auto"
-    """What computes; auto is int8, or fp32 where int8 lost too much."""
+    engine: Literal[Engine, "keras"] = "auto"
+    """What computes; auto is int8, or fp32 where int8 lost too much; fastest is measured on this
+    machine, once."""
 
     long_texts: LongTexts | None = None
     """What is read of texts longer than the model reads at once: head or tail (one end), head+tail

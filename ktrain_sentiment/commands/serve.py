@@ -23,6 +23,7 @@ from tyro.conf import Positional
 from ktrain_sentiment.commands.flags import ScriptFlags, refuse_other_than_costs
 from ktrain_sentiment.config.flat import to_flat
 from ktrain_sentiment.errors import ConfigError, check_installed, printable
+from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.serve.limits import Limits
 
 COMMON = ("host", "port", "api_key")
@@ -66,8 +67,9 @@ class Flags(ScriptFlags, Limits):
     allow_host: tuple[str, ...] = ()
     """Further names by which a server without a key, on this machine alone, may be called."""
 
-    engine: Literal["auto", "int8", "fp32", "openvino"] = "auto"
-    """What computes; auto is int8, or fp32 where int8 lost too much."""
+    engine: Engine = "auto"
+    """What computes; auto is int8, or fp32 where int8 lost too much; fastest is measured on this
+    machine, once."""
 
     threads: int = 0
     """Cores to use; 0: all."""

@@ -8,11 +8,11 @@ classifier.predict(["Not bad at all."])
 loading.py     load: a folder → a classifier, every file checked against the manifest
 classifier.py  texts → probabilities, batches sized by length
 runners.py     ONNX Runtime and OpenVINO behind one call
+fastest.py     which of them is the fastest on this machine
 embedding.py   texts → vectors
 scoring/       a table of texts → a table of predictions
 """
 
 from ktrain_sentiment.inference.loading import load
-from ktrain_sentiment.inference.runners import Engine
 
-__all__ = ["Engine", "load"]
+__all__ = ["load"]

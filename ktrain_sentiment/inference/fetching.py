@@ -16,9 +16,9 @@ from typing import Any
 
 from ktrain_sentiment.encoders import model_hub
 from ktrain_sentiment.errors import InputError, PredictorError
-from ktrain_sentiment.inference.runners import Engine
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import digest, read_manifest
+from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.remote import fingerprint, is_unreachable, store
 from ktrain_sentiment.runs import cache_folder
 
@@ -89,6 +89,8 @@ def needed(names: Sequence[str], engine: Engine | None = None) -> list[str]:
         return here
     int8 = [name for name in graphs if "quantized" in name or "int8" in name]
     chosen = int8 if int8 and engine in {"auto", "int8"} else sorted({*graphs} - {*int8})
+    if engine == "fastest":
+        chosen = graphs
     return [
         name
         for name in here

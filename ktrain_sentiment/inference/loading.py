@@ -26,12 +26,12 @@ from typing import Any, get_args
 from ktrain_sentiment.cleaning import check_steps
 from ktrain_sentiment.errors import ConfigError, PredictorError, one_line
 from ktrain_sentiment.inference.classifier import ClassifierParts, TextClassifier
-from ktrain_sentiment.inference.runners import Engine
+from ktrain_sentiment.inference.fastest import fastest
 from ktrain_sentiment.places import url_of
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import Manifest, read_checked, read_json, read_manifest
 from ktrain_sentiment.predictor.tokenization import LONGEST, configured_padding_id
-from ktrain_sentiment.reading_rules import LongTexts
+from ktrain_sentiment.reading_rules import Engine, LongTexts
 from ktrain_sentiment.runs import RUNS, RunFolder
 from ktrain_sentiment.tasks import SCORE, SCORES, SEVERAL, Task, look_like_stars
 
@@ -63,7 +63,8 @@ def load(
         folder: A predictor folder, or the run that it lies in; or a folder from elsewhere with
             config.json, tokenizer.json and an ONNX file (which is then used unchecked, with a
             warning); or the URL of one (s3://, gs://, az://, hf://), fetched once into the cache.
-        engine: auto, int8, fp32 or openvino.
+        engine: auto, int8, fp32 or openvino; or fastest, whichever of them is on this machine. That
+            is measured once for each predictor, in seconds, and remembered in the cache.
         threads: Cores to use; 0: all that this process may use.
         unchecked: Take a folder of this package that lost its manifest.json, too: its files are
             used unchecked, its texts are not cleaned, and its probabilities may be others.
@@ -88,6 +89,8 @@ def load(
         raise ConfigError(f"folder: wanted a path, got {folder!r}")
     place = PredictorFolder(find_predictor(Path(folder), engine=engine).absolute())
     try:
+        if engine == "fastest":
+            engine = fastest(place, threads, lambda name: load(place.path, name, threads=threads))
         parts = _read_parts(place, engine, unchecked=unchecked)
         reread = functools.partial(_reread, place, engine, parts.stamp)
         classifier = TextClassifier.from_parts(parts, threads, reread)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 Logits = NDArray[np.float32]
-
-Engine = Literal["auto", "int8", "fp32", "openvino"]
-"""What computes: auto takes int8, and fp32 where int8 was not kept."""
 
 
 class Runner(Protocol):
@@ -45,6 +44,15 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def cpu_flags() -> frozenset[str]:
+    """Feature flags of this machine's CPU, empty where the system does not tell."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore").splitlines():
+            if line.startswith(("flags", "Features")):  # As ARM calls them.
+                return frozenset(line.split(":", 1)[1].split())
+    return frozenset()
 
 
 def make_runner(engine: str, contents: bytes, threads: int = 0) -> Runner:

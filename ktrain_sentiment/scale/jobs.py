@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, one_line, require
-from ktrain_sentiment.inference import Engine
 from ktrain_sentiment.inference.scoring import ScoreReport, open_text_table
 from ktrain_sentiment.places import url_of
+from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.remote import fingerprint, store
 from ktrain_sentiment.scale.portions import Portion, do_portion, gather, left, plan
 from ktrain_sentiment.scale.worker import Scoring, open_for, share_cores
@@ -165,7 +165,7 @@ def _on_spark(
     except Exception as error:  # Java's absence, a wrong URL, a refusal: each in its own class.
         raise ConfigError(f"Spark cannot be started: {one_line(error)}") from error
     try:
-        opener, _ = opener_on(spark, classifier, job.engine)
+        opener, _ = opener_on(spark, classifier)
         parallel = spark.sparkContext.parallelize(portions, len(portions))
         found: list[dict[str, Any]] = parallel.map(
             lambda portion: do_portion(portion, scoring, opener(), identity)

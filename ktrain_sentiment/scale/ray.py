@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ktrain_sentiment.errors import ConfigError, require
-from ktrain_sentiment.inference import Engine
 from ktrain_sentiment.inference.classifier import TextClassifier
+from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.scale.worker import Scoring, open_for, share_cores
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ktrain_sentiment.errors import ConfigError, require
-from ktrain_sentiment.inference import Engine
 from ktrain_sentiment.inference.classifier import TextClassifier
+from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.scale.worker import Opener, Scoring, open_folder, open_for, open_pickle
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def unworried() -> Iterator[None]:
 def opener_on(
     spark: SparkSession,
     predictor: Place,
-    engine: Engine,
+    engine: Engine = "auto",
     costs: Sequence[str] = (),
     *,
     ship: bool = True,
@@ -165,7 +165,9 @@ def opener_on(
     if ship or isinstance(predictor, TextClassifier):
         return _shipped(_ship(spark, classifier)), classifier
     folder = str(Path(predictor).absolute())
-    return (lambda: open_folder(folder, engine, threads, costs)), classifier
+    # What is fastest here computes on every worker: rows must not hang on who measured what.
+    chosen = classifier.engine
+    return (lambda: open_folder(folder, chosen, threads, costs)), classifier
 
 
 def _shipped(name: str) -> Opener:

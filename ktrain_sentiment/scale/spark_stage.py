@@ -48,7 +48,7 @@ class SentimentTransformer(Transformer, HasInputCol, MLReadable, MLWritable):  #
     Args:
         predictor: A predictor or run folder.
         inputCol: The column of the texts.
-        engine: auto, int8, fp32 or openvino.
+        engine: auto, int8, fp32, openvino or fastest.
         prefix: Put before the names of the new columns.
         abstainBelow: Leave the prediction empty where it is less sure than this.
         costs: Answer with the least expected cost of a mistake, where they cost this.
@@ -58,7 +58,7 @@ class SentimentTransformer(Transformer, HasInputCol, MLReadable, MLWritable):  #
         Params._dummy(), "predictor", "a predictor or run folder", TypeConverters.toString
     )
     engine = Param(
-        Params._dummy(), "engine", "auto, int8, fp32 or openvino", TypeConverters.toString
+        Params._dummy(), "engine", "auto, int8, fp32, openvino or fastest", TypeConverters.toString
     )
     prefix = Param(
         Params._dummy(), "prefix", "put before the new columns' names", TypeConverters.toString
@@ -120,10 +120,9 @@ class _Writer(DefaultParamsWriter):  # type: ignore[misc]
         source = find_predictor(Path(self._stage._folder()))
         rows: list[tuple[str, int, bytearray]] = []
         with tempfile.TemporaryDirectory() as place:
-            engine = self._stage.getOrDefault(self._stage.engine)
-            bundle = write_bundle(
-                source, Path(place) / "predictor", "fp32" if engine == "openvino" else engine
-            )
+            asked = self._stage.getOrDefault(self._stage.engine)
+            engine = {"openvino": "fp32", "fastest": "all"}.get(asked, asked)
+            bundle = write_bundle(source, Path(place) / "predictor", engine)
             for name in (*bundle.files, "manifest.json"):
                 content = (bundle.path / name).read_bytes()
                 parts = range(0, max(len(content), 1), _PART)

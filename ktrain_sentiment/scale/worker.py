@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.inference import Engine, load
+from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.classifier import TextClassifier
 from ktrain_sentiment.inference.scoring import added_columns, refuse_abstaining, score_rows
 from ktrain_sentiment.inputs import TEXTS, Inputs
+from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.tasks import CLASSES, Task
 
 if TYPE_CHECKING:

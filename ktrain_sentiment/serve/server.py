@@ -26,7 +26,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ktrain_sentiment.errors import ConfigError, InputError, explain
-from ktrain_sentiment.inference.runners import Engine
+from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.serve import protocols
 from ktrain_sentiment.serve.answering import JSON, Site
 from ktrain_sentiment.serve.app import is_local, make_app

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from ktrain_sentiment.config import ComputeConfig
 from ktrain_sentiment.errors import ConfigError, require
+from ktrain_sentiment.inference.runners import cpu_flags
 from ktrain_sentiment.runs import cache_folder
 from ktrain_sentiment.training.cluster import Cluster, Workers, meet, own_of
 from ktrain_sentiment.training.patches import (
@@ -351,17 +352,6 @@ def choose_precision(
     if device == "GPU":
         return "bfloat16" if capability >= (8, 0) else "float32"
     return "bfloat16" if {"avx512_bf16", "amx_bf16"} & flags else "float32"
-
-
-def cpu_flags() -> frozenset[str]:
-    """Feature flags of this machine's CPU, empty where the system does not tell."""
-    if platform.system() != "Linux":
-        return frozenset()
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore").splitlines():
-            if line.startswith("flags"):
-                return frozenset(line.split(":", 1)[1].split())
-    return frozenset()
 
 
 def seed_everything(backend: Backend, seed: int) -> None:

@@ -21,10 +21,11 @@ from ktrain_sentiment.export.saving import (
     TrainingFacts,
     ValidationTexts,
 )
-from ktrain_sentiment.inference import Engine, load
+from ktrain_sentiment.inference import load
 from ktrain_sentiment.prediction import Classifier, Prediction, Probabilities, to_predictions
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import read_manifest
+from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.training.trainer import Trainer
 from ktrain_sentiment.workflow.models import ModelSpec, model_name
 
