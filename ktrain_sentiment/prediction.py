@@ -37,9 +37,10 @@ def softmax(logits: NDArray[Real], temperature: float = 1.0) -> NDArray[Real]:
     Returns:
         Probabilities of the same shape and dtype, rows summing to one.
     """
-    scaled = logits / logits.dtype.type(temperature)
-    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), logits.dtype)
+    scaled = logits if temperature == 1 else logits / logits.dtype.type(temperature)
+    powers: NDArray[Real] = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    powers /= powers.sum(axis=-1, keepdims=True)
+    return powers
 
 
 def sigmoid(logits: NDArray[Real], temperature: float = 1.0) -> NDArray[Real]:
