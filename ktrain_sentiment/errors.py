@@ -11,8 +11,9 @@
 
 Each message is one line that says what was given, what was wanted, and what to do. What to do
 depends on who asks: a command has flags, Python keyword arguments, and a request to the server
-hardly any setting. Messages are written for the command line, and `api.calls` spells their flags as
-arguments. An error that a request can meet names several ways out (`InputError.told`).
+hardly any setting. Messages are written for the command line; `respelled` has their flags as
+whoever asks gives them, and an error that a request can meet names several ways out
+(`InputError.told`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import errno
 import importlib
 import importlib.util
+import itertools
 import os
 import re
 from collections.abc import Callable
@@ -37,14 +39,23 @@ _CONTROLS = {
 } | {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 """What moves a terminal's cursor, colours or reading direction, as it is written in Python."""
 
+_FLAG = re.compile(r"ktrain-sentiment [^;]*|--([a-z][a-z-]*)")
+"""A flag, but not one of a command that the message names."""
 
-_SETTING = re.compile(r"\{(\w+)\}")
-"""A setting in what an error advises."""
 
+def respelled(said: str, spelled: Callable[[str], str | None]) -> str:
+    """A message of the command line with its flags as whoever asks has them.
 
-def as_flag(setting: str) -> str:
-    """A setting as the command line has it: `text_column` is `--text-column`."""
-    return "--" + setting.replace("_", "-")
+    Args:
+        said: The message.
+        spelled: How they give a setting, by its name (`text_column`); None for one that they have
+            not got, which stays a flag.
+    """
+
+    def one(found: re.Match[str]) -> str:
+        return (spelled(found[1].replace("-", "_")) if found[1] else None) or found[0]
+
+    return _FLAG.sub(one, said)
 
 
 class SentimentError(Exception):
@@ -56,25 +67,26 @@ class InputError(SentimentError):
 
     Args:
         message: What was given, and what was wanted.
-        *ways: What to do about it, the best way first. A setting stands in braces,
-            `choose one with {text_column}`: not everyone who asks has each.
+        *ways: What to do about it, the best way first: not everyone who asks has each of the
+            flags in them.
     """
 
     def __init__(self, message: str = "", *ways: str) -> None:
         self._message, self._ways = message, ways
-        super().__init__(self.told(as_flag))
+        super().__init__("; ".join((message, *ways[:1])))
 
     def told(self, spelled: Callable[[str], str | None]) -> str:
         """The message with the first way out that is open to whoever asks.
 
         Args:
-            spelled: How they give a setting, by its name; None for one that they have not got.
+            spelled: As for `respelled`.
         """
-        for way in self._ways:
-            if all(spelled(name) for name in _SETTING.findall(way)):
-                said = _SETTING.sub(lambda found: spelled(found[1]) or "", way)
-                return f"{self._message}; {said}"
-        return self._message
+        open_ways = (
+            way
+            for way in self._ways
+            if all(spelled(flag.replace("-", "_")) for flag in _FLAG.findall(way) if flag)
+        )
+        return respelled("; ".join((self._message, *itertools.islice(open_ways, 1))), spelled)
 
 
 class ConfigError(InputError):

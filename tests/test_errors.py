@@ -31,15 +31,15 @@ def test_what_the_user_gave_and_what_training_did_are_told_apart() -> None:
 
 
 def test_the_advice_is_the_first_that_whoever_asks_can_follow() -> None:
-    error = InputError("two columns", "choose one with {text_column}", "rename one")
+    error = InputError("two columns", "choose one with --text-column", "rename one")
     assert str(error) == "two columns; choose one with --text-column"
     assert error.told({"text_column": "?column="}.get) == "two columns; choose one with ?column="
     assert error.told({"sheet": "?sheet="}.get) == "two columns; rename one"
-    assert InputError("no text", "name the {sheet}").told({}.get) == "no text"
+    assert InputError("no text", "name the --sheet").told({}.get) == "no text"
 
 
 def test_the_advice_comes_through_another_process() -> None:
-    error = pickle.loads(pickle.dumps(DataError("two columns", "choose with {sheet}", "join them")))
+    error = pickle.loads(pickle.dumps(DataError("two columns", "choose with --sheet", "join them")))
     assert str(error) == "two columns; choose with --sheet"
     assert error.told({}.get) == "two columns; join them"
 

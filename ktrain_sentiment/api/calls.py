@@ -10,7 +10,6 @@ import contextlib
 import functools
 import itertools
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,6 +46,7 @@ from ktrain_sentiment.errors import (
     InputError,
     SentimentError,
     check_installed,
+    respelled,
 )
 from ktrain_sentiment.evaluation.record import EvalResult
 from ktrain_sentiment.inference.loading import find_predictor
@@ -81,8 +81,6 @@ Data = (
 )
 """What `read` takes."""
 
-_FLAG = re.compile(r"ktrain-sentiment [^;]*|--([a-z][a-z-]*)")
-"""A flag, but not one of a command that the message names."""
 _FRAME = "a DataFrame"
 
 
@@ -108,8 +106,7 @@ class _Comparing(_Training):
 
 def _in_python(said: str) -> str:
     """A message of the command line with settings for flags: `--batch-size` is `batch_size`."""
-    named = _FLAG.sub(lambda found: (found[1] or "").replace("-", "_") or found[0], said)
-    return named.replace(" or null, got ", " or None, got ")
+    return respelled(said, str).replace(" or null, got ", " or None, got ")
 
 
 def _speaking_python(call: Callable[Arguments, Result]) -> Callable[Arguments, Result]:

@@ -383,7 +383,7 @@ def _none_found(table: Sampled, what: str) -> DataError:
         return DataError(
             f"{table.name}: there is one column only, {quoted(table.columns)}; wanted one of texts "
             "and one of labels",
-            "if the columns are there, name the {delimiter}",
+            "if the columns are there, name the --delimiter",
             "if the columns are there, put commas between them",
         )
     return DataError(
@@ -394,4 +394,4 @@ def _none_found(table: Sampled, what: str) -> DataError:
 
 def _ways(what: str) -> tuple[str, str]:
     """How to say which column holds the texts, or the labels."""
-    return f"choose one with {{{what}_column}}", f"name the one that is meant {what!r}"
+    return f"choose one with --{what}-column", f"name the one that is meant {what!r}"

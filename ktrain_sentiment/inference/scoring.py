@@ -215,7 +215,7 @@ def new_columns(
     if taken:
         raise ConfigError(
             f"{table.name}: has a column {taken[0]!r} already, perhaps from an earlier scoring",
-            "name the new columns otherwise with {prefix}, such as {prefix} new_",
+            "name the new columns otherwise with --prefix, such as --prefix new_",
             "rename it, or leave it out",
         )
     return added

@@ -263,7 +263,7 @@ def _refuse_tags(texts: Sequence[str], name: str) -> None:
     if len(texts) > 3 and len(tags) == len(texts) and len(kinds) <= min(_MOST_TAGS, len(texts) / 2):
         raise DataError(
             f"{name}: each line ends with @ and a label ({', '.join(sorted(kinds))})",
-            'add {delimiter} "@" {columns} text label',
+            'add --delimiter "@" --columns text label',
             "make it a table with a column of texts",
         )
 

@@ -33,12 +33,12 @@ _limit_lock = threading.Lock()
 
 _NEVER_CLOSES = Problem(
     "has a double quote that never closes",
-    ("close it, or write {quoting} no if quotes are plain text in this file", "close it"),
+    ("close it, or write --quoting no if quotes are plain text in this file", "close it"),
 )
 _AFTER_QUOTE = Problem(
     "has text after a closing double quote",
     (
-        "write quotes inside a quoted text twice, or {quoting} no if quotes are plain text in this "
+        "write quotes inside a quoted text twice, or --quoting no if quotes are plain text in this "
         "file",
         "write quotes inside a quoted text twice",
     ),
@@ -324,7 +324,7 @@ def ragged(values: int, wanted: int, dialect: Dialect) -> Problem:
     quote = f"put texts that hold a {name} in double quotes"
     return Problem(
         f"has {count(values, f'{name}-separated value')} where the first line has {wanted}",
-        (f"{quote}, or name another {{delimiter}}", quote),
+        (f"{quote}, or name another --delimiter", quote),
     )
 
 
@@ -371,7 +371,7 @@ def settle_dialect(
             raise DataError(
                 f"{source}: line {quoted.spanning}: the double quote here can be read in two "
                 "ways: it holds a value over several lines, or is plain text",
-                "say which with {quoting} yes, or no",
+                "say which with --quoting yes, or no",
                 "put each text in double quotes, and write quotes inside it twice",
             )
         if plain_is_meant and (quoted.fault or options.fallback_quoting == "no"):

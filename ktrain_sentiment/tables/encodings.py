@@ -236,7 +236,7 @@ class _Evidence:
             raise DataError(
                 f"{source}: line {first} is not UTF-8 and could be one of several encodings"
                 f"{_guess(sample)}",
-                "name it with {encoding}, or save the file as UTF-8",
+                "name it with --encoding, or save the file as UTF-8",
                 "save it as UTF-8",
             )
         name = "windows-1252" if _ONLY_1252.search(sample) else "latin-1"
@@ -374,7 +374,7 @@ def _decoded(blocks: Iterator[bytes], name: str, source: str) -> Iterator[str]:
             yield "\ufffd"
             return
         raise DataError(
-            f"{source}: not valid {name}", "name the right {encoding}", "save it as UTF-8"
+            f"{source}: not valid {name}", "name the right --encoding", "save it as UTF-8"
         ) from error
 
 
@@ -413,7 +413,7 @@ def _narrow(blocks: Iterator[bytes], encoding: Encoding, source: str) -> Iterato
     name, newline = encoding.name, encoding.newline
     problem = Problem(
         f"is not valid {name.upper()}" + ", though other text in the file is" * encoding.mixed,
-        ("mend that line, or name the right {encoding}", "mend that line, or send all as UTF-8"),
+        ("mend that line, or name the right --encoding", "mend that line, or send all as UTF-8"),
     )
     for block in whole_lines(blocks, newline.encode(name), source):
         if not block:

@@ -59,9 +59,9 @@ def refuse_doubtful_header(
         columns = "column" if len(header) == 1 else f"{len(header)} columns"
         raise DataError(
             f"{source}: the first line looks like a row, not like column names ({doubt})",
-            f"name the {columns} with {{columns}}, or the ones to use with {{text_column}} and "
-            "{label_column}",
-            "put a line of column names above it, or name its column of texts with {text_column}",
+            f"name the {columns} with --columns, or the ones to use with --text-column and "
+            "--label-column",
+            "put a line of column names above it, or name its column of texts with --text-column",
             "put a line of column names above it",
         )
 

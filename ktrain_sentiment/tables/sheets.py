@@ -233,7 +233,7 @@ def _choose(
     kind = "texts and labels" if best != 1 else "texts"
     raise DataError(
         f"{source}: {what} {kind}: {listed}",
-        "choose one with {sheet}",
+        "choose one with --sheet",
         "leave one sheet with texts in it",
     )
 
