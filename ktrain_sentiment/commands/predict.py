@@ -346,8 +346,7 @@ def _load(folder: Path, flags: Flags) -> Classifier:
         opened = load(folder, flags.engine, threads=flags.threads, unchecked=flags.unchecked)
     if flags.long_texts is not None:
         opened = opened.reading(flags.long_texts)
-    if flags.costs:
-        opened = opened.weighing(flags.costs)
+    opened = opened.weighing(flags.costs)
     # Of a file the last line tells it, with everything else that was counted.
     return opened.silent() if flags.quiet or flags.file or flags.output else opened
 

@@ -374,11 +374,13 @@ class TextClassifier:
         """The same, whose answers are those of the least expected cost of a mistake.
 
         Args:
-            costs: Such as `negative:positive=5`; see `MistakeCosts.parse`.
+            costs: Such as `negative:positive=5`; see `MistakeCosts.parse`. None: itself.
 
         Raises:
             ConfigError: One makes no sense, or the model answers with a score.
         """
+        if not costs:
+            return self
         # Imported for those who need it: a server starts without it.
         from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts
 

@@ -110,7 +110,7 @@ def open_for(
         opened = TextClassifier.from_parts(predictor.own_parts(), threads)
     else:
         opened = load(predictor, engine, threads=threads)
-    return opened.weighing(costs) if costs else opened
+    return opened.weighing(costs)
 
 
 @functools.lru_cache(maxsize=4)

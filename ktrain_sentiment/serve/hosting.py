@@ -112,11 +112,10 @@ class Hosting:
     def _open(self, name: str, folder: Path, version: int) -> Model:
         # `load` has it answer two texts before it is handed out: that is the check.
         classifier = load(folder, self._engine, threads=self._threads)
-        if self._costs:
-            try:
-                classifier = classifier.weighing(self._costs)
-            except ConfigError as error:
-                raise ConfigError(f"{name}: {error}") from error
+        try:
+            classifier = classifier.weighing(self._costs)
+        except ConfigError as error:
+            raise ConfigError(f"{name}: {error}") from error
         try:
             table = read_manifest(find_predictor(folder, engine=self._engine)).table
         except PredictorError:  # A folder from elsewhere has no manifest.

@@ -123,6 +123,12 @@ def test_probabilities_are_float32_rows_that_sum_to_one(classifier):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
 
 
+def test_where_no_mistake_is_weighed_it_stays_itself(classifier):
+    assert classifier.weighing(()) is classifier
+    careful = classifier.weighing(["negative:positive=5"])
+    assert careful.weighing([]) is careful
+
+
 def test_no_texts_give_no_predictions(classifier):
     assert classifier.predict([]) == []
     assert classifier.predict_proba([]).shape == (0, 2)
