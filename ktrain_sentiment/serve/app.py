@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPMethod
 from typing import Any
 
 from msgspec import Struct
@@ -119,6 +120,7 @@ _PAGE_POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+_METHODS = frozenset(HTTPMethod)
 _PAGES = {"/": "index.html", "/docs": "docs.html"}
 
 
@@ -138,7 +140,7 @@ def _routes(site: Site) -> Router:
     for path, page in pages.items():
         operation = Operation("GET", path, _shows(page), opened=True)
         resources.setdefault(path, {})["GET"] = operation
-    routes = [Route(path, _Resource(site, methods)) for path, methods in resources.items()]
+    routes = [Route(path, _Resource(site, path, methods)) for path, methods in resources.items()]
     return Router(routes, redirect_slashes=False, default=_not_found)
 
 
@@ -156,8 +158,8 @@ def _shows(page: Response) -> Endpoint:
 class _Resource:
     """A path, with what each method does there."""
 
-    def __init__(self, site: Site, operations: Mapping[str, Operation]) -> None:
-        self._site, self._operations = site, dict(operations)
+    def __init__(self, site: Site, path: str, operations: Mapping[str, Operation]) -> None:
+        self._site, self._path, self._operations = site, path, dict(operations)
         if "GET" in operations:
             self._operations["HEAD"] = operations["GET"]
         self._allowed = ", ".join([*self._operations, "OPTIONS"])
@@ -165,6 +167,7 @@ class _Resource:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
         operation = self._operations.get(method)
+        scope["asked"] = operation.method if operation else method, self._path
         if operation is None and method == "OPTIONS":
             await Response(status_code=204, headers={"allow": self._allowed})(scope, receive, send)
             return
@@ -173,7 +176,6 @@ class _Resource:
                 405, "Validation", f"got {method[:20]}, wanted one of {self._allowed}",
                 {"allow": self._allowed},
             )  # fmt: skip
-        scope["operation"] = operation
         if not operation.opened:
             _check_key(self._site, Headers(scope=scope))
         request = Request(scope, receive)
@@ -306,10 +308,9 @@ class _Door:
         return listed
 
     def _count(self, scope: Scope, status: int, seconds: float, *, cut: bool) -> None:
-        operation: Operation | None = scope.get("operation")
+        method, route = scope.get("asked", ("", "unknown"))
         # What a client makes up must not become a name of a counter: there would be no end of them.
-        route = operation.path if operation else "unknown"
-        method = operation.method if operation else "unknown"
+        method = method if method in _METHODS else "unknown"
         self._site.instruments.requests.labels(route, method, str(status)).inc()
         self._site.instruments.duration.labels(route).observe(seconds)
         if cut:

@@ -7,6 +7,7 @@ Each shape is the other side's own, so that its clients work unchanged: text-emb
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -345,7 +346,8 @@ class TableQuery(Struct):
     column: str | UnsetType = UNSET
 
 
-def query_schemas(kind: type[Struct]) -> dict[str, dict[str, Any]]:
+@functools.cache
+def query_schemas(kind: type[Struct]) -> Mapping[str, Mapping[str, Any]]:
     """The JSON schema of each parameter of a query, by its name."""
     _, defined = msgspec.json.schema_components([kind])
     return dict(defined[kind.__name__]["properties"])

@@ -144,6 +144,18 @@ def test_an_unknown_address_and_an_unknown_method_are_refused_as_json(server):
     assert server.ask("HEAD", "/health").status == 200
 
 
+@pytest.mark.parametrize(("given", "told"), [("DELETE", "DELETE"), ("XYZZY", "unknown")])
+def test_a_wrong_method_is_logged_and_counted_with_the_address_that_it_was_for(
+    server, caplog, given, told
+):
+    with caplog.at_level("INFO"):
+        server.ask(given, "/models/reviews/predict")
+    route = "/models/{name}/predict"
+    assert f"{told} {route} 405 " in caplog.text
+    counter = f'sentiment_requests_total{{method="{told}",route="{route}",status="405"}} 1'
+    assert counter in server.get("/metrics").body.decode()
+
+
 def test_pages_ask_no_other_host_and_run_nothing_inline(server):
     for path in ("/", "/docs"):
         page = server.get(path)
