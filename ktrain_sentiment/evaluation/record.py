@@ -170,6 +170,8 @@ class EncoderTrial:
         accuracy: Of what would be shipped, on the validation rows.
         milliseconds: Median time of one text alone.
         seconds: Time it took to learn from these rows and to be exported.
+        training_seconds: About how long the training behind takes with it, estimated from the
+            steps it took here; 0 where that cannot be said.
         left_out: Why it was not tried, or not on more rows; empty if it was.
     """
 
@@ -178,6 +180,7 @@ class EncoderTrial:
     accuracy: Estimate | None = None
     milliseconds: float = 0.0
     seconds: float = 0.0
+    training_seconds: float = 0.0
     left_out: str = ""
 
 

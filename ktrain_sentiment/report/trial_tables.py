@@ -188,6 +188,11 @@ def encoders(race: EncoderRace) -> FigureTable:
         ),
         Column("ms a text", lambda one: f"{one.milliseconds:.1f}" if one.rows else ""),
         Column("seconds", lambda one: f"{one.seconds:.0f}" if one.rows else "", drop=3),
+        Column(
+            "training (estimate)",
+            lambda one: duration(one.training_seconds) if one.training_seconds else "",
+            short="training",
+        ),
         Column("left out", lambda one: one.left_out, words=True, wraps=True, drop=1),
     )
     title = f"Encoders on {count(race.validation, 'validation row')}, as they would be shipped"

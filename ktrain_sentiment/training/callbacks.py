@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -265,6 +266,12 @@ class Progress:
         self.quiet = quiet
         self.bar: Any = None
         self.first_step = first_step
+        self.epoch_paces: list[float] = []
+
+    @property
+    def step_seconds(self) -> float:
+        """Mean time of a step; the first epoch, in which shapes are compiled, counts only alone."""
+        return fmean(self.epoch_paces[1:] or self.epoch_paces or [0.0])
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Open a bar, and begin to measure with the first one."""
@@ -282,10 +289,15 @@ class Progress:
             leave=False,
         )
         self.first_step = 0
+        self.steps, self.began = 0, time.monotonic()
+        self.epoch_paces.append(0.0)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Advance the bar."""
         del batch
+        self.steps += 1
+        # Here and not at the epoch's end: validation rows are judged before that.
+        self.epoch_paces[-1] = (time.monotonic() - self.began) / self.steps
         assert self.pace is not None
         self.pace.step()
         self.bar.update(1)

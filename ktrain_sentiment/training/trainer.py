@@ -101,6 +101,7 @@ class FitResult:
         seconds: Time in `fit`, of this process alone when the run was resumed.
         steps: Steps that this process took.
         resumed: Whether an earlier process had begun.
+        step_seconds: Mean time of a step, once its shapes are compiled; 0 where it was not taken.
     """
 
     history: pd.DataFrame
@@ -109,6 +110,7 @@ class FitResult:
     seconds: float
     steps: int
     resumed: bool
+    step_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,7 @@ class Course:
             seconds=seconds,
             steps=self.steps_taken - steps_before,
             resumed=start != Position(),
+            step_seconds=progress.step_seconds,
         )
 
 

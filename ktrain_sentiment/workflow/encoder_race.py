@@ -33,6 +33,9 @@ from ktrain_sentiment.evaluation.ranking import (
     recommend,
 )
 from ktrain_sentiment.evaluation.record import EncoderRace, EncoderTrial
+from ktrain_sentiment.training.adversarial import adversarial_distance
+from ktrain_sentiment.training.dataset import steps_per_epoch
+from ktrain_sentiment.training.policies import planned_epochs
 from ktrain_sentiment.workflow.classifiers import open_shipped, save_trained
 from ktrain_sentiment.workflow.few_labels import fit_few
 from ktrain_sentiment.workflow.models import MODELS
@@ -53,11 +56,16 @@ class Lap:
         rows: How many.
         probabilities: Of the validation rows, float64 of shape (rows, classes).
         costs: Its times, memory and size.
+        step_seconds: Time of a step, once its shapes are compiled.
+        other_seconds: Time before the first step and after the last, for which more rows are no
+            reason to take longer.
     """
 
     rows: int
     probabilities: NDArray[np.float64]
     costs: Costs
+    step_seconds: float
+    other_seconds: float
 
 
 def is_open(settings: TrainingSettings) -> bool:
@@ -71,12 +79,15 @@ def with_encoder(settings: TrainingSettings, name: str) -> TrainingSettings:
     return replace(settings, encoder=replace(settings.encoder, encoder=name, encoders=usual))
 
 
-def choose_encoder(settings: TrainingSettings, splits: Splits) -> EncoderRace:
+def choose_encoder(
+    settings: TrainingSettings, splits: Splits, texts: int | None = None
+) -> EncoderRace:
     """Let encoders learn from a part of the training rows, and say which one to take.
 
     Args:
         settings: What is trained, with `encoder.encoder` left to choose.
         splits: The rows; test rows are not looked at.
+        texts: How many the training behind learns from; the training rows when None.
 
     Raises:
         EncoderError: None of the encoders can be used.
@@ -91,6 +102,7 @@ def choose_encoder(settings: TrainingSettings, splits: Splits) -> EncoderRace:
     laps: dict[str, Lap] = {}
     entries: dict[str, Entry] = {}
     total = len(splits.train)
+    steps = _steps_behind(settings, texts or total)
     rows, running = min(FIRST_ROWS, total), sorted(places, key=lambda name: _size(places[name]))
     while True:
         these: dict[str, Lap] = {}
@@ -103,6 +115,11 @@ def choose_encoder(settings: TrainingSettings, splits: Splits) -> EncoderRace:
             log.info("%s learns from %s rows", name, f"{rows:,}")
             some = replace(splits, train=_part(splits, rows, settings.training.seed))
             these[name] = in_own_process(run_lap, with_encoder(settings, name), some, quiet=True)
+            if due := _due_behind(these[name], steps):
+                log.info(
+                    "%s: the whole training would take about %.1f minutes, by the pace of these "
+                    "steps", name, due / 60,
+                )  # fmt: skip
         laps |= these
         ranked = _ranked(these, splits)
         entries |= {one.name: one for one in ranked}
@@ -116,7 +133,8 @@ def choose_encoder(settings: TrainingSettings, splits: Splits) -> EncoderRace:
         rows = more
     taken = cheapest_of_best(ranked)
     trials = [
-        _trial(name, laps.get(name), entries.get(name), left_out.get(name, "")) for name in names
+        _trial(name, laps.get(name), entries.get(name), left_out.get(name, ""), steps)
+        for name in names
     ]
     return EncoderRace(
         taken=taken.name, why=recommend(ranked), minutes=minutes, validation=len(splits.validation),
@@ -155,6 +173,25 @@ def _expected(lap: Lap, rows: int) -> float:
     return lap.costs.train_seconds * rows / lap.rows
 
 
+def _steps_behind(settings: TrainingSettings, texts: int) -> int:
+    """How often the race's step is taken in the training behind; 0 where its steps are others."""
+    config = settings.training
+    if config.few_labels != "full":
+        return 0
+    steps = steps_per_epoch(texts, config.batch_size) * planned_epochs(config, texts)
+    # Each batch is learned twice then, which the race does without.
+    steps *= 2 if adversarial_distance(config, texts) else 1
+    steps *= 1 + settings.split.folds
+    if config.learning_rate is None:
+        steps += MODELS["encoder"].searches(settings)[0].search_steps or 0
+    return steps
+
+
+def _due_behind(lap: Lap, steps: int) -> float:
+    """Seconds that the training behind would take, estimated; 0 where its steps are others."""
+    return steps * lap.step_seconds + lap.other_seconds if steps else 0.0
+
+
 def _like_the_last(laps: dict[str, Lap], places: dict[str, Path], name: str) -> float:
     """Seconds that an encoder will take, by its size and the time of the one before."""
     if not laps:
@@ -188,7 +225,7 @@ def run_lap(settings: TrainingSettings, splits: Splits) -> Lap:
         settings.training, adversarial_epsilon=0.0, teacher=None, unlabelled="", augment=False
     )
     settings = replace(settings, training=training)
-    trainer, _ = fit_few(settings, splits)
+    trainer, _, fitted = fit_few(settings, splits)
     texts = splits.validation["text"].tolist()
     with tempfile.TemporaryDirectory(prefix="ktrain-sentiment-") as scratch:
         folder = Path(scratch, "predictor")
@@ -206,6 +243,8 @@ def run_lap(settings: TrainingSettings, splits: Splits) -> Lap:
                 memory_mb=0.0,
                 disk_mb=sum(speed.files.values()) / 1e6,
             ),
+            fitted.step_seconds,
+            seconds - fitted.seconds,
         )
 
 
@@ -220,7 +259,9 @@ def _ranked(laps: dict[str, Lap], splits: Splits) -> tuple[Entry, ...]:
     )
 
 
-def _trial(name: str, lap: Lap | None, entry: Entry | None, left_out: str) -> EncoderTrial:
+def _trial(
+    name: str, lap: Lap | None, entry: Entry | None, left_out: str, steps: int
+) -> EncoderTrial:
     """What an encoder came to in the last heat that it took part in."""
     if lap is None or entry is None:
         return EncoderTrial(encoder=name, left_out=left_out)
@@ -230,5 +271,6 @@ def _trial(name: str, lap: Lap | None, entry: Entry | None, left_out: str) -> En
         accuracy=entry.metrics.accuracy,
         milliseconds=lap.costs.latency_ms,
         seconds=lap.costs.train_seconds,
+        training_seconds=round(_due_behind(lap, steps), 1),
         left_out=left_out,
     )

@@ -30,7 +30,7 @@ from ktrain_sentiment.training.contrastive import (
 )
 from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import USUAL_EPOCHS, epochs_for
-from ktrain_sentiment.training.trainer import Trainer
+from ktrain_sentiment.training.trainer import FitResult, Trainer
 from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
 from ktrain_sentiment.workflow.models import MODELS, Candidate, asks
 
@@ -281,7 +281,7 @@ def few_shot_epochs(given: TrainConfig, texts: int) -> int:
 
 def fit_few(
     settings: TrainingSettings, splits: Splits, model: str = "encoder"
-) -> tuple[Trainer, float]:
+) -> tuple[Trainer, float, FitResult]:
     """Train on a few rows: a fixed rate, enough steps, and no choice on validation rows.
 
     Args:
@@ -290,7 +290,7 @@ def fit_few(
         model: Its name among `MODELS`.
 
     Returns:
-        The trained model, and its maximum learning rate.
+        The trained model, its maximum learning rate, and what training came to.
     """
     # A search needs a hundred batches of its own, and hundreds of validation rows would be a
     # luxury that someone with sixteen examples does not have.
@@ -302,11 +302,10 @@ def fit_few(
     lessons = with_lessons(splits, None, draw_lessons(training, splits))
     trainer: Trainer = spec.open(replace(settings, training=training), splits, lessons)
     rate = given.learning_rate or spec.usual_rate
-    trainer.fit(rate, None, quiet=True, judged=False)
-    return trainer, rate
+    return trainer, rate, trainer.fit(rate, None, quiet=True, judged=False)
 
 
 def fit_full(settings: TrainingSettings, splits: Splits, model: str = "encoder") -> Candidate:
     """What `fit_few` trains, to be asked."""
-    trainer, rate = fit_few(settings, splits, model)
+    trainer, rate, _ = fit_few(settings, splits, model)
     return Candidate(asks(trainer), learning_rate=rate)

@@ -165,10 +165,11 @@ def _train_into(
         soft_targets = teacher.kept_soft_targets(splits.train, run.soft_targets, resume=resume)
     if lessons is not None:
         lessons = kept_lessons(lessons, run.augmented, resume=resume)
-    settings, race = _encoder(settings, splits, run, resume=resume)
+    learned = with_lessons(splits, soft_targets, lessons)
+    texts_learned = len(splits.train if learned is None else learned.texts)
+    settings, race = _encoder(settings, splits, texts_learned, run, resume=resume)
     settings, few, tuner = _few_labels(settings, splits, run, resume=resume)
     spec = MODELS[settings.model.model]
-    learned = with_lessons(splits, soft_targets, lessons)
     trainer = tuner.trainer if tuner else spec.open(settings, splits, learned)
     if settings.split.folds:
         log.info(
@@ -223,14 +224,14 @@ def _earlier_choice(place: Path, kind: type[Choice]) -> Choice | None:
 
 
 def _encoder(
-    settings: TrainingSettings, splits: Splits, run: RunFolder, *, resume: bool
+    settings: TrainingSettings, splits: Splits, texts: int, run: RunFolder, *, resume: bool
 ) -> tuple[TrainingSettings, EncoderRace | None]:
     """Which encoder learns, where that was left to choose; with `resume` an earlier start's."""
     if not is_open(settings):
         return settings, None
     race = _earlier_choice(run.encoder_race, EncoderRace) if resume else None
     if race is None:
-        race = choose_encoder(settings, splits)
+        race = choose_encoder(settings, splits, texts)
         write_json(run.encoder_race, to_plain(race))
     log.info("--encoder auto: %s", race.why)
     return with_encoder(settings, race.taken), race

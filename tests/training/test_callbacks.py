@@ -109,3 +109,20 @@ def test_what_was_done_before_a_stop_is_not_counted_as_to_go() -> None:
     progress.on_epoch_begin(0)
     assert progress.bar.n == 180
     assert progress.pace.total == 2 * 236 - 180
+
+
+@pytest.mark.parametrize(("epochs", "told"), [(1, 10.0), (3, 2.0)])
+def test_the_pace_of_steps_leaves_out_the_epoch_that_compiles_and_the_judging(
+    clock: SimpleNamespace, epochs: int, told: float
+) -> None:
+    progress = callbacks.Progress(epochs, quiet=True)
+    progress.params = {"steps": 4}
+    assert progress.step_seconds == 0
+    for epoch in range(epochs):
+        progress.on_epoch_begin(epoch)
+        for step in range(4):
+            clock.time += 2.0 if epoch else 10.0
+            progress.on_train_batch_end(step)
+        clock.time += 100.0  # validation rows
+        progress.on_epoch_end(epoch)
+    assert progress.step_seconds == told

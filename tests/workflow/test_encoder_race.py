@@ -69,7 +69,7 @@ def laps(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Runs]:
                 train_seconds=seconds, texts_per_second=1, latency_ms=milliseconds,
                 memory_mb=0, disk_mb=1,
             )  # fmt: skip
-            return Lap(len(splits.train), table, costs)
+            return Lap(len(splits.train), table, costs, seconds / 100, 7.0)
 
         monkeypatch.setattr(encoder_race, "in_own_process", run)
         return ran
@@ -111,6 +111,40 @@ def test_more_rows_are_left_out_that_would_not_fit_the_time(asked, many, laps):
     assert {rows for _, rows in ran} == {500}
 
 
+def test_how_long_the_training_behind_takes_is_said_of_each_encoder_before_it_begins(
+    asked, many, laps, caplog
+):
+    bert, distilbert = names(asked)
+    laps(bert=(0.95, 3.0, 60.0), distilbert=(0.94, 1.0, 120.0))
+    with caplog.at_level("INFO"):
+        race = choose_encoder(asked, many)
+    # Three epochs of 75 batches, each learned twice as it is adversarial; opening and export.
+    due = {one.encoder: one.training_seconds for one in race.trials}
+    assert due == {bert: 450 * 0.6 + 7, distilbert: 450 * 1.2 + 7, "./nowhere": 0}
+    assert f"{bert}: the whole training would take about 4.6 minutes, by the pace" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changed", "texts", "steps"),
+    [
+        ({"adversarial_epsilon": 0.0}, 2400, 225),
+        ({"epochs": 1, "batch_size": 16}, 2400, 300),
+        ({}, 12_000, 1125),  # of so many, adversarial training is left out
+        ({"learning_rate": None}, 2400, 550),  # a search takes a hundred, and plain ones
+        ({"few_labels": "probe"}, 2400, 0),
+    ],
+)
+def test_the_training_behind_is_counted_in_steps_of_the_race(asked, changed, texts, steps):
+    asked = replace(asked, training=replace(asked.training, **changed))
+    assert encoder_race._steps_behind(asked, texts) == steps
+
+
+def test_each_fold_is_a_training_more(asked):
+    alone = encoder_race._steps_behind(asked, 2400)
+    folds = replace(asked, split=replace(asked.split, folds=5))
+    assert encoder_race._steps_behind(folds, 2400) == 6 * alone
+
+
 def test_all_learn_from_the_same_rows_with_every_label(asked, many):
     first, second = (encoder_race._part(many, 500, 0) for _ in range(2))
     assert first.equals(second)
@@ -148,7 +182,11 @@ def test_a_run_trains_what_was_taken_and_says_why_wherever_it_is_read(
     asked, reviews_csv: Path, tmp_path: Path
 ):
     settings = replace(asked, source=DataConfig(data=str(reviews_csv)))
-    settings = replace(settings, training=replace(settings.training, epochs=1))
+    settings = replace(
+        settings,
+        training=replace(settings.training, epochs=1),
+        encoder=replace(settings.encoder, encoder_minutes=60),  # for both, also on a busy machine
+    )
     result = train(settings, folder=tmp_path / "run", quiet=True)
     kept = json.loads(RunFolder(tmp_path / "run").encoder_race.read_text("utf-8"))
     assert kept["taken"] in names(asked)
@@ -157,7 +195,9 @@ def test_a_run_trains_what_was_taken_and_says_why_wherever_it_is_read(
     assert result.record.encoder_race.why == kept["why"]
     judged = [one for one in kept["trials"] if one["rows"]]
     assert len(judged) == 2
+    assert all(one["training_seconds"] > 0 for one in judged)
     assert all(one["milliseconds"] > 0 and one["accuracy"]["n"] == 60 for one in judged)
     page = RunFolder(tmp_path / "run").report.read_text("utf-8")
     assert "as they would be shipped" in page
+    assert "training (estimate)" in page
     assert "encoder: auto" in RunFolder(tmp_path / "run").config.read_text("utf-8")
