@@ -60,6 +60,7 @@ def task(flags: Flags) -> dict[str, Any]:
     console.print(trial_tables.leaderboard(found.entries))
     if found.by_cost:
         console.print(trial_tables.mistake_costs(found.by_cost))
+        print(found.figures["cost_advice"])
     if found.few_shot:
         console.print(trial_tables.few_shot(found.few_shot))
     print(found.advice)

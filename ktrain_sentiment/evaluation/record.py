@@ -423,6 +423,7 @@ class EvalResult:
         costs: What its mistakes cost; None when no costs were named.
         by_cost: Both classifiers by what their mistakes cost, the cheaper first; empty unless a
             second was named, and costs.
+        cost_advice: Which of them to take for that, or that the rows do not show it; empty without.
         checklist: What it can do with language; None when it was not asked.
         warnings: What a reader should be told before the figures, a sentence each, worst first.
     """
@@ -435,6 +436,7 @@ class EvalResult:
     abstention: Abstention | None = None
     costs: CostFigures | None = None
     by_cost: tuple[CostOfModel, ...] = ()
+    cost_advice: str = ""
     checklist: Behaviour | None = None
     warnings: tuple[str, ...] = ()
 

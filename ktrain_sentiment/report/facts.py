@@ -86,6 +86,7 @@ class ReportFacts:
         checklist: What it can do with language; None when it was not asked.
         abstention: What a threshold does that was named; None when none was.
         costs: What its mistakes cost; None when no costs were named.
+        cost_advice: Whether to take it or another model for that; empty without another.
         speed: Speed and size; None when the predictor was not run.
         warnings: What a reader should be told before the figures.
         settings: The run's configuration, by name.
@@ -112,6 +113,7 @@ class ReportFacts:
     checklist: Behaviour | None = None
     abstention: Abstention | None = None
     costs: CostFigures | None = None
+    cost_advice: str = ""
     speed: SpeedRecord | None = None
     warnings: Sequence[str] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -150,7 +150,10 @@ def render(facts: ReportFacts) -> str:
         faintest=FAINTEST,
         behaviour="" if facts.checklist is None else behaviour_sentence(facts.checklist),
         coverage=coverage_sentence(facts.metrics),
-        decisions=decision_sentences(facts.abstention, facts.costs, facts.metrics.kind),
+        decisions=[
+            *decision_sentences(facts.abstention, facts.costs, facts.metrics.kind),
+            *filter(None, [facts.cost_advice]),
+        ],
         label_errors="" if errors is None else label_errors_sentence(errors),
     )
 

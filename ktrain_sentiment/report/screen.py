@@ -122,7 +122,10 @@ def evaluation(found: EvalResult) -> list[Part]:
     if found.comparison is not None:
         parts.append(Text(found.comparison.sentence, style="bold"))
     if found.by_cost:
-        parts.append(trial_tables.mistake_costs(found.by_cost))
+        parts += [
+            trial_tables.mistake_costs(found.by_cost),
+            Text(found.cost_advice, style="bold"),
+        ]
     if found.checklist is not None:
         parts += behaviour(found.checklist)
     return [*parts, *_warnings(found.warnings)]

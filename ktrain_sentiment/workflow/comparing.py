@@ -21,7 +21,12 @@ from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, Splits, read_and_split
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.codec import to_plain
-from ktrain_sentiment.evaluation.mistake_costs import CostOfModel, MistakeCosts, rank_by_cost
+from ktrain_sentiment.evaluation.mistake_costs import (
+    CostOfModel,
+    MistakeCosts,
+    advise_by_cost,
+    rank_by_cost,
+)
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, truth_of
 from ktrain_sentiment.evaluation.ranking import (
     Costs,
@@ -29,6 +34,7 @@ from ktrain_sentiment.evaluation.ranking import (
     FewShot,
     beside_baseline,
     deciding_figure,
+    equals,
     rank,
     recommend,
 )
@@ -155,6 +161,8 @@ def compare_models(
             splits.task,
         )
         advice, beside = recommend(entries), beside_baseline(entries)
+        alone = len(equals(entries)) == 1
+        cost_advice = advise_by_cost(by_cost, entries[0].name if alone else None)
         figures = {
             "data": {
                 "source": settings.source.data or texts.source,
@@ -164,6 +172,7 @@ def compare_models(
             "models": [entry.to_json() for entry in entries],
             "few_shot": [one.to_json() for one in few],
             "by_cost": to_plain(by_cost),
+            "cost_advice": cost_advice,
             "decided_by": deciding_figure(entries[0].metrics),
             "advice": advice,
             "beside_baseline": {
@@ -329,7 +338,9 @@ def _write(
     if few:
         plots.save_png(plots.learning_curve(few, entries), folder / "few_shot.png")
     table = trial_tables.leaderboard(entries).to_markdown()
-    costs = [trial_tables.mistake_costs(by_cost).to_markdown()] if by_cost else []
+    costs = []
+    if by_cost:
+        costs = [trial_tables.mistake_costs(by_cost).to_markdown(), figures["cost_advice"]]
     write_text(
         folder / "comparison.md",
         "\n".join([table, figures["advice"], *([beside] if beside else []), *costs, ""]),

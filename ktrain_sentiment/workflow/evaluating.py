@@ -32,7 +32,13 @@ from ktrain_sentiment.evaluation.comparison import Comparison, compare
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.intervals import Estimate, bootstrap_mean
 from ktrain_sentiment.evaluation.metrics import compute_metrics
-from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts, rank_by_cost, weigh
+from ktrain_sentiment.evaluation.mistake_costs import (
+    CostOfModel,
+    MistakeCosts,
+    advise_by_cost,
+    rank_by_cost,
+    weigh,
+)
 from ktrain_sentiment.evaluation.predictions import (
     LabelledPredictions,
     encode,
@@ -174,17 +180,20 @@ def evaluate(
         of_other = (f"{other.name}: {note}" for note in other.notes)
         eval_set = replace(eval_set, notes=(*eval_set.notes, *of_other))
     slices = _slices(rows, slice_by)
+    comparison = None if other is None else _compare(eval_set, other)
+    by_cost: tuple[CostOfModel, ...] = ()
+    if other is not None and weighed is not None:
+        by_cost = rank_by_cost(weighed, *_both(eval_set, other))
     return EvalResult(
         eval_set=eval_set,
         metrics=metrics,
         baselines=baselines,
         slices=slices,
-        comparison=None if other is None else _compare(eval_set, other),
+        comparison=comparison,
         abstention=None if abstain_below is None else _abstention(rows, abstain_below, weighed),
         costs=None if weighed is None else weigh(weighed, rows.y_true, rows.probabilities),
-        by_cost=()
-        if weighed is None or other is None
-        else rank_by_cost(weighed, *_both(eval_set, other)),
+        by_cost=by_cost,
+        cost_advice=advise_by_cost(by_cost, comparison.better if comparison else None),
         warnings=find_warnings(
             metrics, baselines, tfidf, slices, held_out=eval_set.split != "validation"
         ),

@@ -537,6 +537,7 @@ def facts_of(found: EvalResult) -> ReportFacts:
             checklist=found.checklist or run.checklist,
             abstention=found.abstention,
             costs=found.costs,
+            cost_advice=found.cost_advice,
         )
     classifier = eval_set.classifier
     speed = measure(classifier, rows.texts, folder) if classifier and folder else None
@@ -562,6 +563,7 @@ def facts_of(found: EvalResult) -> ReportFacts:
         checklist=found.checklist,
         abstention=found.abstention,
         costs=found.costs,
+        cost_advice=found.cost_advice,
         speed=speed,
         warnings=found.warnings,
         predictor=str(folder),

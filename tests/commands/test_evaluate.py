@@ -122,6 +122,7 @@ def test_two_runs_are_compared_in_a_plain_sentence(trained_run: Path, tmp_path: 
     assert [one["name"] for one in whole["by_cost"]] == [trained_run.name, other.name]
     assert whole["by_cost"][0]["cost"] == whole["costs"]["weighed"]
     assert whole["by_cost"][1]["dearer"]["low"] > 0
+    assert whole["cost_advice"].startswith(f"By cost take {trained_run.name}: worse costs")
     assert "the cheapest first" in " ".join(done.stdout.split())
     found = whole["comparison"]
     assert found["better"] == trained_run.name

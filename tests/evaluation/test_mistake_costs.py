@@ -5,7 +5,13 @@ import pytest
 
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.losses import top_losses
-from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts, weigh
+from ktrain_sentiment.evaluation.mistake_costs import (
+    CostOfModel,
+    MistakeCosts,
+    advise_by_cost,
+    rank_by_cost,
+    weigh,
+)
 from ktrain_sentiment.tasks import CLASSES, SCORES, SEVERAL, Task
 
 LABELS = ("bad", "fine", "good")
@@ -194,3 +200,59 @@ def test_whatever_number_of_texts_is_left_to_a_person_the_others_cost_least():
     for answered in (400, 1000, 1600):
         left = {name: cost[np.argsort(-sure)[:answered]].mean() for name, sure in by_rule.items()}
         assert left["cost"] < min(left["label"], left["likeliest"])
+
+
+def ranked(**said: str) -> tuple[CostOfModel, ...]:
+    """Models that say `-` or `+` of two hundred rows of which the first hundred are `-`.
+
+    A positive called negative costs five.
+    """
+    truth = np.repeat([0, 1], 100)
+    tables = {name: np.eye(2)[[int(one == "+") for one in text]] for name, text in said.items()}
+    costs = MistakeCosts.parse(["+:-=5"], CLASSES, ("-", "+"))
+    return rank_by_cost(costs, truth, tables)
+
+
+RIGHT = "-" * 100 + "+" * 100
+CAREFUL = "+" * 20 + "-" * 80 + "+" * 98 + "--"
+"""Costs 20 and twice 5, by 22 mistakes."""
+BOLD = "-" * 99 + "+" + "-" * 14 + "+" * 86
+"""Costs 1 and 14 times 5, by 15 mistakes."""
+
+
+def test_the_cheaper_model_is_taken_though_more_of_its_labels_are_wrong():
+    said = advise_by_cost(ranked(bold=BOLD, careful=CAREFUL), "bold")
+    assert said.startswith("By cost take careful: bold costs 0.205 a row more (95 % interval of")
+    assert said.endswith("), though it is better where mistakes are not weighed.")
+    assert "though" not in advise_by_cost(ranked(bold=BOLD, careful=CAREFUL), None)
+
+
+def test_where_the_rows_do_not_show_which_costs_less_that_is_said():
+    # Right but for one dear mistake, and right but for four cheap ones.
+    found = ranked(dear=RIGHT[:-1] + "-", cheap="++++" + RIGHT[4:])
+    said = advise_by_cost(found)
+    assert said.startswith("By cost 200 rows cannot tell dear from cheap: dear costs 0.005 a row")
+    assert said.endswith(").")
+    assert advise_by_cost(found, "dear").endswith(
+        "). Take dear, which is better where mistakes are not weighed."
+    )
+
+
+def test_of_several_models_all_are_named_that_may_cost_as_little():
+    found = ranked(
+        dear=RIGHT[:-1] + "-", cheap="++++" + RIGHT[4:], bold=BOLD, other="+" * 5 + RIGHT[5:]
+    )
+    assert advise_by_cost(found).endswith("; nor is other shown to be dearer.")
+    sure = ranked(right=RIGHT, bold=BOLD, alike="-" * 200)
+    assert advise_by_cost(sure, "right").startswith("By cost take right: bold comes next and costs")
+    assert advise_by_cost(found[:1]) == ""
+
+
+def test_a_dear_mistake_that_no_row_shows_may_still_be_made():
+    # The one makes ten cheap mistakes more; a dear one in fifty texts would weigh as much.
+    (_, other) = ranked(right=RIGHT, cheap="+" * 10 + RIGHT[10:])
+    assert other.dearer is not None
+    assert other.dearer.low < 0 < other.dearer.value < other.dearer.high
+    (_, same) = ranked(one=BOLD, other=BOLD)
+    assert same.dearer is not None
+    assert (same.dearer.low, same.dearer.high) == (0, 0)

@@ -238,8 +238,12 @@ def test_scores_and_several_labels_are_compared_in_their_own_figures(
         with pytest.raises(ConfigError, match="--costs weighs one wrong label against another"):
             compare_models(settings, costly, folder=tmp_path / "compared", resume=True)
         return
-    by_cost = compare_models(settings, costly, folder=tmp_path / "compared", resume=True).by_cost
+    again = compare_models(settings, costly, folder=tmp_path / "compared", resume=True)
+    by_cost, advice = again.by_cost, again.figures["cost_advice"]
     assert {one.name for one in by_cost} == set(ranked)
     assert by_cost[0].cost.value <= by_cost[1].cost.value
     assert by_cost[1].dearer.value == pytest.approx(by_cost[1].cost.value - by_cost[0].cost.value)
-    assert "dearer than the cheapest" in (tmp_path / "compared" / "comparison.md").read_text()
+    assert advice.startswith("By cost ")
+    written = (tmp_path / "compared" / "comparison.md").read_text()
+    assert "dearer than the cheapest" in written
+    assert advice in written
