@@ -31,6 +31,7 @@ from ktrain_sentiment.training.patches import (
     own_warning_filters,
     patch_before_ktrain,
     patch_ktrain,
+    patch_transformers,
     scratch_folder,
     suppress_native_log,
     suppress_output,
@@ -276,10 +277,12 @@ def import_ktrain() -> Untyped:
     """
     patch_before_ktrain()
     with own_warning_filters():
+        transformers = require("transformers", "train")
+        patch_transformers(transformers)
         ktrain = require("ktrain", "train")
         for part in ("ktrain.core", "ktrain.dataset", "ktrain.text"):
             importlib.import_module(part)
-    patch_ktrain(ktrain, importlib.import_module("transformers"))
+    patch_ktrain(ktrain, transformers)
     return ktrain
 
 

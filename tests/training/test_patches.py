@@ -68,3 +68,14 @@ def test_warnings_the_temporary_folder_and_the_collection_of_garbage_are_as_befo
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-4:] == ["True"] * 4
+
+
+def test_transformers_lists_its_models_once_and_as_it_would(backend: Any) -> None:
+    listing = backend.transformers.utils.import_utils
+    home = Path(backend.transformers.models.__file__)
+    once = listing.create_import_structure_from_path(str(home))
+    assert once is listing.create_import_structure_from_path(home.parent)
+    bert = home.parent / "bert" / "__init__.py"
+    as_it_would = listing.create_import_structure_from_path.__closure__[0].cell_contents
+    assert listing.create_import_structure_from_path(str(bert)) == as_it_would(str(bert))
+    assert "TFBertModel" in str(once["bert"])
