@@ -27,6 +27,7 @@ from ktrain_sentiment.serve import bulk, endpoints, kserve, protocols
 from ktrain_sentiment.serve.answering import JSON, Endpoint, Site, to_json
 from ktrain_sentiment.serve.limits import RefusalError
 from ktrain_sentiment.serve.openapi import describe
+from ktrain_sentiment.tables.formats import MEDIA
 
 log = logging.getLogger(__name__)
 access = logging.getLogger(f"{__name__}.access")
@@ -58,7 +59,7 @@ class Operation:
 
 
 _ASKED = (400, 401, 404, 408, 413, 415, 422, 429, 503)
-_TABLES = tuple(bulk.READ)
+_TABLES = tuple(MEDIA)
 
 
 def _of_models() -> list[Operation]:

@@ -25,20 +25,9 @@ from ktrain_sentiment.serve.answering import (
 )
 from ktrain_sentiment.serve.batching import QueuedClassifier
 from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid, overloaded, too_large
-from ktrain_sentiment.tables.formats import WrittenFormat
-from ktrain_sentiment.tables.sources import MARKUP, really
-
-READ = {
-    "text/csv": ".csv",
-    "text/tab-separated-values": ".tsv",
-    "application/x-ndjson": ".jsonl",
-    "application/jsonl": ".jsonl",
-    "application/json": ".json",
-    "application/vnd.apache.parquet": ".parquet",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
-    "text/plain": ".txt",
-}
-"""What a table may come as, and the suffix that `tables` knows it by."""
+from ktrain_sentiment.tables.formats import MEDIA, Format, WrittenFormat
+from ktrain_sentiment.tables.sources import locate, refuse_other_kind
+from ktrain_sentiment.tables.table import ReadOptions
 
 WRITTEN = {
     "csv": "text/csv; charset=utf-8",
@@ -48,17 +37,15 @@ WRITTEN = {
 }
 """What the answer may be."""
 
-_USUAL: Mapping[str, WrittenFormat] = {
-    ".tsv": "tsv", ".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet",
+_USUAL: Mapping[Format, WrittenFormat] = {
+    "tsv": "tsv", "jsonl": "jsonl", "json": "jsonl", "parquet": "parquet",
 }  # fmt: skip
-"""The format of the answer where none is asked for, by the table's suffix; of others CSV."""
+"""The format of the answer where none is asked for, by the table's own; of others CSV."""
 
 _SETTINGS = {"text_column": "?column="}
 """What errors call a setting, as a table's address says it."""
 
-_BINARY = {".parquet": "a Parquet file", ".xlsx": "an Excel workbook"}
-"""What tables that are no text begin with, as `really` tells it."""
-_WITH_HEADER = {".csv", ".tsv"}
+_WITH_HEADER = {"csv", "tsv"}
 """Tables whose first line is no row."""
 
 _ROWS = 256
@@ -74,26 +61,26 @@ async def table(site: Site, request: Request) -> Response:
     """
     model = site.model(request)
     given = media_type(request)
-    suffix = READ.get(given)
-    if suffix is None:
+    own = MEDIA.get(given)
+    if own is None:
         raise RefusalError(
             415, "Validation",
-            f"got content-type {given[:60] or '(none)'}, wanted one of {', '.join(READ)}; curl "
+            f"got content-type {given[:60] or '(none)'}, wanted one of {', '.join(MEDIA)}; curl "
             "takes -H 'Content-Type: text/csv' --data-binary @FILE",
         )  # fmt: skip
     asked = protocols.decode_query(request.query_params, protocols.TableQuery)
-    form: WrittenFormat = asked.format or _USUAL.get(suffix, "csv")
+    form: WrittenFormat = asked.format or _USUAL.get(own, "csv")
     if site.tables >= site.limits.max_tables:
         raise overloaded(f"{site.tables} tables are being worked on", 5)
     site.tables += 1
     held = contextlib.ExitStack()
     held.callback(_let_go, site)
     try:
-        body = held.enter_context(tempfile.NamedTemporaryFile(suffix=suffix))  # noqa: SIM115
+        body = held.enter_context(tempfile.NamedTemporaryFile())  # noqa: SIM115
         await _receive(request, body, site.limits)
         loop = asyncio.get_running_loop()
         job = _Job(
-            Path(body.name), form, asked.column or None, model.table,
+            Path(body.name), ReadOptions(media=given), form, asked.column or None, model.table,
             QueuedClassifier(
                 site.worker, model.classifier, loop,
                 watch=lambda answer: site.instruments.answered(
@@ -104,13 +91,13 @@ async def table(site: Site, request: Request) -> Response:
         )  # fmt: skip
         body.seek(0)
         start = body.read(_BLOCK)
-        _refuse_other_kind(start, given)
-        if suffix in _WITH_HEADER and _is_one_line(start):
-            raise invalid(
-                "the table: is one line, which names its columns, and has no row; curl sends lines "
-                "as they are with --data-binary, not -d"
-            )
         try:
+            refuse_other_kind(start, locate(job.path), own, job.options)
+            if own in _WITH_HEADER and _is_one_line(start):
+                raise invalid(
+                    "the table: is one line, which names its columns, and has no row; curl sends "
+                    "lines as they are with --data-binary, not -d"
+                )
             await asyncio.to_thread(job.open)
         except InputError as error:
             said = error.told(_SETTINGS.get).replace(body.name, "the table")
@@ -129,22 +116,6 @@ async def table(site: Site, request: Request) -> Response:
 
     working.add_done_callback(ended)
     return _Streamed(request, job.outlet, working, site.limits, WRITTEN[form])
-
-
-def _refuse_other_kind(start: bytes, given: str) -> None:
-    """Refuse a table that is not what its content type says, before it is said of a file's name."""
-    what, wanted = really(start[:256]), _BINARY.get(READ[given], "")
-    if what == wanted or (READ[given] == ".txt" and what in MARKUP):
-        return
-    taken = {kind: media for media, suffix in READ.items() if (kind := _BINARY.get(suffix))}
-    if what.startswith("compressed"):
-        advice = "send it unpacked"
-    elif what and what not in taken:
-        advice = "send its table as text/csv"
-    else:
-        advice = f"send it as {taken.get(what, 'text/csv, or what it is')}"
-    said = f"is {what}" if what else f"is not {wanted}"
-    raise invalid(f"the table: {said}, and came as {given}; {advice}")
 
 
 def _is_one_line(start: bytes) -> bool:
@@ -265,6 +236,7 @@ class _Job:
     """A table and where its predictions go; its methods run in a thread."""
 
     path: Path
+    options: ReadOptions
     form: WrittenFormat
     column: str | None
     trained: Any
@@ -281,7 +253,7 @@ class _Job:
         """
         from ktrain_sentiment.inference.scoring import ScoreOptions, new_columns, open_text_table
 
-        found = open_text_table(self.path, None, self.column, self.trained)
+        found = open_text_table(self.path, self.options, self.column, self.trained)
         self.source = dataclasses.replace(
             found, table=dataclasses.replace(found.table, name="the table")
         )

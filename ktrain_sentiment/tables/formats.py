@@ -27,6 +27,17 @@ FORMATS: dict[str, Format] = {
     ".txt": "txt",
     ".text": "txt",
 }
+MEDIA: dict[str, Format] = {
+    "text/csv": "csv",
+    "text/tab-separated-values": "tsv",
+    "application/x-ndjson": "jsonl",
+    "application/jsonl": "jsonl",
+    "application/json": "json",
+    "application/vnd.apache.parquet": "parquet",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "excel",
+    "text/plain": "txt",
+}
+"""What a table may be sent as, and the format that this stands for."""
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 ARCHIVE = ".zip"
 _NOT_WRITTEN = {".xlsm", ".xlsb", ".xls", ".ods", ".json", ARCHIVE}

@@ -26,17 +26,15 @@ from ktrain_sentiment.tables.folders import (
     open_urls,
     split_files,
 )
-from ktrain_sentiment.tables.formats import Format, input_format
+from ktrain_sentiment.tables.formats import MEDIA, Format, input_format
 from ktrain_sentiment.tables.json_rows import open_json, open_json_lines
 from ktrain_sentiment.tables.sheets import Rank, open_workbook
 from ktrain_sentiment.tables.sources import (
-    MARKUP,
     Source,
     fetched_folder,
     locate,
     paused,
-    really,
-    right_name,
+    refuse_other_kind,
     stored,
 )
 from ktrain_sentiment.tables.table import HEAD, ReadAs, ReadOptions, Row, Table, peek, table_of_rows
@@ -66,13 +64,16 @@ def open_table(
     if several is not None:
         return several
     found = locate(source)
-    form = options.format
+    form = options.format or MEDIA.get(options.media)
     if form is None:
         form = input_format(Path(found.name.partition("?")[0]).with_suffix(found.suffix), None)
         form = "txt" if not isinstance(source, str | Path) else form
     read_as = ReadAs(format=form, member=found.member)
     if form in {"parquet", "excel", "json"}:
         found = stored(found)
+    if found.pipe is None:
+        with found.open() as opened:
+            refuse_other_kind(opened.read(256), found, form, options)
     if form == "parquet":
         table = open_parquet(found, read_as)
     elif form == "excel":
@@ -125,12 +126,10 @@ def _open_text(source: Source, form: Format, options: ReadOptions, read_as: Read
     if source.pipe is not None:
         blocks = _pipe_blocks(source.pipe)
         start = next((block for block in blocks if block), b"")
-        _refuse_other_kind(start, source, form)
+        refuse_other_kind(start, source, form, options)
         encoding = glance(start, options.encoding, name)
         stream = lines_of(itertools.chain([start], blocks), encoding, name)
     else:
-        with source.open() as opened:
-            _refuse_other_kind(opened.read(256), source, form)
         with source.open() as opened:
             encoding = survey(opened.read, options.encoding, name)
         stream = iter(())
@@ -191,11 +190,3 @@ def _pipe_blocks(stream: BinaryIO) -> Iterator[bytes]:
         yield block
         if paused(stream):
             yield b""
-
-
-def _refuse_other_kind(start: bytes, source: Source, form: Format) -> None:
-    what = really(start)
-    if what and not (what in MARKUP and form == "txt"):
-        raise DataError(
-            f"{source.name}: is {what}, whatever its name says; {right_name(source.name, what)}"
-        )

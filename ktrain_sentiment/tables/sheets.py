@@ -13,7 +13,7 @@ from xml.parsers import expat
 from ktrain_sentiment.errors import DataError, one_line, require
 from ktrain_sentiment.tables.headers import header_position
 from ktrain_sentiment.tables.messages import count, left_out_headers, quoted, rows_listed
-from ktrain_sentiment.tables.sources import Source, as_file, really, right_name
+from ktrain_sentiment.tables.sources import Source, as_file
 from ktrain_sentiment.tables.table import (
     ReadAs,
     ReadOptions,
@@ -55,7 +55,8 @@ def open_workbook(source: Source, options: ReadOptions, rank: Rank | None) -> Ta
     """
     calamine = require("python_calamine", "data")
     with as_file(source) as path:
-        _check(path, source.name)
+        if zipfile.is_zipfile(path):
+            _refuse_stray_cells(path, source.name)
         try:
             # By its content: many programs write .xls and mean any of the formats.
             with path.open("rb") as stream:
@@ -74,21 +75,6 @@ def open_workbook(source: Source, options: ReadOptions, rank: Rank | None) -> Ta
                 raise
             reason = one_line(error)
             raise DataError(f"{source.name}: not a readable workbook: {reason}") from error
-
-
-def _check(path: Path, name: str) -> None:
-    with path.open("rb") as stream:
-        start = stream.read(256)
-    what = really(start)
-    if not start.startswith((b"PK", b"\xd0\xcf\x11\xe0", b"\x09\x08")):
-        kind = what or ("text" if start and b"\0" not in start else "")
-        if kind:
-            raise DataError(
-                f"{name}: not a readable workbook: it is {kind}, whatever its name says; "
-                f"{right_name(name, kind)}"
-            )
-    if zipfile.is_zipfile(path):
-        _refuse_stray_cells(path, name)
 
 
 def _refuse_stray_cells(path: Path, name: str) -> None:

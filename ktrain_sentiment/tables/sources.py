@@ -24,8 +24,16 @@ from typing import BinaryIO, cast
 
 from ktrain_sentiment.errors import DataError, one_line
 from ktrain_sentiment.places import url_of
-from ktrain_sentiment.tables.formats import ARCHIVE, COMPRESSED, FORMATS, bare_suffix
+from ktrain_sentiment.tables.formats import (
+    ARCHIVE,
+    COMPRESSED,
+    FORMATS,
+    MEDIA,
+    Format,
+    bare_suffix,
+)
 from ktrain_sentiment.tables.messages import quoted
+from ktrain_sentiment.tables.table import ReadOptions
 
 Opener = Callable[[], contextlib.AbstractContextManager[BinaryIO]]
 
@@ -277,15 +285,47 @@ _SUFFIXES = {
     "an Excel workbook": ".xlsx", "an OpenDocument sheet": ".ods", "an old Excel workbook": ".xls",
     "a Parquet file": ".parquet", "a ZIP archive": ".zip", "text": ".csv",
 }  # fmt: skip
-_ADDED = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz", "zstd": ".zst"}
+_ADDED = {
+    f"compressed with {name}": suffix
+    for name, suffix in {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz", "zstd": ".zst"}.items()
+}
 _HTML = (b"<html", b"<!doctype html", b"<table", b"<head", b"<meta")
 
-MARKUP = ("an HTML page", "an XML document")
-"""What `really` says of text that may be read as such."""
+_FITTING: dict[Format, tuple[str, ...]] = {
+    "parquet": ("a Parquet file",),
+    "excel": ("an Excel workbook", "an OpenDocument sheet", "an old Excel workbook",
+              "a ZIP archive"),
+    "txt": ("text", "an HTML page", "an XML document"),
+}  # fmt: skip
+"""What may be read as a format, where that is not text alone."""
 
 
-def really(start: bytes) -> str:
-    """What a file is by its first bytes, whatever its name says; empty where they say nothing."""
+def refuse_other_kind(start: bytes, source: Source, form: Format, options: ReadOptions) -> None:
+    """Refuse what is not what it is to be read as, before a library has its own words for it.
+
+    Args:
+        start: The first 256 bytes of it, or more.
+        source: What is spoken of.
+        form: What it is to be read as.
+        options: Whether a name, a user or a request says so.
+
+    Raises:
+        DataError: It is something else.
+    """
+    what = _really(start)
+    if not what or what in _FITTING.get(form, ("text",)):
+        return
+    if options.media:
+        said, advice = f"and came as {options.media}", _right_media(what)
+    elif options.format or source.file is None:
+        said, advice = f"and was to be read as {form}", _right_format(what)
+    else:
+        said, advice = "whatever its name says", _right_name(source.name, what)
+    raise DataError(f"{source.name}: is {what}, {said}; {advice}")
+
+
+def _really(start: bytes) -> str:
+    """What a file is by its first bytes; empty where they say nothing."""
     found = next((what for sign, what in _SIGNATURES.items() if start.startswith(sign)), "")
     if found == "a ZIP archive":
         # Workbooks are archives, too; what lies first in them tells which.
@@ -297,13 +337,29 @@ def really(start: bytes) -> str:
     head = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith(_HTML):
         return "an HTML page"
-    return "an XML document" if head.startswith(b"<?xml") else ""
+    if head.startswith(b"<?xml"):
+        return "an XML document"
+    return "text" if start and b"\0" not in start else ""
 
 
-def right_name(name: str, what: str) -> str:
-    """What to do about a file that is not what its name says, as the end of a message."""
+def _right_name(name: str, what: str) -> str:
     path = Path(name)
     if what in _SUFFIXES:
         return f"rename it to {path.with_suffix(_SUFFIXES[what]).name}"
-    packed = _ADDED.get(what.removeprefix("compressed with "))
-    return f"rename it to {path.name}{packed}" if packed else "save its table as CSV"
+    return f"rename it to {path.name}{_ADDED[what]}" if what in _ADDED else "save its table as CSV"
+
+
+def _right_format(what: str) -> str:
+    if form := FORMATS.get(_SUFFIXES.get(what, "")):
+        return f"read it with --input-format {form}"
+    return "unpack it" if what in {*_ADDED, "a ZIP archive"} else "save its table as CSV"
+
+
+def _right_media(what: str) -> str:
+    if what in _ADDED:
+        return "send it unpacked"
+    form = FORMATS.get(_SUFFIXES.get(what, ""))
+    if form is None:
+        return "send its table as text/csv"
+    media = next(media for media, taken in MEDIA.items() if taken == form)
+    return f"send it as {media}" + (", or what it is" if what == "text" else "")

@@ -120,6 +120,8 @@ class ReadOptions:
 
     Attributes:
         format: Of the source; None: as its name says.
+        media: The content type that a table was sent with, one of `MEDIA`, which says the format
+            in place of a name.
         delimiter: Between values: a character, or a word such as tab.
         quoting: Whether values may stand in double quotes (yes), or quotes are plain text (no).
         encoding: A Python codec name, in any spelling.
@@ -131,6 +133,7 @@ class ReadOptions:
     """
 
     format: Format | None = None
+    media: str = ""
     delimiter: str | None = None
     quoting: Quoting = "auto"
     encoding: str | None = None

@@ -82,7 +82,7 @@ def test_folders_in_s3_are_scored_portion_by_portion_and_gone_on_with(
 
 
 def test_a_file_that_is_none_costs_nothing_but_itself(source, tmp_path, classifier):
-    (source / "day=2" / "b.parquet").write_bytes(b"half a file")
+    (source / "day=2" / "b.parquet").write_bytes(b"PAR1, half a file")
     reports = [do_portion(one, SCORING, classifier, {}) for one in plan(source, tmp_path / "out")]
     report, errors = gather(reports)
     assert report.rows == 600

@@ -9,7 +9,6 @@ import re
 import pandas as pd
 import pytest
 
-from ktrain_sentiment.tables.formats import FORMATS
 from support.serving import InProcess
 
 ROWS = pd.DataFrame(
@@ -133,7 +132,7 @@ def two_sheets() -> bytes:
         ("text/plain", b"a film @good\na play @bad\n" * 4,
          "make it a table with a column of texts"),
         (XLSX, two_sheets(), "leave one sheet with texts in it"),
-        (XLSX, CSV, "is not an Excel workbook, and came as "
+        (XLSX, CSV, "is text, and came as "
          f"{XLSX}; send it as text/csv, or what it is"),
         ("text/csv", workbook(), f"is an Excel workbook, and came as text/csv; send it as {XLSX}"),
         ("text/csv", gzip.compress(CSV),
@@ -239,9 +238,3 @@ def test_an_answer_that_breaks_off_is_not_counted_as_a_success(server, monkeypat
     assert [b - a for a, b in zip(before, now, strict=True)] == [0, 1, 1]
     assert "POST /table 500 cut short" in caplog.text
     assert "an answer was cut short: an internal error: OSError" in caplog.text
-
-
-def test_every_type_of_body_has_a_suffix_that_tables_know():
-    from ktrain_sentiment.serve.bulk import READ
-
-    assert set(READ.values()) <= set(FORMATS)

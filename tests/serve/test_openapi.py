@@ -87,7 +87,8 @@ def requests(draw: st.DrawFn) -> tuple[str, str, bytes, dict[str, str], dict[str
         headers["content-type"] = draw(st.sampled_from([kind] * 14 + ["text/html", ""]))
         if kind == "application/json" and "$ref" in media["schema"]:
             body = json.dumps(draw(values(media["schema"]))).encode()
-            body = body[:9] if draw(st.integers(0, 15)) == 0 else body
+            # Not 0, which is drawn far oftener than once in sixteen times.
+            body = body[:9] if draw(st.integers(0, 15)) == 9 else body
         else:
             body = draw(st.binary(max_size=60) | st.just(b"text,id\na superb plot,1\n\n,\n"))
     asked = [one for one in operation["parameters"] if one["in"] == "query"]

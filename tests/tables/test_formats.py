@@ -205,7 +205,7 @@ def test_a_text_that_excel_cut_is_named(tmp_path, read):
 
 def test_a_damaged_workbook_says_so(write, read):
     with pytest.raises(DataError, match="not a readable workbook"):
-        read(write("reviews.xlsx", b"PK nothing"))
+        read(write("reviews.xlsx", b"PK\x03\x04 and then nothing"))
 
 
 @pytest.mark.parametrize("splits", [(), ("train", "test")])

@@ -440,7 +440,7 @@ def test_a_workbook_that_unpacks_to_gigabytes_is_refused_in_one_line(tmp_path, b
 )  # fmt: skip
 def test_what_only_calls_itself_a_workbook_is_called_by_its_name(write, both, content, what):
     refusal = both(write("a.xls", content)).refusal
-    assert f"it is {what}, whatever its name says" in refusal
+    assert f"is {what}, whatever its name says" in refusal
     assert refusal.endswith("rename it to a.csv" if what == "text" else "save its table as CSV")
 
 
@@ -458,6 +458,25 @@ def test_a_workbook_under_another_name_is_told_its_own(tmp_path, both, suffix, w
 
 
 # Other files that are not what their name says, and archives
+
+
+def test_text_under_the_name_of_a_parquet_file_is_called_by_its_name(write, both):
+    refusal = both(write("a.parquet", table())).refusal
+    assert refusal.endswith("is text, whatever its name says; rename it to a.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PAR1\x00", "is a Parquet file, and was to be read as txt; read it with --input-format "
+         "parquet"),
+        (gzip.compress(b"fine"), "is compressed with gzip, and was to be read as txt; unpack it"),
+        (b"%PDF-1.7", "is a PDF document, and was to be read as txt; save its table as CSV"),
+    ],
+)  # fmt: skip
+def test_a_stream_that_is_no_text_is_told_how_it_can_be_read(content, said):
+    with pytest.raises(DataError, match=f"^the given stream: {said}$"):
+        open_table(io.BytesIO(content))
 
 
 def test_a_compressed_file_without_its_suffix_is_called_by_its_name(write, both):
