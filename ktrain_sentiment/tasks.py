@@ -60,7 +60,8 @@ class Task:
         thresholds: The probability from which on a text has each label, of several labels; empty
             where they are not known, which means a half, and for others.
         costs: What it costs to say each label of a text that has another, a row for each that it
-            has, of classes and stars; empty: the likeliest is said.
+            has, of classes and stars; of several labels to miss each and to give it wrongly, a row
+            for each. Empty: mistakes are not weighed.
     """
 
     kind: Kind = "classes"
@@ -146,7 +147,7 @@ class Task:
         Args:
             probabilities: Shape (texts, labels).
         """
-        if not self.costs:
+        if not self.costs or self.is_multi:
             return np.asarray(np.asarray(probabilities).argmax(axis=1))
         return np.asarray(self.expected_costs(probabilities).argmin(axis=1))
 
@@ -157,6 +158,18 @@ class Task:
             probabilities: Shape (texts, labels); so has what is returned.
         """
         return np.asarray(np.asarray(probabilities, np.float64) @ np.asarray(self.costs))
+
+    def answer_costs(self, probabilities: ArrayLike) -> NDArray[np.float64]:
+        """What each answer is expected to cost, shape (texts,), where mistakes are weighed.
+
+        That of several labels is the sum of what each is expected to cost, given or not, however
+        the labels hang together: the expectation of a sum asks for each alone.
+        """
+        if not self.is_multi:
+            return np.asarray(self.expected_costs(probabilities).min(axis=1))
+        table, (missed, wrong) = np.asarray(probabilities, np.float64), np.transpose(self.costs)
+        each = np.where(self.decided(probabilities), (1 - table) * wrong, table * missed)
+        return np.asarray(each.sum(axis=1))
 
     def said(self, probabilities: ArrayLike) -> NDArray[np.int64]:
         """What is answered by labels: `choices`, or of several labels 0 or 1 for each."""
@@ -179,8 +192,10 @@ class Task:
         """
         table = np.asarray(probabilities, np.float64)
         if self.costs:
-            most = float(np.asarray(self.costs).max(axis=0).min())
-            return np.asarray(1 - self.expected_costs(table).min(axis=1) / (most or 1.0))
+            costs = np.asarray(self.costs)
+            # Labels are given apart, so the most careful answer has the cheaper mistake of each.
+            most = float(costs.min(axis=1).sum() if self.is_multi else costs.max(axis=0).min())
+            return np.asarray(1 - self.answer_costs(table) / (most or 1.0))
         if not self.is_multi:
             return np.asarray(table.max(axis=1))
         moved = self.centred(table)

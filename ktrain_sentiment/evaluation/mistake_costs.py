@@ -110,13 +110,15 @@ class MistakeCosts:
     @property
     def deciding(self) -> Task:
         """The task with these costs behind what is answered."""
+        weighed = tuple(map(tuple, self.table.tolist()))
         if self.task.is_multi:
             total = np.maximum(self.table.sum(axis=1), np.finfo(np.float64).tiny)
             # To give a label costs (1 - p) times wrong, to leave it out p times missed.
             follow = (self.table[:, WRONG] / total).tolist()
             cuts = enumerate(self.task.cuts(len(self.labels)))
-            return self.task.cut_at([follow[k] if k in self.priced else cut for k, cut in cuts])
-        return replace(self.task, costs=tuple(map(tuple, self.table.tolist())))
+            cut = self.task.cut_at([follow[k] if k in self.priced else cut for k, cut in cuts])
+            return replace(cut, costs=weighed)
+        return replace(self.task, costs=weighed)
 
     def of_rows(self, y_true: ArrayLike, said: ArrayLike) -> Floats:
         """What each row's answer costs, shape (n,).

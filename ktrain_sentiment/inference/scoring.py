@@ -158,7 +158,7 @@ class ScoreOptions:
 LABELS = "labels"
 """The column of several labels a text."""
 CONFIDENCE = "confidence"
-"""The column that says how sure the least sure decision on them is."""
+"""The column that says how sure they are: see `Task.confidence`."""
 
 
 def added_columns(
@@ -168,9 +168,9 @@ def added_columns(
 
     Of stars also `expected_star`, behind the probability, and where mistakes are weighed
     `expected_cost`, of the answer, behind that. Several labels have `labels`, joined by |
-    as the reader reads them back, `confidence` (of the least sure decision on one) and
-    `probability_<label>` for each. Scores have `score` in their place, and `score_low` and
-    `score_high` where the interval is known.
+    as the reader reads them back, `confidence` (see `Task.confidence`), `expected_cost` where
+    mistakes are weighed, and `probability_<label>` for each. Scores have `score` in their place,
+    and `score_low` and `score_high` where the interval is known.
 
     Args:
         labels: The classifier's.
@@ -183,7 +183,7 @@ def added_columns(
     if task.is_score:
         names = score_columns(task)
     elif task.is_multi:
-        names = [LABELS, CONFIDENCE, *(f"probability_{label}" for label in labels)]
+        names = [LABELS, CONFIDENCE, *also, *(f"probability_{label}" for label in labels)]
     return tuple(prefix + name for name in (*names, *(["problem"] if problems else [])))
 
 
@@ -243,7 +243,9 @@ def output_schema(
     elif names[0].endswith(LABELS):
         words, shown = (names[0], *names[len(numbers) :]), names[:1]
         before = f"{names[0].removesuffix(LABELS)}probability_"
-        ranked = {name: name.removeprefix(before) for name in numbers[2:]}
+        ranked = {
+            name: name.removeprefix(before) for name in numbers[1:] if name.startswith(before)
+        }
     else:
         predicted, probability, *others = names
         words = (predicted, *(names[-1:] if problems else ()))
@@ -380,17 +382,20 @@ def _of_each(
     return [None if one is None else next(found) for one in given]
 
 
+def _costs(found: _Answers) -> list[list[Any]]:
+    """What each answer is expected to cost, one column; none where mistakes are not weighed."""
+    task = task_of(found.classifier)
+    if not task.costs:
+        return []
+    each = _of_each(found.given, found.classifier, task.answer_costs)
+    return [[None if one is None else round(one, _DIGITS) for one in each]]
+
+
 def _of_classes(found: _Answers) -> list[list[Any]]:
-    task, cost = task_of(found.classifier), list[list[Any]]()
-    if task.costs:
-        each = _of_each(
-            found.given, found.classifier, lambda table: task.expected_costs(table).min(axis=1)
-        )
-        cost = [[None if one is None else round(one, _DIGITS) for one in each]]
     return [
         [one and (one.label or None) for one in found.kept],
         [one and round(one.probability, _DIGITS) for one in found.given],
-        *cost,
+        *_costs(found),
         *found.probabilities,
     ]
 
@@ -412,6 +417,7 @@ def _of_sets(found: _Answers) -> list[list[Any]]:
     return [
         [None if one is None else one.label for one in found.kept],
         [None if one is None else round(one, _DIGITS) for one in found.sure],
+        *_costs(found),
         *found.probabilities,
     ]
 

@@ -217,7 +217,7 @@ def _abstention(
     if not given.any():
         return found
     # Of the likeliest label these are, and not of the one that costs let say.
-    names = () if task.costs else _OF_ANSWERS.get(task.kind, ())
+    names = () if task.costs and task.chooses else _OF_ANSWERS.get(task.kind, ())
     figures: dict[str, Estimate] = {}
     if names:
         headline = compute_metrics(rows.y_true[given], table[given], rows.labels, task).headline

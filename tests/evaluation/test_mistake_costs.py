@@ -202,6 +202,36 @@ def test_whatever_number_of_texts_is_left_to_a_person_the_others_cost_least():
         assert left["cost"] < min(left["label"], left["likeliest"])
 
 
+def test_of_several_labels_an_answer_is_as_sure_as_its_labels_together_cost_little():
+    one = MistakeCosts.parse(["joy:=1"], SEVERAL, ("joy",)).deciding
+    assert one.confidence([[0.2], [0.9]]) == pytest.approx([0.8, 0.9])  # the decision's probability
+    two = MistakeCosts.parse(["joy:=9"], SEVERAL, SETS).deciding
+    # Joy is given from a tenth on: 0.2 and 0.9 times 1 if wrongly, 0.05 times 9 where it is not.
+    rows = np.array([[0.8, 0.1], [0.1, 0.4], [0.05, 0.0]])
+    assert two.answer_costs(rows) == pytest.approx([0.2 + 0.1, 0.9 + 0.4, 0.45])
+    # The most careful answer, joy and either of the other, costs 2 at most.
+    assert two.confidence(rows) == pytest.approx([0.85, 0.35, 0.775])
+    cents = MistakeCosts.parse(["missed=100", "wrong=100"], SEVERAL, SETS).deciding
+    alike = MistakeCosts.parse(["missed=1", "wrong=1"], SEVERAL, SETS).deciding
+    assert cents.confidence(rows) == pytest.approx(alike.confidence(rows))
+
+
+def test_whatever_number_of_texts_with_several_labels_is_left_the_others_cost_least():
+    rng = np.random.default_rng(0)
+    rows = rng.beta(0.5, 1.0, (4000, 3))
+    # Labels that come together: a sum of costs asks for the probability of each alone.
+    truth = rng.random((4000, 1)) < rows
+    costs = MistakeCosts.parse(["missed=4", "a:=20"], SEVERAL, ("a", "b", "c"))
+    task = costs.deciding
+    cost = costs.of_rows(truth, task.said(rows))
+    unweighed = SEVERAL.cut_at(task.thresholds).confidence(rows)  # the least sure decision
+    for answered in (800, 2000, 3200):
+        by_cost, by_decision = (
+            cost[np.argsort(-sure)[:answered]].mean() for sure in (task.confidence(rows), unweighed)
+        )
+        assert by_cost < by_decision
+
+
 def ranked(**said: str) -> tuple[CostOfModel, ...]:
     """Models that say `-` or `+` of two hundred rows of which the first hundred are `-`.
 

@@ -107,6 +107,22 @@ def test_labels_that_must_not_be_missed_are_given_sooner(folder):
     assert pickle.loads(pickle.dumps(careful)).predict(TEXTS) == careful.predict(TEXTS)
 
 
+def test_with_costs_what_an_answer_may_cost_stands_beside_it_and_decides_what_is_left_out(folder):
+    classifier = load(folder).weighing(["missed=9", "wrong=2"])
+    table = classifier.predict_proba(TEXTS)
+    costs, sure = classifier.task.answer_costs(table), classifier.task.confidence(table)
+    assert sure == pytest.approx(1 - costs / 6)  # three labels, given wrongly
+    names = added_columns(classifier.labels, task=classifier.task)
+    assert names[:4] == ("labels", "confidence", "expected_cost", "probability_about acting")
+    batch = Batch(range(1, 4), [{"text": text} for text in TEXTS])
+    scored = score_batch(batch, "text", classifier, names, float(np.sort(sure)[1]))
+    assert [row["expected_cost"] for row in scored.rows] == pytest.approx(costs, abs=1e-4)
+    assert [row["labels"] is None for row in scored.rows] == (costs == costs.max()).tolist()
+    probabilities = [row["probability_praise"] for row in scored.rows]
+    place = classifier.labels.index("praise")
+    assert probabilities == pytest.approx(table[:, place], abs=1e-4)
+
+
 def test_workers_of_a_cluster_score_arrow_rows(folder):
     import pyarrow as pa
 

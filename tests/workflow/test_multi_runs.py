@@ -109,6 +109,7 @@ def test_unsure_texts_are_left_out_and_mistakes_weighed_by_label(multi_run):
     found = evaluate(from_run(multi_run), abstain_below=0.0, costs=("missed=9", ":praise=2"))
     assert found.costs.rows == found.metrics.n
     assert found.abstention.figures["cost"] == found.costs.weighed
+    assert "micro_f1" in found.abstention.figures
     assert "where labels are given from their thresholds on" in _shown(found)
     assert "mean cost of an answer" in _shown(found)
 
