@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -145,6 +146,10 @@ def choose_columns(
     chosen_text = _given(table, text, "text") if text else _find_text(table, label)
     classes: tuple[str, ...] = ()
     if label and len(parts := _columns_named(table, label)) > 1:
+        if twice := [one for one, number in Counter(parts).items() if number > 1]:
+            raise DataError(
+                f"{table.name}: label column {twice[0]!r} is named twice; name each once"
+            )
         classes = tuple(_given(table, one, "label") for one in parts)
         chosen_label = classes[0]
     elif label:

@@ -67,6 +67,11 @@ def test_a_model_of_several_labels_is_not_judged_on_some_of_them():
         read_frame(flags(), DataConfig(), "rows", trained)
 
 
+def test_a_column_of_labels_that_is_named_twice_is_refused():
+    with pytest.raises(DataError, match="rows: label column 'joy' is named twice; name each once"):
+        read(flags(), label_column="joy, sad,joy")
+
+
 def test_lists_are_taken_for_several_labels_and_it_is_said():
     texts = read(frame_of(SETS))
     assert texts.config.task == "multi"
