@@ -94,7 +94,12 @@ def leaks(splits: Mapping[str, pd.DataFrame]) -> tuple[Leak, ...]:
     Args:
         splits: Frames with `text` and `row`, under the names train, validation and test.
     """
-    codes = _codes(splits)
+    return _leaks(splits, _codes(splits))
+
+
+def _leaks(
+    splits: Mapping[str, pd.DataFrame], codes: Mapping[str, Codes]
+) -> tuple[Leak, ...]:  # fmt: skip
     found = []
     for earlier, later in _PAIRS:
         shared = np.isin(codes[later], codes[earlier])
@@ -132,9 +137,12 @@ def _codes(
     splits: Mapping[str, pd.DataFrame],
 ) -> dict[str, Codes]:
     parts = itertools.chain.from_iterable(in_portions(frame["text"]) for frame in splits.values())
-    joined = near_codes(itertools.chain.from_iterable(parts))
+    return _by_split(splits, near_codes(itertools.chain.from_iterable(parts)))
+
+
+def _by_split(splits: Mapping[str, pd.DataFrame], codes: Codes) -> dict[str, Codes]:
     stops = np.cumsum([len(frame) for frame in splits.values()])[:-1]
-    return dict(zip(splits, np.split(joined, stops), strict=True))
+    return dict(zip(splits, np.split(codes, stops), strict=True))
 
 
 def _examples(
@@ -241,10 +249,10 @@ class _Keyed:
     distinct: pd.Series[str]
 
 
-def _keyed(texts: pd.Series[str]) -> _Keyed:
-    hashes = np.empty(len(texts), np.int64)
+def _keyed(*columns: pd.Series[str]) -> _Keyed:
+    hashes = np.empty(sum(map(len, columns)), np.int64)
     with Strings() as column:
-        for part in in_portions(texts):
+        for part in itertools.chain.from_iterable(map(in_portions, columns)):
             keys = [near_key(text) for text in part]
             hashes[len(column) :][: len(keys)] = [hash(key) for key in keys]
             column.add(keys)
@@ -358,7 +366,10 @@ def check_splits(splits: Splits) -> tuple[Finding, ...]:
 
     Of very many training rows, some are looked at for similar ones.
     """
-    return (*map(_leak, leaks(splits.frames())), *_similar_across(splits))
+    frames = splits.frames()
+    keyed = _keyed(*(frame["text"] for frame in frames.values()))
+    codes = _by_split(frames, keyed.codes)
+    return (*map(_leak, _leaks(frames, codes)), *_similar_across(frames, keyed.distinct, codes))
 
 
 def _leak(leak: Leak) -> Finding:
@@ -378,14 +389,20 @@ def _leak(leak: Leak) -> Finding:
     )
 
 
-def _similar_across(splits: Splits) -> list[Finding]:
-    frames = splits.frames() | {"train": some_rows(splits.train)}
+def _similar_across(
+    splits: Mapping[str, pd.DataFrame], keys: pd.Series[str], own_codes: Mapping[str, Codes]
+) -> list[Finding]:
+    """Findings of similar texts; `keys` are those of the codes."""
+    frames = {**splits, "train": some_rows(splits["train"])}
     joined = pd.concat(
         [frame[["text", "row"]].assign(split=name) for name, frame in frames.items()],
         ignore_index=True,
     )
-    keyed = _keyed(joined["text"])
-    codes, groups = keyed.codes, similar_groups(keyed.distinct)[keyed.codes]
+    trained_on = some_rows(pd.DataFrame({"code": own_codes["train"]}))["code"].to_numpy()
+    codes = np.concatenate([*{**own_codes, "train": trained_on}.values()])
+    there, places = np.unique(codes, return_inverse=True)
+    kept = keys if len(there) == len(keys) else take_rows(keys.to_frame(), there)[keys.name]
+    groups = similar_groups(kept)[places]
     found = []
     for later in ("validation", "test"):
         own = np.asarray(joined["split"] == later)

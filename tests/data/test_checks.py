@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ktrain_sentiment.config import DataConfig, SplitConfig
-from ktrain_sentiment.data import LabelledTexts, read_rows, split
+from ktrain_sentiment.data import LabelledTexts, read_rows, repeats, split
 from ktrain_sentiment.data.checks import check_rows, main_language
 from ktrain_sentiment.data.repeats import check_splits
 
@@ -206,6 +206,14 @@ def test_leaks_between_splits_are_found_exact_near_and_similar():
     ]
     assert findings[0].examples[0].remark == "row 1 of train"
     assert findings[1].examples[0].remark == f"row 2 of train: {long}"
+
+
+def test_each_text_of_the_splits_is_reduced_to_its_key_once(monkeypatch):
+    asked, key = [], repeats.near_key
+    splits = split(make(), SplitConfig(test=0.2))
+    monkeypatch.setattr(repeats, "near_key", lambda text: asked.append(text) or key(text))
+    check_splits(splits)
+    assert sorted(asked) == sorted(sentence(k) for k in range(100))
 
 
 def test_real_imdb_reviews_have_html_breaks(real_data):
