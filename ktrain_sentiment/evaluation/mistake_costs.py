@@ -274,17 +274,21 @@ def advise_by_cost(found: Sequence[CostOfModel], better: str | None = None) -> s
     # Of those that chance cannot tell from the cheapest, the one that is better otherwise.
     one, by = min(alike or told, key=lambda pair: pair[0].name != better)
     follows = " comes next and" if len(told) > 1 and one is told[0][0] and not alike else ""
-    gap = f"{one.name}{follows} costs {by.value:.3g} a row more"
-    spread = f"(95 % interval of the difference {by.low:.3g} to {by.high:.3g})"
+    gap = (
+        f"{one.name}{follows} costs {by.value:.3g} a row more (95 % interval of the difference "
+        f"{by.low:.3g} to {by.high:.3g})"
+    )
+    if by.low == by.high:  # Else they would differ in a row.
+        gap = "each row costs the same by both"
     rival = better if better not in (None, cheapest.name) else ""
     if not alike:
         though = ", though it is better where mistakes are not weighed" if rival else ""
-        return f"By cost take {cheapest.name}: {gap} {spread}{though}."
+        return f"By cost take {cheapest.name}: {gap}{though}."
     rest = [two.name for two, _ in alike if two is not one]
     more = f"; nor is {' or '.join(rest)} shown to be dearer" if rest else ""
     take = f". Take {one.name}, which is better where mistakes are not weighed"
     return (
-        f"By cost {count(by.n, 'row')} cannot tell {one.name} from {cheapest.name}: {gap} {spread}"
+        f"By cost {count(by.n, 'row')} cannot tell {one.name} from {cheapest.name}: {gap}"
         f"{more}{take if one.name == rival else ''}."
     )
 

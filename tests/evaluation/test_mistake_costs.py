@@ -268,6 +268,11 @@ def test_where_the_rows_do_not_show_which_costs_less_that_is_said():
     )
 
 
+def test_two_that_cost_the_same_in_every_row_have_no_interval():
+    said = advise_by_cost(ranked(one=BOLD, other=BOLD))
+    assert said == "By cost 200 rows cannot tell other from one: each row costs the same by both."
+
+
 def test_of_several_models_all_are_named_that_may_cost_as_little():
     found = ranked(
         dear=RIGHT[:-1] + "-", cheap="++++" + RIGHT[4:], bold=BOLD, other="+" * 5 + RIGHT[5:]
