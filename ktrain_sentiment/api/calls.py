@@ -549,7 +549,7 @@ def _evaluate(
     language: ChecklistConfig,
 ) -> EvalResult:
     opening = Opening(engine)
-    refuse_costs(costs, predictor if isinstance(predictor, Path) else None)
+    refuse_costs(costs, predictor)
     if isinstance(rows, DataConfig) or predictor is None:
         source = rows if isinstance(rows, DataConfig) else rows.config
         eval_set, _ = find_eval_set(source, predictor=None, compare=(), opening=opening)

@@ -266,6 +266,26 @@ def _find_graph(place: PredictorFolder, engine: Engine) -> tuple[str, Path]:
     return engine, place.path / found
 
 
+def answers_of(folder: Path) -> tuple[Task, tuple[str, ...]] | None:
+    """What the labels of a predictor folder are, and their names, before it is opened.
+
+    Returns:
+        As its manifest says, or config.json in a folder from elsewhere; None where neither is.
+
+    Raises:
+        PredictorError: The file is damaged, or names no labels.
+    """
+    place = PredictorFolder(folder)
+    if place.manifest.is_file():
+        manifest = read_manifest(folder)
+        return manifest.answers, manifest.labels
+    if not place.config.is_file():
+        return None
+    config = read_json(place.config, _LARGEST_JSON)
+    labels = _labels(place, config)
+    return _task_of(labels, config), labels
+
+
 def _task_of(labels: tuple[str, ...], config: Mapping[str, Any]) -> Task:
     """What the labels of a folder from elsewhere are, as far as they and config.json tell."""
     if len(labels) == 1:

@@ -155,12 +155,17 @@ def open_classifier(folder: Path, opening: Opening = AS_USUAL) -> Classifier:
         PredictorError: The folder cannot be used, or would have to be trusted.
         MissingExtraError: What it needs is not installed.
     """
+    if is_run_by_ktrain(folder):
+        return _open_with_ktrain(folder, opening)
+    return load(folder, opening.engine, unchecked=opening.unchecked)
+
+
+def is_run_by_ktrain(folder: Path) -> bool:
+    """Whether a folder was saved by ktrain and holds nothing that opens without it."""
     place = PredictorFolder(folder)
     theirs = (place.torch_weights, place.onnx, folder / "model.onnx")
     readable = any(path.is_file() for path in (place.manifest, *theirs))
-    if place.ktrain_preproc.is_file() and not readable:
-        return _open_with_ktrain(folder, opening)
-    return load(folder, opening.engine, unchecked=opening.unchecked)
+    return place.ktrain_preproc.is_file() and not readable
 
 
 def _open_with_ktrain(folder: Path, opening: Opening) -> Classifier:

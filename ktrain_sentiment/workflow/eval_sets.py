@@ -30,16 +30,21 @@ from ktrain_sentiment.evaluation.record import (
     EvalSet,
     TrainingRecord,
 )
-from ktrain_sentiment.inference.loading import find_predictor
+from ktrain_sentiment.inference.loading import answers_of, find_predictor
 from ktrain_sentiment.inference.rows import join_rows
 from ktrain_sentiment.inference.scoring import inputs_of, task_of
 from ktrain_sentiment.inputs import TEXTS, Inputs, text_alone
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.manifest import read_manifest, trained_table
+from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.sources import near_name
-from ktrain_sentiment.workflow.classifiers import AS_USUAL, Opening, open_classifier
+from ktrain_sentiment.workflow.classifiers import (
+    AS_USUAL,
+    Opening,
+    is_run_by_ktrain,
+    open_classifier,
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,24 +55,26 @@ def is_run(place: str | Path) -> bool:
     return run.path.is_dir() and (run.metrics.is_file() or run.split("train").is_file())
 
 
-def refuse_costs(costs: Sequence[str], place: str | Path | None) -> None:
+def refuse_costs(costs: Sequence[str], place: str | Path | Classifier | None) -> None:
     """Refuse costs that make no sense for a predictor's labels, before it is opened or asked.
 
-    Of a predictor without a manifest nobody knows its labels yet.
+    Of what ktrain alone can open nobody knows the labels yet.
 
     Args:
         costs: As for `MistakeCosts.parse`.
-        place: A predictor or run folder, or none.
+        place: A predictor or run folder, a classifier that is open already, or none.
 
     Raises:
         ConfigError: One makes no sense.
     """
     if not costs or place is None:
         return
+    if not isinstance(place, str | Path):
+        MistakeCosts.parse(costs, task_of(place), place.labels)
+        return
     folder = RunFolder(Path(place)).predictor if is_run(place) else Path(place)
-    if PredictorFolder(folder).manifest.is_file():
-        manifest = read_manifest(folder)
-        MistakeCosts.parse(costs, manifest.answers, manifest.labels)
+    if not is_run_by_ktrain(folder) and (known := answers_of(folder)):
+        MistakeCosts.parse(costs, *known)
 
 
 def from_run(folder: Path, split: str = "") -> EvalSet:

@@ -11,11 +11,11 @@ import pytest
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import LabelledTexts, read_frame, read_labelled
-from ktrain_sentiment.errors import DataError, MissingExtraError
+from ktrain_sentiment.errors import ConfigError, DataError, MissingExtraError
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.report import screen
-from ktrain_sentiment.workflow.eval_sets import from_predictor, predict_same_rows
+from ktrain_sentiment.workflow.eval_sets import from_predictor, predict_same_rows, refuse_costs
 from ktrain_sentiment.workflow.evaluating import evaluate, out_of_fold
 from ktrain_sentiment.workflow.inspecting import inspect
 from support.reviews import make_reviews, write_csv
@@ -74,6 +74,25 @@ def test_rows_that_are_not_judged_are_said_and_repeats_are_counted(predictor, tm
     kept = read_labelled(DataConfig(data=str(path), duplicates="keep"))
     figures = evaluate(from_predictor(predictor, kept)).to_json()
     assert (figures["n"], figures["repeats_left_out"]) == (19, 0)
+
+
+@pytest.mark.parametrize("kind", ["from elsewhere", "opened"])
+def test_costs_of_no_label_are_refused_before_anything_is_read_or_predicted(
+    predictor, tmp_path, kind
+) -> None:
+    folder = tmp_path / "elsewhere"
+    shutil.copytree(predictor, folder, ignore=shutil.ignore_patterns("manifest.json"))
+    place = folder if kind == "from elsewhere" else load(predictor)
+    with pytest.raises(ConfigError, match="did you mean negative"):
+        refuse_costs(["negativ:=5"], place)
+    refuse_costs(["negative:=5"], place)
+
+
+def test_costs_are_refused_only_when_it_answers_where_nobody_knows_the_labels_before(
+    ktrain_folder, tmp_path
+) -> None:
+    for place in (ktrain_folder, tmp_path, tmp_path / "nowhere", None):
+        refuse_costs(["no label:=5"], place)
 
 
 @pytest.fixture
