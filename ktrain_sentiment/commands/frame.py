@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import tyro
 
 from ktrain_sentiment.commands.flags import ScriptFlags
-from ktrain_sentiment.commands.helptext import PLAIN, Shape, render_help
+from ktrain_sentiment.commands.helptext import PLAIN, Shape, flags_by_group, render_help
 from ktrain_sentiment.commands.process import guard
 from ktrain_sentiment.config import RENAMED
 from ktrain_sentiment.config.flat import field_names, from_flat, list_names, read_settings
@@ -117,7 +117,10 @@ def parse(flags_type: type[Flags], arguments: Sequence[str], prog: str) -> Flags
             )
             return flags
     except SystemExit:
-        raise ConfigError(_as_one_line(complaint.getvalue(), field_names(flags_type))) from None
+        every = [flag for _, group in flags_by_group(flags_type) for flag in group]
+        bare = {flag.name: flag.call for flag in every if flag.positional}
+        said = _as_one_line(complaint.getvalue(), field_names(flags_type), bare)
+        raise ConfigError(said) from None
 
 
 def _with_new_names(arguments: Sequence[str], known: Collection[str]) -> list[str]:
@@ -176,8 +179,14 @@ def _config_path(arguments: Sequence[str]) -> Path | None:
     return None
 
 
-def _as_one_line(box: str, known: Collection[str]) -> str:
-    """The parser's complaint without its box, its title and the help text it repeats."""
+def _as_one_line(box: str, known: Collection[str], bare: Mapping[str, str]) -> str:
+    """The parser's complaint without its box, its title and the help text it repeats.
+
+    Args:
+        box: What it wrote.
+        known: Names of all settings.
+        bare: What is given without a flag, as help calls it, by the name of the setting.
+    """
     complaint, *rest = re.split(r"│\s*─{3,}\s*│", box)
     lines = [line.strip(" │") for line in complaint.splitlines() if line.startswith("│")]
     meant = [part for part in rest if "Perhaps you meant" in part]
@@ -191,6 +200,8 @@ def _as_one_line(box: str, known: Collection[str]) -> str:
     if given := re.fullmatch(r"--([\w-]+): no such flag", said):
         near = nearest_names(given[1].replace("-", "_"), known)
         flags = flags or ["--" + name.replace("_", "-") for name in near]
+        if call := next((bare[name] for name in (given[1], *near[:1]) if name in bare), ""):
+            return f"{said}: {call.removesuffix(' ...')} is given without one. See --help."
     hint = f"; did you mean {' or '.join(flags)}?" if flags else "."
     return f"{said}{hint} See --help."
 

@@ -131,6 +131,8 @@ def test_the_last_line_is_json_when_asked_for(script: Path) -> None:
         (["--epoch", "3"], "--epoch: no such flag; did you mean --epochs? See --help."),
         (["--lr", "3"], "--lr: no such flag; did you mean --learning-rate? See --help."),
         (["--num-epochs=3"], "--num-epochs: no such flag; did you mean --epochs? See --help."),
+        (["--data", "a.csv"], "--data: no such flag: DATA is given without one. See --help."),
+        (["--dat", "a.csv"], "--dat: no such flag: DATA is given without one. See --help."),
         (["--zzz"], "--zzz: no such flag. See --help."),
         (["-p", "run"], "-p: no such flag. See --help."),
         (
