@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from ktrain_sentiment.training.backend import cpu_flags
+from ktrain_sentiment.inference.runners import cpu_flags
 
 SAYING = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_bf16", "amx_int8")
 """Features that decide which precision is fast, by the names of Linux."""

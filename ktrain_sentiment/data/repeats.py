@@ -97,9 +97,7 @@ def leaks(splits: Mapping[str, pd.DataFrame]) -> tuple[Leak, ...]:
     return _leaks(splits, _codes(splits))
 
 
-def _leaks(
-    splits: Mapping[str, pd.DataFrame], codes: Mapping[str, Codes]
-) -> tuple[Leak, ...]:  # fmt: skip
+def _leaks(splits: Mapping[str, pd.DataFrame], codes: Mapping[str, Codes]) -> tuple[Leak, ...]:
     found = []
     for earlier, later in _PAIRS:
         shared = np.isin(codes[later], codes[earlier])

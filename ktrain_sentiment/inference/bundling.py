@@ -20,6 +20,7 @@ from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import (
     Manifest,
     check_files,
+    kept_graphs,
     read_manifest,
     write_manifest,
 )
@@ -92,9 +93,7 @@ def write_bundle(
 def _graphs(source: PredictorFolder, manifest: Manifest, engines: Engines) -> dict[str, Path]:
     if engines != "all":
         return dict([choose_engine(source, manifest, engines)])
-    kept = [name for name, report in manifest.engines.items() if report.get("kept")]
-    paths = {"fp32": source.onnx, "int8": source.onnx_int8}
-    return {name: path for name, path in paths.items() if name in kept and path.is_file()}
+    return kept_graphs(source, manifest)
 
 
 def _size(place: PredictorFolder) -> int:

@@ -26,7 +26,7 @@ from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.inference.runners import cpu_flags, usable_cores
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.manifest import Manifest, read_manifest
+from ktrain_sentiment.predictor.manifest import Manifest, kept_graphs, read_manifest
 from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.runs import cache_folder
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ktrain_sentiment.inference.classifier import TextClassifier
 
 logger = logging.getLogger(__name__)
-
 
 _SENTENCE = "a film that is long and dull where the book was short and a joy to read "
 _ROUNDS = 3
@@ -81,14 +80,11 @@ def fastest(
 
 def _candidates(place: PredictorFolder, manifest: Manifest) -> list[Engine]:
     """The engines that the folder has and this machine can run."""
-    kept = {name for name, report in manifest.engines.items() if report.get("kept")}
-    found: list[Engine] = []
-    if "int8" in kept and place.onnx_int8.is_file():
-        found.append("int8")
-    if "fp32" in kept and place.onnx.is_file():
-        found.append("fp32")
-        if util.find_spec("openvino"):
-            found.append("openvino")
+    written: tuple[Engine, ...] = ("int8", "fp32")
+    graphs = kept_graphs(place, manifest)
+    found = [name for name in written if name in graphs]
+    if "fp32" in found and util.find_spec("openvino"):
+        found.append("openvino")
     return found or ["auto"]
 
 

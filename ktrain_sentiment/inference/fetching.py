@@ -88,9 +88,10 @@ def needed(names: Sequence[str], engine: Engine | None = None) -> list[str]:
     if engine is None or not graphs:
         return here
     int8 = [name for name in graphs if "quantized" in name or "int8" in name]
-    chosen = int8 if int8 and engine in {"auto", "int8"} else sorted({*graphs} - {*int8})
     if engine == "fastest":
         chosen = graphs
+    else:
+        chosen = int8 if int8 and engine in {"auto", "int8"} else sorted({*graphs} - {*int8})
     return [
         name
         for name in here

@@ -173,11 +173,10 @@ def choose_engine(place: PredictorFolder, manifest: Manifest, engine: Engine) ->
         PredictorError: The engine's file is not there, with the reason where one is recorded.
     """
     files = {"int8": place.onnx_int8, "fp32": place.onnx, "openvino": place.onnx}
-    kept = {name for name, report in manifest.engines.items() if report.get("kept")}
     if engine == "auto":
-        engine = "int8" if "int8" in kept else "fp32"
+        engine = "int8" if "int8" in manifest.kept else "fp32"
     needed = "int8" if engine == "int8" else "fp32"
-    if needed not in kept and not files[engine].is_file():
+    if needed not in manifest.kept and not files[engine].is_file():
         reason = manifest.engines.get(needed, {}).get("reason") or "it was never exported"
         raise PredictorError(
             f"{place.path} has no {needed} engine: {reason}; choose another engine, or make it "

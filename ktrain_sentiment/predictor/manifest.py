@@ -249,6 +249,11 @@ class Manifest:
         return Task("stars", self.stars) if self.task == "stars" else CLASSES
 
     @property
+    def kept(self) -> tuple[str, ...]:
+        """The engines that agreed with the trained model at export."""
+        return tuple(name for name, report in self.engines.items() if report.get("kept"))
+
+    @property
     def reads(self) -> LongTexts:
         """What is read of long texts."""
         return "tail" if self.is_ktrain_model else self.long_texts
@@ -257,6 +262,12 @@ class Manifest:
     def is_ktrain_model(self) -> bool:
         """Whether it is one of ktrain's own classifiers, which read words and n-grams."""
         return PredictorFolder(Path()).features.name in self.files
+
+
+def kept_graphs(place: PredictorFolder, manifest: Manifest) -> dict[str, Path]:
+    """The ONNX files of a folder's kept engines, int8 and fp32, as far as they are there."""
+    paths = {"int8": place.onnx_int8, "fp32": place.onnx}
+    return {name: path for name, path in paths.items() if name in manifest.kept and path.is_file()}
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -375,7 +375,6 @@ __all__ = [
     "Untyped",
     "choose_precision",
     "compiled_folder",
-    "cpu_flags",
     "forget_unused_code",
     "import_ktrain",
     "is_opened",

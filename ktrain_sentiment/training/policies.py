@@ -239,10 +239,14 @@ def planned_epochs(config: TrainConfig, texts: int) -> int:
     return sum(config.cycle_length * config.cycle_multiplier**n for n in range(cycles))
 
 
+def planned_steps(config: TrainConfig, texts: int) -> int:
+    """How many batches will be learned."""
+    return steps_per_epoch(texts, config.batch_size) * planned_epochs(config, texts)
+
+
 def planned_updates(config: TrainConfig, texts: int) -> int:
     """How often the weights will change."""
-    batches = steps_per_epoch(texts, config.batch_size) * planned_epochs(config, texts)
-    return batches // config.accumulate
+    return planned_steps(config, texts) // config.accumulate
 
 
 def class_weights(wanted: str, labels: pd.Series, known: Sequence[str]) -> dict[int, float] | None:

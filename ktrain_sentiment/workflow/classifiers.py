@@ -106,8 +106,7 @@ def open_shipped(folder: Path, trainer: Trainer) -> Classifier:
         folder: The predictor folder.
         trainer: The model that was saved there; it answers where no engine was kept.
     """
-    kept = (one.get("kept") for one in read_manifest(folder).engines.values())
-    return load(folder) if any(kept) else TrainedClassifier(trainer)
+    return load(folder) if read_manifest(folder).kept else TrainedClassifier(trainer)
 
 
 def save_trained(

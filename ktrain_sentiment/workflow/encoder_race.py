@@ -34,8 +34,7 @@ from ktrain_sentiment.evaluation.ranking import (
 )
 from ktrain_sentiment.evaluation.record import EncoderRace, EncoderTrial
 from ktrain_sentiment.training.adversarial import adversarial_distance
-from ktrain_sentiment.training.dataset import steps_per_epoch
-from ktrain_sentiment.training.policies import planned_epochs
+from ktrain_sentiment.training.policies import planned_steps
 from ktrain_sentiment.workflow.classifiers import open_shipped, save_trained
 from ktrain_sentiment.workflow.few_labels import fit_few
 from ktrain_sentiment.workflow.models import MODELS
@@ -178,7 +177,7 @@ def _steps_behind(settings: TrainingSettings, texts: int) -> int:
     config = settings.training
     if config.few_labels != "full":
         return 0
-    steps = steps_per_epoch(texts, config.batch_size) * planned_epochs(config, texts)
+    steps = planned_steps(config, texts)
     # Each batch is learned twice then, which the race does without.
     steps *= 2 if adversarial_distance(config, texts) else 1
     steps *= 1 + settings.split.folds

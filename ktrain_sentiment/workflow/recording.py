@@ -176,9 +176,8 @@ def judge_other_engines(
         shipped: The engine that answers by default.
         rows: What it says of the headline rows.
     """
-    kept = [name for name, report in read_manifest(folder).engines.items() if report.get("kept")]
     found = {}
-    for name in kept:
+    for name in read_manifest(folder).kept:
         if name == shipped:
             continue
         answers = load(folder, name).predict_proba(rows.texts)  # type: ignore[arg-type]

@@ -370,7 +370,8 @@ def test_the_code_that_was_not_used_for_longest_is_forgotten_first(tmp_path: Pat
 def test_what_xla_compiled_is_kept_on_disk() -> None:
     done = run_code(
         """
-        from ktrain_sentiment.training.backend import cpu_flags, open_backend
+        from ktrain_sentiment.inference.runners import cpu_flags
+        from ktrain_sentiment.training.backend import open_backend
         from ktrain_sentiment.training.backend import compiled_folder
         from ktrain_sentiment.training.fast.elementwise import Elementwise
 
