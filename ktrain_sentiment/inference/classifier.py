@@ -29,6 +29,7 @@ from ktrain_sentiment.predictor.tokenization import (
     Encoder,
     FeatureEncoder,
     FeatureIndex,
+    Ids,
     TextEncoder,
     pad,
 )
@@ -77,6 +78,17 @@ def plan_batches(lengths: Indices, tokens: int, texts: int) -> list[Indices]:
         batches.append(order[start:end])
         start = end
     return batches
+
+
+def distinct(rows: Sequence[Ids]) -> tuple[list[Ids], Indices]:
+    """The rows without those that were there before, and the place of each given row among them.
+
+    People write "ok" more than once, and leaving a word out of a long text changes one of its
+    windows alone.
+    """
+    places: dict[bytes, int] = {}
+    found = [places.setdefault(row.tobytes(), len(places)) for row in rows]
+    return [np.frombuffer(row, np.int64) for row in places], np.array(found, np.int64)
 
 
 _LEAST_TOKENS, _MOST_TOKENS = 112, 512
@@ -432,14 +444,16 @@ class TextClassifier:
         if len(encoded.ids) == 1:  # What plans batches takes a twentieth of the time of one text.
             logits = self._checked(self.runner.alone(*pad(encoded.ids, self.encoder.padding_id)))
             return encoded.pooled(logits)
+        rows, places = distinct(encoded.ids)
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         tokens = _MOST_TOKENS
-        if len(encoded.ids) > 2:  # Two are as fast on all cores together as each on its own.
-            tokens = tokens_a_batch(int(encoded.lengths.sum()), self.runner.threads)
-        batches = plan_batches(encoded.lengths, tokens, BATCH_TEXTS)
-        logits = np.empty((len(encoded.ids), len(self.labels)), dtype=np.float32)
-        for batch, values in zip(batches, self._run(encoded, batches), strict=True):
+        if len(rows) > 2:  # Two are as fast on all cores together as each on its own.
+            tokens = tokens_a_batch(int(lengths.sum()), self.runner.threads)
+        batches = plan_batches(lengths, tokens, BATCH_TEXTS)
+        logits = np.empty((len(rows), len(self.labels)), dtype=np.float32)
+        for batch, values in zip(batches, self._run(rows, batches), strict=True):
             logits[batch] = self._checked(values)
-        return encoded.pooled(logits)
+        return encoded.pooled(logits[places])
 
     def _checked(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         if values.shape[1] != len(self.labels):
@@ -466,11 +480,12 @@ class TextClassifier:
         return answers
 
     def _run(
-        self, encoded: EncodedTexts, batches: Sequence[Indices]
+        self, rows: Sequence[Ids], batches: Sequence[Indices]
     ) -> Iterator[NDArray[np.float32]]:
         """The logits of each batch, in the batches' order."""
-        rows = ([encoded.ids[index] for index in batch] for batch in batches)
-        padded = (pad(ids, self.encoder.padding_id) for ids in rows)
+        padded = (
+            pad([rows[index] for index in batch], self.encoder.padding_id) for batch in batches
+        )
         if len(batches) < 2 or self.runner.threads < 2:
             yield from (self.runner.alone(*inputs) for inputs in padded)
             return

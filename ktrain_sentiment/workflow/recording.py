@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import statistics
 import time
@@ -63,6 +64,8 @@ from ktrain_sentiment.tasks import SCORE
 from ktrain_sentiment.workflow.by_task import OTHER_ANSWERS
 from ktrain_sentiment.workflow.eval_sets import read_predictions
 from ktrain_sentiment.workflow.evaluating import against_tfidf
+
+log = logging.getLogger(__name__)
 
 _FITTED_ON_TEXTS = {"tfidf", "ridge"}
 TIMED_TEXTS = 256
@@ -259,6 +262,7 @@ def ask_predictor(
     rows, classes = found.predictions["validation"], len(record.data.labels)
     if not rows.task.chooses:
         return replace(record, speed=speed)
+    log.info("looking into its mistakes on the validation rows, and which words drive them")
     train = some_rows(train)
     train_y = encode(train["label"], rows.labels)
     second = tfidf_logistic(train["text"].tolist(), train_y, rows.texts, classes)

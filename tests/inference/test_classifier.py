@@ -1,6 +1,7 @@
 """Texts in, probabilities out, in order, whatever the batches."""
 
 import copy
+import itertools
 import pickle
 import shutil
 import threading
@@ -65,24 +66,47 @@ def test_a_text_gets_the_same_answer_alone_and_among_others(predictor, engine, t
     np.testing.assert_allclose(together[:20], alone, atol=1e-5)
 
 
+class Watched:
+    """A runner that remembers how many rows it was given, as negative numbers where alone."""
+
+    threads = 2
+
+    def __init__(self, runner):
+        self.runner, self.seen = runner, []
+
+    def alone(self, ids, mask):
+        self.seen.append(-len(ids))
+        return self.runner.alone(ids, mask)
+
+    def among_others(self, ids, mask):
+        self.seen.append(len(ids))
+        return self.runner.among_others(ids, mask)
+
+
 def test_a_few_texts_are_shared_out_to_the_cores_and_one_has_them_all(classifier):
-    seen: list[int] = []
+    watched = Watched(classifier.runner)
+    orders = itertools.islice(itertools.permutations(["a", "dull", "good", "plot"]), 16)
+    replace(classifier, runner=watched).predict_proba([" ".join(words) for words in orders])
+    replace(classifier, runner=watched).predict_proba(["a dull plot"])
+    assert watched.seen == [8, 8, -1]
 
-    class Watched:
-        threads = 2
 
-        def alone(self, ids, mask):
-            seen.append(-len(ids))
-            return classifier.runner.alone(ids, mask)
+def test_what_is_read_twice_is_computed_once(classifier):
+    texts = ["a dull plot", "good", "a dull plot", "A dull  plot", "good"]
+    watched = Watched(classifier.runner)
+    found = replace(classifier, runner=watched).predict_proba(texts)
+    assert sum(map(abs, watched.seen)) == 2
+    np.testing.assert_allclose(found, classifier.predict_proba(texts[:2])[[0, 1, 0, 0, 1]])
 
-        def among_others(self, ids, mask):
-            seen.append(len(ids))
-            return classifier.runner.among_others(ids, mask)
 
-    watched = replace(classifier, runner=Watched())
-    watched.predict_proba(["a dull plot"] * 16)
-    watched.predict_proba(["a dull plot"])
-    assert seen == [8, 8, -1]
+def test_a_word_less_changes_one_window_of_a_long_text(classifier):
+    sentences = [f"{word} film with a dull plot and good fun." for word in ("A", "The", "One")]
+    whole, shorter = " ".join(sentences), " ".join([*sentences[:2], "One film with good fun."])
+    windows = len(classifier.encode([whole]).ids)
+    watched = Watched(classifier.runner)
+    replace(classifier, runner=watched).predict_proba([whole, shorter])
+    assert windows > 1
+    assert sum(map(abs, watched.seen)) == windows + 1
 
 
 def test_order_is_kept_over_chunks(classifier, monkeypatch):
