@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ktrain_sentiment.commands.flags import ScriptFlags, refuse_other_than_costs
+from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import CompareConfig, Group, RunPlace, TrainingSettings
 from ktrain_sentiment.errors import check_installed
 
@@ -43,7 +43,6 @@ class Flags(ScriptFlags, RunPlace, TrainingSettings):
 
 def task(flags: Flags) -> dict[str, Any]:
     """Compare, show the table, and return what `--json` prints."""
-    refuse_other_than_costs(flags.comparing.costs)
     check_installed("tensorflow", "train")
     from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.report import trial_tables

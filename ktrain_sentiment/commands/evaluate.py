@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ktrain_sentiment.commands.flags import ScriptFlags, refuse_other_than_costs
+from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import ChecklistConfig, DataConfig, Group
 from ktrain_sentiment.errors import ConfigError, check_installed
 from ktrain_sentiment.reading_rules import Engine
@@ -82,10 +82,6 @@ class Flags(ScriptFlags):
 
     report: Path | None = None
     """Write the figures as a page (HTML) here."""
-
-    def __post_init__(self) -> None:
-        """Refuse what was not meant for costs."""
-        refuse_other_than_costs(self.costs)
 
 
 def task(flags: Flags) -> dict[str, Any]:

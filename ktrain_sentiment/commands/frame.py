@@ -24,10 +24,11 @@ from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.commands.helptext import PLAIN, Shape, flags_by_group, render_help
 from ktrain_sentiment.commands.process import guard
 from ktrain_sentiment.config import RENAMED
-from ktrain_sentiment.config.flat import field_names, from_flat, list_names, read_settings
+from ktrain_sentiment.config.flat import field_names, from_flat, list_names, read_settings, to_flat
 from ktrain_sentiment.config.renamed import nearest_names
 from ktrain_sentiment.errors import ConfigError, printable
 from ktrain_sentiment.places import url_of
+from ktrain_sentiment.reading_rules import BY_ORDER
 
 log = logging.getLogger(__name__)
 
@@ -115,12 +116,18 @@ def parse(flags_type: type[Flags], arguments: Sequence[str], prog: str) -> Flags
             flags: Flags = tyro.cli(
                 flags_type, prog=prog, args=arguments, default=default, add_help=False
             )
-            return flags
     except SystemExit:
         every = [flag for _, group in flags_by_group(flags_type) for flag in group]
         bare = {flag.name: flag.call for flag in every if flag.positional}
         said = _as_one_line(complaint.getvalue(), field_names(flags_type), bare)
         raise ConfigError(said) from None
+    for one in to_flat(flags).get("costs", ()):
+        if "=" not in one and one not in BY_ORDER:  # a folder, say, that was given behind them
+            raise ConfigError(
+                f"--costs {one}: wanted a cost such as negative:positive=5; all that stands behind "
+                "--costs is taken for one: put texts, files and folders before it"
+            )
+    return flags
 
 
 def _with_new_names(arguments: Sequence[str], known: Collection[str]) -> list[str]:

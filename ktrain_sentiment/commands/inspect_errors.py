@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ktrain_sentiment.commands.flags import ScriptFlags, refuse_other_than_costs
+from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import DataConfig, Group
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.reading_rules import Engine
@@ -86,7 +86,6 @@ class Flags(ScriptFlags):
 
     def __post_init__(self) -> None:
         """Refuse numbers of rows that cannot be, and a text without a word."""
-        refuse_other_than_costs(self.costs)
         if self.text is not None and not self.text.strip():
             raise ConfigError("--text: is empty; give the text whose words are to be weighed")
         for name, least in (("top", 1), ("nearest", 0)):

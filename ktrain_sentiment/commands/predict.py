@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from tyro.conf import Positional
 
-from ktrain_sentiment.commands.flags import ScriptFlags, refuse_other_than_costs
+from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, printable
 from ktrain_sentiment.reading_rules import Engine, LongTexts
 from ktrain_sentiment.runs import RUNS
@@ -175,7 +175,6 @@ class Flags(ScriptFlags):
 
     def __post_init__(self) -> None:
         """Refuse flags that contradict each other."""
-        refuse_other_than_costs(self.costs)
         if self.file == "-":
             object.__setattr__(self, "file", None)
         if self.texts and self.file:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
-from ktrain_sentiment.commands.flags import ScriptFlags, refuse_other_than_costs
+from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config.flat import to_flat
 from ktrain_sentiment.errors import ConfigError, check_installed, printable
 from ktrain_sentiment.reading_rules import Engine
@@ -93,7 +93,6 @@ class Flags(ScriptFlags, Limits):
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be."""
         super().__post_init__()
-        refuse_other_than_costs(self.costs)
         if not 0 <= self.port < 65536:
             raise ConfigError(f"--port {self.port}: wanted 0 to 65535")
         if self.drain < 0:

@@ -4,12 +4,14 @@ import json
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from ktrain_sentiment.commands.frame import parse
 from ktrain_sentiment.commands.train import Flags as TrainFlags
+from ktrain_sentiment.errors import ConfigError
 from support.process import ROOT, run_here, run_python
 
 EXAMPLE = '''
@@ -260,6 +262,14 @@ def test_a_list_may_be_given_in_parts(given: str) -> None:
     flags = parse(TrainFlags, ["x.csv", *given.split()], "train")
     assert (flags.source.data, flags.source.also) == ("x.csv", ("price", "size"))
     assert flags.training.epochs == 2
+
+
+@pytest.mark.parametrize("command", ["compare", "evaluate", "inspect_errors", "predict", "serve"])
+def test_a_folder_behind_costs_is_not_taken_for_one(command: str) -> None:
+    flags = import_module(f"ktrain_sentiment.commands.{command}").Flags
+    assert parse(flags, ["x", "--costs", "negative:positive=5", "distance"], command)
+    with pytest.raises(ConfigError, match="--costs runs/x: wanted a cost such as"):
+        parse(flags, ["x", "--costs", "negative:positive=5", "runs/x"], command)
 
 
 def test_flags_on_the_command_line_win_over_the_file(script: Path, settings: Path) -> None:
