@@ -40,11 +40,6 @@ COMMON = (
 class Flags(ScriptFlags, EncoderPlace, AdaptSettings):
     """Everything that adapting an encoder needs to know."""
 
-    def check(self) -> None:
-        """Refuse contradictions."""
-        EncoderPlace.check(self)
-        AdaptSettings.check(self)
-
 
 def task(flags: Flags) -> dict[str, Any]:
     """Adapt, say how well words are guessed, and return what `--json` prints."""

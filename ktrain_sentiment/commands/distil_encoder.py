@@ -36,11 +36,6 @@ COMMON = (
 class Flags(ScriptFlags, EncoderPlace, DistilEncoderSettings):
     """Everything that distilling an encoder needs to know."""
 
-    def check(self) -> None:
-        """Refuse contradictions."""
-        EncoderPlace.check(self)
-        DistilEncoderSettings.check(self)
-
 
 def task(flags: Flags) -> dict[str, Any]:
     """Distil, say how well words are guessed, and return what `--json` prints."""

@@ -12,7 +12,6 @@ from ktrain_sentiment.config.flat import Config, Group
 from ktrain_sentiment.config.language_config import (
     AdaptSettings,
     DistilEncoderSettings,
-    EncoderPlace,
     MaskedWordsConfig,
 )
 from ktrain_sentiment.config.renamed import RENAMED
@@ -21,6 +20,7 @@ from ktrain_sentiment.config.settings import (
     VARIED,
     ChecklistConfig,
     CompareConfig,
+    EncoderPlace,
     ExploreConfig,
     RunPlace,
     SearchConfig,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from tyro.conf import Positional
@@ -106,23 +105,3 @@ class DistilEncoderSettings(Config):
         """Refuse a student without layers."""
         if self.layers != "half" and self.layers < 1:
             raise ConfigError(f"--layers {self.layers}: wanted half, or a number from 1 on")
-
-
-@dataclass(frozen=True, kw_only=True)
-class EncoderPlace(Config):
-    """Where an encoder's files go: no setting of its training."""
-
-    output: Path | None = None
-    """Folder of the new encoder; encoders/<name of the texts>-adapted, or -distilled, when not
-    given."""
-
-    overwrite: bool = False
-    """Replace an encoder of this command that stands there, once the new one is whole."""
-
-    resume: bool = False
-    """Go on with a training that was stopped; give the same flags as then."""
-
-    def check(self) -> None:
-        """Refuse contradictions."""
-        if self.overwrite and self.resume:
-            raise ConfigError("--overwrite and --resume contradict each other: choose one")

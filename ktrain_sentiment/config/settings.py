@@ -192,19 +192,37 @@ class WorkersConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunPlace(Config):
-    """Where a run's files go: no setting of the run, but of the command or call that makes it."""
+class _Place(Config):
+    """What becomes of the files that are there: no setting of a training, but of a call or command.
+
+    It stands before the settings among the bases of a command's flags, and checks them too.
+    """
+
+    overwrite: bool = False
+    """Replace what this command made there before, once the new one is whole."""
+
+    resume: bool = False
+    """Go on from where it was stopped; give the same flags as then."""
+
+    def check(self) -> None:
+        """Refuse contradictions."""
+        super().check()
+        if self.overwrite and self.resume:
+            raise ConfigError("--overwrite and --resume contradict each other: choose one")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlace(_Place):
+    """Where a run's files go."""
 
     run: Path | None = None
     """Folder of the run; runs/<name of the data> when not given."""
 
-    overwrite: bool = False
-    """Replace a run folder that exists, once the new run is whole."""
 
-    resume: bool = False
-    """Go on with a run that was stopped; give the same flags as then."""
+@dataclass(frozen=True, kw_only=True)
+class EncoderPlace(_Place):
+    """Where an encoder's files go."""
 
-    def check(self) -> None:
-        """Refuse contradictions."""
-        if self.overwrite and self.resume:
-            raise ConfigError("--overwrite and --resume contradict each other: choose one")
+    output: Path | None = None
+    """Folder of the new encoder; encoders/<name of the texts>-adapted, or -distilled, when not
+    given."""

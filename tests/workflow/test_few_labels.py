@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ktrain_sentiment.commands.frame import parse
+from ktrain_sentiment.commands.train import Flags
 from ktrain_sentiment.config import (
     ComputeConfig,
     DataConfig,
@@ -124,3 +126,5 @@ def test_a_run_with_few_labels_says_what_it_tried_and_leaves_a_predictor_like_an
 def test_folds_of_the_whole_run_are_for_full_training_alone() -> None:
     with pytest.raises(ConfigError, match="--few-labels auto cross-validates by itself"):
         TrainingSettings(split=SplitConfig(folds=3), training=TrainConfig(few_labels="probe"))
+    with pytest.raises(ConfigError, match="--few-labels auto cross-validates by itself"):
+        parse(Flags, ["reviews.csv", "--folds", "3", "--few-labels", "probe"], "train")
