@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation import calibration, confusion
-from ktrain_sentiment.evaluation.calibration import apply_temperature
 from ktrain_sentiment.evaluation.confusion import Counts, Floats
 from ktrain_sentiment.evaluation.intervals import (
     RESAMPLES,
@@ -404,31 +403,3 @@ class Calibration:
                 f"below {100 * floor:.1f} % by chance alone on so many rows."
             )
         return f"{sentence}."
-
-
-def evaluate_temperature(
-    y_true: ArrayLike,
-    probabilities: ArrayLike,
-    labels: Sequence[str],
-    temperature: float,
-    task: Task = CLASSES,
-) -> Calibration:
-    """Compare the figures before and after a temperature.
-
-    Args:
-        y_true: Class indices, shape (n,), of rows the temperature was not fitted on.
-        probabilities: Probabilities at temperature 1, shape (n, classes).
-        labels: Class names.
-        temperature: The temperature to evaluate.
-        task: What the labels are.
-
-    Raises:
-        DataError: Shapes, indices or probabilities make no sense.
-    """
-    truth, table = check(y_true, probabilities, labels)
-    after = apply_temperature(table, temperature)
-    return Calibration(
-        temperature,
-        compute_metrics(truth, table, labels, task),
-        compute_metrics(truth, after, labels, task),
-    )

@@ -582,15 +582,7 @@ def _report_problems(
 def figures(report: ScoreReport) -> Mapping[str, object]:
     """The report as `--json` prints it."""
     return {
-        "rows": report.rows,
-        "scored": report.scored,
-        "abstained": report.abstained,
-        "unknown": report.unknown,
-        "truncated": report.truncated,
-        "windowed": report.windowed,
-        "bad": report.bad,
+        **vars(report),
         "seconds": round(report.seconds, 3),
         "texts_per_second": round(report.texts_per_second, 1),
-        "labels": dict(report.labels),
-        "resumed_at": report.resumed_at,
     }

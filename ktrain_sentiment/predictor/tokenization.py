@@ -285,9 +285,6 @@ def pad(ids: Sequence[Ids], padding_id: int) -> tuple[Ids, Ids]:
     Returns:
         Ids and attention mask, both int64 of shape (texts, longest).
     """
-    if len(ids) == 1:  # Each call of NumPy is felt in the time of one text.
-        alone = ids[0][None]
-        return alone, np.ones_like(alone)
     lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
     mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
     stacked = np.full(mask.shape, padding_id, dtype=np.int64)

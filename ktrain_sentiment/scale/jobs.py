@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -60,9 +60,6 @@ class Job:
     master: str = ""
     settings: tuple[str, ...] = ()
     resume: bool = False
-
-
-Doing = Callable[[Portion], dict[str, Any]]
 
 
 def run_job(cluster: Cluster, job: Job) -> tuple[ScoreReport, list[str]]:

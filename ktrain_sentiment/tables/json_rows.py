@@ -53,9 +53,7 @@ def open_json_lines(lines: Lines, name: str, read_as: ReadAs, *, once: bool) -> 
         columns, types = scan_types(records_of(head))
         if not columns:
             check_head(head, name, "line")
-        return table_of_stream(
-            _chained(head, rows), name, columns, read_as, types=types, open_ended=True
-        )  # fmt: skip
+        return table_of_stream(_chained(head, rows), name, columns, read_as, types=types)
     check_head(peek(json_rows(lines()), HEAD), name, "line")
     columns, types = scan_types(row.record for row in json_rows(lines()) if row)
     return table_of_rows(lambda: json_rows(lines()), name, columns, read_as, types=types)

@@ -204,7 +204,6 @@ class Table:
             mixtures); missing ones are `str`. For writers that need to know.
         schema: The Arrow schema, where the source has one.
         categories: The names of numbered classes by column, where the source says them.
-        open_ended: Later rows may bring further columns.
         made: Columns that are not the source's but tell where a row came from: `file`, `file_row`,
             and `split` where there are files or folders for each; the name that each has.
         files: What was opened on this machine; of a remote file, its copy here.
@@ -222,7 +221,6 @@ class Table:
     types: Mapping[str, type] = field(default_factory=dict)
     schema: pa.Schema | None = None
     categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    open_ended: bool = False
     made: Mapping[str, str] = field(default_factory=dict)
     files: Sequence[Path] = ()
 

@@ -17,7 +17,7 @@ from ktrain_sentiment.evaluation.calibration import (
     row_brier,
     row_log_loss,
 )
-from ktrain_sentiment.evaluation.metrics import evaluate_temperature
+from ktrain_sentiment.evaluation.metrics import Calibration
 
 
 def test_the_calibration_error_of_a_known_table_is_what_one_computes_by_hand():
@@ -145,11 +145,18 @@ def test_certainty_survives_a_temperature_without_warnings():
     assert cooled.sum() == pytest.approx(1.0)
 
 
+def tempered(rows, probabilities, temperature):
+    tables = (probabilities, apply_temperature(probabilities, temperature))
+    return Calibration(
+        temperature, *(compute_metrics(rows.y_true, table, rows.labels) for table in tables)
+    )
+
+
 def test_the_report_says_whether_a_temperature_helped(draw):
     one = draw(2000, 2, seed=6)
     spoiled = apply_temperature(one.probabilities, 0.4)
-    good = evaluate_temperature(one.y_true, spoiled, one.labels, 2.5)
-    bad = evaluate_temperature(one.y_true, one.probabilities, one.labels, 3.0)
+    good = tempered(one, spoiled, 2.5)
+    bad = tempered(one, one.probabilities, 3.0)
     assert good.helped
     assert "lowered the calibration error" in good.sentence
     assert not bad.helped
@@ -158,7 +165,7 @@ def test_the_report_says_whether_a_temperature_helped(draw):
 
 def test_a_temperature_that_was_not_taken_is_not_blamed(draw):
     one = draw(200, 2, seed=8)
-    kept = evaluate_temperature(one.y_true, one.probabilities, one.labels, 1.0)
+    kept = tempered(one, one.probabilities, 1.0)
     assert not kept.harmed
     assert "as the model states them" in kept.sentence
     assert "did not lower" not in kept.sentence
@@ -166,7 +173,7 @@ def test_a_temperature_that_was_not_taken_is_not_blamed(draw):
 
 def test_an_error_that_chance_explains_is_called_so(draw):
     one = draw(200, 2, seed=8)
-    sentence = evaluate_temperature(one.y_true, one.probabilities, one.labels, 1.02).sentence
+    sentence = tempered(one, one.probabilities, 1.02).sentence
     assert "by chance alone" in sentence
 
 
