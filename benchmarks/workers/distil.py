@@ -20,7 +20,7 @@ from ktrain_sentiment.data import Splits
 from ktrain_sentiment.export.saving import TrainingFacts, ValidationTexts, save_predictor
 from ktrain_sentiment.training.checkpoints import Checkpoints
 from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
-from ktrain_sentiment.workflow.distilling import load_soft_targets
+from ktrain_sentiment.workflow.lessons import taught
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     )
     config = TrainConfig(**task["training"], keep_best="last")
     text = EncoderConfig(**task["text"])
-    soft_targets = load_soft_targets(config, splits, DataConfig())
+    soft_targets = taught(config, splits, DataConfig())
     trainer = open_encoder_trainer(
         Path(text.encoder), splits, text, config, ComputeConfig(), soft_targets
     )

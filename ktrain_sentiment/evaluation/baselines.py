@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.evaluation.metrics import Metrics, compute_metrics
-from ktrain_sentiment.evaluation.thresholds import choose_thresholds
+from ktrain_sentiment.evaluation.multi_figures import choose_thresholds
 from ktrain_sentiment.tasks import CLASSES, SEVERAL, Kind, Task
 
 Table = NDArray[np.float64]

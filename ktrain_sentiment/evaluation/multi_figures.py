@@ -1,4 +1,4 @@
-"""Figures of several labels a text: of each label, of all of them, and of whole sets."""
+"""Several labels a text: from which probability on each is given, and how good that is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.evaluation import calibration
 from ktrain_sentiment.evaluation.confusion import Floats
@@ -21,6 +21,10 @@ from ktrain_sentiment.evaluation.intervals import (
 from ktrain_sentiment.tasks import Task
 
 MULTI_FIGURES = ("macro_f1", "micro_f1", "sample_f1", "subset_accuracy")
+
+WORTHLESS = 0.1
+"""The best F1 below which a threshold is read off chance."""
+_BEYOND = 1e-6
 
 
 @dataclass(frozen=True)
@@ -188,3 +192,35 @@ def _of_label(
         threshold=float(threshold),
         average_precision=calibration.average_precision(has, probabilities),
     )
+
+
+def choose_thresholds(truth: ArrayLike, probabilities: ArrayLike) -> tuple[float, ...]:
+    """The threshold of each label that gives the highest F1.
+
+    Where even the best F1 is next to nothing, or no row has the label, it is the highest
+    probability that occurs: a low one would give the label to many rows for the sake of one (Fan
+    and Lin 2007, "A Study on Threshold Selection for Multi-label Classification", SCutFBR).
+
+    Args:
+        truth: Which labels each row has, 0 or 1, shape (n, labels).
+        probabilities: The same shape.
+
+    Returns:
+        A threshold a label, each between two probabilities that occur, or the highest.
+    """
+    has, table = np.asarray(truth).astype(bool), np.asarray(probabilities, np.float64)
+    return tuple(_best_threshold(*one) for one in zip(has.T, table.T, strict=True))
+
+
+def _best_threshold(has: NDArray[np.bool_], said: Floats) -> float:
+    order = np.argsort(-said, kind="stable")
+    ranked = said[order]
+    f1 = 2 * np.cumsum(has[order]) / (np.arange(1, len(said) + 1) + has.sum())
+    # Rows of the same probability are above a threshold together.
+    ends = np.flatnonzero(np.append(ranked[1:] < ranked[:-1], True))
+    last = int(ends[np.argmax(f1[ends])])
+    if f1[last] < WORTHLESS:
+        # Not zero, which a label has that no row was learned with: all rows would get it.
+        return max(float(ranked[0]), _BEYOND)
+    below = ranked[last + 1] if last + 1 < len(ranked) else 0.0
+    return float(np.clip((ranked[last] + below) / 2, _BEYOND, 1 - _BEYOND))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -362,6 +362,15 @@ class ScoreMistake:
     text: str
     label: float
     score: float
+
+
+Listed = TypeVar("Listed", SetMistake, ScoreMistake)
+
+
+def as_mistakes(kind: type[Listed], losses: pd.DataFrame) -> tuple[Listed, ...]:
+    """Rows of `top_losses`, of several labels or of scores, as mistakes."""
+    names = [entry.name for entry in fields(kind) if entry.name in losses]
+    return tuple(kind(*row) for row in losses[names].itertuples(index=False, name=None))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.evaluation.intervals import binomial_more
-from ktrain_sentiment.evaluation.thresholds import choose_thresholds
+from ktrain_sentiment.evaluation.multi_figures import choose_thresholds
 from ktrain_sentiment.tasks import CLASSES, SEVERAL, Kind, Task
 
 SIGNIFICANT = 0.05

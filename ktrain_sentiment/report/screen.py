@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from ktrain_sentiment.evaluation.review import ScoreMistake, SetMistake
+from ktrain_sentiment.evaluation.review import ScoreMistake, SetMistake, as_mistakes
 from ktrain_sentiment.report import result_tables, trial_tables
 from ktrain_sentiment.report.figures import FigureTable, MarkedText, share, to_text
 from ktrain_sentiment.report.kinds import SHOWN
@@ -196,24 +196,10 @@ def _priced(found: Inspection) -> list[Part]:
     return [Text(f"{costs_sentence(found.costs, found.eval_set.predictions.task.kind)} {listed}")]
 
 
-def _scores_off(losses: pd.DataFrame) -> FigureTable:
-    return result_tables.farthest([
-        ScoreMistake(int(one["row"]), str(one["text"]), one["label"], one["score"])
-        for one in losses.to_dict("records")
-    ])  # fmt: skip
-
-
-def _labels_off(losses: pd.DataFrame) -> FigureTable:
-    names = ("row", "text", "label", "predicted", "loss", "cost")
-    return result_tables.missed_labels([
-        SetMistake(**{name: one[name] for name in names if name in one})
-        for one in losses.to_dict("records")
-    ])  # fmt: skip
-
-
 _LISTED: Mapping[str, Callable[[pd.DataFrame], FigureTable]] = {
-    "score": _scores_off, "multi": _labels_off,
-}  # fmt: skip
+    "score": lambda losses: result_tables.farthest(as_mistakes(ScoreMistake, losses)),
+    "multi": lambda losses: result_tables.missed_labels(as_mistakes(SetMistake, losses)),
+}
 """Rows of tasks whose answers are more or less wrong, the worst first."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,33 +12,36 @@ from numpy.typing import NDArray
 from ktrain_sentiment.evaluation.calibration import fit_temperature
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.metrics import Metrics
+from ktrain_sentiment.evaluation.multi_figures import choose_thresholds
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
-from ktrain_sentiment.evaluation.thresholds import choose_thresholds
 from ktrain_sentiment.export.saving import Chosen
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.tasks import Kind, half_width
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 log = logging.getLogger(__name__)
 
 
-def _draw_classes(_rows: LabelledPredictions, metrics: Metrics) -> tuple[str, Any]:
+def _draw_classes(_rows: LabelledPredictions, metrics: Metrics) -> Figure:
     labels, counts = metrics.in_order()
-    return "confusion", plots.confusion_matrix(counts, labels)
+    return plots.confusion_matrix(counts, labels)
 
 
-def _draw_scores(rows: LabelledPredictions, _metrics: Metrics) -> tuple[str, Any]:
-    width = rows.task.half_width
-    return "scores", plots.scores(rows.y_true, rows.probabilities[:, 0], width)
+def _draw_scores(rows: LabelledPredictions, _metrics: Metrics) -> Figure:
+    return plots.scores(rows.y_true, rows.probabilities[:, 0], rows.task.half_width)
 
 
-def _draw_labels(_rows: LabelledPredictions, metrics: Metrics) -> tuple[str, Any]:
-    return "labels", plots.label_scores(() if metrics.multi is None else metrics.multi.per_label)
+def _draw_labels(_rows: LabelledPredictions, metrics: Metrics) -> Figure:
+    return plots.label_scores(() if metrics.multi is None else metrics.multi.per_label)
 
 
-DRAWN: Mapping[Kind, Callable[[LabelledPredictions, Metrics], tuple[str, Any]]] = {
-    "classes": _draw_classes, "stars": _draw_classes, "score": _draw_scores, "multi": _draw_labels,
+DRAWN: Mapping[Kind, tuple[str, Callable[[LabelledPredictions, Metrics], Figure]]] = {
+    "classes": ("confusion", _draw_classes), "stars": ("confusion", _draw_classes),
+    "score": ("scores", _draw_scores), "multi": ("labels", _draw_labels),
 }  # fmt: skip
-"""The picture of answers beside the truth, and its name."""
+"""The picture of answers beside the truth: its name, and how it is drawn."""
 
 
 def _interval_of(rows: LabelledPredictions) -> Chosen:

@@ -29,8 +29,7 @@ from ktrain_sentiment.training.callbacks import Pace
 from ktrain_sentiment.training.dataset import steps_per_epoch
 from ktrain_sentiment.training.learning_rate import LearningRateCurve, SearchBounds
 from ktrain_sentiment.training.trainer import Trainer
-from ktrain_sentiment.workflow.distilling import load_soft_targets
-from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
+from ktrain_sentiment.workflow.lessons import taught
 from ktrain_sentiment.workflow.models import (
     MODELS,
     ModelSpec,
@@ -307,9 +306,8 @@ def explore(
         for (name, variant), spec in zip(varied, specs, strict=True):
             log.info("%s", name)
             refuse_unlearnable(variant, splits)
-            soft_targets = load_soft_targets(variant.training, splits, variant.source)
-            lessons = draw_lessons(variant.training, splits)
-            trainer = spec.open(variant, splits, with_lessons(splits, soft_targets, lessons))
+            learned = taught(variant.training, splits, variant.source)
+            trainer = spec.open(variant, splits, learned)
             curves[name] = run_search(trainer, spec.searches(variant), quiet=quiet)
         trials: tuple[Trial, ...] = ()
         if exploring.verify:
@@ -355,13 +353,12 @@ def verify(
     training = dataclasses.replace(
         settings.training, epochs=epochs, keep_best="loss", unlabelled=""
     )
-    soft_targets = load_soft_targets(training, small, settings.source)
-    soft_targets = with_lessons(small, soft_targets, draw_lessons(training, small))
+    learned = taught(training, small, settings.source)
     short = dataclasses.replace(settings, training=training)
     trials = []
     for origin, rate in candidates(curve):
         log.info("training shortly at %.1e (%s)", rate, origin)
-        trainer = resolve_model(short).open(short, small, soft_targets)
+        trainer = resolve_model(short).open(short, small, learned)
         fitted = trainer.fit(rate, None)
         best = fitted.history.to_dict("records")[fitted.best_epoch - 1]
         trials.append(

@@ -31,7 +31,7 @@ from ktrain_sentiment.training.contrastive import (
 from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import USUAL_EPOCHS, epochs_for
 from ktrain_sentiment.training.trainer import FitResult, Trainer
-from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
+from ktrain_sentiment.workflow.lessons import taught
 from ktrain_sentiment.workflow.models import MODELS, Candidate, asks
 
 log = logging.getLogger(__name__)
@@ -299,8 +299,8 @@ def fit_few(
     training = replace(
         given, epochs=epochs, keep_best="last", early_stopping=None, few_labels="full"
     )
-    lessons = with_lessons(splits, None, draw_lessons(training, splits))
-    trainer: Trainer = spec.open(replace(settings, training=training), splits, lessons)
+    short = replace(settings, training=training)
+    trainer: Trainer = spec.open(short, splits, taught(training, splits))
     rate = given.learning_rate or spec.usual_rate
     return trainer, rate, trainer.fit(rate, None, quiet=True, judged=False)
 

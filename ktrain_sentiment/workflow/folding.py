@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits, k_fold
 from ktrain_sentiment.evaluation.calibration import apply_temperature, fit_temperature
+from ktrain_sentiment.evaluation.multi_figures import choose_thresholds
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, evaluate_folds
 from ktrain_sentiment.evaluation.record import CrossValidationRecord
-from ktrain_sentiment.evaluation.thresholds import choose_thresholds
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tasks import SEVERAL
 from ktrain_sentiment.training.checkpoints import Checkpoints
-from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
+from ktrain_sentiment.workflow.lessons import taught
 from ktrain_sentiment.workflow.models import resolve_model
 
 log = logging.getLogger(__name__)
@@ -62,9 +62,7 @@ def cross_validate(
     for number, splits in enumerate(k_fold(texts, settings.split), start=1):
         if not run.fold(number).is_file():
             _say(number, splits, settings)
-            trainer = resolve_model(of_folds).open(
-                of_folds, splits, with_lessons(splits, None, draw_lessons(last_epoch, splits))
-            )
+            trainer = resolve_model(of_folds).open(of_folds, splits, taught(last_epoch, splits))
             trainer.fit(
                 learning_rate,
                 Checkpoints(run.checkpoints / f"fold_{number}"),

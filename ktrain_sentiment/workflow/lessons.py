@@ -1,25 +1,167 @@
-"""What a training learns besides its rows and a teacher: rows made from templates (`--augment`)."""
+"""What a training learns besides its labels: a teacher's answers, and rows made from templates.
+
+A teacher is another model whose probabilities are learned beside the labels (arXiv:1503.02531);
+templates make rows for `--augment`.
+"""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from ktrain_sentiment.config import TrainConfig
-from ktrain_sentiment.data import Splits
+from ktrain_sentiment.config import DataConfig, TrainConfig
+from ktrain_sentiment.data import Splits, UnlabelledTexts, read_unlabelled
 from ktrain_sentiment.data.augmentation import Lessons, make_lessons
 from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.behaviour import find_poles
+from ktrain_sentiment.inference import load
+from ktrain_sentiment.inputs import Inputs
+from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tables.messages import count
-from ktrain_sentiment.training.dataset import learned_targets
+from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.training.dataset import class_indices, learned_targets
 from ktrain_sentiment.training.trainer import SoftTargets
 
 log = logging.getLogger(__name__)
+
+
+def taught(
+    config: TrainConfig, splits: Splits, source: DataConfig | None = None
+) -> SoftTargets | None:
+    """What a training learns that keeps none of it in files; None where it is the labels alone.
+
+    Args:
+        config: Names the teacher, and whether rows are made.
+        splits: The labelled rows.
+        source: How they were read; None: no teacher is asked.
+
+    Raises:
+        InputError: As for `open_teacher` and `draw_lessons`.
+    """
+    teacher = None if source is None else open_teacher(config, splits, source)
+    soft_targets = None if teacher is None else teacher.soft_targets(splits.train)
+    return with_lessons(splits, soft_targets, draw_lessons(config, splits))
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A predictor that another model learns from.
+
+    Attributes:
+        classifier: It, opened.
+        labels: The labels of the data, in the order of the columns that are learned.
+        share: How much of a training row's target is the teacher's; the rest is the label.
+        unlabelled: Texts that it alone labels.
+        task: What the labels are: of stars a row's own target is soft too.
+    """
+
+    classifier: Classifier
+    labels: tuple[str, ...]
+    share: float
+    unlabelled: UnlabelledTexts | None = None
+    task: Task = CLASSES
+
+    def probabilities(self, frame: pd.DataFrame) -> NDArray[np.float32]:
+        """What the teacher says of the `text` column, float32 of shape (rows, classes)."""
+        columns = [list(self.classifier.labels).index(label) for label in self.labels]
+        table = self.classifier.predict_proba(frame["text"].tolist())
+        return np.asarray(table, np.float32)[:, columns]
+
+    def targets(self, frame: pd.DataFrame) -> NDArray[np.float32]:
+        """What a model is to learn of rows: the teacher's probabilities, mixed with the labels."""
+        classes = class_indices(frame["label"], self.labels)
+        hard = self.task.targets(classes, len(self.labels))
+        mixed = self.share * self.probabilities(frame) + (1 - self.share) * hard
+        return np.asarray(mixed, np.float32)
+
+    def soft_targets(self, train: pd.DataFrame) -> SoftTargets:
+        """The training rows, then the unlabelled texts with the teacher's probabilities alone."""
+        rows = SoftTargets(train[["text"]], self.targets(train))
+        if self.unlabelled is None:
+            return rows
+        more = self.unlabelled.frame
+        return SoftTargets(
+            pd.concat([rows.texts, more], ignore_index=True),
+            np.concatenate([rows.targets, self.probabilities(more)]),
+        )
+
+    def kept_soft_targets(self, train: pd.DataFrame, path: Path, *, resume: bool) -> SoftTargets:
+        """The targets, kept in a file so that a run that goes on learns the same to the last bit.
+
+        Args:
+            train: The training rows.
+            path: The Parquet file to keep them in.
+            resume: Take what the file holds, if it is there.
+        """
+        columns = [f"p_{label}" for label in self.labels]
+        if resume and path.is_file():
+            kept = pd.read_parquet(path)
+            return SoftTargets(kept[["text"]], kept[columns].to_numpy(np.float32))
+        soft_targets = self.soft_targets(train)
+        table = pd.DataFrame(soft_targets.targets, columns=columns)
+        table.insert(0, "text", soft_targets.texts["text"].to_numpy())
+        write_table(path, table)
+        return soft_targets
+
+    def figures(self, test: pd.DataFrame, predicted: pd.Series[str]) -> dict[str, Any]:
+        """How good the teacher is, how often its student says the same, what it alone labelled."""
+        said = np.asarray(self.labels, object)[self.probabilities(test).argmax(axis=1)]
+        return {
+            "share": self.share,
+            "accuracy": float((said == test["label"].to_numpy()).mean()),
+            "agreement": float((said == predicted.to_numpy()).mean()),
+            "rows": len(test),
+            "unlabelled": 0 if self.unlabelled is None else len(self.unlabelled.frame),
+            "unlabelled_left_out": 0 if self.unlabelled is None else self.unlabelled.repeated,
+        }
+
+
+def open_teacher(config: TrainConfig, splits: Splits, source: DataConfig) -> Teacher | None:
+    """The configured teacher with the texts that it alone labels, or None without one.
+
+    Args:
+        config: Names the teacher, its share, and the unlabelled texts.
+        splits: The labelled rows.
+        source: How they were read.
+
+    Raises:
+        ConfigError: It knows other labels than the data has.
+        PredictorError: Its folder cannot be opened.
+        DataError: The unlabelled texts cannot be read, or none of them is new.
+    """
+    if config.teacher is None:
+        return None
+    classifier = load(config.teacher)
+    if set(classifier.labels) != set(splits.labels):
+        raise ConfigError(
+            f"--teacher {config.teacher} knows the labels {', '.join(classifier.labels)}, the data "
+            f"has {', '.join(splits.labels)}: wanted the same; rename labels with --map"
+        )
+    if not classifier.inputs.reads_like(Inputs.of(splits.table)):
+        raise ConfigError(
+            f"--teacher {config.teacher} reads {classifier.inputs.told}, and the data is read as "
+            f"{Inputs.of(splits.table).told}: wanted the same"
+        )
+    log.info("learning %.0f %% from the teacher %s", 100 * config.teacher_share, config.teacher)
+    unlabelled = None
+    if config.unlabelled:
+        unlabelled = read_unlabelled(config.unlabelled, splits, source)
+        log.info(
+            "%s texts of %s that the teacher alone labels; left out %s that repeat others or "
+            "labelled rows",
+            f"{len(unlabelled.frame):,}",
+            unlabelled.source,
+            f"{unlabelled.repeated:,}",
+        )
+    return Teacher(classifier, splits.labels, config.teacher_share, unlabelled, splits.task)
 
 
 def draw_lessons(config: TrainConfig, splits: Splits) -> Lessons | None:

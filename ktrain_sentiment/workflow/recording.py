@@ -48,6 +48,7 @@ from ktrain_sentiment.evaluation.record import (
 from ktrain_sentiment.evaluation.review import (
     ScoreMistake,
     SetMistake,
+    as_mistakes,
     by_length,
     review,
     usual_slices,
@@ -60,7 +61,6 @@ from ktrain_sentiment.predictor.manifest import read_manifest, trained_table
 from ktrain_sentiment.report.facts import USUAL, ReportFacts, ScoreFacts, SearchFacts
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.messages import count
-from ktrain_sentiment.tasks import SCORE
 from ktrain_sentiment.workflow.by_task import OTHER_ANSWERS
 from ktrain_sentiment.workflow.eval_sets import read_predictions
 from ktrain_sentiment.workflow.evaluating import against_tfidf
@@ -477,11 +477,7 @@ def score_facts(
     worst = top_losses(
         of.texts, of.y_true, of.probabilities, of.labels, of.task, rows=of.rows, limit=FARTHEST
     )
-    mistakes = [
-        ScoreMistake(int(one["row"]), str(one["text"]), float(one["label"]), float(one[SCORE]))
-        for one in worst.to_dict("records")
-    ]
-    return ScoreFacts(truth=rows.y_true, said=said, farthest=tuple(mistakes))
+    return ScoreFacts(truth=rows.y_true, said=said, farthest=as_mistakes(ScoreMistake, worst))
 
 
 def worst_labels(rows: LabelledPredictions) -> tuple[SetMistake, ...]:
@@ -492,12 +488,7 @@ def worst_labels(rows: LabelledPredictions) -> tuple[SetMistake, ...]:
         rows.texts, rows.y_true, rows.probabilities, rows.labels, rows.task, rows=rows.rows
     )
     wrong = worst[worst["label"] != worst["predicted"]].head(FARTHEST)
-    return tuple(
-        SetMistake(int(row), str(text), str(label), str(predicted), float(loss))
-        for row, text, label, predicted, loss in zip(
-            *(wrong[name] for name in ("row", "text", "label", "predicted", "loss")), strict=True
-        )
-    )
+    return as_mistakes(SetMistake, wrong)
 
 
 def _read_checklist(run: RunFolder) -> Behaviour | None:

@@ -47,15 +47,16 @@ from ktrain_sentiment.training.policies import FEWEST_STEPS, USUAL_EPOCHS, plann
 from ktrain_sentiment.training.trainer import FitResult, Trainer
 from ktrain_sentiment.workflow.by_task import CHOSEN_BY, DRAWN
 from ktrain_sentiment.workflow.classifiers import open_shipped, save_trained
-from ktrain_sentiment.workflow.distilling import Teacher, open_teacher
 from ktrain_sentiment.workflow.encoder_race import choose_encoder, is_open, with_encoder
 from ktrain_sentiment.workflow.exploring import rate_without_search, searched_rate
 from ktrain_sentiment.workflow.few_labels import choose_way
 from ktrain_sentiment.workflow.folding import cross_validate
 from ktrain_sentiment.workflow.lessons import (
+    Teacher,
     draw_lessons,
     kept_lessons,
     lesson_figures,
+    open_teacher,
     with_lessons,
 )
 from ktrain_sentiment.workflow.models import (
@@ -345,8 +346,8 @@ def _save_evaluation(found: FitEvaluation, folder: RunFolder) -> None:
         write_table(folder.predictions(name), rows.to_frame())
     write_table(folder.top_losses, found.losses)
     rows, metrics = found.predictions[found.headline], found.metrics[found.headline]
-    name, drawn = DRAWN[metrics.kind](rows, metrics)
-    plots.save_png(drawn, folder.plot(name))
+    name, draw = DRAWN[metrics.kind]
+    plots.save_png(draw(rows, metrics), folder.plot(name))
 
 
 def _record(

@@ -38,8 +38,7 @@ from ktrain_sentiment.training.backend import Logs
 from ktrain_sentiment.training.callbacks import as_callback
 from ktrain_sentiment.training.policies import planned_epochs
 from ktrain_sentiment.training.trainer import FitResult
-from ktrain_sentiment.workflow.distilling import load_soft_targets
-from ktrain_sentiment.workflow.lessons import draw_lessons, with_lessons
+from ktrain_sentiment.workflow.lessons import taught
 from ktrain_sentiment.workflow.models import MODELS, refuse_unlearnable, resolve_model
 from ktrain_sentiment.workflow.processes import in_own_process
 from ktrain_sentiment.workflow.run_places import SEARCH, differences, work_of
@@ -381,11 +380,7 @@ def take_trial(job: _Job) -> TunedTrial | None:
 def _fit(job: _Job, trial: optuna.Trial) -> FitResult:
     settings = trial_settings(job.settings, trial.params)
     training, splits = settings.training, job.splits
-    learned = with_lessons(
-        splits,
-        load_soft_targets(training, splits, settings.source),
-        draw_lessons(training, splits),
-    )
+    learned = taught(training, splits, settings.source)
     trainer = resolve_model(settings).open(settings, splits, learned)
     epochs = planned_epochs(trainer.config, trainer.learner.train_data.nsamples())
     watch = as_callback(trainer.backend, Report, trial, epochs)

@@ -14,8 +14,8 @@ from ktrain_sentiment.evaluation.codec import from_plain, to_plain
 from ktrain_sentiment.evaluation.comparison import Comparison, compare
 from ktrain_sentiment.evaluation.losses import top_losses
 from ktrain_sentiment.evaluation.metrics import Metrics, compute_metrics
+from ktrain_sentiment.evaluation.multi_figures import choose_thresholds
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
-from ktrain_sentiment.evaluation.thresholds import choose_thresholds
 from ktrain_sentiment.tasks import SEVERAL, join_labels
 
 LABELS = ("angry", "happy", "sad")

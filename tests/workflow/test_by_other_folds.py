@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from ktrain_sentiment.evaluation.calibration import apply_temperature, fit_temperature
+from ktrain_sentiment.evaluation.multi_figures import choose_thresholds
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
-from ktrain_sentiment.evaluation.thresholds import choose_thresholds
 from ktrain_sentiment.tasks import CLASSES, SEVERAL, Task
 from ktrain_sentiment.workflow.folding import by_other_folds
 
