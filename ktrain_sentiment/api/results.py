@@ -18,16 +18,20 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.data import LabelledTexts
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.evaluation.multi_figures import MULTI_FIGURES
-from ktrain_sentiment.evaluation.record import EvalResult, TrainingRecord
+from ktrain_sentiment.evaluation.baselines import LINEAR
+from ktrain_sentiment.evaluation.metrics import Metrics
+from ktrain_sentiment.evaluation.ranking import deciding_figure
+from ktrain_sentiment.evaluation.record import BaselineRecord, EvalResult, TrainingRecord
 from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES
-from ktrain_sentiment.evaluation.star_figures import STAR_FIGURES
 from ktrain_sentiment.report import plots
-from ktrain_sentiment.report.figures import NAMES, full
+from ktrain_sentiment.report.figures import NAMES, full, interval, plain, share
 from ktrain_sentiment.report.page import write_report
+from ktrain_sentiment.report.sentences import labels_sentence, score_sentence, stars_sentence
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.frame_writing import write_table
+from ktrain_sentiment.workflow.by_task import DRAWN
 from ktrain_sentiment.workflow.comparing import CompareResult
+from ktrain_sentiment.workflow.eval_sets import read_predictions
 from ktrain_sentiment.workflow.exploring import Exploration, draw_search, save_search
 from ktrain_sentiment.workflow.processes import in_own_process
 from ktrain_sentiment.workflow.recording import facts_of
@@ -36,19 +40,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ktrain_sentiment.workflow.tuning import TuningResult
-
-FIGURES = (
-    *STAR_FIGURES,
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    *(name for name in MULTI_FIGURES if name != "macro_f1"),
-    "mcc",
-    "log_loss",
-    "brier",
-    "ece",
-)
-"""Figures that a table lists, as `metrics.json` calls them."""
 
 Folder = str | os.PathLike[str]
 
@@ -206,7 +197,8 @@ class TrainingRun:
     @property
     def table(self) -> pd.DataFrame:
         """The headline figures: index figure; columns value, low, high (95 %), and baselines."""
-        return figures_table(self.metrics[self.metrics["headline"]], self.metrics["baselines"])
+        record = self.record
+        return figures_table(record.metrics, record.baselines)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -256,46 +248,24 @@ class TrainingRun:
             table = self.history.drop(columns="epoch")
             columns = {str(name): table[name].tolist() for name in table}
             return _shown(plots.history(columns, self.metrics["best_epoch"]))
-        if what == "confusion":
-            figures = self.metrics[self.metrics["headline"]]
-            if figures.get("score"):
-                raise ConfigError("plot('confusion'): scores are not confused; wanted scores")
-            if figures.get("multi"):
-                raise ConfigError(
-                    "plot('confusion'): several labels a text are not confused; wanted labels"
-                )
-            return _shown(plots.confusion_matrix(figures["confusion"], figures["labels"]))
-        if what == "scores" and self.metrics[self.metrics["headline"]].get("score"):
-            rows = self.predictions(self.metrics["headline"])
-            width = self.metrics[self.metrics["headline"]]["score"]["half_width"]
-            return _shown(plots.scores(rows["label"], rows["score"], width))
-        if what == "labels":
-            multi = TrainingRecord.read(folder.metrics).metrics.multi
-            return _shown(plots.label_scores(() if multi is None else multi.per_label))
         if what == "schedule":
             steps = pd.read_csv(folder.schedule)
             momenta = steps["momentum"].tolist() if "momentum" in steps else None
             return _shown(plots.schedule(steps["learning_rate"].tolist(), momenta))
-        raise ConfigError(f"plot({what!r}): wanted history, confusion or schedule")
+        record = self.record
+        name, draw = DRAWN[record.metrics.kind]
+        if what != name:
+            raise ConfigError(f"plot({what!r}): wanted history, {name} or schedule")
+        return _shown(draw(read_predictions(folder, record.headline), record.metrics))
 
     def __repr__(self) -> str:
-        """Accuracy with its interval beside the linear baseline's, and warnings."""
-        split = self.metrics["headline"]
-        figures, baselines = self.metrics[split], self.metrics["baselines"]
-        if said := _own_words(figures):
-            lines = [f"{said} on {figures['n']:,} {split} rows", *self.warnings]
-            lines = [f"<TrainingRun {_near(self.path)}>", *lines]
-            return "\n  ".join([*lines, f"predictor: {_near(self.predictor)}"])
-        baseline = baselines.get("tfidf") or baselines["majority"]
-        right = (
-            f"{_percent(figures['accuracy'])} of {figures['n']:,} {split} rows right; "
-            f"{baseline['name']}: {100 * baseline['accuracy']['value']:.1f} %"
-        )
-        if found := figures.get("stars"):
-            other = (baselines.get("ridge") or baselines["median"])["stars"]
-            right = f"{_stars(found)} on {figures['n']:,} {split} rows; TF-IDF + ridge"
-            right = f"{right}: {other['mae']['value']:.2f}"
-        lines = [f"<TrainingRun {_near(self.path)}>", right, *self.warnings]
+        """How good it is, beside the linear baseline, and warnings."""
+        record = self.record
+        said, kind = _in_words(record.metrics, f"{record.headline} "), record.metrics.kind
+        if linear := record.baselines.get(LINEAR[kind]):
+            name = "accuracy" if kind == "classes" else deciding_figure(linear)
+            said = f"{said}; {linear.name}: {plain(name, linear.headline[name].value)}"
+        lines = [f"<TrainingRun {_near(self.path)}>", said, *record.warnings]
         return "\n  ".join([*lines, f"predictor: {_near(self.predictor)}"])
 
     def _repr_html_(self) -> str:
@@ -420,7 +390,7 @@ class Evaluation:
     @property
     def table(self) -> pd.DataFrame:
         """The headline figures: index figure; columns value, low, high (95 %), and baselines."""
-        return figures_table(self.metrics, self.metrics["baselines"])
+        return figures_table(self.found.metrics, self.found.baselines)
 
     @property
     def checklist(self) -> pd.DataFrame:
@@ -461,24 +431,18 @@ class Evaluation:
 
     def plot(self) -> Figure:
         """Draw the confusion matrix; scores against the true ones; F1 of several labels."""
-        rows = self.found.eval_set.predictions
-        if self.found.metrics.multi is not None:
-            return _shown(plots.label_scores(self.found.metrics.multi.per_label))
-        if rows.task.is_score:
-            said, width = rows.probabilities[:, 0], rows.task.half_width
-            return _shown(plots.scores(rows.y_true, said, width))
-        return _shown(plots.confusion_matrix(self.metrics["confusion"], self.metrics["labels"]))
+        _, draw = DRAWN[self.found.metrics.kind]
+        return _shown(draw(self.found.eval_set.predictions, self.found.metrics))
 
     def __repr__(self) -> str:
-        """Accuracy with its interval, warnings and notes."""
+        """How good it is on them, warnings and notes."""
         name, source = self.found.eval_set.name, self.found.eval_set.source
-        if said := _own_words(self.metrics):
-            right = f"{said} on {self.metrics['n']:,} rows"
-        else:
-            right = f"{_percent(self.metrics['accuracy'])} of {self.metrics['n']:,} rows right"
-        if found := self.metrics.get("stars"):
-            right = f"{_stars(found)} on {self.metrics['n']:,} rows"
-        lines = [f"<Evaluation of {name} on {source}>", right, *self.found.warnings, *self.notes]
+        lines = [
+            f"<Evaluation of {name} on {source}>",
+            _in_words(self.found.metrics, ""),
+            *self.found.warnings,
+            *self.notes,
+        ]
         return "\n  ".join(lines)
 
     def _repr_html_(self) -> str:
@@ -493,24 +457,15 @@ def _write_page(found: EvalResult, path: Path) -> None:
 _STRINGS = {"text": str, "label": str, "predicted": str}
 
 
-def figures_table(
-    figures: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]]
-) -> pd.DataFrame:
+def figures_table(found: Metrics, baselines: Mapping[str, BaselineRecord]) -> pd.DataFrame:
     """Headline figures with their intervals, and those of baselines beside them."""
-    if of_scores := figures.get("score"):
-        names = [name for name in SCORE_FIGURES.values() if of_scores.get(name)]
-        table = pd.DataFrame([of_scores[name] for name in names], index=names)
-        table = table[["value", "low", "high"]].rename_axis("figure")
-        for key, other in baselines.items():
-            table[key] = [(other["score"].get(name) or {}).get("value") for name in names]
-        return table
-    figures = {**figures, **(figures.get("stars") or {}), **(figures.get("multi") or {})}
-    names = [name for name in FIGURES if name in figures]
-    table = pd.DataFrame([figures[name] for name in names], index=names)
-    table = table[["value", "low", "high"]].rename_axis("figure")
-    for key, baseline in baselines.items():
-        known = {**baseline, **(baseline.get("stars") or {}), **(baseline.get("multi") or {})}
-        table[key] = [known[name]["value"] for name in names]
+    figures = {name: one for name, one in found.headline.items() if name != "weighted_f1"}
+    index = pd.Index([SCORE_FIGURES.get(name, name) for name in figures], name="figure")
+    rows = [(one.value, one.low, one.high) for one in figures.values()]
+    table = pd.DataFrame(rows, index, columns=["value", "low", "high"])
+    for key, other in baselines.items():
+        beside = other.headline
+        table[key] = [beside[name].value if name in beside else None for name in figures]
     return table
 
 
@@ -519,32 +474,17 @@ def _near(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _stars(found: Mapping[str, Any]) -> str:
-    error, near = found["mae"], found["within_one"]["value"]
-    spread = f"95 % interval {error['low']:.2f} to {error['high']:.2f}"
-    return f"{error['value']:.2f} stars off ({spread}), {100 * near:.1f} % at most one star off,"
-
-
-def _own_words(figures: Mapping[str, Any]) -> str:
-    """The figures of a task that has no accuracy, in a few words; empty for others."""
-    if of_scores := figures.get("score"):
-        return _scores(of_scores)
-    if of_labels := figures.get("multi"):
-        return (
-            f"macro F1 {_percent(of_labels['macro_f1'])}, micro {_percent(of_labels['micro_f1'])},"
-        )
-    return ""
-
-
-def _scores(found: Mapping[str, Any]) -> str:
-    order, error = found["spearman"], found["mae"]["value"]
-    spread = f"95 % interval {order['low']:.3f} to {order['high']:.3f}"
-    return f"rank correlation {order['value']:.3f} ({spread}), {error:.3g} off on average,"
-
-
-def _percent(figure: Mapping[str, float]) -> str:
-    low, high = 100 * figure["low"], 100 * figure["high"]
-    return f"{100 * figure['value']:.1f} % (95 % interval {low:.1f} to {high:.1f})"
+def _in_words(found: Metrics, of: str) -> str:
+    """How good a model is on some rows, in the words of its task."""
+    rows = f"{found.n:,} {of}rows"
+    if found.stars is not None:
+        return stars_sentence(rows, found, found.stars)
+    if found.score is not None:
+        return score_sentence(rows, found.score)
+    if found.multi is not None:
+        return labels_sentence(rows, found, found.multi)
+    spread = interval("accuracy", found.accuracy)
+    return f"{share(found.accuracy.value)} (95 % interval {spread}) of {rows} right"
 
 
 def _html(shown: object, table: pd.DataFrame) -> str:
