@@ -26,9 +26,8 @@ from typing import Any
 
 import pandas as pd
 from distillation import answer_of, cell, paired_interval, speed_and_size
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags, print_side_by_side
 from processes import ROOT
-from side_by_side import print_side_by_side
 from texts import labelled
 
 from ktrain_sentiment.commands.frame import run

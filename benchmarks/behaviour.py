@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from distillation import paired_interval
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags
 from processes import ROOT
 from rich.console import Console
 

@@ -25,9 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import training_step
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags, print_side_by_side
 from processes import WORKERS, Worker
-from side_by_side import print_side_by_side
 from texts import labelled
 
 from ktrain_sentiment.commands.frame import run

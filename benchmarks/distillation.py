@@ -29,10 +29,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags, print_side_by_side
 from processes import ROOT, WORKERS, answers_of, refuse_unknown
 from scipy.stats import t as student_t
-from side_by_side import print_side_by_side
 from texts import train_and_judged
 
 from ktrain_sentiment.commands.frame import run

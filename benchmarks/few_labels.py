@@ -23,9 +23,8 @@ from typing import Any
 
 import pandas as pd
 from environments import interpreter
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags, print_side_by_side
 from processes import ROOT, WORKERS, answers_of, refuse_unknown
-from side_by_side import print_side_by_side
 
 from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.encoders import resolve

@@ -28,10 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from environments import HOME, interpreter
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags, print_side_by_side
 from machine import describe
 from processes import ROOT, WORKERS, Worker, answers_of, refuse_unknown
-from side_by_side import print_side_by_side
 from texts import labelled, long_texts
 
 from ktrain_sentiment.commands.frame import run

@@ -23,7 +23,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags
 from numpy.typing import NDArray
 
 from ktrain_sentiment.commands.frame import run

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table

@@ -27,10 +27,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags, print_side_by_side
 from machine import describe
 from processes import memory_of
-from side_by_side import print_side_by_side
 
 from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.errors import SentimentError

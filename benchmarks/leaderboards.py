@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags
 from sklearn.model_selection import train_test_split
 from texts import labelled
 

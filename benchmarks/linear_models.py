@@ -22,7 +22,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags
 from numpy.typing import NDArray
 from rich.console import Console
 

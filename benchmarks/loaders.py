@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from environments import HOME, interpreter
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags
 from numpy.typing import NDArray
 from processes import ROOT, WORKERS, refuse_unknown
 

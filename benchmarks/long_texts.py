@@ -23,7 +23,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags
 from numpy.typing import NDArray
 from texts import labelled
 

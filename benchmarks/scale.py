@@ -24,10 +24,9 @@ from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags, print_side_by_side
 from machine import describe
 from processes import WORKERS, answers_of, refuse_unknown
-from side_by_side import print_side_by_side
 from texts import labelled
 
 from ktrain_sentiment.commands.frame import run

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from environments import HOME, interpreter
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags
 from http_load import Client, Outcome, closed_loop, open_loop, request_bytes
 from processes import ROOT, WORKERS, refuse_unknown
 

@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags, print_side_by_side
 from machine import describe
 from processes import WORKERS, answers_of
-from side_by_side import print_side_by_side
 from texts import labelled
 
 from ktrain_sentiment.commands.frame import run

@@ -30,10 +30,9 @@ from pathlib import Path
 from typing import Any
 
 from environments import HOME, interpreter
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags, print_side_by_side
 from machine import AVX2_ALONE, TENSORFLOW_ALONE, describe
 from processes import WORKERS, answers_of, refuse_unknown
-from side_by_side import print_side_by_side
 from texts import long_texts, train_and_judged
 
 from ktrain_sentiment.commands.frame import run

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from environments import HOME, interpreter
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags
 from processes import WORKERS, Worker, refuse_unknown
 
 from ktrain_sentiment.commands.frame import run

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flags import BenchmarkFlags
+from frame import BenchmarkFlags
 from tyro.conf import Positional
 
 from ktrain_sentiment.atomic import refuse_existing, sha256_of, staged_file

@@ -1,12 +1,23 @@
-"""Figures of several contenders as one table."""
+"""What all benchmarks have in common: a flag, and figures of several contenders as one table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from ktrain_sentiment.commands.flags import ScriptFlags
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkFlags(ScriptFlags):
+    """Flags that every benchmark has."""
+
+    json: bool = True
+    """End standard output with one JSON line that holds the figures."""
 
 
 def print_side_by_side(
