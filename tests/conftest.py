@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,18 +47,18 @@ os.environ.update(
     TF_USE_LEGACY_KERAS="1",
 )
 
-from support.aspects import make_aspects, write_aspects  # noqa: E402
+from support.aspects import COLUMNS, make_aspects  # noqa: E402
 from support.fence.network_fence import raise_fence  # noqa: E402 - the walls go up first
 from support.hub import Hub  # noqa: E402
 from support.label_sets import make_label_sets  # noqa: E402
 from support.process import run_python  # noqa: E402
-from support.reviews import make_reviews, write_csv  # noqa: E402
+from support.reviews import make_reviews, make_scores, write_csv  # noqa: E402
 from support.s3 import S3, running_s3  # noqa: E402
-from support.scores import make_scores  # noqa: E402
 from support.shared import made_once  # noqa: E402
 from support.tiny import build_bert, build_distilbert  # noqa: E402
 
 if TYPE_CHECKING:
+    from ktrain_sentiment.data import LabelledTexts
     from ktrain_sentiment.training.backend import Backend
 
 raise_fence()
@@ -84,7 +84,7 @@ SLOWEST = (
     "commands/test_compare.py", "training/test_checkpoints.py", "workflow/test_folding.py",
     "test_notebook.py", "workflow/test_models.py", "test_api.py", "commands/test_predict.py",
     "training/test_kernels.py", "commands/test_demo.py", "commands/test_search.py",
-    "workflow/test_encoder_race.py", "workflow/test_distilling.py", "commands/test_find_lr.py",
+    "workflow/test_encoder_race.py", "workflow/test_lessons.py", "commands/test_find_lr.py",
     "commands/test_inspect_errors.py", "install/test_lean_install.py", "scale/test_ray.py",
     "scale/test_spark.py", "test_sklearn.py", "commands/test_evaluate.py",
     "workflow/test_adapting.py", "export/test_saving.py",
@@ -109,6 +109,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_unconfigure() -> None:
     """Leave nothing behind."""
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Write a file of the given content and return its path."""
+
+    def write_file(name: str, content: str | bytes, encoding: str = "utf-8") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+        return path
+
+    return write_file
+
+
+@pytest.fixture
+def read() -> Callable[..., "LabelledTexts"]:
+    """Read labelled texts from a path, with flags by name."""
+    from ktrain_sentiment.config import DataConfig
+    from ktrain_sentiment.data import read_labelled
+
+    return lambda path, **flags: read_labelled(DataConfig(data=str(path), **flags))
 
 
 @pytest.fixture(scope="session")
@@ -224,7 +246,7 @@ def paired_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Pat
 
     def train(folder: Path) -> None:
         place = tmp_path_factory.mktemp("aspects") / "aspects.csv"
-        data = write_aspects(place, make_aspects())
+        data = write_csv(place, make_aspects(), COLUMNS)
         done = run_python(
             "scripts/train.py", data, "--pair-column", "aspect", "--encoder", tiny_bert,
             "--run", folder, "--duplicates", "keep", "--test", "0.25", "--maxlen", "24",

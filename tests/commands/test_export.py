@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from support.bomb import Bomb
+from support.damage import Bomb
 from support.process import complaint_of, run_here, run_python
 from support.reviews import write_csv
 

@@ -1,4 +1,4 @@
-"""What the tests of reading share."""
+"""Real data, for those who have them."""
 
 import os
 from collections.abc import Callable
@@ -6,32 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.data import LabelledTexts, read_labelled
-
-Write = Callable[..., Path]
-Read = Callable[..., LabelledTexts]
 REAL_DATA = os.environ.get("REAL_DATA", "")
 """A folder with sst2_dev.parquet, imdb_train.parquet and their like, for those who have them."""
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write a file of the given content and return its path."""
-
-    def write_file(name: str, content: str | bytes, encoding: str = "utf-8") -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
-        return path
-
-    return write_file
-
-
-@pytest.fixture
-def read() -> Read:
-    """Read labelled texts from a path, with flags by name."""
-    return lambda path, **flags: read_labelled(DataConfig(data=str(path), **flags))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from ktrain_sentiment.data.labelled import read_prepared, write_splits
 from ktrain_sentiment.data.profile import profile
 from ktrain_sentiment.data.reading import read_frame
 from ktrain_sentiment.errors import ConfigError, DataError
-from support.scores import make_scores
+from support.reviews import make_scores
 
 ROWS = make_scores(200)
 TEXTS = [text for text, _ in ROWS]

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from ktrain_sentiment import encoders
 from ktrain_sentiment.encoders import encoder_folder
 from ktrain_sentiment.encoders.conversion import RawTensor, write_tensors
-from support.bomb import Bomb
+from support.damage import Bomb
 from support.encoders import (
     SHARDS,
     WEIGHTS,

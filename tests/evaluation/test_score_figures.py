@@ -15,7 +15,7 @@ from ktrain_sentiment.evaluation.metrics import Metrics, compute_metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, evaluate_folds, truth_of
 from ktrain_sentiment.evaluation.score_figures import rank_correlation
 from ktrain_sentiment.tasks import SCORES
-from support.scores import make_scores
+from support.reviews import make_scores
 
 LABELS = ("score",)
 

@@ -1,5 +1,6 @@
 """A predictor to load."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,9 @@ def classifier(predictor: Path) -> TextClassifier:
 def ktrain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one of ktrain's own classifiers. Do not write to it."""
     return save_counted(tmp_path_factory.mktemp("ktrain-models") / "predictor").folder.path
+
+
+@pytest.fixture
+def copy(predictor: Path, tmp_path: Path) -> Path:
+    """A predictor that may be damaged or tampered with."""
+    return shutil.copytree(predictor, tmp_path / "copy")

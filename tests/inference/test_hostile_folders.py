@@ -19,20 +19,10 @@ import ktrain_sentiment
 from ktrain_sentiment.errors import PredictorError
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import digest_files
+from support.predictors import rewrite_manifest
 from support.process import run_code, run_python
 
 INT8 = "onnx/model_quantized.onnx"
-
-
-@pytest.fixture
-def copy(predictor: Path, tmp_path: Path) -> Path:
-    """A predictor that may be tampered with."""
-    return shutil.copytree(predictor, tmp_path / "copy")
-
-
-def rewrite_manifest(folder: Path, **changes: object) -> None:
-    path = folder / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def reseal(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """What is loaded, what is refused, and what never runs."""
 
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -11,24 +12,14 @@ import pytest
 
 import ktrain_sentiment
 from ktrain_sentiment.errors import ConfigError, MissingExtraError, PredictorError
+from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.predictor.manifest import FORMAT_VERSION, read_manifest
-from support.bomb import Bomb
-from support.damage import flip_bit
+from support.damage import Bomb, flip_bit
+from support.predictors import rewrite_manifest
 from support.process import run_code
 
 ONNX = "onnx/model.onnx"
 INT8 = "onnx/model_quantized.onnx"
-
-
-@pytest.fixture
-def copy(predictor: Path, tmp_path: Path) -> Path:
-    """A predictor that may be damaged."""
-    return shutil.copytree(predictor, tmp_path / "copy")
-
-
-def rewrite_manifest(folder: Path, **changes: object) -> None:
-    path = folder / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def forget_manifest(folder: Path) -> Path:
@@ -237,3 +228,35 @@ def test_predicting_imports_nothing_heavy(predictor):
 
 def test_the_manifest_of_the_fixture_is_whole(predictor):
     assert read_manifest(predictor).engines["int8"]["kept"]
+
+
+# Which predictor is meant
+
+
+def predictor_at(folder: Path, age: float = 0) -> Path:
+    folder.mkdir(parents=True)
+    manifest = folder / "manifest.json"
+    manifest.touch()
+    os.utime(manifest, (1_000_000 - age, 1_000_000 - age))
+    return folder
+
+
+def test_a_predictor_folder_is_taken_as_it_is(tmp_path):
+    assert find_predictor(predictor_at(tmp_path / "mine")) == tmp_path / "mine"
+
+
+def test_a_run_folder_stands_for_its_predictor(tmp_path):
+    predictor_at(tmp_path / "run" / "predictor")
+    assert find_predictor(tmp_path / "run") == tmp_path / "run" / "predictor"
+
+
+def test_the_newest_run_is_the_default(tmp_path):
+    predictor_at(tmp_path / "a" / "predictor", age=5)
+    predictor_at(tmp_path / "b" / "predictor", age=1)
+    predictor_at(tmp_path / "c" / "predictor", age=9)
+    assert find_predictor(None, tmp_path) == tmp_path / "b" / "predictor"
+
+
+def test_without_any_run_both_ways_out_are_named(tmp_path):
+    with pytest.raises(PredictorError, match=r"ktrain-sentiment train, or .* --predictor"):
+        find_predictor(None, tmp_path)

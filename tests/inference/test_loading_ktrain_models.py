@@ -13,8 +13,7 @@ from ktrain_sentiment.errors import ConfigError, PredictorError
 from ktrain_sentiment.inference.embedding import open_embedder
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import digest_files, update_predictor
-from support.bomb import Bomb
-from support.damage import flip_bit
+from support.damage import Bomb, flip_bit
 from support.ktrain_models import TEXTS
 from support.process import run_code
 

@@ -9,7 +9,7 @@ import pytest
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.scale import ray as scale_ray
 from ktrain_sentiment.scale.ray import predict
-from support.killing import kill_a_worker
+from support.process import kill_a_worker
 
 # Ray warns of its own settings, and leaves sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore")

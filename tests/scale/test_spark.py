@@ -7,7 +7,7 @@ import pytest
 
 from ktrain_sentiment.errors import ConfigError, PredictorError
 from ktrain_sentiment.scale.spark import predict, register_udf
-from support.killing import kill_a_worker
+from support.process import kill_a_worker
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ Made by rule from templates, and no one's reviews. Six of ten sentences praise o
 the other, so that whoever reads those without the aspect is right in half of their rows.
 """
 
-import csv
 import random
-from pathlib import Path
 
 from support.reviews import BLAME, LABELS, PRAISE
 
@@ -34,10 +32,3 @@ def make_aspects(sentences: int = 450, seed: int = 0) -> list[Row]:
         text = f"the {first} was {words[0]} {joint} the {second} was {words[1]} all evening"
         rows += [(text, first, LABELS[praised]), (text, second, LABELS[also])]
     return rows
-
-
-def write_aspects(path: Path, rows: list[Row]) -> Path:
-    """Write the rows as a CSV with the columns text, aspect and label."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *rows])
-    return path

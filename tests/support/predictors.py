@@ -96,3 +96,9 @@ def _write_engines(
     seen = collect_activations(encoder, TextEncoder.from_folder(place, MAXLEN).encode(texts))
     place.onnx.write_bytes(build_graph(encoder, GraphWriter()).SerializeToString())
     place.onnx_int8.write_bytes(build_graph(encoder, Int8Writer(seen)).SerializeToString())
+
+
+def rewrite_manifest(folder: Path, **changes: object) -> None:
+    """Change what the manifest of a predictor says."""
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))

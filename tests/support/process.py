@@ -5,13 +5,14 @@ import hashlib
 import logging
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
 import textwrap
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -167,3 +168,28 @@ def wait_for(path: Path, process: "subprocess.Popen[bytes]", seconds: float = 90
         assert process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < deadline, f"{path} never appeared"
         time.sleep(0.05)
+
+
+def kill_a_worker(wanted: Callable[[str], bool], timeout: float = 60) -> int:
+    """Wait until a process of a cluster has opened a predictor, and kill it with -9.
+
+    Args:
+        wanted: Tells from a command line whether a process is one of the cluster's.
+        timeout: Seconds.
+
+    Returns:
+        Its id.
+    """
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                name = (place / "cmdline").read_text(errors="replace").replace("\0", " ")
+                ours = int(place.name) == os.getpid()
+                if not ours and wanted(name) and "onnxruntime" in (place / "maps").read_text():
+                    os.kill(int(place.name), signal.SIGKILL)
+                    return int(place.name)
+            except OSError:
+                continue
+        time.sleep(0.02)
+    raise TimeoutError("no worker has opened a predictor")

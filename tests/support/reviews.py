@@ -7,6 +7,7 @@ A few labels are wrong, as they are in real data.
 
 import csv
 import random
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 LABELS = ("negative", "positive")
@@ -48,6 +49,17 @@ def make_reviews(rows: int = 600, seed: int = 0, wrong: float = 0.02) -> list[tu
     return list(made.items())
 
 
+def make_scores(rows: int = 600, seed: int = 0) -> list[tuple[str, str]]:
+    """Distinct (text, score) pairs from -3 to 3: by the label, and by the words in half steps."""
+    made = []
+    for text, label in make_reviews(rows, seed=seed, wrong=0):
+        words = text.split()
+        strength = 1 + sum(PRAISE.index(word) for word in words if word in PRAISE) / 10
+        score = min(strength, 3) * (1 if label == "positive" else -1)
+        made.append((text, f"{score:.1f}"))
+    return made
+
+
 def _sentence(chance: random.Random, praising: bool) -> str:
     clause = _clause(chance, praising)
     if chance.random() < 0.2:
@@ -64,10 +76,10 @@ def _clause(chance: random.Random, praising: bool) -> str:
     return f"the {aspect} was {word}"
 
 
-def write_csv(path: Path, reviews: list[tuple[str, str]]) -> Path:
-    """Write reviews as a CSV with the columns text and label."""
+def write_csv(
+    path: Path, rows: Iterable[Sequence[str]], columns: Sequence[str] = ("text", "label")
+) -> Path:
+    """Write rows as a CSV with these columns."""
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "label"])
-        writer.writerows(reviews)
+        csv.writer(file).writerows([columns, *rows])
     return path

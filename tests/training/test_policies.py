@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ktrain_sentiment.config import TrainConfig
+from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training import policies
 from ktrain_sentiment.training.checkpoints import Checkpoints
 
@@ -84,3 +86,28 @@ def test_a_constant_rate_stays(open_tiny: Callable[..., Any], tmp_path: Path) ->
     rates = rates_of(open_tiny, tmp_path, policy="constant", epochs=1)
     assert len(rates) == 19
     assert set(rates) == {1e-3}
+
+
+# How much each class counts
+
+LABELS = pd.Series(["negative"] * 30 + ["positive"] * 10)
+CLASSES = ("negative", "positive")
+
+
+def test_none_is_no_weights() -> None:
+    assert policies.class_weights("none", LABELS, CLASSES) is None
+
+
+def test_balanced_weights_make_every_class_count_the_same() -> None:
+    weights = policies.class_weights("balanced", LABELS, CLASSES)
+    assert weights == {0: pytest.approx(40 / 60), 1: pytest.approx(2.0)}
+
+
+def test_given_weights_are_taken_and_others_are_one() -> None:
+    assert policies.class_weights("positive=3", LABELS, CLASSES) == {0: 1.0, 1: 3.0}
+
+
+@pytest.mark.parametrize("wanted", ["neutral=2", "positive=0", "positive=many", "heavy"])
+def test_what_is_no_weight_is_refused(wanted: str) -> None:
+    with pytest.raises(ConfigError, match="--class-weight"):
+        policies.class_weights(wanted, LABELS, CLASSES)

@@ -29,8 +29,7 @@ from ktrain_sentiment.workflow.models import (
     usual_models,
 )
 from support.label_sets import make_label_sets
-from support.reviews import write_csv
-from support.scores import make_scores
+from support.reviews import make_scores, write_csv
 
 LABELS = ("negative", "positive")
 ROWS = 1000

@@ -32,8 +32,9 @@ from ktrain_sentiment.workflow.exploring import explore
 from ktrain_sentiment.workflow.models import MODELS
 from ktrain_sentiment.workflow.training import train
 from ktrain_sentiment.workflow.tuning import search_settings
-from support.aspects import make_aspects, write_aspects
+from support.aspects import COLUMNS, make_aspects
 from support.process import run_here
+from support.reviews import write_csv
 
 TEXT = "the plot was brilliant but the cast was boring all evening"
 BOTH = [
@@ -220,7 +221,7 @@ def test_a_comparison_refuses_such_models_before_any_other_is_trained(model, sai
 @pytest.mark.parametrize("command", ["train", "find_lr", "search"])
 def test_what_knows_no_pairs_is_refused_too_where_the_rows_say_it(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    source = DataConfig(data=str(write_aspects(Path("aspects.csv"), make_aspects(60))))
+    source = DataConfig(data=str(write_csv(Path("aspects.csv"), make_aspects(60), COLUMNS)))
     texts = read_labelled(replace(source, pair_column="aspect"))
     settings = SearchSettings(source=source, model=ModelConfig(model="nbsvm"))
     work = {

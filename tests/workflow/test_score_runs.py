@@ -20,7 +20,7 @@ from ktrain_sentiment.workflow.evaluating import evaluate, out_of_fold
 from ktrain_sentiment.workflow.exploring import rate_without_search
 from ktrain_sentiment.workflow.inspecting import inspect, write_lists
 from ktrain_sentiment.workflow.models import MODELS, refuse_unlearnable
-from support.scores import make_scores
+from support.reviews import make_scores
 
 NOT_OF_SCORES = ("accuracy", "log loss", "log_loss", "onfusion matrix", "macro_f1", "macro F1")
 
