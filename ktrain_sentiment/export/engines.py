@@ -26,7 +26,7 @@ from ktrain_sentiment.export.weights import Weights
 from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.onnx_session import open_session, run
-from ktrain_sentiment.predictor.tokenization import EncodedTexts, pad
+from ktrain_sentiment.predictor.tokenization import EncodedTexts, pad, plan_batches
 from ktrain_sentiment.tasks import CLASSES, Task
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
-_BATCH = 32
-
+_TEXTS, _TOKENS = 32, 2048
+"""Most of a batch."""
 
 logger = logging.getLogger(__name__)
 
@@ -94,15 +94,11 @@ class Reference:
 
     def ask(self, session: InferenceSession) -> NDArray[np.float32]:
         """What an engine says about all texts, those of like length in one batch."""
-        ids, order = self.encoded.ids, np.argsort(self.encoded.lengths, kind="stable")
-        parts = [
-            run(session, *pad([ids[i] for i in order[start : start + _BATCH]], self.padding_id))
-            for start in range(0, len(order), _BATCH)
-        ]
-        logits = np.concatenate(parts)
-        probabilities = self.task.answers(logits)
+        ids, batches = self.encoded.ids, plan_batches(self.encoded.lengths, _TOKENS, _TEXTS)
+        parts = [run(session, *pad([ids[i] for i in batch], self.padding_id)) for batch in batches]
+        probabilities = self.task.answers(np.concatenate(parts))
         restored = np.empty_like(probabilities)
-        restored[order] = probabilities
+        restored[np.concatenate(batches)] = probabilities
         return restored
 
     def softened(self, temperature: float) -> Reference:

@@ -32,13 +32,12 @@ from ktrain_sentiment.predictor.tokenization import (
     Ids,
     TextEncoder,
     pad,
+    plan_batches,
 )
 from ktrain_sentiment.reading_rules import LongTexts
 from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.words import is_blank
-
-Indices = NDArray[np.int64]
 
 logger = logging.getLogger(__name__)
 
@@ -57,30 +56,7 @@ def tokens_a_batch(tokens: int, threads: int) -> int:
     return min(max(tokens // (threads * _TURNS), least), _MOST_TOKENS)
 
 
-def plan_batches(lengths: Indices, tokens: int, texts: int) -> list[Indices]:
-    """Group texts of like length, so that little is padded and no batch outgrows the caches.
-
-    Args:
-        lengths: Tokens of each text, (texts,).
-        tokens: Most tokens in a batch, padding included; a longer text is a batch of its own.
-        texts: Most texts in a batch.
-
-    Returns:
-        Index arrays that cover each text once, the longest texts first: what needs most memory
-        fails at once or never, and the last batches to finish are the short ones.
-    """
-    order = np.argsort(-lengths, kind="stable")
-    batches: list[Indices] = []
-    start = 0
-    while start < len(order):
-        longest = max(int(lengths[order[start]]), 1)
-        end = start + min(max(tokens // longest, 1), texts)
-        batches.append(order[start:end])
-        start = end
-    return batches
-
-
-def distinct(rows: Sequence[Ids]) -> tuple[list[Ids], Indices]:
+def distinct(rows: Sequence[Ids]) -> tuple[list[Ids], Ids]:
     """The rows without those that were there before, and the place of each given row among them.
 
     People write "ok" more than once, and leaving a word out of a long text changes one of its
@@ -479,9 +455,7 @@ class TextClassifier:
             )
         return answers
 
-    def _run(
-        self, rows: Sequence[Ids], batches: Sequence[Indices]
-    ) -> Iterator[NDArray[np.float32]]:
+    def _run(self, rows: Sequence[Ids], batches: Sequence[Ids]) -> Iterator[NDArray[np.float32]]:
         """The logits of each batch, in the batches' order."""
         padded = (
             pad([rows[index] for index in batch], self.encoder.padding_id) for batch in batches

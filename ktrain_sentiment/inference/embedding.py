@@ -25,12 +25,12 @@ from ktrain_sentiment.export.onnx_writer import GraphWriter
 from ktrain_sentiment.export.quantization import DynamicInt8Writer
 from ktrain_sentiment.export.transformer_spec import describe, encoder_spec
 from ktrain_sentiment.export.weights import read_safetensors
-from ktrain_sentiment.inference.classifier import BATCH_TEXTS, Indices, plan_batches
+from ktrain_sentiment.inference.classifier import BATCH_TEXTS
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.long_texts import one_row
 from ktrain_sentiment.predictor.manifest import read_json, read_manifest
 from ktrain_sentiment.predictor.onnx_session import open_session, run
-from ktrain_sentiment.predictor.tokenization import TextEncoder, pad
+from ktrain_sentiment.predictor.tokenization import Ids, TextEncoder, pad, plan_batches
 from ktrain_sentiment.reading_rules import LongTexts
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _embed_with(graph: ModelProto, encoder: TextEncoder, long_texts: LongTexts) 
 
     def embed(texts: Sequence[str]) -> Floats:
         encoded = encoder.encode(list(texts), long_texts)
-        parts: list[tuple[Indices, NDArray[np.float32]]] = []
+        parts: list[tuple[Ids, NDArray[np.float32]]] = []
         for batch in plan_batches(encoded.lengths, _BATCH_TOKENS, BATCH_TEXTS):
             ids, mask = pad([encoded.ids[k] for k in batch], encoder.padding_id)
             parts.append((batch, run(session, ids, mask)))

@@ -21,22 +21,12 @@ from hypothesis import strategies as st
 import ktrain_sentiment
 from ktrain_sentiment.errors import ConfigError, InputError, PredictorError
 from ktrain_sentiment.inference import classifier as classifier_module
-from ktrain_sentiment.inference.classifier import plan_batches, tokens_a_batch
+from ktrain_sentiment.inference.classifier import tokens_a_batch
 from ktrain_sentiment.inference.runners import OnnxRunner
 from ktrain_sentiment.prediction import Classifier
 from support.reviews import make_reviews
 
 TEXTS = [text for text, _ in make_reviews(150, seed=21)]
-
-
-@given(st.lists(st.integers(1, 600), max_size=200), st.integers(1, 2000), st.integers(1, 64))
-def test_batches_cover_each_text_once_and_stay_small(lengths, tokens, texts):
-    lengths = np.array(lengths, dtype=np.int64)
-    batches = plan_batches(lengths, tokens, texts)
-    assert sorted(np.concatenate([[], *batches])) == list(range(len(lengths)))
-    for batch in batches:
-        assert 1 <= len(batch) <= texts
-        assert len(batch) == 1 or len(batch) * lengths[batch].max() <= tokens
 
 
 @given(st.integers(1, 2**40), st.integers(1, 256))
@@ -45,11 +35,6 @@ def test_few_texts_are_shared_out_to_all_cores_and_many_fit_the_caches(tokens, t
     assert 1 <= batch <= 512
     assert batch >= 112 or batch * threads >= tokens > (batch - 1) * threads
     assert batch <= 112 or batch * threads * 16 <= tokens
-
-
-def test_the_longest_texts_come_first():
-    batches = plan_batches(np.array([3, 9, 5]), tokens=9, texts=10)
-    assert [batch.tolist() for batch in batches] == [[1], [2], [0]]
 
 
 def test_it_is_a_classifier(classifier):

@@ -4,10 +4,17 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.predictor.tokenization import TextEncoder, configured_padding_id, pad
+from ktrain_sentiment.predictor.tokenization import (
+    TextEncoder,
+    configured_padding_id,
+    pad,
+    plan_batches,
+)
 from support.reviews import make_reviews
 
 TEXTS = [*(text for text, _ in make_reviews(20)), "x " * 100, "", "ünïcödé 🙂\n\ttabs", "a" * 300]
@@ -88,3 +95,18 @@ def test_without_one_in_the_config_it_is_the_tokenizers_own_or_zero(contents):
     tokenizer.enable_padding(pad_id=7)
     assert TextEncoder(tokenizer.to_str().encode(), 16, None).padding_id == 7
     assert TextEncoder(tokenizer.to_str().encode(), 16, 1).padding_id == 1
+
+
+@given(st.lists(st.integers(1, 600), max_size=200), st.integers(1, 2000), st.integers(1, 64))
+def test_batches_cover_each_text_once_and_stay_small(lengths, tokens, texts):
+    lengths = np.array(lengths, dtype=np.int64)
+    batches = plan_batches(lengths, tokens, texts)
+    assert sorted(np.concatenate([[], *batches])) == list(range(len(lengths)))
+    for batch in batches:
+        assert 1 <= len(batch) <= texts
+        assert len(batch) == 1 or len(batch) * lengths[batch].max() <= tokens
+
+
+def test_the_longest_texts_come_first():
+    batches = plan_batches(np.array([3, 9, 5]), tokens=9, texts=10)
+    assert [batch.tolist() for batch in batches] == [[1], [2], [0]]
