@@ -13,7 +13,7 @@ from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.predictor.long_texts import WHAT_IS_DONE
 from ktrain_sentiment.report import result_tables
 from ktrain_sentiment.report.facts import ReportFacts
-from ktrain_sentiment.report.kinds import SHOWN
+from ktrain_sentiment.report.figures import SHOWN
 from ktrain_sentiment.report.page import environment
 from ktrain_sentiment.report.sentences import (
     behaviour_sentence,

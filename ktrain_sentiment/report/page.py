@@ -24,6 +24,7 @@ from ktrain_sentiment.report.facts import USUAL, ReportFacts, SearchFacts
 from ktrain_sentiment.report.figures import (
     FAINTEST,
     NAMES,
+    SHOWN,
     Cell,
     Column,
     FigureTable,
@@ -35,7 +36,6 @@ from ktrain_sentiment.report.figures import (
     share,
     size,
 )
-from ktrain_sentiment.report.kinds import SHOWN
 from ktrain_sentiment.report.sentences import (
     behaviour_sentence,
     coverage_sentence,

@@ -10,6 +10,7 @@ from ktrain_sentiment.reading_rules import BETWEEN_LABELS
 from ktrain_sentiment.report.figures import (
     LOWER_IS_BETTER,
     NAMES,
+    SHOWN,
     Cell,
     Column,
     FigureTable,
@@ -18,7 +19,6 @@ from ktrain_sentiment.report.figures import (
     plain,
     share,
 )
-from ktrain_sentiment.report.kinds import SHOWN
 from ktrain_sentiment.tables.messages import count
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from rich.text import Text
 
 from ktrain_sentiment.evaluation.review import ScoreMistake, SetMistake, as_mistakes
 from ktrain_sentiment.report import result_tables, trial_tables
-from ktrain_sentiment.report.figures import FigureTable, MarkedText, share, to_text
-from ktrain_sentiment.report.kinds import SHOWN
+from ktrain_sentiment.report.figures import SHOWN, FigureTable, MarkedText, share, to_text
 from ktrain_sentiment.report.sentences import (
     behaviour_sentence,
     calibration_sentence,
