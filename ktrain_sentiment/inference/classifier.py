@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -129,94 +129,81 @@ class Scores:
 
     def to_predictions(self, labels: Sequence[str], task: Task = CLASSES) -> list[Prediction]:
         """One `Prediction` a text; no label for a text that is missing or unknown."""
-        unknown = None if self.unknown is None else self.unknown.tolist()
         cut, counts = self.truncated.tolist(), self.counts.tolist()
-        strange = unknown or [False] * len(cut)
+        unknown = [False] * len(cut) if self.unknown is None else self.unknown.tolist()
         if task.is_score:
-            return to_scores(self.probabilities[:, 0], task.half_width, cut, strange, counts)
+            return to_scores(self.probabilities[:, 0], task.half_width, cut, unknown, counts)
         if task.is_multi:
             decided = task.decided(self.probabilities)
-            return to_label_sets(self.probabilities, decided, labels, cut, strange, counts)
+            return to_label_sets(self.probabilities, decided, labels, cut, unknown, counts)
         expected = task.expected(self.probabilities).tolist() if task else None
-        return to_predictions(
-            self.probabilities,
-            labels,
-            self.truncated.tolist(),
-            unknown,
-            expected,
-            self.counts.tolist(),
-            task.choices(self.probabilities) if task.costs else None,
-        )
+        said = task.choices(self.probabilities) if task.costs else None
+        return to_predictions(self.probabilities, labels, cut, unknown, expected, counts, said)
 
 
-@dataclass(frozen=True)
-class ClassifierParts:
-    """What a classifier is made of, in bytes and plain values: what its pickle carries.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Answering:
+    """What a classifier answers with, and how it reads texts.
 
     Attributes:
         labels: The labels, in the order of the columns of `predict_proba`.
-        engine: int8, fp32 or openvino.
-        graph: The engine's ONNX file.
-        vocabulary: tokenizer.json, or features.json of ktrain's own models.
-        counts_words: The vocabulary is features.json.
-        maxlen: Longest text in tokens.
-        padding_id: The id that fills short rows of a batch; None: the tokenizer's own.
+        engine: int8, fp32, openvino or keras.
         temperature: See `Manifest`.
         cleaning: Names of the cleaning steps that training applied.
         task: What the labels are.
         long_texts: What is read of texts longer than maxlen, where a call does not say.
-        stamp: Changes when the folder's files do.
         inputs: What of a row it reads.
     """
 
     labels: tuple[str, ...]
     engine: str
+    temperature: float = 1.0
+    cleaning: tuple[str, ...] = ()
+    task: Task = CLASSES
+    long_texts: LongTexts = "windows"
+    inputs: Inputs = TEXTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierParts(_Answering):
+    """What a classifier is made of, in bytes and plain values: what its pickle carries.
+
+    Attributes:
+        graph: The engine's ONNX file.
+        vocabulary: tokenizer.json, or features.json of ktrain's own models.
+        counts_words: The vocabulary is features.json.
+        maxlen: Longest text in tokens.
+        padding_id: The id that fills short rows of a batch; None: the tokenizer's own.
+        stamp: Changes when the folder's files do.
+    """
+
     graph: bytes
     vocabulary: bytes
     counts_words: bool = False
     maxlen: int = 0
     padding_id: int | None = None
-    temperature: float = 1.0
-    cleaning: tuple[str, ...] = ()
-    task: Task = CLASSES
-    long_texts: LongTexts = "windows"
     stamp: str = ""
-    inputs: Inputs = TEXTS
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class TextClassifier:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class TextClassifier(_Answering):
     """A `Classifier` that needs no TensorFlow. Safe to call from several threads.
 
     It can be pickled and copied, and so be handed to joblib, Spark or Ray: the pickle carries the
     files themselves, and needs no folder where it is opened.
 
     Attributes:
-        labels: The labels, in the order of the columns of `predict_proba`.
         encoder: Turns texts into ids of tokens, or of words and n-grams.
         runner: Turns ids into logits.
-        engine: What the runner is: int8, fp32, openvino or keras.
         parts: What to make it of again; asked for when it is pickled, so that the files need no
             memory until then.
         threads: Cores to use; 0: all.
-        temperature: See `Manifest`.
-        cleaning: Names of the cleaning steps that training applied.
-        task: What the labels are.
-        long_texts: What is read of texts longer than maxlen, where a call does not say.
-        inputs: What of a row it reads.
     """
 
-    labels: tuple[str, ...]
     encoder: Encoder
     runner: Runner
-    engine: str
     parts: Callable[[], ClassifierParts]
     threads: int = 0
-    temperature: float = 1.0
-    cleaning: tuple[str, ...] = ()
-    task: Task = CLASSES
-    long_texts: LongTexts = "windows"
-    inputs: Inputs = TEXTS
     _told: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
@@ -244,17 +231,11 @@ class TextClassifier:
             pairs = bool(parts.inputs.pair)
             encoder = TextEncoder(parts.vocabulary, parts.maxlen, parts.padding_id, pairs=pairs)
         return cls(
-            labels=parts.labels,
+            **{entry.name: getattr(parts, entry.name) for entry in fields(_Answering)},
             encoder=encoder,
             runner=make_runner(parts.engine, parts.graph, threads),
-            engine=parts.engine,
             parts=reread or (lambda: parts),
             threads=threads,
-            temperature=parts.temperature,
-            cleaning=parts.cleaning,
-            task=parts.task,
-            long_texts=parts.long_texts,
-            inputs=parts.inputs,
         )
 
     @property

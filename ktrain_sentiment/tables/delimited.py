@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ktrain_sentiment.errors import DataError
@@ -35,6 +35,7 @@ from ktrain_sentiment.tables.table import (
     HEAD,
     ReadAs,
     ReadOptions,
+    Record,
     Row,
     RowStream,
     Table,
@@ -249,11 +250,11 @@ def open_text_lines(
     labelled = bool(filled) and all(_FASTTEXT.match(text) for text in filled)
     _refuse_tags(filled, name)
     columns = ("label", "text") if labelled else ("text",)
-    read = _fasttext_rows if labelled else _text_rows
+    read = _with_labels if labelled else lambda text: {"text": text}
     notes = ("labels as fastText writes them, __label__NAME before the text",) if labelled else ()
     if once:
-        return table_of_stream(read(lines()), name, columns, read_as, notes=notes)
-    return table_of_rows(lambda: read(lines()), name, columns, read_as, notes=notes)
+        return table_of_stream(_each_line(lines(), read), name, columns, read_as, notes=notes)
+    return table_of_rows(lambda: _each_line(lines(), read), name, columns, read_as, notes=notes)
 
 
 def _refuse_tags(texts: Sequence[str], name: str) -> None:
@@ -268,28 +269,19 @@ def _refuse_tags(texts: Sequence[str], name: str) -> None:
         )
 
 
-def _text_rows(lines: Iterator[Line | None]) -> RowStream:
-    """Each line is a text; a blank one is a row without text, so that rows stay in step."""
+def _each_line(lines: Iterator[Line | None], read: Callable[[str], Record]) -> RowStream:
+    """Each line is a row; a blank one is a row without text, so that rows stay in step."""
     for line in lines:
         if line is None:
             yield None
             continue
         number, ended, problem = line
         text = ended.rstrip("\r\n")
-        yield Row(number, {"text": text}, problem, text if problem else "")
+        yield Row(number, read(text), problem, text if problem else "")
 
 
-def _fasttext_rows(lines: Iterator[Line | None]) -> RowStream:
-    for line in lines:
-        if line is None:
-            yield None
-            continue
-        number, ended, problem = line
-        text = ended.rstrip("\r\n")
-        match = _FASTTEXT.match(text)
-        labels = [label.removeprefix("__label__") for label in match[1].split()] if match else []
-        record = {
-            "label": BETWEEN_LABELS.join(labels) or None,
-            "text": match[2] if match else text,
-        }
-        yield Row(number, record, problem, text if problem else "")
+def _with_labels(text: str) -> Record:
+    """A line of fastText."""
+    match = _FASTTEXT.match(text)
+    labels = [label.removeprefix("__label__") for label in match[1].split()] if match else []
+    return {"label": BETWEEN_LABELS.join(labels) or None, "text": match[2] if match else text}
