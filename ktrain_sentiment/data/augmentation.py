@@ -67,7 +67,6 @@ def own_lessons() -> Templates:
 def make_lessons(
     splits: Splits,
     poles: Mapping[str, str],
-    templates: Templates | None = None,
     *,
     share: float = SHARE,
     seed: int = 0,
@@ -79,11 +78,10 @@ def make_lessons(
     Args:
         splits: The labelled rows.
         poles: The meaning of each label: negative, neutral or positive.
-        templates: What they are made of; those of this package when None.
         share: How many, as a share of the training rows.
         seed: Of the choice.
     """
-    chosen = templates or own_lessons()
+    chosen = own_lessons()
     wanted = min(MOST, share * len(splits.train))
     each = max(1, round(wanted / len(chosen.tests)))
     rows = splits.train["text"].tolist()

@@ -107,17 +107,15 @@ def word_lengths(texts: Sequence[str]) -> Lengths:
     return np.array([len(text.split()) for text in texts], dtype=np.int64)
 
 
-def summarise(lengths: Lengths, unit: str, *, most: int = 512) -> LengthSummary:
+def summarise(lengths: Lengths, unit: str) -> LengthSummary:
     """Describe lengths and what each maxlen would do.
 
     Args:
         lengths: At least one.
         unit: What they count: tokens or words.
-        most: The longest that the encoder can read.
     """
     known = np.percentile(lengths, PERCENTILES, method="higher").astype(int)
-    offered = [n for n in CHOICES if n <= most] or [most]
-    suggested = _suggest(lengths, offered) if unit == "tokens" else None
+    suggested = _suggest(lengths) if unit == "tokens" else None
     step = max(1, -(-int(np.percentile(lengths, 99)) // 20))
     bins = np.bincount(np.minimum(lengths // step, 20), minlength=21)
     return LengthSummary(
@@ -127,22 +125,22 @@ def summarise(lengths: Lengths, unit: str, *, most: int = 512) -> LengthSummary:
         longest=int(lengths.max()),
         percentiles=dict(zip(PERCENTILES, known.tolist(), strict=True)),
         suggested=suggested,
-        choices=_choices(lengths, offered, suggested) if suggested else (),
+        choices=_choices(lengths, suggested) if suggested else (),
         histogram=tuple(bins.tolist()),
         step=step,
     )
 
 
-def _suggest(lengths: Lengths, offered: Sequence[int]) -> int:
-    whole = (maxlen for maxlen in offered if (lengths <= maxlen).mean() >= COVERED)
-    return next(whole, offered[-1])
+def _suggest(lengths: Lengths) -> int:
+    whole = (maxlen for maxlen in CHOICES if (lengths <= maxlen).mean() >= COVERED)
+    return next(whole, CHOICES[-1])
 
 
-def _choices(lengths: Lengths, offered: Sequence[int], suggested: int) -> tuple[Choice, ...]:
+def _choices(lengths: Lengths, suggested: int) -> tuple[Choice, ...]:
     """Choices up to the first that cuts nothing."""
     base = np.minimum(lengths, suggested).sum()
     choices = []
-    for maxlen in offered:
+    for maxlen in CHOICES:
         read = np.minimum(lengths, maxlen).sum()
         cut, lost = float((lengths > maxlen).mean()), 1 - read / lengths.sum()
         choices.append(Choice(maxlen, cut, float(lost), float(read / base)))

@@ -142,7 +142,6 @@ def check_behaviour(
     *,
     rows: Sequence[str] = (),
     cases: int = CASES,
-    seed: int = 0,
 ) -> Behaviour:
     """Ask a classifier all cases of all tests, and count the failures.
 
@@ -152,7 +151,6 @@ def check_behaviour(
         poles: The meaning of each of its labels; see `find_poles`.
         rows: Texts of the data, for tests that change those; without them such tests are left out.
         cases: How many cases a test has at most.
-        seed: Of their choice.
 
     Raises:
         ConfigError: Fewer than one case is wanted, or no test can be made.
@@ -168,7 +166,7 @@ def check_behaviour(
         elif test.rows and not seen:
             left_out[test.name] = "there are no rows to change"
         else:
-            made = draw(test, templates.words, cases, rows=seen, seed=seed)
+            made = draw(test, templates.words, cases, rows=seen)
             drawn.append((test, made))
     if not drawn:
         raise ConfigError(f"{templates.source}: no test can be made: {left_out}")

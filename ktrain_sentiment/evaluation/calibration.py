@@ -88,22 +88,21 @@ NO_BINS = Reliability(
 )
 
 
-def reliability(y_true: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> Reliability:
-    """Sort rows into bins of their winning probability.
+def reliability(y_true: ArrayLike, probabilities: ArrayLike) -> Reliability:
+    """Sort rows into bins of equal width by their winning probability.
 
     Args:
         y_true: Class indices, shape (n,).
         probabilities: Shape (n, classes).
-        bins: Number of equal-width bins between 0 and 1.
     """
     table = np.asarray(probabilities, dtype=np.float64)
     confidence = table.max(axis=1)
     right = table.argmax(axis=1) == np.asarray(y_true)
-    edges = np.linspace(0, 1, bins + 1)
-    where = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
-    count = np.bincount(where, minlength=bins)
-    summed = np.bincount(where, weights=confidence, minlength=bins)
-    hits = np.bincount(where, weights=right, minlength=bins).astype(np.int64)
+    edges = np.linspace(0, 1, BINS + 1)
+    where = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, BINS - 1)
+    count = np.bincount(where, minlength=BINS)
+    summed = np.bincount(where, weights=confidence, minlength=BINS)
+    hits = np.bincount(where, weights=right, minlength=BINS).astype(np.int64)
     return Reliability(edges, count, hits, summed / np.maximum(count, 1))
 
 

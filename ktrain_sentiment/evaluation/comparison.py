@@ -338,7 +338,7 @@ def _verdict_in_distance(
     )
 
 
-def sign_flips(first: ArrayLike, second: ArrayLike, *, seed: int = 0) -> float:
+def sign_flips(first: ArrayLike, second: ArrayLike) -> float:
     """Whether two classifiers are as far off on the same rows: p-value, 0 to 1.
 
     As `randomization_test`, of mean distances: rows of the same difference are flipped together.
@@ -346,11 +346,10 @@ def sign_flips(first: ArrayLike, second: ArrayLike, *, seed: int = 0) -> float:
     Args:
         first: How far off the one is, in stars, shape (n,).
         second: The same of the other.
-        seed: Seed of the flips.
     """
     kinds, counts = np.unique(np.asarray(second) - np.asarray(first), return_counts=True)
     found = abs(float(kinds @ counts))
-    rng, as_large = np.random.default_rng(seed), 0
+    rng, as_large = np.random.default_rng(0), 0
     # Few at a time: thousands of flips of thousands of rows would take hundreds of megabytes.
     at_once = max(1, _FLIPS // len(kinds))
     for start in range(0, RESAMPLES, at_once):

@@ -176,14 +176,16 @@ class ConfusedPair:
     rows: tuple[int, ...]
 
 
+_TELLING_WORDS = 8
+"""Of a pair of classes, at most."""
+
+
 def confused_pairs(
     texts: Sequence[str],
     y_true: ArrayLike,
     probabilities: ArrayLike,
     labels: Sequence[str],
     task: Task = CLASSES,
-    *,
-    words: int = 8,
 ) -> tuple[ConfusedPair, ...]:
     """Group the mistakes by true and predicted class, the most frequent pair first.
 
@@ -193,7 +195,6 @@ def confused_pairs(
         probabilities: Shape (n, classes).
         labels: Class names.
         task: What they are, and which of them is said.
-        words: How many telling words each pair gets at most.
     """
     table, truth = np.asarray(probabilities), np.asarray(y_true, dtype=np.int64)
     winner = task.choices(table)
@@ -208,7 +209,7 @@ def confused_pairs(
         well = np.flatnonzero((truth == true) & (winner == true))
         scores = telling(_pick(bags, inside), _pick(bags, well), everything)
         share = len(inside) / int((truth == true).sum())
-        best = tuple(scores[:words])
+        best = tuple(scores[:_TELLING_WORDS])
         pair = ConfusedPair(
             labels[true], labels[predicted], len(inside), share, best, tuple(inside.tolist())
         )

@@ -320,7 +320,6 @@ def export_again(
     model: KerasModel,
     validation: ValidationTexts,
     *,
-    limits: Limits = INT8_LIMITS,
     trace: TraceOnnx | None = None,
     overwrite: bool = False,
 ) -> SavedPredictor:
@@ -331,7 +330,6 @@ def export_again(
         output: Where the result goes; may be `folder` itself.
         model: The Keras model in it.
         validation: Real texts to compare engines on.
-        limits: How far the int8 engine may be from the model.
         trace: See `save_predictor`.
         overwrite: Replace a predictor that stands in `output`.
 
@@ -353,7 +351,7 @@ def export_again(
         reference = make_reference(
             model, encoder, validation, manifest.cleaning, manifest.long_texts, manifest.answers
         )
-        engines = write_engines(place, weights, config, reference, trace=trace, limits=limits)
+        engines = write_engines(place, weights, config, reference, trace=trace)
         manifest = dataclasses.replace(
             manifest,
             versions={**manifest.versions, **installed_versions()},

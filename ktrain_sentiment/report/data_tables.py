@@ -57,13 +57,8 @@ def predictor_files(speed: SpeedRecord) -> FigureTable:
     return FigureTable.of("Files of the predictor", columns, rows)
 
 
-def profile_classes(profile: Profile, words: int = 6) -> FigureTable:
-    """Rows of each class by split, with its telling words.
-
-    Args:
-        profile: The profile of the data.
-        words: How many telling words to show.
-    """
+def profile_classes(profile: Profile) -> FigureTable:
+    """Rows of each class by split, with its telling words."""
     columns = [
         Column("label", lambda one: one.label, words=True),
         Column("rows", lambda one: f"{one.rows:,}"),
@@ -76,7 +71,7 @@ def profile_classes(profile: Profile, words: int = 6) -> FigureTable:
     columns.append(
         Column(
             "telling words",
-            lambda one: ", ".join(word for word, _ in one.words[:words]),
+            lambda one: ", ".join(word for word, _ in one.words[:6]),
             words=True,
             wraps=True,
         )

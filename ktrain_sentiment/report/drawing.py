@@ -116,7 +116,7 @@ def panels(width: float, height: float, columns: int) -> tuple[Figure, list[Axes
     return figure, list(figure.subplots(1, columns, squeeze=False)[0])
 
 
-def save_png(figure: Figure, path: Path, dpi: int = 160) -> None:
+def save_png(figure: Figure, path: Path) -> None:
     """Write the drawing as PNG on a light card, replacing an earlier one.
 
     Raises:
@@ -124,7 +124,7 @@ def save_png(figure: Figure, path: Path, dpi: int = 160) -> None:
         SentimentError: The disk is full.
     """
     with staged_file(path, overwrite=True) as target:
-        figure.savefig(target, format="png", dpi=dpi, facecolor=COLOURS["card"])
+        figure.savefig(target, format="png", dpi=160, facecolor=COLOURS["card"])
 
 
 def svg(figure: Figure, name: str, description: str) -> Markup:

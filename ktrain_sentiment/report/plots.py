@@ -313,18 +313,15 @@ def reliability(bins: Mapping[str, Reliability]) -> Figure:
 
 
 @in_house_style
-def coverage(covered: ArrayLike, accuracy: ArrayLike, chosen: float | None = None) -> Figure:
+def coverage(covered: ArrayLike, accuracy: ArrayLike) -> Figure:
     """Accuracy of what is answered against the share that is answered.
 
     Args:
         covered: Shares of rows answered, rising, shape (points,).
         accuracy: Accuracy among them, shape (points,).
-        chosen: The share that the model in use answers, to be marked.
     """
     figure, axes = panel(4.4, 3.2)
     axes.plot(covered, accuracy, color=COLOURS["first"])
-    if chosen is not None:
-        axes.axvline(chosen, color=COLOURS["second"], ls=DASHES[1], lw=1.2)
     axes.set(xlim=(0, 1.02), xlabel="share of texts answered", ylabel="accuracy of the answers")
     return figure
 

@@ -358,8 +358,8 @@ def confused_pairs(found: Sequence[ConfusedPair], limit: int = 6) -> FigureTable
     return FigureTable.of("What is taken for what", CONFUSED, found[:limit])
 
 
-def word_importance(found: Explanation, limit: int = 10) -> FigureTable:
-    """The words that drive one prediction, the strongest first."""
+def word_importance(found: Explanation) -> FigureTable:
+    """The ten words that drive one prediction most, the strongest first."""
     words = [
         (found.text[slice(*span)], weight)
         for span, weight in zip(found.spans, found.importance, strict=True)
@@ -368,5 +368,5 @@ def word_importance(found: Explanation, limit: int = 10) -> FigureTable:
         Column("left out", lambda one: one[0], words=True),
         Column("log-odds fall by (nats)", lambda one: f"{one[1]:+.2f}"),
     )
-    strongest = sorted(words, key=lambda one: -abs(one[1]))[:limit]
+    strongest = sorted(words, key=lambda one: -abs(one[1]))[:10]
     return FigureTable.of("Which words drive the prediction", columns, strongest)

@@ -79,12 +79,13 @@ def by_class(metrics: Metrics) -> list[Part]:
     return [result_tables.per_class(metrics), result_tables.confusion(metrics)]
 
 
-def first_rows(table: FigureTable, most: int = MOST_CLASSES) -> list[Part]:
+def first_rows(table: FigureTable) -> list[Part]:
     """A table to its twentieth row, and how many more there are."""
-    more = len(table.rows) - most
+    more = len(table.rows) - MOST_CLASSES
     if more <= 0:
         return [table]
-    return [replace(table, rows=table.rows[:most]), Text(f"... and {more:,} more", style="dim")]
+    rows = table.rows[:MOST_CLASSES]
+    return [replace(table, rows=rows), Text(f"... and {more:,} more", style="dim")]
 
 
 def _teacher(record: TrainingRecord) -> str:

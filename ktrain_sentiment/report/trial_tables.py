@@ -65,10 +65,8 @@ def _column(name: str, short: str = "", drop: int = 0) -> Column:
     )
 
 
-def _interval(name: str, drop: int = 0) -> Column:
-    return Column(
-        "95 % interval", lambda one: interval(name, one.metrics.headline[name]), drop=drop
-    )
+def _interval(name: str) -> Column:
+    return Column("95 % interval", lambda one: interval(name, one.metrics.headline[name]))
 
 
 _COMPARED: Mapping[Kind, tuple[Column, ...]] = {

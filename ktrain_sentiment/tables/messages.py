@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Sized
 
-_NAMES, _ROWS, _LETTERS = 20, 5, 160
+_NAMES, _COUNTED, _ROWS, _LETTERS = 20, 8, 5, 160
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -24,16 +24,16 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def quoted(names: Iterable[object], most: int = _NAMES) -> str:
+def quoted(names: Iterable[object]) -> str:
     """Names in quotes, and how many more there are."""
     marked = [repr(str(name)) for name in names]
-    return ", ".join(marked[:most]) + and_more(marked, most)
+    return ", ".join(marked[:_NAMES]) + and_more(marked, _NAMES)
 
 
-def counted(pairs: Iterable[tuple[object, int]], most: int = 8) -> str:
+def counted(pairs: Iterable[tuple[object, int]]) -> str:
     """Names with their counts, `odd (2), rare (1)`, and how many more there are."""
     marked = [f"{name} ({number:,})" for name, number in pairs]
-    return ", ".join(marked[:most]) + and_more(marked, most)
+    return ", ".join(marked[:_COUNTED]) + and_more(marked, _COUNTED)
 
 
 def rows_listed(rows: Sequence[int], one: str = "row") -> str:

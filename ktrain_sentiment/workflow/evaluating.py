@@ -60,14 +60,13 @@ FOLDS = 5
 Classes = NDArray[np.int64]
 
 
-def out_of_fold(texts: LabelledTexts, seed: int = 0) -> EvalSet:
+def out_of_fold(texts: LabelledTexts) -> EvalSet:
     """Classify rows without a model of one's own: TF-IDF and logistic regression, on five folds.
 
     Each row is predicted by a model that has not seen it, nor another row of nearly the same text.
 
     Args:
         texts: The rows.
-        seed: Seed of the folds.
 
     Raises:
         DataError: There are too few rows of a class, or no text holds a word.
@@ -84,7 +83,7 @@ def out_of_fold(texts: LabelledTexts, seed: int = 0) -> EvalSet:
             "out, or give --predictor"
         )
     y_true = encode(frame["label"], labels)
-    table = _on_folds(frame, y_true, len(labels), seed)
+    table = _on_folds(frame, y_true, len(labels))
     return EvalSet(
         name="TF-IDF + logistic regression",
         source=texts.source,
@@ -117,14 +116,14 @@ def second_opinion(eval_set: EvalSet) -> Floats | None:
     if np.bincount(rows.y_true, minlength=classes).min() < FOLDS:
         return None
     try:
-        return _on_folds(rows.frame, rows.y_true, classes, seed=0)
+        return _on_folds(rows.frame, rows.y_true, classes)
     except DataError:
         return None
 
 
-def _on_folds(frame: pd.DataFrame, y_true: Classes, classes: int, seed: int) -> Floats:
+def _on_folds(frame: pd.DataFrame, y_true: Classes, classes: int) -> Floats:
     wanted = [len(frame) // FOLDS] * (FOLDS - 1)
-    fold = stratified(y_true, near_codes(frame["text"]), wanted, seed)
+    fold = stratified(y_true, near_codes(frame["text"]), wanted, seed=0)
     parts = [_predict_fold(frame, y_true, fold == k, classes) for k in range(FOLDS)]
     return gather(parts, len(frame))
 

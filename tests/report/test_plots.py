@@ -22,7 +22,7 @@ def drawings():
     yield plots.history({"loss": [0.5, 0.3], "val_loss": [0.4, 0.35], "accuracy": [0.8, 0.9]}, 2)
     yield plots.schedule([1e-5, 8e-5, 1e-6], [0.95, 0.85, 0.95])
     yield plots.confusion_matrix(np.arange(9).reshape(3, 3), ["a", "b", "c"])
-    yield plots.coverage([0.1, 0.5, 1.0], [1.0, 0.9, 0.8], 0.5)
+    yield plots.coverage([0.1, 0.5, 1.0], [1.0, 0.9, 0.8])
 
 
 def test_every_axis_says_what_it_measures():
