@@ -90,20 +90,19 @@ class Scores:
         probabilities: float32 of shape (texts, classes); NaN where there was no text. Scores have
             shape (texts, 1).
         truncated: Of which texts a part was not read; bool of shape (texts,).
-        unknown: Texts without a known word, bool of shape (texts,); None where nobody looked.
+        unknown: Texts without a known word, bool of shape (texts,).
         windows: In how many pieces each was read, int64 of shape (texts,); None: one each.
     """
 
     probabilities: Probabilities
     truncated: NDArray[np.bool_]
-    unknown: NDArray[np.bool_] | None = None
+    unknown: NDArray[np.bool_]
     windows: NDArray[np.int64] | None = None
 
     def __getitem__(self, part: slice) -> Scores:
         """Those of some texts that follow each other."""
-        unknown = None if self.unknown is None else self.unknown[part]
         windows = None if self.windows is None else self.windows[part]
-        return Scores(self.probabilities[part], self.truncated[part], unknown, windows)
+        return Scores(self.probabilities[part], self.truncated[part], self.unknown[part], windows)
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -119,18 +118,17 @@ class Scores:
             return cls(np.empty((0, classes), np.float32), np.empty(0, bool), np.empty(0, bool))
         if len(parts) == 1:
             return parts[0]
-        looked = [part.unknown for part in parts if part.unknown is not None]
         return cls(
             np.concatenate([part.probabilities for part in parts]),
             np.concatenate([part.truncated for part in parts]),
-            np.concatenate(looked) if len(looked) == len(parts) else None,
+            np.concatenate([part.unknown for part in parts]),
             np.concatenate([part.counts for part in parts]),
         )
 
     def to_predictions(self, labels: Sequence[str], task: Task = CLASSES) -> list[Prediction]:
         """One `Prediction` a text; no label for a text that is missing or unknown."""
-        cut, counts = self.truncated.tolist(), self.counts.tolist()
-        unknown = [False] * len(cut) if self.unknown is None else self.unknown.tolist()
+        cut, unknown = self.truncated.tolist(), self.unknown.tolist()
+        counts = self.counts.tolist()
         if task.is_score:
             return to_scores(self.probabilities[:, 0], task.half_width, cut, unknown, counts)
         if task.is_multi:

@@ -192,24 +192,16 @@ def score_columns(task: Task) -> list[str]:
     return [SCORE, SCORE_LOW, SCORE_HIGH] if task.has_interval else [SCORE]
 
 
-def refuse_abstaining(task: Task, below: float) -> None:
-    """Refuse a threshold of probability where there is no probability.
-
-    Raises:
-        ConfigError: One is given for a model of scores.
-    """
-    refuse_flags(task.kind, {"--abstain-below": below})
-
-
 def new_columns(
     table: Table, labels: Sequence[str], options: ScoreOptions, task: Task = CLASSES
 ) -> tuple[str, ...]:
     """The names of the columns that scoring adds to a table.
 
     Raises:
-        ConfigError: The table has one of them already.
+        ConfigError: The table has one of them already, or a threshold of probability is given for a
+            model of scores.
     """
-    refuse_abstaining(task, options.abstain_below)
+    refuse_flags(task.kind, {"--abstain-below": options.abstain_below})
     added = added_columns(labels, options.prefix, task, problems=options.problems)
     taken = [name for name in added if name in set(table.columns)]
     if taken:

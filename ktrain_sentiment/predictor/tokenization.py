@@ -48,13 +48,13 @@ class EncodedTexts:
             marked, see `apart`.
         truncated: Of which texts a part is in no row; bool of shape (texts,).
         unknown: Which texts have no word, nor a piece of one, that the vocabulary has; bool of
-            shape (texts,). None where nobody looked.
+            shape (texts,).
         windows: Rows of each text, int64 of shape (texts,); None: one each.
     """
 
     ids: list[Ids]
     truncated: NDArray[np.bool_]
-    unknown: NDArray[np.bool_] | None = None
+    unknown: NDArray[np.bool_]
     windows: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
@@ -63,22 +63,21 @@ class EncodedTexts:
 
     def __getitem__(self, part: slice) -> EncodedTexts:
         """Some of them that follow each other."""
-        unknown = None if self.unknown is None else self.unknown[part]
+        truncated, unknown = self.truncated[part], self.unknown[part]
         if self.windows is None:
-            return EncodedTexts(self.ids[part], self.truncated[part], unknown)
+            return EncodedTexts(self.ids[part], truncated, unknown)
         start, stop, _ = part.indices(len(self))
         ends = np.concatenate([[0], np.cumsum(self.windows)])
         rows = self.ids[ends[start] : ends[max(start, stop)]]
-        return EncodedTexts(rows, self.truncated[part], unknown, self.windows[part])
+        return EncodedTexts(rows, truncated, unknown, self.windows[part])
 
     @classmethod
     def join(cls, parts: Sequence[EncodedTexts]) -> EncodedTexts:
         """Several, one at least, as one."""
-        looked = [part.unknown for part in parts if part.unknown is not None]
         return cls(
             [ids for part in parts for ids in part.ids],
             np.concatenate([part.truncated for part in parts]),
-            np.concatenate(looked) if len(looked) == len(parts) else None,
+            np.concatenate([part.unknown for part in parts]),
             np.concatenate([part.counts for part in parts])
             if any(part.windows is not None for part in parts)
             else None,

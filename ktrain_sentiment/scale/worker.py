@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.classifier import TextClassifier
-from ktrain_sentiment.inference.scoring import added_columns, refuse_abstaining, score_rows
+from ktrain_sentiment.inference.scoring import added_columns, score_rows
 from ktrain_sentiment.inputs import TEXTS, Inputs
 from ktrain_sentiment.reading_rules import Engine
+from ktrain_sentiment.refusals import refuse_flags
 from ktrain_sentiment.tasks import CLASSES, Task
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Scoring:
         Raises:
             ConfigError: A threshold is given, and the classifier answers with a score.
         """
-        refuse_abstaining(classifier.task, abstain_below)
+        refuse_flags(classifier.task.kind, {"--abstain-below": abstain_below})
         return cls(
             column=column, labels=classifier.labels, task=classifier.task, prefix=prefix,
             abstain_below=abstain_below, inputs=classifier.inputs,

@@ -59,7 +59,7 @@ def test_a_familys_int8_graph_is_close_and_smaller(family, keras_family):
         to_torch_names(named_arrays(keras.model), keras.config["model_type"]), keras.config
     )
     texts = EncodedTexts(
-        [row[: m.sum()] for row, m in zip(ids, mask, strict=True)], np.zeros(4, bool)
+        [row[: m.sum()] for row, m in zip(ids, mask, strict=True)], *np.zeros((2, 4), bool)
     )
     exact = graph_bytes(keras, GraphWriter())
     small = graph_bytes(keras, Int8Writer(collect_activations(encoder, texts)))
