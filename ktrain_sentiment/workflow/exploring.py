@@ -107,15 +107,7 @@ def search_figures(curve: LearningRateCurve, usual: float | None = None) -> dict
         "chosen": None if reading.chosen is None else reading.chosen.learning_rate,
         "rule": None if reading.chosen is None else reading.chosen.rule,
         "problem": reading.problem,
-        "suggestions": [
-            {
-                "rule": suggestion.rule,
-                "learning_rate": suggestion.learning_rate,
-                "loss": suggestion.loss,
-                "why": suggestion.why,
-            }
-            for suggestion in reading.suggestions
-        ],
+        "suggestions": [dict(vars(one)) for one in reading.suggestions],
         "stopped": curve.stopped,
         "steps": len(curve.rates),
         "seconds": curve.seconds,
