@@ -97,7 +97,7 @@ def test_a_search_learns_what_training_would_learn(
         given.append(soft_targets)
         raise InputError("far enough")
 
-    monkeypatch.setattr(exploring, "load_soft_targets", lambda *_: "what the teacher says")
+    monkeypatch.setattr(exploring, "taught", lambda *_: "what the teacher says")
     spec = SimpleNamespace(open=open_trainer)
     monkeypatch.setattr(exploring, "resolve_model", lambda _: spec)
     settings = TrainingSettings(source=DataConfig(data=str(reviews_csv)))
