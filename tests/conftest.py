@@ -205,74 +205,49 @@ def s3(s3_server: S3) -> Iterator[S3]:
     s3_server.clear()
 
 
+def _train(folder: Path, data: Path, encoder: Path, **changes: object) -> None:
+    """A finished run of train.py in a folder, and in it what the command said."""
+    settings = {
+        "encoder": encoder, "run": folder, "test": 0.25, "maxlen": 32, "epochs": 5,
+        # It begins with random numbers, and hardly learns from words that are moved as well.
+        "batch-size": 16, "learning-rate": 2e-3, "adversarial-epsilon": 0, **changes,
+    }  # fmt: skip
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    done = run_python("scripts/train.py", data, *flags, "--no-accelerate", "--json")
+    assert done.returncode == 0, done.stderr
+    (folder / "said.txt").write_text(done.stdout, "utf-8")
+
+
 @pytest.fixture(scope="session")
 def trained_run(
     tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, reviews_csv: Path
 ) -> Path:
     """The folder of a finished run of train.py on the made-up reviews. Do not write to it."""
-
-    def train(folder: Path) -> None:
-        done = run_python(
-            "scripts/train.py", reviews_csv, "--encoder", tiny_bert, "--run", folder,
-            "--test", "0.25", "--maxlen", "32", "--epochs", "5", "--batch-size", "16",
-            # It begins with random numbers, and hardly learns from words that are moved as well.
-            "--learning-rate", "2e-3", "--adversarial-epsilon", "0", "--no-accelerate",
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-
-    return made_once(tmp_path_factory, "reviews", train)
+    return made_once(tmp_path_factory, "reviews", lambda run: _train(run, reviews_csv, tiny_bert))
 
 
 @pytest.fixture(scope="session")
 def scored_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     """The folder of a finished run on made-up reviews with scores. Do not write to it."""
-
-    def train(folder: Path) -> None:
-        data = write_csv(tmp_path_factory.mktemp("scores") / "scores.csv", make_scores(400))
-        done = run_python(
-            "scripts/train.py", data, "--encoder", tiny_bert, "--run", folder, "--test", "0.25",
-            "--maxlen", "32", "--epochs", "5", "--batch-size", "16", "--learning-rate", "2e-3",
-            "--adversarial-epsilon", "0", "--no-accelerate", "--json",
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        (folder / "said.txt").write_text(done.stdout, "utf-8")
-
-    return made_once(tmp_path_factory, "scored", train)
+    data = write_csv(tmp_path_factory.mktemp("scores") / "scores.csv", make_scores(400))
+    return made_once(tmp_path_factory, "scored", lambda run: _train(run, data, tiny_bert))
 
 
 @pytest.fixture(scope="session")
 def paired_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     """The folder of a finished run on made-up sentences with aspects. Do not write to it."""
-
-    def train(folder: Path) -> None:
-        place = tmp_path_factory.mktemp("aspects") / "aspects.csv"
-        data = write_csv(place, make_aspects(), COLUMNS)
-        done = run_python(
-            "scripts/train.py", data, "--pair-column", "aspect", "--encoder", tiny_bert,
-            "--run", folder, "--duplicates", "keep", "--test", "0.25", "--maxlen", "24",
-            "--epochs", "5", "--batch-size", "16", "--learning-rate", "2e-3",
-            "--adversarial-epsilon", "0", "--no-accelerate",
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-
-    return made_once(tmp_path_factory, "paired", train)
+    place = tmp_path_factory.mktemp("aspects") / "aspects.csv"
+    data = write_csv(place, make_aspects(), COLUMNS)
+    own = {"pair-column": "aspect", "duplicates": "keep", "maxlen": 24}
+    return made_once(tmp_path_factory, "paired", lambda run: _train(run, data, tiny_bert, **own))
 
 
 @pytest.fixture(scope="session")
 def multi_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     """The folder of a finished run on reviews with several labels each. Do not write to it."""
-
-    def train(folder: Path) -> None:
-        data = write_csv(tmp_path_factory.mktemp("sets") / "sets.csv", make_label_sets(300))
-        done = run_python(
-            "scripts/train.py", data, "--task", "multi", "--encoder", tiny_bert, "--run", folder,
-            "--test", "0.25", "--maxlen", "32", "--epochs", "6", "--batch-size", "8",
-            "--learning-rate", "3e-3", "--adversarial-epsilon", "0", "--no-accelerate", "--json",
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        (folder / "said.txt").write_text(done.stdout, "utf-8")
-
-    return made_once(tmp_path_factory, "multi", train)
+    data = write_csv(tmp_path_factory.mktemp("sets") / "sets.csv", make_label_sets(300))
+    own = {"task": "multi", "epochs": 6, "batch-size": 8, "learning-rate": 3e-3}
+    return made_once(tmp_path_factory, "multi", lambda run: _train(run, data, tiny_bert, **own))
 
 
 @pytest.fixture(scope="session")
