@@ -338,6 +338,42 @@ def test_gradients_go_through_the_same_mask_as_the_values(backend: Backend) -> N
     np.testing.assert_allclose(slope, (ahead - behind) / (2 * step), rtol=1e-2)
 
 
+@pytest.mark.parametrize("most_scores", [1, 300, 2**21])
+def test_attention_is_the_same_whether_few_texts_or_all_are_computed_at_a_time(
+    backend: Backend, most_scores: int
+) -> None:
+    tf = backend.tf
+    from ktrain_sentiment.training.fast.layers import AttentionBias, Operations
+
+    rng = np.random.default_rng(0)
+    given = [tf.constant(rng.normal(size=(5, 2, 8, 4)), tf.float32) for _ in range(3)]
+    padding = tf.constant(np.where(rng.random((5, 8)) < 0.2, -1e9, 0.0), tf.float32)
+    relative = tf.constant(rng.normal(size=(1, 2, 8, 8)), tf.float32)
+    upstream = tf.constant(rng.normal(size=(40, 8)), tf.float32)
+    dropped = (tf.constant((7, 9), tf.uint32), 0.3)
+
+    def step(most: int | None) -> list[Any]:
+        steps = Operations(Elementwise(tf, tf.float32, fuse=False), most)
+
+        @tf.function(autograph=False)
+        def traced(*inputs: Any) -> list[Any]:
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                *qkv, relative = inputs
+                context = steps.attention(*qkv, AttentionBias(padding, relative), dropped)
+            return [context, *tape.gradient(context, inputs, upstream)]
+
+        # Else TensorFlow's rewriting rounds to 16 bits, where the CPU has them.
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        try:
+            return [one.numpy() for one in traced(*given, relative)]
+        finally:
+            tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+
+    for few, all_at_once in zip(step(most_scores), step(None), strict=True):
+        np.testing.assert_allclose(few, all_at_once, atol=1e-5)
+
+
 # What XLA compiled
 
 

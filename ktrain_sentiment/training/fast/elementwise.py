@@ -75,21 +75,26 @@ class Elementwise:
         """
         if rate == 0.0:
             return values
+        return self._only(values, self._kept(self.tf.shape(values), seed, rate), rate)
+
+    def _only(self, values: Untyped, kept: Untyped, rate: float) -> Untyped:
+        tf = self.tf
+        return tf.where(kept, values * (1.0 / (1.0 - rate)), tf.zeros_like(values))
+
+    def _kept(self, shape: Untyped, seed: Untyped, rate: float) -> Untyped:
         tf = self.tf
 
         def word(value: int) -> Untyped:
             return tf.constant(value, tf.uint32)
 
-        shape = tf.shape(values)
-        position = tf.reshape(tf.cast(tf.range(tf.size(values)), tf.uint32), shape)
+        position = tf.reshape(tf.cast(tf.range(tf.reduce_prod(shape)), tf.uint32), shape)
         # 0.6 processor ms an application, where tf.nn.dropout takes 3.3 and keeps a mask that the
         # backward pass must read again (benchmarks/LOG.md).
         bits = (position + seed[0]) * word(0x7FEB352D)
         bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, word(15)))
         bits = tf.bitwise.bitwise_xor(bits, seed[1]) * word(0x846CA68B)
         bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, word(16)))
-        kept = bits >= word(round(rate * _WORD))
-        return tf.where(kept, values * (1.0 / (1.0 - rate)), tf.zeros_like(values))
+        return bits >= word(round(rate * _WORD))
 
     def _add_bias_gelu(self, product: Untyped, bias: Untyped) -> Untyped:
         """`gelu(u) = u * Phi(u)` of `u = product + bias`, exact, with the error function."""
@@ -182,7 +187,7 @@ class Elementwise:
         scale: float,
         rate: float,
     ) -> tuple[Untyped, Untyped]:
-        """Softmax over keys of `scale * scores + attention_bias`, before and after dropout.
+        """Softmax over keys of `scale * scores + attention_bias`, after dropout.
 
         Args:
             scores: `[texts, heads, queries, keys]`.
@@ -192,22 +197,47 @@ class Elementwise:
                 float32 `[1, heads, queries, keys]`.
             scale: Factor of the scores.
             rate: Share of probabilities that becomes zero.
+
+        Returns:
+            The probabilities, and the logarithm of what each row was divided by, from which they
+            are made again: float32 `[texts, heads, queries, 1]`.
         """
         tf = self.tf
-        shifted = self._fp32(scores) * scale + attention_bias[:, tf.newaxis, tf.newaxis, :]
+        shifted = self._shifted(scores, attention_bias, relative, scale)
+        # The maximum of each row is taken off first: exp of a score above 88 overflows float32.
+        most = tf.reduce_max(shifted, axis=-1, keepdims=True)
+        powers = tf.exp(shifted - most)
+        total = tf.reduce_sum(powers, axis=-1, keepdims=True)
+        kept = self._compute(self.dropout(powers / total, seed, rate))
+        return kept, most + tf.math.log(total)
+
+    def _shifted(
+        self, scores: Untyped, attention_bias: Untyped, relative: tuple[Untyped, ...], scale: float
+    ) -> Untyped:
+        shifted = self._fp32(scores) * scale + attention_bias[:, self.tf.newaxis, self.tf.newaxis]
         for added in relative:
             shifted += added
-        # The maximum of each row is taken off first: exp of a score above 88 overflows float32.
-        powers = tf.exp(shifted - tf.reduce_max(shifted, axis=-1, keepdims=True))
-        probabilities = powers / tf.reduce_sum(powers, axis=-1, keepdims=True)
-        kept = self.dropout(probabilities, seed, rate)
-        return self._compute(probabilities), self._compute(kept)
+        return shifted
 
     def _masked_softmax_gradient(
-        self, probabilities: Untyped, gradient: Untyped, seed: Untyped, scale: float, rate: float
-    ) -> Untyped:
-        """`dL/ds = scale * p * (g - sum(g * p))`, `g` the gradient through the dropout."""
-        p = self._fp32(probabilities)
-        g = self.dropout(self._fp32(gradient), seed, rate)
+        self,
+        scores: Untyped,
+        logarithm: Untyped,
+        gradient: Untyped,
+        attention_bias: Untyped,
+        seed: Untyped,
+        *relative: Untyped,
+        scale: float,
+        rate: float,
+    ) -> tuple[Untyped, Untyped]:
+        """The gradient to the scores, and what `masked_softmax` gave, made again.
+
+        `dL/ds = scale * p * (g - sum(g * p))`, `g` the gradient through the dropout.
+        """
+        p = self.tf.exp(self._shifted(scores, attention_bias, relative, scale) - logarithm)
+        g, left = self._fp32(gradient), p
+        if rate > 0.0:
+            kept = self._kept(self.tf.shape(p), seed, rate)  # once for both
+            g, left = self._only(g, kept, rate), self._only(p, kept, rate)
         total = self.tf.reduce_sum(g * p, axis=-1, keepdims=True)
-        return self._compute(scale * p * (g - total))
+        return self._compute(scale * p * (g - total)), self._compute(left)

@@ -48,9 +48,11 @@ class Operations:
 
     Attributes:
         chains: The compiled element-wise chains.
+        most_scores: Of queries and keys, held at once; None: those of all texts.
     """
 
     chains: Elementwise
+    most_scores: int | None = None
 
     @property
     def tf(self) -> Untyped:
@@ -197,23 +199,41 @@ class Operations:
             `[texts * queries, heads * size]` in the products' format.
         """
         tf, chains, (seed, rate) = self.tf, self.chains, dropout
-        scale = queries.shape[-1] ** -0.5
-        how = {"scale": scale, "rate": rate}
+        how = {"scale": queries.shape[-1] ** -0.5, "rate": rate}
+        relative = () if bias.relative is None else (bias.relative,)
+        heads, width = queries.shape[1], queries.shape[3]
+        scores_a_text = heads * tf.shape(queries)[2] * tf.shape(keys)[2]
+        rows = (chains.dtype, (heads, None, width))
+
+        def masked(first: Untyped) -> Untyped:
+            """The seed whose mask is that of the texts from `first` on; see `dropout`."""
+            before = tf.cast(first * scores_a_text, tf.uint32)
+            return seed + tf.stack([before, tf.zeros_like(before)])
 
         def step(q: Untyped, k: Untyped, v: Untyped, *relative: Untyped) -> Untyped:
-            scores = tf.matmul(q, k, transpose_b=True)
-            probabilities, kept = chains.masked_softmax(
-                scores, bias.padding, seed, *relative, **how
-            )
+            def forward(
+                first: Untyped, q: Untyped, k: Untyped, v: Untyped, padding: Untyped
+            ) -> tuple[Untyped, ...]:
+                scores = tf.matmul(q, k, transpose_b=True)
+                kept, logarithm = chains.masked_softmax(
+                    scores, padding, masked(first), *relative, **how
+                )
+                return tf.matmul(kept, v), logarithm
 
-            def gradient(upstream: Untyped) -> tuple[Untyped, ...]:
+            def backward(
+                first: Untyped, q: Untyped, k: Untyped, v: Untyped, padding: Untyped,
+                logarithm: Untyped, upstream: Untyped,
+            ) -> tuple[Untyped, ...]:  # fmt: skip
+                # Made again: kept, they would be 200 MB a layer for 32 texts of 256 tokens.
+                scores = tf.matmul(q, k, transpose_b=True)
                 d_kept = tf.matmul(upstream, v, transpose_b=True)
-                d_scores = chains.masked_softmax_gradient(probabilities, d_kept, seed, **how)
-                # Scores are scaled before the bias is added.
-                d_bias = [
-                    tf.reduce_sum(tf.cast(d_scores, tf.float32), axis=0, keepdims=True) / scale
+                d_scores, kept = chains.masked_softmax_gradient(
+                    scores, logarithm, d_kept, padding, masked(first), *relative, **how
+                )
+                d_bias = (
+                    tf.reduce_sum(tf.cast(d_scores, tf.float32), axis=0, keepdims=True)
                     for _ in relative
-                ]
+                )
                 return (
                     tf.matmul(d_scores, k),
                     tf.matmul(d_scores, q, transpose_a=True),
@@ -221,10 +241,61 @@ class Operations:
                     *d_bias,
                 )
 
-            return tf.matmul(kept, v), gradient
+            def gradient(upstream: Untyped) -> tuple[Untyped, ...]:
+                biases = [(tf.float32, one.shape[1:]) for one in relative]
+                found = self._by_texts(
+                    backward,
+                    (*given, logarithm, upstream),
+                    scores_a_text,
+                    (rows, rows, rows, *biases),
+                )
+                # Scores are scaled before the bias is added.
+                d_bias = (
+                    tf.reduce_sum(one, axis=0, keepdims=True) / how["scale"] for one in found[3:]
+                )
+                return (*found[:3], *d_bias)
 
-        relative = () if bias.relative is None else (bias.relative,)
+            given = (q, k, v, bias.padding)
+            results = (rows, (tf.float32, (heads, None, 1)))
+            context, logarithm = self._by_texts(forward, given, scores_a_text, results)
+            return context, gradient
+
         return self.joined(tf.custom_gradient(step)(queries, keys, values, *relative))
+
+    def _by_texts(
+        self,
+        work: Untyped,
+        given: tuple[Untyped, ...],
+        scores_a_text: Untyped,
+        results: tuple[tuple[Untyped, Untyped], ...],
+    ) -> list[Untyped]:
+        """What `work(first, *given)` gives, for as many texts at a time as `most_scores` allows.
+
+        Args:
+            work: Called with the place of the first of its texts, and its texts' rows.
+            given: Tensors whose first axis is that of texts.
+            scores_a_text: How many scores a text has.
+            results: Of each result of `work` the format and the shape, without the first axis.
+        """
+        tf = self.tf
+        if self.most_scores is None:
+            return list(work(tf.constant(0), *given))
+        size = tf.maximum(1, self.most_scores // scores_a_text)
+        parts = (tf.shape(given[0])[0] + size - 1) // size
+
+        def body(part: Untyped, arrays: tuple[Untyped, ...]) -> tuple[Untyped, ...]:
+            first = part * size
+            found = work(first, *(tensor[first : first + size] for tensor in given))
+            return part + 1, tuple(map(lambda array, one: array.write(part, one), arrays, found))
+
+        arrays = tuple(
+            tf.TensorArray(dtype, parts, infer_shape=False, element_shape=(None, *shape))
+            for dtype, shape in results
+        )
+        _, arrays = tf.while_loop(
+            lambda part, _: part < parts, body, (0, arrays), parallel_iterations=1
+        )
+        return [array.concat() for array in arrays]
 
 
 @dataclass(frozen=True)
