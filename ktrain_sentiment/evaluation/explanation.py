@@ -24,6 +24,7 @@ from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.inputs import marks_of
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.words import is_blank
 
 PIECE = re.compile(r"\S+")
 MOST_PIECES, FEWEST_PIECES = 64, 32
@@ -153,8 +154,8 @@ def _erase(text: str, spans: Sequence[tuple[int, int]]) -> str:
         kept = marks_of(text[start:stop]) or " "
         text = text[:start].rstrip() + kept + text[stop:].lstrip()
     # A blank text gets no prediction, and nothing but the model without any word is the measure of
-    # a single one. No tokenizer makes a word of NUL.
-    return text.strip() or "\0"
+    # a single one. U+FFFD can be seen, and is a word to no vocabulary; BERT's tokenizer drops it.
+    return "\ufffd" if is_blank(text) else text.strip()
 
 
 def log_odds(probability: Floats | float) -> Floats:

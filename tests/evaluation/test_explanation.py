@@ -3,12 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import ktrain_sentiment as ks
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.explanation import (
     Faithfulness,
     check_faithfulness,
     cut,
     explain,
+    log_odds,
     nearest,
     without,
 )
@@ -73,6 +75,16 @@ def test_a_long_text_is_cut_into_runs_that_cover_every_word(words, pieces):
 
 def test_leaving_a_word_out_leaves_no_double_space():
     assert without("a good film", cut("a good film")) == ["good film", "a film", "a good"]
+
+
+@pytest.mark.parametrize("text", ["superb", "superb \u200b", " \0 superb"])
+def test_the_only_word_of_a_text_is_measured_by_the_model_without_any_word(predictor, text):
+    classifier = ks.load(predictor)
+    (found,) = explain(classifier, [text], ["positive"])
+    odds = log_odds(classifier.predict_proba([text, "\ufffd"])[:, 1])
+    weights = dict(found.pieces)
+    assert weights["superb"] == pytest.approx(odds[0] - odds[1], abs=1e-3)
+    assert np.isfinite(found.importance).all()
 
 
 def test_an_unknown_label_is_refused():
