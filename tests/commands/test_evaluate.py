@@ -42,12 +42,17 @@ def test_a_run_is_judged_on_its_saved_test_rows(trained_run: Path) -> None:
 def test_a_predictor_is_judged_on_other_data_by_a_column_and_with_a_threshold(
     trained_run: Path, fresh_csv: Path
 ) -> None:
-    flags = ("--slice-by", "shop", "--abstain-below", "0.65", "--costs", "negative:positive=5")
+    flags = ("--slice-by", "shop", "--abstain-below", "0.65")
     found = figures_of(fresh_csv, "--predictor", trained_run / "predictor", *flags)
     assert {one["value"] for one in found["slices"]} == {"north", "south"}
     assert sum(one["n"] for one in found["slices"]) == found["n"]
     assert 0 < found["abstention"]["covered"]["value"] < 1
     assert found["abstention"]["accuracy"]["value"] >= found["accuracy"]["value"]
+
+
+def test_mistakes_are_weighed_by_what_they_cost(trained_run: Path, fresh_csv: Path) -> None:
+    flags = ("--costs", "negative:positive=5")
+    found = figures_of(fresh_csv, "--predictor", trained_run / "predictor", *flags)
     costs = found["costs"]
     wrong = 1 - found["accuracy"]["value"]
     assert wrong <= costs["plain"]["value"] <= 5 * wrong
