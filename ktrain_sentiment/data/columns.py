@@ -183,7 +183,7 @@ def choose_text_column(
         table: The table.
         text: The user's choice.
         trained: The column that a model was trained on: taken where the table has it.
-        label: The column of labels, when given.
+        label: The column of labels, when known: given, or that of the training.
 
     Raises:
         DataError: The given column does not exist, or there is no single sensible choice.
@@ -192,6 +192,13 @@ def choose_text_column(
         return _given(table, text, "text")
     if trained in table.columns:
         return _given(table, str(trained), "text")
+    if table.columns == (label,):
+        raise DataError(
+            f"{table.name}: there is one column only, {label!r}, that of the labels; wanted one of "
+            "texts",
+            "if these are texts, say so with --text-column",
+            "if these are texts, call it 'text'",
+        )
     return table.columns[0] if len(table.columns) == 1 else _find_text(table, label)
 
 

@@ -77,8 +77,8 @@ def open_text_table(
         options: What is known about it.
         text_column: The column of texts.
         trained: How the training data was read (`Manifest.table`): its column of texts is taken
-            where the table has it, its names of columns where the table has no header, its way
-            with quotes where there are two.
+            where the table has it and that of labels never, its names of columns where the table
+            has no header, its way with quotes where there are two.
 
     Raises:
         DataError: It cannot be read, or there is no telling its column of texts.
@@ -94,7 +94,8 @@ def open_text_table(
     inputs.check(table.columns, table.name)
     wanted = trained.get("text_column")
     wanted = wanted if isinstance(wanted, str) else None
-    column = choose_text_column(Rest(table, inputs.others), text_column, wanted)
+    labels = trained.get("label_column")
+    column = choose_text_column(Rest(table, inputs.others), text_column, wanted, labels)
     if text_column is None and len(table.columns) > 1:
         like = " as in training" if column == wanted else f" (trained on {wanted!r})"
         table = table.with_notes(f"texts from column {column!r}{like if wanted else ''}")

@@ -87,6 +87,16 @@ def test_an_evaluation_takes_the_columns_of_the_training_too(tmp_path):
     assert read_labelled(DataConfig(data=str(path))).text_column == "text"
 
 
+def test_labels_alone_are_not_taken_for_texts(tmp_path):
+    remembered = {"text_column": "body", "label_column": "label"}
+    labels = write(tmp_path / "labels.csv", "label\ngood\nbad\n")
+    with pytest.raises(DataError, match="one column only, 'label', that of the labels; wanted one"):
+        open_text_table(labels, trained=remembered)
+    assert open_text_table(labels, text_column="label", trained=remembered).column == "label"
+    texts = write(tmp_path / "texts.csv", "words\ngood\nbad\n")
+    assert open_text_table(texts, trained=remembered).column == "words"
+
+
 def test_names_given_to_a_training_table_without_header_name_its_likes(tmp_path):
     rows = "".join(f'"{k % 2}","a text, of number {k}"\n' for k in range(40))
     path = write(tmp_path / "yelp.csv", rows)
