@@ -554,7 +554,7 @@ def _evaluate(
         source = rows if isinstance(rows, DataConfig) else rows.config
         eval_set, _ = find_eval_set(source, predictor=None, compare=(), opening=opening)
     else:
-        eval_set = from_predictor(predictor, rows, opening)
+        eval_set = from_predictor(predictor, rows, opening, slice_by=slice_by)
     second = None if other is None else predict_same_rows(other, eval_set, opening)
     found = evaluate_rows(
         eval_set, second, slice_by=slice_by, abstain_below=abstain_below, costs=costs

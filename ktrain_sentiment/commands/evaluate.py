@@ -113,6 +113,7 @@ def task(flags: Flags) -> dict[str, Any]:
         split=flags.split or "",
         opening=opening,
         costs=flags.costs,
+        slice_by=flags.slice_by,
     )
     found = evaluate(
         eval_set,

@@ -50,4 +50,6 @@ def nearest_names(name: str, known: Collection[str], most: int = 3) -> list[str]
     meant = SYNONYMS.get(name.casefold())
     if meant in known:
         return [str(meant)]
-    return difflib.get_close_matches(name, sorted(known), n=most, cutoff=0.7)
+    near = difflib.get_close_matches(name, sorted(known), n=most, cutoff=0.7)
+    # `--output` where it is called `--out`: too short a beginning to count as close.
+    return near or sorted(one for one in known if len(one) > 2 and name.startswith(one))[:most]

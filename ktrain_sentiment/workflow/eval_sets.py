@@ -77,6 +77,18 @@ def refuse_costs(costs: Sequence[str], place: str | Path | Classifier | None) ->
         MistakeCosts.parse(costs, *known)
 
 
+def refuse_slices(frame: pd.DataFrame, slice_by: Sequence[str]) -> None:
+    """Refuse columns to judge by that rows have not, before a model is asked about the rows.
+
+    Raises:
+        ConfigError: One is not there.
+    """
+    for name in slice_by:
+        if name not in frame:
+            listed = ", ".join(map(str, frame.columns))
+            raise ConfigError(f"--slice-by {name}: no such column; the data has {listed}")
+
+
 def from_run(folder: Path, split: str = "") -> EvalSet:
     """A run's saved predictions of its test rows, or of its validation rows without such.
 
@@ -131,6 +143,7 @@ def from_predictor(
     opening: Opening = AS_USUAL,
     *,
     all_rows: bool = False,
+    slice_by: Sequence[str] = (),
 ) -> EvalSet:
     """Let a predictor classify rows: those that its run did not learn from, where there are such.
 
@@ -140,11 +153,14 @@ def from_predictor(
         texts: The rows.
         opening: How the folder is opened.
         all_rows: Take the rows that it learned from as well.
+        slice_by: Columns that the rows must have.
 
     Raises:
+        ConfigError: The rows lack a column.
         PredictorError: The folder cannot be used.
         DataError: The labels of the data are not those of the predictor.
     """
+    refuse_slices(texts.frame, slice_by)
     subject = _open(folder, opening)
     train, frame = subject.train, texts.frame
     learned = frame["text"].isin(set() if train is None else set(train["text"]))
@@ -336,6 +352,7 @@ def find_eval_set(
     split: str = "",
     opening: Opening = AS_USUAL,
     costs: Sequence[str] = (),
+    slice_by: Sequence[str] = (),
 ) -> tuple[EvalSet, EvalSet | None]:
     """What is to be evaluated, and what it is to be compared with.
 
@@ -346,24 +363,30 @@ def find_eval_set(
         split: Which rows of a run; empty for its test rows.
         opening: How predictor folders are opened.
         costs: What mistakes are to be priced by, refused before anything is predicted.
+        slice_by: Columns to judge by; data without one are refused before, too.
 
     Raises:
-        ConfigError: What was named does not say what to evaluate on which rows, or a cost makes no
-            sense.
+        ConfigError: What was named does not say what to evaluate on which rows, a cost makes no
+            sense, or a column is not there.
         InputError: A folder or the data cannot be used.
     """
     if len(compare) > 2:
         raise ConfigError(f"--compare: {len(compare)} folders named, wanted one or two")
     first = compare[0] if len(compare) == 2 else predictor
     refuse_costs(costs, source.data if is_run(source.data) else first)
-    eval_set = _main_eval_set(source, first, split, opening, len(compare))
+    eval_set = _main_eval_set(source, first, split, opening, len(compare), slice_by)
     if not compare:
         return eval_set, None
     return eval_set, predict_same_rows(compare[-1], eval_set, opening)
 
 
 def _main_eval_set(
-    source: DataConfig, place: Path | None, split: str, opening: Opening, compared: int
+    source: DataConfig,
+    place: Path | None,
+    split: str,
+    opening: Opening,
+    compared: int,
+    slice_by: Sequence[str],
 ) -> EvalSet:
     run = source.data if is_run(source.data) else place
     if run is not None and is_run(run) and (not source.data or run == source.data):
@@ -382,7 +405,7 @@ def _main_eval_set(
     if split:
         raise ConfigError(f"--split {split}: names rows of a run, and {source.data} is none")
     texts = read_labelled(source, trained_table(find_predictor(place)))
-    return from_predictor(place, texts, opening)
+    return from_predictor(place, texts, opening, slice_by=slice_by)
 
 
 def runs_in(place: Path) -> str:

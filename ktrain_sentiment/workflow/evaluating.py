@@ -54,6 +54,7 @@ from ktrain_sentiment.evaluation.review import Slice, evaluate_slices, usual_sli
 from ktrain_sentiment.refusals import refuse, refuse_flags
 from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import Kind, Task
+from ktrain_sentiment.workflow.eval_sets import refuse_slices
 
 FOLDS = 5
 
@@ -254,10 +255,7 @@ def against_tfidf(
 
 
 def _slices(rows: LabelledPredictions, slice_by: Sequence[str]) -> tuple[Slice, ...]:
-    for name in slice_by:
-        if name not in rows.frame:
-            listed = ", ".join(map(str, rows.frame.columns))
-            raise ConfigError(f"--slice-by {name}: no such column; the data has {listed}")
+    refuse_slices(rows.frame, slice_by)
     if not slice_by:
         return usual_slices(rows)
     chosen = {name: rows.frame[name].tolist() for name in slice_by}

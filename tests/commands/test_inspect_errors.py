@@ -70,6 +70,11 @@ def test_with_costs_the_dearest_mistakes_of_what_is_said_come_first(run_copy: Pa
     assert "Listed are mistakes of the answers of least expected cost" in " ".join(shown.split())
 
 
+def test_the_name_that_other_commands_have_for_the_output_gets_a_suggestion() -> None:
+    said = complaint_of(SCRIPT, "x.csv", "--output", "y.csv")
+    assert "--output: no such flag; did you mean --out?" in said
+
+
 def test_costs_of_no_label_are_refused_before_the_data_are_read(run_copy: Path) -> None:
     flags = ("--predictor", run_copy, "--costs", "negativ:=5")
     assert "did you mean negative?" in complaint_of(SCRIPT, __file__, *map(str, flags))

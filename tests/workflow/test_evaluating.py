@@ -15,7 +15,12 @@ from ktrain_sentiment.errors import ConfigError, DataError, MissingExtraError
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.report import screen
-from ktrain_sentiment.workflow.eval_sets import from_predictor, predict_same_rows, refuse_costs
+from ktrain_sentiment.workflow.eval_sets import (
+    find_eval_set,
+    from_predictor,
+    predict_same_rows,
+    refuse_costs,
+)
 from ktrain_sentiment.workflow.evaluating import evaluate, out_of_fold
 from ktrain_sentiment.workflow.inspecting import inspect
 from support.reviews import make_reviews, write_csv
@@ -86,6 +91,21 @@ def test_costs_of_no_label_are_refused_before_anything_is_read_or_predicted(
     with pytest.raises(ConfigError, match="did you mean negative"):
         refuse_costs(["negativ:=5"], place)
     refuse_costs(["negative:=5"], place)
+
+
+def test_a_column_to_judge_by_that_is_not_there_is_refused_before_anything_is_predicted(
+    rows, predictor, caplog
+) -> None:
+    caplog.set_level("INFO")
+    source, lacking = DataConfig(data=rows.config.data), "--slice-by sorce: no such column"
+    eval_set, _ = find_eval_set(source, predictor=predictor, compare=())
+    assert "predicting" in caplog.text
+    with pytest.raises(ConfigError, match=lacking):
+        evaluate(eval_set, slice_by=["sorce"])
+    caplog.clear()
+    with pytest.raises(ConfigError, match=lacking):
+        find_eval_set(source, predictor=predictor, compare=(), slice_by=["label", "sorce"])
+    assert not caplog.text
 
 
 def test_costs_are_refused_only_when_it_answers_where_nobody_knows_the_labels_before(
