@@ -66,6 +66,30 @@ class Activations:
         self.sample = np.concatenate([self.sample, other.sample])[::2]
 
 
+class Passing:
+    """The inputs of one product while texts go by: of MPNet all together would be 2 GB."""
+
+    def __init__(self) -> None:
+        self._low: list[Array] = []
+        self._high: list[Array] = []
+        self._kept: list[Array] = []
+        self._rows = 0
+
+    def add(self, rows: Array, step: int) -> None:
+        """Take the extremes of the next rows, and each row whose place `step` divides."""
+        self._low.append(rows.min(axis=0))
+        self._high.append(rows.max(axis=0))
+        self._kept.append(rows[-self._rows % step :: step].copy())
+        self._rows += len(rows)
+
+    @property
+    def activations(self) -> Activations:
+        """What was seen."""
+        return Activations(
+            np.min(self._low, axis=0), np.max(self._high, axis=0), np.concatenate(self._kept)
+        )
+
+
 class _Observer(GraphWriter):
     """Writes the fp32 graph with the inputs of all products as further outputs."""
 
@@ -97,18 +121,19 @@ def collect_activations(spec: TransformerSpec, encoded: EncodedTexts) -> list[Ac
     session = open_session(build_graph(spec, writer).SerializeToString())
     inputs = [entry.name for entry in session.get_inputs()]
     names = [output.name for output in session.get_outputs()][1:]
-    seen: dict[str, list[Array]] = {name: [] for name in names}
+    seen = {name: Passing() for name in names}
     count = int(np.searchsorted(np.cumsum(encoded.lengths), _TOKENS)) + 1
+    tokens = int(encoded.lengths[:count].sum())
     for ids in encoded.ids[:count]:
         feeds = feeds_for(inputs, ids[None], np.ones((1, len(ids)), np.int64))
         for name, values in zip(names, session.run(names, feeds), strict=True):
-            seen[name].append(values[0])
+            # Of all tokens, or of each text's first alone.
+            total = tokens if len(values[0]) == len(ids) else count
+            seen[name].add(values[0], max(total // _KEPT_TOKENS, 1))
     shared: dict[int, Activations] = {}
     found = []
     for tensor, weight in writer.calls:
-        rows = np.concatenate(seen[tensor])
-        step = max(len(rows) // _KEPT_TOKENS, 1)
-        own = Activations(rows.min(axis=0), rows.max(axis=0), rows[::step])
+        own = seen[tensor].activations
         if weight in shared:
             shared[weight].absorb(own)
         found.append(shared.setdefault(weight, own))

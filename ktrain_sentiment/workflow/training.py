@@ -185,6 +185,7 @@ def _train_into(
     else:
         rate, fitted = _fit(trainer, settings, splits, run, resume=resume, quiet=quiet)
     _save_history(fitted, run)
+    give_back()  # what the steps left, which no graph of ONNX Runtime finds
     saved = _save_predictor(trainer, spec, splits, run, settings)
     record = _judge(saved, trainer, settings, splits, run, fitted, rate, teacher)
     if lessons is not None:

@@ -7,6 +7,7 @@ from hypothesis.extra.numpy import arrays
 
 from ktrain_sentiment.export.quantization import (
     Activations,
+    Passing,
     choose_rounding,
     quantize,
     quantize_map,
@@ -88,3 +89,17 @@ def test_the_int8_engine_gives_a_text_the_same_answer_in_any_company(predictor):
     together = run(session, *pad(encoded.ids, 0))
     alone = np.concatenate([run(session, *pad([ids], 0)) for ids in encoded.ids])
     np.testing.assert_allclose(alone, together, atol=1e-5)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=30), st.integers(1, 7))
+def test_inputs_that_pass_text_by_text_leave_what_all_together_would(
+    lengths: list[int], step: int
+) -> None:
+    rows = np.random.default_rng(0).normal(size=(sum(lengths), 3)).astype(np.float32)
+    passing = Passing()
+    for part in np.split(rows, np.cumsum(lengths)[:-1]):
+        passing.add(part, step)
+    found = passing.activations
+    np.testing.assert_array_equal(found.low, rows.min(axis=0))
+    np.testing.assert_array_equal(found.high, rows.max(axis=0))
+    np.testing.assert_array_equal(found.sample, rows[::step])
