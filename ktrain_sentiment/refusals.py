@@ -139,3 +139,13 @@ def refuse_flags(kind: str, given: Mapping[str, object]) -> None:
     for flag, is_given in given.items():
         if is_given:
             refuse(kind, flag)
+
+
+def refuse_threshold(abstain_below: float | None) -> None:
+    """Refuse a confidence to abstain below that is none.
+
+    Raises:
+        ConfigError: It is not from 0 to 1.
+    """
+    if abstain_below is not None and not 0 <= abstain_below <= 1:
+        raise ConfigError(f"--abstain-below {abstain_below}: wanted 0 to 1")

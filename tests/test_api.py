@@ -188,6 +188,7 @@ def test_columns_of_labels_may_be_a_list() -> None:
         (lambda: ks.evaluate(FRAME, "x", other=5), ConfigError, "^other: wanted a path, got 5"),
         (lambda: ks.evaluate(FRAME, "x", slice_by=5), ConfigError, "^slice_by: wanted a list"),
         (lambda: ks.evaluate(FRAME, "x", abstain_below="y"), ConfigError, "^abstain_below: wanted"),
+        (lambda: ks.evaluate(FRAME, "x", abstain_below=7), ConfigError, "^abstain_below 7"),
         (lambda: ks.load(5), ConfigError, "^folder: wanted a path, got 5"),  # type: ignore[arg-type]
         (lambda: ks.open_run(5), ConfigError, "^folder: wanted a path, got 5"),
         (lambda: ks.open_run("nowhere"), InputError, "no finished run"),

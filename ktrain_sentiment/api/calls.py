@@ -55,6 +55,7 @@ from ktrain_sentiment.places import url_of
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.reading_rules import Engine
+from ktrain_sentiment.refusals import refuse_threshold
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.workflow.checking import check_eval_set
@@ -387,6 +388,7 @@ def evaluate(
     """
     slices = held("slice_by", slice_by, tuple[str, ...])
     threshold = held("abstain_below", abstain_below, float | None)
+    refuse_threshold(threshold)
     weighed = held("costs", costs, tuple[str, ...])
     named = field_names(ChecklistConfig) & set(settings)
     asked = {"checklist": checklist, **{name: _plain(settings.pop(name)) for name in named}}

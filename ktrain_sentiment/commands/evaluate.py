@@ -24,6 +24,7 @@ from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import ChecklistConfig, DataConfig, Group
 from ktrain_sentiment.errors import ConfigError, check_installed
 from ktrain_sentiment.reading_rules import Engine
+from ktrain_sentiment.refusals import refuse_threshold
 from ktrain_sentiment.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class Flags(ScriptFlags):
 
     report: Path | None = None
     """Write the figures as a page (HTML) here."""
+
+    def __post_init__(self) -> None:
+        """Refuse a confidence that is none, before anything is predicted."""
+        refuse_threshold(self.abstain_below)
 
 
 def task(flags: Flags) -> dict[str, Any]:

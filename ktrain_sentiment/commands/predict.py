@@ -27,6 +27,7 @@ from tyro.conf import Positional
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, printable
 from ktrain_sentiment.reading_rules import Engine, LongTexts
+from ktrain_sentiment.refusals import refuse_threshold
 from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.tables.formats import Format, WrittenFormat
 
@@ -183,8 +184,7 @@ class Flags(ScriptFlags):
             raise ConfigError("--resume needs --file and --output: nothing else can be continued")
         if self.pair and not self.texts:
             raise ConfigError("--pair is for texts of the command line; a file has a column of it")
-        if not 0 <= self.abstain_below <= 1:
-            raise ConfigError(f"--abstain-below {self.abstain_below}: wanted 0 to 1")
+        refuse_threshold(self.abstain_below)
         if self.threads < 0:
             raise ConfigError(f"--threads {self.threads}: wanted 0 or more")
         if self.excel_csv and self.output_encoding != "utf-8":

@@ -18,7 +18,7 @@ from ktrain_sentiment.data import LabelledTexts
 from ktrain_sentiment.data.allocation import stratified
 from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.data.repeats import near_codes
-from ktrain_sentiment.errors import ConfigError, DataError, check_installed
+from ktrain_sentiment.errors import DataError, check_installed
 from ktrain_sentiment.evaluation.baselines import (
     LINEAR,
     Baseline,
@@ -51,7 +51,7 @@ from ktrain_sentiment.evaluation.record import (
     EvalSet,
 )
 from ktrain_sentiment.evaluation.review import Slice, evaluate_slices, usual_slices
-from ktrain_sentiment.refusals import refuse, refuse_flags
+from ktrain_sentiment.refusals import refuse, refuse_flags, refuse_threshold
 from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import Kind, Task
 from ktrain_sentiment.workflow.eval_sets import refuse_slices
@@ -166,8 +166,7 @@ def evaluate(
         DataError: A column has too many different values.
     """
     rows = eval_set.predictions
-    if abstain_below is not None and not 0 <= abstain_below <= 1:
-        raise ConfigError(f"--abstain-below {abstain_below}: wanted a probability, 0 to 1")
+    refuse_threshold(abstain_below)
     asked = {"--slice-by": bool(slice_by), "--abstain-below": abstain_below is not None}
     refuse_flags(rows.task.kind, asked)
     weighed = MistakeCosts.parse(costs, rows.task, rows.labels) if costs else None

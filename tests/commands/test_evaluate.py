@@ -161,7 +161,8 @@ def test_what_cannot_be_judged_gets_one_line(
     assert "nothing to evaluate" in complaint_of(SCRIPT)
     assert "name the labelled data" in complaint_of(SCRIPT, "--predictor", predictor)
     assert "no such column" in complaint_of(SCRIPT, trained_run, "--slice-by", "shoe")
-    assert "wanted a probability" in complaint_of(SCRIPT, trained_run, "--abstain-below", "70")
+    # Before the rows are read, and long before a model is asked about them.
+    assert "wanted 0 to 1" in complaint_of(SCRIPT, "missing.csv", "--abstain-below", "70")
     unknown = complaint_of(SCRIPT, tmp_path / "other.csv", "--predictor", predictor)
     assert "the classifier knows negative, positive; rename them with --map" in unknown
     assert (
