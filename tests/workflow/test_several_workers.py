@@ -83,7 +83,10 @@ def test_two_workers_from_the_command_line_make_the_run_of_one(
     assert done.returncode == 0, done.stderr
     one = load_file(trained_run / "predictor" / "model.safetensors")
     two = load_file(folder / "predictor" / "model.safetensors")
-    # Products may be in bfloat16 here, whose roundings are larger.
+    # Products may be in bfloat16 here, whose roundings are larger. A bias of keys moves all scores
+    # of a query alike, which changes nothing: its gradient is rounding alone, and Adam's steps are
+    # as long for a small one.
     for name, weights in one.items():
-        np.testing.assert_allclose(two[name], weights, atol=0.05)
+        if not name.endswith("key.bias"):
+            np.testing.assert_allclose(two[name], weights, atol=0.05, err_msg=name)
     assert "workers" not in (folder / "config.yaml").read_text()
