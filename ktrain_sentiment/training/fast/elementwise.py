@@ -73,20 +73,18 @@ class Elementwise:
                 resemble each other.
             rate: Share that becomes zero, a Python number below 1.
         """
+        return self._dropped(seed, rate, values)[0]
+
+    def _dropped(self, seed: Untyped, rate: float, *values: Untyped) -> tuple[Untyped, ...]:
+        """Each of several values of one shape behind the same mask, which is made once."""
         if rate == 0.0:
             return values
-        return self._only(values, self._kept(self.tf.shape(values), seed, rate), rate)
-
-    def _only(self, values: Untyped, kept: Untyped, rate: float) -> Untyped:
-        tf = self.tf
-        return tf.where(kept, values * (1.0 / (1.0 - rate)), tf.zeros_like(values))
-
-    def _kept(self, shape: Untyped, seed: Untyped, rate: float) -> Untyped:
         tf = self.tf
 
         def word(value: int) -> Untyped:
             return tf.constant(value, tf.uint32)
 
+        shape = tf.shape(values[0])
         position = tf.reshape(tf.cast(tf.range(tf.reduce_prod(shape)), tf.uint32), shape)
         # 0.6 processor ms an application, where tf.nn.dropout takes 3.3 and keeps a mask that the
         # backward pass must read again (benchmarks/LOG.md).
@@ -94,7 +92,10 @@ class Elementwise:
         bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, word(15)))
         bits = tf.bitwise.bitwise_xor(bits, seed[1]) * word(0x846CA68B)
         bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, word(16)))
-        return bits >= word(round(rate * _WORD))
+        kept = bits >= word(round(rate * _WORD))
+        return tuple(
+            tf.where(kept, one * (1.0 / (1.0 - rate)), tf.zeros_like(one)) for one in values
+        )
 
     def _add_bias_gelu(self, product: Untyped, bias: Untyped) -> Untyped:
         """`gelu(u) = u * Phi(u)` of `u = product + bias`, exact, with the error function."""
@@ -235,9 +236,6 @@ class Elementwise:
         `dL/ds = scale * p * (g - sum(g * p))`, `g` the gradient through the dropout.
         """
         p = self.tf.exp(self._shifted(scores, attention_bias, relative, scale) - logarithm)
-        g, left = self._fp32(gradient), p
-        if rate > 0.0:
-            kept = self._kept(self.tf.shape(p), seed, rate)  # once for both
-            g, left = self._only(g, kept, rate), self._only(p, kept, rate)
+        g, kept = self._dropped(seed, rate, self._fp32(gradient), p)
         total = self.tf.reduce_sum(g * p, axis=-1, keepdims=True)
-        return self._compute(scale * p * (g - total)), self._compute(left)
+        return self._compute(scale * p * (g - total)), self._compute(kept)
