@@ -25,8 +25,8 @@ from ktrain_sentiment.export.transformer_spec import UnknownArchitectureError, d
 from ktrain_sentiment.export.weights import Weights
 from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.predictor.onnx_session import open_session, run
-from ktrain_sentiment.predictor.tokenization import EncodedTexts, pad, plan_batches
+from ktrain_sentiment.predictor.onnx_session import open_session, run_in_batches
+from ktrain_sentiment.predictor.tokenization import EncodedTexts
 from ktrain_sentiment.tasks import CLASSES, Task
 
 if TYPE_CHECKING:
@@ -94,12 +94,10 @@ class Reference:
 
     def ask(self, session: InferenceSession) -> NDArray[np.float32]:
         """What an engine says about all texts, those of like length in one batch."""
-        ids, batches = self.encoded.ids, plan_batches(self.encoded.lengths, _TOKENS, _TEXTS)
-        parts = [run(session, *pad([ids[i] for i in batch], self.padding_id)) for batch in batches]
-        probabilities = self.task.answers(np.concatenate(parts))
-        restored = np.empty_like(probabilities)
-        restored[np.concatenate(batches)] = probabilities
-        return restored
+        logits = run_in_batches(
+            session, self.encoded.ids, self.padding_id, tokens=_TOKENS, texts=_TEXTS
+        )
+        return self.task.answers(logits)
 
     def softened(self, temperature: float) -> Reference:
         """What the reference says once its logits are divided by a temperature."""

@@ -29,8 +29,8 @@ from ktrain_sentiment.inference.classifier import BATCH_TEXTS
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.long_texts import one_row
 from ktrain_sentiment.predictor.manifest import read_json, read_manifest
-from ktrain_sentiment.predictor.onnx_session import open_session, run
-from ktrain_sentiment.predictor.tokenization import Ids, TextEncoder, pad, plan_batches
+from ktrain_sentiment.predictor.onnx_session import open_session, run_in_batches
+from ktrain_sentiment.predictor.tokenization import TextEncoder
 from ktrain_sentiment.reading_rules import LongTexts
 
 if TYPE_CHECKING:
@@ -115,14 +115,12 @@ def _embed_with(graph: ModelProto, encoder: TextEncoder, long_texts: LongTexts) 
     session = open_session(graph.SerializeToString())
 
     def embed(texts: Sequence[str]) -> Floats:
-        encoded = encoder.encode(list(texts), long_texts)
-        parts: list[tuple[Ids, NDArray[np.float32]]] = []
-        for batch in plan_batches(encoded.lengths, _BATCH_TOKENS, BATCH_TEXTS):
-            ids, mask = pad([encoded.ids[k] for k in batch], encoder.padding_id)
-            parts.append((batch, run(session, ids, mask)))
-        vectors = np.zeros((len(texts), parts[0][1].shape[1] if parts else 0))
-        for batch, found in parts:
-            vectors[batch] = found
-        return vectors
+        if not texts:
+            return np.zeros((0, 0))
+        ids = encoder.encode(list(texts), long_texts).ids
+        found = run_in_batches(
+            session, ids, encoder.padding_id, tokens=_BATCH_TOKENS, texts=BATCH_TEXTS
+        )
+        return found.astype(np.float64)
 
     return embed

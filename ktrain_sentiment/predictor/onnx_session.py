@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import MissingExtraError, PredictorError, one_line
 from ktrain_sentiment.predictor.long_texts import apart
-from ktrain_sentiment.predictor.tokenization import Ids
+from ktrain_sentiment.predictor.tokenization import Ids, pad, plan_batches
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -90,6 +90,28 @@ def run(session: InferenceSession, ids: Ids, mask: Ids) -> NDArray[np.float32]:
     except Exception as error:  # As above.
         raise PredictorError(f"the ONNX graph cannot be run: {one_line(error)}") from error
     return check_logits(found, len(ids))
+
+
+def run_in_batches(
+    session: InferenceSession, rows: Sequence[Ids], padding_id: int, *, tokens: int, texts: int
+) -> NDArray[np.float32]:
+    """The output for one row at least, float32 of shape (rows, classes), in the rows' order.
+
+    Args:
+        session: The graph.
+        rows: Token ids of each row.
+        padding_id: The id that fills short ones.
+        tokens: Most tokens in a batch; see `plan_batches`.
+        texts: Most rows in a batch.
+
+    Raises:
+        PredictorError: As for `run`.
+    """
+    batches = plan_batches(np.array([len(row) for row in rows]), tokens, texts)
+    parts = [run(session, *pad([rows[k] for k in batch], padding_id)) for batch in batches]
+    found = np.concatenate(parts)
+    found[np.concatenate(batches)] = found.copy()
+    return found
 
 
 def check_logits(found: Any, texts: int) -> NDArray[np.float32]:  # noqa: ANN401
