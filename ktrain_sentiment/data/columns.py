@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.tables.headers import LABEL_NAMES, TEXT_NAMES, simple_name
 from ktrain_sentiment.tables.messages import quoted
+from ktrain_sentiment.tables.table import fields_of
 from ktrain_sentiment.tables.values import is_missing
 
 MOST_LABELS = 50
@@ -226,19 +227,45 @@ def _given(table: Sampled, name: str, what: str) -> str:
         )
     if name in table.columns:
         return name
-    by_simple = {simple_name(column): column for column in table.columns}
+    by_simple = {simple_name(column): column for column in _nameable(table)}
     near = difflib.get_close_matches(simple_name(name), by_simple, n=1, cutoff=0.5)
     hint = f"; did you mean {by_simple[near[0]]!r}?" if near else ""
     raise DataError(
         f"{table.name}: there is no column {name!r} for the {what}s; "
-        f"columns: {quoted(table.columns)}{hint}"
+        f"columns: {quoted(_nameable(table))}{hint}"
     )
+
+
+def _nameable(table: Sampled) -> list[str]:
+    """The columns that can be named: in place of one of objects their fields."""
+    names: dict[str, None] = {}
+    for column in table.columns:
+        objects = table.sample(column) if _holds_objects(table, column) else []
+        names |= dict.fromkeys(fields_of({column: value} for value in objects) or [column])
+    return list(names)
+
+
+def _holds_objects(table: Sampled, column: str) -> bool:
+    """Whether the cells are objects with fields; one of Label Studio's is a list of labels."""
+    cells = [value for value in table.sample(column) if not is_missing(value)]
+    return bool(cells) and all(isinstance(v, Mapping) and "choices" not in v for v in cells)
 
 
 def _named(table: Sampled, known: Sequence[str], exclude: str | None) -> list[str]:
     """Columns with a known name, in the order in which the names are known."""
     columns = [column for column in table.columns if column != exclude]
-    return [column for name in known for column in columns if simple_name(column) == name]
+    return [
+        column
+        for name in known
+        for column in columns
+        if simple_name(column) == name and not _holds_objects(table, column)
+    ]
+
+
+def _named_inside(table: Sampled, known: Sequence[str], exclude: str | None) -> list[str]:
+    """Fields of objects whose own name is known: `review.body`."""
+    columns = [column for column in table.columns if column != exclude and "." in column]
+    return [column for column in columns if simple_name(column.rpartition(".")[2]) in known]
 
 
 def _only(table: Sampled, candidates: list[str], best: str, what: str) -> str | None:
@@ -258,7 +285,7 @@ def _find_text(table: Sampled, label: str | None) -> str:
     if named:
         return named
     prose = [c for c in table.columns if c != label and _is_prose(table.sample(c)[:_MOST_SEEN])]
-    found = _only(table, prose, "", "text")
+    found = _only(table, prose or _named_inside(table, TEXT_NAMES, label), "", "text")
     if found:
         return found
     raise _none_found(table, "text")
@@ -278,10 +305,11 @@ def _find_label(table: Sampled, text: str, *, numbers: bool = False) -> str:
     """A column with a known name and few values, or the only one with few values; or of numbers."""
     named = _named(table, LABEL_NAMES, text)
     fitting = [c for c in named if _could_be_labels(table, c)]
-    others = [
-        c for c in table.columns if c not in {text, *named, *_MADE_HERE, *table.made.values()}
-    ]
+    taken = {text, *named, *_MADE_HERE, *table.made.values()}
+    others = [c for c in table.columns if c not in taken and not _holds_objects(table, c)]
     few = [c for c in others if kinds_of(table, c) >= 2 and has_few_values(table, c, repeated=2)]
+    inside = _named_inside(table, LABEL_NAMES, text)
+    few += [c for c in inside if c not in few and _could_be_labels(table, c)]
     if numbers:
         measures = [c for c in others if _holds_numbers(table, c)]
         if named and measures and not any(_holds_numbers(table, c) for c in named):
@@ -360,7 +388,8 @@ def _one_hot(table: Sampled, text: str, *, several: bool | None) -> tuple[str, .
     """
     if any(_could_be_labels(table, column) for column in _named(table, LABEL_NAMES, text)):
         return ()
-    others = [c for c in table.columns if c not in {text, *_MADE_HERE, *table.made.values()}]
+    taken = {text, *_named_inside(table, LABEL_NAMES, None), *_MADE_HERE, *table.made.values()}
+    others = [c for c in table.columns if c not in taken]
     flags = {column: [flag(value) for value in table.sample(column)] for column in others}
     binary = {column: values for column, values in flags.items() if _are_flags(values)}
     if sum(None not in values for values in binary.values()) < 2:
@@ -399,7 +428,7 @@ def _none_found(table: Sampled, what: str) -> DataError:
             "if the columns are there, put commas between them",
         )
     return DataError(
-        f"{table.name}: no column looks like {what}s; columns: {quoted(table.columns)}",
+        f"{table.name}: no column looks like {what}s; columns: {quoted(_nameable(table))}",
         *_ways(what),
     )
 

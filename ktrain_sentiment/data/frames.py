@@ -87,7 +87,7 @@ def collect(table: Table) -> Collected:
             places.append(np.asarray(batch.places, np.int64))
             yield batch
 
-    frame = _frame(table, sound()) if table.schema is None else _arrow_frame(table.schema, sound())
+    frame = _frame(table, sound()) if table.schema is None else _arrow_frame(table, sound())
     frame = with_class_names(frame, table.categories)
     rows = np.concatenate(places)
     return Collected(
@@ -153,27 +153,31 @@ _TEXT = {str, type(None)}
 _BOUND = 1 << 63
 
 
-def _arrow_frame(schema: pa.Schema, batches: Iterable[Batch]) -> pd.DataFrame:
+def _arrow_frame(table: Table, batches: Iterable[Batch]) -> pd.DataFrame:
     """Columns with the types of the source; a whole number stays one where others are missing."""
     import pyarrow as pa
 
+    schema: pa.Schema = table.schema
     texts = {one.name for one in schema if one.type in (pa.string(), pa.large_string())}
     others = pa.schema([one for one in schema if one.name not in texts])
     kept = [others.empty_table()]
     with contextlib.ExitStack() as stack:
         columns = {name: stack.enter_context(Strings()) for name in texts}
+        fields = {name: stack.enter_context(_Values()) for name in table.fields}
         for batch in batches:
+            for name, values in fields.items():
+                values.take(batch.values(name))
             for name, strings in columns.items():
                 strings.add(batch.rows[name])
             rows: Any = batch.rows
             kept.append(rows.select(others.names))
         found = {name: strings.series() for name, strings in columns.items()}
+        inner = {name: values.column() for name, values in fields.items()}
     whole: pd.DataFrame = pa.concat_tables(kept).to_pandas(
         ignore_metadata=True, integer_object_nulls=True, self_destruct=True
     )
-    return pd.DataFrame(
-        {name: found[name] if name in found else whole[name] for name in schema.names}, copy=False
-    )
+    outer = {name: found[name] if name in found else whole[name] for name in schema.names}
+    return pd.DataFrame({**outer, **inner}, copy=False)
 
 
 def with_class_names(

@@ -50,7 +50,7 @@ from ktrain_sentiment.places import url_of
 from ktrain_sentiment.tables import ReadOptions, open_table
 from ktrain_sentiment.tables.messages import count, quoted
 from ktrain_sentiment.tables.sources import fetched_folder, near_name
-from ktrain_sentiment.tables.table import unique_names
+from ktrain_sentiment.tables.table import HEAD, cells_of, unique_names, wanted_fields
 from ktrain_sentiment.tasks import labels_in, occurring
 
 _HUB = "hub:"
@@ -199,6 +199,10 @@ def read_frame(
     """
     names, repeated = unique_names(list(frame.columns))
     plain = frame.reset_index(drop=True).set_axis(names, axis=1)
+    first: list[Any] = plain.head(HEAD).to_dict("records")
+    for name in wanted_fields(first, names, read_options(config).like(trained or {}).known_columns):
+        outer = name.partition(".")[0]
+        plain[name] = cells_of(({outer: value} for value in plain[outer]), name)
     table = Collected(plain, np.arange(1, len(plain) + 1), source, repeated=repeated)
     return keep_rows(_rows_of(table, config, trained=trained))
 

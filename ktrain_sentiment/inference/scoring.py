@@ -204,7 +204,7 @@ def new_columns(
     """
     refuse_flags(task.kind, {"--abstain-below": options.abstain_below})
     added = added_columns(labels, options.prefix, task, problems=options.problems)
-    taken = [name for name in added if name in set(table.columns)]
+    taken = [name for name in added if name in set(table.own_columns)]
     if taken:
         raise ConfigError(
             f"{table.name}: has a column {taken[0]!r} already, perhaps from an earlier scoring",
@@ -247,7 +247,7 @@ def output_schema(
     table = source.table
     types: dict[str, Any] = {**dict.fromkeys(names, np.float32), **dict.fromkeys(words, str)}
     return OutputSchema(
-        names=(*table.columns, *names),
+        names=(*table.own_columns, *names),
         types={**table.types, **types},
         arrow=table.schema,
         shown=(*shown, source.column, *source.others),

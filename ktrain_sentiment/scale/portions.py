@@ -30,6 +30,7 @@ from ktrain_sentiment.inference.scoring import (
 from ktrain_sentiment.places import url_of
 from ktrain_sentiment.remote import Remote, store
 from ktrain_sentiment.scale.worker import Scoring
+from ktrain_sentiment.tables import ReadOptions
 from ktrain_sentiment.tables.outputs import differing, open_output
 
 ROWS = 100_000
@@ -186,7 +187,8 @@ def do_portion(
         HeldError: Another worker has the portion: whoever is the first is right.
     """
     try:
-        opened = open_text_table(portion.source, text_column=scoring.column)
+        known = ReadOptions(known_columns=scoring.inputs.others)
+        opened = open_text_table(portion.source, known, scoring.column)
         scoring.inputs.check(opened.table.columns, opened.table.name)
         length = opened.table.end or 0
         table = opened.table.between(portion.first, min(portion.last, length))

@@ -24,6 +24,7 @@ from ktrain_sentiment.inference.rows import join_rows
 from ktrain_sentiment.inputs import TEXTS, Inputs
 from ktrain_sentiment.prediction import softmax
 from ktrain_sentiment.serve.limits import RefusalError, invalid, unusable
+from ktrain_sentiment.tables.table import cells_of, wanted_fields
 
 Floats = NDArray[np.float32]
 Query = TypeVar("Query", bound=Struct)
@@ -261,16 +262,18 @@ class _Rows:
     """Rows of a request as what a column of texts can be chosen from."""
 
     records: Sequence[Mapping[str, Any]]
+    trained: str = ""
     name: str = "the rows"
     repeated: frozenset[str] = frozenset()
     made: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(name for record in self.records for name in record))
+        own = tuple(dict.fromkeys(name for record in self.records for name in record))
+        return (*own, *wanted_fields(self.records, own, (self.trained,)))
 
     def sample(self, column: str) -> list[Any]:
-        return [record.get(column) for record in self.records]
+        return cells_of(self.records, column)
 
 
 def invocation_texts(
@@ -322,7 +325,7 @@ def _column_of_texts(asked: InvocationsRequest, trained: str | None) -> list[Any
         return records
     if not all(isinstance(record, dict) for record in records):
         raise invalid("instances: got texts and records, wanted all of one kind")
-    table = _Rows(records)
+    table = _Rows(records, trained or "")
     try:
         return table.sample(choose_text_column(table, None, trained))
     except DataError as error:

@@ -37,7 +37,16 @@ from ktrain_sentiment.tables.sources import (
     refuse_other_kind,
     stored,
 )
-from ktrain_sentiment.tables.table import HEAD, ReadAs, ReadOptions, Row, Table, peek, table_of_rows
+from ktrain_sentiment.tables.table import (
+    HEAD,
+    ReadAs,
+    ReadOptions,
+    Row,
+    Table,
+    peek,
+    table_of_rows,
+    wanted_fields,
+)
 
 _PIPE_BLOCK = 1 << 16
 
@@ -59,8 +68,13 @@ def open_table(
         ConfigError: An option makes no sense.
         MissingExtraError: A library that it needs is not installed.
     """
-    options = options or ReadOptions()
-    several = _open_several(source, lambda one: open_table(one, options, rank), options)
+    table = _open(source, options or ReadOptions(), rank)
+    fields = wanted_fields(table.head, table.columns, options.known_columns if options else ())
+    return replace(table, columns=(*table.columns, *fields), fields=fields)
+
+
+def _open(source: str | Path | BinaryIO, options: ReadOptions, rank: Rank | None) -> Table:
+    several = _open_several(source, lambda one: _open(one, options, rank), options)
     if several is not None:
         return several
     found = locate(source)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from ktrain_sentiment.atomic import sha256_of
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.places import url_of
+from ktrain_sentiment.tables.headers import known_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,8 +93,11 @@ class Batch:
     def values(self, column: str) -> list[Any]:
         """The values of one column; None where a row lacks it."""
         if isinstance(self.rows, Sequence):
-            return [record.get(column) for record in self.rows]
-        return _plain_values(self.rows[column])
+            return cells_of(self.rows, column)
+        if column in self.rows.column_names or "." not in column:
+            return _plain_values(self.rows[column])
+        outer = self.rows.select([column.partition(".")[0]])
+        return cells_of(records_of_arrow(outer), column)
 
     def after(self, place: int) -> Batch:
         """The rows that stand behind a place."""
@@ -204,6 +208,8 @@ class Table:
             mixtures); missing ones are `str`. For writers that need to know.
         schema: The Arrow schema, where the source has one.
         categories: The names of numbered classes by column, where the source says them.
+        fields: Those of the columns that are fields of an object in a column, `review.body`: rows
+            hold the object, and nothing of that name.
         made: Columns that are not the source's but tell where a row came from: `file`, `file_row`,
             and `split` where there are files or folders for each; the name that each has.
         files: What was opened on this machine; of a remote file, its copy here.
@@ -221,6 +227,7 @@ class Table:
     types: Mapping[str, type] = field(default_factory=dict)
     schema: pa.Schema | None = None
     categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    fields: tuple[str, ...] = ()
     made: Mapping[str, str] = field(default_factory=dict)
     files: Sequence[Path] = ()
 
@@ -245,7 +252,12 @@ class Table:
 
     def sample(self, column: str) -> list[Any]:
         """The values of a column in the head."""
-        return [record.get(column) for record in self.head]
+        return cells_of(self.head, column)
+
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """The columns that rows hold: those that no object holds."""
+        return tuple(name for name in self.columns if name not in self.fields)
 
     def stamp(self) -> str:
         """Tells one source from another, and from itself when it has changed: a sha256.
@@ -264,6 +276,59 @@ class Table:
     def with_notes(self, *notes: str) -> Table:
         """The same table with further notes; empty ones are left out."""
         return replace(self, notes=(*self.notes, *(note for note in notes if note)))
+
+
+def cells_of(records: Iterable[Record], column: str) -> list[Any]:
+    """The value of a column, or of a field of an object in one, `review.body`, in each record.
+
+    None where a record lacks it.
+    """
+    if "." not in column:
+        return [record.get(column) for record in records]
+    return [_cell(record, column) for record in records]
+
+
+def _cell(record: Record, column: str) -> Any:  # noqa: ANN401
+    if column in record:
+        return record[column]
+    value: Any = record
+    for part in column.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def fields_of(records: Iterable[Record]) -> tuple[str, ...]:
+    """The names of all fields of objects in records, `review.body`, in order of appearance."""
+    found: dict[str, None] = {}
+    for record in records:
+        ahead = [(name, value) for name, value in record.items() if isinstance(value, Mapping)]
+        while ahead:
+            outer, value = ahead.pop(0)
+            for name, inner in value.items():
+                found[f"{outer}.{name}"] = None
+                if isinstance(inner, Mapping):
+                    ahead.append((f"{outer}.{name}", inner))
+    return tuple(found)
+
+
+def wanted_fields(
+    records: Sequence[Record], columns: Collection[str], known: Collection[str]
+) -> tuple[str, ...]:
+    """The fields of objects, `review.body`, that somebody asked for or may want to read.
+
+    Those are the ones whose own name a column of texts or labels commonly has.
+
+    Args:
+        records: The first rows.
+        columns: Names that are taken.
+        known: What was asked for; several names may stand with commas between.
+    """
+    asked = {part.strip() for name in known for part in (name, *name.split(","))}
+    return tuple(
+        name
+        for name in fields_of(records)
+        if name not in columns and (name in asked or known_names([name.rpartition(".")[2]]))
+    )
 
 
 def records_of_arrow(rows: pa.Table | pa.RecordBatch) -> list[Record]:

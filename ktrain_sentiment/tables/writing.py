@@ -28,7 +28,7 @@ from ktrain_sentiment.reading_rules import BETWEEN_LABELS
 from ktrain_sentiment.tables.dialects import parse_delimiter
 from ktrain_sentiment.tables.encodings import codec, without_halves
 from ktrain_sentiment.tables.formats import WrittenFormat
-from ktrain_sentiment.tables.table import UNREADABLE, Record
+from ktrain_sentiment.tables.table import UNREADABLE, Record, cells_of
 from ktrain_sentiment.tables.values import is_missing
 
 if TYPE_CHECKING:
@@ -244,7 +244,8 @@ class PlainEncoder(TextEncoder):
         for place, name in enumerate(self.schema.shown):
             if place == 1 and self.schema.ranked:
                 yield self._said(record)
-            yield " ".join(str(plain(record.get(name, rest))).split())
+            value = cells_of([record], name)[0] if "." in name else record.get(name, rest)
+            yield " ".join(str(plain(value)).split())
 
     def _said(self, record: Record) -> str:
         """The numbers of what the first cell names, or the highest where it names nothing."""

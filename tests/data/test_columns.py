@@ -1,7 +1,14 @@
 """Which column is which: by name, by content, or a question with the candidates."""
 
+import json
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from ktrain_sentiment.config import DataConfig
+from ktrain_sentiment.data.reading import read_frame
 from ktrain_sentiment.errors import DataError
 
 SENTENCES = [f"this is the {k} review of {k * 7} in all" for k in range(12)]
@@ -86,3 +93,76 @@ def test_columns_with_our_names_are_kept_under_others(write, read):
     assert found.frame["text"].tolist() == SENTENCES
     assert found.frame["source_text"].tolist() == LABELS
     assert found.frame["source_row"].tolist() == [str(k) for k in range(12)]
+
+
+def nested(k, **more):
+    return {"id": k, "review": {"body": SENTENCES[k], "stars": 1 + k % 5, **more}}
+
+
+def lines_of(records):
+    return "\n".join(map(json.dumps, records))
+
+
+NESTED = lines_of([nested(k, tags=["a", "b"]) for k in range(12)])
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "list.json", "a.parquet", "frame"])
+def test_fields_of_objects_are_columns(write, read, tmp_path, name):
+    records = [json.loads(line) for line in NESTED.splitlines()]
+    if name == "frame":
+        found = read_frame(pd.DataFrame(records), DataConfig(duplicates="keep"), "frame")
+    elif name == "a.parquet":
+        pq.write_table(pa.Table.from_pylist(records), tmp_path / name)
+        found = read(tmp_path / name, duplicates="keep")
+    else:
+        content = json.dumps(records) if name == "list.json" else NESTED
+        found = read(write(name, content), duplicates="keep")
+    assert (found.text_column, found.label_column) == ("review.body", "review.stars")
+    assert found.frame["text"].tolist() == SENTENCES
+    assert set(found.frame["label"]) == set("12345")
+
+
+def test_fields_of_objects_can_be_named_however_deep(write, read):
+    rows = [
+        {"a": {"b": {"c": s, "d": v}}, "tag": v} for s, v in zip(SENTENCES, LABELS, strict=True)
+    ]
+    path = write("a.jsonl", lines_of(rows))
+    found = read(path, text_column="a.b.c", label_column="a.b.d", duplicates="keep")
+    assert found.frame["label"].tolist() == LABELS
+    with pytest.raises(DataError) as refused:
+        read(path, text_column="a.b.e")
+    assert "columns: 'a.b', 'a.b.c', 'a.b.d', 'tag'; did you mean" in str(refused.value)
+
+
+def test_several_labels_can_be_fields_of_objects(write, read):
+    rows = [{"text": s, "is": {"joy": k % 2, "fear": k % 3 // 2}} for k, s in enumerate(SENTENCES)]
+    found = read(write("a.jsonl", lines_of(rows)), label_column="is.joy,is.fear", task="multi")
+    assert set(found.frame["label"]) == {"", "is.joy", "is.fear", "is.fear|is.joy"}
+
+
+def test_objects_and_lists_that_nobody_asked_for_are_no_matter(write, read):
+    rows = [
+        {"text": s, "verdict": v, "rating": {"by": k % 2}, "tags": ["x"]}
+        for k, (s, v) in enumerate(zip(SENTENCES, LABELS, strict=True))
+    ]
+    found = read(write("a.jsonl", lines_of(rows)), duplicates="keep")
+    assert (found.text_column, found.label_column) == ("text", "verdict")
+
+
+def test_what_stands_in_the_row_itself_comes_before_what_an_object_holds(write, read):
+    rows = [{**nested(k), "text": SENTENCES[k], "label": LABELS[k]} for k in range(12)]
+    found = read(write("a.jsonl", lines_of(rows)), duplicates="keep")
+    assert (found.text_column, found.label_column) == ("text", "label")
+
+
+def test_two_fields_that_could_hold_the_labels_are_a_question(write, read):
+    path = write("a.jsonl", lines_of([nested(k, polarity=LABELS[k]) for k in range(12)]))
+    with pytest.raises(DataError, match=r"'review\.stars' or 'review\.polarity'; choose one with"):
+        read(path)
+
+
+def test_files_of_a_pattern_share_the_fields_of_their_objects(write, read, tmp_path):
+    write("x1.jsonl", lines_of([nested(k) for k in range(6)]))
+    write("x2.jsonl", lines_of([{"id": 6, "review": None}, *map(nested, range(7, 12))]))
+    found = read(tmp_path / "x*.jsonl", duplicates="keep")
+    assert len(found.frame) == 11

@@ -261,6 +261,29 @@ def test_values_that_are_no_texts_are_spelled_as_in_training():
     assert str(problems[2]) == "holds a list as 't', wanted text"
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "txt"])
+def test_a_field_of_an_object_is_scored_and_its_row_written_as_it_came(tmp_path, name, form):
+    rows = [{"id": 1, "review": {"body": "wow!", "stars": 4}}, {"id": 2, "review": None}]
+    path = tmp_path / name
+    write(path, "\n".join(map(json.dumps, rows)))
+    if name == "a.parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    source = open_text_table(path, trained={"text_column": "review.body"})
+    names = new_columns(source.table, Shouting.labels, ScoreOptions())
+    out = tmp_path / f"out.{form}"
+    output = open_output(out, form, output_schema(source, names), {})
+    score(source, Shouting(), output, ScoreOptions())
+    if form == "txt":
+        assert out.read_text() == "loud\t0.9\twow!\n\t\t\n"
+        return
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet}.get(form, pd.read_json)
+    found = read(out, **({"lines": True} if form == "jsonl" else {}))
+    assert list(found.columns) == ["id", "review", *names]
+    assert found["predicted"].fillna("").tolist() == ["loud", ""]
+    assert "wow!" in str(found["review"][0])
+
+
 def test_columns_that_are_there_already_are_not_overwritten(tmp_path):
     path = write(tmp_path / "scored.csv", "text,predicted\na,b\n")
     table = open_text_table(path, ReadOptions()).table

@@ -73,6 +73,13 @@ def test_the_format_of_the_answer_and_the_column_of_texts_can_be_chosen(server):
     assert reply.body.count(b'"predicted": "positive"') == 20 or reply.body.count(b"positive") >= 20
 
 
+def test_the_column_of_texts_can_be_a_field_of_an_object(server):
+    body = b'{"a": {"b": "a superb and witty plot", "c": "it was dull"}, "d": [1]}\n' * 3
+    asked = "/models/others/table?column=a.b"
+    reply = server.post(asked, body, content_type="application/x-ndjson")
+    assert reply.body.count(b'"predicted": "positive"') == 3, reply.body
+
+
 def test_a_long_table_is_answered_in_portions_and_like_any_other(server, classifier, reviews):
     texts = [text for text, _ in reviews]
     body = pd.DataFrame({"text": texts}).to_csv(index=False).encode()

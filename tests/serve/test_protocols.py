@@ -185,6 +185,7 @@ def test_kserve_finds_the_server_and_its_models_described(server):
     [
         {"dataframe_split": {"columns": ["id", "text"], "data": [[1, PRAISE], [2, BLAME]]}},
         {"dataframe_records": [{"text": PRAISE, "id": 1}, {"text": BLAME, "id": 2}]},
+        {"dataframe_records": [{"review": {"body": PRAISE}}, {"review": {"body": BLAME}}]},
         {"instances": [PRAISE, BLAME]},
         {"instances": [{"text": PRAISE}, {"text": BLAME}]},
         {"inputs": [PRAISE, BLAME]},
