@@ -146,6 +146,7 @@ def choose_columns(
         return replace(columns, note=" and ".join(filter(None, [*said, columns.note])))
     chosen_text = _given(table, text, "text") if text else _find_text(table, label)
     classes: tuple[str, ...] = ()
+    rivals: list[str] = []
     if label and len(parts := _columns_named(table, label)) > 1:
         if twice := [one for one, number in Counter(parts).items() if number > 1]:
             raise DataError(
@@ -158,7 +159,7 @@ def choose_columns(
     elif not numbers and (classes := _one_hot(table, chosen_text, several=several)):
         chosen_label = classes[0]
     else:
-        chosen_label = _find_label(table, chosen_text, numbers=numbers)
+        chosen_label, rivals = _find_label(table, chosen_text, numbers=numbers)
     if chosen_text in (chosen_label, *classes):
         raise DataError(
             f"{table.name}: {chosen_text!r} is named as the column of texts and of labels; "
@@ -168,7 +169,12 @@ def choose_columns(
     if classes and not label:
         found.append(f"labels from columns {quoted(classes)}, one for each class")
     elif not label:
-        found.append(f"labels from column {chosen_label!r}")
+        also = (
+            f" ({quoted(rivals)} could hold them, too: --label-column {rivals[0]})"
+            if rivals
+            else ""
+        )
+        found.append(f"labels from column {chosen_label!r}{also}")
     return Columns(chosen_text, chosen_label, " and ".join(found), classes)
 
 
@@ -301,8 +307,13 @@ def _is_prose(column: Iterable[object]) -> bool:
     return gaps >= 2 * len(strings) and len(set(strings)) > len(strings) / 2
 
 
-def _find_label(table: Sampled, text: str, *, numbers: bool = False) -> str:
-    """A column with a known name and few values, or the only one with few values; or of numbers."""
+def _find_label(table: Sampled, text: str, *, numbers: bool = False) -> tuple[str, list[str]]:
+    """A column with a known name and few values, or the only one with few values; or of numbers.
+
+    Returns:
+        The column, and others that could be meant: those with a known name, or else the only one
+        with few values.
+    """
     named = _named(table, LABEL_NAMES, text)
     fitting = [c for c in named if _could_be_labels(table, c)]
     taken = {text, *named, *_MADE_HERE, *table.made.values()}
@@ -320,7 +331,8 @@ def _find_label(table: Sampled, text: str, *, numbers: bool = False) -> str:
         fitting, few = ([c for c in kind if _holds_numbers(table, c)] for kind in (named, others))
     found = _only(table, fitting or few or named, "label", "label")
     if found:
-        return found
+        rivals = [c for c in fitting if c != found] or (few if len(few) == 1 else [])
+        return found, [c for c in rivals if c != found]
     raise _none_found(table, "label")
 
 

@@ -56,6 +56,21 @@ def test_two_columns_of_labels_are_a_question(write, read):
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("header", "also"),
+    [
+        ("text,label,stars", " ('stars' could hold them, too: --label-column stars)"),
+        ("text,stars,verdict", " ('verdict' could hold them, too: --label-column verdict)"),
+        ("text,label,id", ""),
+    ],
+)
+def test_a_column_that_could_be_meant_as_well_is_named(write, read, header, also):
+    others = range(12) if header.endswith("id") else LABELS
+    found = read(write("a.csv", table(header, SENTENCES, LABELS, others)))
+    label = header.split(",")[1]
+    assert f"texts from column 'text' and labels from column {label!r}{also}" in found.notes
+
+
 def test_a_score_of_many_values_is_no_label(write, read):
     path = write("a.csv", table("text,score,verdict", SENTENCES * 6, range(72), LABELS * 6))
     assert read(path, duplicates="keep").label_column == "verdict"
