@@ -276,7 +276,13 @@ def _source_of(source: DataConfig) -> DataConfig:
     stored = read_settings(path)
     fields = {field.name for field in dataclasses.fields(DataConfig)}
     known = {name: value for name, value in stored.items() if name in fields}
-    return from_flat(DataConfig, known, str(path))
+    read = from_flat(DataConfig, known, str(path))
+    if is_missing(read.data):
+        raise DataError(
+            f"{source.data}: was trained on {read.data or 'data in memory'}, which is not there; "
+            f"in place of {source.data} name where its data are now, read by the settings in {path}"
+        )
+    return read
 
 
 def write_corrected(done: Corrected, path: Path, *, overwrite: bool) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from support.process import complaint_of, run_here
 from support.reviews import ASPECTS, BLAME, LABELS, PRAISE
@@ -96,6 +97,23 @@ def test_words_are_weighed_and_the_nearest_training_examples_named(run_copy: Pat
     assert {*losses["nearest_1"].dropna()} <= {*train["text"]}
     assert (losses["nearest_1_similarity"] >= losses["nearest_2_similarity"]).all()
     assert losses["nearest_1_similarity"].between(-1, 1.0001).all()
+
+
+def test_a_run_whose_data_moved_says_how_to_name_them_anew(run_copy: Path, tmp_path: Path) -> None:
+    config = run_copy / "config.yaml"
+    stored = yaml.safe_load(config.read_text())
+    gone, there = tmp_path / "gone.csv", Path(stored["data"])
+    config.write_text(yaml.safe_dump({**stored, "data": str(gone)}))
+    fixed = tmp_path / "fixed.csv"
+    rows = pd.read_parquet(run_copy / "predictions_validation.parquet")[["row", "text", "label"]]
+    rows.head(1).assign(corrected="negative").to_csv(fixed, index=False)
+    flags = ("--corrections", str(fixed), "--out", str(tmp_path / "next.csv"))
+    assert complaint_of(SCRIPT, str(run_copy), *flags).endswith(
+        f"{run_copy}: was trained on {gone}, which is not there; in place of {run_copy} name where "
+        f"its data are now, read by the settings in {config}"
+    )
+    found, _ = inspect(there, *flags)
+    assert found["file"] == str(tmp_path / "next.csv")
 
 
 def test_a_run_that_is_not_there_is_called_no_run() -> None:
