@@ -59,6 +59,12 @@ def open_json_lines(lines: Lines, name: str, read_as: ReadAs, *, once: bool) -> 
     return table_of_rows(lambda: json_rows(lines()), name, columns, read_as, types=types)
 
 
+def looks_like_json_lines(sample: Sequence[Line]) -> bool:
+    """Whether a text file is JSON Lines: each line an object, the first of them a whole one."""
+    filled = [line[1].strip() for line in sample if line[1].strip()]
+    return bool(filled) and all(text[0] == "{" for text in filled) and _is_object(filled[0])
+
+
 def _chained(head: Sequence[Row | None], rest: RowStream) -> RowStream:
     yield from head
     yield from rest
@@ -92,10 +98,14 @@ def _second_line(lines: Iterator[Line | None]) -> str:
 
 
 def _is_whole_object(line: str) -> bool:
+    return _is_object(line) or bool(_PYTHON.match(line)) or line.rstrip().endswith("}")
+
+
+def _is_object(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
-        return bool(_PYTHON.match(line)) or line.rstrip().endswith("}")
+        return False
 
 
 def _is_flat(line: str) -> bool:

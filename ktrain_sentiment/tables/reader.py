@@ -27,7 +27,7 @@ from ktrain_sentiment.tables.folders import (
     split_files,
 )
 from ktrain_sentiment.tables.formats import MEDIA, Format, input_format
-from ktrain_sentiment.tables.json_rows import open_json, open_json_lines
+from ktrain_sentiment.tables.json_rows import looks_like_json_lines, open_json, open_json_lines
 from ktrain_sentiment.tables.sheets import Rank, open_workbook
 from ktrain_sentiment.tables.sources import (
     Source,
@@ -179,6 +179,9 @@ def _open_lines(
         def again() -> Iterator[Line | None]:
             return itertools.chain(ahead, stream) if once else lines()
 
+        if options.format is None and looks_like_json_lines(sample):
+            table = open_json_lines(again, name, replace(read_as, format="jsonl"), once=once)
+            return replace(table, notes=("JSON Lines, not a text on each line", *table.notes))
         as_table = options.format is None and (
             options.delimiter or options.columns or looks_delimited(sample)
         )

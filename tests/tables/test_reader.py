@@ -277,6 +277,23 @@ def test_a_pipe_is_answered_before_it_ends(pipe, form, header):
     assert [text for batch in batches for text in batch.values("text")] == ["one"]
 
 
+def test_lines_of_a_pipe_that_are_objects_are_rows_and_not_texts(pipe):
+    source, target = pipe
+    target.write(b'{"id": 1, "text": "one"}\n{"id": 2, "text": "tw')
+    table = open_text_table(source).table
+    assert table.notes[0] == "JSON Lines, not a text on each line"
+    target.write(b'o"}\n{"broken\n')
+    target.close()
+    rows = [record for batch in table.batches(100) for record in batch.records()]
+    assert rows == [{"id": 1, "text": "one"}, {"id": 2, "text": "two"}, {"unreadable": '{"broken'}]
+
+
+@pytest.mark.parametrize("line", ["{not} an object", "[1, 2]", "{'text': 'Python'}"])
+def test_lines_that_only_resemble_objects_are_texts(tmp_path, line):
+    path = write(tmp_path / "x.txt", f'{line}\n{{"text": "one"}}\n')
+    assert [text for _, _, text, _ in read(path)] == [line, '{"text": "one"}']
+
+
 @pytest.mark.parametrize("form", ["parquet", "json"])
 def test_what_has_to_be_whole_is_read_from_a_pipe_when_it_ends(pipe, tmp_path, form):
     source, target = pipe
