@@ -73,6 +73,11 @@ def refuse_existing(
         return
     if is_stream(target):
         return
+    if os.path.ismount(target):
+        raise InputError(
+            f"{target} is a mount point, and a folder is put in place as a whole: name one in it, "
+            f"such as {target / 'new'}"
+        )
     _refuse_barred(target)
     if not target.exists():
         return

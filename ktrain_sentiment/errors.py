@@ -32,7 +32,7 @@ _DISTRIBUTIONS = {"sklearn": "scikit-learn"}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _BARRED = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP,
-    errno.ENAMETOOLONG, errno.ENXIO, errno.EBADF,
+    errno.ENAMETOOLONG, errno.ENXIO, errno.EBADF, errno.EBUSY,
 }  # fmt: skip
 _CONTROLS = {
     code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"

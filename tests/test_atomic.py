@@ -351,6 +351,25 @@ def test_a_place_that_may_not_be_written_is_refused_before_any_work(tmp_path, mo
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc")
+@pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="nothing is mounted at /dev/shm")
+def test_a_mount_point_which_cannot_be_replaced_is_refused_before_any_work():
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match=r"/dev/shm is a mount point.*such as /dev/shm/new$"):
+            refuse_existing(Path("/dev/shm"), overwrite=overwrite)
+
+
+def test_a_mount_point_that_the_system_alone_knows_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "busy").mkdir()
+
+    def rename(self, target):
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(self), None, str(target))
+
+    monkeypatch.setattr(Path, "rename", rename)
+    said = "busy cannot be written: device or resource busy; choose another place"
+    with pytest.raises(InputError, match=said), staged_folder(tmp_path / "busy"):
+        pass
+
+
 def test_a_place_that_takes_no_files_is_refused_in_one_line():
     with pytest.raises(InputError, match=r"^/proc/x cannot be written: /proc takes no files$"):
         hold(Path("/proc/x")).__enter__()
