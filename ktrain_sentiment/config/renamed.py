@@ -38,6 +38,7 @@ SYNONYMS = {
     "output_dir": "run",
     "per_device_train_batch_size": "batch_size",
     "random_state": "seed",
+    "run": "study",
     "test_size": "test",
     "text": "text_column",
     "val": "validation",

@@ -312,7 +312,9 @@ def read_json(path: Path, largest: int = _LARGEST) -> dict[str, Any]:
         reason = (error.strerror or one_line(error)).lower()
         raise PredictorError(f"{path} cannot be read: {reason}") from error
     except (ValueError, RecursionError) as error:
-        raise PredictorError(f"{path} cannot be read as JSON: {one_line(error)}") from error
+        raise PredictorError(
+            f"{path} cannot be read as JSON: {one_line(error)}; copy it again"
+        ) from error
     if not isinstance(value, dict):
         raise PredictorError(f"{path}: wanted a JSON object, got {type(value).__name__}")
     return value

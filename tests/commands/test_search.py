@@ -57,6 +57,11 @@ def test_the_table_says_that_validation_figures_flatter(shared: tuple[Path, list
         assert json.loads(said.splitlines()[-1])["rows"]["test"] == 150
 
 
+def test_the_name_that_training_has_for_its_folder_gets_a_suggestion() -> None:
+    said = complaint_of("scripts/search.py", "x.csv", "--run", "runs/x")
+    assert "--run: no such flag; did you mean --study?" in said
+
+
 def test_a_search_that_is_done_trains_nothing_and_another_file_is_refused(
     shared: tuple[Path, list[str]], tmp_path: Path
 ) -> None:

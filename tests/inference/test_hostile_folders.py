@@ -152,6 +152,12 @@ def test_json_that_is_nested_too_deeply_is_refused(copy, name):
     assert name in complaint_of(copy)
 
 
+def test_a_manifest_that_was_copied_by_half_says_what_to_do(copy):
+    half = (copy / "manifest.json").read_text()[:200]
+    (copy / "manifest.json").write_text(half)
+    assert complaint_of(copy).endswith("; copy it again")
+
+
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json"])
 def test_it_is_refused_in_a_folder_from_elsewhere_too(copy, name):
     (copy / "manifest.json").unlink()
