@@ -25,7 +25,7 @@ from ktrain_sentiment.commands.helptext import PLAIN, Shape, flags_by_group, ren
 from ktrain_sentiment.commands.process import guard
 from ktrain_sentiment.config import RENAMED
 from ktrain_sentiment.config.flat import field_names, from_flat, list_names, read_settings, to_flat
-from ktrain_sentiment.config.renamed import nearest_names
+from ktrain_sentiment.config.renamed import SYNONYMS, nearest_names
 from ktrain_sentiment.errors import ConfigError, printable
 from ktrain_sentiment.places import url_of
 from ktrain_sentiment.reading_rules import BY_ORDER
@@ -205,8 +205,11 @@ def _as_one_line(box: str, known: Collection[str], bare: Mapping[str, str]) -> s
             said = told.format(*parts)
             break
     if given := re.fullmatch(r"--([\w-]+): no such flag", said):
-        near = nearest_names(given[1].replace("-", "_"), known)
-        flags = flags or ["--" + name.replace("_", "-") for name in near]
+        name = given[1].replace("-", "_")
+        near = nearest_names(name, known)
+        # What is known to be meant counts more than which names look alike.
+        if not flags or SYNONYMS.get(name.casefold()) in near:
+            flags = ["--" + one.replace("_", "-") for one in near]
         if call := next((bare[name] for name in (given[1], *near[:1]) if name in bare), ""):
             return f"{said}: {call.removesuffix(' ...')} is given without one. See --help."
     hint = f"; did you mean {' or '.join(flags)}?" if flags else "."
