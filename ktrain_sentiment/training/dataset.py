@@ -27,11 +27,14 @@ from ktrain_sentiment.tasks import Scale, indicators
 from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
 from ktrain_sentiment.training.tokens import RaggedTokens
 
-COMPILED_MULTIPLE, PLAIN_MULTIPLE, GPU_MULTIPLE = 8, 2, 32
+FINE_MULTIPLE, COARSE_MULTIPLE, GPU_MULTIPLE = 2, 8, 32
 """Batches are padded to a multiple of this many tokens. Where XLA compiles the chains, a new width
-costs it a second on a CPU and seven on a GPU, whose steps are no slower for some padding (34 ms of
-40 tokens, 37 of 32: benchmarks/LOG.md); elsewhere tokens of padding are all there is to save: a
-tenth of the tokens of short texts."""
+costs it two thirds of a second on a CPU and seven on a GPU, whose steps are no slower for some
+padding (34 ms of 40 tokens, 37 of 32: benchmarks/LOG.md); elsewhere tokens of padding are all there
+is to save."""
+
+MANY_STEPS = 300
+"""From so many steps on, each saving a tenth of its tokens, a CPU compiles all finer widths."""
 
 GROUP = 50
 """Batches that are sorted by length together; more means less padding and less shuffling."""
@@ -46,15 +49,21 @@ batch its rows stand, int32 of shape (rows,), and of how many rows that is, int3
 RowIndices = NDArray[np.int64]
 
 
-def padding_multiple(backend: Backend) -> int:
-    """To a multiple of how many tokens batches are padded with this device and precision."""
+def padding_multiple(backend: Backend, steps: int) -> int:
+    """To a multiple of how many tokens the batches of so many steps are padded at least."""
     if backend.device == "GPU":
         return GPU_MULTIPLE
-    return PLAIN_MULTIPLE if backend.precision == "float32" else COMPILED_MULTIPLE
+    fine = backend.precision == "float32" or steps >= MANY_STEPS
+    return FINE_MULTIPLE if fine else COARSE_MULTIPLE
 
 
-def padded_width(longest: int, maxlen: int, multiple: int = COMPILED_MULTIPLE) -> int:
-    """Width of a batch whose longest text has `longest` tokens."""
+def padded_width(longest: int, maxlen: int, multiple: int = COARSE_MULTIPLE) -> int:
+    """Width of a batch whose longest text has `longest` tokens.
+
+    A multiple of `multiple`, or of a sixteenth of the next power of two where that is more: so
+    long texts have few widths, and padding is a small share of all texts.
+    """
+    multiple = max(multiple, 2 ** math.ceil(math.log2(max(longest, 1))) // 16)
     return min(math.ceil(max(longest, 1) / multiple) * multiple, max(maxlen, longest))
 
 
@@ -211,7 +220,7 @@ class EncodedRows:
     targets: NDArray[np.float32]
     pad_id: int
     maxlen: int
-    multiple: int = COMPILED_MULTIPLE
+    multiple: int = COARSE_MULTIPLE
     typed: bool = False
 
     @property

@@ -48,6 +48,7 @@ from ktrain_sentiment.training.dataset import (
 from ktrain_sentiment.training.fast.kernels import accelerate, trace_as_it_is
 from ktrain_sentiment.training.mean_layer import add_mean_layer
 from ktrain_sentiment.training.optimizers import configured_adam
+from ktrain_sentiment.training.policies import planned_steps
 from ktrain_sentiment.training.tokens import tokenize
 from ktrain_sentiment.training.trainer import SoftTargets, Trainer, assemble_trainer
 
@@ -187,7 +188,8 @@ class TextPreprocessor:
 
     def dataset(self, backend: Backend, rows: EncodedRows, config: TrainConfig) -> Untyped:
         """The rows as ktrain's Learner wants them."""
-        rows = replace(rows, multiple=padding_multiple(backend))
+        steps = planned_steps(config, len(rows.tokens))
+        rows = replace(rows, multiple=padding_multiple(backend, steps))
         return as_ktrain_dataset(BucketedDataset, backend, rows, config)
 
     def probabilities(self, data: Untyped, output: Untyped) -> NDArray[np.float32]:

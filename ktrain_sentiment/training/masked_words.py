@@ -44,7 +44,7 @@ from ktrain_sentiment.training.backend import (
     seed_everything,
 )
 from ktrain_sentiment.training.checkpoints import build_state
-from ktrain_sentiment.training.dataset import as_ktrain_dataset, padding_multiple
+from ktrain_sentiment.training.dataset import as_ktrain_dataset, padding_multiple, steps_per_epoch
 from ktrain_sentiment.training.encoder_trainer import keep_layers
 from ktrain_sentiment.training.fast.kernels import accelerate, trace_as_it_is
 from ktrain_sentiment.training.masking import (
@@ -224,10 +224,11 @@ def open_language(
         )
     order = np.random.default_rng(config.seed).permutation(filled)
     out = min(MOST_HELD_OUT, max(len(order) // 20, 1))
+    steps = steps_per_epoch(len(order), config.batch_size) * config.epochs
+    multiple = padding_multiple(backend, steps)
     held_out, rows = (
         MaskedRows(
-            some_rows(tokens, part), masking, tokenizer.pad_token_id, maxlen, config.seed,
-            padding_multiple(backend),
+            some_rows(tokens, part), masking, tokenizer.pad_token_id, maxlen, config.seed, multiple
         )
         for part in (order[:out], order[out:])
     )  # fmt: skip

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.training.backend import Untyped
 from ktrain_sentiment.training.dataset import (
-    COMPILED_MULTIPLE,
+    COARSE_MULTIPLE,
     BucketedDataset,
     padded_width,
 )
@@ -170,7 +170,7 @@ class MaskedRows:
     pad_id: int
     maxlen: int
     seed: int
-    multiple: int = COMPILED_MULTIPLE
+    multiple: int = COARSE_MULTIPLE
     typed: ClassVar = False
 
     @property

@@ -132,22 +132,30 @@ def test_evaluation_results_come_back_in_stored_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("longest", "maxlen", "width", "even"),
-    [(1, 64, 8, 2), (8, 64, 8, 8), (9, 64, 16, 10), (63, 60, 63, 63), (57, 60, 60, 58)],
-)
-def test_widths_are_multiples_of_eight_or_two_up_to_maxlen(
-    longest: int, maxlen: int, width: int, even: int
+    ("longest", "maxlen", "coarse", "fine"),
+    [
+        (1, 64, 8, 2), (8, 64, 8, 8), (9, 64, 16, 10), (63, 60, 63, 63), (57, 60, 60, 60),
+        (33, 64, 40, 36), (130, 256, 144, 144), (300, 512, 320, 320),
+    ],
+)  # fmt: skip
+def test_widths_are_multiples_of_what_is_asked_or_of_a_sixteenth_of_long_ones(
+    longest: int, maxlen: int, coarse: int, fine: int
 ) -> None:
-    assert dataset.padded_width(longest, maxlen, dataset.COMPILED_MULTIPLE) == width
-    assert dataset.padded_width(longest, maxlen, dataset.PLAIN_MULTIPLE) == even
+    assert dataset.padded_width(longest, maxlen, dataset.COARSE_MULTIPLE) == coarse
+    assert dataset.padded_width(longest, maxlen, dataset.FINE_MULTIPLE) == fine
 
 
 @pytest.mark.parametrize(
-    ("device", "precision", "multiple"),
-    [("CPU", "float32", 2), ("CPU", "bfloat16", 8), ("GPU", "bfloat16", 32)],
+    ("device", "precision", "steps", "multiple"),
+    [
+        ("CPU", "float32", 10, 2),
+        ("CPU", "bfloat16", 10, 8),
+        ("CPU", "bfloat16", 1000, 2),
+        ("GPU", "bfloat16", 1000, 32),
+    ],
 )
 def test_batches_are_padded_more_where_a_width_has_its_price(
-    device: str, precision: str, multiple: int
+    device: str, precision: str, steps: int, multiple: int
 ) -> None:
     machine = Backend(None, None, None, None, device, precision)
-    assert dataset.padding_multiple(machine) == multiple
+    assert dataset.padding_multiple(machine, steps) == multiple

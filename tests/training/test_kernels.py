@@ -9,12 +9,11 @@ import pytest
 
 from ktrain_sentiment.config import ComputeConfig
 from ktrain_sentiment.training.backend import (
-    CACHE_FLAG,
     Backend,
     compiled_folder,
     forget_unused_code,
     open_backend,
-    with_cache_flag,
+    with_flag,
 )
 from ktrain_sentiment.training.fast.elementwise import Elementwise
 from ktrain_sentiment.training.fast.kernels import accelerate
@@ -314,7 +313,8 @@ def test_gradients_go_through_the_same_mask_as_the_values(backend: Backend) -> N
     tf = backend.tf
     from ktrain_sentiment.training.fast.layers import Operations
 
-    steps = Operations(Elementwise(tf, tf.float32))
+    chains = Elementwise(tf, tf.float32)
+    steps = Operations(chains, chains)
     rng = np.random.default_rng(0)
     product = tf.constant(rng.normal(size=(6, 8)).astype(np.float32))
     direction = tf.constant(rng.normal(size=(6, 8)).astype(np.float32))
@@ -353,14 +353,17 @@ def test_attention_is_the_same_whether_few_texts_or_all_are_computed_at_a_time(
     dropped = (tf.constant((7, 9), tf.uint32), 0.3)
 
     def step(most: int | None) -> list[Any]:
-        steps = Operations(Elementwise(tf, tf.float32, fuse=False), most)
+        chains = Elementwise(tf, tf.float32, fuse=False)
+        steps = Operations(chains, chains, most)
 
         @tf.function(autograph=False)
         def traced(*inputs: Any) -> list[Any]:
             with tf.GradientTape() as tape:
                 tape.watch(inputs)
                 *qkv, relative = inputs
-                context = steps.attention(*qkv, AttentionBias(padding, relative), dropped)
+                context = steps.attention(
+                    *qkv, AttentionBias(padding, relative), dropped, cls_only=False
+                )
             return [context, *tape.gradient(context, inputs, upstream)]
 
         # Else TensorFlow's rewriting rounds to 16 bits, where the CPU has them.
@@ -382,10 +385,12 @@ def test_compiled_chains_are_kept_apart_for_other_cpus() -> None:
     assert compiled_folder({"avx2"}) != compiled_folder({"avx2", "amx_bf16"})
 
 
-def test_flags_that_the_user_gave_stay(tmp_path: Path) -> None:
-    assert with_cache_flag("", tmp_path) == f"{CACHE_FLAG}={tmp_path}"
-    assert with_cache_flag("--other", tmp_path) == f"--other {CACHE_FLAG}={tmp_path}"
-    assert with_cache_flag(f"{CACHE_FLAG}=/mine", tmp_path) == f"{CACHE_FLAG}=/mine"
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("", "--new=1"), ("--other", "--other --new=1"), ("--new=3 --other", "--new=3 --other")],
+)
+def test_flags_that_the_user_gave_stay(given: str, kept: str) -> None:
+    assert with_flag(given, "--new=1") == kept
 
 
 def test_the_code_that_was_not_used_for_longest_is_forgotten_first(tmp_path: Path) -> None:
@@ -413,12 +418,21 @@ def test_what_xla_compiled_is_kept_on_disk() -> None:
 
         tf = open_backend().tf
         chains = Elementwise(tf, tf.float32)
-        chains.normalise(tf.ones((7, 13)), tf.ones(13), tf.zeros(13), epsilon=1e-6)
+        chains.add_bias_gelu(tf.ones((7, 13)), tf.ones(13))
         print(len(list(compiled_folder(cpu_flags()).glob("*.pb"))))
         """
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) > 0
+
+
+def test_places_that_dropout_hashes_are_no_part_of_the_compiled_code(backend: Backend) -> None:
+    tf = backend.tf
+    values, seed = tf.ones((256, 128)), tf.constant([3, 5], tf.uint32)
+    chains = Elementwise(tf, tf.float32, fuse=False)
+    compiled = tf.function(lambda: chains.dropout(values, seed, 0.1), jit_compile=True)
+    code = compiled.experimental_get_compiler_ir()(stage="optimized_hlo")
+    assert "u32[256,128]{1,0} constant" not in code
 
 
 @pytest.mark.parametrize(("precision", "in_training"), [("float32", True), ("bfloat16", False)])

@@ -44,10 +44,8 @@ class Elementwise:
 
         self.add_bias_gelu = compiled(self._add_bias_gelu)
         self.add_bias_gelu_gradient = compiled(self._add_bias_gelu_gradient)
-        self.add_dropout = compiled(self._add_dropout)
-        self.add_dropout_gradient = compiled(self._add_dropout_gradient)
-        self.normalise = compiled(self._normalise)
-        self.normalise_gradient = compiled(self._normalise_gradient)
+        self.add_and_normalise = compiled(self._add_and_normalise)
+        self.add_and_normalise_gradient = compiled(self._add_and_normalise_gradient)
         self.split_heads = compiled(self._split_heads)
         self.masked_softmax = compiled(self._masked_softmax)
         self.masked_softmax_gradient = compiled(self._masked_softmax_gradient)
@@ -84,11 +82,14 @@ class Elementwise:
         def word(value: int) -> Untyped:
             return tf.constant(value, tf.uint32)
 
-        shape = tf.shape(values[0])
-        position = tf.reshape(tf.cast(tf.range(tf.reduce_prod(shape)), tf.uint32), shape)
+        *outer, inner = tf.unstack(tf.shape(values[0]))
+        # The seed goes to the first place of each row. All places at once would be a constant,
+        # which XLA writes into the compiled code of each shape and reads from memory at each use.
+        rows = tf.cast(tf.range(tf.reduce_prod(outer)) * inner, tf.uint32) + seed[0]
+        position = tf.reshape(rows, (*outer, 1)) + tf.cast(tf.range(inner), tf.uint32)
         # 0.6 processor ms an application, where tf.nn.dropout takes 3.3 and keeps a mask that the
         # backward pass must read again (benchmarks/LOG.md).
-        bits = (position + seed[0]) * word(0x7FEB352D)
+        bits = position * word(0x7FEB352D)
         bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, word(15)))
         bits = tf.bitwise.bitwise_xor(bits, seed[1]) * word(0x846CA68B)
         bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, word(16)))
@@ -113,23 +114,26 @@ class Elementwise:
     def _phi(self, u: Untyped) -> Untyped:
         return 0.5 * (1.0 + self.tf.math.erf(u * math.sqrt(0.5)))
 
-    def _add_dropout(
-        self, residual: Untyped, product: Untyped, bias: Untyped, seed: Untyped, rate: float
-    ) -> Untyped:
-        """`residual + dropout(product + bias)`, float32."""
-        return residual + self.dropout(self._fp32(product) + bias, seed, rate)
+    def _add_and_normalise(
+        self,
+        residual: Untyped,
+        product: Untyped,
+        bias: Untyped,
+        seed: Untyped,
+        gamma: Untyped,
+        beta: Untyped,
+        rate: float,
+        epsilon: float,
+    ) -> tuple[Untyped, Untyped, Untyped]:
+        """`residual + dropout(product + bias)`, each row normalised (Ba et al. 2016).
 
-    def _add_dropout_gradient(self, gradient: Untyped, seed: Untyped, rate: float) -> Untyped:
-        """The gradient through the dropout, in the products' format."""
-        return self._compute(self.dropout(gradient, seed, rate))
-
-    def _normalise(
-        self, rows: Untyped, gamma: Untyped, beta: Untyped, epsilon: float
-    ) -> tuple[Untyped, Untyped]:
-        """Layer normalisation of each row (Ba et al. 2016): float32, and in products' format."""
+        Returns:
+            The rows normalised, float32 and in the products' format, and as they were before.
+        """
+        rows = residual + self.dropout(self._fp32(product) + bias, seed, rate)
         normal, _ = self._standardised(rows, epsilon)
         result = normal * gamma + beta
-        return result, self._compute(result)
+        return result, self._compute(result), rows
 
     def _standardised(self, rows: Untyped, epsilon: float) -> tuple[Untyped, Untyped]:
         tf = self.tf
@@ -138,12 +142,20 @@ class Elementwise:
         scale = tf.math.rsqrt(variance + epsilon)
         return centred * scale, scale
 
-    def _normalise_gradient(
-        self, rows: Untyped, gamma: Untyped, fp32: Untyped, compute: Untyped, epsilon: float
-    ) -> tuple[Untyped, Untyped, Untyped]:
-        """Gradients to rows, gamma and beta; those of both outputs of `normalise` come in.
+    def _add_and_normalise_gradient(
+        self,
+        rows: Untyped,
+        gamma: Untyped,
+        seed: Untyped,
+        fp32: Untyped,
+        compute: Untyped,
+        rate: float,
+        epsilon: float,
+    ) -> tuple[Untyped, Untyped, Untyped, Untyped]:
+        """Gradients to residual, product (in its format), gamma and beta.
 
-        With `n` the normalised row, `g = dL/dy * gamma` and means over the row:
+        Those of the normalised rows in both formats come in. With `n` a normalised row,
+        `g = dL/dy * gamma` and means over the row,
         `dL/dx = scale * (g - mean(g) - n * mean(g * n))`.
         """
         tf = self.tf
@@ -153,7 +165,8 @@ class Elementwise:
         mean_g = tf.reduce_mean(g, axis=-1, keepdims=True)
         mean_gn = tf.reduce_mean(g * normal, axis=-1, keepdims=True)
         d_rows = scale * (g - mean_g - normal * mean_gn)
-        return d_rows, tf.reduce_sum(dy * normal, axis=0), tf.reduce_sum(dy, axis=0)
+        d_product = self._compute(self.dropout(d_rows, seed, rate))
+        return d_rows, d_product, tf.reduce_sum(dy * normal, axis=0), tf.reduce_sum(dy, axis=0)
 
     def _split_heads(
         self, flat: Untyped, bias: Untyped, like: Untyped, parts: int, heads: int, size: int

@@ -136,7 +136,10 @@ def _steps(
     Not for models of several widths: TensorFlow forgets a dimension that it has seen change.
     """
     del width
-    return Operations(Elementwise(tf, dtype, fuse), most_scores)
+    chains = Elementwise(tf, dtype, fuse)
+    # A GPU, which waits for each small operation, has it compiled.
+    on_gpu = most_scores is None
+    return Operations(chains, chains if on_gpu else Elementwise(tf, dtype, fuse=False), most_scores)
 
 
 def _family(model: Untyped) -> tuple[str, str]:

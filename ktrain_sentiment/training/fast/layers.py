@@ -48,10 +48,13 @@ class Operations:
 
     Attributes:
         chains: The compiled element-wise chains.
+        of_first: The chains where each text's first token alone asks; so little work that compiling
+            it for each length of texts can cost more.
         most_scores: Of queries and keys, held at once; None: those of all texts.
     """
 
     chains: Elementwise
+    of_first: Elementwise
     most_scores: int | None = None
 
     @property
@@ -127,17 +130,18 @@ class Operations:
         def step(
             residual: Untyped, product: Untyped, bias: Untyped, gamma: Untyped, beta: Untyped
         ) -> Untyped:
-            # Kept for the backward pass as they are; all else of the chain is computed again.
-            rows = self.chains.add_dropout(residual, product, bias, seed, rate=rate)
+            # `rows` are kept for the backward pass; all else of the chain is computed again.
+            *normal, rows = self.chains.add_and_normalise(
+                residual, product, bias, seed, gamma, beta, rate=rate, epsilon=epsilon
+            )
 
             def gradient(fp32: Untyped, compute: Untyped) -> tuple[Untyped, ...]:
-                d_rows, d_gamma, d_beta = self.chains.normalise_gradient(
-                    rows, gamma, fp32, compute, epsilon=epsilon
+                d_rows, d_product, d_gamma, d_beta = self.chains.add_and_normalise_gradient(
+                    rows, gamma, seed, fp32, compute, rate=rate, epsilon=epsilon
                 )
-                through_bias = self.chains.add_dropout_gradient(d_rows, seed, rate=rate)
-                return d_rows, through_bias, self.bias_gradient(through_bias), d_gamma, d_beta
+                return d_rows, d_product, self.bias_gradient(d_product), d_gamma, d_beta
 
-            return self.chains.normalise(rows, gamma, beta, epsilon=epsilon), gradient
+            return tuple(normal), gradient
 
         inputs = (residual, product, bias, gamma, beta)
         return self.tf.custom_gradient(step)(*inputs)  # type: ignore[no-any-return]
@@ -185,6 +189,7 @@ class Operations:
         values: Untyped,
         bias: AttentionBias,
         dropout: tuple[Untyped, float],
+        cls_only: bool,
     ) -> Untyped:
         """Scaled dot-product attention of all heads (Vaswani et al. 2017).
 
@@ -194,11 +199,13 @@ class Operations:
             values: `[texts, heads, length, size]`.
             bias: What is added to the scores.
             dropout: Seed, uint32 of shape (2,), and rate.
+            cls_only: Each text's first token alone asks.
 
         Returns:
             `[texts * queries, heads * size]` in the products' format.
         """
-        tf, chains, (seed, rate) = self.tf, self.chains, dropout
+        tf, (seed, rate) = self.tf, dropout
+        chains = self.of_first if cls_only else self.chains
         how = {"scale": queries.shape[-1] ** -0.5, "rate": rate}
         relative = () if bias.relative is None else (bias.relative,)
         heads, width = queries.shape[1], queries.shape[3]
@@ -423,7 +430,7 @@ def _self_attention(
         product = steps.product(tokens.compute, q.kernel, k.kernel, v.kernel)
         added = steps.entering(concat((q.bias, k.bias, v.bias), axis=0))
         queries, keys, values = steps.heads(product, added, like, parts.heads, 3)
-    return steps.attention(queries, keys, values, bias, dropout)
+    return steps.attention(queries, keys, values, bias, dropout, cls_only)
 
 
 def run_layers(
