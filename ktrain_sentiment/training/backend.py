@@ -16,13 +16,14 @@ import importlib
 import logging
 import os
 import platform
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 from ktrain_sentiment.config import ComputeConfig
-from ktrain_sentiment.errors import ConfigError, require
+from ktrain_sentiment.errors import ConfigError, explain, one_line, require
 from ktrain_sentiment.inference.runners import cpu_flags
 from ktrain_sentiment.runs import cache_folder
 from ktrain_sentiment.training.cluster import Cluster, Workers, meet, own_of
@@ -176,8 +177,9 @@ def prepare_environment() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     # XLA compiles the fast kernels once for each batch shape: kept on disk.
     compiled = compiled_folder(cpu_flags())
-    cache = f"{CACHE_FLAG}={compiled}"
-    os.environ["TF_XLA_FLAGS"] = with_flag(os.environ.get("TF_XLA_FLAGS", ""), cache)
+    if can_keep_code(compiled):
+        cache = f"{CACHE_FLAG}={compiled}"
+        os.environ["TF_XLA_FLAGS"] = with_flag(os.environ.get("TF_XLA_FLAGS", ""), cache)
     if not NVIDIA_DRIVER.exists():
         # At its highest level it takes a third longer, for code that is no faster on a CPU.
         os.environ["XLA_FLAGS"] = with_flag(os.environ.get("XLA_FLAGS", ""), LITTLE_OPTIMISED)
@@ -241,8 +243,28 @@ def compiled_folder(cpu_flags: Iterable[str]) -> Path:
     return cache_folder() / "compiled" / f"tensorflow-{version}-{kind}"
 
 
-MOST_COMPILED = 400_000_000
-"""Bytes of compiled code that are kept; a training at one `maxlen` makes three to ten million."""
+CODE_OF_A_TRAINING = 8_000_000
+"""Bytes, more than what XLA compiles for one training."""
+
+
+def can_keep_code(folder: Path) -> bool:
+    """Make the folder for what XLA compiles; whether there is room in it, else a warning says why.
+
+    Where XLA cannot write what it was told to keep, the training ends at that step.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(CODE_OF_A_TRAINING))
+    except OSError as error:
+        why = one_line(explain(error, folder) or error)
+        log.warning("each training compiles its kernels anew, they cannot be kept: %s", why)
+        return False
+    return True
+
+
+MOST_COMPILED = 50 * CODE_OF_A_TRAINING
+"""Bytes of compiled code that are kept."""
 
 
 def forget_unused_code(folder: Path, most: int = MOST_COMPILED) -> None:
@@ -259,6 +281,9 @@ def forget_unused_code(folder: Path, most: int = MOST_COMPILED) -> None:
     for path in folder.glob("*/*"):
         with contextlib.suppress(OSError):
             seen = path.stat()
+            if seen.st_size == 0:
+                path.unlink()  # Of a machine that lost its power; XLA would end a training at it.
+                continue
             known.append((max(seen.st_atime, seen.st_mtime), seen.st_size, path))
     left = sum(size for _, size, _ in known)
     for _, size, path in sorted(known):

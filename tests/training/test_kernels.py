@@ -1,6 +1,8 @@
 """The fast kernels compute what transformers' own layers compute, forward and backward."""
 
+import errno
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from ktrain_sentiment.config import ComputeConfig
 from ktrain_sentiment.training.backend import (
     Backend,
+    can_keep_code,
     compiled_folder,
     forget_unused_code,
     open_backend,
@@ -406,6 +409,40 @@ def test_the_code_that_was_not_used_for_longest_is_forgotten_first(tmp_path: Pat
     forget_unused_code(tmp_path, 210)
     assert sorted(path.name for path in tmp_path.glob("*/*")) == ["a", "d"]
     forget_unused_code(tmp_path / "nothing", 0)
+
+
+def test_code_that_a_power_cut_left_empty_is_forgotten(tmp_path: Path) -> None:
+    broken = tmp_path / "new" / "a.pb"
+    broken.parent.mkdir()
+    broken.touch()
+    forget_unused_code(tmp_path)
+    assert not broken.exists()
+
+
+def test_compiled_code_is_kept_where_there_is_room_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert can_keep_code(tmp_path / "cache" / "compiled")
+    assert not list((tmp_path / "cache" / "compiled").iterdir())
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only file")]
+)
+def test_where_compiled_code_cannot_be_kept_trainings_go_without(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: int,
+    told: str,
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(refusal, os.strerror(refusal))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    assert not can_keep_code(tmp_path)
+    assert told in caplog.text
 
 
 def test_what_xla_compiled_is_kept_on_disk() -> None:
