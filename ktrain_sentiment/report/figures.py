@@ -7,6 +7,8 @@ it into a card, and the pages' templates read its columns and cells.
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -135,6 +137,8 @@ SHOWN: Mapping[Kind, Shown] = {
 
 FAINTEST = 0.2
 """Words below this share of a text's strongest word are not marked."""
+LONGEST = 500
+"""Letters of a text that are shown; lists on disk have it whole."""
 NARROWEST_TEXT = 24
 """Columns of running text are not squeezed below this."""
 
@@ -187,6 +191,23 @@ class MarkedText:
 
 
 Cell = str | MarkedText
+
+
+def excerpt(cell: Cell) -> Cell:
+    """What is shown of a text: its beginning, or what stands around its strongest word."""
+    if len(str(cell)) <= LONGEST:
+        return cell
+    if isinstance(cell, str):
+        return cell[:LONGEST].rsplit(" ", 1)[0] + " …"
+    starts = [0, *itertools.accumulate(len(piece) for piece, _ in cell.pieces)]
+    strongest = max(range(len(cell.pieces)), key=lambda k: abs(cell.pieces[k][1]))
+    first = 0
+    if starts[strongest + 1] > LONGEST:
+        first = bisect.bisect_left(starts, starts[strongest] - LONGEST // 2)
+    last = max(bisect.bisect_right(starts, starts[first] + LONGEST) - 1, strongest + 1)
+    before = (("…", 0.0),) if first else ()
+    after = (("…", 0.0),) if last < len(cell.pieces) else ()
+    return MarkedText((*before, *cell.pieces[first:last], *after))
 
 
 @dataclass(frozen=True)

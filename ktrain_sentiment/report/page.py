@@ -30,6 +30,7 @@ from ktrain_sentiment.report.figures import (
     FigureTable,
     MarkedText,
     duration,
+    excerpt,
     in_markdown,
     interval,
     plain,
@@ -58,8 +59,6 @@ MOST_LABELS = 40
 """Labels whose figures are drawn below each other."""
 MOST_CURVES = 8
 """Classes whose curves are drawn: more cannot be told apart."""
-LONGEST = 700
-"""Letters of a text that a list of mistakes shows."""
 SEVERITIES = {"error": "Mend", "warning": "Look at", "info": "Good to know"}
 
 # A number and its sign stay on one line.
@@ -265,17 +264,7 @@ def _marker(facts: ReportFacts) -> Any:  # noqa: ANN401 - a function for the tem
     found = {} if facts.errors is None else {one.text: one for one in facts.errors.explanations}
 
     def marked(text: str) -> Cell:
-        if text not in found:
-            return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " …"
-        pieces: list[tuple[str, float]] = []
-        length = 0
-        for piece, weight in found[text].shares:
-            if length > LONGEST:
-                pieces.append((" …", 0.0))
-                break
-            length += len(piece)
-            pieces.append((piece, weight))
-        return MarkedText(tuple(pieces))
+        return excerpt(MarkedText(found[text].shares) if text in found else text)
 
     return marked
 

@@ -15,6 +15,7 @@ from ktrain_sentiment.report.figures import (
     Column,
     FigureTable,
     MarkedText,
+    excerpt,
     interval,
     plain,
     share,
@@ -125,10 +126,10 @@ def engines(training: TrainingRecord) -> FigureTable | None:
 
 
 def farthest(found: Sequence[ScoreMistake]) -> FigureTable:
-    """The texts whose score is farthest off, whole."""
+    """The texts whose score is farthest off."""
     columns = (
         Column("row", lambda one: str(one.row)),
-        Column("text", lambda one: one.text, words=True, wraps=True),
+        Column("text", lambda one: excerpt(one.text), words=True, wraps=True),
         Column("given", lambda one: f"{one.label:.3g}"),
         Column("score", lambda one: f"{one.score:.3g}"),
         Column("off by", lambda one: f"{one.score - one.label:+.3g}", strong=True),
@@ -137,10 +138,10 @@ def farthest(found: Sequence[ScoreMistake]) -> FigureTable:
 
 
 def missed_labels(found: Sequence[SetMistake]) -> FigureTable:
-    """The texts whose labels are most wrong, whole."""
+    """The texts whose labels are most wrong."""
     columns = (
         Column("row", lambda one: str(one.row)),
-        Column("text", lambda one: one.text, words=True, wraps=True),
+        Column("text", lambda one: excerpt(one.text), words=True, wraps=True),
         Column("labels", lambda one: _in_a_row(one.label), words=True),
         Column("predicted", lambda one: _in_a_row(one.predicted), words=True, strong=True),
         *_priced(found),
@@ -308,13 +309,13 @@ def abstentions(found: Sequence[Abstention]) -> FigureTable:
 
 def _marked(one: Mistake, explanations: Mapping[str, Explanation]) -> Cell:
     found = explanations.get(one.text)
-    return one.text if found is None else MarkedText(found.shares)
+    return excerpt(one.text if found is None else MarkedText(found.shares))
 
 
 def top_losses(
     found: Sequence[Mistake], explanations: Mapping[str, Explanation] | None = None
 ) -> FigureTable:
-    """The model's surest mistakes with their whole texts."""
+    """The model's surest mistakes with their texts."""
     columns = (
         Column("row", lambda one: str(one.row)),
         Column("text", lambda one: _marked(one, explanations or {}), words=True, wraps=True),
@@ -329,7 +330,7 @@ def top_losses(
 def doubtful_labels(
     found: Sequence[Mistake], explanations: Mapping[str, Explanation] | None = None
 ) -> FigureTable:
-    """Rows whose label is doubted, with their whole texts and how likely their label is wrong."""
+    """Rows whose label is doubted, with their texts and how likely their label is wrong."""
     columns = (
         Column("row", lambda one: str(one.row)),
         Column("text", lambda one: _marked(one, explanations or {}), words=True, wraps=True),

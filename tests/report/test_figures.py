@@ -14,7 +14,7 @@ from ktrain_sentiment.evaluation.intervals import Estimate
 from ktrain_sentiment.evaluation.ranking import Costs, rank
 from ktrain_sentiment.evaluation.review import Mistake
 from ktrain_sentiment.report import result_tables, trial_tables
-from ktrain_sentiment.report.figures import Column, FigureTable
+from ktrain_sentiment.report.figures import LONGEST, Column, FigureTable, MarkedText, excerpt
 from ktrain_sentiment.tasks import Task
 
 
@@ -30,6 +30,22 @@ def test_the_headline_table_has_intervals_and_baselines(facts):
     assert f"{100 * accuracy.value:.1f}" in text
     assert f"{100 * accuracy.low:.1f} to {100 * accuracy.high:.1f}" in text
     assert "TF-IDF" in text
+
+
+def test_of_a_long_text_the_beginning_is_shown_or_what_stands_around_its_strongest_word():
+    words = [f"word{k}" for k in range(300)]
+    text = " ".join(words)
+    pieces = tuple((f"{word} ", 1.0 if k == 250 else 0.001) for k, word in enumerate(words))
+    plain, marked = excerpt(text), excerpt(MarkedText(pieces))
+    assert plain == f"{text[: plain.index(' …')]} …"
+    assert LONGEST - 10 < len(plain) <= LONGEST + 2
+    assert ("word250 ", 1.0) in marked.pieces
+    assert str(marked).startswith("…word2")
+    assert str(marked).endswith(" …")
+    assert LONGEST - 20 < len(str(marked)) <= LONGEST + 4
+    early = MarkedText((("great ", 1.0), *pieces))
+    assert str(excerpt(early)).startswith("great word0 word1")
+    assert excerpt(MarkedText(pieces[:9])).pieces == pieces[:9]
 
 
 def test_texts_are_wrapped_and_not_taken_for_markup():
