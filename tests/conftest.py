@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,9 @@ _FENCE = _ROOT / "tests" / "support" / "fence"
 _KEPT = "HF_", "TRANSFORMERS_", "KTRAIN_SENTIMENT_", "XDG_"
 for _name in [name for name in os.environ if name.startswith(_KEPT)]:
     del os.environ[_name]
+# Else each of some two hundred processes compiles this package anew, as no user's does.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 os.environ.update(
     HOME=str(_HOME),
     XDG_CACHE_HOME=str(_HOME / "cache"),
@@ -146,6 +150,12 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def deeper_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny BERT with two layers. Do not write to it."""
+    return made_once(tmp_path_factory, "deeper-bert", lambda home: build_bert(home, layers=2))
+
+
+@pytest.fixture(scope="session")
 def reviews() -> list[tuple[str, str]]:
     """Six hundred made-up (text, label) pairs that a tiny encoder learns in a few epochs."""
     return make_reviews(600)
@@ -166,21 +176,23 @@ def backend() -> "Backend":
 
 
 @pytest.fixture(scope="session")
-def predictor(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+def predictor(tmp_path_factory: pytest.TempPathFactory, deeper_bert: Path) -> Path:
     """A whole predictor folder, its head fitted to the made-up reviews. Do not write to it."""
     from support.predictors import build_predictor
 
-    return made_once(tmp_path_factory, "predictor", lambda place: build_predictor(tiny_bert, place))
+    return made_once(
+        tmp_path_factory, "predictor", lambda place: build_predictor(deeper_bert, place)
+    )
 
 
 @pytest.fixture(scope="session")
-def columns_predictor(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+def columns_predictor(tmp_path_factory: pytest.TempPathFactory, deeper_bert: Path) -> Path:
     """The same, reading the columns price and category besides. Do not write to it."""
     from support.predictors import build_predictor
 
     table = {"text_column": "text", "also": ["price", "category"]}
     return made_once(
-        tmp_path_factory, "columns", lambda place: build_predictor(tiny_bert, place, table=table)
+        tmp_path_factory, "columns", lambda place: build_predictor(deeper_bert, place, table=table)
     )
 
 
@@ -243,11 +255,11 @@ def paired_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Pat
 
 
 @pytest.fixture(scope="session")
-def multi_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+def multi_run(tmp_path_factory: pytest.TempPathFactory, deeper_bert: Path) -> Path:
     """The folder of a finished run on reviews with several labels each. Do not write to it."""
     data = write_csv(tmp_path_factory.mktemp("sets") / "sets.csv", make_label_sets(300))
     own = {"task": "multi", "epochs": 6, "batch-size": 8, "learning-rate": 3e-3}
-    return made_once(tmp_path_factory, "multi", lambda run: _train(run, data, tiny_bert, **own))
+    return made_once(tmp_path_factory, "multi", lambda run: _train(run, data, deeper_bert, **own))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """Tiny encoders with random weights, in the file layout that the hub has: PyTorch's names.
 
-Two layers 64 wide: small enough to train in seconds, large enough to learn `make_reviews`.
+64 wide: small enough to train in seconds, large enough to learn `make_reviews`. DistilBERT has two
+layers; BERT, in which most tests train, has one, because a training of a tiny model is little else
+than the tracing of its layers.
 No PyTorch and no TensorFlow is needed to build them.
 """
 
@@ -18,7 +20,6 @@ from support.reviews import BLAME, NEGATIONS, PRAISE, make_reviews
 WIDTH = 64
 INNER = 128
 HEADS = 4
-LAYERS = 2
 POSITIONS = 128
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -33,22 +34,22 @@ def build_distilbert(home: Path, seed: int = 0) -> Path:
         "activation": "gelu", "architectures": ["DistilBertForMaskedLM"],
         "attention_dropout": 0.1, "dim": WIDTH, "dropout": 0.1, "hidden_dim": INNER,
         "initializer_range": 0.02, "max_position_embeddings": POSITIONS,
-        "model_type": "distilbert", "n_heads": HEADS, "n_layers": LAYERS, "pad_token_id": 0,
+        "model_type": "distilbert", "n_heads": HEADS, "n_layers": 2, "pad_token_id": 0,
         "sinusoidal_pos_embds": False, "tie_weights_": True, "vocab_size": len(vocabulary()),
     }  # fmt: skip
     return _write_json(home / "config.json", config).parent
 
 
-def build_bert(home: Path, seed: int = 0) -> Path:
+def build_bert(home: Path, seed: int = 0, layers: int = 1) -> Path:
     """Write a tiny BERT without a head, as all-MiniLM-L6-v2 has it."""
     _write_tokenizer(home, "BertTokenizer")
-    _write_weights(home, dict(_bert(np.random.default_rng(seed))))
+    _write_weights(home, dict(_bert(np.random.default_rng(seed), layers)))
     config = {
         "architectures": ["BertModel"], "attention_probs_dropout_prob": 0.1, "hidden_act": "gelu",
         "hidden_dropout_prob": 0.1, "hidden_size": WIDTH, "initializer_range": 0.02,
         "intermediate_size": INNER, "layer_norm_eps": 1e-12,
         "max_position_embeddings": POSITIONS, "model_type": "bert", "num_attention_heads": HEADS,
-        "num_hidden_layers": LAYERS, "pad_token_id": 0, "position_embedding_type": "absolute",
+        "num_hidden_layers": layers, "pad_token_id": 0, "position_embedding_type": "absolute",
         "type_vocab_size": 2, "vocab_size": len(vocabulary()),
     }  # fmt: skip
     return _write_json(home / "config.json", config).parent
@@ -119,7 +120,7 @@ def _distilbert(chance: np.random.Generator) -> Weights:
     yield f"{root}.word_embeddings.weight", _words(chance)
     yield f"{root}.position_embeddings.weight", _matrix(chance, POSITIONS, WIDTH)
     yield from _norm(f"{root}.LayerNorm")
-    for number in range(LAYERS):
+    for number in range(2):
         layer = f"distilbert.transformer.layer.{number}"
         for part in ("q_lin", "k_lin", "v_lin", "out_lin"):
             yield from _dense(chance, f"{layer}.attention.{part}", WIDTH, WIDTH)
@@ -132,13 +133,13 @@ def _distilbert(chance: np.random.Generator) -> Weights:
     yield "vocab_projector.bias", np.zeros(len(vocabulary()), np.float32)
 
 
-def _bert(chance: np.random.Generator) -> Weights:
+def _bert(chance: np.random.Generator, layers: int) -> Weights:
     yield "embeddings.position_ids", np.arange(POSITIONS)[None]
     yield "embeddings.word_embeddings.weight", _words(chance)
     yield "embeddings.position_embeddings.weight", _matrix(chance, POSITIONS, WIDTH)
     yield "embeddings.token_type_embeddings.weight", _matrix(chance, 2, WIDTH)
     yield from _norm("embeddings.LayerNorm")
-    for number in range(LAYERS):
+    for number in range(layers):
         layer = f"encoder.layer.{number}"
         for part in ("self.query", "self.key", "self.value", "output.dense"):
             yield from _dense(chance, f"{layer}.attention.{part}", WIDTH, WIDTH)

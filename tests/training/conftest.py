@@ -25,16 +25,23 @@ def splits(reviews: list[tuple[str, str]]) -> Splits:
 
 
 @pytest.fixture
-def open_tiny(tiny_bert: Path, splits: Splits) -> Callable[..., Any]:
+def open_tiny(tiny_bert: Path, deeper_bert: Path, splits: Splits) -> Callable[..., Any]:
     from ktrain_sentiment.training.encoder_trainer import open_encoder_trainer
 
-    def make(*, accelerate: bool = False, layers: int | None = None, **settings: Any) -> Any:
+    def make(
+        *,
+        accelerate: bool = False,
+        deeper: bool = False,
+        layers: int | None = None,
+        **settings: Any,
+    ) -> Any:
         config = TrainConfig(
             **{"epochs": 2, "batch_size": 16, "adversarial_epsilon": 0.0, **settings}
         )
         # The fused kernels compile for every batch shape, which a tiny model does not repay.
         compute = ComputeConfig(accelerate=accelerate)
         text = EncoderConfig(maxlen=32, layers=layers)
-        return open_encoder_trainer(tiny_bert, splits, text, config, compute)
+        encoder = deeper_bert if deeper else tiny_bert
+        return open_encoder_trainer(encoder, splits, text, config, compute)
 
     return make

@@ -106,7 +106,7 @@ def test_a_search_takes_the_models_own_steps_and_gives_the_adversarial_one_back(
 def test_frozen_embeddings_stay_as_they_are(
     open_tiny: Callable[..., Any], tmp_path: Path, part: str
 ) -> None:
-    trainer = open_tiny(adversarial_epsilon=DISTANCE, freeze=part, epochs=1)
+    trainer = open_tiny(adversarial_epsilon=DISTANCE, freeze=part, epochs=1, deeper=True)
     before = word_table(trainer.model).numpy()
     head = trainer.model.trainable_variables[-1].numpy()
     trainer.fit(1e-3, Checkpoints(tmp_path), quiet=True)

@@ -104,7 +104,7 @@ def test_an_encoder_that_is_no_plain_stack_is_refused(backend: Backend) -> None:
 def test_a_session_trains_the_layers_that_stay(
     open_tiny: Callable[..., Any], splits: Splits, tmp_path: Path
 ) -> None:
-    trainer = open_tiny(epochs=4, layers=1)
+    trainer = open_tiny(epochs=4, layers=1, deeper=True)
     assert trainer.model.config.num_hidden_layers == 1
     assert trainer.preprocessor.ktrain_preprocessor.config.num_hidden_layers == 1
     trainer.fit(2e-3, Checkpoints(tmp_path), quiet=True)

@@ -78,7 +78,7 @@ def test_a_search_stops_when_its_time_is_used_up(open_tiny: Callable[..., Any]) 
 
 
 def test_frozen_parts_keep_their_weights(open_tiny: Callable[..., Any], tmp_path: Path) -> None:
-    trainer = open_tiny(epochs=1, freeze="1")
+    trainer = open_tiny(epochs=1, freeze="1", deeper=True)
     trained_names = {variable.name for variable in trainer.model.trainable_variables}
     before = {v.name: v.numpy() for v in trainer.model.weights}
     trainer.fit(1e-3, Checkpoints(tmp_path), quiet=True)
@@ -92,7 +92,7 @@ def test_frozen_parts_keep_their_weights(open_tiny: Callable[..., Any], tmp_path
 
 def test_more_frozen_layers_than_there_are_is_refused(open_tiny: Callable[..., Any]) -> None:
     with pytest.raises(ConfigError, match="--freeze 99: the encoder has 2 layers"):
-        open_tiny(freeze="99")
+        open_tiny(freeze="99", deeper=True)
 
 
 def test_class_weights_reach_the_loss(open_tiny: Callable[..., Any]) -> None:

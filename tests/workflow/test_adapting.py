@@ -36,14 +36,14 @@ def adapting(texts: Path | str, encoder: Path | str, **settings: Any) -> AdaptSe
 
 
 @pytest.fixture(scope="module")
-def adapted(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path, reviews_csv: Path) -> Path:
+def adapted(tmp_path_factory: pytest.TempPathFactory, deeper_bert: Path, reviews_csv: Path) -> Path:
     folder = tmp_path_factory.mktemp("encoders") / "adapted"
-    adapt(adapting(reviews_csv, tiny_bert), folder=folder, quiet=True)
+    adapt(adapting(reviews_csv, deeper_bert), folder=folder, quiet=True)
     return folder
 
 
 def test_an_adapted_encoder_is_one_and_guesses_words_better_than_before(
-    adapted: Path, tiny_bert: Path
+    adapted: Path, deeper_bert: Path
 ) -> None:
     assert resolve(str(adapted)) == adapted
     figures = json.loads((adapted / "training.json").read_text())
@@ -52,7 +52,9 @@ def test_an_adapted_encoder_is_one_and_guesses_words_better_than_before(
     assert losses[-1] < figures["head_history"][-1]["val_loss"]
     assert figures["layers"] == 2
     assert not (adapted / "checkpoints").exists()
-    assert (adapted / "tokenizer.json").read_bytes() == (tiny_bert / "tokenizer.json").read_bytes()
+    assert (adapted / "tokenizer.json").read_bytes() == (
+        deeper_bert / "tokenizer.json"
+    ).read_bytes()
 
 
 def test_transformers_guesses_the_same_words_by_it(

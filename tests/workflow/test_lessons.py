@@ -78,13 +78,13 @@ def test_a_share_is_a_share(share):
 
 
 def test_a_small_pupil_comes_to_agree_with_its_teacher(
-    backend: Backend, trained_run: Path, tiny_bert: Path, reviews_csv: Path, tmp_path: Path
+    backend: Backend, trained_run: Path, deeper_bert: Path, reviews_csv: Path, tmp_path: Path
 ):
     held_out = pd.read_parquet(trained_run / "splits" / "test.parquet")["text"].tolist()
     more = [f"{text} {text}" for text in held_out[:40]]
     (tmp_path / "more.txt").write_text("\n".join([*more, *held_out[:5]]) + "\n")
     done = run_python(
-        "scripts/train.py", reviews_csv, "--encoder", tiny_bert, "--run", tmp_path / "pupil",
+        "scripts/train.py", reviews_csv, "--encoder", deeper_bert, "--run", tmp_path / "pupil",
         "--teacher", trained_run / "predictor", "--teacher-share", "1", "--test", "0.25",
         "--unlabelled", tmp_path / "more.txt", "--layers", "1", "--stratified-batches",
         "--class-weight", "balanced", "--maxlen", "32", "--epochs", "5", "--batch-size", "16",
