@@ -62,9 +62,9 @@ PLAIN_KTRAIN = """
     import numpy
     numpy.Inf = numpy.inf
     import ktrain
-    predictor = ktrain.load_predictor({folder!r})
-    texts = {texts!r}
-    print(json.dumps([predictor.get_classes(), predictor.predict_proba(texts).tolist()]))
+    for folder in {folders!r}:
+        predictor = ktrain.load_predictor(folder)
+        print(json.dumps([predictor.get_classes(), predictor.predict_proba({texts!r}).tolist()]))
 """
 
 
@@ -155,12 +155,6 @@ def with_runtime_alone(folder: PredictorFolder, graph: Path) -> np.ndarray:
     return softmax(np.concatenate(rows))
 
 
-def with_ktrain_alone(folder: PredictorFolder) -> np.ndarray:
-    done = run_code(PLAIN_KTRAIN.format(folder=str(folder.path), texts=TEXTS))
-    assert done.returncode == 0, done.stderr[-2000:]
-    return np.array(json.loads(done.stdout.splitlines()[-1])[1])
-
-
 def with_torch_weights(folder: PredictorFolder, place: Path) -> np.ndarray:
     """The graph that PyTorch's names and layout describe."""
     weights, config = read_safetensors(folder.torch_weights), read_json(folder.config)
@@ -172,7 +166,6 @@ LOADERS = {
     "load, fp32": lambda f, _: ktrain_sentiment.load(f.path, "fp32").predict_proba(TEXTS),
     "load, int8": lambda f, _: ktrain_sentiment.load(f.path, "int8").predict_proba(TEXTS),
     "load, keras": lambda f, _: load_keras(f.path).predict_proba(TEXTS),
-    "ktrain": lambda f, _: with_ktrain_alone(f),
     "PyTorch's layout": with_torch_weights,
     "transformers.js, fp32": lambda f, _: with_runtime_alone(f, f.onnx),
     "transformers.js, int8": lambda f, _: with_runtime_alone(f, f.onnx_int8),
@@ -243,13 +236,19 @@ def test_both_engines_say_what_keras_says(saved, trained, engine, tolerance):
     )
 
 
-def test_plain_ktrain_loads_it_elsewhere_without_this_package(saved, trained, tmp_path):
-    moved = shutil.copytree(saved.folder.path, tmp_path / "moved" / "predictor")
-    done = run_code(PLAIN_KTRAIN.format(folder=str(moved), texts=TEXTS[:8]))
+def test_plain_ktrain_loads_it_elsewhere_without_this_package_calibrated_or_not(
+    saved, trained, calibrated, tmp_path
+):
+    wanted = {"plain": keras_probabilities(trained), "calibrated": calibrated.wanted}
+    for name, one in (("plain", saved), ("calibrated", calibrated)):
+        shutil.copytree(one.folder.path, tmp_path / name / "predictor")
+    folders = [str(tmp_path / name / "predictor") for name in wanted]
+    done = run_code(PLAIN_KTRAIN.format(folders=folders, texts=TEXTS))
     assert done.returncode == 0, done.stderr[-2000:]
-    labels, probabilities = json.loads(done.stdout.splitlines()[-1])
-    assert labels == ["negative", "positive"]
-    np.testing.assert_allclose(probabilities, keras_probabilities(trained)[:8], atol=1e-5)
+    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[[")]
+    for (labels, probabilities), right in zip(answers, wanted.values(), strict=True):
+        assert labels == ["negative", "positive"]
+        np.testing.assert_allclose(probabilities, right, atol=1e-5)
 
 
 def test_the_keras_engine_says_the_same(saved, trained):

@@ -1,6 +1,5 @@
 """Vectors of texts from a frozen encoder: what TensorFlow makes of the same weights."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from safetensors.numpy import load_file, save_file
 
 from ktrain_sentiment.errors import EncoderError
 from ktrain_sentiment.inference.embedding import open_encoder_embedder
-from support.process import run_code
 
 TEXTS = ["the plot was brilliant", "awful", "on the whole the cast was never dull but clumsy"]
 
@@ -26,22 +24,15 @@ def renamed(encoder: Path, home: Path, change: dict[str, str]) -> Path:
 
 
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_encoder"])
-def test_vectors_are_the_means_of_tensorflows_token_states(family, request):
+def test_vectors_are_the_means_of_tensorflows_token_states(family, backend, request):
     encoder = request.getfixturevalue(family)
     ours = open_encoder_embedder(encoder, 32)(TEXTS)
-    done = run_code(f"""
-        import json, os
-        import tensorflow as tf
-        from transformers import AutoTokenizer, TFAutoModel
-        tokenizer = AutoTokenizer.from_pretrained({str(encoder)!r})
-        batch = tokenizer({TEXTS!r}, padding=True, return_tensors="tf")
-        states = TFAutoModel.from_pretrained({str(encoder)!r})(**batch).last_hidden_state
-        mask = tf.cast(batch["attention_mask"], tf.float32)[:, :, None]
-        means = tf.reduce_sum(states * mask, 1) / tf.reduce_sum(mask, 1)
-        print(json.dumps(means.numpy().tolist()))
-    """)
-    assert done.returncode == 0, done.stderr
-    theirs = np.array(json.loads(done.stdout.splitlines()[-1]))
+    tokenizer = backend.transformers.AutoTokenizer.from_pretrained(str(encoder))
+    batch = tokenizer(TEXTS, padding=True, return_tensors="np")
+    model = backend.transformers.TFAutoModel.from_pretrained(str(encoder))
+    states = model(dict(batch)).last_hidden_state.numpy()
+    mask = batch["attention_mask"][:, :, None]
+    theirs = (states * mask).sum(axis=1) / mask.sum(axis=1)
     np.testing.assert_allclose(ours, theirs, atol=2e-5)
 
 
