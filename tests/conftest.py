@@ -84,14 +84,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 SLOWEST = (
-    "commands/test_adapt.py", "commands/test_train.py", "test_architectures.py",
-    "commands/test_compare.py", "training/test_checkpoints.py", "workflow/test_folding.py",
-    "test_notebook.py", "workflow/test_models.py", "test_api.py", "commands/test_predict.py",
-    "training/test_kernels.py", "commands/test_demo.py", "commands/test_search.py",
-    "workflow/test_encoder_race.py", "workflow/test_lessons.py", "commands/test_find_lr.py",
-    "commands/test_inspect_errors.py", "install/test_lean_install.py", "scale/test_ray.py",
-    "scale/test_spark.py", "test_sklearn.py", "commands/test_evaluate.py",
-    "workflow/test_adapting.py", "export/test_saving.py",
+    "test_architectures.py", "commands/test_train.py", "commands/test_adapt.py",
+    "scale/test_ray.py", "training/test_kernels.py", "test_api.py", "training/test_checkpoints.py",
+    "workflow/test_models.py", "workflow/test_folding.py", "training/test_data_parallel.py",
+    "scale/test_spark.py", "test_notebook.py", "commands/test_compare.py",
+    "training/test_trainer.py", "workflow/test_encoder_race.py", "training/test_ktrain_trainer.py",
+    "training/test_adversarial.py", "test_sklearn.py", "export/test_saving.py",
+    "commands/test_predict.py", "workflow/test_several_workers.py", "commands/test_dispatch.py",
+    "workflow/test_adapting.py", "commands/test_find_lr.py", "workflow/test_processes.py",
+    "install/test_wheel.py", "commands/test_demo.py", "install/test_lean_install.py",
+    "workflow/test_paired_runs.py", "serve/test_try_page.py", "workflow/test_lessons.py",
+    "commands/test_search.py", "commands/test_inspect_errors.py", "commands/test_evaluate.py",
 )  # fmt: skip
 """Files that take longest, which are begun first: a worker that came to one of them last would let
 the other wait for it (with `--no-loadscope-reorder`, which `make test` gives)."""
