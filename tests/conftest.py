@@ -249,12 +249,12 @@ def scored_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Pat
 
 
 @pytest.fixture(scope="session")
-def paired_run(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+def paired_run(tmp_path_factory: pytest.TempPathFactory, deeper_bert: Path) -> Path:
     """The folder of a finished run on made-up sentences with aspects. Do not write to it."""
     place = tmp_path_factory.mktemp("aspects") / "aspects.csv"
     data = write_csv(place, make_aspects(), COLUMNS)
     own = {"pair-column": "aspect", "duplicates": "keep", "maxlen": 24}
-    return made_once(tmp_path_factory, "paired", lambda run: _train(run, data, tiny_bert, **own))
+    return made_once(tmp_path_factory, "paired", lambda run: _train(run, data, deeper_bert, **own))
 
 
 @pytest.fixture(scope="session")

@@ -104,9 +104,9 @@ def test_texts_come_from_any_column_of_texts_once_each(
 
 
 def test_what_stands_there_is_replaced_only_when_asked(
-    adapted: Path, tiny_bert: Path, reviews_csv: Path
+    adapted: Path, deeper_bert: Path, reviews_csv: Path
 ) -> None:
-    settings = adapting(reviews_csv, tiny_bert)
+    settings = adapting(reviews_csv, deeper_bert)
     with pytest.raises(InputError, match="exists: choose another place, or add --overwrite"):
         adapt(settings, folder=adapted, quiet=True)
     with pytest.raises(ConfigError, match=r"is finished; its figures are in training\.json"):
