@@ -23,8 +23,10 @@ from ktrain_sentiment.training.fast import kernels
 from ktrain_sentiment.training.optimizers import make_adam
 
 
-def make_model(backend: Backend, encoder: str, how: list[str]) -> Untyped:
-    """The compiled model with the levers pulled."""
+def make_model(
+    backend: Backend, encoder: str, how: list[str], largest: tuple[int, int] | None = None
+) -> Untyped:
+    """The compiled model with the levers pulled; `largest` are texts and tokens of a batch."""
     keras, auto = backend.keras, backend.transformers.TFAutoModelForSequenceClassification
     model = auto.from_pretrained(encoder, num_labels=2)
     if "fast" in how:
@@ -34,6 +36,7 @@ def make_model(backend: Backend, encoder: str, how: list[str]) -> Untyped:
             precision=precision_of(how),
             fuse="unfused" not in how,
             cls_only="all" not in how,
+            largest=largest,
         )
     if "frozen" in how:
         getattr(model, model.base_model_prefix).embeddings.trainable = False
@@ -57,9 +60,9 @@ def main() -> None:
     encoder, texts, length, *how = sys.argv[1:]
     precision = "bfloat16" if "rewrite" in how else precision_of(how)
     backend = open_backend(ComputeConfig(precision=precision))  # type: ignore[arg-type]
-    model = make_model(backend, encoder, how)
-    rng, tf = np.random.default_rng(0), backend.tf
     shape = (int(texts), int(length))
+    model = make_model(backend, encoder, how, shape)
+    rng, tf = np.random.default_rng(0), backend.tf
     batch = {
         "input_ids": tf.constant(rng.integers(1000, 30000, shape), tf.int32),
         "attention_mask": tf.ones(shape, tf.int32),

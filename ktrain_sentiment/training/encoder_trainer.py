@@ -103,6 +103,7 @@ def open_encoder_trainer(
         preprocessor,
         configured_adam(backend.tf, config),
         config.freeze,
+        batch_size=config.batch_size,
         layers=encoder_config.layers,
         mean_layer=config.needs_mean_layer,
         fast=compute.accelerate,
@@ -341,6 +342,7 @@ def make_classifier(
     optimizer: Untyped,
     freeze: str = "none",
     *,
+    batch_size: int,
     layers: int | None = None,
     mean_layer: bool = False,
     fast: bool = True,
@@ -352,6 +354,7 @@ def make_classifier(
         preprocessor: From `make_preprocessor`.
         optimizer: A Keras optimiser.
         freeze: Parts that are not trained, see `freeze_parts`.
+        batch_size: Texts of a batch.
         layers: How many of the encoder's layers to keep; all when not given.
         mean_layer: Let the head read the mean of the token states, by one more layer.
         fast: Train with the kernels of `fast/` where they know the encoder.
@@ -373,7 +376,8 @@ def make_classifier(
     model.config.id2label = dict(enumerate(preprocessor.labels))
     model.config.label2id = {label: index for index, label in enumerate(preprocessor.labels)}
     freeze_parts(model, freeze)
-    accelerated = fast and not accelerate(backend, model).reason
+    largest = batch_size, preprocessor.maxlen
+    accelerated = fast and not accelerate(backend, model, largest=largest).reason
     if not accelerated and model.config.model_type in _WITHOUT_IFS:
         trace_as_it_is(backend.tf, model)
     if preprocessor.scale is not None:

@@ -155,7 +155,7 @@ class Language:
         model = _model(self.backend, smaller, lesson=_lesson(self.model))
         model.head.put(self.model.head.arrays())
         if self.fast:
-            _accelerate(self.backend, smaller, model)
+            _accelerate(self.backend, smaller, model, self.rows, self.config)
         return replace(self, encoder=smaller, model=model, has_head=True)
 
     def tensors(self) -> Weights:
@@ -243,7 +243,7 @@ def open_language(
     else:
         model.head.put(head)
     if compute.accelerate:
-        _accelerate(backend, encoder, model)
+        _accelerate(backend, encoder, model, rows, config)
     return Language(
         backend, encoder, model, rows, held_out, config,
         has_head=head is not None, fast=compute.accelerate,
@@ -297,8 +297,11 @@ def _load(backend: Backend, folder: Path) -> tuple[Untyped, Untyped]:
     return encoder, tokenizer
 
 
-def _accelerate(backend: Backend, encoder: Untyped, model: Untyped) -> None:
-    if not accelerate(backend, encoder, cls_only=False).reason:
+def _accelerate(
+    backend: Backend, encoder: Untyped, model: Untyped, rows: MaskedRows, config: MaskedWordsConfig
+) -> None:
+    largest = config.batch_size, rows.maxlen
+    if not accelerate(backend, encoder, cls_only=False, largest=largest).reason:
         trace_as_it_is(backend.tf, model)
 
 

@@ -389,6 +389,19 @@ def test_attention_is_the_same_whether_few_texts_or_all_are_computed_at_a_time(
         np.testing.assert_allclose(few, all_at_once, atol=1e-5)
 
 
+@pytest.mark.parametrize(("largest", "turns"), [((32, 64), False), ((32, 512), True), (None, True)])
+def test_texts_take_turns_only_where_a_batch_may_be_large(
+    backend: Backend, largest: tuple[int, int] | None, turns: bool
+) -> None:
+    tf = backend.tf
+    model = make_model(backend, "Bert")
+    accelerate(backend, model, precision="float32", largest=largest)
+    ids = tf.TensorSpec([None, None], tf.int32)
+    traced = tf.function(lambda ids: model(ids, training=True).logits, autograph=False)
+    operations = traced.get_concrete_function(ids).graph.get_operations()
+    assert any("While" in operation.type for operation in operations) == turns
+
+
 # What XLA compiled
 
 

@@ -36,7 +36,8 @@ KNOWN = (*BERT_LIKE, "DistilBert", "MPNet")
 
 MOST_SCORES = 2**21
 """Scores of queries and keys that a CPU holds at once, 8 MB in float32: 32 texts of 256 tokens need
-1.6 GB less. A GPU has the memory, and waits for each small operation."""
+1.6 GB less. Batches that have no more are computed without turns, which take two seconds to trace.
+A GPU has the memory, and waits for each small operation."""
 
 ROWS = "rows_of_batch"
 """Where a model notes, while a step of several workers is traced, which rows of a batch it is
@@ -91,6 +92,7 @@ def accelerate(
     precision: str | None = None,
     fuse: bool | None = None,
     cls_only: bool = True,
+    largest: tuple[int, int] | None = None,
 ) -> Acceleration:
     """Let a transformers sequence classifier, or encoder, train with the fast kernels.
 
@@ -106,6 +108,7 @@ def accelerate(
             as many as by padding to every other width, which needs no compiling.
         cls_only: Let the last layer compute only the token that the classifier reads. Not where
             all tokens are read.
+        largest: Texts and tokens of the largest batch, where they are known.
     """
     family, reason = _family(model)
     done = Acceleration(model, family, reason)
@@ -115,11 +118,18 @@ def accelerate(
     precision = precision or backend.precision
     if fuse is None:
         fuse = precision != "float32"
-    tf = backend.tf
-    most_scores = MOST_SCORES if backend.device == "CPU" else None
-    steps = _steps(tf, getattr(tf, precision), fuse, most_scores, model.config.hidden_size)
+    tf, on_cpu = backend.tf, backend.device == "CPU"
     own = {"DistilBert": _distilbert_stack, "MPNet": _mpnet_stack}
     stack = own.get(family, _bert_stack)(backend, model)
+    in_turns = on_cpu
+    if largest is not None:
+        texts, length = largest
+        in_turns &= texts * stack.layers[0].heads * length**2 > MOST_SCORES
+    chains = _chains(tf, getattr(tf, precision), fuse, model.config.hidden_size)
+    # Of first tokens there is so little that compiling it for each length costs more, but a GPU
+    # waits for each small operation.
+    of_first = _chains(tf, getattr(tf, precision), fuse and not on_cpu, model.config.hidden_size)
+    steps = Operations(chains, of_first, MOST_SCORES if in_turns else None)
     _replace_call(tf, stack, steps, _generator(tf, model), cls_only, done)
     done._undo += trace_as_it_is(tf, model)
     if precision == "float32":
@@ -128,18 +138,13 @@ def accelerate(
 
 
 @functools.cache
-def _steps(
-    tf: Untyped, dtype: Untyped, fuse: bool, most_scores: int | None, width: int
-) -> Operations:
-    """One set of steps for all models of a width, so that XLA compiles a shape once.
+def _chains(tf: Untyped, dtype: Untyped, fuse: bool, width: int) -> Elementwise:
+    """One set of chains for all models of a width, so that XLA compiles a shape once.
 
     Not for models of several widths: TensorFlow forgets a dimension that it has seen change.
     """
     del width
-    chains = Elementwise(tf, dtype, fuse)
-    # A GPU, which waits for each small operation, has it compiled.
-    on_gpu = most_scores is None
-    return Operations(chains, chains if on_gpu else Elementwise(tf, dtype, fuse=False), most_scores)
+    return Elementwise(tf, dtype, fuse)
 
 
 def _family(model: Untyped) -> tuple[str, str]:
