@@ -10,7 +10,7 @@ from pathlib import Path
 from ktrain_sentiment.atomic import write_json
 from ktrain_sentiment.config import ChecklistConfig
 from ktrain_sentiment.data.checks import main_language
-from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.errors import ConfigError, InputError
 from ktrain_sentiment.evaluation.behaviour import (
     Behaviour,
     check_behaviour,
@@ -96,12 +96,15 @@ def check_classifier(
 def keep_behaviour(run: RunFolder, found: Behaviour) -> None:
     """Put a checklist into a finished run: its own file, its page and its predictor's card.
 
-    Raises:
-        InputError: The run cannot be written.
+    A run that cannot be written, such as somebody else's, stays as it is, which is said.
     """
-    write_json(run.checklist, to_plain(found), overwrite=True)
-    facts = facts_of_run(run.path)
-    if run.predictor.is_dir():
-        update_predictor(run.predictor, card=model_card(facts))
-    write_report(facts, run.report)
-    log.info("kept in %s, in the report and in the model card", run.checklist)
+    try:
+        write_json(run.checklist, to_plain(found), overwrite=True)
+        facts = facts_of_run(run.path)
+        if run.predictor.is_dir():
+            update_predictor(run.predictor, card=model_card(facts))
+        write_report(facts, run.report)
+    except InputError as error:
+        log.warning("not kept in the run: %s", error)
+    else:
+        log.info("kept in %s, in the report and in the model card", run.checklist)

@@ -212,6 +212,20 @@ def test_a_checklist_is_shown_and_kept_in_the_run_its_page_and_its_card(
     assert run_here("scripts/export.py", run / "predictor", "--check").returncode == 0
 
 
+def test_a_run_that_cannot_be_written_is_checked_all_the_same(
+    trained_run: Path, tmp_path: Path
+) -> None:
+    run, mine, page = tmp_path / "run", tmp_path / "mine.yaml", tmp_path / "page.html"
+    shutil.copytree(trained_run, run)
+    (run / "checklist.json").mkdir()
+    mine.write_text(MINE)
+    done = run_here(SCRIPT, run, "--templates", mine, "--cases", "3", "--report", page, "--json")
+    assert done.returncode == 0, done.stderr
+    assert f"not kept in the run: {run}/checklist.json is a folder" in done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["checklist"]["source"] == "mine.yaml"
+    assert "What it can do with language" in page.read_text("utf-8")
+
+
 def test_a_predictor_alone_is_asked_without_rows(trained_run: Path, tmp_path: Path) -> None:
     predictor = tmp_path / "predictor"
     shutil.copytree(trained_run / "predictor", predictor)
