@@ -281,7 +281,7 @@ def forget_unused_code(folder: Path, most: int = MOST_COMPILED) -> None:
     for path in folder.glob("*/*"):
         with contextlib.suppress(OSError):
             seen = path.stat()
-            if seen.st_size == 0:
+            if path.suffix == ".pb" and not seen.st_size:
                 path.unlink()  # Of a machine that lost its power; XLA would end a training at it.
                 continue
             known.append((max(seen.st_atime, seen.st_mtime), seen.st_size, path))
