@@ -38,6 +38,8 @@ _STEP = 1 << 16
 _SHOWN = 200
 _TOO_DEEP = Problem("is nested too deeply to read")
 _NO_VALUE = Problem("is no JSON: wanted an object or a list", ("leave it out, or mend it",))
+_START = re.compile(r"\[\s*\{\s*[\"}]|\{\s*\n\s*\"")
+_LINES_OF_START = 20
 _PYTHON = re.compile(r"\s*\{\s*'|\s*\{[^\"]*\bNone\b")
 
 
@@ -63,6 +65,12 @@ def looks_like_json_lines(sample: Sequence[Line]) -> bool:
     """Whether a text file is JSON Lines: each line an object, the first of them a whole one."""
     filled = [line[1].strip() for line in sample if line[1].strip()]
     return bool(filled) and all(text[0] == "{" for text in filled) and _is_object(filled[0])
+
+
+def looks_like_json(sample: Sequence[Line]) -> bool:
+    """Whether a text file is a JSON list of objects, or an object over several lines."""
+    start = "".join(line[1] for line in sample[:_LINES_OF_START]).strip()
+    return bool(_START.match(start)) or start in {"[", "{"}
 
 
 def _chained(head: Sequence[Row | None], rest: RowStream) -> RowStream:

@@ -27,7 +27,12 @@ from ktrain_sentiment.tables.folders import (
     split_files,
 )
 from ktrain_sentiment.tables.formats import MEDIA, Format, input_format
-from ktrain_sentiment.tables.json_rows import looks_like_json_lines, open_json, open_json_lines
+from ktrain_sentiment.tables.json_rows import (
+    looks_like_json,
+    looks_like_json_lines,
+    open_json,
+    open_json_lines,
+)
 from ktrain_sentiment.tables.sheets import Rank, open_workbook
 from ktrain_sentiment.tables.sources import (
     Source,
@@ -182,6 +187,14 @@ def _open_lines(
         if options.format is None and looks_like_json_lines(sample):
             table = open_json_lines(again, name, replace(read_as, format="jsonl"), once=once)
             return replace(table, notes=("JSON Lines, not a text on each line", *table.notes))
+        if options.format is None and looks_like_json(sample):
+            kept = [line for line in again() if line is not None] if once else []
+
+            def every_line() -> Iterator[Line | None]:
+                return iter(kept) if once else lines()
+
+            table = open_json(every_line, name, replace(read_as, format="json"))
+            return replace(table, notes=("JSON, not a text on each line", *table.notes))
         as_table = options.format is None and (
             options.delimiter or options.columns or looks_delimited(sample)
         )

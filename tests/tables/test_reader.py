@@ -288,7 +288,27 @@ def test_lines_of_a_pipe_that_are_objects_are_rows_and_not_texts(pipe):
     assert rows == [{"id": 1, "text": "one"}, {"id": 2, "text": "two"}, {"unreadable": '{"broken'}]
 
 
-@pytest.mark.parametrize("line", ["{not} an object", "[1, 2]", "{'text': 'Python'}"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[{"text": "one"}, {"text": "two"}]',
+        '[\n {\n  "text": "one"\n },\n {"text": "two"}\n]\n',
+        '{\n "text": ["one",\n "two"]\n}',
+    ],
+)
+@pytest.mark.parametrize("piped", [True, False])
+def test_json_over_lines_is_rows_and_not_texts(pipe, tmp_path, content, piped):
+    source, target = pipe
+    target.write(content.encode())
+    target.close()
+    found = open_table(source if piped else write(tmp_path / "x.txt", content))
+    assert found.notes[0] == "JSON, not a text on each line"
+    assert [text for batch in found.batches() for text in batch.values("text")] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "line", ["[{quoted}] from a book", "{not} an object", "[1, 2]", "{'text': 'Python'}"]
+)
 def test_lines_that_only_resemble_objects_are_texts(tmp_path, line):
     path = write(tmp_path / "x.txt", f'{line}\n{{"text": "one"}}\n')
     assert [text for _, _, text, _ in read(path)] == [line, '{"text": "one"}']
