@@ -26,10 +26,10 @@ def start(command: list[str], output: Path, *more: str) -> "subprocess.Popen[byt
 
 @pytest.mark.parametrize("name", ["adapt", "distil_encoder"])
 def test_a_process_killed_and_resumed_ends_with_the_same_encoder(
-    name: str, tiny_bert: Path, tiny_encoder: Path, reviews_csv: Path, tmp_path: Path
+    name: str, deeper_bert: Path, tiny_encoder: Path, reviews_csv: Path, tmp_path: Path
 ) -> None:
     # The first has no head, so that one is trained first; the other comes with one.
-    command = ["scripts/adapt.py", str(reviews_csv), "--encoder", str(tiny_bert)]
+    command = ["scripts/adapt.py", str(reviews_csv), "--encoder", str(deeper_bert)]
     if name == "distil_encoder":
         command = ["scripts/distil_encoder.py", str(tiny_encoder), str(reviews_csv)]
     unbroken = start(command, tmp_path / "unbroken")
