@@ -33,8 +33,9 @@ costs it two thirds of a second on a CPU and seven on a GPU, whose steps are no 
 padding (34 ms of 40 tokens, 37 of 32: benchmarks/LOG.md); elsewhere tokens of padding are all there
 is to save."""
 
-MANY_STEPS = 300
-"""From so many steps on, each saving a tenth of its tokens, a CPU compiles all finer widths."""
+MUCH_WORK = 300 * 6 * 384**2
+"""From so much on, in steps times layers times their squared width, a CPU compiles finer widths for
+a tenth of the tokens: 300 steps of MiniLM, 40 of MPNet."""
 
 GROUP = 50
 """Batches that are sorted by length together; more means less padding and less shuffling."""
@@ -49,11 +50,18 @@ batch its rows stand, int32 of shape (rows,), and of how many rows that is, int3
 RowIndices = NDArray[np.int64]
 
 
-def padding_multiple(backend: Backend, steps: int) -> int:
-    """To a multiple of how many tokens the batches of so many steps are padded at least."""
+def padding_multiple(backend: Backend, model: Untyped, steps: int) -> int:
+    """To a multiple of how many tokens batches are padded at least.
+
+    Args:
+        backend: The opened frameworks.
+        model: The configuration of a transformers model.
+        steps: How many batches it will learn from.
+    """
     if backend.device == "GPU":
         return GPU_MULTIPLE
-    fine = backend.precision == "float32" or steps >= MANY_STEPS
+    work = steps * model.num_hidden_layers * model.hidden_size**2
+    fine = backend.precision == "float32" or work >= MUCH_WORK
     return FINE_MULTIPLE if fine else COARSE_MULTIPLE
 
 

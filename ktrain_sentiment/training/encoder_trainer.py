@@ -190,7 +190,8 @@ class TextPreprocessor:
     def dataset(self, backend: Backend, rows: EncodedRows, config: TrainConfig) -> Untyped:
         """The rows as ktrain's Learner wants them."""
         steps = planned_steps(config, len(rows.tokens))
-        rows = replace(rows, multiple=padding_multiple(backend, steps))
+        multiple = padding_multiple(backend, self.ktrain_preprocessor.config, steps)
+        rows = replace(rows, multiple=multiple)
         return as_ktrain_dataset(BucketedDataset, backend, rows, config)
 
     def probabilities(self, data: Untyped, output: Untyped) -> NDArray[np.float32]:

@@ -225,7 +225,7 @@ def open_language(
     order = np.random.default_rng(config.seed).permutation(filled)
     out = min(MOST_HELD_OUT, max(len(order) // 20, 1))
     steps = steps_per_epoch(len(order), config.batch_size) * config.epochs
-    multiple = padding_multiple(backend, steps)
+    multiple = padding_multiple(backend, encoder.config, steps)
     held_out, rows = (
         MaskedRows(
             some_rows(tokens, part), masking, tokenizer.pad_token_id, maxlen, config.seed, multiple

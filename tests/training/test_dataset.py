@@ -1,6 +1,7 @@
 """Batches hold every row once, waste little on padding, and depend on seed and epoch alone."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -146,16 +147,18 @@ def test_widths_are_multiples_of_what_is_asked_or_of_a_sixteenth_of_long_ones(
 
 
 @pytest.mark.parametrize(
-    ("device", "precision", "steps", "multiple"),
+    ("device", "precision", "width", "steps", "multiple"),
     [
-        ("CPU", "float32", 10, 2),
-        ("CPU", "bfloat16", 10, 8),
-        ("CPU", "bfloat16", 1000, 2),
-        ("GPU", "bfloat16", 1000, 32),
+        ("CPU", "float32", 384, 10, 2),
+        ("CPU", "bfloat16", 384, 10, 8),
+        ("CPU", "bfloat16", 384, 1000, 2),
+        ("CPU", "bfloat16", 16, 1000, 8),
+        ("GPU", "bfloat16", 384, 1000, 32),
     ],
 )
 def test_batches_are_padded_more_where_a_width_has_its_price(
-    device: str, precision: str, steps: int, multiple: int
+    device: str, precision: str, width: int, steps: int, multiple: int
 ) -> None:
     machine = Backend(None, None, None, None, device, precision)
-    assert dataset.padding_multiple(machine, steps) == multiple
+    model = SimpleNamespace(num_hidden_layers=6, hidden_size=width)
+    assert dataset.padding_multiple(machine, model, steps) == multiple
