@@ -331,7 +331,7 @@ def _find_label(table: Sampled, text: str, *, numbers: bool = False) -> tuple[st
         fitting, few = ([c for c in kind if _holds_numbers(table, c)] for kind in (named, others))
     found = _only(table, fitting or few or named, "label", "label")
     if found:
-        rivals = [c for c in fitting if c != found] or (few if len(few) == 1 else [])
+        rivals = fitting if len(fitting) > 1 else few if len(few) == 1 else []
         return found, [c for c in rivals if c != found]
     raise _none_found(table, "label")
 

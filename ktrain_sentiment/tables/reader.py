@@ -73,8 +73,9 @@ def open_table(
         ConfigError: An option makes no sense.
         MissingExtraError: A library that it needs is not installed.
     """
-    table = _open(source, options or ReadOptions(), rank)
-    fields = wanted_fields(table.head, table.columns, options.known_columns if options else ())
+    options = options or ReadOptions()
+    table = _open(source, options, rank)
+    fields = wanted_fields(table.head, table.columns, options.known_columns)
     return replace(table, columns=(*table.columns, *fields), fields=fields)
 
 

@@ -71,8 +71,9 @@ def padded_width(longest: int, maxlen: int, multiple: int = COARSE_MULTIPLE) -> 
     A multiple of `multiple`, or of a sixteenth of the next power of two where that is more: so
     long texts have few widths, and padding is a small share of all texts.
     """
-    multiple = max(multiple, 2 ** math.ceil(math.log2(max(longest, 1))) // 16)
-    return min(math.ceil(max(longest, 1) / multiple) * multiple, max(maxlen, longest))
+    longest = max(longest, 1)
+    multiple = max(multiple, (1 << (longest - 1).bit_length()) // 16)
+    return min(math.ceil(longest / multiple) * multiple, max(maxlen, longest))
 
 
 def steps_per_epoch(rows: int, batch_size: int) -> int:
