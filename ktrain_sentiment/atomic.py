@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ktrain_sentiment.errors import InputError, SentimentError, explain
-from ktrain_sentiment.places import url_of
+from ktrain_sentiment.remote import store, url_of
 from ktrain_sentiment.runs import cache_folder
 
 try:
@@ -102,8 +102,6 @@ def _no_url(url: str) -> InputError:
 
 
 def _refuse_remote(url: str, *, overwrite: bool, marker: str | None) -> None:
-    from ktrain_sentiment.remote import store
-
     place = store(url)
     if not place.exists():
         return
@@ -144,8 +142,6 @@ def spool_of(url: str) -> Path:
 @contextlib.contextmanager
 def _spooled(url: str, overwrite: bool, marker: str | None = None) -> Iterator[Path]:
     """A free name on this machine; what is there when the block ends well is sent to the URL."""
-    from ktrain_sentiment.remote import store
-
     _refuse_remote(url, overwrite=overwrite, marker=marker)
     spool = spool_of(url).parent
     spool.mkdir(parents=True, exist_ok=True)

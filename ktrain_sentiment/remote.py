@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -71,7 +72,23 @@ _TELLING = (
 )  # fmt: skip
 """Beginnings of the names, in lower case, under which stores say what tells two contents apart."""
 
+_URL = re.compile(r"[A-Za-z][\w+.-]+:(?:[\w+.:-]+:)?//")
+_SHORTENED = re.compile(r"([A-Za-z][\w+.-]+):/(?=[^/])")
+
 T = TypeVar("T")
+
+
+def url_of(place: object) -> str:
+    """The URL that was named; empty where a place on this machine was, or no place at all.
+
+    Args:
+        place: A URL as text or as a `Path`, which takes one of two slashes out of it: here it has
+            both again.
+    """
+    if isinstance(place, Path):
+        found = _SHORTENED.match(place.as_posix())
+        return f"{found[1]}://{place.as_posix()[found.end() :]}" if found else ""
+    return place if isinstance(place, str) and _URL.match(place) else ""
 
 
 def within(seconds: float, task: Callable[[], T]) -> T:

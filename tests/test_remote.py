@@ -3,11 +3,13 @@
 import gzip
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
 from ktrain_sentiment import remote
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.remote import url_of
 from ktrain_sentiment.tables import open_table
 from support.process import run_code
 from support.s3 import answering
@@ -38,6 +40,25 @@ def elsewhere(monkeypatch, s3):
 
     yield point
     s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://bucket/a.csv", "https://host/a.csv?x=1", "memory://a", "zip://a::s3://b/c.zip"]
+)
+def test_a_url_is_one_as_text(url):
+    assert url_of(url) == url
+
+
+def test_a_path_that_was_a_url_has_both_slashes_again():
+    assert url_of(Path("s3://bucket/folder/a.csv")) == "s3://bucket/folder/a.csv"
+
+
+@pytest.mark.parametrize(
+    "place", ["a.csv", "/a/b", "C:/a", "C://a", "a://", "note: see //x", "hub:imdb", "", None, 3]
+)
+def test_what_is_no_url_is_none(place):
+    assert not url_of(place)
+    assert not isinstance(place, str) or not url_of(Path(place))
 
 
 def test_a_table_is_read_from_s3_compressed_or_not(s3):

@@ -20,6 +20,7 @@ from tyro.conf import Positional
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.errors import ConfigError, PredictorError
+from ktrain_sentiment.remote import url_of
 
 if TYPE_CHECKING:
     from ktrain_sentiment.export.saving import SavedPredictor
@@ -74,7 +75,6 @@ class Flags(ScriptFlags):
 def task(flags: Flags) -> dict[str, Any]:
     """Check or export, show what was kept, and return the figures."""
     from ktrain_sentiment.inference.loading import check_is_folder, did_you_mean, find_predictor
-    from ktrain_sentiment.places import url_of
     from ktrain_sentiment.predictor.layout import PredictorFolder
 
     source = flags.predictor
@@ -123,7 +123,6 @@ def _check(folder: Path) -> dict[str, Any]:
 
 def _bundle(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.inference.bundling import write_bundle
-    from ktrain_sentiment.places import url_of
 
     assert flags.output is not None
     made = write_bundle(flags.predictor, flags.output, flags.engine, overwrite=flags.overwrite)

@@ -27,8 +27,8 @@ from ktrain_sentiment.config import RENAMED
 from ktrain_sentiment.config.flat import field_names, from_flat, list_names, read_settings, to_flat
 from ktrain_sentiment.config.renamed import SYNONYMS, nearest_names
 from ktrain_sentiment.errors import ConfigError, printable
-from ktrain_sentiment.places import url_of
 from ktrain_sentiment.reading_rules import BY_ORDER
+from ktrain_sentiment.remote import url_of
 
 log = logging.getLogger(__name__)
 

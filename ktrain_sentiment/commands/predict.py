@@ -28,6 +28,7 @@ from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, printable
 from ktrain_sentiment.reading_rules import Engine, LongTexts
 from ktrain_sentiment.refusals import refuse_threshold
+from ktrain_sentiment.remote import url_of
 from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.tables.formats import Format, WrittenFormat
 
@@ -197,7 +198,6 @@ def task(flags: Flags) -> dict[str, Any]:
     """Load the predictor, score every row, and return the figures."""
     from ktrain_sentiment.inference import scoring
     from ktrain_sentiment.inference.loading import find_predictor
-    from ktrain_sentiment.places import url_of
 
     if flags.on != "here":
         return _on_cluster(flags)
@@ -274,7 +274,6 @@ def _check_input(flags: Flags) -> None:
 
 def _names_file(text: str) -> str:
     """What is wrong with a text that is rather the path of a file or folder; or nothing."""
-    from ktrain_sentiment.places import url_of
     from ktrain_sentiment.tables.formats import FORMATS, bare_suffix
     from ktrain_sentiment.tables.sources import near_name
 
@@ -301,7 +300,6 @@ def _names_file(text: str) -> str:
 def _check_output(flags: Flags) -> WrittenFormat:
     """The format of the output, whose place and dialect will do."""
     from ktrain_sentiment.atomic import is_stream, refuse_existing
-    from ktrain_sentiment.places import url_of
     from ktrain_sentiment.tables.formats import output_format
 
     place = flags.output

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import DataConfig, Group, SplitConfig
+from ktrain_sentiment.remote import url_of
 from ktrain_sentiment.runs import data_name
 
 if TYPE_CHECKING:
@@ -61,7 +62,6 @@ def task(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.data import keep_rows, read_rows
     from ktrain_sentiment.data.labelled import MARKER
     from ktrain_sentiment.data.profile import profile
-    from ktrain_sentiment.places import url_of
 
     output = flags.output or Path("prepared") / data_name(flags.source.data)
     if not flags.profile_only:

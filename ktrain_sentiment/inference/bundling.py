@@ -15,7 +15,6 @@ from typing import Literal
 from ktrain_sentiment.atomic import staged_folder
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.inference.loading import choose_engine
-from ktrain_sentiment.places import url_of
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import (
     Manifest,
@@ -24,6 +23,7 @@ from ktrain_sentiment.predictor.manifest import (
     read_manifest,
     write_manifest,
 )
+from ktrain_sentiment.remote import url_of
 
 Engines = Literal["auto", "int8", "fp32", "all"]
 """Which graphs a bundle holds; auto: the one that answers by default."""

@@ -27,11 +27,11 @@ from ktrain_sentiment.cleaning import check_steps
 from ktrain_sentiment.errors import ConfigError, PredictorError, one_line
 from ktrain_sentiment.inference.classifier import ClassifierParts, TextClassifier
 from ktrain_sentiment.inference.fastest import fastest
-from ktrain_sentiment.places import url_of
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import Manifest, read_checked, read_json, read_manifest
 from ktrain_sentiment.predictor.tokenization import LONGEST, configured_padding_id
 from ktrain_sentiment.reading_rules import Engine, LongTexts
+from ktrain_sentiment.remote import url_of
 from ktrain_sentiment.runs import RUNS, RunFolder
 from ktrain_sentiment.tasks import SCORE, SCORES, SEVERAL, Task, look_like_stars
 

@@ -16,9 +16,8 @@ from typing import Any, Literal
 
 from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, one_line, require
 from ktrain_sentiment.inference.scoring import ScoreReport, open_text_table
-from ktrain_sentiment.places import url_of
 from ktrain_sentiment.reading_rules import Engine
-from ktrain_sentiment.remote import fingerprint, store
+from ktrain_sentiment.remote import fingerprint, store, url_of
 from ktrain_sentiment.scale.portions import Portion, do_portion, gather, left, plan
 from ktrain_sentiment.scale.worker import Scoring, open_for, share_cores
 

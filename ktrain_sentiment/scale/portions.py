@@ -27,8 +27,7 @@ from ktrain_sentiment.inference.scoring import (
     output_schema,
     score,
 )
-from ktrain_sentiment.places import url_of
-from ktrain_sentiment.remote import Remote, store
+from ktrain_sentiment.remote import Remote, store, url_of
 from ktrain_sentiment.scale.worker import Scoring
 from ktrain_sentiment.tables import ReadOptions
 from ktrain_sentiment.tables.outputs import differing, open_output

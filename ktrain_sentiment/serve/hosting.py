@@ -15,9 +15,9 @@ from typing import Any
 from ktrain_sentiment.errors import ConfigError, InputError, PredictorError
 from ktrain_sentiment.inference.classifier import TextClassifier
 from ktrain_sentiment.inference.loading import find_predictor, load
-from ktrain_sentiment.places import url_of
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.reading_rules import Engine
+from ktrain_sentiment.remote import url_of
 from ktrain_sentiment.serve.limits import RefusalError
 
 log = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.remote import at
 from ktrain_sentiment.tables.encodings import survey
 from ktrain_sentiment.tables.formats import FORMATS, bare_suffix
 from ktrain_sentiment.tables.messages import count
@@ -182,8 +183,6 @@ def open_urls(pattern: str, open_one: Callable[[str], Table]) -> Table:
     Raises:
         DataError: None matches, or one cannot be read.
     """
-    from ktrain_sentiment.remote import at
-
     found = at(pattern).matches()
     if not found:
         raise DataError(f"{pattern}: no file matches; quote the pattern, and check the folder")

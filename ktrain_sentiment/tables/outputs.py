@@ -33,7 +33,7 @@ from ktrain_sentiment.atomic import (
     write_text,
 )
 from ktrain_sentiment.errors import ConfigError, InputError, SentimentError, printable
-from ktrain_sentiment.places import url_of
+from ktrain_sentiment.remote import store, url_of
 from ktrain_sentiment.tables.binary_writing import ArrowEncoder, Workbook
 from ktrain_sentiment.tables.formats import WrittenFormat
 from ktrain_sentiment.tables.writing import OutputDialect, OutputSchema, RowEncoder, text_encoder
@@ -319,8 +319,6 @@ class SentOutput(FileOutput):
         return spool_of(url_of(target))
 
     def _take_place(self) -> None:
-        from ktrain_sentiment.remote import store
-
         try:
             if self._encoder.whole:
                 refuse_existing(self._target, overwrite=self._overwrite, remote=True)

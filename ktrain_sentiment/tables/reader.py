@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.places import url_of
+from ktrain_sentiment.remote import url_of
 from ktrain_sentiment.tables.columnar import open_parquet
 from ktrain_sentiment.tables.delimited import (
     looks_delimited,

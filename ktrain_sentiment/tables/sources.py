@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ktrain_sentiment.errors import DataError, one_line
-from ktrain_sentiment.places import url_of
+from ktrain_sentiment.remote import at, fingerprint, url_of
 from ktrain_sentiment.tables.formats import (
     ARCHIVE,
     COMPRESSED,
@@ -123,8 +123,6 @@ def _member(path: Path, name: str) -> Source:
 
 def _remote(url: str) -> Source:
     """A remote file, fetched once into a temporary one: it is read more than once."""
-    from ktrain_sentiment.remote import at
-
     # Its name ends like that of the original: suffixes say format and compression.
     name = Path(url.partition("?")[0].partition("://")[2])
     copy = tempfile.NamedTemporaryFile(suffix="".join(name.suffixes[-2:]))  # noqa: SIM115
@@ -152,8 +150,6 @@ def fetched_folder(url: str) -> Path | None:
     Raises:
         DataError: Nothing is there, or it cannot be fetched.
     """
-    from ktrain_sentiment.remote import at, fingerprint
-
     place = at(url)
     if not place.is_folder():
         return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ktrain_sentiment.atomic import sha256_of
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.places import url_of
+from ktrain_sentiment.remote import url_of
 from ktrain_sentiment.tables.headers import known_names
 
 if TYPE_CHECKING:

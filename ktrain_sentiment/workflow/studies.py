@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 from ktrain_sentiment.atomic import is_alive
 from ktrain_sentiment.config.tuning_config import Range
 from ktrain_sentiment.errors import ConfigError, one_line
-from ktrain_sentiment.places import url_of
+from ktrain_sentiment.remote import url_of
 
 TRIALS = "trials.log"
 """The file that keeps the trials of a study in a folder."""
