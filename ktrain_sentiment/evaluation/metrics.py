@@ -20,10 +20,11 @@ from ktrain_sentiment.evaluation.intervals import (
     bootstrap_mean,
 )
 from ktrain_sentiment.evaluation.multi_figures import MultiFigures, multi_figures
-from ktrain_sentiment.evaluation.score_figures import ScoreFigures, score_figures
-from ktrain_sentiment.evaluation.star_figures import (
+from ktrain_sentiment.evaluation.score_figures import (
     UNORDERED_FIGURES,
+    ScoreFigures,
     StarFigures,
+    score_figures,
     star_figures,
 )
 from ktrain_sentiment.tasks import CLASSES, SCORE, SCORES, SEVERAL, Kind, Task

@@ -4,8 +4,7 @@
     spark.py        predict(df, ...), register_udf(spark, ...)
     spark_stage.py  a stage of pyspark.ml pipelines, saved with its predictor
     ray.py          predict(dataset, ...)
-    portions.py     folders of Parquet files in and out, portion by portion, that can be resumed
-    jobs.py         such a folder handed to Spark or Ray
+    jobs.py         a folder of Parquet files by Spark or Ray, portion by portion; can be resumed
 
 Engines bring rows to workers and back; what happens to a row is `inference.scoring`'s.
 """

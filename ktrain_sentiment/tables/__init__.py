@@ -9,11 +9,11 @@
     delimited.py  CSV and its kin, lines of texts
     headers.py    whether a first row names the columns
     json_rows.py  JSON and JSON Lines
-    sheets.py     workbooks;  columnar.py  Parquet
+    sheets.py     workbooks, read and written;  columnar.py  Parquet, likewise
     folders.py    folders of text files, and several files read as one
     values.py     what a cell is as text
 
-    writing.py         rows as bytes of text;  binary_writing.py  Parquet, workbooks
+    writing.py         rows as bytes of text
     outputs.py         files that grow and can be continued, and streams
     frame_writing.py   a data frame as a file
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ktrain_sentiment.atomic import staged_file
-from ktrain_sentiment.tables.binary_writing import Workbook, write_parquet
+from ktrain_sentiment.tables.columnar import write_parquet
 from ktrain_sentiment.tables.formats import output_format
+from ktrain_sentiment.tables.sheets import Workbook
 from ktrain_sentiment.tables.table import Record
 from ktrain_sentiment.tables.writing import OutputDialect, OutputSchema, text_encoder
 

@@ -34,8 +34,9 @@ from ktrain_sentiment.atomic import (
 )
 from ktrain_sentiment.errors import ConfigError, InputError, SentimentError, printable
 from ktrain_sentiment.remote import store, url_of
-from ktrain_sentiment.tables.binary_writing import ArrowEncoder, Workbook
+from ktrain_sentiment.tables.columnar import ArrowEncoder
 from ktrain_sentiment.tables.formats import WrittenFormat
+from ktrain_sentiment.tables.sheets import Workbook
 from ktrain_sentiment.tables.writing import OutputDialect, OutputSchema, RowEncoder, text_encoder
 
 Identity = Mapping[str, Any]

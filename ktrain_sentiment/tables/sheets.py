@@ -1,8 +1,9 @@
-"""Sheets of Excel and OpenDocument workbooks."""
+"""Workbooks: sheets of Excel and OpenDocument ones are read, and those of Excel written."""
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import re
 import zipfile
 from collections.abc import Callable, Sequence
@@ -24,8 +25,10 @@ from ktrain_sentiment.tables.table import (
     table_of_rows,
     unique_names,
 )
+from ktrain_sentiment.tables.writing import OutputSchema, as_text
 
-EXCEL_LIMIT = 32767
+EXCEL_ROWS = 1_048_576
+EXCEL_CELL = 32_767
 """Characters: what Excel cuts a longer text to."""
 MOST_CELLS = 30_000_000
 """Cells of a sheet, empty ones included: the library that reads it holds them all in memory."""
@@ -283,9 +286,78 @@ def _cut_by_excel(rows: Sequence[Row]) -> list[str]:
     full = [
         row.place
         for row in rows
-        if any(isinstance(c, str) and len(c) == EXCEL_LIMIT for c in row.record.values())
+        if any(isinstance(c, str) and len(c) == EXCEL_CELL for c in row.record.values())
     ]
     if not full:
         return []
-    cut = f"Excel cut {count(len(full), 'text')} at {EXCEL_LIMIT:,} characters"
+    cut = f"Excel cut {count(len(full), 'text')} at {EXCEL_CELL:,} characters"
     return [f"{cut}: {rows_listed(full)}"]
+
+
+class Workbook:
+    """Writes an .xlsx file row by row in constant memory; nothing in it is a formula or a link.
+
+    Args:
+        path: Where the file goes.
+        schema: The columns.
+
+    Raises:
+        MissingExtraError: The library that writes workbooks is not installed.
+    """
+
+    def __init__(self, path: Path, schema: OutputSchema) -> None:
+        library = require("xlsxwriter", "data")
+        harmless = {
+            "constant_memory": True,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "default_date_format": "yyyy-mm-dd hh:mm:ss",
+            "remove_timezone": True,
+        }
+        self._schema = schema
+        self._book = library.Workbook(str(path), harmless)
+        self._sheet = self._book.add_worksheet("predictions")
+        self._row = 0
+        self._write_row(list(schema.names))
+
+    def write(self, places: Sequence[int], rows: Any) -> None:  # noqa: ANN401
+        """Append rows.
+
+        Raises:
+            DataError: The sheet is full, or a cell is longer than Excel holds.
+        """
+        records = rows if isinstance(rows, Sequence) else rows.to_pylist()
+        for place, record in zip(places, records, strict=True):
+            cells = [_cell_of(record.get(name)) for name in self._schema.names]
+            if any(isinstance(cell, str) and len(cell) > EXCEL_CELL for cell in cells):
+                raise DataError(
+                    f"{self._schema.source}: line {place} holds more than {EXCEL_CELL:,} "
+                    "characters in a cell, which Excel cannot; write .csv, .jsonl or .parquet"
+                )
+            self._write_row(cells)
+
+    def _write_row(self, cells: Sequence[Any]) -> None:
+        if self._row == EXCEL_ROWS:
+            raise DataError(
+                f"an Excel sheet ends at {EXCEL_ROWS:,} rows; write .csv, .jsonl or .parquet"
+            )
+        for column, cell in enumerate(cells):
+            if isinstance(cell, str):
+                self._sheet.write_string(self._row, column, cell)
+            elif cell is not None:
+                self._sheet.write(self._row, column, cell)
+        self._row += 1
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._book.close()
+
+
+def _cell_of(value: object) -> object:
+    if isinstance(value, int) and abs(value) >= 2**53:  # Excel's numbers are floats.
+        return str(value)
+    if isinstance(value, bool | int | datetime.datetime | datetime.date | datetime.time):
+        return value
+    if isinstance(value, float) and abs(value) < float("inf"):
+        return value
+    return None if value is None or value != value else as_text(value)

@@ -286,6 +286,11 @@ def plain(value: object) -> object:
     return value
 
 
+def as_text(value: object) -> str:
+    """A value as text for a format that holds whole characters alone."""
+    return without_halves(value if isinstance(value, str) else str(plain(value)))
+
+
 def to_json(value: object) -> str:
     """A value as JSON on one line; letters as they are, what JSON has no form for as text."""
     try:

@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ktrain_sentiment.errors import ConfigError, DataError, MissingExtraError
-from ktrain_sentiment.scale.jobs import Job, run_job
-from ktrain_sentiment.scale.portions import do_portion, gather, left, plan
+from ktrain_sentiment.scale.jobs import Job, do_portion, gather, left, plan, run_job
 from ktrain_sentiment.scale.worker import Scoring
 
 SCORING = Scoring(column="text", labels=("negative", "positive"))

@@ -29,8 +29,8 @@ from ktrain_sentiment.inference.scoring import (
 )
 from ktrain_sentiment.prediction import Prediction, Probabilities, to_predictions
 from ktrain_sentiment.runs import cache_folder
-from ktrain_sentiment.tables import binary_writing, open_texts, outputs
-from ktrain_sentiment.tables.binary_writing import ArrowEncoder
+from ktrain_sentiment.tables import columnar, open_texts, outputs
+from ktrain_sentiment.tables.columnar import ArrowEncoder
 from ktrain_sentiment.tables.formats import output_format
 from ktrain_sentiment.tables.outputs import open_output, stream_output
 from ktrain_sentiment.tables.writing import OutputDialect, OutputSchema
@@ -221,7 +221,7 @@ def test_scoring_a_scored_file_needs_a_prefix(tmp_path):
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet", ".txt"])
 @pytest.mark.parametrize("stopped_after", [1, 30, 55])
 def test_a_stopped_run_goes_on_where_it_was(tmp_path, suffix, stopped_after, monkeypatch):
-    monkeypatch.setattr(binary_writing, "_GROUP_ROWS", 7)
+    monkeypatch.setattr(columnar, "_GROUP_ROWS", 7)
     source = write_input(tmp_path, ".csv", [f"text {n}\nof two lines" for n in range(60)])
     target = tmp_path / f"out{suffix}"
     with pytest.raises(KeyboardInterrupt):

@@ -17,8 +17,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ktrain_sentiment.errors import ConfigError, DataError, InputError
-from ktrain_sentiment.tables.binary_writing import ArrowEncoder, Workbook
+from ktrain_sentiment.tables.columnar import ArrowEncoder
 from ktrain_sentiment.tables.frame_writing import write_table
+from ktrain_sentiment.tables.sheets import Workbook
 from ktrain_sentiment.tables.writing import (
     OutputDialect,
     OutputSchema,
