@@ -31,6 +31,19 @@ def is_blank(text: str) -> bool:
     return all(unicodedata.category(sign) in _UNSEEN for sign in text)
 
 
+_NO_WIDTH = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Signs that change nothing one sees: those that join emoji, or letters of Persian, are none."""
+
+
+def as_seen(name: str) -> str:
+    """A name without spaces around it and signs of no width, its accents joined to their letters.
+
+    Two names that look alike are one then: exports mix both ways to write `é`, and copied cells
+    carry marks that no screen shows.
+    """
+    return unicodedata.normalize("NFC", _NO_WIDTH.sub("", name)).strip()
+
+
 _SHORT = 5
 """Letters below which two names that differ by one are as likely two names."""
 

@@ -17,7 +17,7 @@ from ktrain_sentiment.data.scores import have_fractions, read_scores
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.tables.messages import count, counted, quoted
 from ktrain_sentiment.tasks import Kind, look_like_stars, not_quite_stars, spell_stars, star_of
-from ktrain_sentiment.words import NO_VALUE, is_slip
+from ktrain_sentiment.words import NO_VALUE, as_seen, is_slip
 
 _SEPARATORS = ("|", ";", ",", "/", "+")
 
@@ -96,15 +96,23 @@ def relabel(
     Raises:
         DataError: `--map` names labels that do not occur.
     """
-    trimmed = labels.str.strip()
-    spaced = int((trimmed != labels).where(labels.notna(), False).sum())
-    labels = trimmed
+    seen = {kind: as_seen(kind) for kind in labels.dropna().unique()}
+    rows_of = labels.value_counts()
+    spaced = sum(rows_of[kind] for kind, name in seen.items() if kind.strip() == name != kind)
+    unseen = sum(rows_of[kind] for kind, name in seen.items() if kind.strip() != name)
+    labels = labels.map(seen, na_action="ignore").astype("str")
     if config.fold_labels:
         labels = labels.map(fold, na_action="ignore").astype("str")
     around = f"spaces around {count(spaced, 'label')} are not part of them" if spaced else ""
-    mapping = parse_map(config.map)
+    alike = (
+        f"{count(unseen, 'label holds', 'labels hold')} signs that cannot be seen, or accents "
+        "apart from their letters: they are called as they look"
+        if unseen
+        else ""
+    )
+    mapping = {as_seen(old): new for old, new in parse_map(config.map).items()}
     numbers = "" if mapping else _are_numbers(labels)
-    notes = [around, _differ_in_case(labels)]
+    notes = [around, alike, _differ_in_case(labels)]
     hints = [numbers, _stand_for_none(labels), _slipped(labels)]
     if config.fold_labels:
         mapping = {fold(old): new for old, new in mapping.items()}

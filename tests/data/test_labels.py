@@ -83,6 +83,22 @@ def test_labels_that_differ_in_case_are_said_and_joined_on_request(write, read):
     assert read(path, fold_labels=True).labels == ("bad", "good")
 
 
+def test_labels_that_look_alike_are_one(write, read):
+    # A mark of no width at the start, and an accent written as a sign of its own.
+    path = write(
+        "a.csv", labelled("\u200bn\u00e9gatif", "ne\u0301gatif", "positif\u00ad", "positif")
+    )
+    found = read(path, map="ne\u0301gatif=bad")
+    assert found.labels == ("bad", "positif")
+    assert "3 labels hold signs that cannot be seen, or accents apart from their letters: they " \
+        "are called as they look" in found.notes  # fmt: skip
+
+
+def test_labels_that_are_joined_by_a_sign_without_width_stay_as_they_are(write, read):
+    path = write("a.csv", labelled("\U0001f468\u200d\U0001f4bb", "\U0001f468"))
+    assert set(read(path).labels) == {"\U0001f468\u200d\U0001f4bb", "\U0001f468"}
+
+
 def test_folding_and_mapping_go_together(write, read):
     found = read(write("a.csv", labelled("POS", " neg")), fold_labels=True, map="Pos=good Neg=bad")
     assert found.frame["label"].tolist() == ["good", "bad"]
