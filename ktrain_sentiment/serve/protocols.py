@@ -83,13 +83,19 @@ def joined(rows: Sequence[Any], inputs: Inputs) -> list[str]:
         if inputs:
             return [text or "" for text in join_rows(list(rows), inputs, "text")]
     except InputError as error:
-        raise unusable(error) from error
+        said = str(unusable(error)).replace(inputs.example, _example(inputs))
+        raise invalid(said) from error
     for place, row in enumerate(rows):
         if not isinstance(row, str):
             several = "a pair" if len(row) == 2 else "a list"
             kind = several if isinstance(row, list) else "an object"
             raise invalid(f"text {place}: got {kind}, and this model reads texts alone")
     return list(rows)
+
+
+def _example(inputs: Inputs) -> str:
+    """A row as JSON has it, which every route takes."""
+    return encode(dict.fromkeys(inputs.columns, "...")).decode()
 
 
 # text-embeddings-inference
@@ -123,14 +129,13 @@ def predict_rows(asked: PredictRequest, inputs: Inputs) -> tuple[list[Any], bool
         # As at that server: two texts in a list are a pair, lists of them a batch.
         single = len(given) == 2 and all(isinstance(one, str) for one in given)
         return ([list(given)], False) if single else (list(given), True)
-    if inputs and any(isinstance(one, list) for one in given):
-        example = encode(dict.fromkeys(inputs.columns, "...")).decode()
+    if len(given) == 1 and isinstance(given[0], str):
+        return [given[0]], False
+    if inputs and given:
         raise invalid(
-            f"inputs: this model reads {inputs.told}; wanted {example}, or a list of such"
+            f"inputs: this model reads {inputs.told}; wanted {_example(inputs)}, or a list of such"
         )
     inner = [one for one in given if isinstance(one, list)]
-    if not inner and len(given) == 1:
-        return [str(given[0])], False
     if len(inner) == len(given) and all(len(one) == 1 for one in inner):
         return [one[0] for one in inner], True
     raise invalid(

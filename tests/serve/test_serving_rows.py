@@ -1,5 +1,6 @@
 """A predictor that reads more of a row than its text, behind HTTP."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,12 @@ def test_what_is_no_row_is_refused(wide, path, body, said):
     assert said in reply.json["error"]
 
 
+@pytest.mark.parametrize("inputs", ["x", ["x", "y"], [["x"], ["y"]], {"text": "x"}])
+def test_a_refusal_shows_a_row_as_json_has_it(wide, inputs):
+    reply = wide.post("/predict", {"inputs": inputs})
+    assert 'wanted {"text":"...","price":"...","category":"..."}' in reply.error
+
+
 def test_the_words_of_a_row_are_weighed_in_what_is_read_of_it(wide, expected):
     found = wide.post("/explain", {"inputs": ROW}).json
     assert found["text"].endswith(f"| {ROW['text']}")
@@ -125,6 +132,13 @@ def test_pairs_are_written_as_their_servers_write_them(paired, path, body):
     reply = paired.post(path, body)
     assert reply.status == 200, reply.json
     assert [one[0]["label"] for one in reply.json] == ["positive", "negative"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/", "/explain"])
+def test_the_pair_that_a_refusal_shows_is_taken(paired, path):
+    said = paired.post(path, {"inputs": TEXT}).error
+    shown = json.loads(said[said.index("{") : said.index("}") + 1])
+    assert paired.post(path, {"inputs": shown}).status == 200
 
 
 def test_two_texts_in_a_list_are_one_pair_to_tei(paired):
