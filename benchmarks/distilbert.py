@@ -98,12 +98,10 @@ def task(flags: Flags) -> dict[str, Any]:
         chosen = {"short": texts, "single": texts[: flags.single]}
         sets.write_text(json.dumps(chosen), encoding="utf-8")
         folders = {name: Path(home) / name for name in ARCHITECTURES}
-        figures = {
-            "parameters_million": _row([_build(n, folders[n], sets) for n in folders], smaller=True)
-        }
+        figures = {"parameters_million": _saved([_build(n, folders[n], sets) for n in folders])}
         for what, file in FILES.items():
             sizes = [(folder / file).stat().st_size / 1e6 for folder in folders.values()]
-            figures[what] = _row(sizes, smaller=True)
+            figures[what] = _saved(sizes)
         rounds = _predict(folders, sets, flags)
         if flags.training:
             rounds |= _train(folders, flags)
@@ -185,11 +183,14 @@ def _train(folders: dict[str, Path], flags: Flags) -> Rounds:
     return rounds
 
 
-def _row(values: Sequence[float], *, smaller: bool) -> dict[str, Any]:
+def _saved(values: Sequence[float]) -> dict[str, Any]:
     """A figure of both that does not vary; what DistilBERT saves of it, in percent."""
     bert, distil = values
-    saved = f"{100 * (1 - distil / bert):.0f} % smaller" if smaller else ""
-    return {"bert_base": round(bert, 1), "distilbert": round(distil, 1), "distilbert_is": saved}
+    return {
+        "bert_base": round(bert, 1),
+        "distilbert": round(distil, 1),
+        "distilbert_is": f"{100 * (1 - distil / bert):.0f} % smaller",
+    }
 
 
 def _timed(found: dict[str, list[float]], what: str) -> dict[str, Any]:

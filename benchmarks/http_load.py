@@ -102,10 +102,10 @@ class _Connection(asyncio.Protocol):
 
 
 class Client:
-    """Connections to one server, opened when they are needed."""
+    """Connections to a server on this machine, opened when they are needed."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
-        self._address = host, port
+    def __init__(self, port: int) -> None:
+        self._address = "127.0.0.1", port
         self._idle: deque[_Connection] = deque()
 
     async def ask(self, request: bytes) -> int:
@@ -160,10 +160,10 @@ async def closed_loop(
 
 
 async def open_loop(
-    client: Client, requests: Sequence[bytes], rate: float, seconds: float, seed: int = 0
+    client: Client, requests: Sequence[bytes], rate: float, seconds: float
 ) -> Outcome:
     """Requests that come at random, so many a second on average (a Poisson process)."""
-    outcome, chance = Outcome(), np.random.default_rng(seed)
+    outcome, chance = Outcome(), np.random.default_rng(0)
     running: set[asyncio.Task[None]] = set()
     begun = time.perf_counter()
 

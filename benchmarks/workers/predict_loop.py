@@ -1,8 +1,9 @@
 """What the prediction workers share: answer one text, then predict sets of texts when asked.
 
-Standard library alone, because each worker runs in an environment of its own. Arguments: a folder,
-a JSON file with sets of texts, then whatever the worker wants. Standard input: one command a line,
-the name of a set, or `single` for one text at a time. Standard output: one JSON object a line.
+Imports the standard library alone, because each worker runs in an environment of its own.
+Arguments: a folder, a JSON file with sets of texts, then whatever the worker wants. Standard input:
+one command a line, the name of a set, or `single` for one text at a time. Standard output: one
+JSON object a line.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from answers import peak_mb, say
 
 Predict = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 """Texts to probabilities, in order."""
+
+BATCH = 32
 
 
 def by_length(predict: Predict) -> Predict:
@@ -28,6 +32,37 @@ def by_length(predict: Predict) -> Predict:
         return [row for _, row in sorted(zip(order, rows, strict=True), key=lambda pair: pair[0])]
 
     return sorted_first
+
+
+def graph_reader(folder: Path, names: Sequence[str]) -> Callable[..., Iterator[dict[str, Any]]]:
+    """What makes batches of texts, by Hugging Face's tokenizers, for a graph with such inputs."""
+    import numpy as np
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    tokenizer.enable_truncation(manifest["maxlen"])
+    tokenizer.enable_padding(pad_id=manifest["padding_id"])
+
+    def batches(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+        for start in range(0, len(texts), BATCH):
+            encodings = tokenizer.encode_batch_fast(list(texts[start : start + BATCH]))
+            ids = np.array([encoding.ids for encoding in encodings])
+            mask = np.array([encoding.attention_mask for encoding in encodings])
+            full = {"input_ids": ids, "attention_mask": mask}
+            yield {name: full.get(name, np.zeros_like(ids)) for name in names}
+
+    return batches
+
+
+def shares(batches: Sequence[Any]) -> list[list[float]]:
+    """Probabilities in the order of the labels, of logits batch by batch."""
+    import numpy as np
+
+    logits = np.concatenate(batches)
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found: list[list[float]] = (raised / raised.sum(axis=1, keepdims=True)).tolist()
+    return found
 
 
 def serve(predict: Predict) -> None:

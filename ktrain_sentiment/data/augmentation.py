@@ -86,7 +86,8 @@ def make_lessons(
     each = max(1, round(wanted / len(chosen.tests)))
     rows = splits.train["text"].tolist()
     label_of = dict(zip(rows, splits.train["label"], strict=True))
-    of_label, of_pole = _label_targets(splits), _pole_targets(splits, poles)
+    of_label = dict(zip(splits.labels, np.eye(len(splits.labels), dtype=np.float32), strict=True))
+    of_pole = _pole_targets(splits, poles)
     rng = np.random.default_rng([seed, len(rows)])
     texts, lessons, targets = [], [], []
     for test in chosen.tests:
@@ -120,12 +121,6 @@ def _learnable(
     return [(case[int(k)], case[0]) for case, pair in zip(cases, pairs, strict=True) for k in pair][
         :count
     ]
-
-
-def _label_targets(splits: Splits) -> dict[str, NDArray[np.float32]]:
-    """What is learned of a row with each label."""
-    rows = np.eye(len(splits.labels), dtype=np.float32)
-    return dict(zip(splits.labels, rows, strict=True))
 
 
 def _pole_targets(splits: Splits, poles: Mapping[str, str]) -> dict[str, NDArray[np.float32]]:

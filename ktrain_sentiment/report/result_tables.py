@@ -23,9 +23,8 @@ from ktrain_sentiment.report.figures import (
 from ktrain_sentiment.tables.messages import count
 
 if TYPE_CHECKING:
-    from ktrain_sentiment.evaluation.behaviour import Ability, Behaviour
+    from ktrain_sentiment.evaluation.behaviour import Behaviour
     from ktrain_sentiment.evaluation.calibration import Abstention
-    from ktrain_sentiment.evaluation.confusion import Counts
     from ktrain_sentiment.evaluation.explanation import Explanation
     from ktrain_sentiment.evaluation.metrics import Metrics
     from ktrain_sentiment.evaluation.multi_figures import MultiFigures
@@ -205,14 +204,10 @@ def confusion(metrics: Metrics) -> FigureTable:
     numbered = sum(len(label) + 3 for label in labels) > MOST_HEADS
     columns = [Column("", lambda k: f"{k + 1} {labels[k]}" if numbered else labels[k], words=True)]
     columns += [
-        Column(str(j + 1) if numbered else label, partial(_cell_of, counts, j))
+        Column(str(j + 1) if numbered else label, lambda i, j=j: f"{counts[i, j]:,}")
         for j, label in enumerate(labels)
     ]
     return FigureTable.of("True label down, predicted across", columns, range(len(labels)))
-
-
-def _cell_of(counts: Counts, predicted: int, true: int) -> str:
-    return f"{counts[true, predicted]:,}"
 
 
 def cross_validation(found: CrossValidationRecord) -> FigureTable:
@@ -261,13 +256,9 @@ def slices(found: Sequence[Slice]) -> FigureTable:
     return FigureTable.of(title, columns, found, strong=lambda one: one.weak)
 
 
-def _tested(one: Ability) -> str:
-    return one.name or "all of them"
-
-
 BEHAVIOUR = (
     Column("capability", lambda one: one.capability, words=True),
-    Column("test", _tested, words=True, wraps=True),
+    Column("test", lambda one: one.name or "all of them", words=True, wraps=True),
     Column("kind", lambda one: one.kind, words=True, drop=3, help="Of test, as CheckList has it"),
     Column("fails", lambda one: share(one.failures.value), strong=True),
     Column("95 % interval", lambda one: interval("accuracy", one.failures), drop=1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,7 +55,7 @@ def open_json_lines(lines: Lines, name: str, read_as: ReadAs, *, once: bool) -> 
         columns, types = scan_types(records_of(head))
         if not columns:
             check_head(head, name, "line")
-        return table_of_stream(_chained(head, rows), name, columns, read_as, types=types)
+        return table_of_stream(itertools.chain(head, rows), name, columns, read_as, types=types)
     check_head(peek(json_rows(lines()), HEAD), name, "line")
     columns, types = scan_types(row.record for row in json_rows(lines()) if row)
     return table_of_rows(lambda: json_rows(lines()), name, columns, read_as, types=types)
@@ -71,11 +71,6 @@ def looks_like_json(sample: Sequence[Line]) -> bool:
     """Whether a text file is a JSON list of objects, or an object over several lines."""
     start = "".join(line[1] for line in sample[:_LINES_OF_START]).strip()
     return bool(_START.match(start)) or start in {"[", "{"}
-
-
-def _chained(head: Sequence[Row | None], rest: RowStream) -> RowStream:
-    yield from head
-    yield from rest
 
 
 def open_json(lines: Lines, name: str, read_as: ReadAs) -> Table:
@@ -141,7 +136,7 @@ def _open_object(lines: Lines, name: str, read_as: ReadAs) -> Table:
                 "an object a line"
             )
     try:
-        content = _loads("".join(text))
+        content = _DECODER.decode("".join(text))
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             return _open_values(lines, name, read_as)
@@ -252,19 +247,15 @@ def _object(pairs: list[tuple[str, Any]]) -> Record:
     return record
 
 
-@functools.cache
-def _decoder() -> json.JSONDecoder:
-    return json.JSONDecoder(object_pairs_hook=_object)
-
-
-def _loads(text: str) -> Any:  # noqa: ANN401
-    return _decoder().decode(text)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _loads_fast(text: str) -> Any:  # noqa: ANN401
-    """As `_loads`, half as slow: an object with as many colons as fields has none of them twice."""
+    """As by `_DECODER`, half as slow: with as many colons as fields no field is there twice."""
     value = json.loads(text)
-    return value if isinstance(value, dict) and text.count(":") == len(value) else _loads(text)
+    if isinstance(value, dict) and text.count(":") == len(value):
+        return value
+    return _DECODER.decode(text)
 
 
 def _open_values(lines: Lines, name: str, read_as: ReadAs) -> Table:
@@ -301,7 +292,7 @@ def _values(lines: Iterator[Line | None]) -> RowStream:
             continue
         place += 1
         if not listed and character != "{":
-            raw = feed.skip_to("[{")
+            raw = feed.skip_to_value()
             yield Row(place, {UNREADABLE: raw}, _NO_VALUE, raw)
             continue
         if listed and not first:
@@ -375,12 +366,12 @@ class _Feed:
         """Go on behind characters that were looked at."""
         self._at += characters
 
-    def skip_to(self, wanted: str) -> str:
-        """Go on at the next of some characters, or at the end; the beginning of what was left."""
+    def skip_to_value(self) -> str:
+        """Go on at the next list or object, or at the end; the beginning of what was left."""
         left = ""
-        while self.next_character() and self._buffer[self._at] not in wanted:
+        while self.next_character() and self._buffer[self._at] not in "[{":
             rest = self.text()
-            end = min((k for k in map(rest.find, wanted) if k >= 0), default=len(rest))
+            end = min((k for k in map(rest.find, "[{") if k >= 0), default=len(rest))
             left = (left + rest[:end])[:_SHOWN]
             self.skip(end)
         return left.rstrip()
@@ -394,7 +385,7 @@ class _Feed:
         least = _STEP
         while True:
             try:
-                value, end = _decoder().raw_decode(self._buffer, self._at)
+                value, end = _DECODER.raw_decode(self._buffer, self._at)
             except json.JSONDecodeError:
                 if len(self._buffer) - self._at > LONGEST or not self._more(least):
                     raise

@@ -348,7 +348,7 @@ def _replace_call(
         if here := done.model.__dict__.get(ROWS):
             seeds += _moved_by(tf, stack, here[0][0], states, cls_only)
         bias = AttentionBias(stack.mask_of(mask), stack.relative_of(states))
-        last = run_layers(steps, stack.layers, states, bias, seeds, True, cls_only)
+        last = run_layers(steps, stack.layers, states, bias, seeds, cls_only)
         return stack.result_of(last)
 
     # Keras reads the signature to know whether to hand over `training` and `mask`.

@@ -357,7 +357,6 @@ def run_layer(
     tokens: Tokens,
     bias: AttentionBias,
     seeds: Untyped,
-    training: bool,
     cls_only: bool,
 ) -> Tokens:
     """One layer: attention and feed-forward, each with dropout, residual and normalisation.
@@ -368,11 +367,10 @@ def run_layer(
         tokens: Hidden states of all tokens.
         bias: What is added to the scores.
         seeds: uint32 `[SEEDS_A_LAYER, 2]`.
-        training: Whether dropout is on.
         cls_only: Compute the output of each text's first token alone. It still attends to all.
     """
     context = _self_attention(
-        steps, parts, tokens, bias, (seeds[0], parts.attention_rate * training), cls_only
+        steps, parts, tokens, bias, (seeds[0], parts.attention_rate), cls_only
     )
     residual = _first(steps, tokens.fp32, bias.padding) if cls_only else tokens.fp32
     middle = Tokens(
@@ -381,7 +379,7 @@ def run_layer(
             steps.product(context, parts.context.kernel),
             steps.entering(parts.context.bias),
             _norm(steps, parts.context_norm),
-            (seeds[1], parts.context_rate * training),
+            (seeds[1], parts.context_rate),
         )
     )
     activated = steps.gelu(
@@ -394,7 +392,7 @@ def run_layer(
             steps.product(activated, parts.output.kernel),
             steps.entering(parts.output.bias),
             _norm(steps, parts.output_norm),
-            (seeds[2], parts.output_rate * training),
+            (seeds[2], parts.output_rate),
         )
     )
 
@@ -439,7 +437,6 @@ def run_layers(
     states: Untyped,
     bias: AttentionBias,
     seeds: Untyped,
-    training: bool,
     cls_only: bool,
 ) -> Untyped:
     """All layers, from `[texts, length, width]` to the same, or to `[texts, 1, width]`.
@@ -450,7 +447,6 @@ def run_layers(
         states: float32 hidden states.
         bias: What is added to the scores.
         seeds: uint32 `[layers * SEEDS_A_LAYER, 2]`.
-        training: Whether dropout is on.
         cls_only: Let the last layer compute the output of each text's first token alone.
     """
     tf = steps.tf
@@ -463,5 +459,5 @@ def run_layers(
         mine = seeds[index * SEEDS_A_LAYER : (index + 1) * SEEDS_A_LAYER]
         # The classifier reads one token of the last layer: 358 processor ms a step against 444.
         only = cls_only and index == len(layers) - 1
-        tokens = run_layer(steps, parts, tokens, bias, mine, training, only)
+        tokens = run_layer(steps, parts, tokens, bias, mine, only)
     return tf.reshape(steps.leaving(tokens.fp32), (texts, -1, width))
