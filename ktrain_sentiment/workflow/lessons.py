@@ -1,13 +1,19 @@
 """What a training learns besides its labels: a teacher's answers, and rows made from templates.
 
-A teacher is another model whose probabilities are learned beside the labels (arXiv:1503.02531);
-templates make rows for `--augment`.
+A teacher is another model whose probabilities are learned beside the labels (arXiv:1503.02531).
+Templates make rows for `--augment`: counterfactual pairs (the same sentence with another name,
+faith or nationality, and the same label) and sentences whose label a turn of phrase decides, after
+Kaushik et al. 2020 (arXiv:1909.12434) and Zmigrod et al. 2019 (arXiv:1906.04571), as nobody is
+there to write them.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +23,8 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import DataConfig, TrainConfig
 from ktrain_sentiment.data import Splits, UnlabelledTexts, read_unlabelled
-from ktrain_sentiment.data.augmentation import Lessons, make_lessons
 from ktrain_sentiment.data.checks import main_language
+from ktrain_sentiment.data.repeats import near_codes
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.behaviour import find_poles
 from ktrain_sentiment.inference import load
@@ -27,10 +33,19 @@ from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import CLASSES, Task
+from ktrain_sentiment.templates import Template, Templates, draw, read_templates
 from ktrain_sentiment.training.dataset import class_indices, learned_targets
 from ktrain_sentiment.training.trainer import SoftTargets
 
 log = logging.getLogger(__name__)
+
+SHARE = 0.3
+"""Rows to make from templates, as a share of the training rows."""
+MOST = 4_000
+"""More would say the same again: the templates have so many words."""
+UNSURE = 0.75
+"""What is learned for the commoner label where nothing is said and no label is neutral: with one
+half for each, which of them wins would be left to a person's name."""
 
 
 def taught(
@@ -101,15 +116,7 @@ class Teacher:
             path: The Parquet file to keep them in.
             resume: Take what the file holds, if it is there.
         """
-        columns = [f"p_{label}" for label in self.labels]
-        if resume and path.is_file():
-            kept = pd.read_parquet(path)
-            return SoftTargets(kept[["text"]], kept[columns].to_numpy(np.float32))
-        soft_targets = self.soft_targets(train)
-        table = pd.DataFrame(soft_targets.targets, columns=columns)
-        table.insert(0, "text", soft_targets.texts["text"].to_numpy())
-        write_table(path, table)
-        return soft_targets
+        return _kept(partial(self.soft_targets, train), self.labels, path, resume=resume)
 
     def figures(self, test: pd.DataFrame, predicted: pd.Series[str]) -> dict[str, Any]:
         """How good the teacher is, how often its student says the same, what it alone labelled."""
@@ -122,6 +129,19 @@ class Teacher:
             "unlabelled": 0 if self.unlabelled is None else len(self.unlabelled.frame),
             "unlabelled_left_out": 0 if self.unlabelled is None else self.unlabelled.repeated,
         }
+
+
+def _kept(
+    make: Callable[[], SoftTargets], labels: Sequence[str], path: Path, *, resume: bool
+) -> SoftTargets:
+    columns = [f"p_{label}" for label in labels]
+    if resume and path.is_file():
+        table = pd.read_parquet(path)
+        return SoftTargets(table.drop(columns=columns), table[columns].to_numpy(np.float32))
+    made = make()
+    targets = pd.DataFrame(made.targets, columns=columns)
+    write_table(path, pd.concat([made.texts.reset_index(drop=True), targets], axis=1))
+    return made
 
 
 def open_teacher(config: TrainConfig, splits: Splits, source: DataConfig) -> Teacher | None:
@@ -164,7 +184,7 @@ def open_teacher(config: TrainConfig, splits: Splits, source: DataConfig) -> Tea
     return Teacher(classifier, splits.labels, config.teacher_share, unlabelled, splits.task)
 
 
-def draw_lessons(config: TrainConfig, splits: Splits) -> Lessons | None:
+def draw_lessons(config: TrainConfig, splits: Splits) -> SoftTargets | None:
     """The rows to learn besides the training rows; None where none are wanted.
 
     Raises:
@@ -185,23 +205,108 @@ def draw_lessons(config: TrainConfig, splits: Splits) -> Lessons | None:
     return make_lessons(splits, poles, seed=config.seed)
 
 
-def kept_lessons(lessons: Lessons, path: Path, *, resume: bool) -> Lessons:
+def own_lessons() -> Templates:
+    """The templates that come with this package, in English."""
+    with as_file(files("ktrain_sentiment.workflow").joinpath("lessons.yaml")) as path:
+        return read_templates(path)
+
+
+def make_lessons(
+    splits: Splits,
+    poles: Mapping[str, str],
+    *,
+    share: float = SHARE,
+    seed: int = 0,
+) -> SoftTargets:
+    """Make rows to learn from, of training rows and templates alone.
+
+    What repeats a row of the validation or test split is left out.
+
+    Args:
+        splits: The labelled rows.
+        poles: The meaning of each label: negative, neutral or positive.
+        share: How many, as a share of the training rows.
+        seed: Of the choice.
+
+    Returns:
+        Columns `text` and `lesson` (what it teaches), and what is learned of each.
+    """
+    chosen = own_lessons()
+    wanted = min(MOST, share * len(splits.train))
+    each = max(1, round(wanted / len(chosen.tests)))
+    rows = splits.train["text"].tolist()
+    label_of = dict(zip(rows, splits.train["label"], strict=True))
+    of_label = dict(zip(splits.labels, np.eye(len(splits.labels), dtype=np.float32), strict=True))
+    of_pole = _pole_targets(splits, poles)
+    rng = np.random.default_rng([seed, len(rows)])
+    texts, lessons, targets = [], [], []
+    for test in chosen.tests:
+        for text, base in _learnable(test, chosen, each, rows, rng, seed):
+            texts.append(text)
+            lessons.append(test.name)
+            targets.append(of_label[label_of[base]] if test.rows else of_pole[test.expect[0]])
+    held_out = [*splits.validation["text"], *splits.test["text"]]
+    codes = near_codes([*held_out, *texts])
+    first = np.unique(codes, return_index=True)[1]
+    kept = np.sort(first[first >= len(held_out)]) - len(held_out)
+    frame = pd.DataFrame({"text": texts, "lesson": lessons}).iloc[kept].reset_index(drop=True)
+    return SoftTargets(frame, np.asarray(targets, np.float32)[kept])
+
+
+def _learnable(
+    test: Template,
+    templates: Templates,
+    count: int,
+    rows: Sequence[str],
+    rng: np.random.Generator,
+    seed: int,
+) -> list[tuple[str, str]]:
+    """So many texts of a test, each with the one that it was made from."""
+    if not test.vary:
+        cases = draw(test, templates.words, count, rows=rows, seed=seed)
+        return [(case[-1], case[0]) for case in cases]
+    # Two of each sentence, so that what varies is all that differs between them.
+    cases = draw(test, templates.words, (count + 1) // 2, seed=seed)
+    pairs = [rng.choice(len(case), 2, replace=False) for case in cases]
+    return [(case[int(k)], case[0]) for case, pair in zip(cases, pairs, strict=True) for k in pair][
+        :count
+    ]
+
+
+def _pole_targets(splits: Splits, poles: Mapping[str, str]) -> dict[str, NDArray[np.float32]]:
+    """What is learned of a sentence with each meaning: its labels, as often as they occur."""
+    counts = splits.train["label"].value_counts()
+    sizes = {
+        pole: np.array([counts[label] * (poles[label] == pole) for label in splits.labels])
+        for pole in ("positive", "negative", "neutral")
+    }
+    found = {
+        pole: (size / size.sum()).astype(np.float32) for pole, size in sizes.items() if size.any()
+    }
+    if "neutral" not in found:
+        common, rare = sorted(found, key=lambda pole: -sizes[pole].sum())
+        found["neutral"] = np.float32(UNSURE) * found[common] + np.float32(1 - UNSURE) * found[rare]
+    return found
+
+
+def kept_lessons(
+    lessons: SoftTargets, labels: Sequence[str], path: Path, *, resume: bool
+) -> SoftTargets:
     """The same, kept in a file so that a run that goes on learns the same.
 
     Args:
         lessons: What was drawn.
+        labels: What its targets are of.
         path: The Parquet file to keep them in.
         resume: Take what the file holds, if it is there.
     """
-    if resume and path.is_file():
-        return Lessons.read(path, lessons.labels)
-    lessons.write(path)
-    log.info("learning %s made from templates", count(len(lessons.frame), "more row"))
-    return lessons
+    if not (resume and path.is_file()):
+        log.info("learning %s made from templates", count(len(lessons.texts), "more row"))
+    return _kept(lambda: lessons, labels, path, resume=resume)
 
 
 def with_lessons(
-    splits: Splits, soft_targets: SoftTargets | None, lessons: Lessons | None
+    splits: Splits, soft_targets: SoftTargets | None, lessons: SoftTargets | None
 ) -> SoftTargets | None:
     """What is to be learned, and the lessons after it; None where that is the labels alone."""
     if lessons is None:
@@ -209,11 +314,11 @@ def with_lessons(
     if soft_targets is None:
         soft_targets = SoftTargets(splits.train[["text"]], learned_targets(splits))
     return SoftTargets(
-        pd.concat([soft_targets.texts, lessons.frame[["text"]]], ignore_index=True),
+        pd.concat([soft_targets.texts, lessons.texts[["text"]]], ignore_index=True),
         np.concatenate([soft_targets.targets, lessons.targets]),
     )
 
 
-def lesson_figures(lessons: Lessons) -> dict[str, Any]:
+def lesson_figures(lessons: SoftTargets) -> dict[str, Any]:
     """What the record of a run says of them."""
-    return {"rows": len(lessons.frame), "lessons": lessons.frame["lesson"].value_counts().to_dict()}
+    return {"rows": len(lessons.texts), "lessons": lessons.texts["lesson"].value_counts().to_dict()}

@@ -165,7 +165,7 @@ def _train_into(
     if teacher is not None:
         soft_targets = teacher.kept_soft_targets(splits.train, run.soft_targets, resume=resume)
     if lessons is not None:
-        lessons = kept_lessons(lessons, run.augmented, resume=resume)
+        lessons = kept_lessons(lessons, splits.labels, run.augmented, resume=resume)
     learned = with_lessons(splits, soft_targets, lessons)
     texts_learned = len(splits.train if learned is None else learned.texts)
     settings, race = _encoder(settings, splits, texts_learned, run, resume=resume)

@@ -130,11 +130,11 @@ def test_lessons_follow_the_rows_with_their_labels() -> None:
     learned = taught(AUGMENT, splits)
     assert learned.texts["text"][:150].tolist() == splits.train["text"].tolist()
     assert learned.targets[:2].tolist() == [[1, 0], [0, 1]]
-    assert len(learned.texts) == len(learned.targets) == 150 + len(lessons.frame)
+    assert len(learned.texts) == len(learned.targets) == 150 + len(lessons.texts)
     held_out = {*splits.validation["text"], *splits.test["text"]}
     assert not held_out & set(learned.texts["text"])
     figures = lesson_figures(lessons)
-    assert figures["rows"] == sum(figures["lessons"].values()) == len(lessons.frame)
+    assert figures["rows"] == sum(figures["lessons"].values()) == len(lessons.texts)
 
 
 def test_what_a_teacher_says_is_kept_before_them() -> None:
@@ -146,10 +146,12 @@ def test_what_a_teacher_says_is_kept_before_them() -> None:
 
 def test_a_run_that_goes_on_learns_the_rows_that_it_began_with(tmp_path: Path) -> None:
     path = tmp_path / "augmented.parquet"
-    first = kept_lessons(draw_lessons(AUGMENT, splits_of()), path, resume=False)
-    other = draw_lessons(TrainConfig(augment=True, seed=3), splits_of())
-    resumed = kept_lessons(other, path, resume=True)
-    pd.testing.assert_frame_equal(resumed.frame, first.frame)
+    splits = splits_of()
+    first = kept_lessons(draw_lessons(AUGMENT, splits), splits.labels, path, resume=False)
+    other = draw_lessons(TrainConfig(augment=True, seed=3), splits)
+    resumed = kept_lessons(other, splits.labels, path, resume=True)
+    pd.testing.assert_frame_equal(resumed.texts, first.texts)
+    np.testing.assert_array_equal(resumed.targets, first.targets)
 
 
 def test_labels_whose_meaning_is_unclear_are_refused_with_what_to_do() -> None:

@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from ktrain_sentiment.data import Splits
-from ktrain_sentiment.data.augmentation import MOST, UNSURE, Lessons, make_lessons, own_lessons
 from ktrain_sentiment.evaluation.behaviour import own_templates
 from ktrain_sentiment.templates import SLOT, Templates
+from ktrain_sentiment.workflow.lessons import MOST, UNSURE, make_lessons, own_lessons
 
 POLES = {"negative": "negative", "positive": "positive"}
 
@@ -60,12 +59,12 @@ def test_no_text_that_is_learned_is_one_that_is_judged() -> None:
         for case in draw(test, own.words, 250)
         for text in case
     }
-    learned = make_lessons(splits_of(4000), POLES, share=1.0).frame["text"].str.lower()
+    learned = make_lessons(splits_of(4000), POLES, share=1.0).texts["text"].str.lower()
     assert not judged & set(learned)
 
 
 def test_three_rows_are_made_for_ten_and_never_more_than_the_most() -> None:
-    few, many = (len(make_lessons(splits_of(count), POLES).frame) for count in (1000, 60_000))
+    few, many = (len(make_lessons(splits_of(count), POLES).texts) for count in (1000, 60_000))
     assert 200 < few <= 330
     assert 2000 < many <= MOST + 20
 
@@ -73,8 +72,8 @@ def test_three_rows_are_made_for_ten_and_never_more_than_the_most() -> None:
 def test_a_changed_row_keeps_its_label() -> None:
     splits = splits_of(600)
     made = make_lessons(splits, POLES)
-    own = made.frame["text"].str.contains("number") & made.frame["lesson"].str.contains("rows with")
-    for text, target in zip(made.frame["text"][own], made.targets[own.to_numpy()], strict=True):
+    own = made.texts["text"].str.contains("number") & made.texts["lesson"].str.contains("rows with")
+    for text, target in zip(made.texts["text"][own], made.targets[own.to_numpy()], strict=True):
         number = int(re.search(r"number (\d+)", text)[1])
         assert target.tolist() == ([1, 0] if number % 2 == 0 else [0, 1])
     assert own.sum() > 5
@@ -82,8 +81,8 @@ def test_a_changed_row_keeps_its_label() -> None:
 
 def test_pairs_differ_in_one_word_and_have_one_target() -> None:
     made = make_lessons(splits_of(2000), POLES)
-    lesson = made.frame["lesson"] == "whatever the faith, nothing said"
-    texts, targets = made.frame["text"][lesson].tolist(), made.targets[lesson.to_numpy()]
+    lesson = made.texts["lesson"] == "whatever the faith, nothing said"
+    texts, targets = made.texts["text"][lesson].tolist(), made.targets[lesson.to_numpy()]
     faiths = "|".join(own_lessons().words["faith"])
     bare = [re.sub(rf"\b[Aa]n? ({faiths})|\b({faiths})", "_", text) for text in texts]
     assert len(set(bare)) <= 0.6 * len(bare)
@@ -92,11 +91,11 @@ def test_pairs_differ_in_one_word_and_have_one_target() -> None:
 
 def test_nothing_said_is_neutral_or_unsure_on_the_commoner_side() -> None:
     two = make_lessons(splits_of(301), POLES)
-    said = (two.frame["lesson"] == "nothing said").to_numpy()
+    said = (two.texts["lesson"] == "nothing said").to_numpy()
     assert two.targets[said][0] == pytest.approx([UNSURE, 1 - UNSURE])
     labels = ("negative", "neutral", "positive")
     three = make_lessons(splits_of(300, labels), dict(zip(labels, labels, strict=True)))
-    said = (three.frame["lesson"] == "nothing said").to_numpy()
+    said = (three.texts["lesson"] == "nothing said").to_numpy()
     assert three.targets[said][0].tolist() == [0, 1, 0]
     np.testing.assert_allclose(three.targets.sum(axis=1), 1, atol=1e-6)
 
@@ -104,25 +103,17 @@ def test_nothing_said_is_neutral_or_unsure_on_the_commoner_side() -> None:
 def test_labels_of_one_meaning_share_its_target_as_they_occur() -> None:
     poles = {"1": "negative", "2": "negative", "3": "neutral", "4": "positive"}
     made = make_lessons(splits_of(400, ("1", "2", "3", "4")), poles)
-    blame = (made.frame["lesson"] == "blame").to_numpy()
+    blame = (made.texts["lesson"] == "blame").to_numpy()
     assert made.targets[blame][0].tolist() == [0.5, 0.5, 0, 0]
 
 
 def test_what_stands_in_validation_is_not_learned() -> None:
-    text = make_lessons(splits_of(1000), POLES).frame["text"][0]
-    held = make_lessons(splits_of(1000, held_out=[text.upper()]), POLES).frame["text"]
+    text = make_lessons(splits_of(1000), POLES).texts["text"][0]
+    held = make_lessons(splits_of(1000, held_out=[text.upper()]), POLES).texts["text"]
     assert text not in set(held)
 
 
 def test_the_same_rows_are_made_each_time_and_others_with_another_seed() -> None:
     first, again, other = (make_lessons(splits_of(500), POLES, seed=seed) for seed in (0, 0, 1))
-    pd.testing.assert_frame_equal(first.frame, again.frame)
-    assert set(first.frame["text"]) != set(other.frame["text"])
-
-
-def test_lessons_are_read_back_as_they_were_written(tmp_path: Path) -> None:
-    made = make_lessons(splits_of(200), POLES)
-    made.write(tmp_path / "a.parquet")
-    back = Lessons.read(tmp_path / "a.parquet", made.labels)
-    pd.testing.assert_frame_equal(back.frame, made.frame)
-    np.testing.assert_array_equal(back.targets, made.targets)
+    pd.testing.assert_frame_equal(first.texts, again.texts)
+    assert set(first.texts["text"]) != set(other.texts["text"])
