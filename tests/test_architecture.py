@@ -14,7 +14,7 @@ from support.process import ROOT, run_code
 PACKAGE = "ktrain_sentiment"
 
 LAYERS = {
-    "errors": 0, "reading_rules": 0, "version": 0, "words": 0,
+    "errors": 0, "messages": 0, "reading_rules": 0, "version": 0, "words": 0,
     "cleaning": 1, "config": 1, "inputs": 1, "prediction": 1, "refusals": 1,
     "remote": 1, "runs": 1,
     "atomic": 2,

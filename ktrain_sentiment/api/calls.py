@@ -51,13 +51,13 @@ from ktrain_sentiment.errors import (
 from ktrain_sentiment.evaluation.record import EvalResult
 from ktrain_sentiment.inference.loading import find_predictor
 from ktrain_sentiment.inference.scoring import inputs_of
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.refusals import refuse_threshold
 from ktrain_sentiment.remote import url_of
 from ktrain_sentiment.runs import RunFolder, default_run
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.workflow.checking import check_eval_set
 from ktrain_sentiment.workflow.classifiers import Opening
 from ktrain_sentiment.workflow.comparing import compare_models

@@ -153,7 +153,7 @@ def _inspect(flags: Flags) -> dict[str, Any]:
 
 
 def _correct(flags: Flags, corrections: Path) -> dict[str, Any]:
-    from ktrain_sentiment.tables.messages import count
+    from ktrain_sentiment.messages import count
     from ktrain_sentiment.workflow import inspecting
 
     if flags.out is None:

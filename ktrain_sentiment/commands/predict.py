@@ -495,7 +495,7 @@ def _say(report: ScoreReport, flags: Flags) -> None:
     """What happened, on standard error: standard output may be the output."""
     if flags.quiet or not (flags.file or flags.output):
         return
-    from ktrain_sentiment.tables.messages import count
+    from ktrain_sentiment.messages import count
 
     counts = ", ".join(f"{number:,} {label}" for label, number in report.labels.most_common())
     if flags.costs:

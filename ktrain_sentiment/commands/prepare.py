@@ -114,8 +114,8 @@ def load(flags: Flags) -> Tokenizer | None:
 def show(found: Profile) -> None:
     """Print what was read, chosen and found."""
     from ktrain_sentiment.commands.process import open_console
+    from ktrain_sentiment.messages import count
     from ktrain_sentiment.report import data_tables, screen
-    from ktrain_sentiment.tables.messages import count
 
     console = open_console()
     print(f"{found.source}: {count(found.rows_read, 'row')} read, {found.rows_used:,} used")

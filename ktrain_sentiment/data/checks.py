@@ -22,7 +22,7 @@ from ktrain_sentiment.data.labels import several_labels, stand_ins
 from ktrain_sentiment.data.repeats import check_repeats
 from ktrain_sentiment.data.selection import is_blank, wanted_labels
 from ktrain_sentiment.errors import MissingExtraError, require
-from ktrain_sentiment.tables.messages import count, counted, percent, quoted, shorten
+from ktrain_sentiment.messages import count, counted, percent, quoted, shorten
 from ktrain_sentiment.words import WORD
 
 SURE = 0.95

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.messages import quoted
 from ktrain_sentiment.tables.headers import LABEL_NAMES, TEXT_NAMES, simple_name
-from ktrain_sentiment.tables.messages import quoted
 from ktrain_sentiment.tables.table import fields_of
 from ktrain_sentiment.tables.values import is_missing
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pandas as pd
 
-from ktrain_sentiment.tables.messages import shorten
+from ktrain_sentiment.messages import shorten
 
 EXAMPLES = 5
 

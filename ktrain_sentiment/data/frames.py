@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.data.at_rest import Strings
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.messages import count, rows_listed
 from ktrain_sentiment.tables import ReadAs, Table
-from ktrain_sentiment.tables.messages import count, rows_listed
 from ktrain_sentiment.tables.table import Batch
 from ktrain_sentiment.tables.values import spell
 

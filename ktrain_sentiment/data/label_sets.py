@@ -14,8 +14,8 @@ from ktrain_sentiment.data.columns import flag
 from ktrain_sentiment.data.frames import Collected
 from ktrain_sentiment.data.labels import Relabelled, relabel
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.messages import count, quoted
 from ktrain_sentiment.reading_rules import BETWEEN_LABELS
-from ktrain_sentiment.tables.messages import count, quoted
 from ktrain_sentiment.tables.values import is_missing, spell
 from ktrain_sentiment.tasks import join_labels, labels_in
 

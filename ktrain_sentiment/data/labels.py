@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.scores import have_fractions, read_scores
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.tables.messages import count, counted, quoted
+from ktrain_sentiment.messages import count, counted, quoted
 from ktrain_sentiment.tasks import Kind, look_like_stars, not_quite_stars, spell_stars, star_of
 from ktrain_sentiment.words import NO_VALUE, as_seen, is_slip
 

@@ -21,7 +21,7 @@ from ktrain_sentiment.data.labelled import LabelledTexts, Splits
 from ktrain_sentiment.data.lengths import LengthSummary
 from ktrain_sentiment.data.repeats import check_splits
 from ktrain_sentiment.data.scores import band_names, score_bands
-from ktrain_sentiment.tables.messages import count, percent, shorten
+from ktrain_sentiment.messages import count, percent, shorten
 from ktrain_sentiment.words import count_words, telling
 
 if TYPE_CHECKING:

@@ -46,9 +46,9 @@ from ktrain_sentiment.data.scores import look_like_scores, nearly_scores, plain_
 from ktrain_sentiment.data.selection import select_rows
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.inputs import Inputs
+from ktrain_sentiment.messages import count, quoted
 from ktrain_sentiment.remote import url_of
 from ktrain_sentiment.tables import ReadOptions, open_table
-from ktrain_sentiment.tables.messages import count, quoted
 from ktrain_sentiment.tables.sources import fetched_folder, near_name
 from ktrain_sentiment.tables.table import HEAD, cells_of, unique_names, wanted_fields
 from ktrain_sentiment.tasks import labels_in, occurring

@@ -18,7 +18,7 @@ from ktrain_sentiment.data.at_rest import Strings, in_portions, some_rows, take_
 from ktrain_sentiment.data.findings import EXAMPLES, Example, Finding, examples
 from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.data.similar import LEAST_SHARED, similar_groups
-from ktrain_sentiment.tables.messages import count, shorten
+from ktrain_sentiment.messages import count, shorten
 
 _RETWEET = re.compile(r"^\s*RT @\w+:?\s", re.IGNORECASE)
 _USER = re.compile(r"@user\b")

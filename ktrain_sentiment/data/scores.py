@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.tables.messages import count, quoted
+from ktrain_sentiment.messages import count, quoted
 from ktrain_sentiment.tasks import ODD, number_of
 from ktrain_sentiment.words import NO_VALUE
 

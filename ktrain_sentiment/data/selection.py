@@ -17,7 +17,7 @@ from ktrain_sentiment.data.labels import absent, several_labels, split_labels
 from ktrain_sentiment.data.repeats import exact_codes, near_codes
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.inputs import Inputs
-from ktrain_sentiment.tables.messages import count, counted, quoted, rows_listed
+from ktrain_sentiment.messages import count, counted, quoted, rows_listed
 from ktrain_sentiment.tasks import occurring
 
 

@@ -24,8 +24,8 @@ from ktrain_sentiment.data.repeats import drop_leaks, leaks, near_codes
 from ktrain_sentiment.data.scores import score_bands
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.inputs import Inputs, text_alone
+from ktrain_sentiment.messages import counted, quoted, rows_listed
 from ktrain_sentiment.tables.folders import SPLIT_NAMES, split_name
-from ktrain_sentiment.tables.messages import counted, quoted, rows_listed
 from ktrain_sentiment.tasks import SCORE, indicators, occurring
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.data.reading import read_source
 from ktrain_sentiment.data.repeats import near_codes
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.tables import ReadOptions, open_table
 from ktrain_sentiment.tables.formats import bare_suffix
-from ktrain_sentiment.tables.messages import count
 
 LINES = (".txt", ".text")
 """Suffixes of files that hold a text on each line, commas and all."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ktrain_sentiment.evaluation.comparison import Comparison
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
 from ktrain_sentiment.evaluation.review import Slice
-from ktrain_sentiment.tables.messages import count
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.tasks import COVERAGE, Kind
 
 _WORDS: Mapping[Kind, tuple[str, str]] = {

@@ -29,7 +29,7 @@ from ktrain_sentiment.evaluation.metrics import (
 )
 from ktrain_sentiment.evaluation.multi_figures import macro_f1_of, unseen_changes
 from ktrain_sentiment.evaluation.score_figures import rank_correlation
-from ktrain_sentiment.tables.messages import count
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.tasks import CLASSES, HALF, Kind, Task
 
 SIGNIFICANT = 0.05

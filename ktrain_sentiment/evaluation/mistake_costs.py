@@ -24,9 +24,9 @@ from ktrain_sentiment.evaluation.intervals import (
     freedom_of,
     unseen_share,
 )
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.reading_rules import BETWEEN_LABELS, BY_ORDER
 from ktrain_sentiment.refusals import refuse
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import Task
 
 MISSED, WRONG = 0, 1

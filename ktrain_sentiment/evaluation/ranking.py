@@ -19,7 +19,7 @@ from ktrain_sentiment.evaluation.metrics import (
     Metrics,
     compute_metrics,
 )
-from ktrain_sentiment.tables.messages import count
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.tasks import CLASSES, Kind, Task
 
 

@@ -16,6 +16,7 @@ from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.errors import ConfigError, InputError, PredictorError
 from ktrain_sentiment.inference.runners import Runner, make_runner
 from ktrain_sentiment.inputs import TEXTS, Inputs
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.prediction import (
     Prediction,
     Probabilities,
@@ -35,7 +36,6 @@ from ktrain_sentiment.predictor.tokenization import (
     plan_batches,
 )
 from ktrain_sentiment.reading_rules import LongTexts
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.words import is_blank
 

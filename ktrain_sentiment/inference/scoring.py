@@ -22,6 +22,7 @@ from ktrain_sentiment.data.columns import Rest, choose_text_column, suits
 from ktrain_sentiment.errors import ConfigError, DataError, PredictorError, one_line
 from ktrain_sentiment.inference.rows import join_row
 from ktrain_sentiment.inputs import TEXTS, Inputs
+from ktrain_sentiment.messages import count, quoted
 from ktrain_sentiment.prediction import (
     EXPECTED,
     EXPECTED_COST,
@@ -32,7 +33,6 @@ from ktrain_sentiment.prediction import (
 )
 from ktrain_sentiment.refusals import refuse_flags
 from ktrain_sentiment.tables import Batch, Problem, ReadOptions, Table, open_table
-from ktrain_sentiment.tables.messages import count, quoted
 from ktrain_sentiment.tables.outputs import Output
 from ktrain_sentiment.tables.writing import OutputSchema
 from ktrain_sentiment.tasks import CLASSES, SCORE, Kind, Task

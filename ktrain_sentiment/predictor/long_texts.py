@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.reading_rules import LongTexts
-from ktrain_sentiment.tables.messages import count
 
 _WINDOW = 2 / 3
 """Share of the room that a window fills: what is left lets it end where a sentence does."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.report.figures import (
     Column,
     FigureTable,
     share,
     size,
 )
-from ktrain_sentiment.tables.messages import count
 
 if TYPE_CHECKING:
     from ktrain_sentiment.data.lengths import LengthSummary

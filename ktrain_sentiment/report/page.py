@@ -19,6 +19,7 @@ from markupsafe import Markup
 from ktrain_sentiment.atomic import write_text
 from ktrain_sentiment.errors import printable
 from ktrain_sentiment.evaluation.record import TrainingRecord
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.report import data_tables, plots, result_tables, trial_tables
 from ktrain_sentiment.report.facts import USUAL, ReportFacts, SearchFacts
 from ktrain_sentiment.report.figures import (
@@ -44,7 +45,6 @@ from ktrain_sentiment.report.sentences import (
     label_errors_sentence,
     verdict,
 )
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import Kind
 from ktrain_sentiment.version import __version__
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.reading_rules import BETWEEN_LABELS
 from ktrain_sentiment.report.figures import (
     LOWER_IS_BETTER,
@@ -20,7 +21,6 @@ from ktrain_sentiment.report.figures import (
     plain,
     share,
 )
-from ktrain_sentiment.tables.messages import count
 
 if TYPE_CHECKING:
     from ktrain_sentiment.evaluation.behaviour import Behaviour

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from ktrain_sentiment.evaluation.review import ScoreMistake, SetMistake, as_mistakes
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.report import result_tables, trial_tables
 from ktrain_sentiment.report.figures import SHOWN, FigureTable, MarkedText, share, to_text
 from ktrain_sentiment.report.sentences import (
@@ -19,7 +20,6 @@ from ktrain_sentiment.report.sentences import (
     decision_sentences,
     label_errors_sentence,
 )
-from ktrain_sentiment.tables.messages import count
 
 if TYPE_CHECKING:
     import pandas as pd

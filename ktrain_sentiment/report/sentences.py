@@ -11,9 +11,9 @@ from ktrain_sentiment.evaluation.mistake_costs import CostFigures
 from ktrain_sentiment.evaluation.multi_figures import MultiFigures
 from ktrain_sentiment.evaluation.review import ErrorSummary
 from ktrain_sentiment.evaluation.score_figures import ScoreFigures, StarFigures
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.figures import NAMES, full, interval, share
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import COVERAGE, Kind
 
 OFTEN = 0.1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ktrain_sentiment.evaluation.comparison import SIGNIFICANT, chance
 from ktrain_sentiment.evaluation.mistake_costs import CostOfModel
 from ktrain_sentiment.evaluation.ranking import Entry, FewShot, deciding_figure
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.report.figures import (
     NAMES,
     Column,
@@ -20,7 +21,6 @@ from ktrain_sentiment.report.figures import (
     plain,
     share,
 )
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import Kind
 
 if TYPE_CHECKING:

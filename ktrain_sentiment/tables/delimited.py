@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.messages import count, left_out_headers
 from ktrain_sentiment.reading_rules import BETWEEN_LABELS
 from ktrain_sentiment.tables.dialects import (
     DELIMITERS,
@@ -30,7 +31,6 @@ from ktrain_sentiment.tables.headers import (
     known_names,
     refuse_doubtful_header,
 )
-from ktrain_sentiment.tables.messages import count, left_out_headers
 from ktrain_sentiment.tables.table import (
     HEAD,
     ReadAs,

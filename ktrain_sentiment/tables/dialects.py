@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.tables.encodings import LONGEST, Line
 from ktrain_sentiment.tables.headers import KNOWN_NAMES, is_repeated, is_shuffled
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tables.table import (
     HEAD,
     Problem,

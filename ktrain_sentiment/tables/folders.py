@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.remote import at
 from ktrain_sentiment.tables.encodings import survey
 from ktrain_sentiment.tables.formats import FORMATS, bare_suffix
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tables.sources import opened
 from ktrain_sentiment.tables.table import (
     Batch,

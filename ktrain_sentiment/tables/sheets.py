@@ -12,8 +12,8 @@ from typing import IO, Any
 from xml.parsers import expat
 
 from ktrain_sentiment.errors import DataError, one_line, require
+from ktrain_sentiment.messages import count, left_out_headers, quoted, rows_listed
 from ktrain_sentiment.tables.headers import header_position
-from ktrain_sentiment.tables.messages import count, left_out_headers, quoted, rows_listed
 from ktrain_sentiment.tables.sources import Source, as_file
 from ktrain_sentiment.tables.table import (
     ReadAs,

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ktrain_sentiment.errors import DataError, one_line
+from ktrain_sentiment.messages import quoted
 from ktrain_sentiment.remote import at, fingerprint, url_of
 from ktrain_sentiment.tables.formats import (
     ARCHIVE,
@@ -32,7 +33,6 @@ from ktrain_sentiment.tables.formats import (
     Format,
     bare_suffix,
 )
-from ktrain_sentiment.tables.messages import quoted
 from ktrain_sentiment.tables.table import ReadOptions
 
 Opener = Callable[[], contextlib.AbstractContextManager[BinaryIO]]

@@ -51,8 +51,8 @@ from ktrain_sentiment.evaluation.record import (
     EvalSet,
 )
 from ktrain_sentiment.evaluation.review import Slice, evaluate_slices, usual_slices
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.refusals import refuse, refuse_flags, refuse_threshold
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import Kind, Task
 from ktrain_sentiment.workflow.eval_sets import refuse_slices
 

@@ -30,12 +30,12 @@ from ktrain_sentiment.evaluation.record import EvalSet, Inspection
 from ktrain_sentiment.evaluation.review import review
 from ktrain_sentiment.inference.embedding import open_embedder
 from ktrain_sentiment.inference.loading import find_predictor
+from ktrain_sentiment.messages import count, quoted
 from ktrain_sentiment.predictor.manifest import trained_table
 from ktrain_sentiment.refusals import lacks, refuse, refuse_flags
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables import open_table
 from ktrain_sentiment.tables.frame_writing import write_table
-from ktrain_sentiment.tables.messages import count, quoted
 from ktrain_sentiment.tables.sources import near_name
 from ktrain_sentiment.tables.values import spell
 from ktrain_sentiment.tables.writing import unguard

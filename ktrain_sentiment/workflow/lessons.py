@@ -29,9 +29,9 @@ from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.behaviour import find_poles
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inputs import Inputs
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.tables.frame_writing import write_table
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.templates import Template, Templates, draw, read_templates
 from ktrain_sentiment.training.dataset import class_indices, learned_targets

@@ -56,11 +56,11 @@ from ktrain_sentiment.evaluation.review import (
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.scoring import task_of
 from ktrain_sentiment.inputs import Inputs
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import read_manifest, trained_table
 from ktrain_sentiment.report.facts import USUAL, ReportFacts, ScoreFacts, SearchFacts
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.workflow.by_task import OTHER_ANSWERS
 from ktrain_sentiment.workflow.eval_sets import read_predictions
 from ktrain_sentiment.workflow.evaluating import against_tfidf

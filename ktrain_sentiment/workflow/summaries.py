@@ -8,9 +8,9 @@ from typing import Any
 
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES, STAR_FIGURES
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.report.sentences import labels_sentence, score_sentence, stars_sentence
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.tasks import Kind
 
 

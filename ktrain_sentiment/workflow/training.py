@@ -24,6 +24,7 @@ from ktrain_sentiment.encoders.model_hub import learned_english_alone
 from ktrain_sentiment.evaluation.codec import from_plain, to_plain
 from ktrain_sentiment.evaluation.record import EncoderRace, FewLabelsRecord, TrainingRecord
 from ktrain_sentiment.export.saving import Chosen, SavedPredictor
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.predictor.manifest import update_predictor
 from ktrain_sentiment.refusals import refuse
 from ktrain_sentiment.report import plots
@@ -31,7 +32,6 @@ from ktrain_sentiment.report.card import model_card
 from ktrain_sentiment.report.page import write_report
 from ktrain_sentiment.runs import RunFolder, default_run
 from ktrain_sentiment.tables.frame_writing import write_table
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.training.backend import join_cluster
 from ktrain_sentiment.training.callbacks import tensorboard_log
 from ktrain_sentiment.training.checkpoints import Checkpoints

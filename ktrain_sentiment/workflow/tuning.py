@@ -32,8 +32,8 @@ from ktrain_sentiment.config.tuning_config import (
 )
 from ktrain_sentiment.data import LabelledTexts, Splits, read_and_split
 from ktrain_sentiment.errors import ConfigError, DataError, TrainingError, one_line
+from ktrain_sentiment.messages import count
 from ktrain_sentiment.runs import default_run
-from ktrain_sentiment.tables.messages import count
 from ktrain_sentiment.training.backend import Logs
 from ktrain_sentiment.training.callbacks import as_callback
 from ktrain_sentiment.training.policies import planned_epochs
