@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ktrain_sentiment.errors import DataError, one_line
 from ktrain_sentiment.tables.sources import Source, as_file
 from ktrain_sentiment.tables.table import (
@@ -120,6 +118,7 @@ class ArrowEncoder(RowEncoder):
     whole = False
 
     def __init__(self, schema: OutputSchema) -> None:
+        import numpy as np
         import pyarrow as pa
 
         kinds = {
