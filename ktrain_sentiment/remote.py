@@ -13,7 +13,6 @@ import logging
 import os
 import re
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -237,7 +236,7 @@ class Remote:
         """
         for name in names:
             path = folder / name
-            part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+            part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self.below(name).fetch(part)
