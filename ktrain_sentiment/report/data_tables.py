@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ktrain_sentiment.messages import count
@@ -14,7 +16,7 @@ from ktrain_sentiment.report.figures import (
 
 if TYPE_CHECKING:
     from ktrain_sentiment.data.lengths import LengthSummary
-    from ktrain_sentiment.data.profile import Profile
+    from ktrain_sentiment.data.profile import ClassProfile, Profile
     from ktrain_sentiment.evaluation.record import (
         DataSummary,
         SpeedRecord,
@@ -27,7 +29,7 @@ def label_counts(data: DataSummary) -> FigureTable:
     everything = sum(sum(row.values()) for row in data.counts.values())
     total = {name: sum(row[name] for row in data.counts.values()) for name in splits}
     columns = [Column("label", lambda one: one[0], words=True)]
-    columns += [Column(name, lambda one, name=name: f"{one[1][name]:,}") for name in splits]
+    columns += [Column(name, partial(_rows_in, name)) for name in splits]
     columns += [
         Column("share", lambda one: share(sum(one[1].values()) / max(everything, 1))),
         Column(
@@ -39,6 +41,10 @@ def label_counts(data: DataSummary) -> FigureTable:
     ]
     title = "Texts by label and split, with the words that tell each label from the others"
     return FigureTable.of(title, columns, [*data.counts.items(), ("all", total)])
+
+
+def _rows_in(split: str, label: tuple[str, Mapping[str, int]]) -> str:
+    return f"{label[1][split]:,}"
 
 
 def predictor_files(speed: SpeedRecord) -> FigureTable:
@@ -59,7 +65,7 @@ def profile_classes(profile: Profile) -> FigureTable:
         Column("share", lambda one: share(one.share)),
     ]
     columns += [
-        Column(name, lambda one, name=name: f"{one.by_split[name]:,}", drop=3 - number)
+        Column(name, partial(_class_rows_in, name), drop=3 - number)
         for number, name in enumerate(profile.sizes)
     ]
     columns.append(
@@ -72,6 +78,10 @@ def profile_classes(profile: Profile) -> FigureTable:
     )
     title = f"{count(profile.rows_used, 'row')} by class"
     return FigureTable.of(title, columns, profile.classes)
+
+
+def _class_rows_in(split: str, one: ClassProfile) -> str:
+    return f"{one.by_split[split]:,}"
 
 
 def profile_lengths(lengths: LengthSummary) -> FigureTable:

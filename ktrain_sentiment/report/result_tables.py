@@ -25,6 +25,7 @@ from ktrain_sentiment.report.figures import (
 if TYPE_CHECKING:
     from ktrain_sentiment.evaluation.behaviour import Behaviour
     from ktrain_sentiment.evaluation.calibration import Abstention
+    from ktrain_sentiment.evaluation.confusion import Counts
     from ktrain_sentiment.evaluation.explanation import Explanation
     from ktrain_sentiment.evaluation.metrics import Metrics
     from ktrain_sentiment.evaluation.multi_figures import MultiFigures
@@ -204,10 +205,14 @@ def confusion(metrics: Metrics) -> FigureTable:
     numbered = sum(len(label) + 3 for label in labels) > MOST_HEADS
     columns = [Column("", lambda k: f"{k + 1} {labels[k]}" if numbered else labels[k], words=True)]
     columns += [
-        Column(str(j + 1) if numbered else label, lambda i, j=j: f"{counts[i, j]:,}")
+        Column(str(j + 1) if numbered else label, partial(_cell_of, counts, j))
         for j, label in enumerate(labels)
     ]
     return FigureTable.of("True label down, predicted across", columns, range(len(labels)))
+
+
+def _cell_of(counts: Counts, predicted: int, true: int) -> str:
+    return f"{counts[true, predicted]:,}"
 
 
 def cross_validation(found: CrossValidationRecord) -> FigureTable:
