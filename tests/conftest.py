@@ -51,12 +51,17 @@ os.environ.update(
     TF_USE_LEGACY_KERAS="1",
 )
 
-from support.aspects import COLUMNS, make_aspects  # noqa: E402
 from support.fence.network_fence import raise_fence  # noqa: E402 - the walls go up first
 from support.hub import Hub  # noqa: E402
-from support.label_sets import make_label_sets  # noqa: E402
 from support.process import run_python  # noqa: E402
-from support.reviews import make_reviews, make_scores, write_csv  # noqa: E402
+from support.reviews import (  # noqa: E402
+    COLUMNS,
+    make_aspects,
+    make_label_sets,
+    make_reviews,
+    make_scores,
+    write_csv,
+)
 from support.s3 import S3, running_s3  # noqa: E402
 from support.shared import made_once  # noqa: E402
 from support.tiny import build_bert, build_distilbert  # noqa: E402

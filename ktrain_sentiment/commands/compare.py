@@ -21,16 +21,9 @@ from ktrain_sentiment.config import CompareConfig, Group, RunPlace, TrainingSett
 from ktrain_sentiment.errors import check_installed
 
 COMMON = (
-    "text_column",
-    "label_column",
-    "models",
-    "encoder",
-    "maxlen",
-    "epochs",
-    "few_shot",
-    "run",
+    "text_column", "label_column", "models", "encoder", "maxlen", "epochs", "few_shot", "run",
     "resume",
-)
+)  # fmt: skip
 """Flags that help shows first."""
 
 

@@ -21,16 +21,9 @@ from ktrain_sentiment.config import ExploreConfig, Group, RunPlace, TrainingSett
 from ktrain_sentiment.errors import ConfigError, check_installed
 
 COMMON = (
-    "text_column",
-    "label_column",
-    "encoder",
-    "model",
-    "maxlen",
-    "batch_size",
-    "vary",
-    "verify",
+    "text_column", "label_column", "encoder", "model", "maxlen", "batch_size", "vary", "verify",
     "run",
-)
+)  # fmt: skip
 """Flags that help shows first."""
 
 

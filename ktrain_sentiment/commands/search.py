@@ -22,16 +22,9 @@ from ktrain_sentiment.config.tuning_config import SearchSettings
 from ktrain_sentiment.errors import check_installed
 
 COMMON = (
-    "text_column",
-    "label_column",
-    "encoder",
-    "model",
-    "maxlen",
-    "range",
-    "trials",
-    "minutes",
+    "text_column", "label_column", "encoder", "model", "maxlen", "range", "trials", "minutes",
     "study",
-)
+)  # fmt: skip
 """Flags that help shows first."""
 
 

@@ -22,19 +22,9 @@ from ktrain_sentiment.errors import check_installed
 from ktrain_sentiment.runs import RunFolder
 
 COMMON = (
-    "text_column",
-    "label_column",
-    "encoder",
-    "model",
-    "maxlen",
-    "long_texts",
-    "epochs",
-    "learning_rate",
-    "batch_size",
-    "run",
-    "overwrite",
-    "resume",
-)
+    "text_column", "label_column", "encoder", "model", "maxlen", "long_texts", "epochs",
+    "learning_rate", "batch_size", "run", "overwrite", "resume",
+)  # fmt: skip
 """Flags that help shows first."""
 
 

@@ -6,7 +6,6 @@ import io
 import re
 import time
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ import pytest
 from support.browser import Browser, Tab
 from support.serving import Running, running
 
-STATIC = files("ktrain_sentiment.serve").joinpath("static")
 KEY = "correct horse"
 CTRL, SHIFT = 2, 8
 TEXT = "\N{WAVING HAND SIGN} a superb plot, and  a dull cast"

@@ -1,8 +1,8 @@
-"""Made-up reviews that a small model can learn, and not from single words alone.
+"""Made-up texts that a small model can learn: reviews, scores, aspects, and several labels a text.
 
-A sentence praises or blames one aspect. In a third of them a negation turns the word around
-("never dull" is praise); in a fifth a first half says the opposite and is overruled by "but".
-A few labels are wrong, as they are in real data.
+A review praises or blames one aspect, and not by single words alone. In a third of them a negation
+turns the word around ("never dull" is praise); in a fifth a first half says the opposite and is
+overruled by "but". A few labels are wrong, as they are in real data.
 """
 
 import csv
@@ -29,6 +29,21 @@ ASPECTS = [
 OPENINGS = ("", "i saw it twice and", "on the whole", "for a first film", "as my sister said")
 NEGATIONS = ("never", "not", "hardly", "anything but")
 CLOSINGS = ("", "from start to end", "to my surprise", "in every scene", "all evening")
+
+PAIR = ("plot", "cast")
+FEW_WORDS = 6
+"""Words of praise and of blame with a pair: few, so that a tiny model learns them in seconds."""
+COLUMNS = ("text", "aspect", "label")
+
+TELLING = {
+    "about acting": ("acting", "cast"),
+    "about plot": ("plot", "story"),
+    "praise": ("superb", "wise"),
+}
+OTHERS = [
+    "i", "saw", "it", "twice", "and", "on", "the", "whole", "for", "a", "first", "film", "as", "my",
+    "sister", "said", "from", "start", "to", "end", "in", "every", "scene", "all", "evening",
+]  # fmt: skip
 
 
 def make_reviews(rows: int = 600, seed: int = 0, wrong: float = 0.02) -> list[tuple[str, str]]:
@@ -58,6 +73,36 @@ def make_scores(rows: int = 600, seed: int = 0) -> list[tuple[str, str]]:
         score = min(strength, 3) * (1 if label == "positive" else -1)
         made.append((text, f"{score:.1f}"))
     return made
+
+
+def make_aspects(sentences: int = 450) -> list[tuple[str, str, str]]:
+    """Rows of text, aspect and label, two a sentence, as in SemEval-2014's fourth task.
+
+    Six of ten sentences praise one aspect and blame the other, so that whoever reads those without
+    the aspect is right in half of their rows. Some may be equal.
+    """
+    chance = random.Random(0)
+    rows = []
+    for _ in range(sentences):
+        praised = chance.random() < 0.5
+        also = praised if chance.random() < 0.4 else not praised
+        words = [chance.choice((PRAISE if good else BLAME)[:FEW_WORDS]) for good in (praised, also)]
+        (first, second), joint = PAIR, "and" if praised == also else "but"
+        text = f"the {first} was {words[0]} {joint} the {second} was {words[1]} all evening"
+        rows += [(text, first, LABELS[praised]), (text, second, LABELS[also])]
+    return rows
+
+
+def make_label_sets(rows: int = 400, seed: int = 0) -> list[tuple[str, str]]:
+    """Distinct (text, labels) pairs; labels are joined by |, each is had by two rows in five."""
+    rng, made = random.Random(seed), dict[str, str]()
+    while len(made) < rows:
+        names = [name for name in TELLING if rng.random() < 0.4]
+        words = rng.sample(OTHERS, rng.randint(4, 7))
+        words += [rng.choice(TELLING[name]) for name in names]
+        rng.shuffle(words)
+        made[" ".join(words)] = "|".join(names)
+    return list(made.items())
 
 
 def _sentence(chance: random.Random, praising: bool) -> str:

@@ -28,8 +28,7 @@ from ktrain_sentiment.workflow.models import (
     resolve_model,
     usual_models,
 )
-from support.label_sets import make_label_sets
-from support.reviews import make_scores, write_csv
+from support.reviews import make_label_sets, make_scores, write_csv
 
 LABELS = ("negative", "positive")
 ROWS = 1000

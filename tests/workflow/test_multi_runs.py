@@ -24,7 +24,7 @@ from ktrain_sentiment.workflow.eval_sets import from_predictor, from_run
 from ktrain_sentiment.workflow.evaluating import evaluate, out_of_fold
 from ktrain_sentiment.workflow.inspecting import correct, inspect, write_lists
 from ktrain_sentiment.workflow.models import refuse_unlearnable
-from support.label_sets import make_label_sets
+from support.reviews import make_label_sets
 
 NOT_OF_SETS = ('"accuracy_interval', "log loss", "onfusion matrix", "A temperature", "ROC")
 LABELS = ("about acting", "about plot", "praise")

@@ -32,9 +32,8 @@ from ktrain_sentiment.workflow.exploring import explore
 from ktrain_sentiment.workflow.models import MODELS
 from ktrain_sentiment.workflow.training import train
 from ktrain_sentiment.workflow.tuning import search_settings
-from support.aspects import COLUMNS, make_aspects
 from support.process import run_here
-from support.reviews import write_csv
+from support.reviews import COLUMNS, make_aspects, write_csv
 
 TEXT = "the plot was brilliant but the cast was boring all evening"
 BOTH = [
