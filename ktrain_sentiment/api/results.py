@@ -26,7 +26,7 @@ from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.figures import NAMES, full, interval, plain, share
 from ktrain_sentiment.report.page import write_report
-from ktrain_sentiment.report.sentences import labels_sentence, score_sentence, stars_sentence
+from ktrain_sentiment.report.sentences import outcome_sentence
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.workflow.by_task import DRAWN
@@ -477,12 +477,8 @@ def _near(path: Path) -> Path:
 def _in_words(found: Metrics, of: str) -> str:
     """How good a model is on some rows, in the words of its task."""
     rows = f"{found.n:,} {of}rows"
-    if found.stars is not None:
-        return stars_sentence(rows, found, found.stars)
-    if found.score is not None:
-        return score_sentence(rows, found.score)
-    if found.multi is not None:
-        return labels_sentence(rows, found, found.multi)
+    if said := outcome_sentence(rows, found):
+        return said
     spread = interval("accuracy", found.accuracy)
     return f"{share(found.accuracy.value)} (95 % interval {spread}) of {rows} right"
 

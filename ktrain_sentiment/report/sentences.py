@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import Abstention
 from ktrain_sentiment.evaluation.metrics import Metrics
 from ktrain_sentiment.evaluation.mistake_costs import CostFigures
-from ktrain_sentiment.evaluation.multi_figures import MultiFigures
 from ktrain_sentiment.evaluation.review import ErrorSummary
-from ktrain_sentiment.evaluation.score_figures import ScoreFigures, StarFigures
 from ktrain_sentiment.messages import count
 from ktrain_sentiment.report.facts import ReportFacts
 from ktrain_sentiment.report.figures import NAMES, full, interval, share
@@ -100,17 +98,15 @@ def verdict(facts: ReportFacts) -> str:
     rows = {"test": "that training never saw", "validation": "of the validation split"}.get(
         facts.split, f"of {facts.data.source}"
     )
-    return _VERDICTS[facts.metrics.kind](facts, rows)
+    texts = f"{count(facts.metrics.n, 'text')} {rows}"
+    said = outcome_sentence(texts, facts.metrics)
+    return f"{said}.{_beside(facts)}" if said else _verdict_on_classes(facts, texts)
 
 
-def _texts(facts: ReportFacts, rows: str) -> str:
-    return f"{count(facts.metrics.n, 'text')} {rows}"
-
-
-def _verdict_on_classes(facts: ReportFacts, rows: str) -> str:
+def _verdict_on_classes(facts: ReportFacts, texts: str) -> str:
     accuracy = facts.metrics.accuracy
     first = (
-        f"Of {_texts(facts, rows)}, the model labels {share(accuracy.value)} "
+        f"Of {texts}, the model labels {share(accuracy.value)} "
         f"correctly (95 % interval {interval('accuracy', accuracy)})."
     )
     best = facts.best_baseline
@@ -124,35 +120,46 @@ def _verdict_on_classes(facts: ReportFacts, rows: str) -> str:
     return f"{first} That is {abs(gap):.1f} points {word} than {other} gets on the same texts."
 
 
-def stars_sentence(rows: str, found: Metrics, stars: StarFigures) -> str:
-    """How far off a model of stars is, in words."""
-    return (
-        f"On {rows}, the model is off by {stars.mae.value:.2f} stars on average (95 % "
-        f"interval {stars.mae.low:.2f} to {stars.mae.high:.2f}): {share(found.accuracy.value)} get "
-        f"exactly the right star, {share(stars.within_one.value)} at most one off"
-    )
+def outcome_sentence(rows: str, found: Metrics) -> str:
+    """How good a model of stars, scores or several labels is on some rows; empty of classes."""
+    if (stars := found.stars) is not None:
+        return (
+            f"On {rows}, the model is off by {stars.mae.value:.2f} stars on average (95 % interval "
+            f"{stars.mae.low:.2f} to {stars.mae.high:.2f}): {share(found.accuracy.value)} get "
+            f"exactly the right star, {share(stars.within_one.value)} at most one off"
+        )
+    if (score := found.score) is not None:
+        return (
+            f"On {rows}, scores are off by {score.mae.value:.3g} on average (95 % interval "
+            f"{score.mae.low:.3g} to {score.mae.high:.3g}) where the true ones spread by "
+            f"{score.spread:.3g}, and their rank correlation with the true ones is "
+            f"{score.spearman.value:.3f} ({score.spearman.low:.3f} to {score.spearman.high:.3f})"
+        )
+    if (multi := found.multi) is not None:
+        return (
+            f"On {rows}, the macro F1 of {len(found.labels)} labels is "
+            f"{share(multi.macro_f1.value)} (95 % interval "
+            f"{interval('macro_f1', multi.macro_f1)}) and the micro F1 "
+            f"{share(multi.micro_f1.value)}; {share(multi.subset_accuracy.value)} of them get "
+            "exactly the labels that they have"
+        )
+    return ""
 
 
-def _verdict_in_stars(facts: ReportFacts, rows: str) -> str:
-    stars, best = facts.metrics.stars, facts.best_baseline
-    if stars is None:
+def _beside(facts: ReportFacts) -> str:
+    """What the best baseline comes to on the same rows; empty where there is none."""
+    found, best = facts.metrics, facts.best_baseline
+    if best is None:
         return ""
-    first = f"{stars_sentence(_texts(facts, rows), facts.metrics, stars)}."
-    if best is None or best.stars is None:
-        return first
-    gap = best.stars.mae.value - stars.mae.value
-    word = "nearer" if gap >= 0 else "farther off"
-    return f"{first} That is {abs(gap):.2f} stars {word} than {best.name} on the same texts."
-
-
-def score_sentence(rows: str, score: ScoreFigures) -> str:
-    """How far off a model of scores is, and how well it orders texts, in words."""
-    return (
-        f"On {rows}, scores are off by {score.mae.value:.3g} on average (95 % interval "
-        f"{score.mae.low:.3g} to {score.mae.high:.3g}) where the true ones spread by "
-        f"{score.spread:.3g}, and their rank correlation with the true ones is "
-        f"{score.spearman.value:.3f} ({score.spearman.low:.3f} to {score.spearman.high:.3f})"
-    )
+    if found.stars is not None and best.stars is not None:
+        gap = best.stars.mae.value - found.stars.mae.value
+        word = "nearer" if gap >= 0 else "farther off"
+        return f" That is {abs(gap):.2f} stars {word} than {best.name} on the same texts."
+    if best.score is not None:
+        return f" {best.name} comes to {best.score.spearman.value:.3f} on the same texts."
+    if best.multi is not None:
+        return f" {best.name} has a macro F1 of {share(best.multi.macro_f1.value)} there."
+    return ""
 
 
 def coverage_sentence(metrics: Metrics) -> str:
@@ -168,44 +175,6 @@ def coverage_sentence(metrics: Metrics) -> str:
         f"interval {interval('coverage', score.coverage)}); it is made to do so in "
         f"{share(COVERAGE, 0)}."
     )
-
-
-def _verdict_on_scores(facts: ReportFacts, rows: str) -> str:
-    score, best = facts.metrics.score, facts.best_baseline
-    if score is None:
-        return ""
-    first = f"{score_sentence(_texts(facts, rows), score)}."
-    if best is None or best.score is None:
-        return first
-    return f"{first} {best.name} comes to {best.score.spearman.value:.3f} on the same texts."
-
-
-def labels_sentence(rows: str, found: Metrics, multi: MultiFigures) -> str:
-    """How well a model of several labels a text finds them, in words."""
-    return (
-        f"On {rows}, the macro F1 of {len(found.labels)} labels is "
-        f"{share(multi.macro_f1.value)} (95 % interval {interval('macro_f1', multi.macro_f1)}) and "
-        f"the micro F1 {share(multi.micro_f1.value)}; {share(multi.subset_accuracy.value)} of them "
-        "get exactly the labels that they have"
-    )
-
-
-def _verdict_on_labels(facts: ReportFacts, rows: str) -> str:
-    multi, best = facts.metrics.multi, facts.best_baseline
-    if multi is None:
-        return ""
-    first = f"{labels_sentence(_texts(facts, rows), facts.metrics, multi)}."
-    if best is None or best.multi is None:
-        return first
-    return f"{first} {best.name} has a macro F1 of {share(best.multi.macro_f1.value)} there."
-
-
-_VERDICTS: Mapping[Kind, Callable[[ReportFacts, str], str]] = {
-    "classes": _verdict_on_classes,
-    "stars": _verdict_in_stars,
-    "score": _verdict_on_scores,
-    "multi": _verdict_on_labels,
-}
 
 
 def label_errors_sentence(errors: ErrorSummary) -> str:

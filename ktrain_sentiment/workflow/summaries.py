@@ -9,7 +9,7 @@ from typing import Any
 from ktrain_sentiment.evaluation.record import TrainingRecord
 from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES, STAR_FIGURES
 from ktrain_sentiment.messages import count
-from ktrain_sentiment.report.sentences import labels_sentence, score_sentence, stars_sentence
+from ktrain_sentiment.report.sentences import outcome_sentence
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tasks import Kind
 
@@ -104,18 +104,17 @@ _OWN: Mapping[Kind, Callable[[TrainingRecord], dict[str, Any]]] = {
 
 def describe(result: RunResult) -> str:
     """What a run came to, in two sentences."""
-    return _SENTENCES[result.record.metrics.kind](result.record)
+    record = result.record
+    rows = count(record.metrics.n, f"{record.headline} row")
+    said = outcome_sentence(rows, record.metrics)
+    return f"{said}{_beside(record)}." if said else _say_of_classes(record, rows)
 
 
-def _rows(record: TrainingRecord) -> str:
-    return count(record.metrics.n, f"{record.headline} row")
-
-
-def _say_of_classes(record: TrainingRecord) -> str:
+def _say_of_classes(record: TrainingRecord, rows: str) -> str:
     found, own = record.metrics.accuracy, _of_classes(record)
     gain = 100 * (found.value - own["baseline_accuracy"])
     return (
-        f"Of {_rows(record)}, {100 * found.value:.1f} % are classified "
+        f"Of {rows}, {100 * found.value:.1f} % are classified "
         f"rightly (95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}); TF-IDF with "
         f"logistic regression manages {100 * own['baseline_accuracy']:.1f} %, {abs(gain):.1f} "
         f"points {'less' if gain >= 0 else 'more'}. {_other_engines(record)}"
@@ -135,30 +134,11 @@ def _other_engines(record: TrainingRecord) -> str:
     )
 
 
-def _say_of_stars(record: TrainingRecord) -> str:
-    if record.metrics.stars is None:
-        return ""
-    said = stars_sentence(_rows(record), record.metrics, record.metrics.stars)
-    return f"{said}; the best linear model is off by {_of_stars(record)['baseline_mae']:.2f}."
-
-
-def _say_of_scores(record: TrainingRecord) -> str:
-    if record.metrics.score is None:
-        return ""
-    return f"{score_sentence(_rows(record), record.metrics.score)}."
-
-
-def _say_of_labels(record: TrainingRecord) -> str:
-    if record.metrics.multi is None:
-        return ""
-    said = labels_sentence(_rows(record), record.metrics, record.metrics.multi)
+def _beside(record: TrainingRecord) -> str:
+    """What the best linear model comes to; empty of scores."""
+    if record.metrics.stars is not None:
+        return f"; the best linear model is off by {_of_stars(record)['baseline_mae']:.2f}"
     linear = record.baselines.get("tfidf")
-    if linear is None:
-        return f"{said}."
-    return f"{said}; TF-IDF comes to {100 * linear.headline['macro_f1'].value:.1f} % macro F1."
-
-
-_SENTENCES: Mapping[Kind, Callable[[TrainingRecord], str]] = {
-    "classes": _say_of_classes, "stars": _say_of_stars, "score": _say_of_scores,
-    "multi": _say_of_labels,
-}  # fmt: skip
+    if record.metrics.multi is None or linear is None:
+        return ""
+    return f"; TF-IDF comes to {100 * linear.headline['macro_f1'].value:.1f} % macro F1"
