@@ -128,11 +128,7 @@ class ReportFacts:
     @property
     def best_baseline(self) -> BaselineRecord | None:
         """The baseline with the highest accuracy; of stars the nearest, of scores by rank."""
-        return max(self.baselines.values(), key=_merit, default=None)
-
-
-def _merit(one: Metrics) -> float:
-    return _MERITS[one.kind](one)
+        return max(self.baselines.values(), key=lambda one: _MERITS[one.kind](one), default=None)
 
 
 _MERITS: Mapping[Kind, Callable[[Any], float]] = {
