@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 # Libraries print to standard output as they like; the parent hears what goes to this copy.
@@ -17,6 +20,20 @@ os.dup2(2, 1)
 def say(**values: object) -> None:
     """One line to the parent."""
     os.write(_ANSWERS, (json.dumps(values) + "\n").encode())
+
+
+def take_steps(step: Callable[[], object]) -> None:
+    """Warm up, say so, and take as many steps as each line asks for: their seconds are said."""
+    for _ in range(3):
+        step()
+    say(ready=True)
+    for line in sys.stdin:
+        walls, cpu = [], time.process_time()
+        for _ in range(int(line)):
+            start = time.perf_counter()
+            step()
+            walls.append(time.perf_counter() - start)
+        say(walls=walls, cpu=time.process_time() - cpu)
 
 
 def held_mb() -> float:

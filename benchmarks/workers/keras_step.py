@@ -12,10 +12,9 @@ steps and prints their seconds and the processor seconds as one JSON line.
 from __future__ import annotations
 
 import sys
-import time
 
 import numpy as np
-from answers import say
+from answers import take_steps
 
 from ktrain_sentiment.config import ComputeConfig
 from ktrain_sentiment.training.backend import Backend, Untyped, open_backend, without_autotune
@@ -72,16 +71,7 @@ def main() -> None:
     # may be waited for, a tenth of a second in every other step.
     stream = tf.data.Dataset.from_tensors((batch, labels)).repeat()
     batches, step = iter(without_autotune(tf, stream)), model.make_train_function()
-    for _ in range(3):
-        step(batches)
-    say(ready=True)
-    for line in sys.stdin:
-        walls, cpu = [], time.process_time()
-        for _ in range(int(line)):
-            start = time.perf_counter()
-            float(step(batches)["loss"])
-            walls.append(time.perf_counter() - start)
-        say(walls=walls, cpu=time.process_time() - cpu)
+    take_steps(lambda: float(step(batches)["loss"]))
 
 
 if __name__ == "__main__":

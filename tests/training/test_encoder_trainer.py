@@ -22,6 +22,7 @@ from ktrain_sentiment.training.encoder_trainer import (
     spread_layers,
 )
 from support.architectures import ARCHITECTURES, build_encoder
+from support.families import FAMILIES, IDS, SHAPE, build
 
 
 def change(path: Path, **settings: Any) -> None:
@@ -112,35 +113,9 @@ def test_texts_longer_than_the_positions_are_refused_with_the_limit(
     assert "\n" not in line
 
 
-SHAPE = {
-    "vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2,
-    "intermediate_size": 32, "max_position_embeddings": 24, "num_labels": 2,
-}  # fmt: skip
-FAMILIES: dict[str, dict[str, Any]] = {
-    "Bert": SHAPE,
-    "DistilBert": {
-        "vocab_size": 60, "dim": 16, "n_layers": 4, "n_heads": 2, "hidden_dim": 32,
-        "max_position_embeddings": 24, "num_labels": 2,
-    },
-    "Roberta": SHAPE,
-    "XLMRoberta": SHAPE,
-    "Camembert": SHAPE,
-    "Electra": {**SHAPE, "embedding_size": 8},
-    "MPNet": SHAPE,
-}  # fmt: skip
-IDS = np.arange(5, 25).reshape(2, 10)
-
-
 @pytest.fixture(scope="module")
 def backend() -> Backend:
     return open_backend()
-
-
-def build(backend: Backend, family: str, shape: dict[str, Any]) -> Any:
-    config = getattr(backend.transformers, f"{family}Config")(**shape)
-    model = getattr(backend.transformers, f"TF{family}ForSequenceClassification")(config)
-    model.build_in_name_scope()
-    return model
 
 
 def logits(model: Any) -> np.ndarray:
@@ -169,7 +144,7 @@ def test_no_layer_is_taken_twice(total: int) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_smaller_model_computes_with_the_layers_that_stay(backend: Backend, family: str) -> None:
-    whole = build(backend, family, FAMILIES[family])
+    whole = build(backend, family)
     smaller = keep_layers(whole, 2)
     assert smaller.config.num_hidden_layers == 2
     assert smaller.config.to_dict()["kept_layers"] == [0, 3]
@@ -179,7 +154,7 @@ def test_a_smaller_model_computes_with_the_layers_that_stay(backend: Backend, fa
 
 
 def test_albert_runs_its_one_layer_fewer_times(backend: Backend) -> None:
-    whole = build(backend, "Albert", {**SHAPE, "embedding_size": 8})
+    whole = build(backend, "Albert", **SHAPE, embedding_size=8)
     smaller = keep_layers(whole, 2)
     assert len(smaller.weights) == len(whole.weights)
     assert np.abs(logits(smaller) - logits(whole)).max() > 1e-6
@@ -190,12 +165,12 @@ def test_albert_runs_its_one_layer_fewer_times(backend: Backend) -> None:
 
 def test_more_layers_than_there_are_are_refused(backend: Backend) -> None:
     with pytest.raises(ConfigError, match="--layers 9: the encoder has 4 layers"):
-        keep_layers(build(backend, "Bert", SHAPE), 9)
+        keep_layers(build(backend, "Bert"), 9)
 
 
 def test_an_encoder_that_is_no_plain_stack_is_refused(backend: Backend) -> None:
     shape = {"vocab_size": 60, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 24}
-    model = build(backend, "GPT2", {**shape, "pad_token_id": 0})
+    model = build(backend, "GPT2", **shape, pad_token_id=0)
     with pytest.raises(ConfigError, match="type gpt2 is no plain stack of layers"):
         keep_layers(model, 1)
 

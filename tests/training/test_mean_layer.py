@@ -9,31 +9,11 @@ from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.training.backend import Backend
 from ktrain_sentiment.training.mean_layer import add_mean_layer, encoder_variables, fold_head
 from ktrain_sentiment.training.probe import LinearProbe
+from support.families import IDS, SHAPE, build
 
-SHAPE = {
-    "vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
-    "intermediate_size": 32, "max_position_embeddings": 24, "num_labels": 3,
-}  # fmt: skip
-FAMILIES: dict[str, dict[str, Any]] = {
-    "Bert": SHAPE,
-    "DistilBert": {
-        "vocab_size": 60, "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32,
-        "max_position_embeddings": 24, "num_labels": 3,
-    },
-    "Roberta": SHAPE,
-    "Electra": {**SHAPE, "embedding_size": 8},
-    "MPNet": SHAPE,
-}  # fmt: skip
-IDS = np.arange(5, 25).reshape(2, 10)
+FAMILIES = ("Bert", "DistilBert", "Roberta", "Electra", "MPNet")
 MASK = np.ones_like(IDS)
 MASK[1, 6:] = 0
-
-
-def build(backend: Backend, family: str) -> Any:
-    config = getattr(backend.transformers, f"{family}Config")(**FAMILIES[family])
-    model = getattr(backend.transformers, f"TF{family}ForSequenceClassification")(config)
-    model.build_in_name_scope()
-    return model
 
 
 def states(model: Any) -> np.ndarray:
@@ -43,7 +23,7 @@ def states(model: Any) -> np.ndarray:
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def pair(request: pytest.FixtureRequest, backend: Backend) -> tuple[Any, Any]:
-    whole = build(backend, request.param)
+    whole = build(backend, request.param, num_hidden_layers=2)
     return whole, add_mean_layer(whole)
 
 
@@ -78,7 +58,6 @@ def test_the_layer_and_the_head_are_not_tuned(pair: tuple[Any, Any]) -> None:
 
 
 def test_an_encoder_whose_layers_share_their_weights_is_refused(backend: Backend) -> None:
-    config = backend.transformers.AlbertConfig(**SHAPE, embedding_size=8)
-    model = backend.transformers.TFAlbertForSequenceClassification(config)
+    model = build(backend, "Albert", **SHAPE, embedding_size=8)
     with pytest.raises(ConfigError, match="type albert cannot be read by its mean"):
         add_mean_layer(model)
