@@ -21,9 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from frame import BenchmarkFlags, print_side_by_side
+from frame import BenchmarkFlags, describe, print_side_by_side
 from larger_than_memory import WORDS, invented_words
-from machine import describe
 from processes import WORKERS, Worker, memory_of
 
 from ktrain_sentiment.commands.frame import run

@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from environments import interpreter
 from frame import BenchmarkFlags, print_side_by_side
-from processes import ROOT, WORKERS, answers_of, refuse_unknown
+from processes import ROOT, WORKERS, answers_of, interpreter, refuse_unknown
 
 from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.encoders import resolve

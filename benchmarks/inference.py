@@ -27,10 +27,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from environments import HOME, interpreter
-from frame import BenchmarkFlags, print_side_by_side
-from machine import describe
-from processes import ROOT, WORKERS, Worker, answers_of, refuse_unknown
+from frame import BenchmarkFlags, describe, print_side_by_side
+from processes import HOME, ROOT, WORKERS, Worker, answers_of, interpreter, refuse_unknown
 from texts import labelled, long_texts
 
 from ktrain_sentiment.commands.frame import run

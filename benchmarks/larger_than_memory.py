@@ -27,8 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from frame import BenchmarkFlags, print_side_by_side
-from machine import describe
+from frame import BenchmarkFlags, describe, print_side_by_side
 from processes import memory_of
 
 from ktrain_sentiment.commands.frame import run

@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from environments import HOME, interpreter
 from frame import BenchmarkFlags
 from numpy.typing import NDArray
-from processes import ROOT, WORKERS, refuse_unknown
+from processes import HOME, ROOT, WORKERS, interpreter, refuse_unknown
 
 from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.config import DataConfig

@@ -1,11 +1,13 @@
-"""Workers of benchmarks: processes that wait for their turn and answer in lines of JSON."""
+"""Workers of benchmarks, which answer in lines of JSON, and the Python environments of peers."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+import sys
 import tempfile
+import venv
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -103,3 +105,41 @@ def refuse_unknown(flag: str, given: Iterable[str], known: Collection[str]) -> N
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise ConfigError(f"{flag} {' '.join(unknown)}: known are {', '.join(known)}")
+
+
+HOME = Path("~/.cache/ktrain-sentiment")
+"""Where environments are made unless a script is told otherwise."""
+
+PACKAGES = {
+    "torch": ("torch==2.13.0", "transformers==5.23.0", "accelerate==1.15.0"),
+    "torch-server": (
+        "torch==2.13.0",
+        "transformers==5.23.0",
+        "fastapi==0.165.0",
+        "uvicorn[standard]==0.54.0",
+    ),
+    "openvino": ("openvino==2026.4.1", "nncf==3.4.0", "tokenizers==0.21.4"),
+    "transformers4": ("tensorflow==2.21.0", "tf_keras==2.21.0", "transformers==4.54.1"),
+    "ktrain": ("ktrain==0.41.4", "tensorflow==2.21.0", "tf_keras==2.21.0", "transformers==4.54.1"),
+    "setfit": ("setfit==1.2.0", "torch==2.13.0"),
+    "onnxruntime": ("onnxruntime==1.31.1", "onnx==1.23.1", "tokenizers==0.21.4"),
+}
+"""What each environment has."""
+
+
+def interpreter(name: str, home: Path = HOME) -> Path:
+    """The Python of an environment, which is made when it is missing or has other packages.
+
+    Args:
+        name: One of `PACKAGES`.
+        home: Folder that holds the environments.
+    """
+    place = home.expanduser() / f"{name}-environment"
+    python, stamp, packages = place / "bin" / "python", place / "complete", PACKAGES[name]
+    wanted = "\n".join(packages)
+    if not stamp.exists() or stamp.read_text() != wanted:
+        print(f"making an environment with {', '.join(packages)} in {place}", file=sys.stderr)
+        venv.create(place, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "-qq", *packages], check=True)
+        stamp.write_text(wanted)
+    return python

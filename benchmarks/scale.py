@@ -24,8 +24,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
-from frame import BenchmarkFlags, print_side_by_side
-from machine import describe
+from frame import BenchmarkFlags, describe, print_side_by_side
 from processes import WORKERS, answers_of, refuse_unknown
 from texts import labelled
 

@@ -28,10 +28,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from environments import HOME, interpreter
 from frame import BenchmarkFlags
 from http_load import Client, Outcome, closed_loop, open_loop, request_bytes
-from processes import ROOT, WORKERS, refuse_unknown
+from processes import HOME, ROOT, WORKERS, interpreter, refuse_unknown
 
 from ktrain_sentiment.commands.frame import run
 

@@ -29,10 +29,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from environments import HOME, interpreter
-from frame import BenchmarkFlags, print_side_by_side
-from machine import AVX2_ALONE, TENSORFLOW_ALONE, describe
-from processes import WORKERS, answers_of, refuse_unknown
+from frame import AVX2_ALONE, TENSORFLOW_ALONE, BenchmarkFlags, describe, print_side_by_side
+from processes import HOME, WORKERS, answers_of, interpreter, refuse_unknown
 from texts import long_texts, train_and_judged
 
 from ktrain_sentiment.commands.frame import run

@@ -17,9 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from environments import HOME, interpreter
 from frame import BenchmarkFlags
-from processes import WORKERS, Worker, refuse_unknown
+from processes import HOME, WORKERS, Worker, interpreter, refuse_unknown
 
 from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.encoders import resolve
