@@ -23,6 +23,7 @@ from decimal import Decimal
 from typing import Any
 
 from ktrain_sentiment.errors import ConfigError, DataError, InputError
+from ktrain_sentiment.messages import listed
 from ktrain_sentiment.words import NO_VALUE, is_blank
 
 BAR = "| "
@@ -157,7 +158,7 @@ class Inputs:
                 near = [one for one in columns if one.strip().casefold() == column.casefold()]
                 raise DataError(
                     f"{name}: there is no column {column!r}, and the model reads {self.told}; "
-                    f"columns: {', '.join(map(repr, columns))}: rename "
+                    f"columns: {listed(map(repr, columns))}: rename "
                     f"{repr(near[0]) if near else 'the one that is meant'}, or add it"
                 )
 

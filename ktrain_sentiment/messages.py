@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Sized
 
 _NAMES, _COUNTED, _ROWS, _LETTERS = 20, 8, 5, 160
+_LONGEST = 60
+"""Letters of a name: more are no help to know it by."""
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -24,10 +26,16 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def listed(names: Iterable[object], between: str = ", ") -> str:
+    """Names, long ones without their ends, and how many more there are."""
+    said = [str(name) for name in names]
+    short = [one if len(one) <= _LONGEST else f"{one[: _LONGEST - 3]}..." for one in said[:_NAMES]]
+    return between.join(short) + and_more(said, _NAMES)
+
+
 def quoted(names: Iterable[object]) -> str:
     """Names in quotes, and how many more there are."""
-    marked = [repr(str(name)) for name in names]
-    return ", ".join(marked[:_NAMES]) + and_more(marked, _NAMES)
+    return listed(repr(str(name)) for name in names)
 
 
 def counted(pairs: Iterable[tuple[object, int]]) -> str:

@@ -108,3 +108,8 @@ def test_a_row_whose_words_are_left_out_is_still_a_row(cell):
     joined = Inputs("text", ("category",)).join("Lovely.", [cell]).removesuffix("Lovely.").strip()
     assert Inputs("text", ("category",)).is_joined(joined)
     assert text_alone(joined, Inputs("text", ("category",))) == ""
+
+
+def test_a_table_of_many_columns_that_lacks_one_is_refused_in_few_words():
+    with pytest.raises(DataError, match=r"columns: 'c0', .*'c19' and 2,980 more: rename"):
+        Inputs("text", also=("price",)).check([f"c{k}" for k in range(3000)], "a.csv")

@@ -23,6 +23,7 @@ from ktrain_sentiment.evaluation.metrics import Metrics
 from ktrain_sentiment.evaluation.ranking import deciding_figure
 from ktrain_sentiment.evaluation.record import BaselineRecord, EvalResult, TrainingRecord
 from ktrain_sentiment.evaluation.score_figures import SCORE_FIGURES
+from ktrain_sentiment.messages import listed
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.report.figures import NAMES, full, interval, plain, share
 from ktrain_sentiment.report.page import write_report
@@ -96,7 +97,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         """Rows of each label, then the notes."""
-        counts = ", ".join(f"{label} {count:,}" for label, count in self.counts.items())
+        counts = listed(f"{label} {count:,}" for label, count in self.counts.items())
         head = f"<Dataset {self.texts.source}: {len(self):,} rows ({counts})>"
         return "\n".join([head, *(f"  {note}" for note in self.notes)])
 

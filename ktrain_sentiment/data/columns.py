@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ktrain_sentiment.errors import DataError
-from ktrain_sentiment.messages import quoted
+from ktrain_sentiment.messages import listed, quoted
 from ktrain_sentiment.tables.headers import LABEL_NAMES, TEXT_NAMES, simple_name
 from ktrain_sentiment.tables.table import fields_of
 from ktrain_sentiment.tables.values import is_missing
@@ -280,9 +280,9 @@ def _only(table: Sampled, candidates: list[str], best: str, what: str) -> str | 
         return None
     if len(candidates) == 1 or simple_name(candidates[0]) == best != simple_name(candidates[1]):
         return _given(table, candidates[0], what)
-    listed = " or ".join(repr(name) for name in candidates)
+    rivals = listed(map(repr, candidates), " or ")
     raise DataError(
-        f"{table.name}: more than one column could hold the {what}s: {listed}", *_ways(what)
+        f"{table.name}: more than one column could hold the {what}s: {rivals}", *_ways(what)
     )
 
 

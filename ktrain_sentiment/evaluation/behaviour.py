@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.baselines import POLES
 from ktrain_sentiment.evaluation.intervals import Estimate, wilson
+from ktrain_sentiment.messages import listed
 from ktrain_sentiment.prediction import Classifier, Probabilities
 from ktrain_sentiment.templates import Case, Template, Templates, draw, read_templates
 from ktrain_sentiment.words import is_blank
@@ -110,7 +111,7 @@ def find_poles(
         for label in named:
             if label not in labels:
                 raise ConfigError(
-                    f"--{flag} {label}: no such label; the classifier has {', '.join(labels)}"
+                    f"--{flag} {label}: no such label; the classifier has {listed(labels)}"
                 )
     both = sorted(set(positive) & set(negative))
     if both:
@@ -129,7 +130,7 @@ def find_poles(
     }
     if len(found) < len(labels) or not {"negative", "positive"} <= set(found.values()):
         raise ConfigError(
-            f"the labels {', '.join(labels)} do not tell which are positive: name them, as in "
+            f"the labels {listed(labels)} do not tell which are positive: name them, as in "
             "--positive 4 5 --negative 1 2; others are neutral"
         )
     return found

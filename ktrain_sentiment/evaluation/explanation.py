@@ -22,6 +22,7 @@ from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.calibration import SMALLEST
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.inputs import marks_of
+from ktrain_sentiment.messages import listed
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.words import is_blank
@@ -129,7 +130,7 @@ def _columns(
         return list(map(int, task.choices(whole)))
     for label in labels:
         if label not in known:
-            raise DataError(f"label {label!r} is unknown: wanted one of {', '.join(known)}")
+            raise DataError(f"label {label!r} is unknown: wanted one of {listed(known)}")
     return [list(known).index(label) for label in labels]
 
 

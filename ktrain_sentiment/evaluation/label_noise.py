@@ -43,6 +43,7 @@ from ktrain_sentiment.evaluation.codec import to_plain
 from ktrain_sentiment.evaluation.confusion import Counts, Floats
 from ktrain_sentiment.evaluation.intervals import Estimate
 from ktrain_sentiment.evaluation.metrics import check
+from ktrain_sentiment.messages import listed
 
 _BELIEVED = 1.0, 19.0
 """Parameters of the beta distribution of the share of wrong labels before any row was seen."""
@@ -398,10 +399,9 @@ def apply_corrections(
     """
     for column in ("row", "text", COLUMN):
         if column not in corrections.columns:
-            listed = ", ".join(map(str, corrections.columns))
             raise DataError(
-                f"corrections: no column {column}, found {listed}: wanted the list that error "
-                f"inspection wrote, with the column {COLUMN} filled in"
+                f"corrections: no column {column}, found {listed(corrections.columns)}: wanted "
+                f"the list that error inspection wrote, with the column {COLUMN} filled in"
             )
     known = dict(zip(frame["row"], frame["text"], strict=True))
     wanted: dict[int, str] = {}
@@ -415,7 +415,7 @@ def apply_corrections(
         if label != DROP and label not in labels:
             raise DataError(
                 f"corrections: row {row}: label {label!r} is unknown: wanted one of "
-                f"{', '.join(labels)}, or {DROP}"
+                f"{listed(labels)}, or {DROP}"
             )
         if known.get(row) != text:
             held = "no such row" if row not in known else f"its text is {known[row][:40]!r}"

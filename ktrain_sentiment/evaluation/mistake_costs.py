@@ -24,7 +24,7 @@ from ktrain_sentiment.evaluation.intervals import (
     freedom_of,
     unseen_share,
 )
-from ktrain_sentiment.messages import count
+from ktrain_sentiment.messages import count, listed
 from ktrain_sentiment.reading_rules import BETWEEN_LABELS, BY_ORDER
 from ktrain_sentiment.refusals import refuse
 from ktrain_sentiment.tasks import Task
@@ -351,7 +351,7 @@ def _sides(
     near = difflib.get_close_matches(halves[0], labels, n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
     raise ConfigError(
-        f"--costs {one}: there is no label {halves[0]!r}{meant}; labels: {', '.join(labels)}"
+        f"--costs {one}: there is no label {halves[0]!r}{meant}; labels: {listed(labels)}"
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.metrics import Metrics, check, compute_metrics
+from ktrain_sentiment.messages import listed
 from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW, score_ends
 from ktrain_sentiment.tasks import (
     CLASSES,
@@ -140,7 +141,7 @@ def encode(values: Sequence[str] | pd.Series[str], labels: Sequence[str]) -> NDA
     unknown = sorted({str(value) for value in values} - set(index))
     if unknown:
         raise DataError(
-            f"labels {', '.join(unknown[:5])}: the classifier knows {', '.join(labels)}; rename "
+            f"labels {', '.join(unknown[:5])}: the classifier knows {listed(labels)}; rename "
             f'them with --map "{_renaming(unknown, labels)}", or leave them out with --drop-labels'
         )
     return np.asarray([index[str(value)] for value in values], dtype=np.int64)

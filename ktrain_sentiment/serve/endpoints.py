@@ -15,6 +15,7 @@ from starlette.responses import Response
 from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.inference.scoring import score_columns
 from ktrain_sentiment.inputs import Inputs
+from ktrain_sentiment.messages import listed
 from ktrain_sentiment.prediction import EXPECTED
 from ktrain_sentiment.refusals import lacks
 from ktrain_sentiment.serve import kserve, protocols
@@ -87,7 +88,7 @@ async def explain(site: Site, request: Request) -> Response:
     model = found.model
     label = found.labels[0] if asked.label is None else asked.label
     if label not in model.classifier.labels:
-        known = ", ".join(model.classifier.labels)
+        known = listed(model.classifier.labels)
         raise invalid(f"label: there is no such label, wanted one of {known}")
     queued = QueuedClassifier(
         site.worker, model.classifier, asyncio.get_running_loop(), patient=False

@@ -22,6 +22,7 @@ from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.diskarrays import let_go
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.messages import listed
 from ktrain_sentiment.predictor.long_texts import apart
 from ktrain_sentiment.tasks import Scale, indicators
 from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
@@ -296,7 +297,7 @@ def class_indices(labels: pd.Series, known: Sequence[str]) -> NDArray[np.int64]:
         unknown = sorted(set(labels[codes < 0].astype(str)))[:5]
         raise ConfigError(
             f"labels {', '.join(unknown)} do not occur in the training rows, "
-            f"which have: {', '.join(known)}"
+            f"which have: {listed(known)}"
         )
     return codes
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.messages import listed
 from ktrain_sentiment.training.backend import Backend, Logs, Untyped
 from ktrain_sentiment.training.callbacks import as_callback
 from ktrain_sentiment.training.dataset import steps_per_epoch
@@ -275,7 +276,7 @@ def _class_weight(pair: str, known: Sequence[str]) -> tuple[str, float]:
     if label not in known:
         raise ConfigError(
             f"--class-weight {pair}: wanted none, balanced or weights such as "
-            f"{known[0]}=1,{known[1]}=3; the classes are {', '.join(known)}"
+            f"{known[0]}=1,{known[1]}=3; the classes are {listed(known)}"
         )
     try:
         weight = float(number)

@@ -15,6 +15,7 @@ from ktrain_sentiment.evaluation.metrics import Metrics
 from ktrain_sentiment.evaluation.multi_figures import choose_thresholds
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.export.saving import Chosen
+from ktrain_sentiment.messages import listed
 from ktrain_sentiment.report import plots
 from ktrain_sentiment.tasks import Kind, half_width
 
@@ -58,7 +59,7 @@ def _interval_of(rows: LabelledPredictions) -> Chosen:
 def _thresholds_of(rows: LabelledPredictions) -> Chosen:
     """From which probability on a text has each label, by rows that were not learned from."""
     cuts = choose_thresholds(rows.y_true, rows.probabilities)
-    said = ", ".join(f"{label} {cut:.2f}" for label, cut in zip(rows.labels, cuts, strict=True))
+    said = listed(f"{label} {cut:.2f}" for label, cut in zip(rows.labels, cuts, strict=True))
     log.info("a text has a label from these probabilities on, by %d rows: %s", len(rows), said)
     return Chosen(thresholds=cuts)
 

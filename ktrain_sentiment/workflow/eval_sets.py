@@ -34,6 +34,7 @@ from ktrain_sentiment.inference.loading import answers_of, find_predictor
 from ktrain_sentiment.inference.rows import join_rows
 from ktrain_sentiment.inference.scoring import inputs_of, task_of
 from ktrain_sentiment.inputs import TEXTS, Inputs, text_alone
+from ktrain_sentiment.messages import listed
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.manifest import trained_table
@@ -85,8 +86,9 @@ def refuse_slices(frame: pd.DataFrame, slice_by: Sequence[str]) -> None:
     """
     for name in slice_by:
         if name not in frame:
-            listed = ", ".join(map(str, frame.columns))
-            raise ConfigError(f"--slice-by {name}: no such column; the data has {listed}")
+            raise ConfigError(
+                f"--slice-by {name}: no such column; the data has {listed(frame.columns)}"
+            )
 
 
 def from_run(folder: Path, split: str = "") -> EvalSet:
@@ -330,7 +332,7 @@ def _same_labels(found: EvalSet, other: EvalSet, kept: NDArray[np.int64]) -> Eva
     ours, theirs = found.predictions.labels, other.predictions.labels
     if set(ours) != set(theirs):
         raise DataError(
-            f"{found.name} knows {', '.join(ours)} and {other.name} {', '.join(theirs)}: wanted "
+            f"{found.name} knows {listed(ours)} and {other.name} {listed(theirs)}: wanted "
             "two classifiers of the same labels"
         )
     columns = [ours.index(label) for label in theirs]

@@ -29,7 +29,7 @@ from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.behaviour import find_poles
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inputs import Inputs
-from ktrain_sentiment.messages import count
+from ktrain_sentiment.messages import count, listed
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tasks import CLASSES, Task
@@ -162,8 +162,8 @@ def open_teacher(config: TrainConfig, splits: Splits, source: DataConfig) -> Tea
     classifier = load(config.teacher)
     if set(classifier.labels) != set(splits.labels):
         raise ConfigError(
-            f"--teacher {config.teacher} knows the labels {', '.join(classifier.labels)}, the data "
-            f"has {', '.join(splits.labels)}: wanted the same; rename labels with --map"
+            f"--teacher {config.teacher} knows the labels {listed(classifier.labels)}, the data "
+            f"has {listed(splits.labels)}: wanted the same; rename labels with --map"
         )
     if not classifier.inputs.reads_like(Inputs.of(splits.table)):
         raise ConfigError(
@@ -196,7 +196,7 @@ def draw_lessons(config: TrainConfig, splits: Splits) -> SoftTargets | None:
         poles = find_poles(splits.labels)
     except ConfigError:
         raise ConfigError(
-            f"--augment: the labels {', '.join(splits.labels)} do not tell which are positive: "
+            f"--augment: the labels {listed(splits.labels)} do not tell which are positive: "
             'rename them, as in --map "1,2=negative 3=neutral 4,5=positive"'
         ) from None
     language = main_language(splits.train["text"])

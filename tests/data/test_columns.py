@@ -181,3 +181,17 @@ def test_files_of_a_pattern_share_the_fields_of_their_objects(write, read, tmp_p
     write("x2.jsonl", lines_of([{"id": 6, "review": None}, *map(nested, range(7, 12))]))
     found = read(tmp_path / "x*.jsonl", duplicates="keep")
     assert len(found.frame) == 11
+
+
+@pytest.mark.parametrize(
+    "name", ["c{}", "name_of_a_column_that_is_as_long_as_joins_of_tables_make_them_at_times_{}"]
+)
+def test_a_question_about_many_columns_fits_a_screen(write, read, name):
+    names = [name.format(k) for k in range(500)]
+    rivals = pd.DataFrame({"text": SENTENCES} | dict.fromkeys(names, LABELS))
+    numbers = pd.DataFrame(dict.fromkeys(names, range(12)))
+    for frame, said in ((rivals, "more than one column could hold the labels"),
+                        (numbers, "no column looks like texts")):  # fmt: skip
+        with pytest.raises(DataError, match=f"{said}.* and 480 more; choose one with") as refused:
+            read(write("a.csv", frame.to_csv(index=False)))
+        assert len(str(refused.value)) < 1600
