@@ -1,4 +1,4 @@
-"""Names that every `--help` needs, apart from what they stand for, which must wait for NumPy."""
+"""Names that every `--help` needs, apart from what they stand for: NumPy, the reader of tables."""
 
 from __future__ import annotations
 
@@ -16,3 +16,7 @@ BY_ORDER = {"distance": 1, "squared": 2}
 
 BETWEEN_LABELS = "|"
 """Between the labels of one text, where they are one string."""
+
+Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "excel", "txt"]
+WrittenFormat = Literal["csv", "tsv", "jsonl", "parquet", "excel", "txt"]
+"""What a table is kept in, when read and when written (`tables/formats.py`)."""

@@ -26,11 +26,10 @@ from tyro.conf import Positional
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, printable
-from ktrain_sentiment.reading_rules import Engine, LongTexts
+from ktrain_sentiment.reading_rules import Engine, Format, LongTexts, WrittenFormat
 from ktrain_sentiment.refusals import refuse_threshold
 from ktrain_sentiment.remote import url_of
 from ktrain_sentiment.runs import RUNS
-from ktrain_sentiment.tables.formats import Format, WrittenFormat
 
 if TYPE_CHECKING:
     from tqdm import tqdm

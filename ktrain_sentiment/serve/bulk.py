@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ktrain_sentiment.errors import InputError
+from ktrain_sentiment.reading_rules import Format, WrittenFormat
 from ktrain_sentiment.serve import protocols
 from ktrain_sentiment.serve.answering import (
     Site,
@@ -25,7 +26,7 @@ from ktrain_sentiment.serve.answering import (
 )
 from ktrain_sentiment.serve.batching import QueuedClassifier
 from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid, overloaded, too_large
-from ktrain_sentiment.tables.formats import MEDIA, Format, WrittenFormat
+from ktrain_sentiment.tables.formats import MEDIA
 from ktrain_sentiment.tables.sources import locate, refuse_other_kind
 from ktrain_sentiment.tables.table import ReadOptions
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from ktrain_sentiment.errors import ConfigError, DataError
-
-Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "excel", "txt"]
-WrittenFormat = Literal["csv", "tsv", "jsonl", "parquet", "excel", "txt"]
+from ktrain_sentiment.reading_rules import Format, WrittenFormat
 
 FORMATS: dict[str, Format] = {
     ".csv": "csv",

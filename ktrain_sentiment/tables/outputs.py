@@ -33,9 +33,9 @@ from ktrain_sentiment.atomic import (
     write_text,
 )
 from ktrain_sentiment.errors import ConfigError, InputError, SentimentError, printable
+from ktrain_sentiment.reading_rules import WrittenFormat
 from ktrain_sentiment.remote import store, url_of
 from ktrain_sentiment.tables.columnar import ArrowEncoder
-from ktrain_sentiment.tables.formats import WrittenFormat
 from ktrain_sentiment.tables.sheets import Workbook
 from ktrain_sentiment.tables.writing import OutputDialect, OutputSchema, RowEncoder, text_encoder
 

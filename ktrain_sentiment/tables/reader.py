@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.reading_rules import Format
 from ktrain_sentiment.remote import url_of
 from ktrain_sentiment.tables.columnar import open_parquet
 from ktrain_sentiment.tables.delimited import (
@@ -26,7 +27,7 @@ from ktrain_sentiment.tables.folders import (
     open_urls,
     split_files,
 )
-from ktrain_sentiment.tables.formats import MEDIA, Format, input_format
+from ktrain_sentiment.tables.formats import MEDIA, input_format
 from ktrain_sentiment.tables.json_rows import (
     looks_like_json,
     looks_like_json_lines,

@@ -24,13 +24,13 @@ from typing import BinaryIO, cast
 
 from ktrain_sentiment.errors import DataError, one_line
 from ktrain_sentiment.messages import quoted
+from ktrain_sentiment.reading_rules import Format
 from ktrain_sentiment.remote import at, fingerprint, url_of
 from ktrain_sentiment.tables.formats import (
     ARCHIVE,
     COMPRESSED,
     FORMATS,
     MEDIA,
-    Format,
     bare_suffix,
 )
 from ktrain_sentiment.tables.table import ReadOptions

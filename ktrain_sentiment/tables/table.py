@@ -18,7 +18,7 @@ from ktrain_sentiment.tables.headers import known_names
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ktrain_sentiment.tables.formats import Format
+    from ktrain_sentiment.reading_rules import Format
 
 Quoting = Literal["auto", "yes", "no"]
 Unit = Literal["line", "row", "record"]

@@ -24,10 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ktrain_sentiment.errors import ConfigError, DataError
-from ktrain_sentiment.reading_rules import BETWEEN_LABELS
+from ktrain_sentiment.reading_rules import BETWEEN_LABELS, WrittenFormat
 from ktrain_sentiment.tables.dialects import parse_delimiter
 from ktrain_sentiment.tables.encodings import codec, without_halves
-from ktrain_sentiment.tables.formats import WrittenFormat
 from ktrain_sentiment.tables.table import UNREADABLE, Record, cells_of
 from ktrain_sentiment.tables.values import is_missing
 
