@@ -35,8 +35,8 @@ from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.report.figures import Column, FigureTable, share
 from ktrain_sentiment.workflow import train
-from ktrain_sentiment.workflow.checking import check_classifier
 from ktrain_sentiment.workflow.eval_sets import from_predictor, from_run
+from ktrain_sentiment.workflow.evaluating import check_classifier
 from ktrain_sentiment.workflow.processes import in_own_process
 
 PLAIN, AUGMENTED = "plain", "augmented"

@@ -58,7 +58,6 @@ from ktrain_sentiment.reading_rules import Engine
 from ktrain_sentiment.refusals import refuse_threshold
 from ktrain_sentiment.remote import url_of
 from ktrain_sentiment.runs import RunFolder, default_run
-from ktrain_sentiment.workflow.checking import check_eval_set
 from ktrain_sentiment.workflow.classifiers import Opening
 from ktrain_sentiment.workflow.comparing import compare_models
 from ktrain_sentiment.workflow.eval_sets import (
@@ -68,6 +67,7 @@ from ktrain_sentiment.workflow.eval_sets import (
     predict_same_rows,
     refuse_costs,
 )
+from ktrain_sentiment.workflow.evaluating import check_eval_set
 from ktrain_sentiment.workflow.evaluating import evaluate as evaluate_rows
 from ktrain_sentiment.workflow.exploring import explore
 from ktrain_sentiment.workflow.processes import in_own_process

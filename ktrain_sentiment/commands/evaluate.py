@@ -95,10 +95,9 @@ def task(flags: Flags) -> dict[str, Any]:
     from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.report import screen
     from ktrain_sentiment.report.page import write_report
-    from ktrain_sentiment.workflow.checking import check_eval_set, keep_behaviour
     from ktrain_sentiment.workflow.classifiers import Opening
     from ktrain_sentiment.workflow.eval_sets import find_eval_set, is_run
-    from ktrain_sentiment.workflow.evaluating import evaluate
+    from ktrain_sentiment.workflow.evaluating import check_eval_set, evaluate, keep_behaviour
     from ktrain_sentiment.workflow.recording import facts_of
 
     if flags.report is not None:
@@ -144,7 +143,7 @@ def _check_alone(flags: Flags, opening: Opening) -> dict[str, Any]:
     from ktrain_sentiment.commands.process import open_console
     from ktrain_sentiment.evaluation.codec import to_plain
     from ktrain_sentiment.report import screen
-    from ktrain_sentiment.workflow.checking import check_predictor
+    from ktrain_sentiment.workflow.evaluating import check_predictor
 
     if flags.report is not None:
         raise ConfigError(f"--report {flags.report}: a page needs labelled data to judge on, too")

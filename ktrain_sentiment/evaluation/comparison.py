@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.evaluation import confusion
+from ktrain_sentiment.evaluation.baselines import LINEAR, Baseline
 from ktrain_sentiment.evaluation.calibration import if_wrong, row_log_loss
 from ktrain_sentiment.evaluation.confusion import Floats
 from ktrain_sentiment.evaluation.intervals import (
@@ -28,6 +29,7 @@ from ktrain_sentiment.evaluation.metrics import (
     check,
 )
 from ktrain_sentiment.evaluation.multi_figures import macro_f1_of, unseen_changes
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.evaluation.score_figures import rank_correlation
 from ktrain_sentiment.messages import count
 from ktrain_sentiment.tasks import CLASSES, HALF, Kind, Task
@@ -119,6 +121,17 @@ def compare(
     _, table_b = check(y_true, probabilities_b, labels, task)
     options = {"seed": seed, "resamples": resamples}
     return _COMPARED[task.kind](truth, (table_a, table_b), labels, names, task, options)
+
+
+def against_tfidf(
+    rows: LabelledPredictions, baselines: Mapping[str, Baseline]
+) -> Comparison | None:
+    """The model against the TF-IDF baseline, of stars and scores with ridge; None without it."""
+    other = baselines.get(LINEAR[rows.task.kind])
+    if other is None:
+        return None
+    tables, task = (other.probabilities, rows.settled), rows.task.cut_at(())
+    return compare(rows.y_true, *tables, rows.labels, (other.name, "the model"), task)
 
 
 def _compare_scores(

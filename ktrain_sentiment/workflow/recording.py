@@ -31,6 +31,7 @@ from ktrain_sentiment.evaluation.behaviour import Behaviour
 from ktrain_sentiment.evaluation.calibration import apply_temperature, probability_curves
 from ktrain_sentiment.evaluation.cautions import find_warnings
 from ktrain_sentiment.evaluation.codec import from_plain
+from ktrain_sentiment.evaluation.comparison import against_tfidf
 from ktrain_sentiment.evaluation.losses import top_losses
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics, compute_metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode, truth_of
@@ -63,7 +64,6 @@ from ktrain_sentiment.report.facts import USUAL, ReportFacts, ScoreFacts, Search
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.workflow.by_task import OTHER_ANSWERS
 from ktrain_sentiment.workflow.eval_sets import read_predictions
-from ktrain_sentiment.workflow.evaluating import against_tfidf
 
 log = logging.getLogger(__name__)
 
