@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.messages import listed, quoted
-from ktrain_sentiment.tables.headers import LABEL_NAMES, TEXT_NAMES, simple_name
+from ktrain_sentiment.tables.headers import LABEL_NAMES, TEXT_NAMES, is_figure, simple_name
 from ktrain_sentiment.tables.table import fields_of
 from ktrain_sentiment.tables.values import is_missing
 
@@ -301,6 +301,7 @@ def _is_prose(column: Iterable[object]) -> bool:
     """Mostly different strings of several words."""
     values = [value for value in column if not is_missing(value)]
     strings = [value for value in values if isinstance(value, str) and value.strip()]
+    strings = [value for value in strings if not is_figure(value)]  # 9:12 AM GMT+1 are no words.
     if not strings or len(strings) < len(values) / 2:
         return False
     gaps = sum(value.strip().count(" ") for value in strings)

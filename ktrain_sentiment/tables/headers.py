@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from ktrain_sentiment.errors import DataError
+from ktrain_sentiment.words import NO_VALUE
 
 TEXT_NAMES = (
     "text", "texts", "review", "reviews", "review_text", "reviewtext", "review_body", "sentence",
@@ -23,6 +24,10 @@ _LONG_NAME = 8
 """Words: more than this is a sentence, not a name."""
 _LONG_ONLY_NAME = 3
 """As `_LONG_NAME`, for the name of the only column: nothing else speaks for a header there."""
+_FIGURE = re.compile(r"[+-]?\d[\dT.,:/+\s-]*(\s*([AP]M|Z|[A-Z]{3,4}([+-]\d+)?))*")
+"""A number, a date or a time, as forms write them: `2024/01/05 9:12:33 AM GMT+1`."""
+_SURE = 5
+"""Rows of figures below a word from which on it is the name of their column."""
 MOST_ABOVE = 20
 """Rows of titles and remarks that may stand above a header."""
 
@@ -73,16 +78,32 @@ def header_doubt(
     if set(known) & set(map(str, header)) or known_names(header):
         return ""
     most = _LONG_NAME if len(header) > 1 else _LONG_ONLY_NAME
+    # Forms name a column by the question that was asked, however long it is.
+    sure = any(_names_figures(cell, rows, place) for place, cell in enumerate(header))
     for position, cell in enumerate(header):
         name = "" if cell is None else str(cell)
         short = name if len(name) <= 40 else f"{name[:37]}..."
-        if len(name.split()) > most:
+        if len(name.split()) > most and not sure:
             return f"it holds the sentence {short!r}"
         if _is_number(name):
             return f"it holds the number {short}"
         if name and sum(row[position : position + 1] == [cell] for row in rows) >= 2:
             return f"{short!r} stands in other rows of that column too"
     return ""
+
+
+def is_figure(cell: str) -> bool:
+    """Whether a cell is a number, a date or a time."""
+    return _FIGURE.fullmatch(cell.strip()) is not None
+
+
+def _names_figures(name: object, rows: Sequence[Sequence[object]], place: int) -> bool:
+    """Whether a cell of the first row is a word, and all below it are numbers or times."""
+    word = str(name or "").strip()
+    if not any(map(str.isalpha, word)) or word.casefold() in NO_VALUE or _FIGURE.match(word):
+        return False
+    cells = [str(row[place]) for row in rows if len(row) > place]
+    return len(cells) >= _SURE and all(map(is_figure, cells))
 
 
 def _is_number(name: str) -> bool:

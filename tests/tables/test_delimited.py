@@ -6,6 +6,7 @@ import io
 import pytest
 
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.tables.headers import header_doubt
 
 ROWS = [
     ("Loved it", "positive"),
@@ -159,6 +160,36 @@ def test_naming_the_columns_settles_doubt_about_the_header(write, read):
     path = write("survey.csv", f"{header}\nvery good,yes\nnot good,no\n")
     found = read(path, text_column=header.split(",")[0], label_column="2024")
     assert len(found) == 2
+
+
+QUESTION = "What did you like about our service? Be as honest as you can."
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("How would you rate us (1-5)?", ["4", "5", "1", "2", "4", "5"]),
+        ("Timestamp", [f"2024/01/05 9:1{k}:33 AM GMT+1" for k in range(6)]),
+        ("Start", [f"2024-01-05T09:1{k}:33Z" for k in range(6)]),
+    ],
+)
+def test_a_name_above_numbers_or_times_makes_questions_names_too(write, both, name, cells):
+    answers = ["good food", "kind staff", "a long wait", "cold soup", "a nice view", "fine wine"]
+    rows = "".join(
+        f'{cell},"there was {answer} today",{"yes" if k % 2 else "no"}\n'
+        for k, (cell, answer) in enumerate(zip(cells, answers, strict=True))
+    )
+    path = write("survey.csv", f'{name},"{QUESTION}",label of it\n{rows}')
+    assert both(path).texts == [f"there was {answer} today" for answer in answers]
+
+
+@pytest.mark.parametrize(
+    ("first", "cells"),
+    [("n/a", ["4", "5", "1", "2", "4", "5"]), ("x", ["4", "5"]), ("12 May", ["13 May"] * 6)],
+)
+def test_what_may_be_a_gap_makes_no_sentence_a_name(first, cells):
+    rows = [[cell, "an answer"] for cell in cells]
+    assert "it holds the sentence" in header_doubt([first, QUESTION], rows, known=())
 
 
 def test_header_lines_in_the_middle_are_left_out_and_said(write, read):
