@@ -40,7 +40,9 @@ SST-5, see benchmarks/LOG.md."""
 
 _FULL = "★⭐✭"
 _GLYPHS = re.compile(r"(?=.*[★⭐✭☆✩])[★⭐✭☆✩\ufe0f\s]+")
-_NUMBER = re.compile(r"([+-]?\d+(?:[.,]\d+)?)(\s*out of\s*\d+)?\s*(stars?)?", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"([+-]?\d+(?:[.,]\d+)?)(?:\s*(?:out of|/)\s*(\d+))?\s*(?:stars?)?", re.IGNORECASE
+)
 _PAGES_OWN = ({1, 2, 3, 4, 5}, {0, 1, 2, 3, 4})
 """Numbers that are stars whatever their column is called: of reviews, and of SST-5."""
 _HIGHEST = 10
@@ -328,7 +330,7 @@ def number_of(label: str) -> float | None:
 
 
 def star_of(label: str) -> float | None:
-    """The star that a label stands for: `4`, `4.0`, `4 stars`, `4 out of 5`, `★★★★☆`; else None."""
+    """The star that a label stands for: `4`, `4.0`, `4 stars`, `4 out of 5`, `4/5`, `★★★★☆`."""
     text = label.strip()
     if _GLYPHS.fullmatch(text):
         return float(sum(map(text.count, _FULL)))
@@ -352,6 +354,9 @@ def look_like_stars(labels: Iterable[str], *, named: bool = False) -> bool:
     if len(stars) < 3 or None in stars:
         return False
     values = {star for star in stars if star is not None}
+    scales = {found[2] for kind in kinds if (found := _NUMBER.fullmatch(kind.strip()))}
+    if len(scales - {None}) > 1 or (None in scales and any("/" in kind for kind in kinds)):
+        return False  # 1/2 and 1/3 are fractions, and 4/5 beside 4 may be both.
     if min(values) < 0 or max(values) > _HIGHEST:
         return False
     said = all(not re.fullmatch(r"[\d.,]+", kind.strip()) for kind in kinds)

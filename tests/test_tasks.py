@@ -20,6 +20,7 @@ from ktrain_sentiment.tasks import (
 @pytest.mark.parametrize(
     ("label", "star"),
     [("4", 4), ("4.0", 4), ("4,5", 4.5), ("1 star", 1), ("4 out of 5 stars", 4), ("★★★★☆", 4),
+     ("4/5", 4), ("7.5 / 10", 7.5), ("4/5/2024", None),
      ("☆☆☆", 0), ("good", None), ("", None), ("4 kittens", None), ("-1", -1)],
 )  # fmt: skip
 def test_a_label_stands_for_so_many_stars(label, star):
@@ -31,7 +32,11 @@ def test_a_label_stands_for_so_many_stars(label, star):
     [("12345", False, True), ("01234", False, True), ("01", True, False), ("012", False, False),
      ("1234", False, False), ("1234", True, True), (["-1", "0", "1"], True, False),
      (["1 star", "2 stars", "3 stars"], False, True), (["★", "★★", "★★★"], False, True),
-     (["11", "12", "13"], True, False), (["good", "bad", "so so"], True, False)],
+     (["11", "12", "13"], True, False),
+     (["2/5", "3/5", "5/5"], False, True), (["1/2", "1/3", "2/4"], False, False),
+     (["1", "2", "3", "4", "5", "4/5"], False, False),
+     (["1 out of 5", "4 out of 5", "8 out of 10"], False, False),
+     (["good", "bad", "so so"], True, False)],
 )  # fmt: skip
 def test_stars_are_guessed_where_nothing_else_is_likely(labels, named, are):
     assert look_like_stars(labels, named=named) is are

@@ -19,7 +19,7 @@ MOST_LABELS = 50
 _MOST_SEEN = 500
 """Rows that decide on the column of texts: as many as a table shows before it is read."""
 _MADE_HERE = {"file", "file_row", "split"}
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?|nan|[+-]?inf", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?(\s*%)?|nan|[+-]?inf", re.IGNORECASE)
 _NUMBERS = {"stars", "star_rating", "rating", "ratings", "score", "overall"}
 """Names of labels that may as well be those of measurements: they need few values."""
 

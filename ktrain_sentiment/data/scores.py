@@ -32,12 +32,23 @@ def look_like_scores(labels: pd.Series[str]) -> bool:
 def plain_numbers(kinds: Iterable[str]) -> list[float]:
     """Labels as numbers, with a decimal comma if no point stands anywhere; empty if one is none."""
     kinds = list(kinds)
+    if _are_percentages(kinds):
+        kinds = [_without_sign(kind) for kind in kinds]
     if any(map(_COMMA.fullmatch, kinds)) and not any("." in kind for kind in kinds):
         kinds = [kind.replace(",", ".") for kind in kinds]
     try:
         return [float(kind) for kind in kinds]
     except ValueError:
         return []
+
+
+def _are_percentages(kinds: Sequence[str]) -> bool:
+    """Whether most labels end in a percent sign: the others then have lost theirs, or are none."""
+    return 2 * sum(kind.endswith("%") for kind in kinds) > len(kinds)
+
+
+def _without_sign(kind: str) -> str:
+    return kind.removesuffix("%").rstrip()
 
 
 def nearly_scores(labels: pd.Series[str], rows: Sequence[int] | NDArray[np.int64]) -> str:
@@ -84,16 +95,25 @@ def read_scores(
     """
     kinds = [str(kind) for kind in labels.dropna().unique() if kind not in named]
     absent = {kind for kind in kinds if not kind or kind.casefold() in NO_VALUE}
-    commas = [kind for kind in kinds if _COMMA.fullmatch(kind)]
     place = dict(zip(reversed(labels.tolist()), reversed(rows), strict=True))
     said = []
+    scored = [kind for kind in kinds if kind not in absent]
+    if _are_percentages(scored):
+        for kind in scored:
+            if not kind.endswith("%"):
+                raise DataError(
+                    f"{source}: row {place[kind]}: the label {kind!r} is no percentage, as others "
+                    f"are; mend it, or leave such rows out with --drop-labels {shlex.quote(kind)}"
+                )
+        labels = labels.replace({kind: _without_sign(kind) for kind in scored})
+        numbers, note = read_scores(labels, rows, source, asked=asked, named=named)
+        return numbers, "; ".join(filter(None, [note, "percent signs are left out"]))
+    commas = [kind for kind in kinds if _COMMA.fullmatch(kind)]
     if commas:
         _refuse_two_readings(commas, kinds, place, source)
         said.append(f"decimal commas are read as points, such as {commas[0]!r}")
     values = {
-        kind: number_of(kind.replace(",", ".") if kind in commas else kind)
-        for kind in kinds
-        if kind not in absent
+        kind: number_of(kind.replace(",", ".") if kind in commas else kind) for kind in scored
     }
     for kind, value in values.items():
         if value is not None:

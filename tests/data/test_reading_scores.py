@@ -29,6 +29,20 @@ def test_many_numbers_with_fractions_are_scores_and_that_is_said():
     assert any("labels are taken for scores, -3 to 3" in note for note in found.notes)
 
 
+@pytest.mark.parametrize(("sign", "settings"), [("%", {}), (" %", {"task": "score"})])
+def test_percentages_are_numbers(sign, settings):
+    found = read([f"{k + 0.5}{sign}" for k in range(40)], **settings)
+    assert found.config.task == "score"
+    assert found.frame["label"].iloc[-1] == "39.5"
+    assert any("percent signs are left out" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("odd", ["0.4", "good"])
+def test_what_is_none_among_percentages_is_refused(odd):
+    with pytest.raises(DataError, match=f"row 41: the label '{odd}' is no percentage"):
+        read([*(f"{k}%" for k in range(40)), odd], task="score")
+
+
 @pytest.mark.parametrize(
     ("labels", "kind"),
     [(["good", "bad"] * 20, "classes"), ([1, 2, 3, 4, 5] * 8, "stars"), ([0, 1] * 20, "classes"),
