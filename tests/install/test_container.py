@@ -6,6 +6,7 @@ Docker needs a kernel of its own to run in; where there is none the Dockerfile i
     pytest tests/install/test_container.py --debian /tmp/debian
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -138,6 +139,25 @@ def test_compose_starts_what_there_is_and_leaves_it_few_rights():
                 assert (ROOT / volume.split(":")[0]).is_file()
     scraped = yaml.safe_load((SERVING / "prometheus.yml").read_text())["scrape_configs"][0]
     assert scraped["static_configs"][0]["targets"] == ["sentiment:8080"]
+
+
+def test_both_let_a_predictor_have_a_thread_for_each_of_256_cores(predictor):
+    # ONNX Runtime and tokenizers have a thread for each core, as far as they are not told of fewer.
+    said = (
+        "import sys, pathlib, ktrain_sentiment as ks\n"
+        "ks.load(sys.argv[1], threads=64).predict(['a superb plot', 'dull'] * 64)\n"
+        "print(len(list(pathlib.Path('/proc/self/task').iterdir())))"
+    )
+    threads = subprocess.run(
+        [sys.executable, "-c", said, predictor], check=True, capture_output=True, text=True,
+        env={**os.environ, "RAYON_NUM_THREADS": "64"},
+    )  # fmt: skip
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    unit = (SERVING / "ktrain-sentiment.service").read_text()
+    limits = [services["sentiment"]["pids_limit"], *re.findall(r"^TasksMax=(\d+)$", unit, re.M)]
+    needed = 256 / 64 * int(threads.stdout)
+    assert [limit for limit in map(int, limits) if limit < needed] == []
+    assert len(limits) == 2
 
 
 def test_systemd_understands_the_unit(tmp_path):
