@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ktrain_sentiment.errors import ConfigError, PredictorError
+from ktrain_sentiment.errors import ConfigError, DataError, PredictorError
+from ktrain_sentiment.evaluation.predictions import truth_of
 from ktrain_sentiment.export.saving import (
     SavedPredictor,
     TrainingFacts,
@@ -22,7 +21,7 @@ from ktrain_sentiment.inference.scoring import open_text_table, texts_of
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.predictor.manifest import read_manifest
 from ktrain_sentiment.runs import RunFolder
-from ktrain_sentiment.tasks import CLASSES, Task, indicators, number_of, occurring
+from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.training.keras_classifier import load_keras_model, load_with_ktrain, tracer
 
 logger = logging.getLogger(__name__)
@@ -134,32 +133,10 @@ def read_texts(
         for text, record in zip(texts, batch.records(), strict=True)
         if text is not None
     ]
-    targets = _TRUTHS.get(task.kind, _classes)([label for _, label in rows], labels)
+    given, targets = [label for _, label in rows], None
+    if None not in given:
+        with contextlib.suppress(DataError):
+            targets = truth_of(list(map(str, given)), labels, task)
     if targets is None:
         logger.info("%s has no column label with the model's labels: no accuracy", path)
     return ValidationTexts(texts=[text for text, _ in rows], targets=targets)
-
-
-def _classes(given: Sequence[Any], labels: Sequence[str]) -> NDArray[Any] | None:
-    known = {label: index for index, label in enumerate(labels)}
-    if not all(label in known for label in given):
-        return None
-    return np.array([known[str(label)] for label in given], dtype=np.int64)
-
-
-def _numbers(given: Sequence[Any], _labels: Sequence[str]) -> NDArray[Any] | None:
-    numbers = [None if label is None else number_of(str(label)) for label in given]
-    return None if None in numbers else np.array(numbers, dtype=np.float64)
-
-
-def _sets(given: Sequence[Any], labels: Sequence[str]) -> NDArray[Any] | None:
-    sets = [str(label) for label in given if isinstance(label, str)]
-    if len(sets) < len(given) or not occurring(sets, "multi") <= set(labels):
-        return None
-    return indicators(sets, labels)
-
-
-_TRUTHS: Mapping[str, Callable[[Sequence[Any], Sequence[str]], NDArray[Any] | None]] = {
-    "score": _numbers, "multi": _sets,
-}  # fmt: skip
-"""Labels as an engine is judged by them; None where they are not the model's."""
