@@ -86,10 +86,10 @@ def flip(settings: Settings) -> Flipped:
     """Read the rows and flip labels, evenly over the other classes."""
     from ktrain_sentiment.config import DataConfig
     from ktrain_sentiment.data import read_labelled
-    from ktrain_sentiment.evaluation.predictions import encode
+    from ktrain_sentiment.evaluation.predictions import class_indices
 
     texts = read_labelled(DataConfig(data=str(settings.data)))
-    truth, rows = encode(texts.frame["label"], texts.labels), len(texts)
+    truth, rows = class_indices(texts.frame["label"], texts.labels), len(texts)
     rng = np.random.default_rng(settings.seed)
     flipped = np.zeros(rows, dtype=bool)
     flipped[rng.choice(rows, round(settings.flips * rows), replace=False)] = True

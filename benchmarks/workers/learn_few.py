@@ -21,8 +21,8 @@ import pandas as pd
 
 from ktrain_sentiment.config import EncoderConfig, TrainConfig, TrainingSettings
 from ktrain_sentiment.data import Splits
+from ktrain_sentiment.evaluation.predictions import class_indices
 from ktrain_sentiment.training.contrastive import PROBE, SentenceTuner, Tuning, probe_of
-from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.workflow.few_labels import fit_full
 from ktrain_sentiment.workflow.models import MODELS
 

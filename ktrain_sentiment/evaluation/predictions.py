@@ -131,20 +131,26 @@ class LabelledPredictions:
         return len(self.frame)
 
 
-def encode(values: Sequence[str] | pd.Series[str], labels: Sequence[str]) -> NDArray[np.int64]:
+def class_indices(
+    values: Sequence[str] | pd.Series[str], labels: Sequence[str]
+) -> NDArray[np.int64]:
     """Labels as class indices.
 
     Raises:
         DataError: A label is unknown.
     """
+    given = values if isinstance(values, pd.Series) else pd.Series(values, dtype=object)
+    numbers, kinds = pd.factorize(given)
     index = {label: k for k, label in enumerate(labels)}
-    unknown = sorted({str(value) for value in values} - set(index))
-    if unknown:
+    # The last is where missing labels point: factorize numbers them -1.
+    of_kind = np.array([*(index.get(str(kind), -1) for kind in kinds), -1], np.int64)
+    if (of_kind[numbers] < 0).any():
+        unknown = sorted({str(kind) for kind in kinds} - set(index)) or ["none"]
         raise DataError(
             f"labels {', '.join(unknown[:5])}: the classifier knows {listed(labels)}; rename "
             f'them with --map "{_renaming(unknown, labels)}", or leave them out with --drop-labels'
         )
-    return np.asarray([index[str(value)] for value in values], dtype=np.int64)
+    return of_kind[numbers]
 
 
 def _renaming(unknown: Sequence[str], labels: Sequence[str]) -> str:
@@ -238,7 +244,7 @@ def _write_scores(rows: LabelledPredictions) -> pd.DataFrame:
 
 def _sets(values: Sequence[str] | pd.Series[str], labels: Sequence[str]) -> NDArray[Any]:
     names = occurring((str(value) for value in values), "multi")
-    encode(sorted(names), labels)
+    class_indices(sorted(names), labels)
     return indicators((str(value) for value in values), labels)
 
 
@@ -281,7 +287,7 @@ class _Frames:
     write: Callable[[LabelledPredictions], pd.DataFrame]
 
 
-_OF_CLASSES = _Frames(encode, _read_classes, _write_classes)
+_OF_CLASSES = _Frames(class_indices, _read_classes, _write_classes)
 _FRAMES: Mapping[Kind, _Frames] = {
     "classes": _OF_CLASSES,
     "stars": _OF_CLASSES,

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import TrainingError
+from ktrain_sentiment.evaluation.predictions import class_indices
 from ktrain_sentiment.training.backend import Untyped
 from ktrain_sentiment.training.checkpoints import random_states
-from ktrain_sentiment.training.dataset import EncodedRows, class_indices, evaluation_order
+from ktrain_sentiment.training.dataset import EncodedRows, evaluation_order
 from ktrain_sentiment.training.mean_layer import encoder_variables, fold_head
 from ktrain_sentiment.training.policies import Schedule, linear_rate
 from ktrain_sentiment.training.probe import LinearProbe, fit_probe

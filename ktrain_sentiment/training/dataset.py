@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.diskarrays import let_go
-from ktrain_sentiment.errors import ConfigError
-from ktrain_sentiment.messages import listed
+from ktrain_sentiment.evaluation.predictions import truth_of
 from ktrain_sentiment.predictor.long_texts import apart
-from ktrain_sentiment.tasks import Scale, indicators
+from ktrain_sentiment.tasks import Scale
 from ktrain_sentiment.training.backend import Backend, Untyped, without_autotune
 from ktrain_sentiment.training.tokens import RaggedTokens
 
@@ -260,18 +259,8 @@ def learned_targets(splits: Splits) -> NDArray[np.float32]:
     """
     if splits.task.is_score:
         return scale_of(splits).standardised(scores_of(splits.train["label"]))
-    return splits.task.targets(truth_in(splits.train["label"], splits), len(splits.labels))
-
-
-def truth_in(labels: pd.Series, splits: Splits) -> NDArray[np.int64]:
-    """Labels as `Task.targets` takes them: class indices, or 0 and 1 for each of several.
-
-    Raises:
-        ConfigError: A label is not one of the training rows'.
-    """
-    if splits.task.is_multi:
-        return indicators(labels, splits.labels)
-    return class_indices(labels, splits.labels)
+    truth = truth_of(splits.train["label"], splits.labels, splits.task)
+    return splits.task.targets(truth, len(splits.labels))
 
 
 def scores_of(labels: pd.Series) -> NDArray[np.float64]:
@@ -282,24 +271,6 @@ def scores_of(labels: pd.Series) -> NDArray[np.float64]:
 def scale_of(splits: Splits) -> Scale:
     """Where the training rows' scores lie."""
     return Scale.of(scores_of(splits.train["label"]))
-
-
-def class_indices(labels: pd.Series, known: Sequence[str]) -> NDArray[np.int64]:
-    """Position of each label among the known ones, int64 of shape (rows,).
-
-    Raises:
-        ConfigError: A label is not among the known ones.
-    """
-    numbers, kinds = pd.factorize(labels)
-    position = {name: number for number, name in enumerate(known)}
-    codes = np.array([*(position.get(kind, -1) for kind in kinds), -1], np.int64)[numbers]
-    if (codes < 0).any():
-        unknown = sorted(set(labels[codes < 0].astype(str)))[:5]
-        raise ConfigError(
-            f"labels {', '.join(unknown)} do not occur in the training rows, "
-            f"which have: {listed(known)}"
-        )
-    return codes
 
 
 class Examples(Protocol):

@@ -25,6 +25,7 @@ from ktrain_sentiment.data import Splits
 from ktrain_sentiment.diskarrays import settled
 from ktrain_sentiment.encoders.encoder_folder import check_maxlen
 from ktrain_sentiment.errors import ConfigError, EncoderError, one_line
+from ktrain_sentiment.evaluation.predictions import class_indices
 from ktrain_sentiment.export.keras_files import has_types, last_layer
 from ktrain_sentiment.export.transformer_spec import FAMILIES
 from ktrain_sentiment.inputs import Inputs, text_and_second
@@ -38,7 +39,6 @@ from ktrain_sentiment.training.dataset import (
     BucketedDataset,
     EncodedRows,
     as_ktrain_dataset,
-    class_indices,
     learned_targets,
     one_hot,
     padding_multiple,

@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import ModelConfig, TrainConfig
 from ktrain_sentiment.errors import ConfigError, DataError
+from ktrain_sentiment.evaluation.predictions import class_indices
 from ktrain_sentiment.export.ktrain_models import READS_PADDING
 from ktrain_sentiment.predictor.tokenization import FeatureIndex, make_index
 from ktrain_sentiment.training.backend import Backend, Untyped, suppress_output
 from ktrain_sentiment.training.dataset import (
     ResumableDataset,
     as_ktrain_dataset,
-    class_indices,
     one_hot,
 )
 

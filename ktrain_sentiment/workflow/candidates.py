@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits
+from ktrain_sentiment.evaluation.predictions import class_indices
 from ktrain_sentiment.evaluation.ranking import Costs
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.embedding import remembering
 from ktrain_sentiment.predictor.layout import PredictorFolder
-from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.workflow.few_labels import fit_full
 from ktrain_sentiment.workflow.models import Candidate, find_model, open_embedder_of
 from ktrain_sentiment.workflow.recording import speed_of

@@ -51,7 +51,7 @@ from ktrain_sentiment.evaluation.mistake_costs import (
 )
 from ktrain_sentiment.evaluation.predictions import (
     LabelledPredictions,
-    encode,
+    class_indices,
     gather,
     truth_of,
 )
@@ -105,7 +105,7 @@ def out_of_fold(texts: LabelledTexts) -> EvalSet:
             f"{FOLDS} to evaluate each row by a model that has not seen it; leave that label "
             "out, or give --predictor"
         )
-    y_true = encode(frame["label"], labels)
+    y_true = class_indices(frame["label"], labels)
     table = _on_folds(frame, y_true, len(labels))
     return EvalSet(
         name="TF-IDF + logistic regression",
@@ -134,7 +134,7 @@ def second_opinion(eval_set: EvalSet) -> Floats | None:
     if eval_set.predictor is None and eval_set.classifier is None:
         return None
     if eval_set.train is not None and eval_set.split in {"validation", "test"}:
-        train_y = encode(eval_set.train["label"], rows.labels)
+        train_y = class_indices(eval_set.train["label"], rows.labels)
         return tfidf_logistic(eval_set.train["text"].tolist(), train_y, rows.texts, classes)
     if np.bincount(rows.y_true, minlength=classes).min() < FOLDS:
         return None

@@ -20,6 +20,7 @@ from ktrain_sentiment.config import TrainConfig, TrainingSettings
 from ktrain_sentiment.config.train_config import FewLabels
 from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import require
+from ktrain_sentiment.evaluation.predictions import class_indices
 from ktrain_sentiment.evaluation.record import FewLabelsRecord, FewLabelsTrial
 from ktrain_sentiment.training.contrastive import (
     PROBE,
@@ -28,7 +29,6 @@ from ktrain_sentiment.training.contrastive import (
     probe_of,
     tuning_of,
 )
-from ktrain_sentiment.training.dataset import class_indices
 from ktrain_sentiment.training.policies import USUAL_EPOCHS, epochs_for
 from ktrain_sentiment.training.trainer import FitResult, Trainer
 from ktrain_sentiment.workflow.lessons import taught

@@ -27,6 +27,7 @@ from ktrain_sentiment.data.checks import main_language
 from ktrain_sentiment.data.repeats import near_codes
 from ktrain_sentiment.errors import ConfigError
 from ktrain_sentiment.evaluation.behaviour import find_poles
+from ktrain_sentiment.evaluation.predictions import class_indices
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.messages import count, listed
@@ -34,7 +35,7 @@ from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tasks import CLASSES, Task
 from ktrain_sentiment.templates import Template, Templates, draw, read_templates
-from ktrain_sentiment.training.dataset import class_indices, learned_targets
+from ktrain_sentiment.training.dataset import learned_targets
 from ktrain_sentiment.training.trainer import SoftTargets
 
 log = logging.getLogger(__name__)

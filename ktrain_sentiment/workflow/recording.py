@@ -34,7 +34,7 @@ from ktrain_sentiment.evaluation.codec import from_plain
 from ktrain_sentiment.evaluation.comparison import against_tfidf
 from ktrain_sentiment.evaluation.losses import top_losses
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics, compute_metrics
-from ktrain_sentiment.evaluation.predictions import LabelledPredictions, encode, truth_of
+from ktrain_sentiment.evaluation.predictions import LabelledPredictions, class_indices, truth_of
 from ktrain_sentiment.evaluation.record import (
     VERSION,
     BaselineRecord,
@@ -264,7 +264,7 @@ def ask_predictor(
         return replace(record, speed=speed)
     log.info("looking into its mistakes on the validation rows, and which words drive them")
     train = some_rows(train)
-    train_y = encode(train["label"], rows.labels)
+    train_y = class_indices(train["label"], rows.labels)
     second = tfidf_logistic(train["text"].tolist(), train_y, rows.texts, classes)
     errors = review(rows, classifier, second=second).summary()
     return replace(record, errors=errors, speed=speed)

@@ -7,7 +7,7 @@ import pytest
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.predictions import (
     LabelledPredictions,
-    encode,
+    class_indices,
     evaluate_folds,
     fit_labels,
     gather,
@@ -105,4 +105,4 @@ def test_mean_and_spread_are_those_of_the_folds(draw):
 
 def test_stars_of_another_spelling_are_told_how_to_be_renamed_in_their_order():
     with pytest.raises(DataError, match='--map "★☆☆=0 ★★☆=1 ★★★=2"'):
-        encode(["★★★", "★☆☆", "★★☆"], ["0", "1", "2"])
+        class_indices(["★★★", "★☆☆", "★★☆"], ["0", "1", "2"])

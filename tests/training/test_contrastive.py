@@ -9,6 +9,7 @@ import pytest
 from ktrain_sentiment.config import TrainConfig
 from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.evaluation.predictions import class_indices
 from ktrain_sentiment.training.backend import Backend
 from ktrain_sentiment.training.contrastive import (
     SentenceTuner,
@@ -18,7 +19,6 @@ from ktrain_sentiment.training.contrastive import (
     fit_few_labels,
     tuning_of,
 )
-from ktrain_sentiment.training.dataset import class_indices
 
 
 def by_the_paper(vectors: np.ndarray, classes: np.ndarray, temperature: float) -> float:
