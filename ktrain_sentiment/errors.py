@@ -213,6 +213,11 @@ def explain(error: BaseException, place: object, what: str = "written") -> Senti
     return None
 
 
+def is_failure(error: BaseException) -> bool:
+    """Whether a library failed, and is not to be stopped: panics of Rust are no `Exception`."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
 def printable(text: str) -> str:
     """A text that a terminal shows and does not obey: control characters become escapes.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.errors import EncoderError, one_line
+from ktrain_sentiment.errors import EncoderError, is_failure, one_line
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -83,11 +83,9 @@ def load_tokenizer(place: Path) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_file(str(file))
     except BaseException as error:
-        # The library raises plain Exception for most of what is wrong with a file, and for the
-        # rest panics, with a class that derives from BaseException.
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise EncoderError(f"{file}: not a tokenizer: {one_line(error)}") from error
-        raise
+        if not is_failure(error):
+            raise
+        raise EncoderError(f"{file}: not a tokenizer: {one_line(error)}") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ktrain_sentiment.errors import PredictorError, one_line, require
+from ktrain_sentiment.errors import PredictorError, is_failure, one_line, require
 from ktrain_sentiment.inputs import text_and_second
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.predictor.long_texts import (
@@ -266,10 +266,9 @@ def _explained(what: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        # Rust's panics derive from BaseException, and so does what must stop a program.
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise PredictorError(f"tokenizer.json {what}: {one_line(error)}") from error
-        raise
+        if not is_failure(error):
+            raise
+        raise PredictorError(f"tokenizer.json {what}: {one_line(error)}") from error
 
 
 def configured_padding_id(config: Mapping[str, object]) -> int | None:

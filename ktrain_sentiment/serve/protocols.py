@@ -22,7 +22,7 @@ from ktrain_sentiment.data.columns import choose_text_column
 from ktrain_sentiment.errors import DataError, InputError
 from ktrain_sentiment.inference.rows import join_rows
 from ktrain_sentiment.inputs import TEXTS, Inputs
-from ktrain_sentiment.prediction import softmax
+from ktrain_sentiment.prediction import sigmoid, softmax
 from ktrain_sentiment.serve.limits import RefusalError, invalid, unusable
 from ktrain_sentiment.tables.table import cells_of, wanted_fields
 
@@ -172,8 +172,7 @@ def apply_function(logits: Floats, temperature: float, name: str | None) -> Floa
     if name == "none":
         return np.asarray(logits / np.float32(temperature), np.float32)
     if name == "sigmoid":
-        with np.errstate(over="ignore"):
-            return np.asarray(1 / (1 + np.exp(-logits / np.float32(temperature))), np.float32)
+        return sigmoid(logits, temperature)
     return softmax(logits, temperature)
 
 
