@@ -59,7 +59,7 @@ def test_a_label_that_the_classifier_does_not_know_is_refused(frame):
 def test_an_unknown_label_is_refused_with_some_of_many_that_are_known():
     known = [f"intent {k}" for k in range(200)]
     with pytest.raises(DataError, match=r"knows intent 0, .*, intent 19 and 180 more; rename"):
-        encode(["mixed"], known)
+        class_indices(["mixed"], known)
 
 
 def test_a_file_that_holds_no_predictions_is_refused(frame):
