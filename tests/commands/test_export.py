@@ -4,8 +4,10 @@ import json
 import pickle
 import shutil
 
+import pandas as pd
 import pytest
 
+from ktrain_sentiment.workflow.exporting import read_texts
 from support.damage import Bomb
 from support.process import complaint_of, run_here, run_python
 from support.reviews import write_csv
@@ -117,3 +119,17 @@ def test_what_serving_needs_is_copied_without_tensorflow(predictor, tmp_path):
     assert f"({figures['bytes'] / 1e6:.1f} of " in done.stdout
     assert "wanted --output FOLDER" in complaint_of(SCRIPT, predictor, "--onnx-only")
     assert "only for --onnx-only" in complaint_of(SCRIPT, predictor, "--engine", "fp32")
+
+
+def test_labels_that_a_table_holds_as_numbers_are_those_of_the_model(tmp_path):
+    rows = pd.DataFrame({"text": ["a fine film", "a dull one"], "label": [1, 0]})
+    rows.to_parquet(tmp_path / "rows.parquet")
+    found = read_texts(tmp_path / "rows.parquet", None, ("0", "1"))
+    assert found.targets is not None
+    assert found.targets.tolist() == [1, 0]
+
+
+def test_a_table_without_labels_has_none_whatever_labels_are_called(tmp_path):
+    rows = pd.DataFrame({"text": ["a fine film", "a dull one"], "stars": [5, 1]})
+    rows.to_parquet(tmp_path / "rows.parquet")
+    assert read_texts(tmp_path / "rows.parquet", "text", ("None", "good")).targets is None
