@@ -434,6 +434,12 @@ def flag(value: object) -> int | None:
 
 def _none_found(table: Sampled, what: str) -> DataError:
     if len(table.columns) == 1:
+        if any(isinstance(v, Mapping | list) for v in table.sample(table.columns[0])):
+            return DataError(
+                f"{table.name}: there is one column only, {quoted(table.columns)}, which holds "
+                "lists or objects; wanted one of texts and one of labels: give each a field of its "
+                "own in every record"
+            )
         return DataError(
             f"{table.name}: there is one column only, {quoted(table.columns)}; wanted one of texts "
             "and one of labels",

@@ -12,7 +12,7 @@ from typing import IO, Any
 from xml.parsers import expat
 
 from ktrain_sentiment.errors import DataError, one_line, require
-from ktrain_sentiment.messages import count, left_out_headers, quoted, rows_listed
+from ktrain_sentiment.messages import count, left_out_headers, noun, quoted, rows_listed
 from ktrain_sentiment.tables.headers import header_position
 from ktrain_sentiment.tables.sources import Source, as_file
 from ktrain_sentiment.tables.table import (
@@ -214,9 +214,14 @@ def _choose(
             ranked[name] = suits, table
     best = max((suits for suits, _ in ranked.values()), default=0)
     fitting = {name: table for name, (suits, table) in ranked.items() if suits == best}
+    seen = {one.name for one in book.sheets_metadata if one.visible == type(one.visible).Visible}
+    unseen = [name for name in fitting if name not in seen] if seen & fitting.keys() else []
+    for name in unseen:  # What whoever made the workbook put away is not what they mean.
+        del fitting[name]
     if len(fitting) == 1:
         [(name, table)] = fitting.items()
-        return table.with_notes(f"sheet {name!r}")
+        left = f"; left out the hidden {noun(len(unseen), 'sheet')} {quoted(unseen)}"
+        return table.with_notes(f"sheet {name!r}{left if unseen else ''}")
     what = "several sheets have" if fitting else "none of the sheets has"
     listed = quoted(list(fitting) or names)
     kind = "texts and labels" if best != 1 else "texts"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import numbers
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from ktrain_sentiment.reading_rules import BETWEEN_LABELS
 from ktrain_sentiment.tables.encodings import HALF_CHARACTER, has_half_character
@@ -42,8 +42,15 @@ def spell(value: object, what: str) -> tuple[str | None, Problem | None]:
         return _decoded(value, what)
     if what == "label" and (labels := _list_of_labels(value)) is not None:
         return labels, None
-    reason = f"holds a {type(value).__name__} as {what}, wanted text"
+    reason = f"holds {_kind_of(value)} as {what}, wanted text"
     return None, Problem(reason, ("take it apart before, or leave the row out",))
+
+
+def _kind_of(value: object) -> str:
+    """What a value is called in JSON, whichever library it comes from."""
+    if isinstance(value, Mapping):
+        return "an object"
+    return "a list" if hasattr(value, "__len__") else f"a {type(value).__name__}"
 
 
 def is_missing(value: object) -> bool:

@@ -195,3 +195,14 @@ def test_a_question_about_many_columns_fits_a_screen(write, read, name):
         with pytest.raises(DataError, match=f"{said}.* and 480 more; choose one with") as refused:
             read(write("a.csv", frame.to_csv(index=False)))
         assert len(str(refused.value)) < 1600
+
+
+@pytest.mark.parametrize("cell", [["a good film", "positive"], {"hits": [["a good film"]]}])
+def test_one_column_of_lists_is_not_answered_with_a_delimiter(write, read, cell):
+    rows = "".join(json.dumps({"messages": cell}) + "\n" for _ in range(4))
+    with pytest.raises(DataError) as refused:
+        read(write("chat.jsonl", rows))
+    assert str(refused.value).endswith(
+        "chat.jsonl: there is one column only, 'messages', which holds lists or objects; wanted "
+        "one of texts and one of labels: give each a field of its own in every record"
+    )

@@ -123,7 +123,7 @@ def test_numbers_in_json_become_digits_and_are_counted(write, read):
 
 def test_a_text_that_is_an_object_is_refused_by_its_row(write, read):
     content = '[{"text": "a", "label": "x"}, {"text": {"en": "b"}, "label": "y"}]'
-    with pytest.raises(DataError, match="row 2 holds a dict as text, wanted text"):
+    with pytest.raises(DataError, match="row 2 holds an object as text, wanted text"):
         read(write("reviews.json", content))
 
 
@@ -306,3 +306,10 @@ def test_a_file_without_permission_says_so(write, read, monkeypatch):
     monkeypatch.setattr(type(path), "open", refuse)
     with pytest.raises(DataError, match="no permission to read it; check its access rights"):
         read(path)
+
+
+def test_a_list_in_parquet_is_called_one(tmp_path, read):
+    frame = pd.DataFrame({"text": [["a", "b"]] * 4, "label": ["x", "y"] * 2})
+    frame.to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="row 1 holds a list as text, wanted text"):
+        read(tmp_path / "a.parquet")

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xlsxwriter
 
 from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data import read_labelled
@@ -625,3 +626,18 @@ def test_whole_numbers_that_hardly_repeat_are_scores_too(write):
     path = write("percent.csv", many(("text", "score"), lambda k: (str(k * 7 % 101),), rows=90))
     with pytest.raises(DataError, match="which look like scores"):
         labelled(path, label_column="score")
+
+
+def test_a_sheet_that_nobody_sees_is_no_rival_of_one_that_is_shown(tmp_path, both):
+    path = tmp_path / "hidden.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        for name, texts in (("Old", ["left out"] * 6), ("Data", TEXTS * 2)):
+            sheet = book.add_worksheet(name)
+            cells = [("text", "label"), *zip(texts, LABELS * 2, strict=True)]
+            for row, values in enumerate(cells):
+                sheet.write_row(row, 0, values)
+        book.get_worksheet_by_name("Data").activate()
+        book.get_worksheet_by_name("Old").hide()
+    assert both(path).texts == TEXTS * 2
+    assert "sheet 'Data'; left out the hidden sheet 'Old'" in notes(path)
+    assert both(path, sheet="Old").texts == ["left out"] * 6
