@@ -8,8 +8,11 @@ for it; whoever finds that this process is gone puts its settings back, to be tr
 from __future__ import annotations
 
 import datetime
+import itertools
+import math
 import os
 import platform
+import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,6 +43,10 @@ REASON, ACCURACY = "reason", "accuracy"
 """Attributes of a trial: why it failed, and its accuracy on validation rows."""
 _OWNER, _VOID = "owner", "void"
 """Attributes of a trial: who trains it, and why it does not count as one."""
+
+
+_MANY = 10_000
+"""Settings from which on a search is not likely to come to its end."""
 
 
 def is_database(place: str) -> bool:
@@ -132,28 +139,46 @@ class SharedStudy:
             study.enqueue_trial(dict(values), skip_if_exists=True)
 
     def ask(self, wanted: int) -> optuna.Trial | None:
-        """The next trial, its settings chosen; None where there are enough.
+        """The next trial, its settings chosen; None where there are enough, or no others to try.
 
         Args:
             wanted: Trials in all. Two processes may ask at once, and the later gives way.
         """
-        if len(self.counted()) >= wanted:
-            return None
         study = self.open()
-        trial = study.ask()
-        trial.set_user_attr(_OWNER, self.owner)
-        earlier = [one for one in self.counted() if one.number < trial.number]
-        if len(earlier) >= wanted:
-            self._end(trial.number, _VOID, "enough")
+        while len(self.counted()) < wanted and (left := self.untried()) != []:
+            trial = study.ask()
+            trial.set_user_attr(_OWNER, self.owner)
+            earlier = [one for one in self.counted() if one.number < trial.number]
+            if len(earlier) >= wanted:
+                self._end(trial.number, _VOID, "enough")
+                break
+            # By the trial's place, so that processes which ask at once try different settings, and
+            # a search that was stopped goes on as if it had not been.
+            seed = self.seed * 1000 + len(earlier)
+            study.sampler = optuna.samplers.TPESampler(
+                seed=seed, n_startup_trials=STARTUP, constant_liar=True
+            )
+            for one in self.ranges:
+                _suggest(trial, one)
+            if left is None or all(one.params != trial.params for one in earlier):
+                return trial
+            # The same settings come to the same loss, and few are proposed again and again.
+            self._end(trial.number, _VOID, "repeated")
+            study.enqueue_trial(random.Random(seed).choice(left))  # noqa: S311 - no secret
+        return None
+
+    def untried(self) -> list[dict[str, Any]] | None:
+        """The settings within the ranges that no trial has; None where they are many."""
+        values = [
+            one.choices or (range(int(one.low), int(one.high) + 1) if one.whole else range(_MANY))
+            for one in self.ranges
+        ]
+        if math.prod(map(len, values)) >= _MANY:
             return None
-        # By the trial's place, so that processes which ask at once try different settings, and a
-        # search that was stopped goes on as if it had not been.
-        study.sampler = optuna.samplers.TPESampler(
-            seed=self.seed * 1000 + len(earlier), n_startup_trials=STARTUP, constant_liar=True
-        )
-        for one in self.ranges:
-            _suggest(trial, one)
-        return trial
+        names = [one.name for one in self.ranges]
+        tried = [one.params for one in self.counted()]
+        there = [dict(zip(names, one, strict=True)) for one in itertools.product(*values)]
+        return [one for one in there if one not in tried]
 
     def counted(self) -> list[FrozenTrial]:
         """The trials that were made or are being made."""

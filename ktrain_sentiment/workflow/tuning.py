@@ -199,6 +199,8 @@ def search_settings(settings: SearchSettings, texts: LabelledTexts | None = None
     study.begin_with(usual_values(settings, ranges, len(splits.train)))
     job = _Job(settings, splits, study, tuning.trials)
     _take_trials(job, tuning.minutes, folder)
+    if len(study.counted()) < tuning.trials and study.untried() == []:
+        log.info("all settings within --range were tried: there are no others")
     found = _result(job, folder)
     _write(found)
     return found

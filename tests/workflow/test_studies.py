@@ -107,6 +107,19 @@ def test_a_search_that_was_stopped_tries_what_it_would_have_tried_anyway(tmp_pat
     assert take(study_in(other, seed=1), 3) != tried[:3]
 
 
+def test_settings_of_few_values_are_each_tried_once_and_then_the_search_ends(
+    tmp_path: Path,
+) -> None:
+    few = (Range("learning_rate", choices=("1e-4", "2e-4")), Range("epochs", 2, 4))
+    study = replace(study_in(tmp_path), ranges=few)
+    tried = []
+    while (trial := study.ask(10)) is not None:
+        tried.append((trial.params["learning_rate"], trial.params["epochs"]))
+        trial.study.tell(trial, float(trial.params["epochs"]))
+    assert sorted(tried) == [(rate, epochs) for rate in ("1e-4", "2e-4") for epochs in (2, 3, 4)]
+    assert len(study.counted()) == 6
+
+
 def test_usual_settings_come_first_and_once(tmp_path: Path) -> None:
     study = study_in(tmp_path)
     study.begin_with({"learning_rate": 5e-5, "epochs": 3})
