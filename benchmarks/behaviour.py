@@ -61,6 +61,9 @@ class Flags(BenchmarkFlags):
     learning_rate: float = 1e-4
     """Peak learning rate of all trainings."""
 
+    adversarial_epsilon: float | None = None
+    """As of `train`."""
+
     maxlen: int = 64
     """Longest text in tokens."""
 
@@ -116,7 +119,7 @@ def _trained(name: str, seed: int, flags: Flags, asked: ChecklistConfig) -> Answ
     values = {
         "data": flags.train, "encoder": flags.encoder, "epochs": flags.epochs, "seed": seed,
         "learning_rate": flags.learning_rate, "maxlen": flags.maxlen, "test": 0,
-        "augment": name == AUGMENTED,
+        "adversarial_epsilon": flags.adversarial_epsilon, "augment": name == AUGMENTED,
     }  # fmt: skip
     folder = flags.runs / f"{name}-{seed}"
     settings = from_flat(TrainingSettings, values, "behaviour.py")

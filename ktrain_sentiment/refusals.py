@@ -86,9 +86,7 @@ _LACKING: Mapping[str, _Lacking] = {
             "--model": "{given} " + _BY_ONE + ", or name an encoder",
             "--encoder": "{given} races encoders in one process: name an encoder, or leave "
             "--workers (and TF_CONFIG) out",
-            **dict.fromkeys(
-                ("--few-labels", "--teacher", "--augment", "--folds"), "{given} " + _BY_ONE
-            ),
+            **dict.fromkeys(("--few-labels", "--teacher", "--folds"), "{given} " + _BY_ONE),
         },
     ),
 }

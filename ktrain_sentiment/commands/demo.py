@@ -61,6 +61,10 @@ class Flags(ScriptFlags):
     adversarial_epsilon: float = 0
     """As of `train`; here it would take twice the time and gain nothing."""
 
+    augment: bool = True
+    """Learn movie-reviews together with rows made from templates, as `train --augment` does: what
+    "not bad" means stands in few reviews. Of other data it is `train` that learns so."""
+
     fresh: bool = False
     """Train again even if a finished run is there."""
 
@@ -75,6 +79,7 @@ def settings_of(flags: Flags) -> TrainingSettings:
             epochs=flags.epochs,
             learning_rate=flags.learning_rate,
             adversarial_epsilon=flags.adversarial_epsilon,
+            augment=flags.augment and flags.data == Flags.data,
         ),
     )
 

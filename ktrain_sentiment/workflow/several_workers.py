@@ -26,6 +26,7 @@ from ktrain_sentiment.training.cluster import VARIABLE, Cluster, cluster_from, d
 from ktrain_sentiment.training.trainer import Trainer
 from ktrain_sentiment.version import __version__
 from ktrain_sentiment.workflow.encoder_race import is_open
+from ktrain_sentiment.workflow.lessons import taught
 from ktrain_sentiment.workflow.models import refuse_unlearnable, resolve_model
 from ktrain_sentiment.workflow.processes import begin_process, how_it_ended
 
@@ -54,7 +55,6 @@ def refuse_with_workers(settings: TrainingSettings, count: int) -> None:
     given = {
         "--few-labels": training.few_labels != "full",
         "--teacher": training.teacher is not None,
-        "--augment": training.augment,
         "--folds": bool(settings.split.folds),
     }
     for flag, is_given in given.items():
@@ -157,7 +157,8 @@ def follow(
     refuse_unlearnable(settings)
     _, splits = read_and_split(settings.source, settings.split, texts)
     refuse_unlearnable(settings, splits)
-    trainer = resolve_model(settings).open(settings, splits, None)
+    learned = taught(settings.training, splits)
+    trainer = resolve_model(settings).open(settings, splits, learned)
     agree(trainer, settings, splits)
     trainer.fit(common_rate(trainer), None, quiet=True)
 

@@ -5,6 +5,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from ktrain_sentiment.commands.demo import Flags, settings_of
 from support.process import run_here, run_python
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -17,6 +20,17 @@ def run_demo(run: Run, folder: Path, data: Path, encoder: Path) -> tuple[dict[st
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1]), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "augmented"),
+    [(Flags(), True), (Flags(augment=False), False), (Flags(data="filme.csv"), False)],
+)
+def test_its_own_reviews_are_learned_with_rows_made_from_templates(
+    flags: Flags, augmented: bool
+) -> None:
+    # Labels and language of a file may be any, and rows cannot be made for them all.
+    assert settings_of(flags).training.augment is augmented
 
 
 def test_the_demo_ends_with_one_line_of_figures_and_is_not_trained_twice(

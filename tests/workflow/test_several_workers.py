@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from safetensors.numpy import load_file
 
 from ktrain_sentiment.config import TrainingSettings
 from ktrain_sentiment.config.flat import from_flat
+from ktrain_sentiment.data import Splits
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.training.trainer import SoftTargets
+from ktrain_sentiment.workflow import several_workers
 from ktrain_sentiment.workflow.several_workers import cluster_of, refuse_with_workers
 from support.process import ROOT, run_python
 
@@ -26,7 +30,6 @@ LEAVE_IT = "is trained by one worker: leave it out, or --workers (and TF_CONFIG)
         ({"encoder": "auto"}, "--encoder auto races encoders in one process"),
         ({"few_labels": "auto"}, f"--few-labels {LEAVE_IT}"),
         ({"teacher": "runs/large/predictor"}, f"--teacher {LEAVE_IT}"),
-        ({"augment": True}, f"--augment {LEAVE_IT}"),
         ({"folds": 5}, f"--folds {LEAVE_IT}"),
         ({"batch_size": 2}, "--batch-size 2: 3 workers share a batch"),
     ],
@@ -67,6 +70,26 @@ def test_a_tf_config_that_says_nothing_ends_the_command_in_one_line(reviews_csv:
     assert done.returncode == 2
     assert "TF_CONFIG is not JSON" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_all_workers_learn_the_rows_that_templates_make(
+    monkeypatch: pytest.MonkeyPatch, reviews_csv: Path
+) -> None:
+    made = []
+
+    def opened(_: TrainingSettings, splits: Splits, learned: SoftTargets) -> Any:
+        made.append(len(learned.texts) - len(splits.train))
+        return SimpleNamespace(fit=lambda *_, **__: None)
+
+    for name in ("join_cluster", "agree", "common_rate"):
+        monkeypatch.setattr(several_workers, name, lambda *_: None)
+    spec = SimpleNamespace(open=opened)
+    monkeypatch.setattr(several_workers, "resolve_model", lambda _: spec)
+    cluster = cluster_of(2, {})
+    assert cluster is not None
+    given = {"data": str(reviews_csv), "augment": True}
+    several_workers.follow(from_flat(TrainingSettings, given, "a test"), cluster)
+    assert made[0] > 20
 
 
 def test_two_workers_from_the_command_line_make_the_run_of_one(
