@@ -200,7 +200,7 @@ class TrainConfig(Config):
     """How far a step moves the embeddings of its words in the direction that raises the loss, in
     mean lengths of an embedding, to learn from there as well (Miyato et al. 2017). More accurate
     encoders for twice the time: when not given, 1 for up to 10,000 texts to learn from in at least
-    100 steps, and 0, without, for others."""
+    100 steps, and 0, without, for others and with --augment."""
 
     accumulate: int = 1
     """Batches whose gradients are added up before the weights change."""
