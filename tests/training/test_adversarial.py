@@ -144,7 +144,9 @@ def test_unasked_it_is_for_few_texts(given: float | None, texts: int, taken: flo
         ({"epochs": 10, "augment": True, "adversarial_epsilon": 1.0}, 1.0),
     ],
 )
-def test_unasked_it_is_not_for_short_trainings_nor_beside_made_rows(settings: dict[str, Any], taken: float) -> None:
+def test_unasked_it_is_not_for_short_trainings_nor_beside_made_rows(
+    settings: dict[str, Any], taken: float
+) -> None:
     assert adversarial_distance(TrainConfig(**settings), texts=320) == taken
 
 
