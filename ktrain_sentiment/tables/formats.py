@@ -55,11 +55,20 @@ def input_format(path: Path, given: Format | None) -> Format:
     Raises:
         DataError: The suffix is that of no format.
     """
-    suffix = bare_suffix(path)
-    found = given or (FORMATS.get(suffix) if suffix else "csv")
+    return given or format_of(bare_suffix(path), path)
+
+
+def format_of(suffix: str, source: str | Path) -> Format:
+    """The format that a suffix says; errors and defaults as for `input_format`.
+
+    Args:
+        suffix: Of the data, as `bare_suffix` gives it.
+        source: What has it, as a message names it.
+    """
+    found = FORMATS.get(suffix) if suffix else "csv"
     if found is None:
         known = " ".join(sorted(FORMATS))
-        raise DataError(f"{path}: the format {suffix} is not known; wanted one of {known}")
+        raise DataError(f"{source}: the format {suffix} is not known; wanted one of {known}")
     return found
 
 

@@ -27,7 +27,7 @@ from ktrain_sentiment.tables.folders import (
     open_urls,
     split_files,
 )
-from ktrain_sentiment.tables.formats import MEDIA, input_format
+from ktrain_sentiment.tables.formats import MEDIA, format_of
 from ktrain_sentiment.tables.json_rows import (
     looks_like_json,
     looks_like_json_lines,
@@ -87,7 +87,7 @@ def _open(source: str | Path | BinaryIO, options: ReadOptions, rank: Rank | None
     found = locate(source)
     form = options.format or MEDIA.get(options.media)
     if form is None:
-        form = input_format(Path(found.name.partition("?")[0]).with_suffix(found.suffix), None)
+        form = format_of(found.suffix, found.name.partition("?")[0])
         form = "txt" if not isinstance(source, str | Path) else form
     read_as = ReadAs(format=form, member=found.member)
     if form in {"parquet", "excel", "json"}:

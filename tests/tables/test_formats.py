@@ -5,6 +5,7 @@ import datetime
 import gzip
 import json
 import lzma
+import re
 
 import pandas as pd
 import pyarrow as pa
@@ -292,9 +293,14 @@ def test_a_misspelt_corpus_is_answered_with_the_known_ones(read):
         read("")
 
 
-def test_an_unknown_format_lists_the_known_ones(write, read):
-    with pytest.raises(DataError, match=r"the format \.docx is not known; wanted one of \.csv"):
-        read(write("reviews.docx", "x"))
+@pytest.mark.parametrize(
+    ("name", "form"), [("reviews.docx", "docx"), ("reviews.tar.gz", "tar"), ("a.b.html", "html")]
+)
+def test_an_unknown_format_lists_the_known_ones(write, read, name, form):
+    content = gzip.compress(b"x") if name.endswith(".gz") else "x"
+    said = rf"{re.escape(name)}: the format \.{form} is not known; wanted one of \.csv"
+    with pytest.raises(DataError, match=said):
+        read(write(name, content))
 
 
 def test_a_file_without_permission_says_so(write, read, monkeypatch):
