@@ -81,10 +81,10 @@ def joined(rows: Sequence[Any], inputs: Inputs) -> list[str]:
     """
     try:
         if inputs:
-            return [text or "" for text in join_rows(list(rows), inputs, "text")]
+            read = join_rows(list(rows), inputs, "text", _example(inputs))
+            return [text or "" for text in read]
     except InputError as error:
-        said = str(unusable(error)).replace(inputs.example, _example(inputs))
-        raise invalid(said) from error
+        raise unusable(error) from error
     for place, row in enumerate(rows):
         if not isinstance(row, str):
             several = "a pair" if len(row) == 2 else "a list"

@@ -301,9 +301,12 @@ def kept_lessons(
         path: The Parquet file to keep them in.
         resume: Take what the file holds, if it is there.
     """
-    if not (resume and path.is_file()):
+
+    def drawn() -> SoftTargets:
         log.info("learning %s made from templates", count(len(lessons.texts), "more row"))
-    return _kept(lambda: lessons, labels, path, resume=resume)
+        return lessons
+
+    return _kept(drawn, labels, path, resume=resume)
 
 
 def with_lessons(
