@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +23,32 @@ def cache_folder() -> Path:
     if own:
         return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ktrain-sentiment"
+
+
+def forget_unused(kept: Iterable[Path], most: int) -> None:
+    """Remove what nobody used for longest, until so many bytes are left, or what was used last.
+
+    What another process has open it keeps to the end.
+
+    Args:
+        kept: Files of a cache, or folders of files.
+        most: How many bytes may stay.
+    """
+    known = []
+    for place in kept:
+        with contextlib.suppress(OSError):
+            seen = [file.stat() for file in ([place] if place.is_file() else place.iterdir())]
+            used = max((max(one.st_atime, one.st_mtime) for one in seen), default=0.0)
+            known.append((used, sum(one.st_size for one in seen), place))
+    left = sum(size for _, size, _ in known)
+    for _, size, place in sorted(known)[:-1]:
+        if left <= most:
+            break
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
+        left -= size
 
 
 def default_run(data: str, task: str = "") -> Path:

@@ -338,6 +338,12 @@ def star_of(label: str) -> float | None:
     return float(found[1].replace(",", ".")) if found else None
 
 
+def scale_of(label: str) -> str | None:
+    """What a label says that its star is out of, such as 5 in `4/5`; None where it says nothing."""
+    found = _NUMBER.fullmatch(label.strip())
+    return found[2] if found else None
+
+
 def look_like_stars(labels: Iterable[str], *, named: bool = False) -> bool:
     """Whether labels are most likely stars: three or more of one scale.
 
@@ -354,7 +360,7 @@ def look_like_stars(labels: Iterable[str], *, named: bool = False) -> bool:
     if len(stars) < 3 or None in stars:
         return False
     values = {star for star in stars if star is not None}
-    scales = {found[2] for kind in kinds if (found := _NUMBER.fullmatch(kind.strip()))}
+    scales = {scale_of(kind) for kind in kinds if not _GLYPHS.fullmatch(kind.strip())}
     if len(scales - {None}) > 1 or (None in scales and any("/" in kind for kind in kinds)):
         return False  # 1/2 and 1/3 are fractions, and 4/5 beside 4 may be both.
     if min(values) < 0 or max(values) > _HIGHEST:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ktrain_sentiment.inputs import Inputs
     from ktrain_sentiment.prediction import Classifier
     from ktrain_sentiment.tables.outputs import Output
-    from ktrain_sentiment.tables.writing import OutputDialect
+    from ktrain_sentiment.tables.writing import OutputDialect, OutputSchema
 
 COMMON = ("file", "predictor", "output", "text_column", "overwrite", "resume", "on")
 """Flags that help shows first."""
@@ -213,7 +213,8 @@ def task(flags: Flags) -> dict[str, Any]:
     options = scoring.ScoreOptions(abstain_below=flags.abstain_below, prefix=flags.prefix)
     task = scoring.task_of(classifier)
     names = scoring.new_columns(source.table, classifier.labels, options, task)
-    output = _open_output(flags, form, source, names, folder)
+    schema = scoring.output_schema(source, names, task)
+    output = _open_output(flags, form, schema, _identity(flags, form, source, names, folder))
     report = _score(source, classifier, output, options, flags)
     _say(report, flags)
     shown = url_of(flags.predictor) or folder
@@ -394,16 +395,15 @@ def _given_texts(flags: Flags, inputs: Inputs) -> TextTable:
 
 
 def _open_output(
-    flags: Flags, form: WrittenFormat, source: TextTable, names: Sequence[str], folder: Path
+    flags: Flags, form: WrittenFormat, schema: OutputSchema, identity: Mapping[str, Any]
 ) -> Output:
-    from ktrain_sentiment.inference.scoring import output_schema
     from ktrain_sentiment.tables.outputs import open_output, stream_output
 
-    schema, dialect = output_schema(source, names), _dialect(flags)
+    dialect = _dialect(flags)
     if flags.output is None:
         return stream_output(sys.stdout.buffer, form, schema, dialect)
     return open_output(
-        flags.output, form, schema, _identity(flags, form, source, names, folder),
+        flags.output, form, schema, identity,
         resume=flags.resume, overwrite=flags.overwrite, dialect=dialect,
     )  # fmt: skip
 

@@ -16,7 +16,14 @@ from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.scores import have_fractions, read_scores
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.messages import count, counted, quoted
-from ktrain_sentiment.tasks import Kind, look_like_stars, not_quite_stars, spell_stars, star_of
+from ktrain_sentiment.tasks import (
+    Kind,
+    look_like_stars,
+    not_quite_stars,
+    scale_of,
+    spell_stars,
+    star_of,
+)
 from ktrain_sentiment.words import NO_VALUE, as_seen, is_slip
 
 _SEPARATORS = ("|", ";", ",", "/", "+")
@@ -178,6 +185,14 @@ def find_kind(
     if kind != "stars":
         odd = [] if asked or trained else not_quite_stars(labels[labels.isin(kinds)].tolist())
         return LabelKind("classes", labels, _not_taken_for_stars(odd) if odd else "")
+    scales = {scale: kind for kind in sorted(kinds, reverse=True) if (scale := scale_of(kind))}
+    if len(scales) > 1:
+        one, other = sorted(scales.values())[:2]
+        raise DataError(
+            f"{source}: labels {one!r} and {other!r} are stars of two scales; bring them to one "
+            f"with --map, such as {shlex.quote(f'{other}={one}')}, or leave some out with "
+            "--drop-labels; --task classes takes labels as they are"
+        )
     low, high = config.scale or (-np.inf, np.inf)
     for label, row in zip(labels, rows, strict=True):
         if label not in kinds:

@@ -227,24 +227,17 @@ def inputs_of(classifier: Classifier) -> Inputs:
 
 
 def output_schema(
-    source: TextTable, names: Sequence[str], *, problems: bool = False
+    source: TextTable, names: Sequence[str], task: Task = CLASSES, *, problems: bool = False
 ) -> OutputSchema:
     """The columns of the output: the source's, then the new ones, problems being the last."""
     numbers, ranked = names[: len(names) - problems], dict[str, str]()
-    if names[0].endswith(SCORE):
-        words, shown = names[len(numbers) :], numbers
-    elif names[0].endswith(LABELS):
-        words, shown = (names[0], *names[len(numbers) :]), names[:1]
+    shown = numbers if task.is_score else names[: 2 + bool(task) + bool(task.costs)]
+    if task.is_multi:
         before = f"{names[0].removesuffix(LABELS)}probability_"
-        ranked = {
-            name: name.removeprefix(before) for name in numbers[1:] if name.startswith(before)
-        }
-    else:
-        predicted, probability, *others = names
-        words = (predicted, *(names[-1:] if problems else ()))
-        also = [predicted.removesuffix("predicted") + name for name in (EXPECTED, EXPECTED_COST)]
-        shown = (predicted, probability, *(name for name in others[:2] if name in also))
+        ranked = {name: name.removeprefix(before) for name in numbers[len(shown) :]}
+        shown = names[:1]
     table = source.table
+    words = (*names[len(numbers) :], *([] if task.is_score else names[:1]))
     types: dict[str, Any] = {**dict.fromkeys(names, np.float32), **dict.fromkeys(words, str)}
     return OutputSchema(
         names=(*table.own_columns, *names),

@@ -404,7 +404,8 @@ def do_portion(
         )
         names = new_columns(table, classifier.labels, options, classifier.task)
         output = open_output(
-            Path(portion.target), "parquet", output_schema(source, names, problems=True),
+            Path(portion.target), "parquet",
+            output_schema(source, names, classifier.task, problems=True),
             {**identity, **dataclasses.asdict(portion)}, resume=True, overwrite=True,
         )  # fmt: skip
         report = score(source, classifier, output, options)

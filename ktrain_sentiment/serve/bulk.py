@@ -266,7 +266,7 @@ class _Job:
         from ktrain_sentiment.inference.scoring import output_schema, score_batch
         from ktrain_sentiment.tables.outputs import open_output, stream_output
 
-        schema = output_schema(self.source, self.names)
+        schema = output_schema(self.source, self.names, self.classifier.task)
         whole = self.path.with_suffix(".out.parquet") if self.form == "parquet" else None
         try:
             if whole:

@@ -25,7 +25,7 @@ from pathlib import Path
 from ktrain_sentiment.config import ComputeConfig
 from ktrain_sentiment.errors import ConfigError, explain, one_line, require
 from ktrain_sentiment.inference.runners import cpu_flags
-from ktrain_sentiment.runs import cache_folder
+from ktrain_sentiment.runs import cache_folder, forget_unused
 from ktrain_sentiment.training.cluster import Cluster, Workers, meet, own_of
 from ktrain_sentiment.training.patches import (
     Untyped,
@@ -268,30 +268,20 @@ MOST_COMPILED = 50 * CODE_OF_A_TRAINING
 
 
 def forget_unused_code(folder: Path, most: int = MOST_COMPILED) -> None:
-    """Remove what XLA compiled and nobody used for longest, until so many bytes are left.
+    """Remove what XLA compiled and nobody used for longest; XLA itself never removes anything.
 
-    XLA itself never removes anything, and each new length of texts, width, kind of CPU or version
-    of TensorFlow adds to it. What another process would have used next is compiled again.
+    Each new length of texts, width, kind of CPU or version of TensorFlow adds to it. What another
+    process would have used next is compiled again.
 
     Args:
         folder: Where compiled code of all versions and CPUs lies.
         most: How many bytes may stay.
     """
-    known = []
-    for path in folder.glob("*/*"):
+    for path in folder.glob("*/*.pb"):
         with contextlib.suppress(OSError):
-            seen = path.stat()
-            if path.suffix == ".pb" and not seen.st_size:
+            if not path.stat().st_size:
                 path.unlink()  # Of a machine that lost its power; XLA would end a training at it.
-                continue
-            known.append((max(seen.st_atime, seen.st_mtime), seen.st_size, path))
-    left = sum(size for _, size, _ in known)
-    for _, size, path in sorted(known):
-        if left <= most:
-            break
-        with contextlib.suppress(OSError):
-            path.unlink()
-            left -= size
+    forget_unused(folder.glob("*/*"), most)
 
 
 def with_flag(flags: str, flag: str) -> str:

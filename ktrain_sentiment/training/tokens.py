@@ -33,7 +33,7 @@ from ktrain_sentiment.errors import InputError
 from ktrain_sentiment.inputs import text_and_second
 from ktrain_sentiment.predictor.long_texts import PairReader, RowReader, whole_tokens
 from ktrain_sentiment.reading_rules import LongTexts
-from ktrain_sentiment.runs import cache_folder
+from ktrain_sentiment.runs import cache_folder, forget_unused
 from ktrain_sentiment.training.backend import Untyped
 from ktrain_sentiment.training.wordpieces import TokenBatch, WordTokens, word_parts
 
@@ -170,7 +170,7 @@ def _keep(
             _written(chunks(), kinds, files)
             sizes = {name: file.seek(0, 2) for name, file in files.items()}
         write_json(staged / _MARKER, {"bytes": sizes})
-    _make_room(home)
+    _make_room([*home.parent.iterdir()])
     made = _kept(home, kinds)
     assert made is not None, "it was written just now"
     return made
@@ -221,27 +221,13 @@ def _kept(home: Path, kinds: dict[str, str]) -> RaggedTokens | None:
         return None
 
 
-def _make_room(newest: Path) -> None:
-    """Remove what was longest not used, until all that is kept has its place.
-
-    What a process that was killed had begun to write goes after a day.
-    """
-    found = {folder: _size(folder) for folder in newest.parent.iterdir() if folder.is_dir()}
-    total = sum(size for size, _ in found.values())
-    for folder, (size, used) in sorted(found.items(), key=lambda one: one[1][1]):
-        begun = folder.name.startswith(".")
-        unwanted = used < time.time() - _DAY if begun else total > MOST_BYTES
-        if unwanted and folder != newest:
-            # Whoever reads one of them now has mapped it, and keeps it to the end.
+def _make_room(folders: Sequence[Path]) -> None:
+    """Remove what was longest not used, and what a killed process had begun a day ago."""
+    begun = {folder for folder in folders if folder.name.startswith(".")}
+    for folder in begun:
+        if all(file.stat().st_mtime < time.time() - _DAY for file in folder.iterdir()):
             shutil.rmtree(folder, ignore_errors=True)
-            total -= size
-
-
-def _size(folder: Path) -> tuple[int, float]:
-    """Bytes in a folder, and when it was used."""
-    facts = [file.stat() for file in folder.glob("*") if file.is_file()]
-    used = max((fact.st_mtime for fact in facts), default=0.0)
-    return sum(fact.st_size for fact in facts), used
+    forget_unused({*folders} - begun, MOST_BYTES)
 
 
 def _encoded_chunks(

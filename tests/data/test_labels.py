@@ -223,6 +223,13 @@ def test_slips_that_keep_labels_from_being_stars_are_named(write, read):
     assert "6" in said
 
 
+def test_stars_of_two_scales_are_not_taken_for_one_another(write, read):
+    path = write("a.csv", labelled("1/2", "1/3", "2/2", "2/3"))
+    with pytest.raises(DataError, match=r"'1/2' and '1/3' are stars of two scales.*--task classes"):
+        read(path, task="stars")
+    assert read(path, task="stars", drop_labels=("1/3", "2/3")).labels == ("1/2", "2/2")
+
+
 def test_a_scale_of_stars_begins_with_the_lowest():
     with pytest.raises(ConfigError, match="--stars 5-1: wanted the lowest star first"):
         DataConfig(data="x.csv", stars="5-1")

@@ -43,7 +43,7 @@ def test_a_table_gets_a_column_of_expected_stars(of_stars, tmp_path):
     source, classifier = open_text_table(tmp_path / "a.csv"), load(of_stars)
     names = new_columns(source.table, classifier.labels, ScoreOptions(), classifier.task)
     assert names[:3] == ("predicted", "probability", "expected_star")
-    assert output_schema(source, names).shown == (*names[:3], "text")
+    assert output_schema(source, names, classifier.task).shown == (*names[:3], "text")
     (batch,) = source.table.batches(10)
     rows = score_batch(batch, "text", classifier, names).rows
     assert [row["expected_star"] for row in rows] == [

@@ -64,7 +64,7 @@ def test_a_table_gets_labels_as_the_reader_reads_them_back(folder, tmp_path):
     source, classifier = open_text_table(tmp_path / "a.csv"), load(folder)
     names = new_columns(source.table, classifier.labels, ScoreOptions(), classifier.task)
     assert names == ("labels", "confidence", *(f"probability_{label}" for label in LABELS))
-    assert output_schema(source, names).shown == ("labels", "text")
+    assert output_schema(source, names, classifier.task).shown == ("labels", "text")
     (batch,) = source.table.batches(10)
     rows = score_batch(batch, "text", classifier, names).rows
     for row, one in zip(rows, classifier.predict(TEXTS), strict=False):

@@ -54,7 +54,7 @@ def test_a_table_gets_three_columns_and_no_probability(folder, tmp_path):
     source, classifier = open_text_table(tmp_path / "a.csv"), load(folder)
     names = new_columns(source.table, classifier.labels, ScoreOptions(), classifier.task)
     assert names == ("score", "score_low", "score_high")
-    assert output_schema(source, names).shown == (*names, "text")
+    assert output_schema(source, names, classifier.task).shown == (*names, "text")
     (batch,) = source.table.batches(10)
     rows = score_batch(batch, "text", classifier, names).rows
     for row, one in zip(rows, classifier.predict(TEXTS), strict=False):

@@ -197,7 +197,8 @@ def test_where_mistakes_are_weighed_the_expected_cost_of_the_answer_is_written()
     assert [row["new_predicted"] for row in rows] == ["loud", None, None]
     assert [row["new_probability"] for row in rows] == [0.9, 0.4, None]
     assert [row["new_expected_cost"] for row in rows] == [0.1, 0.6, None]
-    schema = output_schema(open_text_table(io.BytesIO(b"a text\nanother\n")), names)
+    source = open_text_table(io.BytesIO(b"a text\nanother\n"))
+    schema = output_schema(source, names, Careful.task)
     assert schema.shown == (*names[:3], "text")
 
 
