@@ -200,11 +200,18 @@ def read_frame(
     names, repeated = unique_names(list(frame.columns))
     plain = frame.reset_index(drop=True).set_axis(names, axis=1)
     first: list[Any] = plain.head(HEAD).to_dict("records")
-    for name in wanted_fields(first, names, read_options(config).like(trained or {}).known_columns):
+    known = read_options(config).like(trained or {}).known_columns
+    for name in wanted_fields(first, names, known, lambda: _objects(plain)):
         outer = name.partition(".")[0]
         plain[name] = cells_of(({outer: value} for value in plain[outer]), name)
     table = Collected(plain, np.arange(1, len(plain) + 1), source, repeated=repeated)
     return keep_rows(_rows_of(table, config, trained=trained))
+
+
+def _objects(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
+    """The objects of a frame as rows of one column."""
+    for name in frame.select_dtypes(object):
+        yield from ({str(name): value} for value in frame[name])
 
 
 def _rows_of(

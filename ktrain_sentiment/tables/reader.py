@@ -47,6 +47,7 @@ from ktrain_sentiment.tables.table import (
     HEAD,
     ReadAs,
     ReadOptions,
+    Record,
     Row,
     Table,
     peek,
@@ -76,7 +77,12 @@ def open_table(
     """
     options = options or ReadOptions()
     table = _open(source, options, rank)
-    fields = wanted_fields(table.head, table.columns, options.known_columns)
+
+    def later() -> Iterator[Record]:  # What comes once is not read for this.
+        batches = table.batches() if table.made or table.end is not None else ()
+        return (record for batch in batches for record in batch.records())
+
+    fields = wanted_fields(table.head, table.columns, options.known_columns, later)
     return replace(table, columns=(*table.columns, *fields), fields=fields)
 
 

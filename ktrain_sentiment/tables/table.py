@@ -312,7 +312,10 @@ def fields_of(records: Iterable[Record]) -> tuple[str, ...]:
 
 
 def wanted_fields(
-    records: Sequence[Record], columns: Collection[str], known: Collection[str]
+    records: Sequence[Record],
+    columns: Collection[str],
+    known: Collection[str],
+    later: Callable[[], Iterable[Record]] = tuple,
 ) -> tuple[str, ...]:
     """The fields of objects, `review.body`, that somebody asked for or may want to read.
 
@@ -322,13 +325,23 @@ def wanted_fields(
         records: The first rows.
         columns: Names that are taken.
         known: What was asked for; several names may stand with commas between.
+        later: Gives all rows: one that was asked for may stand in none of the first.
     """
     asked = {part.strip() for name in known for part in (name, *name.split(","))}
-    return tuple(
+    found = [
         name
         for name in fields_of(records)
         if name not in columns and (name in asked or known_names([name.rpartition(".")[2]]))
-    )
+    ]
+    inside = {name for name in asked if "." in name and name.partition(".")[0] in columns}
+    absent = inside.difference(columns, found)
+    for record in later() if absent else ():
+        seen = sorted(absent.intersection(fields_of([record])))
+        found += seen
+        absent.difference_update(seen)
+        if not absent:
+            break
+    return tuple(found)
 
 
 def records_of_arrow(rows: pa.Table | pa.RecordBatch) -> list[Record]:

@@ -149,6 +149,34 @@ def test_fields_of_objects_can_be_named_however_deep(write, read):
     assert "columns: 'a.b', 'a.b.c', 'a.b.d', 'tag'; did you mean" in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "list.json", "a.parquet", "frame", "a*.jsonl"])
+def test_a_named_field_is_found_however_late_it_comes(write, read, tmp_path, name):
+    bare = [
+        {"id": k, "note": None, "review": {"body": f"{s} {k}"}}
+        for k in range(50)
+        for s in SENTENCES
+    ]
+    rows = bare + [{"id": k, "note": {"kind": v}, "review": {"body": s, "stars": 1 + k % 5}}
+                   for k, (s, v) in enumerate(zip(SENTENCES, LABELS, strict=True))]  # fmt: skip
+    asked = {"text_column": "review.body", "duplicates": "keep"}
+    for label, kinds in (("review.stars", set("12345")), ("note.kind", set(LABELS))):
+        if name == "frame":
+            config = DataConfig(**asked, label_column=label)
+            found = read_frame(pd.DataFrame(rows), config, "frame")
+        elif name == "a.parquet":
+            pq.write_table(pa.Table.from_pylist(rows), tmp_path / name)
+            found = read(tmp_path / name, **asked, label_column=label)
+        else:
+            write(
+                name.replace("*", "1"), json.dumps(rows) if name == "list.json" else lines_of(rows)
+            )
+            if "*" in name:
+                write("a2.jsonl", lines_of(bare[:3]))
+            found = read(tmp_path / name, **asked, label_column=label)
+        assert found.frame["text"].tolist() == SENTENCES
+        assert set(found.frame["label"]) == kinds
+
+
 def test_several_labels_can_be_fields_of_objects(write, read):
     rows = [{"text": s, "is": {"joy": k % 2, "fear": k % 3 // 2}} for k, s in enumerate(SENTENCES)]
     found = read(write("a.jsonl", lines_of(rows)), label_column="is.joy,is.fear", task="multi")
