@@ -54,6 +54,30 @@ def test_node_answers_as_the_package_does(predictor, tmp_path, dtype, engine, of
 
 
 @installed
+@pytest.mark.parametrize("run", ["multi_run", "scored_run"])
+def test_several_labels_and_scores_are_answered_as_the_package_does(request, run):
+    folder = request.getfixturevalue(run) / "predictor"
+    done = in_node(folder, "fp32")
+    assert done.returncode == 0, done.stderr
+    classifier = ktrain_sentiment.load(folder, engine="fp32", long_texts="head")
+    found = [[row[label] for label in classifier.labels] for row in json.loads(done.stdout)]
+    assert np.abs(np.array(found) - classifier.predict_proba(TEXTS)).max() < 1e-5
+
+
+@installed
+@pytest.mark.parametrize("kind", ["pairs", "columns"])
+def test_a_predictor_that_reads_more_than_texts_is_refused(request, kind):
+    places = {"pairs": ("paired_run", "predictor"), "columns": ("columns_predictor", "")}
+    fixture, inside = places[kind]
+    done = in_node(request.getfixturevalue(fixture) / inside, "fp32")
+    assert done.returncode != 0
+    columns = {"pairs": "aspect", "columns": "price, category"}[kind]
+    assert (
+        f"this predictor reads further columns ({columns}), which is not done here" in done.stderr
+    )
+
+
+@installed
 def test_a_predictor_that_cleans_its_texts_is_refused(predictor, tmp_path):
     folder = shutil.copytree(predictor, tmp_path / "predictor")
     update_predictor(folder, cleaning=("html",))

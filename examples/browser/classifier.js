@@ -16,6 +16,11 @@ export async function open(transformers, home, folder, dtype, read) {
   if (manifest.cleaning.length) {
     throw new Error(`this predictor cleans texts first (${manifest.cleaning.join(", ")}), which is not done here`);
   }
+  const { pair_column: second, also = [] } = manifest.table ?? {};
+  if (second || also.length) {
+    const columns = [second, ...also].filter(Boolean).join(", ");
+    throw new Error(`this predictor reads further columns (${columns}), which is not done here`);
+  }
   const tokenizer = await AutoTokenizer.from_pretrained(folder);
   const model = await AutoModelForSequenceClassification.from_pretrained(folder, { dtype });
   const around = tokenizer.encode("");
@@ -37,17 +42,27 @@ export async function open(transformers, home, folder, dtype, read) {
     };
   }
 
-  // The labels of each text with their probabilities, in the order of the manifest.
-  return async function classify(texts) {
+  function softmax(logits) {
+    const most = Math.max(...logits);
+    const shares = logits.map((logit) => Math.exp(logit - most));
+    const sum = shares.reduce((a, b) => a + b);
+    return shares.map((share) => share / sum);
+  }
+
+  // Of several labels each is decided on its own; a score is a number in the unit of the training rows.
+  const kinds = { multi: (logits) => logits.map((logit) => 1 / (1 + Math.exp(-logit))), score: (logits) => logits };
+
+  // The labels of each text with their probabilities, in the order of the manifest; or `score` with the score.
+  async function classify(texts) {
     const rows = texts.map((text) => tokenizer.encode(text));
     const { logits } = await model(pad(rows.map((ids) => (ids.length > manifest.maxlen ? cut(ids) : ids))));
     return logits.tolist().map((row) => {
       // 1 but in folders of earlier releases; later ones have it in their weights.
       const warm = row.map((logit) => logit / manifest.temperature);
-      const most = Math.max(...warm);
-      const shares = warm.map((logit) => Math.exp(logit - most));
-      const sum = shares.reduce((a, b) => a + b);
-      return Object.fromEntries(manifest.labels.map((label, k) => [label, shares[k] / sum]));
+      const found = (kinds[manifest.task] ?? softmax)(warm);
+      return Object.fromEntries(manifest.labels.map((label, k) => [label, found[k]]));
     });
-  };
+  }
+
+  return Object.assign(classify, { task: manifest.task });
 }

@@ -24,7 +24,8 @@ try {
     }
     const [found] = await classify([text]);
     const sorted = Object.entries(found).sort(([, a], [, b]) => b - a);
-    said.textContent = sorted.map(([label, share]) => `${label} ${(100 * share).toFixed(1)} %`).join(", ");
+    const spelled = (value) => (classify.task === "score" ? value.toPrecision(3) : `${(100 * value).toFixed(1)} %`);
+    said.textContent = sorted.map(([label, value]) => `${label} ${spelled(value)}`).join(", ");
   });
 } catch (error) {
   said.textContent = `The predictor cannot be loaded: ${error.message}`;
