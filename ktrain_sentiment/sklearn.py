@@ -235,9 +235,16 @@ class SentimentClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         return self._fit_sets(given, y) if several else self._fit_classes(given, y)
 
     def _fit_classes(self, X: Any, y: ArrayLike) -> SentimentClassifier:  # noqa: ANN401, N803
+        given = y
         y = check_array(y, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name="y")
         y = column_or_1d(y, warn=True)
         check_consistent_length(X, y)
+        # NumPy makes the word "nan" of a missing value among strings, which would be a class.
+        missing = np.flatnonzero(pd.isna(np.asarray(given, dtype=object)))
+        if len(missing):
+            raise EstimatorInputError(
+                f"class number {missing[0]} in y is missing: leave its text out, or name its class"
+            )
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
         if len(classes) < 2:

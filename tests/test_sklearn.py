@@ -174,6 +174,8 @@ def test_texts_may_stand_in_any_array(kind) -> None:
         (pd.DataFrame({"text": ["a", "b"]}), [0, 1], r'predict\(df\["text"\]\)'),
         (["a", "b"], None, "requires y to be passed"),
         (["a", "b"], [0.5, 1.5], "Unknown label type"),
+        (["a", "b", "c"], ["x", "y", np.nan], "class number 2 in y is missing: leave its text out"),
+        (["a", "b", "c"], ["x", None, "y"], "class number 1 in y is missing"),
         (["a", "b"], ["x", "x"], "1 class in y: wanted at least two"),
         (["a", "b"], ["x", ""], "wanted each with a name of its own"),
         (["a", "b"], [0, np.nan], "y contains NaN"),
