@@ -94,7 +94,7 @@ async def table(site: Site, request: Request) -> Response:
         start = body.read(_BLOCK)
         try:
             refuse_other_kind(start, locate(job.path), own, job.options)
-            if own in _WITH_HEADER and _is_one_line(start):
+            if own in _WITH_HEADER and start and await asyncio.to_thread(_is_one_line, job.path):
                 raise invalid(
                     "the table: is one line, which names its columns, and has no row; curl sends "
                     "lines as they are with --data-binary, not -d"
@@ -119,8 +119,10 @@ async def table(site: Site, request: Request) -> Response:
     return _Streamed(request, job.outlet, working, site.limits, WRITTEN[form])
 
 
-def _is_one_line(start: bytes) -> bool:
-    return 0 < len(start) < _BLOCK and len(start.splitlines()) == 1 and start[-1:] not in b"\r\n"
+def _is_one_line(path: Path) -> bool:
+    with path.open("rb") as body:
+        blocks = iter(lambda: body.read(_BLOCK), b"")
+        return not any(b"\n" in block or b"\r" in block for block in blocks)
 
 
 def _let_go(site: Site) -> None:

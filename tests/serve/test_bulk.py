@@ -157,7 +157,7 @@ def test_what_a_refusal_advises_can_be_done_by_a_request(server, kind, body, adv
 
 
 def test_a_table_whose_lines_were_joined_on_the_way_is_refused_with_the_cause(server):
-    for table in (CSV, b"id,text\n1,a superb plot\n"):
+    for table in (CSV, b"id,text\n1," + b"plot" * 20_000):
         said = server.post("/table", table.replace(b"\n", b""), content_type="text/csv").error
         assert said.startswith("the table: is one line, which names its columns, and has no row; ")
         assert said.endswith("; curl sends lines as they are with --data-binary, not -d")
