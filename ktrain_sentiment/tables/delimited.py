@@ -28,6 +28,7 @@ from ktrain_sentiment.tables.encodings import Line, Lines
 from ktrain_sentiment.tables.headers import (
     MOST_ABOVE,
     is_repeated,
+    is_ruled,
     known_names,
     refuse_doubtful_header,
 )
@@ -101,14 +102,17 @@ def open_delimited(
         raise DataError(f"{name}: line {found.fault[0]} (the header) {found.fault[1]}")
     columns = _column_names(header, sample, dialect, name, options)
     names, repeated = unique_names(columns or header)
-    notes = [f"read as {dialect}"] if dialect != Dialect(own) else []
-    if title:
-        notes.append(f"names of the columns in line {sample[0][0]}, below a title")
-    if found.repeats and not columns:
-        notes.append(left_out_headers(found.repeats, "line"))
+    line = sample[0][0] if title else 0
+    said = {
+        f"read as {dialect}": dialect != Dialect(own),
+        f"names of the columns in line {line}, below a title": line,
+        left_out_headers(found.repeats, "line"): found.repeats and not columns,
+        "left out the line of dashes below the names of the columns": found.ruled and not columns,
+    }
     quoting = "backslash" if dialect.backslash else "quoted" if dialect.quoted else "plain"
     read_as = replace(read_as, delimiter=delimiter, quoting=quoting, header=not columns)
-    facts = {"notes": tuple(notes), "repeated": repeated}
+    notes = tuple(note for note, holds in said.items() if holds)
+    facts = {"notes": notes, "repeated": repeated}
 
     def rows() -> RowStream:
         return rows_of(read_records(behind(), dialect), names, None if columns else header, dialect)
@@ -171,7 +175,7 @@ def rows_of(
     header: Sequence[str] | None,
     dialect: Dialect,
 ) -> RowStream:
-    """Rows as records; the header and its repetitions are left out.
+    """Rows as records; the header, a line of dashes below it and its repetitions are left out.
 
     A blank line is a row without text where there is one column, and nothing where there are more.
 
@@ -183,6 +187,7 @@ def rows_of(
     """
     wanted = width = len(names)
     begun = header is None
+    below = False
     if dialect.trailing:
         wanted += 1
     for one in found:
@@ -195,8 +200,11 @@ def rows_of(
                 yield Row(line, {names[0]: ""}, problem)
             continue
         if not begun:
-            begun = True
+            begun = below = True
             continue
+        if below and is_ruled(values):
+            continue
+        below = False
         if header is not None and values[-1] == header[-1] and is_repeated(header, values):
             continue
         if len(values) == wanted and problem is None:

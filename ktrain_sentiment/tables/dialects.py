@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.messages import count
 from ktrain_sentiment.tables.encodings import LONGEST, Line
-from ktrain_sentiment.tables.headers import KNOWN_NAMES, is_repeated, is_shuffled
+from ktrain_sentiment.tables.headers import KNOWN_NAMES, is_repeated, is_ruled, is_shuffled
 from ktrain_sentiment.tables.table import (
     HEAD,
     Problem,
@@ -215,6 +215,7 @@ class Scan:
         fault: The first line that does not fit, and why.
         spanning: The line of the first row that goes over several; None without one.
         repeats: Lines that repeat the header.
+        ruled: The row below the header is a line of dashes.
         shuffled: The line that repeats it in another order.
         wrapped: How many values of each column stand in quotes, read without quoting.
         escaped: One of them holds doubled quotes.
@@ -228,6 +229,7 @@ class Scan:
     fault: tuple[int, Problem] | None = None
     spanning: int | None = None
     repeats: list[int] = field(default_factory=list)
+    ruled: bool = False
     shuffled: int | None = None
     wrapped: list[int] = field(default_factory=list)
     escaped: bool = False
@@ -253,6 +255,7 @@ class Scan:
             self.header, self.spaced = values, len(values) > 1 and _is_spaced(values)
             return None
         self.rows += 1
+        self.ruled = self.ruled or (self.rows == 1 and is_ruled(values))
         if len(values) == len(header):
             if values[-1] == header[-1] and is_repeated(header, values):
                 self.repeats.append(line)

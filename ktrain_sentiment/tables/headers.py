@@ -26,6 +26,7 @@ _LONG_ONLY_NAME = 3
 """As `_LONG_NAME`, for the name of the only column: nothing else speaks for a header there."""
 _FIGURE = re.compile(r"[+-]?\d[\dT.,:/+\s-]*(\s*([AP]M|Z|[A-Z]{3,4}([+-]\d+)?))*")
 """A number, a date or a time, as forms write them: `2024/01/05 9:12:33 AM GMT+1`."""
+_RULE = re.compile(r":?-{2,}:?")
 _SURE = 5
 """Rows of figures below a word from which on it is the name of their column."""
 MOST_ABOVE = 20
@@ -142,6 +143,12 @@ def is_repeated(header: Sequence[str], values: Sequence[str]) -> bool:
     first = values[0].removeprefix("\ufeff")
     same = [first, *values[1:]] == list(header)
     return same and (len(header) > 1 or first != values[0] or bool(known_names(header)))
+
+
+def is_ruled(values: Sequence[str]) -> bool:
+    """Whether the row below a header is a line of dashes: Markdown and SQL consoles draw one."""
+    filled = [value.strip() for value in values if value.strip()]
+    return len(filled) > 1 and all(map(_RULE.fullmatch, filled))
 
 
 def is_shuffled(header: Sequence[str], values: Sequence[str]) -> bool:

@@ -126,6 +126,24 @@ def test_the_header_of_a_file_that_was_appended_is_left_out_and_said(write, both
     assert "left out 1 line repeating the header: line 5" in notes(path, duplicates="keep")
 
 
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [("a.csv", "| {} | {} |"), ("a.txt", "| {} | {} |"), ("a.csv", "{},{}"), ("a.tsv", "{}\t{}")],
+)
+@pytest.mark.parametrize("rule", ["---", ":--", "-----"])
+def test_a_line_of_dashes_below_the_names_is_no_row(write, both, name, row, rule):
+    texts = ["a lamp", "a guide -- again", "---", "--"]
+    rows = [("text", "label"), (rule, rule), *((text, "--") for text in texts)]
+    found = both(write(name, "".join(row.format(*cells) + "\n" for cells in rows)))
+    assert [text.strip() for text in found.texts] == texts
+    assert "left out the line of dashes below the names of the columns" in found.notes
+
+
+def test_a_first_row_with_a_dash_in_it_is_a_row(write, both):
+    found = both(write("a.csv", "text,label,by\n--,positive,--\nfine,negative,me\n"))
+    assert found.texts == ["--", "fine"]
+
+
 def test_a_header_in_another_order_is_refused_by_its_line(write, both):
     path = write("cat.csv", table() + table([("positive", TEXTS[0])], header=("label", "text")))
     assert "line 5 names the columns again, in another order" in both(path).refusal
