@@ -375,8 +375,10 @@ def _with_other_columns(frame: pd.DataFrame, table: Collected, used: set[str]) -
 
 def _check_classes(frame: pd.DataFrame, texts: LabelledTexts, left_out: list[str]) -> None:
     where = f"{texts.source} (column {texts.label_column!r})"
+    # How it was read may be why: another column was meant, or formulas have no values.
+    reasons = "; ".join((*left_out, *texts.notes)) if left_out else ""
     if len(frame) == 0:
-        raise DataError(f"{texts.source}: no row is left to use: {'; '.join(left_out)}")
+        raise DataError(f"{texts.source}: no row is left to use: {reasons}")
     if texts.config.task == "multi":
         names = sorted(occurring(frame["label"].unique(), "multi"))
         if len(names) < 2:
@@ -395,10 +397,9 @@ def _check_classes(frame: pd.DataFrame, texts: LabelledTexts, left_out: list[str
         return
     if kinds == 1:
         every = "the only row has" if len(frame) == 1 else f"all {len(frame):,} rows have"
-        reasons = f" ({'; '.join(left_out)})" if left_out else ""
         raise DataError(
             f"{where}: {every} the label {frame['label'].iloc[0]!r}; wanted two classes or more"
-            f"{reasons}"
+            f"{reasons and f' ({reasons})'}"
         )
     if look_like_scores(frame["label"]):
         numbers = plain_numbers(frame["label"].unique())

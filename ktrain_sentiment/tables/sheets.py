@@ -12,7 +12,7 @@ from typing import IO, Any
 from xml.parsers import expat
 
 from ktrain_sentiment.errors import DataError, one_line, require
-from ktrain_sentiment.messages import count, left_out_headers, noun, quoted, rows_listed
+from ktrain_sentiment.messages import count, left_out_headers, listed, noun, quoted, rows_listed
 from ktrain_sentiment.tables.headers import header_position
 from ktrain_sentiment.tables.sources import Source, as_file
 from ktrain_sentiment.tables.table import (
@@ -38,6 +38,11 @@ _CELL = re.compile(
     rb'<(?:\w+:)?c(?=[\s/>])(?:(?:\s+\w+="[^"<>]*")*?\s+r="([A-Z]{1,3})([0-9]{1,7})")?'
 )
 """A cell of a sheet, and where it stands if that is said in the usual way."""
+_UNCOMPUTED = re.compile(
+    rb'<c(?![^<>]*\st="str")[^<>]*?\sr="([A-Z]{1,3}[0-9]{1,7})"[^<>]*>\s*'
+    rb"<f(?:\s[^<>]*)?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>"
+)
+"""A cell with a formula and no value; one of type `str` has the value that it is empty."""
 _OPEN_DOCUMENT = "content.xml"
 
 Rank = Callable[[Table], int]
@@ -58,8 +63,7 @@ def open_workbook(source: Source, options: ReadOptions, rank: Rank | None) -> Ta
     """
     calamine = require("python_calamine", "data")
     with as_file(source) as path:
-        if zipfile.is_zipfile(path):
-            _refuse_stray_cells(path, source.name)
+        note = _look_over(path, source.name) if zipfile.is_zipfile(path) else ""
         try:
             # By its content: many programs write .xls and mean any of the formats.
             with path.open("rb") as stream:
@@ -70,7 +74,7 @@ def open_workbook(source: Source, options: ReadOptions, rank: Rank | None) -> Ta
                     f"{source.name}: there is no sheet {options.sheet!r}; sheets: {quoted(names)}"
                 )
             wanted = [options.sheet] if options.sheet is not None else names
-            return _choose(book, wanted, source.name, options, rank)
+            return _choose(book, wanted, source.name, options, rank).with_notes(note)
         except BaseException as error:
             # The library is Rust, whose panics are no Exception of Python's.
             panicked = type(error).__name__ == "PanicException"
@@ -80,12 +84,17 @@ def open_workbook(source: Source, options: ReadOptions, rank: Rank | None) -> Ta
             raise DataError(f"{source.name}: not a readable workbook: {reason}") from error
 
 
-def _refuse_stray_cells(path: Path, name: str) -> None:
+def _look_over(path: Path, name: str) -> str:
     """Refuse a workbook that memory cannot hold: the library aborts the process over one.
 
     A single cell at the last corner of a sheet does that, in a file of a few kilobytes: the whole
     area is allocated. Any part may be a sheet, whatever its name.
+
+    Returns:
+        That formulas have no values, where some have none: programs that write workbooks without
+        being spreadsheets compute nothing, and such cells are empty to every reader.
     """
+    uncomputed: list[str] = []
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(item.file_size for item in archive.infolist())
@@ -108,8 +117,16 @@ def _refuse_stray_cells(path: Path, name: str) -> None:
                         f"{area.last[0]:,}, an area of {area.cells:,} cells, more than memory "
                         "holds; delete the stray cells, or save the sheet as .csv"
                     )
+                uncomputed += area.uncomputed
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{name}: not a readable workbook: {one_line(error)}") from error
+    if not uncomputed:
+        return ""
+    return (
+        f"{count(len(uncomputed), 'formula')} without a value: {noun(len(uncomputed), 'cell')} "
+        f"{listed(uncomputed)}; whoever wrote the workbook did not compute them, so they are "
+        "read as empty: open it in a spreadsheet program, and save it"
+    )
 
 
 class _Area:
@@ -117,6 +134,7 @@ class _Area:
 
     def __init__(self) -> None:
         self.first, self.last = (1 << 70, 1 << 70), (0, 0)
+        self.uncomputed: list[str] = []
 
     def add(self, column: int, row: int) -> None:
         self.first = min(self.first[0], column), min(self.first[1], row)
@@ -133,10 +151,13 @@ class _Area:
 def _plain_area(stream: IO[bytes]) -> _Area | None:
     """The area of a sheet as every spreadsheet program writes it; None for an odd spelling."""
     area, rest = _Area(), b""
-    while block := stream.read(1 << 20):
+    while True:
+        block = stream.read(1 << 20)
         text = rest + block
-        # The end of a block may cut a cell in two.
-        cut = text.rfind(b"<") if len(block) == 1 << 20 else len(text)
+        # The end of a block may cut a cell in two; what follows the last cell may be long.
+        cell = text.rfind(b"<c ", len(text) - (1 << 16))
+        whole = cell if cell > 0 else text.rfind(b"<")
+        cut = whole if block else len(text)
         found = _CELL.findall(text[:cut])
         if (b"", b"") in found:
             return None
@@ -145,10 +166,13 @@ def _plain_area(stream: IO[bytes]) -> _Area | None:
         if found:
             area.add(min(columns), min(rows))
             area.add(max(columns), max(rows))
+        if b"<f" in text:
+            area.uncomputed += [place.decode() for place in _UNCOMPUTED.findall(text[:cut])]
         rest = text[cut:]
         if len(rest) > 1 << 20:
             return None
-    return area
+        if not block:
+            return area
 
 
 def _parsed_area(stream: IO[bytes]) -> _Area:
@@ -223,10 +247,10 @@ def _choose(
         left = f"; left out the hidden {noun(len(unseen), 'sheet')} {quoted(unseen)}"
         return table.with_notes(f"sheet {name!r}{left if unseen else ''}")
     what = "several sheets have" if fitting else "none of the sheets has"
-    listed = quoted(list(fitting) or names)
+    rivals = quoted(list(fitting) or names)
     kind = "texts and labels" if best != 1 else "texts"
     raise DataError(
-        f"{source}: {what} {kind}: {listed}",
+        f"{source}: {what} {kind}: {rivals}",
         "choose one with --sheet",
         "leave one sheet with texts in it",
     )

@@ -2,10 +2,10 @@
 
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-Cell = str | int | float | bool | None
 _TYPES = (
     '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/'
     'content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.'
@@ -16,6 +16,18 @@ _TYPES = (
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A cell with a formula, what stands behind that in its XML, and the type of its value."""
+
+    text: str
+    behind: str = ""
+    kind: str = ""
+
+
+Cell = str | int | float | bool | Formula | None
 
 
 def write_workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[Cell]]]) -> Path:
@@ -59,6 +71,9 @@ def _cell(value: Cell, row: int, column: int) -> str:
         return ""
     if isinstance(value, bool):
         return f'<c r="{place}" t="b"><v>{int(value)}</v></c>'
+    if isinstance(value, Formula):
+        kind = f' t="{value.kind}"' if value.kind else ""
+        return f'<c r="{place}"{kind}><f>{escape(value.text)}</f>{value.behind}</c>'
     if isinstance(value, str):
         text = f'<is><t xml:space="preserve">{escape(value)}</t></is>'
         return f'<c r="{place}" t="inlineStr">{text}</c>'

@@ -6,6 +6,7 @@ import gzip
 import json
 import lzma
 import re
+import zipfile
 
 import pandas as pd
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pytest
 
 from ktrain_sentiment.data.frames import plain_column
 from ktrain_sentiment.errors import DataError
-from support.workbook import write_workbook
+from support.workbook import Formula, write_workbook
 
 ROWS = [("Loved it", "positive"), ("Hated it", "negative"), ("A joy", "positive")]
 CSV = "text,label\n" + "".join(f"{text},{label}\n" for text, label in ROWS)
@@ -202,6 +203,41 @@ def test_a_text_that_excel_cut_is_named(tmp_path, read):
     rows = [["text", "label"], ["x" * 32767, "positive"], ["ok", "negative"]]
     found = read(write_workbook(tmp_path / "reviews.xlsx", {"Sheet1": rows}))
     assert "Excel cut 1 text at 32,767 characters: row 2" in found.notes
+
+
+@pytest.mark.parametrize("behind", ["", "<v></v>", "<v/>", "<v />"])
+def test_formulas_that_nobody_computed_are_named(tmp_path, read, behind):
+    rows = [["text", "stars", "label"]]
+    rows += [[f"{text} {k}", k % 2, Formula('IF(B2<1,"a","b")', behind)]
+             for k, (text, _) in enumerate(4 * ROWS)]  # fmt: skip
+    path = write_workbook(tmp_path / "reviews.xlsx", {"Sheet1": rows})
+    (said,) = (note for note in read(path).notes if "formula" in note)  # Labels are the stars.
+    assert said.startswith("12 formulas without a value: cells C2, C3, C4,")
+    with pytest.raises(
+        DataError, match=r"no row is left .* 12 formulas .* open it in a spreadsheet"
+    ):
+        read(path, label_column="label")
+
+
+def test_formulas_with_their_values_are_read(tmp_path, read):
+    computed = [Formula("A1", f"<v>{label}</v>", "str") for _, label in ROWS]
+    rows = [[text, label] for (text, _), label in zip(ROWS, computed, strict=True)]
+    rows += [["empty as computed", Formula("A1", "<v></v>", "str")]]
+    found = read(write_workbook(tmp_path / "a.xlsx", {"Sheet1": [["text", "label"], *rows]}))
+    assert pairs_of(found) == ROWS
+    assert not any("formula" in note for note in found.notes)
+
+
+def test_the_last_cell_of_a_sheet_of_a_whole_megabyte_is_looked_at(tmp_path, read):
+    def sized(letters):
+        rows = [["text", "label"], *map(list, ROWS), ["x" * letters, "negative"]]
+        path = write_workbook(tmp_path / "a.xlsx", {"Sheet1": [*rows, ["last", Formula("A1")]]})
+        with zipfile.ZipFile(path) as archive:
+            return path, archive.getinfo("xl/worksheets/rId1.xml").file_size
+
+    path, size = sized((1 << 20) - sized(0)[1])
+    assert size == 1 << 20
+    assert any(note.startswith("1 formula without a value: cell B6;") for note in read(path).notes)
 
 
 def test_a_damaged_workbook_says_so(write, read):
