@@ -1,6 +1,7 @@
 """The house keeps its order: imports point down, no rings, one door to TensorFlow."""
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -147,6 +148,17 @@ def test_a_file_name_in_a_traceback_names_one_file(ours: dict[str, Path]) -> Non
 
 def test_libraries_of_models_have_their_adapters(ours: dict[str, Path]) -> None:
     assert adapter_problems(ours) == []
+
+
+def test_every_file_of_the_project_that_another_one_names_is_there() -> None:
+    folders = ("ktrain_sentiment", "tests", "scripts", "benchmarks", "docs", "examples", "data")
+    named = re.compile(rf"\b(?:{'|'.join(folders)})/[\w./-]+\.(?:py|md|ya?ml)\b")
+    kinds = {".md", ".py", ".toml", ".yaml", ".yml"}
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    written = [path for path in [*files, *ROOT.iterdir()] if path.suffix in kinds]
+    found = {(path, name) for path in written for name in named.findall(path.read_text("utf-8"))}
+    assert len(found) > 100
+    assert [(path.name, name) for path, name in found if not (ROOT / name).exists()] == []
 
 
 def test_scripts_never_import_each_other() -> None:
