@@ -15,7 +15,7 @@ import pandas as pd
 
 from ktrain_sentiment.cleaning import strip_html
 from ktrain_sentiment.data.at_rest import asked_of_each, take_rows
-from ktrain_sentiment.data.findings import Finding, examples
+from ktrain_sentiment.data.findings import EXAMPLES, Finding, found_in
 from ktrain_sentiment.data.label_sets import one_a_row
 from ktrain_sentiment.data.labelled import OWN_COLUMNS, LabelledTexts
 from ktrain_sentiment.data.labels import several_labels, stand_ins
@@ -97,13 +97,21 @@ def check_words(frame: pd.DataFrame) -> list[Finding]:
         by_label[label].update(_words(text))
     everywhere = sum(by_label.values(), Counter[str]())
     sizes = sample["label"].value_counts()
-    found = []
+    found: list[Finding] = []
     for label, counts in by_label.items():
         least = max(LEAST_TEXTS, COMMON * sizes[label])
         for word, hits in _common(counts, least):
             precision = hits / everywhere[word]
             if precision >= max(PRECISE, _LIFT * sizes[label] / len(sample)):
-                found.append(_finding(sample, label, word, precision, hits / sizes[label]))
+                has = sample["text"].map(lambda text, word=word: word in _words(text)).astype(bool)
+                found += found_in(
+                    sample, has, "give-away word", "error",
+                    f"the word {word!r} stands in {percent(hits / sizes[label])} of the {label!r} "
+                    f"texts, and {percent(precision)} of the texts that have it are {label!r} "
+                    f"({count(int(has.sum()), 'text')})",
+                    "if it is a trace of how the data was made, take it out of the texts: the "
+                    "model would learn nothing else",
+                )  # fmt: skip
     return found
 
 
@@ -113,28 +121,6 @@ def _words(text: str) -> set[str]:
 
 def _common(counts: Counter[str], least: float) -> Iterator[tuple[str, int]]:
     return itertools.takewhile(lambda pair: pair[1] >= least, counts.most_common())
-
-
-def _finding(
-    sample: pd.DataFrame,
-    label: str,
-    word: str,
-    precision: float,
-    recall: float,
-) -> Finding:
-    has = sample["text"].map(lambda text: word in _words(text)).astype(bool)
-    return Finding(
-        check="give-away word",
-        summary=f"the word {word!r} stands in {percent(recall)} of the {label!r} texts, and "
-        f"{percent(precision)} of the texts that have it are {label!r} "
-        f"({count(int(has.sum()), 'text')})",
-        rows=int(has.sum()),
-        of=len(sample),
-        severity="error",
-        advice="if it is a trace of how the data was made, take it out of the texts: the model "
-        "would learn nothing else",
-        examples=examples(sample[has]),
-    )
 
 
 LONG = 10_000
@@ -187,67 +173,45 @@ def _rows_where(frame: pd.DataFrame, wanted: pd.Series[bool]) -> pd.DataFrame:
 def _check_blank(
     frame: pd.DataFrame, blank_of: Mapping[str, pd.Series[bool]]
 ) -> list[Finding]:  # fmt: skip
-    found = []
+    found: list[Finding] = []
     for column, blank in blank_of.items():
-        if blank.any():
-            missing = frame[column].isna() | (frame[column] == "")
-            spaces = int((blank & ~missing).sum())
-            only = f", {spaces:,} of them white space only" if spaces else ""
-            found.append(
-                Finding(
-                    check=f"no {column}",
-                    summary=f"{count(int(blank.sum()), 'row')} without {column}{only}",
-                    rows=int(blank.sum()),
-                    of=len(frame),
-                    severity="info",
-                    advice="these rows are left out; fill them in at the source if they matter",
-                    examples=examples(frame[blank]),
-                )
-            )
+        if not blank.any():
+            continue  # Millions of texts need not be read again.
+        missing = frame[column].isna() | (frame[column] == "")
+        spaces = int((blank & ~missing).sum())
+        only = f", {spaces:,} of them white space only" if spaces else ""
+        found += found_in(
+            frame, blank, f"no {column}", "info",
+            f"{count(int(blank.sum()), 'row')} without {column}{only}",
+            "these rows are left out; fill them in at the source if they matter",
+        )  # fmt: skip
     return found
 
 
 def _check_long(frame: pd.DataFrame) -> list[Finding]:
     lengths = frame["text"].str.len()
     long = lengths > LONG
-    if not long.any():
-        return []
-    return [
-        Finding(
-            check="very long texts",
-            summary=f"{count(int(long.sum()), 'text')} of more than {LONG:,} characters, the "
-            f"longest of {int(lengths.max()):,}",
-            rows=int(long.sum()),
-            of=len(frame),
-            severity="warning",
-            advice="they are read in many pieces (--long-texts); are these single texts?",
-            examples=examples(frame[long], (f"{n:,} characters" for n in lengths[long])),
-        )
-    ]
+    return found_in(
+        frame, long, "very long texts", "warning",
+        f"{count(int(long.sum()), 'text')} of more than {LONG:,} characters, the longest of "
+        f"{lengths.max():,.0f}",
+        "they are read in many pieces (--long-texts); are these single texts?",
+        (f"{n:,} characters" for n in lengths[long]),
+    )  # fmt: skip
 
 
 def _check_html(frame: pd.DataFrame) -> list[Finding]:
     tags = asked_of_each(frame["text"], _has_tag)
     entities = asked_of_each(frame["text"], _has_entity)
-    either = tags | entities
-    if not either.any():
-        return []
     kinds = [count(int(tags.sum()), "text") + " with tags"] if tags.any() else []
     kinds += [count(int(entities.sum()), "text") + " with entities"] if entities.any() else []
-    shown = frame[either]
-    seen = (", ".join(_html_in(text)) for text in shown["text"].head(5))
-    return [
-        Finding(
-            check="HTML remains",
-            summary=" and ".join(kinds),
-            rows=int(either.sum()),
-            of=len(frame),
-            severity="warning",
-            advice="--cleaning html removes tags and resolves entities; the predictor then does "
-            "the same",
-            examples=examples(shown, seen),
-        )
-    ]
+    either = tags | entities
+    seen = (", ".join(_html_in(text)) for text in frame["text"][either].head(EXAMPLES))
+    return found_in(
+        frame, either, "HTML remains", "warning", " and ".join(kinds),
+        "--cleaning html removes tags and resolves entities; the predictor then does the same",
+        seen,
+    )  # fmt: skip
 
 
 def _has_tag(text: str) -> bool:
@@ -265,7 +229,7 @@ def _html_in(text: str) -> list[str]:
 
 
 def _check_characters(frame: pd.DataFrame) -> list[Finding]:
-    found = []
+    found: list[Finding] = []
     kinds = {
         "broken characters": (_MOJIBAKE, "were read or saved in the wrong encoding (such as Ã©)",
                               "export them again as UTF-8, or name the file's --encoding"),
@@ -274,19 +238,9 @@ def _check_characters(frame: pd.DataFrame) -> list[Finding]:
     }  # fmt: skip
     for name, (pattern, what, advice) in kinds.items():
         hit = frame["text"].str.contains(pattern)
-        if hit.any():
-            remarks = (repr(_first(pattern, text)) for text in frame["text"][hit].head(5))
-            found.append(
-                Finding(
-                    check=name,
-                    summary=f"{count(int(hit.sum()), 'text')} that {what}",
-                    rows=int(hit.sum()),
-                    of=len(frame),
-                    severity="warning",
-                    advice=advice,
-                    examples=examples(frame[hit], remarks),
-                )
-            )
+        said = f"{count(int(hit.sum()), 'text')} that {what}"
+        first = [repr(_first(pattern, text)) for text in frame["text"][hit].head(EXAMPLES)]
+        found += found_in(frame, hit, name, "warning", said, advice, first)
     return found
 
 
@@ -304,44 +258,30 @@ def _check_language(frame: pd.DataFrame) -> list[Finding]:
         return []
     main = str(certain.mode().iloc[0])
     other = certain[certain != main]
-    if len(other) == 0:
-        return []
     listed = counted(other.value_counts().items())
     where = f"a sample of {len(sample):,} rows" if step > 1 else "all rows"
-    return [
-        Finding(
-            check="other languages",
-            summary=f"most texts are in {main}, {count(len(other), 'text')} of {where} surely in "
-            f"another language: {listed}",
-            rows=len(other),
-            of=len(sample),
-            severity="warning",
-            advice="an encoder of one language makes little of others: leave these rows out, or "
-            "take a multilingual --encoder, such as distilbert-base-multilingual-cased",
-            examples=examples(sample.loc[other.index], other),
-        )
-    ]
+    return found_in(
+        sample, (codes != "") & (codes != main), "other languages", "warning",
+        f"most texts are in {main}, {count(len(other), 'text')} of {where} surely in another "
+        f"language: {listed}",
+        "an encoder of one language makes little of others: leave these rows out, or take a "
+        "multilingual --encoder, such as distilbert-base-multilingual-cased",
+        other,
+    )  # fmt: skip
 
 
 def _check_rare(frame: pd.DataFrame) -> list[Finding]:
     counts = frame["label"].value_counts()
     rare = counts[counts < RARE]
-    if len(rare) == 0:
-        return []
-    named = counted(rare.items())
-    rows = frame[frame["label"].isin(rare.index)]
-    return [
-        Finding(
-            check="rare classes",
-            summary=f"{count(len(rare), 'class', 'classes')} with fewer than {RARE} rows: {named}",
-            rows=len(rows),
-            of=len(frame),
-            severity="warning",
-            advice=f"--min-class-size {RARE} leaves them out, --drop-labels chooses, --map "
-            '"old,old=new" joins them; or collect more',
-            examples=examples(rows, rows["label"]),
-        )
-    ]
+    hit = frame["label"].isin(rare.index)
+    return found_in(
+        frame, hit, "rare classes", "warning",
+        f"{count(len(rare), 'class', 'classes')} with fewer than {RARE} rows: "
+        f"{counted(rare.items())}",
+        f'--min-class-size {RARE} leaves them out, --drop-labels chooses, --map "old,old=new" '
+        "joins them; or collect more",
+        frame["label"][hit],
+    )  # fmt: skip
 
 
 def _check_balance(frame: pd.DataFrame) -> list[Finding]:
@@ -362,65 +302,41 @@ def _check_balance(frame: pd.DataFrame) -> list[Finding]:
 
 
 def _check_several(frame: pd.DataFrame) -> list[Finding]:
-    separators = several_labels(frame["label"])
-    several = separators != ""
-    if not several.any():
-        return []
-    kinds = frame["label"][several].value_counts()
-    named = counted(kinds.items())
-    return [
-        Finding(
-            check="several labels",
-            summary=f"{count(int(several.sum()), 'row')} with several labels in one: {named}",
-            rows=int(several.sum()),
-            of=len(frame),
-            severity="warning",
-            advice="--task multi learns them all; --multi-label keep makes classes of their own, "
-            "drop leaves them out, split gives each label a row",
-            examples=examples(frame[several], frame["label"][several]),
-        )
-    ]
+    several = several_labels(frame["label"]) != ""
+    kinds = frame["label"][several]
+    return found_in(
+        frame, several, "several labels", "warning",
+        f"{count(len(kinds), 'row')} with several labels in one: "
+        f"{counted(kinds.value_counts().items())}",
+        "--task multi learns them all; --multi-label keep makes classes of their own, drop leaves "
+        "them out, split gives each label a row",
+        kinds,
+    )  # fmt: skip
 
 
 def _check_stand_ins(frame: pd.DataFrame) -> list[Finding]:
     kinds = sorted(stand_ins(frame["label"].unique()))
     meant = frame["label"].isin(kinds)
-    if not meant.any() or meant.all():
+    if meant.all():
         return []
-    names = " ".join(map(shlex.quote, kinds))
-    return [
-        Finding(
-            check="label for none",
-            summary=f"{count(int(meant.sum()), 'row')} labelled {quoted(kinds)}, which likely "
-            "stands for no label and is learned as a class",
-            rows=int(meant.sum()),
-            of=len(frame),
-            severity="error",
-            advice=f"--drop-labels {names} leaves these rows out",
-            examples=examples(frame[meant]),
-        )
-    ]
+    return found_in(
+        frame, meant, "label for none", "error",
+        f"{count(int(meant.sum()), 'row')} labelled {quoted(kinds)}, which likely stands for no "
+        "label and is learned as a class",
+        f"--drop-labels {' '.join(map(shlex.quote, kinds))} leaves these rows out",
+    )  # fmt: skip
 
 
 def _check_label_sets(frame: pd.DataFrame) -> list[Finding]:
     """Several labels a text: rare ones, and how many rows have none."""
     apart = one_a_row(frame)
-    found = _check_rare(apart[apart["label"] != ""])
     without = frame["label"] == ""
-    if without.any():
-        found.append(
-            Finding(
-                check="no label of several",
-                summary=f"{count(int(without.sum()), 'row')} without any of the labels",
-                rows=int(without.sum()),
-                of=len(frame),
-                severity="info",
-                advice="such rows are learned from: if they were only never labelled, leave them "
-                "out at the source",
-                examples=examples(frame[without]),
-            )
-        )
-    return found
+    return _check_rare(apart[apart["label"] != ""]) + found_in(
+        frame, without, "no label of several", "info",
+        f"{count(int(without.sum()), 'row')} without any of the labels",
+        "such rows are learned from: if they were only never labelled, leave them out at the "
+        "source",
+    )  # fmt: skip
 
 
 _TEXT_CHECKS: tuple[Check, ...] = (
@@ -428,16 +344,8 @@ _TEXT_CHECKS: tuple[Check, ...] = (
 )  # fmt: skip
 """What can be wrong with texts whatever their labels are."""
 _CHECKS: tuple[Check, ...] = (
-    _check_stand_ins,
-    _check_long,
-    _check_html,
-    _check_characters,
-    _check_language,
-    _check_several,
-    _check_rare,
-    _check_balance,
-    check_words,
-)
+    _check_stand_ins, *_TEXT_CHECKS, _check_several, _check_rare, _check_balance, check_words,
+)  # fmt: skip
 _OF_KIND: Mapping[str, Sequence[Check]] = {
     "score": _TEXT_CHECKS, "multi": (*_TEXT_CHECKS, _check_label_sets),
 }  # fmt: skip

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ktrain_sentiment.messages import shorten
 
@@ -57,6 +59,31 @@ class Finding:
     def share(self) -> float:
         """The share of the rows that are concerned, 0 to 1."""
         return self.rows / max(self.of, 1)
+
+
+def found_in(
+    frame: pd.DataFrame,
+    hit: pd.Series[bool] | NDArray[np.bool_],
+    check: str,
+    severity: Severity,
+    summary: str,
+    advice: str,
+    remarks: Iterable[str] | None = None,
+) -> list[Finding]:
+    """What a check found in some rows; nothing where it hit none.
+
+    Args:
+        frame: The rows that were looked at, columns `text` and `row`.
+        hit: Which of them are concerned.
+        check: As in `Finding`, and so the next three.
+        severity: How much it matters.
+        summary: What was found.
+        advice: What can be done.
+        remarks: What is wrong with each row that was hit, where its text does not show it.
+    """
+    rows = int(hit.sum())
+    shown = examples(frame[hit], remarks) if rows else ()
+    return [Finding(check, summary, rows, len(frame), severity, advice, shown)] if rows else []
 
 
 def examples(frame: pd.DataFrame, remarks: Iterable[str] | None = None) -> tuple[Example, ...]:

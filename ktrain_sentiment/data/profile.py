@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.cleaning import MENTION_MASK, URL_MASK, mask_urls
 from ktrain_sentiment.data import lengths as measuring
 from ktrain_sentiment.data.checks import check_rows
-from ktrain_sentiment.data.findings import Example, Finding, examples
+from ktrain_sentiment.data.findings import Example, Finding, found_in
 from ktrain_sentiment.data.label_sets import NO_LABELS, one_a_row
 from ktrain_sentiment.data.labelled import LabelledTexts, Splits
 from ktrain_sentiment.data.lengths import LengthSummary
@@ -169,24 +169,17 @@ def _badness(finding: Finding) -> int:
 
 def _cut(frame: pd.DataFrame, own_lengths: measuring.Lengths, maxlen: int) -> list[Finding]:
     cut = own_lengths > maxlen
-    if not cut.any():
-        return []
     sample = frame.iloc[:: max(1, -(-len(frame) // measuring.SAMPLE))]
     lost = (own_lengths[cut] - maxlen).sum() / own_lengths.sum()
     half = int((own_lengths > 2 * maxlen).sum())
-    return [
-        Finding(
-            check="cut texts",
-            summary=f"{count(int(cut.sum()), 'text')} ({percent(cut.mean())}) longer than --maxlen "
-            f"{maxlen}{f', {half:,} of them more than twice' if half else ''}; "
-            f"{percent(float(lost))} of all tokens lie beyond, and --long-texts says what is read",
-            rows=int(cut.sum()),
-            of=len(own_lengths),
-            severity="warning" if cut.mean() > 1 - measuring.COVERED else "info",
-            advice="a greater --maxlen reads more and takes longer, see the lengths",
-            examples=examples(sample[cut], (f"{n:,} tokens" for n in own_lengths[cut])),
-        )
-    ]
+    return found_in(
+        sample, cut, "cut texts", "warning" if cut.mean() > 1 - measuring.COVERED else "info",
+        f"{count(int(cut.sum()), 'text')} ({percent(cut.mean())}) longer than --maxlen "
+        f"{maxlen}{f', {half:,} of them more than twice' if half else ''}; "
+        f"{percent(float(lost))} of all tokens lie beyond, and --long-texts says what is read",
+        "a greater --maxlen reads more and takes longer, see the lengths",
+        (f"{n:,} tokens" for n in own_lengths[cut]),
+    )  # fmt: skip
 
 
 def _classes(kept: LabelledTexts, splits: Splits | None, all_rows: int) -> tuple[ClassProfile, ...]:
