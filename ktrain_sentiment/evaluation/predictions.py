@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.errors import DataError
 from ktrain_sentiment.evaluation.confusion import Floats
+from ktrain_sentiment.evaluation.losses import top_losses
 from ktrain_sentiment.evaluation.metrics import Metrics, check, compute_metrics
+from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts
 from ktrain_sentiment.messages import listed
 from ktrain_sentiment.prediction import EXPECTED, SCORE_HIGH, SCORE_LOW, score_ends
 from ktrain_sentiment.tasks import (
@@ -116,6 +118,17 @@ class LabelledPredictions:
     def settled(self) -> Floats:
         """The probabilities as they are compared: thresholds of several labels at a half."""
         return self.task.centred(self.probabilities)
+
+    def metrics(self) -> Metrics:
+        """The figures of these rows."""
+        return compute_metrics(self.y_true, self.probabilities, self.labels, self.task)
+
+    def losses(self, limit: int | None = None, costs: MistakeCosts | None = None) -> pd.DataFrame:
+        """These rows by falling loss; see `top_losses`."""
+        return top_losses(
+            self.texts, self.y_true, self.probabilities, self.labels, self.task,
+            rows=self.rows, limit=limit, costs=costs,
+        )  # fmt: skip
 
     @property
     def texts(self) -> list[str]:

@@ -30,7 +30,6 @@ from ktrain_sentiment.evaluation.label_noise import (
     label_error_table,
     pooled,
 )
-from ktrain_sentiment.evaluation.losses import top_losses
 from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.prediction import Classifier
@@ -433,7 +432,7 @@ def review(
     everything = label_error_table(noise, texts, truth, listened, rows=rows)
     doubtful = everything[everything["doubted"]].reset_index(drop=True)
     task = predictions.task if costs is None else costs.deciding
-    losses = top_losses(texts, truth, table, labels, predictions.task, rows=rows, costs=costs)
+    losses = predictions.losses(costs=costs)
     # A mistake is the model's where its label is not more likely wrong than the model.
     own = losses["row"].isin(predictions.frame["row"][~noise.likely])
     losses = losses[own & (losses["predicted"] != losses["label"])].reset_index(drop=True)

@@ -257,7 +257,7 @@ def make_reference(
 ) -> Reference:
     """What the model says about a thousand validation texts or fewer, one row of each."""
     texts, targets = validation.some(_MOST_TEXTS, cleaning)
-    encoded = dataclasses.replace(encoder.encode(texts, one_row(long_texts)), windows=None)
+    encoded = encoder.encode(texts, one_row(long_texts))
     probabilities = keras_probabilities(model, encoded, encoder.padding_id, task)
     return Reference(encoded, encoder.padding_id, probabilities, targets, task=task)
 

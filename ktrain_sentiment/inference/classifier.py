@@ -91,44 +91,36 @@ class Scores:
             shape (texts, 1).
         truncated: Of which texts a part was not read; bool of shape (texts,).
         unknown: Texts without a known word, bool of shape (texts,).
-        windows: In how many pieces each was read, int64 of shape (texts,); None: one each.
+        windows: In how many pieces each was read, int64 of shape (texts,).
     """
 
     probabilities: Probabilities
     truncated: NDArray[np.bool_]
     unknown: NDArray[np.bool_]
-    windows: NDArray[np.int64] | None = None
+    windows: NDArray[np.int64]
 
     def __getitem__(self, part: slice) -> Scores:
         """Those of some texts that follow each other."""
-        windows = None if self.windows is None else self.windows[part]
-        return Scores(self.probabilities[part], self.truncated[part], self.unknown[part], windows)
+        return Scores(*(values[part] for values in vars(self).values()))
 
-    @property
-    def counts(self) -> NDArray[np.int64]:
-        """In how many pieces each text was read, int64 of shape (texts,)."""
-        if self.windows is not None:
-            return self.windows
-        return np.ones(len(self.truncated), np.int64)
+    @classmethod
+    def none(cls, texts: int, classes: int) -> Scores:
+        """Those of texts that are missing."""
+        table = np.full((texts, classes), np.nan, np.float32)
+        cut, unknown = np.zeros((2, texts), bool)
+        return cls(table, cut, unknown, np.ones(texts, np.int64))
 
     @classmethod
     def join(cls, parts: Sequence[Scores], classes: int) -> Scores:
         """Scores of several sequences of texts as those of one."""
-        if not parts:
-            return cls(np.empty((0, classes), np.float32), np.empty(0, bool), np.empty(0, bool))
-        if len(parts) == 1:
-            return parts[0]
-        return cls(
-            np.concatenate([part.probabilities for part in parts]),
-            np.concatenate([part.truncated for part in parts]),
-            np.concatenate([part.unknown for part in parts]),
-            np.concatenate([part.counts for part in parts]),
-        )
+        if len(parts) < 2:
+            return parts[0] if parts else cls.none(0, classes)
+        return cls(*map(np.concatenate, zip(*(vars(part).values() for part in parts), strict=True)))
 
     def to_predictions(self, labels: Sequence[str], task: Task = CLASSES) -> list[Prediction]:
         """One `Prediction` a text; no label for a text that is missing or unknown."""
         cut, unknown = self.truncated.tolist(), self.unknown.tolist()
-        counts = self.counts.tolist()
+        counts = self.windows.tolist()
         if task.is_score:
             return to_scores(self.probabilities[:, 0], task.half_width, cut, unknown, counts)
         if task.is_multi:
@@ -315,8 +307,7 @@ class TextClassifier(_Answering):
         asked = self if long_texts is None else self.reading(long_texts)
         given = list_rows(texts if pairs is None else _paired(texts, pairs), self.inputs)
         scores = Scores.join([asked._score_chunk(some) for some in chunks(given)], len(self.labels))
-        windowed = scores.windows is not None and scores.windows > 1
-        longer = int((scores.truncated | windowed).sum())
+        longer = int((scores.truncated | (scores.windows > 1)).sum())
         if longer and not self._told.is_set():
             self._told.set()
             logger.warning("%s", told(longer, len(given), asked.long_texts, self.maxlen))
@@ -363,14 +354,15 @@ class TextClassifier(_Answering):
         if len(texts) == len(given):
             return self._score_texts(texts)
         there = np.fromiter((text is not None for text in given), bool, len(given))
-        table = np.full((len(given), len(self.labels)), np.nan, dtype=np.float32)
-        truncated, unknown = np.zeros((2, len(given)), dtype=bool)
-        windows = np.ones(len(given), np.int64)
+        scores = Scores.none(len(given), len(self.labels))
         if texts:
             found = self._score_texts(texts)
-            table[there], truncated[there] = found.probabilities, found.truncated
-            unknown[there], windows[there] = found.unknown, found.counts
-        return Scores(table, truncated, unknown, windows)
+            scores.probabilities[there], scores.truncated[there] = (
+                found.probabilities,
+                found.truncated,
+            )
+            scores.unknown[there], scores.windows[there] = found.unknown, found.windows
+        return scores
 
     def _score_texts(self, texts: Sequence[str]) -> Scores:
         encoded = self.encode(texts)

@@ -49,13 +49,13 @@ class EncodedTexts:
         truncated: Of which texts a part is in no row; bool of shape (texts,).
         unknown: Which texts have no word, nor a piece of one, that the vocabulary has; bool of
             shape (texts,).
-        windows: Rows of each text, int64 of shape (texts,); None: one each.
+        windows: Rows of each text, int64 of shape (texts,).
     """
 
     ids: list[Ids]
     truncated: NDArray[np.bool_]
     unknown: NDArray[np.bool_]
-    windows: NDArray[np.int64] | None = None
+    windows: NDArray[np.int64]
 
     def __len__(self) -> int:
         """Number of texts."""
@@ -63,13 +63,10 @@ class EncodedTexts:
 
     def __getitem__(self, part: slice) -> EncodedTexts:
         """Some of them that follow each other."""
-        truncated, unknown = self.truncated[part], self.unknown[part]
-        if self.windows is None:
-            return EncodedTexts(self.ids[part], truncated, unknown)
         start, stop, _ = part.indices(len(self))
         ends = np.concatenate([[0], np.cumsum(self.windows)])
         rows = self.ids[ends[start] : ends[max(start, stop)]]
-        return EncodedTexts(rows, truncated, unknown, self.windows[part])
+        return EncodedTexts(rows, self.truncated[part], self.unknown[part], self.windows[part])
 
     @classmethod
     def join(cls, parts: Sequence[EncodedTexts]) -> EncodedTexts:
@@ -78,15 +75,8 @@ class EncodedTexts:
             [ids for part in parts for ids in part.ids],
             np.concatenate([part.truncated for part in parts]),
             np.concatenate([part.unknown for part in parts]),
-            np.concatenate([part.counts for part in parts])
-            if any(part.windows is not None for part in parts)
-            else None,
+            np.concatenate([part.windows for part in parts]),
         )
-
-    @property
-    def counts(self) -> NDArray[np.int64]:
-        """Rows of each text, int64 of shape (texts,)."""
-        return np.ones(len(self), np.int64) if self.windows is None else self.windows
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -95,7 +85,7 @@ class EncodedTexts:
 
     def pooled(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """The logits of each text, (texts, classes), from those of the rows, (rows, classes)."""
-        return logits if self.windows is None else mean_by_text(logits, self.windows)
+        return mean_by_text(logits, self.windows)
 
 
 class Encoder(Protocol):
@@ -191,7 +181,7 @@ class TextEncoder:
             ids=[row for rows in found for row in rows],
             truncated=np.fromiter(truncated, dtype=bool, count=count),
             unknown=np.fromiter(map(self._says_nothing, found), dtype=bool, count=count),
-            windows=np.fromiter(map(len, found), np.int64, count) if any(longer) else None,
+            windows=np.fromiter(map(len, found), np.int64, count),
         )
 
     def _encode_pairs(self, texts: Sequence[str], long_texts: LongTexts) -> EncodedTexts:
@@ -214,7 +204,7 @@ class TextEncoder:
             rows,
             np.array(truncated, bool),
             np.array(unknown, bool),
-            np.array(counts, np.int64) if len(rows) > len(halves) else None,
+            np.array(counts, np.int64),
         )
 
     @functools.cached_property
@@ -452,11 +442,12 @@ class FeatureEncoder:
         """
         del long_texts
         if not len(texts):
-            return EncodedTexts([], np.zeros(0, bool), np.zeros(0, bool))
+            nothing = np.zeros(0, bool)
+            return EncodedTexts([], nothing, nothing, np.zeros(0, np.int64))
         owners, ids = self._features(texts)
         counts = np.bincount(owners, minlength=len(texts))
-        rows = np.split(ids, np.cumsum(counts)[:-1])
-        return EncodedTexts([self._cut(row) for row in rows], counts > self.maxlen, counts == 0)
+        rows = [self._cut(row) for row in np.split(ids, np.cumsum(counts)[:-1])]
+        return EncodedTexts(rows, counts > self.maxlen, counts == 0, np.ones_like(counts))
 
     def _cut(self, ids: Ids) -> Ids:
         kept = ids[-self.maxlen :]

@@ -83,7 +83,7 @@ class Instruments:
         self.texts.labels(model).inc(len(said))
         self.tokens.labels(model).inc(answer.tokens)
         self.truncated.labels(model).inc(int(scores.truncated.sum()))
-        self.windowed.labels(model).inc(int((scores.counts > 1).sum()))
+        self.windowed.labels(model).inc(int((scores.windows > 1).sum()))
         confidence = self.confidence.labels(model)
         if task.is_multi:
             given = task.decided(scores.probabilities).sum(axis=0).tolist()

@@ -192,7 +192,7 @@ def evaluate(
     asked = {"--slice-by": bool(slice_by), "--abstain-below": abstain_below is not None}
     refuse_flags(rows.task.kind, asked)
     weighed = MistakeCosts.parse(costs, rows.task, rows.labels) if costs else None
-    metrics = compute_metrics(rows.y_true, rows.probabilities, rows.labels, rows.task)
+    metrics = rows.metrics()
     baselines, tfidf = _baselines(eval_set)
     missing = left_out(rows.labels, learning=eval_set.train is not None)
     if missing and rows.task.chooses and not {"tfidf", "vader"} <= set(baselines):

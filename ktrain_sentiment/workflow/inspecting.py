@@ -23,7 +23,6 @@ from ktrain_sentiment.evaluation.label_noise import (
     apply_corrections,
     carry_over,
 )
-from ktrain_sentiment.evaluation.losses import top_losses
 from ktrain_sentiment.evaluation.mistake_costs import CostFigures, MistakeCosts, weigh
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions
 from ktrain_sentiment.evaluation.record import EvalSet, Inspection
@@ -172,10 +171,7 @@ def _figures(weighed: MistakeCosts | None, rows: LabelledPredictions) -> CostFig
 def _farthest(eval_set: EvalSet, neighbours: int, weighed: MistakeCosts | None) -> Inspection:
     """Rows by how far their score is off, the farthest first; no label is doubted."""
     rows = eval_set.predictions
-    losses = top_losses(
-        rows.texts, rows.y_true, rows.probabilities, rows.labels, rows.task, rows=rows.rows,
-        costs=weighed,
-    )  # fmt: skip
+    losses = rows.losses(costs=weighed)
     if neighbours:
         losses = _with_neighbours(losses, eval_set, neighbours)
     return Inspection(eval_set, None, losses, pd.DataFrame(), _figures(weighed, rows))

@@ -32,7 +32,6 @@ from ktrain_sentiment.evaluation.calibration import apply_temperature, probabili
 from ktrain_sentiment.evaluation.cautions import find_warnings
 from ktrain_sentiment.evaluation.codec import from_plain
 from ktrain_sentiment.evaluation.comparison import against_tfidf
-from ktrain_sentiment.evaluation.losses import top_losses
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics, compute_metrics
 from ktrain_sentiment.evaluation.predictions import LabelledPredictions, class_indices, truth_of
 from ktrain_sentiment.evaluation.record import (
@@ -131,7 +130,7 @@ def evaluate_fit(
     """
     labels, task = said["validation"].labels, said["validation"].task
     headline = "test" if "test" in said else "validation"
-    shown, first = said[headline], said["validation"]
+    shown = said[headline]
     before = None
     if task.chooses:
         cooler = apply_temperature(shown.probabilities, 1 / temperature)
@@ -155,17 +154,12 @@ def evaluate_fit(
         }
     return FitEvaluation(
         headline=headline,
-        metrics={
-            name: compute_metrics(rows.y_true, rows.probabilities, labels, rows.task)
-            for name, rows in said.items()
-        },
+        metrics={name: rows.metrics() for name, rows in said.items()},
         before_temperature=before,
         baselines=baselines,
         temperature=temperature,
         predictions=dict(said),
-        losses=top_losses(
-            first.texts, first.y_true, first.probabilities, labels, task, rows=first.rows
-        ),
+        losses=said["validation"].losses(),
     )
 
 
@@ -473,20 +467,15 @@ def score_facts(
     """
     if not rows.task.is_score:
         return None
-    said, of = rows.probabilities[:, 0], listed or rows
-    worst = top_losses(
-        of.texts, of.y_true, of.probabilities, of.labels, of.task, rows=of.rows, limit=FARTHEST
-    )
-    return ScoreFacts(truth=rows.y_true, said=said, farthest=as_mistakes(ScoreMistake, worst))
+    worst = as_mistakes(ScoreMistake, (listed or rows).losses(FARTHEST))
+    return ScoreFacts(truth=rows.y_true, said=rows.probabilities[:, 0], farthest=worst)
 
 
 def worst_labels(rows: LabelledPredictions) -> tuple[SetMistake, ...]:
     """Texts whose several labels are most wrong; none for other tasks."""
     if not rows.task.is_multi:
         return ()
-    worst = top_losses(
-        rows.texts, rows.y_true, rows.probabilities, rows.labels, rows.task, rows=rows.rows
-    )
+    worst = rows.losses()
     wrong = worst[worst["label"] != worst["predicted"]].head(FARTHEST)
     return as_mistakes(SetMistake, wrong)
 

@@ -30,9 +30,8 @@ def test_engines_are_asked_in_batches_of_bounded_size_and_answer_in_the_order_of
     None
 ):
     lengths = np.random.default_rng(0).integers(1, 257, 200)
-    encoded = EncodedTexts(
-        [np.ones(n, np.int64) for n in lengths], np.zeros(200, bool), np.zeros(200, bool)
-    )
+    rows = [np.ones(n, np.int64) for n in lengths]
+    encoded = EncodedTexts(rows, *np.zeros((2, 200), bool), np.ones(200, np.int64))
     session = Lengths()
     reference = Reference(encoded, 0, np.zeros((200, 1), np.float32), task=Task("score"))
     assert reference.ask(cast(InferenceSession, session))[:, 0].tolist() == lengths.tolist()

@@ -58,9 +58,8 @@ def test_a_familys_int8_graph_is_close_and_smaller(family, keras_family):
     encoder = describe(
         to_torch_names(named_arrays(keras.model), keras.config["model_type"]), keras.config
     )
-    texts = EncodedTexts(
-        [row[: m.sum()] for row, m in zip(ids, mask, strict=True)], *np.zeros((2, 4), bool)
-    )
+    rows = [row[: m.sum()] for row, m in zip(ids, mask, strict=True)]
+    texts = EncodedTexts(rows, *np.zeros((2, 4), bool), np.ones(4, np.int64))
     exact = graph_bytes(keras, GraphWriter())
     small = graph_bytes(keras, Int8Writer(collect_activations(encoder, texts)))
     wanted = run(open_session(exact), ids, mask)

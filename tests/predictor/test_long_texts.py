@@ -80,7 +80,7 @@ def test_training_and_prediction_read_the_same_rows(contents, tokenizer, rule):
     assert [ids.tolist() for ids in read.ids] == [
         learned.row(k).tolist() for k in range(len(learned))
     ]
-    assert read.counts.tolist() == learned.windows.tolist()
+    assert read.windows.tolist() == learned.windows.tolist()
     assert learned.longer.tolist() == [False, True, False, True, True, True]
     assert read.truncated.any() == (rule != "windows")
 
@@ -100,7 +100,7 @@ def test_rows_of_some_texts_are_taken_and_joined_together():
     assert three[1:1].ids == []
     again = EncodedTexts.join([three[:1], three[1:]])
     assert [ids.tolist() for ids in again.ids] == [[k] for k in range(6)]
-    assert again.counts.tolist() == [1, 3, 2]
+    assert again.windows.tolist() == [1, 3, 2]
 
 
 def test_a_text_has_the_mean_of_its_rows():

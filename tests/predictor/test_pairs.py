@@ -47,7 +47,7 @@ def test_ids_and_types_are_the_tokenizers_own(first, second, pair):
 
 def test_windows_are_of_the_first_text_and_each_holds_the_second():
     found = encoded([("a b c d e f . a b c d e f .", ["f"]), ("a", ["b"])], "windows", 10)
-    assert found.counts.tolist() == [3, 1]
+    assert found.windows.tolist() == [3, 1]
     assert not found.truncated.any()
     for row in found.ids[:3]:
         ids, types = apart(row)
@@ -73,7 +73,7 @@ def test_training_reads_pairs_as_prediction_does(rule):
     pairs = [("a b c d e f . a b c d e f .", ["f"]), ("a", ["b"]), ("a b", ["c " * 9])]
     found = encoded(pairs, rule)
     learned = tokenize([PAIRS.join(*one) for one in pairs], tokenizer(), 12, rule, pairs=True)
-    assert learned.windows.tolist() == found.counts.tolist()
+    assert learned.windows.tolist() == found.windows.tolist()
     for index, row in enumerate(found.ids):
         assert np.array_equal(learned.row(index), row)
 

@@ -32,7 +32,7 @@ class Counting:
         if "untokenizable" in texts:
             raise PredictorError("tokenizer.json cannot be used: no [UNK]")
         ids = [np.zeros(len(text), np.int64) for text in texts]
-        return EncodedTexts(ids, *np.zeros((2, len(texts)), bool))
+        return EncodedTexts(ids, *np.zeros((2, len(texts)), bool), np.ones(len(texts), np.int64))
 
     def logits(self, encoded):
         self.begun.set()
