@@ -64,6 +64,19 @@ class Page:
         return f'<iframe srcdoc="{page}" style="width:100%;height:40em;border:0"></iframe>'
 
 
+class _WithTable:
+    """How a notebook shows a result that has a table.
+
+    Attributes:
+        table: The figures.
+    """
+
+    table: Any
+
+    def _repr_html_(self) -> str:
+        return _html(self, self.table)
+
+
 @dataclass(frozen=True, repr=False)
 class Dataset:
     """Texts with labels that `read` found fit to learn from.
@@ -106,7 +119,7 @@ class Dataset:
 
 
 @dataclass(frozen=True, repr=False)
-class LearningRateSearch:
+class LearningRateSearch(_WithTable):
     """What a search for a learning rate found.
 
     Attributes:
@@ -160,12 +173,9 @@ class LearningRateSearch:
         rate = "none" if self.suggestion is None else f"{self.suggestion:.2e}"
         return f"<LearningRateSearch: {rate}>\n  {self.conclusion}"
 
-    def _repr_html_(self) -> str:
-        return _html(self, self.table)
-
 
 @dataclass(frozen=True, repr=False)
-class TrainingRun:
+class TrainingRun(_WithTable):
     """A finished training: its folder, and what lies in it.
 
     Attributes:
@@ -269,12 +279,9 @@ class TrainingRun:
         lines = [f"<TrainingRun {_near(self.path)}>", said, *record.warnings]
         return "\n  ".join([*lines, f"predictor: {_near(self.predictor)}"])
 
-    def _repr_html_(self) -> str:
-        return _html(self, self.table)
-
 
 @dataclass(frozen=True, repr=False)
-class ModelComparison:
+class ModelComparison(_WithTable):
     """Several models on the same test rows.
 
     Attributes:
@@ -319,12 +326,9 @@ class ModelComparison:
         head = f"<ModelComparison {_near(self.path)}, by {NAMES[name]}>"
         return "\n".join([head, *lines, f"  {self.advice}", *beside])
 
-    def _repr_html_(self) -> str:
-        return _html(self, self.table)
-
 
 @dataclass(frozen=True, repr=False)
-class SettingsSearch:
+class SettingsSearch(_WithTable):
     """Trainings with different settings, judged on the same validation rows.
 
     Attributes:
@@ -364,12 +368,9 @@ class SettingsSearch:
         """The conclusion."""
         return f"<SettingsSearch {_near(self.path)}>\n  {self.conclusion}"
 
-    def _repr_html_(self) -> str:
-        return _html(self, self.table)
-
 
 @dataclass(frozen=True, repr=False)
-class Evaluation:
+class Evaluation(_WithTable):
     """How good a classifier is on some rows.
 
     Attributes:
@@ -445,9 +446,6 @@ class Evaluation:
             *self.notes,
         ]
         return "\n  ".join(lines)
-
-    def _repr_html_(self) -> str:
-        return _html(self, self.table)
 
 
 def _write_page(found: EvalResult, path: Path) -> None:

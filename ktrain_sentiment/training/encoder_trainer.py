@@ -46,7 +46,7 @@ from ktrain_sentiment.training.dataset import (
     scores_of,
 )
 from ktrain_sentiment.training.fast.kernels import accelerate, trace_as_it_is
-from ktrain_sentiment.training.mean_layer import add_mean_layer
+from ktrain_sentiment.training.mean_layer import add_mean_layer, below_the_model
 from ktrain_sentiment.training.optimizers import configured_adam
 from ktrain_sentiment.training.policies import planned_steps
 from ktrain_sentiment.training.tokens import tokenize
@@ -252,24 +252,18 @@ def make_preprocessor(
         preprocessor.use_token_type_ids = has_types(preprocessor.config)
     # ktrain sets up its label encoder, language and flags on the training data it preprocesses;
     # a few rows of each class are enough for that, the rest takes the fast path.
+    by_class = train.groupby("label", sort=True) if task.chooses else train
+    sample = by_class.head(SAMPLE_PER_CLASS)
+    learned: Any = sample["label"].tolist()
+    if not task.chooses:
+        given = sample["label"]
+        learned = indicators(given, labels) if task.is_multi else scores_of(given)
+    # Numbers without classes: ktrain takes that for regression, and warns of it.
+    with warnings.catch_warnings(action="ignore"):
+        preprocessor.preprocess_train(_shown(sample, pairs), learned, verbose=0)
     if task.is_multi:
-        sample = train.head(SAMPLE_PER_CLASS)
-        with warnings.catch_warnings(action="ignore"):
-            preprocessor.preprocess_train(
-                _shown(sample, pairs), indicators(sample["label"], labels), verbose=0
-            )
         # ktrain goes by these few rows, of which each may have a single label by chance.
         preprocessor.multilabel = True
-    elif scale is None:
-        sample = train.groupby("label", sort=True).head(SAMPLE_PER_CLASS)
-        preprocessor.preprocess_train(_shown(sample, pairs), sample["label"].tolist(), verbose=0)
-    else:
-        sample = train.head(SAMPLE_PER_CLASS)
-        # Numbers without classes: ktrain takes that for regression, and warns of it.
-        with warnings.catch_warnings(action="ignore"):
-            preprocessor.preprocess_train(
-                _shown(sample, pairs), scores_of(sample["label"]), verbose=0
-            )
     if scale is None and tuple(preprocessor.get_classes()) != tuple(labels):
         raise ConfigError(f"ktrain sees the classes {preprocessor.get_classes()}, not {labels}")
     return TextPreprocessor(
@@ -367,12 +361,11 @@ def make_classifier(
         model = preprocessor.ktrain_preprocessor.get_classifier()
     if layers is not None:
         model = keep_layers(model, layers)
-        # ktrain pickles its preprocessor with this configuration and loads the model by it.
-        preprocessor.ktrain_preprocessor.config.num_hidden_layers = layers
     if mean_layer:
         model = add_mean_layer(model)
-        count = model.config.num_hidden_layers
-        preprocessor.ktrain_preprocessor.config.num_hidden_layers = count
+    # ktrain pickles its preprocessor with this configuration and loads the model by it.
+    count = model.config.num_hidden_layers
+    preprocessor.ktrain_preprocessor.config.num_hidden_layers = count
     # Whoever opens the folder reads the labels from here: pipelines, transformers.js, a browser.
     model.config.id2label = dict(enumerate(preprocessor.labels))
     model.config.label2id = {label: index for index, label in enumerate(preprocessor.labels)}
@@ -381,27 +374,23 @@ def make_classifier(
     accelerated = fast and not accelerate(backend, model, largest=largest).reason
     if not accelerated and model.config.model_type in _WITHOUT_IFS:
         trace_as_it_is(backend.tf, model)
+    losses, metrics, figures = backend.keras.losses, backend.keras.metrics, list[Any]()
     if preprocessor.scale is not None:
         _need_bias(model)
-        # By this transformers' own pipelines know that no softmax is wanted.
-        model.config.problem_type = "regression"
-        squared = backend.keras.losses.MeanSquaredError()
-        model.compile(optimizer=optimizer, loss=squared, metrics=["mae"])
-        return model
-    if preprocessor.task.is_multi:
-        # By this transformers' pipelines, and transformers.js, give each label its own probability.
-        model.config.problem_type = "multi_label_classification"
-        apart = backend.keras.losses.BinaryCrossentropy(from_logits=True)
-        right = backend.keras.metrics.BinaryAccuracy(name="label_accuracy", threshold=0.0)
-        model.compile(optimizer=optimizer, loss=apart, metrics=[right])
-        return model
-    # An encoder may come from a model of another task.
-    model.config.problem_type = "single_label_classification"
-    # From logits: log-softmax in one operation keeps small probabilities exact. One-hot targets,
-    # because a teacher's probabilities take the same road.
-    loss = backend.keras.losses.CategoricalCrossentropy(from_logits=True)
-    macro_f1 = backend.keras.metrics.F1Score(average="macro", name="macro_f1")
-    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy", macro_f1])
+        problem, loss, figures = "regression", losses.MeanSquaredError(), ["mae"]
+    elif preprocessor.task.is_multi:
+        problem, loss = "multi_label_classification", losses.BinaryCrossentropy(from_logits=True)
+        figures = [metrics.BinaryAccuracy(name="label_accuracy", threshold=0.0)]
+    else:
+        # From logits: log-softmax in one operation keeps small probabilities exact. One-hot
+        # targets, because a teacher's probabilities take the same road.
+        problem = "single_label_classification"
+        loss = losses.CategoricalCrossentropy(from_logits=True)
+        figures = ["accuracy", metrics.F1Score(average="macro", name="macro_f1")]
+    # By this transformers' pipelines, and transformers.js, know whether a softmax is wanted; an
+    # encoder may come from a model of another task.
+    model.config.problem_type = problem
+    model.compile(optimizer=optimizer, loss=loss, metrics=figures)
     return model
 
 
@@ -502,7 +491,7 @@ def keep_layers(model: Untyped, count: int) -> Untyped:
         config.attention_window = [windows[number] for number in kept]
     smaller = type(model)(config)
     smaller.build_in_name_scope()
-    weights = {_below_the_model(variable.name): variable for variable in model.weights}
+    weights = {below_the_model(variable.name): variable for variable in model.weights}
     numbers = {found[0] for name in weights if (found := _NUMBER.search(name))}
     shared = model.config.model_type == _SHARES_LAYERS and not numbers
     if not shared and numbers != {str(number) for number in range(total)}:
@@ -511,12 +500,7 @@ def keep_layers(model: Untyped, count: int) -> Untyped:
             "it out, or choose a BERT, DistilBERT, RoBERTa, ALBERT, ELECTRA or MPNet encoder"
         )
     for variable in smaller.weights:
-        name = _below_the_model(variable.name)
+        name = below_the_model(variable.name)
         variable.assign(weights[_NUMBER.sub(lambda found: str(kept[int(found[0])]), name)])
     log.info("keeping layers %s of %d", ", ".join(str(number + 1) for number in kept), total)
     return smaller
-
-
-def _below_the_model(name: str) -> str:
-    """A variable's name without the model's own, which Keras numbers: `bert/encoder/...`."""
-    return name.partition("/")[2]

@@ -62,9 +62,9 @@ def add_mean_layer(model: Untyped) -> Untyped:
     config.mean_layer = count
     larger = type(model)(config)
     larger.build_in_name_scope()
-    known = {_below_the_model(variable.name): variable for variable in model.weights}
+    known = {below_the_model(variable.name): variable for variable in model.weights}
     for variable in larger.weights:
-        name = _below_the_model(variable.name)
+        name = below_the_model(variable.name)
         found = _LAYER.search(name)
         if found and int(found[0]) == count:
             variable.assign(_of_mean_layer(name, tuple(variable.shape)))
@@ -90,7 +90,8 @@ def _of_mean_layer(name: str, shape: tuple[int, ...]) -> Floats:
     return np.zeros(shape, np.float32)
 
 
-def _below_the_model(name: str) -> str:
+def below_the_model(name: str) -> str:
+    """A variable's name without the model's own, which Keras numbers: `bert/encoder/...`."""
     return name.partition("/")[2]
 
 
