@@ -19,6 +19,11 @@ def noun(number: int, one: str, many: str | None = None) -> str:
     return one if number == 1 else many or f"{one}s"
 
 
+def flag_of(name: str) -> str:
+    """What the command line calls a setting: `batch_size` is --batch-size."""
+    return "--" + name.replace("_", "-")
+
+
 def percent(share: float) -> str:
     """A share for reading, never rounded to nothing."""
     if 0 < share < 0.001:

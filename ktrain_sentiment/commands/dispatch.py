@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from ktrain_sentiment.commands.process import guard
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.messages import flag_of
 from ktrain_sentiment.version import __version__
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def completion() -> str:
     for name in COMMANDS:
         groups = flags_by_group(_module(name).Flags)
         named = [flag.name for _, group in groups for flag in group if not flag.positional]
-        flags = ["--" + field.replace("_", "-") for field in named]
+        flags = map(flag_of, named)
         cases.append(f"    {name}) words='{' '.join(flags)}' ;;")
     return "\n".join([
         "if [ -n \"$ZSH_VERSION\" ]; then autoload -U +X bashcompinit && bashcompinit; fi",

@@ -27,6 +27,7 @@ from ktrain_sentiment.config import RENAMED
 from ktrain_sentiment.config.flat import field_names, from_flat, list_names, read_settings, to_flat
 from ktrain_sentiment.config.renamed import SYNONYMS, nearest_names
 from ktrain_sentiment.errors import ConfigError, printable
+from ktrain_sentiment.messages import flag_of
 from ktrain_sentiment.reading_rules import BY_ORDER
 from ktrain_sentiment.remote import url_of
 
@@ -209,7 +210,7 @@ def _as_one_line(box: str, known: Collection[str], bare: Mapping[str, str]) -> s
         near = nearest_names(name, known)
         # What is known to be meant counts more than which names look alike.
         if not flags or SYNONYMS.get(name.casefold()) in near:
-            flags = ["--" + one.replace("_", "-") for one in near]
+            flags = [*map(flag_of, near)]
         if call := next((bare[name] for name in (given[1], *near[:1]) if name in bare), ""):
             return f"{said}: {call.removesuffix(' ...')} is given without one. See --help."
     hint = f"; did you mean {' or '.join(flags)}?" if flags else "."

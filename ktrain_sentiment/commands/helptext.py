@@ -15,6 +15,7 @@ import docstring_parser
 from tyro.conf import Positional
 
 from ktrain_sentiment.commands.flags import ScriptFlags
+from ktrain_sentiment.messages import flag_of
 
 _MARK = get_args(Positional[int])[1]
 _NAMES = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
@@ -136,7 +137,7 @@ def _field_docs(flags_type: type) -> dict[str, str]:
 def _flag(field: dataclasses.Field[Any], declared: Any, about: str, *, positional: bool) -> Flag:  # noqa: ANN401
     made = field.default_factory
     default = field.default if made is dataclasses.MISSING else made()
-    name = "--" + field.name.replace("_", "-")
+    name = flag_of(field.name)
     if positional:
         many = get_origin(declared) is tuple
         call = field.name.upper().removesuffix("S" if many else "") + (" ..." if many else "")

@@ -26,6 +26,7 @@ from tyro.conf import Positional
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.errors import ConfigError, DataError, SentimentError, printable
+from ktrain_sentiment.messages import flag_of
 from ktrain_sentiment.reading_rules import Engine, Format, LongTexts, WrittenFormat
 from ktrain_sentiment.refusals import refuse_threshold
 from ktrain_sentiment.remote import url_of
@@ -241,8 +242,9 @@ def _on_cluster(flags: Flags) -> dict[str, Any]:
     )  # fmt: skip
     for name in reading:
         if getattr(flags, name) != getattr(usual, name):
-            flag = "--" + name.replace("_", "-")
-            raise ConfigError(f"--on {flags.on}: Parquet comes in and goes out; leave out {flag}")
+            raise ConfigError(
+                f"--on {flags.on}: Parquet comes in and goes out; leave out {flag_of(name)}"
+            )
     folder = find_predictor(flags.predictor, engine=flags.engine)
     job = Job(
         source=Path(flags.file), target=flags.output, predictor=folder, column=flags.text_column,

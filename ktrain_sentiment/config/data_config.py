@@ -10,6 +10,7 @@ from tyro.conf import Positional
 
 from ktrain_sentiment.config.flat import Config
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.messages import flag_of
 
 _SCALE = re.compile(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
 
@@ -113,8 +114,9 @@ class DataConfig(Config):
         }  # fmt: skip
         for name, value in given.items():
             if value:
-                flag = f"--{name.replace('_', '-')}"
-                raise ConfigError(f"{flag} is for classes, and --task score has none; leave it out")
+                raise ConfigError(
+                    f"{flag_of(name)} is for classes, and --task score has none; leave it out"
+                )
 
     def _refuse_columns_twice(self) -> None:
         """Refuse a column that is named for two things: a label that is read decides alone."""
@@ -161,8 +163,7 @@ class DataConfig(Config):
                 f"--multi-label {self.multi_label}: makes one label of several, and --task multi "
                 "learns them all; leave one out"
             )
-        if self.min_class_size < 0:
-            raise ConfigError(f"--min-class-size {self.min_class_size}: must not be negative")
+        self.at_least(0, "min_class_size")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +220,7 @@ class SplitConfig(Config):
     def _refuse_two_ways(self) -> None:
         named = [name for name in ("group", "time", "split_column") if getattr(self, name)]
         if len(named) > 1:
-            flags = " and ".join(f"--{name.replace('_', '-')}" for name in named)
+            flags = " and ".join(map(flag_of, named))
             raise ConfigError(f"{flags} each decide the split: choose one of them")
         if self.folds and (self.time or isinstance(self.validation, str)):
             raise ConfigError("--folds chooses the validation rows itself: leave out --time and "

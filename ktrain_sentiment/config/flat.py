@@ -24,6 +24,7 @@ from tyro.conf import OmitArgPrefixes
 
 from ktrain_sentiment.config.renamed import RENAMED, nearest_names
 from ktrain_sentiment.errors import ConfigError, one_line
+from ktrain_sentiment.messages import flag_of
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,17 @@ class Config:
 
     def check(self) -> None:
         """Refuse values that cannot work; the types are right."""
+
+    def at_least(self, least: int, *names: str) -> None:
+        """Refuse a number of these fields that is too low; None is none.
+
+        Raises:
+            ConfigError: One is; the message names its flag.
+        """
+        for name in names:
+            given = getattr(self, name)
+            if given is not None and given < least:
+                raise ConfigError(f"{flag_of(name)} {given}: must be at least {least}")
 
 
 def held(name: str, value: object, declared: Any) -> Any:  # noqa: ANN401

@@ -51,8 +51,9 @@ class MaskedWordsConfig(Config):
 
     def check(self) -> None:
         """Refuse values that cannot train."""
-        if self.maxlen < 4:
-            raise ConfigError(f"--maxlen {self.maxlen}: must be at least 4 tokens")
+        self.at_least(4, "maxlen")
+        self.at_least(1, "epochs", "batch_size", "checkpoint_every")
+        self.at_least(0, "weight_decay")
         if not 0 < self.masked < 1:
             raise ConfigError(f"--masked {self.masked}: must lie between 0 and 1, usually 0.15")
         if self.learning_rate is not None and not 0 < self.learning_rate < 10:
@@ -60,12 +61,6 @@ class MaskedWordsConfig(Config):
                 f"--learning-rate {self.learning_rate}: must be above 0 and below 10, "
                 "usually between 1e-5 and 1e-3"
             )
-        if self.weight_decay < 0:
-            raise ConfigError(f"--weight-decay {self.weight_decay}: must not be negative")
-        for name in ("epochs", "batch_size", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                given = getattr(self, name)
-                raise ConfigError(f"--{name.replace('_', '-')} {given}: must be at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,8 +51,7 @@ class SearchConfig(Config):
                 f"--search-start {self.search_start} --search-end {self.search_end}: "
                 "wanted two numbers above 0, the first one smaller"
             )
-        if self.search_steps is not None and self.search_steps < 2:
-            raise ConfigError(f"--search-steps {self.search_steps}: must be at least 2")
+        self.at_least(2, "search_steps")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +80,7 @@ class ExploreConfig(Config):
                 f"--vary {self.vary}: wanted one of {', '.join(VARIED)} with its values, "
                 "such as batch_size=16,32"
             )
-        if self.verify_rows < 1 or (self.verify_epochs is not None and self.verify_epochs < 1):
-            raise ConfigError("--verify-rows and --verify-epochs: must be at least 1")
+        self.at_least(1, "verify_rows", "verify_epochs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,10 +113,9 @@ class CompareConfig(Config):
         """Take models apart that commas join; refuse sizes that leave nothing to train on."""
         parts = [part.strip() for one in self.models for part in one.split(",")]
         object.__setattr__(self, "models", tuple(filter(None, parts)))
-        if any(size < 1 for size in self.few_shot) or self.few_shot_seeds < 1:
-            raise ConfigError("--few-shot and --few-shot-seeds: must be at least 1")
-        if self.ktrain_epochs is not None and self.ktrain_epochs < 1:
-            raise ConfigError(f"--ktrain-epochs {self.ktrain_epochs}: must be at least 1")
+        if any(size < 1 for size in self.few_shot):
+            raise ConfigError(f"--few-shot {min(self.few_shot)}: must be at least 1")
+        self.at_least(1, "few_shot_seeds", "ktrain_epochs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,8 +146,7 @@ class ChecklistConfig(Config):
 
     def check(self) -> None:
         """Refuse what would be asked and not used."""
-        if self.cases < 1:
-            raise ConfigError(f"--cases {self.cases}: must be at least 1")
+        self.at_least(1, "cases")
         for name in ("positive", "negative"):
             if getattr(self, name) and not self.asked_for:
                 raise ConfigError(f"--{name} says what labels mean to --checklist: add that")
@@ -187,8 +183,7 @@ class WorkersConfig(Config):
 
     def check(self) -> None:
         """Refuse a number of workers that cannot be."""
-        if self.workers < 1:
-            raise ConfigError(f"--workers {self.workers}: must be at least 1")
+        self.at_least(1, "workers")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from ktrain_sentiment.config.flat import Config
 from ktrain_sentiment.errors import ConfigError
+from ktrain_sentiment.messages import flag_of
 from ktrain_sentiment.reading_rules import LongTexts
 
 FewLabels = Literal["full", "contrastive", "probe", "auto"]
@@ -48,8 +49,8 @@ class EncoderConfig(Config):
 
     def check(self) -> None:
         """Refuse a length that leaves no room for text, and an encoder without layers."""
-        if self.maxlen < 4:
-            raise ConfigError(f"--maxlen {self.maxlen}: must be at least 4 tokens")
+        self.at_least(4, "maxlen")
+        self.at_least(1, "layers")
         if self.encoder_minutes <= 0:
             raise ConfigError(f"--encoder-minutes {self.encoder_minutes:g}: must be above 0")
         if not self.encoders or AUTO in self.encoders:
@@ -59,8 +60,6 @@ class EncoderConfig(Config):
                 f"--encoders is for --encoder {AUTO}, and the encoder is {self.encoder}: leave one "
                 "of them out"
             )
-        if self.layers is not None and self.layers < 1:
-            raise ConfigError(f"--layers {self.layers}: must be at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +84,8 @@ class ModelConfig(Config):
 
     def check(self) -> None:
         """Refuse what the models cannot take, and say which file bigru needs."""
-        for name in ("vocab_size", "max_features"):
-            given = getattr(self, name)
-            if given is not None and given < 2:
-                raise ConfigError(f"--{name.replace('_', '-')} {given}: must be at least 2")
-        if self.ngrams is not None and self.ngrams < 1:
-            raise ConfigError(f"--ngrams {self.ngrams}: must be at least 1")
+        self.at_least(2, "vocab_size", "max_features")
+        self.at_least(1, "ngrams")
         if self.model == "bigru" and self.vectors is None:
             raise ConfigError(
                 "bigru needs --vectors FILE (word vectors as GloVe or fastText publish them); "
@@ -142,8 +137,7 @@ class ComputeConfig(Config):
 
     def check(self) -> None:
         """Refuse a number of threads that cannot be."""
-        if self.threads is not None and self.threads < 1:
-            raise ConfigError(f"--threads {self.threads}: must be at least 1")
+        self.at_least(1, "threads")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,14 +237,8 @@ class TrainConfig(Config):
 
     def check(self) -> None:
         """Refuse values that cannot train."""
-        counts = (
-            "epochs", "batch_size", "cycle_length", "cycle_multiplier", "accumulate",
-            "checkpoint_every",
-        )  # fmt: skip
-        for name in counts:
-            given = getattr(self, name)
-            if given is not None and given < 1:
-                raise ConfigError(f"--{name.replace('_', '-')} {given}: must be at least 1")
+        self.at_least(1, "epochs", "batch_size", "cycle_length", "cycle_multiplier", "accumulate")
+        self.at_least(1, "checkpoint_every")
         if self.learning_rate is not None and not 0 < self.learning_rate < 10:
             raise ConfigError(
                 f"--learning-rate {self.learning_rate}: must be above 0 and below 10, "
@@ -276,7 +264,7 @@ class TrainConfig(Config):
             given, usual = getattr(self, name), getattr(type(self), name)
             if given != usual and self.policy != policy:
                 raise ConfigError(
-                    f"--{name.replace('_', '-')} {given}: only --policy {policy} has that, and the "
+                    f"{flag_of(name)} {given}: only --policy {policy} has that, and the "
                     f"policy is {self.policy}; leave it out"
                 )
         self._check_teaching()
@@ -295,7 +283,7 @@ class TrainConfig(Config):
         for name in ("teacher", "augment", "adversarial_epsilon"):
             if given := getattr(self, name):
                 raise ConfigError(
-                    f"--{name.replace('_', '-')} {given}: --few-labels {self.few_labels} does not "
+                    f"{flag_of(name)} {given}: --few-labels {self.few_labels} does not "
                     "learn from that; leave it out, or take --few-labels full"
                 )
 

@@ -101,8 +101,7 @@ class TuneConfig(Config):
 
     def check(self) -> None:
         """Refuse ranges that cannot be read, or are of one setting."""
-        if self.trials < 1:
-            raise ConfigError(f"--trials {self.trials}: must be at least 1")
+        self.at_least(1, "trials")
         if self.minutes is not None and not self.minutes > 0:
             raise ConfigError(f"--minutes {self.minutes}: must be above 0")
         names = [Range.parse(one).name for one in self.range]

@@ -18,6 +18,7 @@ from ktrain_sentiment.config import DataConfig
 from ktrain_sentiment.data.at_rest import in_portions
 from ktrain_sentiment.data.labels import label_order
 from ktrain_sentiment.errors import ConfigError, DataError, one_line
+from ktrain_sentiment.messages import flag_of
 from ktrain_sentiment.tables.folders import SPLIT_NAMES
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.tasks import SCORE, TASKS, Kind, Task, indicators, occurring
@@ -233,7 +234,7 @@ def _refuse_selecting(folder: Path, config: DataConfig) -> None:
     defaults = {field.name: field.default for field in fields(DataConfig)}
     for name in _SELECTING:
         if getattr(config, name) != defaults[name]:
-            flag = f"--{name.replace('_', '-')}"
+            flag = flag_of(name)
             raise ConfigError(
                 f"{flag}: {folder} is prepared already; give {flag} when preparing it, or name the "
                 "original data"

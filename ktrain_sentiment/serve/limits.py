@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ktrain_sentiment.errors import ConfigError, InputError, SentimentError
+from ktrain_sentiment.messages import flag_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +64,7 @@ class Limits:
         for field in dataclasses.fields(Limits):
             value = getattr(self, field.name)
             if not value > 0:
-                name = field.name.replace("_", "-")
-                raise ConfigError(f"--{name} {value}: wanted a number above 0")
+                raise ConfigError(f"{flag_of(field.name)} {value}: wanted a number above 0")
 
 
 class RefusalError(SentimentError):

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ktrain_sentiment.errors import ConfigError, TrainingError, one_line
+from ktrain_sentiment.messages import flag_of
 
 Untyped = Any
 """As the backend's, which imports this module."""
@@ -323,7 +324,7 @@ def disagreements(words: Sequence[Mapping[str, Any]]) -> str:
             else:
                 every = {**chief[what], **mine[what]}
                 name = next(n for n in every if mine[what].get(n) != chief[what].get(n))
-                flag = f"--{name.replace('_', '-')}"
+                flag = flag_of(name)
                 told = f"{flag} {mine[what].get(name)}", f"{flag} {chief[what].get(name)}"
             return (
                 f"worker {number} has {told[0]}, and worker 0 has {told[1]}: start all with the "

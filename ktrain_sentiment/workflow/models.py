@@ -35,6 +35,7 @@ from ktrain_sentiment.export.saving import (
 )
 from ktrain_sentiment.inference.embedding import Embed, open_encoder_embedder
 from ktrain_sentiment.inputs import Inputs
+from ktrain_sentiment.messages import flag_of
 from ktrain_sentiment.predictor.layout import PredictorFolder
 from ktrain_sentiment.refusals import refuse
 from ktrain_sentiment.tasks import CLASSES, TASKS, Kind, Task
@@ -182,7 +183,7 @@ class ModelSpec:
         for group, setting, instead in self._foreign:
             given = getattr(getattr(settings, group), setting)
             if given not in (getattr(getattr(USUAL, group), setting), 0):
-                flag = f"--{setting.replace('_', '-')}"
+                flag = flag_of(setting)
                 raise ConfigError(f"{flag} {given}: {self.name} {has} {instead}; leave {flag} out")
 
         source = settings.source
@@ -257,7 +258,7 @@ def _refuse_for_task(kind: str, settings: TrainingSettings) -> None:
     names = ("class_weight", "stratified_batches", "teacher", "augment", "few_labels")
     for name in names:
         if getattr(training, name) != getattr(usual, name):
-            refuse(kind, f"--{name.replace('_', '-')}")
+            refuse(kind, flag_of(name))
     if training.keep_best in ("accuracy", "macro_f1"):
         refuse(kind, "--keep-best", given=f"--keep-best {training.keep_best}")
 

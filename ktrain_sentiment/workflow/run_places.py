@@ -28,6 +28,7 @@ from ktrain_sentiment.config.flat import (
 from ktrain_sentiment.config.renamed import OUTGROWN, RENAMED
 from ktrain_sentiment.data import SPLIT_NAMES, Splits
 from ktrain_sentiment.errors import ConfigError, InputError
+from ktrain_sentiment.messages import flag_of
 from ktrain_sentiment.runs import RunFolder
 from ktrain_sentiment.tables.frame_writing import write_table
 
@@ -253,7 +254,7 @@ def differences(
 
 def _as_flag(name: str, value: object) -> str:
     """How a setting is given: --epochs 3, no --epochs, the data without its name."""
-    flag = "" if name == "data" else f"--{name.replace('_', '-')} "
+    flag = "" if name == "data" else flag_of(name) + " "
     if value in (None, "", []):
         return f"no {flag or 'data'}".rstrip()
     if isinstance(value, bool):
