@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.atomic import refuse_existing, write_json, write_text
 from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
-from ktrain_sentiment.data import LabelledTexts, Splits, read_and_split
+from ktrain_sentiment.data import LabelledTexts, read_and_split
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.evaluation.codec import to_plain
 from ktrain_sentiment.evaluation.mistake_costs import (
@@ -75,7 +75,6 @@ class CompareResult:
         folder: Where its files are.
         entries: The models, best first.
         few_shot: Accuracy by number of examples a class; empty unless asked for.
-        advice: Which one to take, and why.
         figures: All of it, ready for JSON.
         beside: How the best that is no baseline does beside the best that is one; may be empty.
         by_cost: The models by what their mistakes cost, the cheapest first; empty unless asked for.
@@ -84,10 +83,14 @@ class CompareResult:
     folder: Path
     entries: tuple[Entry, ...]
     few_shot: tuple[FewShot, ...]
-    advice: str
     figures: dict[str, Any]
     beside: str = ""
     by_cost: tuple[CostOfModel, ...] = ()
+
+    @property
+    def advice(self) -> str:
+        """Which one to take, and why."""
+        return str(self.figures["advice"])
 
 
 def compare_models(
@@ -144,7 +147,13 @@ def compare_models(
         resume=resume,
     ) as growing:
         write_text(growing / SETTINGS, to_yaml(flat))
-        jobs = [_job(one, settings, comparing, texts, splits, growing) for one in comparing.models]
+        jobs = [
+            Job(
+                model, settings_of(model, settings, comparing, len(splits.train)), comparing,
+                splits, growing / "models" / _slug(model), texts=texts,
+            )
+            for model in comparing.models
+        ]  # fmt: skip
         learning = [replace(job, few=True) for job in jobs if find_model(job.model).learns]
         results = {job.model: _result_of(job, growing) for job in jobs}
         sizes = comparing.few_shot
@@ -160,9 +169,7 @@ def compare_models(
             {name: result.learning_rate for name, result in results.items()},
             splits.task,
         )
-        advice, beside = recommend(entries), beside_baseline(entries)
         alone = len(equals(entries)) == 1
-        cost_advice = advise_by_cost(by_cost, entries[0].name if alone else None)
         figures = {
             "data": {
                 "source": settings.source.data or texts.source,
@@ -172,30 +179,18 @@ def compare_models(
             "models": [entry.to_json() for entry in entries],
             "few_shot": [one.to_json() for one in few],
             "by_cost": to_plain(by_cost),
-            "cost_advice": cost_advice,
+            "cost_advice": advise_by_cost(by_cost, entries[0].name if alone else None),
             "decided_by": deciding_figure(entries[0].metrics),
-            "advice": advice,
+            "advice": recommend(entries),
             "beside_baseline": {
                 entry.name: to_plain(entry.against_baseline)
                 for entry in entries
                 if entry.against_baseline is not None
             },
         }
-        _write(growing, entries, few, figures, beside, by_cost)
-    return CompareResult(target, entries, few, advice, figures, beside, by_cost)
-
-
-def _job(
-    model: str,
-    settings: TrainingSettings,
-    comparing: CompareConfig,
-    texts: LabelledTexts,
-    splits: Splits,
-    folder: Path,
-) -> Job:
-    own = settings_of(model, settings, comparing, len(splits.train))
-    place = folder / "models" / _slug(model)
-    return Job(model, own, comparing, splits, place, texts=texts)
+        found = CompareResult(target, entries, few, figures, beside_baseline(entries), by_cost)
+        _write(growing, found)
+    return found
 
 
 def _refuse_for_rows(
@@ -325,24 +320,15 @@ def draw(train: pd.DataFrame, size: int, seed: int) -> pd.DataFrame:
     return train.loc[np.sort(np.concatenate(chosen))].reset_index(drop=True)
 
 
-def _write(
-    folder: Path,
-    entries: Sequence[Entry],
-    few: Sequence[FewShot],
-    figures: dict[str, Any],
-    beside: str,
-    by_cost: Sequence[CostOfModel],
-) -> None:
+def _write(folder: Path, found: CompareResult) -> None:
     """The picture, the curve and, last, the figures, whose file says that it is finished."""
-    plots.save_png(plots.figure_against_latency(entries), folder / "comparison.png")
-    if few:
-        plots.save_png(plots.learning_curve(few, entries), folder / "few_shot.png")
-    table = trial_tables.leaderboard(entries).to_markdown()
-    costs = []
-    if by_cost:
-        costs = [trial_tables.mistake_costs(by_cost).to_markdown(), figures["cost_advice"]]
-    write_text(
-        folder / "comparison.md",
-        "\n".join([table, figures["advice"], *([beside] if beside else []), *costs, ""]),
-    )
-    write_json(folder / RESULT, figures)
+    plots.save_png(plots.figure_against_latency(found.entries), folder / "comparison.png")
+    if found.few_shot:
+        curve = plots.learning_curve(found.few_shot, found.entries)
+        plots.save_png(curve, folder / "few_shot.png")
+    said = [trial_tables.leaderboard(found.entries).to_markdown(), found.advice, found.beside]
+    if found.by_cost:
+        said += [trial_tables.mistake_costs(found.by_cost).to_markdown()]
+        said += [found.figures["cost_advice"]]
+    write_text(folder / "comparison.md", "\n".join([*filter(None, said), ""]))
+    write_json(folder / RESULT, found.figures)
