@@ -35,8 +35,8 @@ from ktrain_sentiment.config import (
     TrainingSettings,
 )
 from ktrain_sentiment.evaluation.ranking import Entry
-from ktrain_sentiment.report.figures import Column, FigureTable
-from ktrain_sentiment.report.trial_tables import COSTS, accuracy_cell
+from ktrain_sentiment.report.figures import Column, FigureTable, full
+from ktrain_sentiment.report.trial_tables import COSTS
 from ktrain_sentiment.runs import RUNS
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.workflow import CompareResult, compare_models
@@ -151,7 +151,7 @@ def _markdown(found: Mapping[str, CompareResult]) -> str:
 
 
 def _accuracy(entries: Mapping[str, Entry], one: Entry) -> str:
-    return accuracy_cell(entries[one.name])
+    return full("accuracy", entries[one.name].metrics.accuracy)
 
 
 if __name__ == "__main__":

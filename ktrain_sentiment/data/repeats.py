@@ -171,9 +171,25 @@ def check_repeats(frame: pd.DataFrame, config: DataConfig) -> list[Finding]:
     found = find_repeats(frame["text"])
     rows = _KeyedRows(frame, found.codes, found.first)
     listed = [
-        *_repeats(rows, found, config.duplicates),
-        *_near_repeats(rows, found.near, config.duplicates),
-        *_similar(replace(rows, codes=found.groups), found.similar),
+        *rows.finding(
+            found.exact,
+            "repeated texts",
+            f"whose text stands before, word for word; the commonest {found.most:,} times",
+            _ON_REPEATS[config.duplicates],
+        ),
+        *rows.finding(
+            found.near,
+            "near repeats",
+            "whose text stands before but for case, spacing, links, mentions or a final stop",
+            _ON_NEAR_REPEATS[config.duplicates],
+        ),
+        *replace(rows, codes=found.groups).finding(
+            found.similar,
+            "similar texts",
+            f"that share {LEAST_SHARED:.0%} or more of their words with a text before",
+            "templates and quotes look like this; if they come from one author or thread, keep "
+            "that together with --group",
+        ),
     ]
     if config.task != "score":
         listed += _contradictions(frame, found, config.contradictions)
@@ -307,34 +323,6 @@ _ON_CONTRADICTIONS = {
     "texts (usual), drop leaves them out",
 }
 """What is said of repeats and contradictions, by what is done with them already."""
-
-
-def _repeats(rows: _KeyedRows, found: Repeats, choice: str) -> list[Finding]:
-    return rows.finding(
-        found.exact,
-        "repeated texts",
-        f"whose text stands before, word for word; the commonest {found.most:,} times",
-        _ON_REPEATS[choice],
-    )
-
-
-def _near_repeats(rows: _KeyedRows, hit: NDArray[np.bool_], choice: str) -> list[Finding]:
-    return rows.finding(
-        hit,
-        "near repeats",
-        "whose text stands before but for case, spacing, links, mentions or a final stop",
-        _ON_NEAR_REPEATS[choice],
-    )
-
-
-def _similar(rows: _KeyedRows, hit: NDArray[np.bool_]) -> list[Finding]:
-    return rows.finding(
-        hit,
-        "similar texts",
-        f"that share {LEAST_SHARED:.0%} or more of their words with a text before",
-        "templates and quotes look like this; if they come from one author or thread, keep that "
-        "together with --group",
-    )
 
 
 def _contradictions(frame: pd.DataFrame, found: Repeats, choice: str) -> list[Finding]:

@@ -148,26 +148,19 @@ def speaks(key: str, task: Task, language: str) -> bool:
     return key != "vader" or not task.is_score or language in ("", "en")
 
 
-def _fit_majority(to: Fitting) -> FittedBaseline:
-    return FittedBaseline(lambda texts: majority(to.truth, len(texts), len(to.labels)))
+def _always(answer: Callable[[Fitting], Table]) -> Callable[[Fitting], FittedBaseline]:
+    """A baseline that learns one answer, shape (1, labels), to any text."""
+
+    def fit(to: Fitting) -> FittedBaseline:
+        row = answer(to)
+        return FittedBaseline(lambda texts: np.tile(row, (len(texts), 1)))
+
+    return fit
 
 
-def _fit_median(to: Fitting) -> FittedBaseline:
-    return FittedBaseline(lambda texts: median(to.truth, len(texts), to.task))
-
-
-def _fit_mean(to: Fitting) -> FittedBaseline:
-    return FittedBaseline(lambda texts: np.full((len(texts), 1), to.truth.mean()))
-
-
-def _fit_most_frequent_set(to: Fitting) -> FittedBaseline:
+def _most_frequent_set(to: Fitting) -> Table:
     kinds, counts = np.unique(to.truth, axis=0, return_counts=True)
-    labels = kinds[counts.argmax()].astype(np.float64)
-    return FittedBaseline(lambda texts: np.tile(labels, (len(texts), 1)))
-
-
-def _fit_tfidf(to: Fitting) -> FittedBaseline | None:
-    return _fit_logistic(to.texts, to.truth, len(to.labels))
+    return kinds[[counts.argmax()]].astype(np.float64)
 
 
 def _fit_ridge_of_stars(to: Fitting) -> FittedBaseline | None:
@@ -176,7 +169,9 @@ def _fit_ridge_of_stars(to: Fitting) -> FittedBaseline | None:
     A normal distribution around what it says, as wide as it errs on rows that it was not fitted on;
     the likeliest star is the nearest.
     """
-    fitted: RidgeStars | None = _fitted(lambda: ridge_pipeline(to.task), to.texts, to.truth)
+    fitted: RidgeStars | None = _fitted(
+        lambda: RidgeStars(tfidf_ridge_pipeline(), to.task), to.texts, to.truth
+    )
     return None if fitted is None else FittedBaseline(fitted.predict_proba, fitted)
 
 
@@ -269,8 +264,13 @@ def _fit_each_label(
     return FittedBaseline(ask, [model.kept for model in models if model is not None])
 
 
-_MAJORITY = BaselineSpec("majority class", _fit_majority)
-_TFIDF = BaselineSpec("TF-IDF + logistic regression", _fit_tfidf)
+_MAJORITY = BaselineSpec(
+    "majority class", _always(lambda to: majority(to.truth, 1, len(to.labels)))
+)
+_TFIDF = BaselineSpec(
+    "TF-IDF + logistic regression",
+    lambda to: _fit_logistic(to.texts, to.truth, len(to.labels)),
+)
 BASELINES: Mapping[Kind, Mapping[str, BaselineSpec]] = {
     "classes": {
         "majority": _MAJORITY,
@@ -280,16 +280,16 @@ BASELINES: Mapping[Kind, Mapping[str, BaselineSpec]] = {
     "stars": {
         "majority": _MAJORITY,
         "tfidf": _TFIDF,
-        "median": BaselineSpec("median star", _fit_median),
+        "median": BaselineSpec("median star", _always(lambda to: median(to.truth, 1, to.task))),
         "ridge": BaselineSpec("TF-IDF + ridge", _fit_ridge_of_stars),
     },
     "score": {
-        "mean": BaselineSpec("mean score", _fit_mean),
+        "mean": BaselineSpec("mean score", _always(lambda to: np.full((1, 1), to.truth.mean()))),
         "ridge": BaselineSpec("TF-IDF + ridge", _fit_ridge_of_scores),
         "vader": BaselineSpec("VADER lexicon", _fit_vader_scores),
     },
     "multi": {
-        "majority": BaselineSpec("most frequent label set", _fit_most_frequent_set),
+        "majority": BaselineSpec("most frequent label set", _always(_most_frequent_set)),
         "tfidf": BaselineSpec("TF-IDF + one-vs-rest", _fit_words_of_each_label),
     },
 }
@@ -428,11 +428,6 @@ class RidgeStars:
         away = (said[:, None] - np.asarray(self.task.stars)) / self.spread
         powers = np.exp(-(away**2 - (away**2).min(axis=1, keepdims=True)) / 2)
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
-def ridge_pipeline(task: Task) -> RidgeStars:
-    """TF-IDF of words and pairs, then ridge regression on the number of stars."""
-    return RidgeStars(tfidf_ridge_pipeline(), task)
 
 
 def tfidf_ridge_pipeline() -> Any:  # noqa: ANN401

@@ -441,11 +441,11 @@ def _predict(
 def _with_columns(rows: Any, added: Mapping[str, Sequence[Any]], words: Collection[str]) -> Any:  # noqa: ANN401
     """Rows with further columns, of which `words` hold strings and the others numbers."""
     if isinstance(rows, Sequence):
-        records = [dict(record) for record in rows]
-        for name, values in added.items():
-            for record, value in zip(records, values, strict=True):
-                record[name] = value
-        return records
+        cells = zip(*added.values(), strict=True)
+        return [
+            {**row, **dict(zip(added, new, strict=True))}
+            for row, new in zip(rows, cells, strict=True)
+        ]
     import pyarrow as pa
 
     for name, values in added.items():

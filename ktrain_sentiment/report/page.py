@@ -228,34 +228,31 @@ def _key_figures(facts: ReportFacts) -> list[tuple[str, str, str]]:
 
 
 def _tables(facts: ReportFacts) -> dict[str, FigureTable | None]:
-    errors, training, multi = facts.errors, facts.training, facts.metrics.multi
-    folds = None if training is None else training.cross_validation
-    return {
-        "headline": result_tables.headline(
-            facts.metrics, facts.baselines, rows=facts.split or "given"
+    training, errors = facts.training, facts.errors
+    few = training and training.few_labels
+    made: dict[str, tuple[Callable[[Any], FigureTable | None], Any]] = {
+        "engines": (result_tables.engines, training),
+        "encoders": (trial_tables.encoders, training and training.encoder_race),
+        "few_labels": (trial_tables.few_labels, few and few.trials and few),
+        "folds": (result_tables.cross_validation, training and training.cross_validation),
+        "per_class": (result_tables.per_class, facts.metrics.per_class and facts.metrics),
+        "per_label": (result_tables.per_label, facts.metrics.multi),
+        "farthest": (lambda one: result_tables.farthest(one.farthest), facts.scores),
+        "missed": (result_tables.missed_labels, facts.worst),
+        "slices": (result_tables.slices, facts.slices),
+        "abstentions": (lambda one: result_tables.abstentions(one.abstentions), facts.curves),
+        "behaviour": (result_tables.behaviour, facts.checklist),
+        "confused": (
+            lambda one: result_tables.confused_pairs(one, 12),
+            errors and errors.confusions,
         ),
-        "engines": result_tables.engines(training) if training else None,
-        "encoders": trial_tables.encoders(training.encoder_race)
-        if training and training.encoder_race
-        else None,
-        "few_labels": trial_tables.few_labels(training.few_labels)
-        if training and training.few_labels and training.few_labels.trials
-        else None,
-        "folds": result_tables.cross_validation(folds) if folds else None,
-        "per_class": result_tables.per_class(facts.metrics) if facts.metrics.per_class else None,
-        "per_label": result_tables.per_label(multi) if multi else None,
-        "farthest": result_tables.farthest(facts.scores.farthest) if facts.scores else None,
-        "missed": result_tables.missed_labels(facts.worst) if facts.worst else None,
-        "slices": result_tables.slices(facts.slices) if facts.slices else None,
-        "abstentions": result_tables.abstentions(facts.curves.abstentions)
-        if facts.curves
-        else None,
-        "behaviour": result_tables.behaviour(facts.checklist) if facts.checklist else None,
-        "confused": result_tables.confused_pairs(errors.confusions, limit=12)
-        if errors and errors.confusions
-        else None,
-        "counts": data_tables.label_counts(facts.data) if facts.data.counts else None,
-        "files": data_tables.predictor_files(facts.speed) if facts.speed else None,
+        "counts": (data_tables.label_counts, facts.data.counts and facts.data),
+        "files": (data_tables.predictor_files, facts.speed),
+    }
+    rows = facts.split or "given"
+    return {
+        "headline": result_tables.headline(facts.metrics, facts.baselines, rows=rows),
+        **{name: make(given) if given else None for name, (make, given) in made.items()},
     }
 
 

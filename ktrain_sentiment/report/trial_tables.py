@@ -16,7 +16,6 @@ from ktrain_sentiment.report.figures import (
     Column,
     FigureTable,
     duration,
-    full,
     interval,
     plain,
     share,
@@ -250,8 +249,3 @@ def suggestions(name: str, found: Mapping[str, Any]) -> FigureTable:
         found["suggestions"],
         strong=lambda one: one["rule"] == taken,
     )
-
-
-def accuracy_cell(entry: Entry) -> str:
-    """Accuracy with its interval: '90.1 % (88.4 to 91.6)'."""
-    return full("accuracy", entry.metrics.accuracy)
