@@ -35,7 +35,7 @@ from ktrain_sentiment.config import AdaptSettings, DistilEncoderSettings, Masked
 from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.encoders.encoder_folder import read_json
 from ktrain_sentiment.evaluation.intervals import wilson
-from ktrain_sentiment.workflow.adapting import FIGURES, LearnedEncoder, adapt, distil_encoder
+from ktrain_sentiment.workflow.adapting import FIGURES, LearnedEncoder, learn_encoder
 from ktrain_sentiment.workflow.processes import in_own_process
 
 PLAIN, ADAPTED, LONGER = "plain", "adapted", "longer"
@@ -168,9 +168,8 @@ def _learn(flags: Flags) -> LearnedEncoder:
         settings = AdaptSettings(texts=texts, encoder=flags.encoder, masking=masking)
     if not (place / FIGURES).is_file():
         resume = (place / "training.yaml").is_file()
-        what: Any = distil_encoder if flags.distil else adapt
         made: LearnedEncoder = in_own_process(
-            functools.partial(what, folder=place, resume=resume), settings
+            functools.partial(learn_encoder, folder=place, resume=resume), settings
         )
         return made
     return LearnedEncoder(place, read_json(place / FIGURES, place.name))

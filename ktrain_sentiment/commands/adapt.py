@@ -20,14 +20,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import AdaptSettings, EncoderPlace
 from ktrain_sentiment.errors import check_installed
-
-if TYPE_CHECKING:
-    from ktrain_sentiment.workflow.adapting import LearnedEncoder
 
 COMMON = (
     "text_column", "encoder", "maxlen", "long_texts", "epochs", "learning_rate", "output",
@@ -43,18 +40,18 @@ class Flags(ScriptFlags, EncoderPlace, AdaptSettings):
 
 def task(flags: Flags) -> dict[str, Any]:
     """Adapt, say how well words are guessed, and return what `--json` prints."""
-    check_installed("tensorflow", "train")
-    from ktrain_sentiment.workflow.adapting import adapt
+    return learn(flags)
 
-    made = adapt(
+
+def learn(flags: Any) -> dict[str, Any]:  # noqa: ANN401 - of this command, or `distil-encoder`
+    """Train on hidden words, print what came of it, and return its figures."""
+    check_installed("tensorflow", "train")
+    from ktrain_sentiment.workflow.adapting import learn_encoder
+
+    made = learn_encoder(
         flags, folder=flags.output, overwrite=flags.overwrite, resume=flags.resume,
         quiet=flags.quiet,
     )  # fmt: skip
-    return show(made)
-
-
-def show(made: LearnedEncoder) -> dict[str, Any]:
-    """Print what came of a training on hidden words, and return its figures."""
     figures = dict(made.figures)
     history = [*figures.get("head_history", ()), *figures["encoder_history"]]
     first, last = history[0], history[-1]

@@ -21,9 +21,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ktrain_sentiment.commands.adapt import learn
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import DistilEncoderSettings, EncoderPlace
-from ktrain_sentiment.errors import check_installed
 
 COMMON = (
     "layers", "text_column", "maxlen", "long_texts", "epochs", "learning_rate", "output",
@@ -39,12 +39,4 @@ class Flags(ScriptFlags, EncoderPlace, DistilEncoderSettings):
 
 def task(flags: Flags) -> dict[str, Any]:
     """Distil, say how well words are guessed, and return what `--json` prints."""
-    check_installed("tensorflow", "train")
-    from ktrain_sentiment.commands.adapt import show
-    from ktrain_sentiment.workflow.adapting import distil_encoder
-
-    made = distil_encoder(
-        flags, folder=flags.output, overwrite=flags.overwrite, resume=flags.resume,
-        quiet=flags.quiet,
-    )  # fmt: skip
-    return show(made)
+    return learn(flags)

@@ -18,9 +18,7 @@ import numpy as np
 from ktrain_sentiment.atomic import staged_folder, write_json, write_text
 from ktrain_sentiment.config import (
     AdaptSettings,
-    ComputeConfig,
     DistilEncoderSettings,
-    MaskedWordsConfig,
 )
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import read_texts
@@ -56,40 +54,62 @@ class LearnedEncoder:
     figures: Mapping[str, Any]
 
 
+Settings = AdaptSettings | DistilEncoderSettings
+
+
 @dataclass(frozen=True)
 class _Job:
-    """What both commands ask for, in the same words."""
+    """What differs between the two.
+
+    Attributes:
+        command: Its name.
+        kind: The settings that decide the result.
+        encoder: The encoder, or the teacher, as it was named.
+        layers: How many a student has; None where the encoder stays whole.
+        usual_rate: The learning rate where none is given.
+        ending: Of the folder's name where none is given.
+    """
 
     command: str
-    settings: AdaptSettings | DistilEncoderSettings
+    kind: type[Settings]
     encoder: str
     layers: int | str | None
     usual_rate: float
+    ending: str
 
-    @property
-    def masking(self) -> MaskedWordsConfig:
-        """The rate filled in, all else as it was given."""
-        given = self.settings.masking
-        return replace(given, learning_rate=given.learning_rate or self.usual_rate)
+    @classmethod
+    def of(cls, settings: Settings) -> _Job:
+        """The job that such settings ask for."""
+        if isinstance(settings, AdaptSettings):
+            return cls("adapt", AdaptSettings, settings.encoder, None, ADAPT_RATE, "adapted")
+        if not settings.teacher:
+            raise ConfigError(
+                "which teacher? name an encoder and texts: "
+                "ktrain-sentiment distil-encoder minilm texts.csv"
+            )
+        return cls(
+            "distil-encoder", DistilEncoderSettings, settings.teacher, settings.layers,
+            STUDENT_RATE, "distilled",
+        )  # fmt: skip
 
-    @property
-    def compute(self) -> ComputeConfig:
-        return self.settings.compute
 
-
-def adapt(
-    settings: AdaptSettings,
+def learn_encoder(
+    settings: Settings,
     *,
     folder: Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
     quiet: bool = False,
 ) -> LearnedEncoder:
-    """Train an encoder further on texts without labels (Sun et al. 2019, arXiv:1905.05583).
+    """Train an encoder on texts without labels (Sun et al. 2019, arXiv:1905.05583).
+
+    By the settings either itself, or another with fewer layers that it teaches what it says
+    (Sanh et al. 2019).
 
     Args:
-        settings: Encoder, texts, training.
-        folder: Where the new encoder goes; encoders/<name of the texts>-adapted when not given.
+        settings: Encoder or teacher, texts, training.
+        folder: Where the new encoder goes; encoders/<name of the texts>-adapted, or -distilled,
+            when not given.
         overwrite: Replace one that is there.
         resume: Go on with a training that was stopped.
         quiet: Show no progress.
@@ -99,47 +119,10 @@ def adapt(
         TrainingError: The loss diverged, or the disk is full.
         KeyboardInterrupt: Ctrl-C; the message says how to go on.
     """
-    job = _Job("adapt", settings, settings.encoder, None, ADAPT_RATE)
-    place = folder or Path("encoders") / f"{data_name(settings.texts)}-adapted"
-    return _learn(job, place, overwrite=overwrite, resume=resume, quiet=quiet)
-
-
-def distil_encoder(
-    settings: DistilEncoderSettings,
-    *,
-    folder: Path | None = None,
-    overwrite: bool = False,
-    resume: bool = False,
-    quiet: bool = False,
-) -> LearnedEncoder:
-    """Teach an encoder with fewer layers what a whole one says (Sanh et al. 2019).
-
-    Args:
-        settings: Teacher, texts, training.
-        folder: Where the student goes; encoders/<name of the texts>-distilled when not given.
-        overwrite: Replace one that is there.
-        resume: Go on with a training that was stopped.
-        quiet: Show no progress.
-
-    Raises:
-        InputError: The texts, the teacher, the settings or the folder cannot be used.
-        TrainingError: The loss diverged, or the disk is full.
-        KeyboardInterrupt: Ctrl-C; the message says how to go on.
-    """
-    if not settings.teacher:
-        raise ConfigError(
-            "which teacher? name an encoder and texts: "
-            "ktrain-sentiment distil-encoder minilm texts.csv"
-        )
-    job = _Job("distil-encoder", settings, settings.teacher, settings.layers, STUDENT_RATE)
-    place = folder or Path("encoders") / f"{data_name(settings.texts)}-distilled"
-    return _learn(job, place, overwrite=overwrite, resume=resume, quiet=quiet)
-
-
-def _learn(
-    job: _Job, folder: Path, *, overwrite: bool, resume: bool, quiet: bool
-) -> LearnedEncoder:
-    kind = AdaptSettings if job.layers is None else DistilEncoderSettings
+    job = _Job.of(settings)
+    folder = folder or Path("encoders") / f"{data_name(settings.texts)}-{job.ending}"
+    given = settings.masking
+    masking = replace(given, learning_rate=given.learning_rate or job.usual_rate)
     with claim_folder(
         folder,
         marker=SETTINGS,
@@ -150,23 +133,22 @@ def _learn(
         if resume:
             ended = (growing / FIGURES).is_file()
             refuse_other_resumption(
-                folder, growing / SETTINGS, job.settings, kind,
+                folder, growing / SETTINGS, settings, job.kind,
                 again=f"{job.command} --output", figures=FIGURES if ended else "",
             )  # fmt: skip
         source = resolve(job.encoder)
         check_encoder(source)
         layers = layers_to_keep(source, job.layers)
-        read = read_texts(job.settings.texts, job.masking.text_column)
+        read = read_texts(settings.texts, masking.text_column)
         texts = read.frame["text"].tolist()
         log.info(
             "%s: %s texts; left out %s that repeat others",
             read.source, f"{len(texts):,}", f"{read.repeated:,}",
         )  # fmt: skip
-        masking = job.masking
         language = open_language(
-            source, texts, masking, job.compute, masking.maxlen, masking.long_texts
+            source, texts, masking, settings.compute, masking.maxlen, masking.long_texts
         )
-        _begin(growing, job, kind, texts, resume=resume)
+        _begin(growing, settings, job.kind, texts, resume=resume)
         try:
             language, figures = _train(language, growing, layers, resume=resume, quiet=quiet)
         except KeyboardInterrupt as stop:
@@ -250,8 +232,8 @@ def _train(
 
 def _begin(
     growing: Path,
-    job: _Job,
-    kind: type[AdaptSettings | DistilEncoderSettings],
+    settings: Settings,
+    kind: type[Settings],
     texts: list[str],
     *,
     resume: bool,
@@ -264,11 +246,11 @@ def _begin(
     digest = hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()
     if not resume:
         with staged_folder(growing) as staged:
-            write_text(staged / SETTINGS, to_yaml(to_flat(job.settings, kind)))
+            write_text(staged / SETTINGS, to_yaml(to_flat(settings, kind)))
             write_text(staged / STAMP, digest + "\n")
     elif (growing / STAMP).read_text("ascii").strip() != digest:
         raise ConfigError(
-            f"--resume: the texts of {job.settings.texts} are not those that {growing} was begun "
+            f"--resume: the texts of {settings.texts} are not those that {growing} was begun "
             "with; use another --output"
         )
 

@@ -18,7 +18,7 @@ from ktrain_sentiment.encoders import resolve
 from ktrain_sentiment.errors import ConfigError, DataError, EncoderError, InputError
 from ktrain_sentiment.training.backend import Backend
 from ktrain_sentiment.training.masked_words import open_language
-from ktrain_sentiment.workflow.adapting import adapt, distil_encoder, layers_to_keep
+from ktrain_sentiment.workflow.adapting import layers_to_keep, learn_encoder
 
 PLAIN = ComputeConfig(accelerate=False)
 
@@ -38,7 +38,7 @@ def adapting(texts: Path | str, encoder: Path | str, **settings: Any) -> AdaptSe
 @pytest.fixture(scope="module")
 def adapted(tmp_path_factory: pytest.TempPathFactory, deeper_bert: Path, reviews_csv: Path) -> Path:
     folder = tmp_path_factory.mktemp("encoders") / "adapted"
-    adapt(adapting(reviews_csv, deeper_bert), folder=folder, quiet=True)
+    learn_encoder(adapting(reviews_csv, deeper_bert), folder=folder, quiet=True)
     return folder
 
 
@@ -71,7 +71,9 @@ def test_transformers_guesses_the_same_words_by_it(
 
 
 def test_its_head_comes_with_it(adapted: Path, reviews_csv: Path, tmp_path: Path) -> None:
-    done = adapt(adapting(reviews_csv, adapted, epochs=1), folder=tmp_path / "further", quiet=True)
+    done = learn_encoder(
+        adapting(reviews_csv, adapted, epochs=1), folder=tmp_path / "further", quiet=True
+    )
     assert done.figures["had_head"]
     assert "head_history" not in done.figures
 
@@ -82,7 +84,7 @@ def test_a_student_is_smaller_and_learns_from_its_teacher(
     settings = DistilEncoderSettings(
         teacher=str(adapted), texts=str(reviews_csv), masking=masking(), compute=PLAIN
     )
-    done = distil_encoder(settings, folder=tmp_path / "student", quiet=True)
+    done = learn_encoder(settings, folder=tmp_path / "student", quiet=True)
     teacher = json.loads((adapted / "training.json").read_text())
     assert done.figures["layers"] == 1
     assert done.figures["megabytes"] < teacher["megabytes"]
@@ -99,7 +101,7 @@ def test_texts_come_from_any_column_of_texts_once_each(
     frame = pd.DataFrame(reviews[:60] + reviews[:10], columns=["said", "label"])
     frame.to_parquet(tmp_path / "texts.parquet")
     settings = adapting(tmp_path / "texts.parquet", tiny_bert, epochs=1, text_column="said")
-    done = adapt(settings, folder=tmp_path / "made", quiet=True)
+    done = learn_encoder(settings, folder=tmp_path / "made", quiet=True)
     assert done.figures["texts"] == len({text for text, _ in reviews[:60]})
 
 
@@ -108,9 +110,9 @@ def test_what_stands_there_is_replaced_only_when_asked(
 ) -> None:
     settings = adapting(reviews_csv, deeper_bert)
     with pytest.raises(InputError, match="exists: choose another place, or add --overwrite"):
-        adapt(settings, folder=adapted, quiet=True)
+        learn_encoder(settings, folder=adapted, quiet=True)
     with pytest.raises(ConfigError, match=r"is finished; its figures are in training\.json"):
-        adapt(settings, folder=adapted, resume=True, quiet=True)
+        learn_encoder(settings, folder=adapted, resume=True, quiet=True)
 
 
 def test_bad_input_leaves_nothing_behind(tiny_bert: Path, tmp_path: Path) -> None:
@@ -125,10 +127,10 @@ def test_bad_input_leaves_nothing_behind(tiny_bert: Path, tmp_path: Path) -> Non
         (adapting(empty, no_encoder), EncoderError, "not a whole encoder"),
     ):
         with pytest.raises(kind, match=said):
-            adapt(settings, folder=place, quiet=True)
+            learn_encoder(settings, folder=place, quiet=True)
         assert not place.exists()
     with pytest.raises(ConfigError, match=r"--resume: .* holds nothing to go on with"):
-        adapt(adapting(empty, tiny_bert), folder=place, resume=True)
+        learn_encoder(adapting(empty, tiny_bert), folder=place, resume=True)
 
 
 def test_half_of_the_layers_is_the_larger_half_and_a_student_has_fewer(tmp_path: Path) -> None:
