@@ -11,7 +11,6 @@ import copy
 import logging
 import re
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -85,28 +84,11 @@ def open_encoder_trainer(
         EncoderError: The encoder cannot be used.
     """
     backend = open_backend(compute, config.seed)
-    preprocessor = make_preprocessor(
-        backend,
-        encoder,
-        splits.train,
-        splits.labels,
-        encoder_config.maxlen,
-        encoder_config.long_texts,
-        scale_of(splits) if splits.task.is_score else None,
-        splits.task,
-        pairs=bool(Inputs.of(splits.table).pair),
-    )
+    preprocessor = make_preprocessor(backend, encoder, splits, encoder_config)
     # Seeded here, so that the new head and the dropout depend on nothing that came before.
     seed_everything(backend, config.seed)
-    model = make_classifier(
-        backend,
-        preprocessor,
-        configured_adam(backend.tf, config),
-        config.freeze,
-        batch_size=config.batch_size,
-        layers=encoder_config.layers,
-        mean_layer=config.needs_mean_layer,
-        fast=compute.accelerate,
+    model = _make_classifier(
+        backend, preprocessor, config, encoder_config.layers, fast=compute.accelerate
     )
     if soft_targets is None:
         rows = preprocessor.encode(splits.train, learned_targets(splits))
@@ -206,39 +188,32 @@ class TextPreprocessor:
 def make_preprocessor(
     backend: Backend,
     encoder: Path,
-    train: pd.DataFrame,
-    labels: Sequence[str],
-    maxlen: int,
-    long_texts: LongTexts = "windows",
-    scale: Scale | None = None,
-    task: Task = CLASSES,
-    *,
-    pairs: bool = False,
+    splits: Splits,
+    config: EncoderConfig,
 ) -> TextPreprocessor:
     """Make ktrain's Transformer preprocessor for an encoder, set up on some training rows.
 
     Args:
         backend: The opened frameworks.
         encoder: A folder with config, tokenizer and weights.
-        train: Training rows with `text` and `label`.
-        labels: All classes, sorted.
-        maxlen: Most tokens read at once.
-        long_texts: What is read of longer texts.
-        scale: Where the scores lie, if labels are such.
-        task: What the labels are.
-        pairs: Texts are pairs, as `Inputs.join` makes one of them.
+        splits: The rows.
+        config: The longest text, and what is read of longer ones.
 
     Raises:
         EncoderError: The encoder cannot be used for classification with TensorFlow.
         ConfigError: The encoder has fewer positions than maxlen.
     """
-    check_maxlen(encoder, maxlen)
+    check_maxlen(encoder, config.maxlen)
+    train, labels, task = splits.train, splits.labels, splits.task
+    pairs = bool(Inputs.of(splits.table).pair)
     # ktrain advises against more than 512 tokens, whatever the encoder; what it has was checked.
     with warnings.catch_warnings(action="ignore"):
         try:
             # Names are asked of us where labels come as 0 and 1; else ktrain reads them off.
             names = {"class_names": list(labels)} if task.is_multi else {}
-            preprocessor = backend.ktrain.text.Transformer(str(encoder), maxlen=maxlen, **names)
+            preprocessor = backend.ktrain.text.Transformer(
+                str(encoder), maxlen=config.maxlen, **names
+            )
         except (OSError, ValueError) as error:
             raise EncoderError(
                 f"{encoder}: transformers cannot read it: {one_line(error)}"
@@ -264,16 +239,16 @@ def make_preprocessor(
     if task.is_multi:
         # ktrain goes by these few rows, of which each may have a single label by chance.
         preprocessor.multilabel = True
-    if scale is None and tuple(preprocessor.get_classes()) != tuple(labels):
+    if not task.is_score and tuple(preprocessor.get_classes()) != labels:
         raise ConfigError(f"ktrain sees the classes {preprocessor.get_classes()}, not {labels}")
     return TextPreprocessor(
         preprocessor,
         tokenizer.backend_tokenizer,
-        tuple(labels),
-        maxlen,
+        labels,
+        config.maxlen,
         tokenizer.pad_token_id,
-        long_texts,
-        scale,
+        config.long_texts,
+        scale_of(splits) if task.is_score else None,
         task,
         pairs,
     )
@@ -331,28 +306,15 @@ def _agree_on_padding(config: Untyped, tokenizer: Untyped, encoder: Path) -> Non
     config.pad_token_id = tokenizer.pad_token_id
 
 
-def make_classifier(
+def _make_classifier(
     backend: Backend,
     preprocessor: TextPreprocessor,
-    optimizer: Untyped,
-    freeze: str = "none",
+    config: TrainConfig,
+    layers: int | None,
     *,
-    batch_size: int,
-    layers: int | None = None,
-    mean_layer: bool = False,
-    fast: bool = True,
+    fast: bool,
 ) -> Untyped:
     """The encoder with a classification head, compiled; `config.id2label` has the real labels.
-
-    Args:
-        backend: The opened frameworks.
-        preprocessor: From `make_preprocessor`.
-        optimizer: A Keras optimiser.
-        freeze: Parts that are not trained, see `freeze_parts`.
-        batch_size: Texts of a batch.
-        layers: How many of the encoder's layers to keep; all when not given.
-        mean_layer: Let the head read the mean of the token states, by one more layer.
-        fast: Train with the kernels of `fast/` where they know the encoder.
 
     Raises:
         ConfigError: The encoder has fewer layers than are to be kept or frozen.
@@ -361,7 +323,7 @@ def make_classifier(
         model = preprocessor.ktrain_preprocessor.get_classifier()
     if layers is not None:
         model = keep_layers(model, layers)
-    if mean_layer:
+    if config.needs_mean_layer:
         model = add_mean_layer(model)
     # ktrain pickles its preprocessor with this configuration and loads the model by it.
     count = model.config.num_hidden_layers
@@ -369,8 +331,8 @@ def make_classifier(
     # Whoever opens the folder reads the labels from here: pipelines, transformers.js, a browser.
     model.config.id2label = dict(enumerate(preprocessor.labels))
     model.config.label2id = {label: index for index, label in enumerate(preprocessor.labels)}
-    freeze_parts(model, freeze)
-    largest = batch_size, preprocessor.maxlen
+    _freeze_parts(model, config.freeze)
+    largest = config.batch_size, preprocessor.maxlen
     accelerated = fast and not accelerate(backend, model, largest=largest).reason
     if not accelerated and model.config.model_type in _WITHOUT_IFS:
         trace_as_it_is(backend.tf, model)
@@ -390,6 +352,7 @@ def make_classifier(
     # By this transformers' pipelines, and transformers.js, know whether a softmax is wanted; an
     # encoder may come from a model of another task.
     model.config.problem_type = problem
+    optimizer = configured_adam(backend.tf, config)
     model.compile(optimizer=optimizer, loss=loss, metrics=figures)
     return model
 
@@ -424,12 +387,8 @@ def _need_bias(model: Untyped) -> None:
         )
 
 
-def freeze_parts(model: Untyped, freeze: str) -> None:
+def _freeze_parts(model: Untyped, freeze: str) -> None:
     """Stop training the embeddings, or the embeddings and the first N layers.
-
-    Args:
-        model: A transformers classifier.
-        freeze: `none`, `embeddings` or a number of layers.
 
     Raises:
         ConfigError: The model has fewer layers than that.

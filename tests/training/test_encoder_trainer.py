@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ktrain_sentiment.config import TrainConfig
+from ktrain_sentiment.config import EncoderConfig, TrainConfig
 from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.errors import ConfigError, EncoderError
 from ktrain_sentiment.prediction import softmax
@@ -37,7 +37,7 @@ def gpt2(tmp_path: Path) -> Path:
 
 
 def pipeline_of(encoder: Path, splits: Splits, maxlen: int = 16) -> TextPreprocessor:
-    return make_preprocessor(open_backend(), encoder, splits.train, splits.labels, maxlen)
+    return make_preprocessor(open_backend(), encoder, splits, EncoderConfig(maxlen=maxlen))
 
 
 def test_a_long_text_is_one_row_to_learn_from_and_several_to_answer(
