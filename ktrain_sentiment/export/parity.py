@@ -129,14 +129,7 @@ def compare_stars(
     targets: NDArray[np.integer] | None,
     task: Task,
 ) -> StarParity:
-    """Compare two arrays of probabilities of stars, both (texts, classes).
-
-    Args:
-        reference: What the trained model says.
-        probabilities: What the engine says about the same texts.
-        targets: True class indices, (texts,); None when unknown.
-        task: Which star each label stands for.
-    """
+    """Compare two arrays of probabilities of stars, both (texts, classes); see `compare`."""
     plain = compare(reference, probabilities, targets)
     place = np.argsort(np.argsort(task.stars))
     steps = np.abs(place[probabilities.argmax(axis=1)] - place[reference.argmax(axis=1)])
@@ -255,13 +248,7 @@ def compare_scores(
     targets: NDArray[Any] | None = None,
     _task: Task = CLASSES,
 ) -> ScoreParity:
-    """Compare two arrays of scores, both (texts, 1).
-
-    Args:
-        reference: What the trained model says.
-        scores: What the engine says about the same texts.
-        targets: True scores, (texts,); None when unknown.
-    """
+    """Compare two arrays of scores, both (texts, 1), targets being true scores."""
     theirs, ours = reference[:, 0].astype(np.float64), scores[:, 0].astype(np.float64)
     if not np.isfinite(ours).all():
         # So that it never passes.
@@ -343,13 +330,7 @@ def compare_sets(
     targets: NDArray[Any] | None = None,
     _task: Task = CLASSES,
 ) -> SetParity:
-    """Compare two arrays of probabilities of several labels, both (texts, labels).
-
-    Args:
-        reference: What the trained model says.
-        probabilities: What the engine says about the same texts.
-        targets: True labels, 0 or 1, (texts, labels); None when unknown.
-    """
+    """Compare probabilities of several labels, both (texts, labels), targets being 0 or 1."""
     known = targets is not None and len(targets) > 0
     has = np.asarray(targets if known else np.zeros(reference.shape)).astype(bool)
     task = SEVERAL.cut_at(choose_thresholds(has, reference)) if known else SEVERAL
