@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 RUNS = Path("runs")
 """Where runs go unless a folder is named."""
@@ -69,85 +70,71 @@ def data_name(data: str) -> str:
     return plain.strip("-") or "data"
 
 
+class Inside:
+    """What lies in a folder, as an attribute of a class whose `path` is the folder.
+
+    Args:
+        parts: Its name there, or those of folders in the folder and then its own.
+    """
+
+    def __init__(self, *parts: str) -> None:
+        self._parts = parts
+
+    def __get__(self, folder: Any, _: type) -> Path:  # noqa: ANN401 - any class with a path
+        return Path(folder.path, *self._parts)
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The files of one run, `runs/<name>/`; nothing is made or read here."""
 
     path: Path
 
-    @property
-    def config(self) -> Path:
-        """The resolved configuration, flat YAML; `--config` takes it."""
-        return self.path / "config.yaml"
+    config = Inside("config.yaml")
+    """The resolved configuration, flat YAML; `--config` takes it."""
 
-    @property
-    def history(self) -> Path:
-        """One row an epoch."""
-        return self.path / "history.csv"
+    history = Inside("history.csv")
+    """One row an epoch."""
 
-    @property
-    def schedule(self) -> Path:
-        """Learning rate and momentum of every step."""
-        return self.path / "schedule.csv"
+    schedule = Inside("schedule.csv")
+    """Learning rate and momentum of every step."""
 
-    @property
-    def metrics(self) -> Path:
-        """All figures."""
-        return self.path / "metrics.json"
+    metrics = Inside("metrics.json")
+    """All figures."""
 
-    @property
-    def top_losses(self) -> Path:
-        """The most wrongly classified validation rows."""
-        return self.path / "top_losses.csv"
+    top_losses = Inside("top_losses.csv")
+    """The most wrongly classified validation rows."""
 
-    @property
-    def report(self) -> Path:
-        """The page that shows the run."""
-        return self.path / "report.html"
+    report = Inside("report.html")
+    """The page that shows the run."""
 
-    @property
-    def checklist(self) -> Path:
-        """What `evaluate --checklist` found, where it was asked."""
-        return self.path / "checklist.json"
+    checklist = Inside("checklist.json")
+    """What `evaluate --checklist` found, where it was asked."""
 
-    @property
-    def predictor(self) -> Path:
-        """The predictor folder."""
-        return self.path / "predictor"
+    predictor = Inside("predictor")
+    """The predictor folder."""
 
-    @property
-    def checkpoints(self) -> Path:
-        """State of a run that is not finished."""
-        return self.path / "checkpoints"
+    checkpoints = Inside("checkpoints")
+    """State of a run that is not finished."""
 
-    @property
-    def tensorboard(self) -> Path:
-        """Logs for TensorBoard."""
-        return self.path / "tensorboard"
+    tensorboard = Inside("tensorboard")
+    """Logs for TensorBoard."""
 
     def split(self, name: str) -> Path:
         """The rows of `train`, `validation` or `test`."""
         return self.path / "splits" / f"{name}.parquet"
 
-    @property
-    def soft_targets(self) -> Path:
-        """What a teacher's student learns of each training row and unlabelled text."""
-        return self.path / "splits" / "lessons.parquet"
+    soft_targets = Inside("splits", "lessons.parquet")
+    """What a teacher's student learns of each training row and unlabelled text."""
 
-    @property
-    def augmented(self) -> Path:
-        """The rows that `train --augment` made, with what is learned of them."""
-        return self.path / "splits" / "augmented.parquet"
+    augmented = Inside("splits", "augmented.parquet")
+    """The rows that `train --augment` made, with what is learned of them."""
 
-    @property
-    def encoder_race(self) -> Path:
-        """Which encoder was taken where that was left to choose, and why."""
-        return self.path / "encoder_race.json"
+    encoder_race = Inside("encoder_race.json")
+    """Which encoder was taken where that was left to choose, and why."""
 
-    @property
-    def few_labels(self) -> Path:
-        """Which way of learning from few labels was taken, and why."""
-        return self.path / "few_labels.json"
+    few_labels = Inside("few_labels.json")
+    """Which way of learning from few labels was taken, and why."""
 
     def predictions(self, name: str) -> Path:
         """Probabilities of the rows of `validation`, `test` or `out_of_fold`."""

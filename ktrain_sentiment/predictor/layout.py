@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ktrain_sentiment.runs import Inside
+
 
 @dataclass(frozen=True)
 class PredictorFolder:
@@ -21,55 +23,35 @@ class PredictorFolder:
 
     path: Path
 
-    @property
-    def manifest(self) -> Path:
-        """Our own facts: labels, maxlen, temperature, versions, digests."""
-        return self.path / "manifest.json"
+    manifest = Inside("manifest.json")
+    """Our own facts: labels, maxlen, temperature, versions, digests."""
 
-    @property
-    def card(self) -> Path:
-        """The model card, in the hub's format."""
-        return self.path / "README.md"
+    card = Inside("README.md")
+    """The model card, in the hub's format."""
 
-    @property
-    def config(self) -> Path:
-        """The architecture and the label names, as transformers wants them."""
-        return self.path / "config.json"
+    config = Inside("config.json")
+    """The architecture and the label names, as transformers wants them."""
 
-    @property
-    def tokenizer(self) -> Path:
-        """The fast tokenizer, whole, as the `tokenizers` library wants it."""
-        return self.path / "tokenizer.json"
+    tokenizer = Inside("tokenizer.json")
+    """The fast tokenizer, whole, as the `tokenizers` library wants it."""
 
-    @property
-    def features(self) -> Path:
-        """Words and n-grams of ktrain's own classifiers, which have no tokenizer."""
-        return self.path / "features.json"
+    features = Inside("features.json")
+    """Words and n-grams of ktrain's own classifiers, which have no tokenizer."""
 
-    @property
-    def tokenizer_config(self) -> Path:
-        """How transformers wraps the tokenizer."""
-        return self.path / "tokenizer_config.json"
+    tokenizer_config = Inside("tokenizer_config.json")
+    """How transformers wraps the tokenizer."""
 
-    @property
-    def ktrain_preproc(self) -> Path:
-        """The pickled preprocessor. Only ktrain opens it, never this package."""
-        return self.path / "tf_model.preproc"
+    ktrain_preproc = Inside("tf_model.preproc")
+    """The pickled preprocessor. Only ktrain opens it, never this package."""
 
-    @property
-    def torch_weights(self) -> Path:
-        """The same weights in PyTorch's layout, which outlive TensorFlow."""
-        return self.path / "model.safetensors"
+    torch_weights = Inside("model.safetensors")
+    """The same weights in PyTorch's layout, which outlive TensorFlow."""
 
-    @property
-    def onnx(self) -> Path:
-        """The ONNX graph in 32-bit floats."""
-        return self.path / "onnx" / "model.onnx"
+    onnx = Inside("onnx", "model.onnx")
+    """The ONNX graph in 32-bit floats."""
 
-    @property
-    def onnx_int8(self) -> Path:
-        """The ONNX graph with 8-bit weights."""
-        return self.path / "onnx" / "model_quantized.onnx"
+    onnx_int8 = Inside("onnx", "model_quantized.onnx")
+    """The ONNX graph with 8-bit weights."""
 
     @property
     def is_ours(self) -> bool:
