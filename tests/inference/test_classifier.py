@@ -164,9 +164,10 @@ def test_a_long_text_is_read_in_windows_unless_something_else_is_said(classifier
 
 def test_windows_are_pooled_by_the_mean_of_their_logits(classifier):
     encoded = classifier.encode([LONG, "a film"])
-    apart = replace(encoded, windows=None, truncated=np.zeros(len(encoded.ids), bool))
-    rows = classifier.logits(apart)
-    wanted = classifier.probabilities(rows[:-1].mean(axis=0, keepdims=True))
+    rows = len(encoded.ids)
+    apart = replace(encoded, windows=np.ones(rows, np.int64), truncated=np.zeros(rows, bool))
+    logits = classifier.logits(apart)
+    wanted = classifier.probabilities(logits[:-1].mean(axis=0, keepdims=True))
     np.testing.assert_allclose(classifier.predict_proba([LONG]), wanted, atol=1e-3)
 
 
