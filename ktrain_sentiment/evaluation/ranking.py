@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ktrain_sentiment.evaluation import confusion
 from ktrain_sentiment.evaluation.baselines import BASELINES, CONSTANT
@@ -51,6 +51,22 @@ class Costs:
             "disk_mb": 2,
         }
         return {name: round(getattr(self, name), places) for name, places in digits.items()}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a model came to.
+
+    Attributes:
+        probabilities: Of the rows, shape (n, labels); of several labels such that a half is the
+            threshold of each.
+        costs: Its times, memory and size.
+        learning_rate: The maximum learning rate, where there is one.
+    """
+
+    probabilities: NDArray[Any]
+    costs: Costs
+    learning_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -177,10 +193,8 @@ def randomization_test(
 
 def rank(
     y_true: ArrayLike,
-    tables: Mapping[str, ArrayLike],
+    found: Mapping[str, Outcome],
     labels: Sequence[str],
-    costs: Mapping[str, Costs],
-    rates: Mapping[str, float | None],
     task: Task = CLASSES,
 ) -> tuple[Entry, ...]:
     """Models on the same rows, best first, each tested against the best.
@@ -191,13 +205,11 @@ def rank(
 
     Args:
         y_true: Class indices, shape (n,); of other tasks as `truth_of` gives it.
-        tables: Answers by model, shape (n, labels); of several labels such that a half is the
-            threshold of each.
+        found: What they came to on these rows, by model.
         labels: Class names.
-        costs: By model.
-        rates: Maximum learning rate by model; None where there is none.
         task: What the labels are.
     """
+    tables = {name: one.probabilities for name, one in found.items()}
     metrics = {name: compute_metrics(y_true, table, labels, task) for name, table in tables.items()}
     figure = deciding_figure(next(iter(metrics.values())))
     sign = 1 if figure in _OFF_BY else -1
@@ -217,7 +229,7 @@ def rank(
     baseline = next((name for name in ranked if name in BASELINES[task.kind]), None)
     return tuple(
         Entry(
-            name, metrics[name], p_value, costs[name], rates[name],
+            name, metrics[name], p_value, found[name].costs, found[name].learning_rate,
             None if baseline is None or name in BASELINES[task.kind] else against(baseline, name),
         )
         for name, p_value in zip(ranked, p_values, strict=True)

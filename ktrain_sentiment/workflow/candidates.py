@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.data import LabelledTexts, Splits
 from ktrain_sentiment.evaluation.predictions import class_indices
-from ktrain_sentiment.evaluation.ranking import Costs
+from ktrain_sentiment.evaluation.ranking import Costs, Outcome
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.embedding import remembering
 from ktrain_sentiment.predictor.layout import PredictorFolder
@@ -52,23 +52,7 @@ class Job:
     texts: LabelledTexts | None = None
 
 
-@dataclass(frozen=True)
-class CandidateResult:
-    """What a model came to.
-
-    Attributes:
-        probabilities: Of the test rows, shape (rows, classes); of several labels such that a half
-            is the threshold of each.
-        costs: Its times, memory and size.
-        learning_rate: The maximum learning rate, where there is one.
-    """
-
-    probabilities: NDArray[Any]
-    costs: Costs
-    learning_rate: float | None
-
-
-def evaluate_candidate(job: Job) -> CandidateResult:
+def evaluate_candidate(job: Job) -> Outcome:
     """Train a model, let it predict the test rows, and take its times.
 
     Raises:
@@ -81,7 +65,7 @@ def evaluate_candidate(job: Job) -> CandidateResult:
     table = candidate.predict(texts)
     # The call before has opened graphs and warmed caches.
     rate, latency = speed_of(candidate.predict, texts)
-    return CandidateResult(
+    return Outcome(
         probabilities=np.asarray(table, np.float64),
         costs=Costs(
             train_seconds=seconds,

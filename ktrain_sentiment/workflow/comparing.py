@@ -32,6 +32,7 @@ from ktrain_sentiment.evaluation.ranking import (
     Costs,
     Entry,
     FewShot,
+    Outcome,
     beside_baseline,
     deciding_figure,
     equals,
@@ -45,7 +46,6 @@ from ktrain_sentiment.runs import default_run
 from ktrain_sentiment.tables.frame_writing import write_table
 from ktrain_sentiment.training.policies import epochs_for
 from ktrain_sentiment.workflow.candidates import (
-    CandidateResult,
     Job,
     evaluate_candidate,
     few_accuracies,
@@ -161,14 +161,7 @@ def compare_models(
         truth = truth_of(splits.test["label"], splits.labels, splits.task)
         tables = {name: result.probabilities for name, result in results.items()}
         by_cost = () if weighed is None else rank_by_cost(weighed, truth, tables)
-        entries = rank(
-            truth,
-            tables,
-            splits.labels,
-            {name: result.costs for name, result in results.items()},
-            {name: result.learning_rate for name, result in results.items()},
-            splits.task,
-        )
+        entries = rank(truth, results, splits.labels, splits.task)
         alone = len(equals(entries)) == 1
         figures = {
             "data": {
@@ -245,7 +238,7 @@ def _stamp(job: Job) -> str:
     return hashlib.sha256(decided.encode()).hexdigest()
 
 
-def _result_of(job: Job, folder: Path) -> CandidateResult:
+def _result_of(job: Job, folder: Path) -> Outcome:
     """What a model came to, from an earlier start if it is there and of the same rows."""
     stamp = _stamp(job)
     place = folder / "result" / f"{_slug(job.model)}.json"
@@ -265,14 +258,14 @@ def _result_of(job: Job, folder: Path) -> CandidateResult:
     return result
 
 
-def _read_result(place: Path, table: Path, stamp: str) -> CandidateResult | None:
+def _read_result(place: Path, table: Path, stamp: str) -> Outcome | None:
     if not (place.is_file() and table.is_file()):
         return None
     values = json.loads(place.read_text("utf-8"))
     if values.pop("stamp") != stamp:
         return None
     rate = values.pop("learning_rate")
-    return CandidateResult(
+    return Outcome(
         LabelledPredictions.from_frame(pd.read_parquet(table)).probabilities, Costs(**values), rate
     )
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ktrain_sentiment.config import EncoderConfig, TrainingSettings
 from ktrain_sentiment.config.train_config import AUTO
@@ -27,6 +26,7 @@ from ktrain_sentiment.evaluation.predictions import truth_of
 from ktrain_sentiment.evaluation.ranking import (
     Costs,
     Entry,
+    Outcome,
     cheapest_of_best,
     equals,
     rank,
@@ -47,22 +47,18 @@ FIRST_ROWS, GROWTH = 500, 4
 """Rows of the first heat, and how many times as many each further one has."""
 
 
-@dataclass(frozen=True)
-class Lap:
-    """An encoder that learned from some rows.
+@dataclass(frozen=True, kw_only=True)
+class Lap(Outcome):
+    """An encoder that learned from some rows, and was asked for the validation rows.
 
     Attributes:
         rows: How many.
-        probabilities: Of the validation rows, float64 of shape (rows, classes).
-        costs: Its times, memory and size.
         step_seconds: Time of a step, once its shapes are compiled.
         other_seconds: Time before the first step and after the last, for which more rows are no
             reason to take longer.
     """
 
     rows: int
-    probabilities: NDArray[np.float64]
-    costs: Costs
     step_seconds: float
     other_seconds: float
 
@@ -100,6 +96,7 @@ def choose_encoder(
     end = time.monotonic() + 60 * minutes  # What had to be fetched is no part of it.
     laps: dict[str, Lap] = {}
     entries: dict[str, Entry] = {}
+    truth = truth_of(splits.validation["label"], splits.labels, splits.task)
     total = len(splits.train)
     steps = _steps_behind(settings, texts or total)
     rows, running = min(FIRST_ROWS, total), sorted(places, key=lambda name: _size(places[name]))
@@ -120,7 +117,7 @@ def choose_encoder(
                     "steps", name, due / 60,
                 )  # fmt: skip
         laps |= these
-        ranked = _ranked(these, splits)
+        ranked = rank(truth, these, splits.labels, splits.task)
         entries |= {one.name: one for one in ranked}
         running = [one.name for one in equals(ranked)]
         worse = f"worse than {ranked[0].name} by more than chance"
@@ -233,7 +230,6 @@ def run_lap(settings: TrainingSettings, splits: Splits) -> Lap:
         shipped = open_shipped(folder, trainer)
         speed = measure(shipped, texts, folder)
         return Lap(
-            len(splits.train),
             np.asarray(shipped.predict_proba(texts), np.float64),
             Costs(
                 train_seconds=seconds,
@@ -242,20 +238,10 @@ def run_lap(settings: TrainingSettings, splits: Splits) -> Lap:
                 memory_mb=0.0,
                 disk_mb=sum(speed.files.values()) / 1e6,
             ),
-            fitted.step_seconds,
-            seconds - fitted.seconds,
+            rows=len(splits.train),
+            step_seconds=fitted.step_seconds,
+            other_seconds=seconds - fitted.seconds,
         )
-
-
-def _ranked(laps: dict[str, Lap], splits: Splits) -> tuple[Entry, ...]:
-    return rank(
-        truth_of(splits.validation["label"], splits.labels, splits.task),
-        {name: lap.probabilities for name, lap in laps.items()},
-        splits.labels,
-        {name: lap.costs for name, lap in laps.items()},
-        dict.fromkeys(laps),
-        splits.task,
-    )
 
 
 def _trial(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ktrain_sentiment.evaluation.ranking import (
     Costs,
     Entry,
+    Outcome,
     beside_baseline,
     randomization_test,
     rank,
@@ -32,16 +33,15 @@ def answers(wrong: range, latency: float, truth: NDArray[np.int64] = TRUTH) -> A
     return table, latency
 
 
+def costs(latency: float) -> Costs:
+    return Costs(
+        train_seconds=1.0, texts_per_second=100.0, latency_ms=latency, memory_mb=50.0, disk_mb=10.0
+    )
+
+
 def ranked(models: Mapping[str, Answers], truth: NDArray[np.int64] = TRUTH) -> tuple[Entry, ...]:
-    costs = {
-        name: Costs(
-            train_seconds=1.0, texts_per_second=100.0, latency_ms=latency, memory_mb=50.0,
-            disk_mb=10.0,
-        )
-        for name, (_, latency) in models.items()
-    }  # fmt: skip
-    tables = {name: table for name, (table, _) in models.items()}
-    return rank(truth, tables, LABELS, costs, dict.fromkeys(models))
+    found = {name: Outcome(table, costs(latency)) for name, (table, latency) in models.items()}
+    return rank(truth, found, LABELS)
 
 
 def test_models_are_ranked_by_accuracy_and_tested_against_the_best() -> None:
@@ -145,18 +145,10 @@ def test_a_randomization_test_of_equal_answers_is_one() -> None:
     assert randomization_test(TRUTH, TRUTH, TRUTH, 2) == pytest.approx(1.0)
 
 
-def costs_of(names: list[str]) -> dict[str, Costs]:
-    return {
-        name: Costs(
-            train_seconds=1.0, texts_per_second=9.0, latency_ms=2.0, memory_mb=5.0, disk_mb=1.0
-        )
-        for name in names
-    }
-
-
 def of_task(task: Task, truth: NDArray[Any], tables: dict[str, NDArray[Any]]) -> tuple[Entry, ...]:
     labels = LABELS if task.is_multi else ("score",)
-    return rank(truth, tables, labels, costs_of(list(tables)), dict.fromkeys(tables), task)
+    found = {name: Outcome(table, costs(2.0)) for name, table in tables.items()}
+    return rank(truth, found, labels, task)
 
 
 def test_scores_are_ranked_by_how_far_off_they_are_and_set_against_the_best_baseline() -> None:

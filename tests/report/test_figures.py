@@ -11,7 +11,7 @@ from rich.console import Console
 from ktrain_sentiment.evaluation import compute_metrics
 from ktrain_sentiment.evaluation.calibration import Abstention
 from ktrain_sentiment.evaluation.intervals import Estimate
-from ktrain_sentiment.evaluation.ranking import Costs, rank
+from ktrain_sentiment.evaluation.ranking import Costs, Outcome, rank
 from ktrain_sentiment.evaluation.review import Mistake
 from ktrain_sentiment.report import result_tables, trial_tables
 from ktrain_sentiment.report.figures import LONGEST, Column, FigureTable, MarkedText, excerpt
@@ -132,11 +132,10 @@ def test_a_leaderboard_speaks_the_tasks_language_and_is_readable_in_eighty_colum
     names = [f"org/encoder-{k}" for k in range(8)]
     rng = np.random.default_rng(0)
     truth = rng.integers(2, size=(200, 2) if kind == "multi" else 200)
-    tables = {name: rng.dirichlet([1, 1], size=200)[:, : len(labels)] for name in names}
-    entries = rank(
-        truth, tables, labels, dict.fromkeys(names, costs), dict.fromkeys(names, None),
-        Task.of(kind, labels),
-    )  # fmt: skip
+    found = {
+        name: Outcome(rng.dirichlet([1, 1], size=200)[:, : len(labels)], costs) for name in names
+    }
+    entries = rank(truth, found, labels, Task.of(kind, labels))
     lines = shown(trial_tables.leaderboard(entries), 80)
     assert max(len(line) for line in lines.splitlines()) <= 80
     for word in (*names, *words, "vs best", "one text"):

@@ -69,7 +69,9 @@ def laps(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Runs]:
                 train_seconds=seconds, texts_per_second=1, latency_ms=milliseconds,
                 memory_mb=0, disk_mb=1,
             )  # fmt: skip
-            return Lap(len(splits.train), table, costs, seconds / 100, 7.0)
+            return Lap(
+                table, costs, rows=len(splits.train), step_seconds=seconds / 100, other_seconds=7.0
+            )
 
         monkeypatch.setattr(encoder_race, "in_own_process", run)
         return ran
