@@ -206,7 +206,18 @@ def choose_text_column(
             "if these are texts, say so with --text-column",
             "if these are texts, call it 'text'",
         )
-    return table.columns[0] if len(table.columns) == 1 else _find_text(table, label)
+    if len(table.columns) > 1:
+        return _find_text(table, label)
+    (only,) = table.columns
+    parts = {simple_name(part) for part in re.split(r"[^\w ]", only)}
+    if parts & set(TEXT_NAMES) and parts & set(LABEL_NAMES):
+        raise DataError(
+            f"{table.name}: there is one column only, {only!r}, whose name is that of several: "
+            "labels would be read as part of the texts",
+            "name the --delimiter, or the column with --text-column if it holds texts alone",
+            "put a delimiter between the columns, or call the one that holds texts 'text'",
+        )
+    return only
 
 
 def suits(table: Sampled) -> int:

@@ -118,6 +118,28 @@ def test_a_line_that_names_the_separator_is_no_row(write, both):
     assert both(one).texts == ["fine, really", "dull"]
 
 
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ('"text,label"\n"a fine film,positive"\n"a dull film,negative"\n', "'text,label'"),
+        ("text\x1flabel\na fine film\x1fpositive\na dull film\x1fnegative\n", r"'text\x1flabel'"),
+        ("review^sentiment\na fine film^positive\na dull film^bad\n", "'review^sentiment'"),
+    ],
+)
+def test_columns_that_could_not_be_told_apart_are_never_read_as_texts(write, both, content, name):
+    path = write("a.csv", content)
+    said = f"there is one column only, {name}, whose name is that of several: labels would be"
+    assert said in both(path).refusal
+    if "^" in content:
+        assert both(path, delimiter="^").texts == ["a fine film", "a dull film"]
+
+
+def test_a_lone_column_may_be_called_by_several_words(write, both):
+    assert both(write("a.csv", "review text\nfine\ndull\n")).texts == ["fine", "dull"]
+    path = write("b.csv", "text/rating\nfine\ndull\n")
+    assert both(path, text_column="text/rating").texts == ["fine", "dull"]
+
+
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_the_header_of_a_file_that_was_appended_is_left_out_and_said(write, both, mark):
     path = write("cat.csv", mark + table() + mark + table())
