@@ -496,9 +496,9 @@ def _say(report: ScoreReport, flags: Flags) -> None:
     """What happened, on standard error: standard output may be the output."""
     if flags.quiet or not (flags.file or flags.output):
         return
-    from ktrain_sentiment.messages import count, listed
+    from ktrain_sentiment.messages import count
 
-    counts = listed(f"{number:,} {label}" for label, number in report.labels.most_common())
+    counts = report.counts()
     if flags.costs:
         # The likeliest labels would be others, and their counts too.
         counts += f" by least expected cost (--costs {' '.join(flags.costs)})"

@@ -22,7 +22,7 @@ from ktrain_sentiment.data.columns import Rest, choose_text_column, suits
 from ktrain_sentiment.errors import ConfigError, DataError, PredictorError, one_line
 from ktrain_sentiment.inference.rows import join_row
 from ktrain_sentiment.inputs import TEXTS, Inputs
-from ktrain_sentiment.messages import count, quoted
+from ktrain_sentiment.messages import count, counted, listed, quoted
 from ktrain_sentiment.prediction import (
     EXPECTED,
     EXPECTED_COST,
@@ -136,6 +136,16 @@ class ScoreReport:
     def texts_per_second(self) -> float:
         """Scored texts a second, reading and writing included."""
         return self.scored / self.seconds if self.seconds else 0.0
+
+    def counts(self) -> str:
+        """How often each label was predicted, the commonest first: `3 good, 1 bad`.
+
+        Where a label begins with a figure, `4 (3), 5 (1)`: a number beside a number tells nothing.
+        """
+        common = self.labels.most_common()
+        if any(label[:1].isdigit() for label, _ in common):
+            return counted(common)
+        return listed(f"{number:,} {label}" for label, number in common)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ktrain_sentiment.errors import ConfigError, DataError, PredictorError
 from ktrain_sentiment.evaluation.mistake_costs import MistakeCosts
 from ktrain_sentiment.inference.scoring import (
     ScoreOptions,
+    ScoreReport,
     added_columns,
     new_columns,
     open_text_table,
@@ -283,6 +285,19 @@ def test_a_field_of_an_object_is_scored_and_its_row_written_as_it_came(tmp_path,
     assert list(found.columns) == ["id", "review", *names]
     assert found["predicted"].fillna("").tolist() == ["loud", ""]
     assert "wow!" in str(found["review"][0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ({"bad": 1, "good": 1200}, "1,200 good, 1 bad"),
+        ({"4": 240, "2": 2}, "4 (240), 2 (2)"),
+        ({"4 stars": 3}, "4 stars (3)"),
+        ({}, ""),
+    ],
+)
+def test_labels_that_are_figures_are_told_from_their_counts(labels, said):
+    assert ScoreReport(labels=Counter(labels)).counts() == said
 
 
 def test_columns_that_are_there_already_are_not_overwritten(tmp_path):
