@@ -38,6 +38,12 @@ def listed(names: Iterable[object], between: str = ", ") -> str:
     return between.join(short) + and_more(said, _NAMES)
 
 
+def in_words(names: Iterable[object]) -> str:
+    """As `listed`, as a sentence has them: `a, b and c`; of many, how many more there are."""
+    *first, last = names = list(names)
+    return f"{listed(first)} and {listed([last])}" if 1 < len(names) <= _NAMES else listed(names)
+
+
 def quoted(names: Iterable[object]) -> str:
     """Names in quotes, and how many more there are."""
     return listed(repr(str(name)) for name in names)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ktrain_sentiment.evaluation.comparison import Comparison
 from ktrain_sentiment.evaluation.metrics import Calibration, Metrics
 from ktrain_sentiment.evaluation.review import Slice
-from ktrain_sentiment.messages import count
+from ktrain_sentiment.messages import count, in_words, listed
 from ktrain_sentiment.tasks import COVERAGE, Kind
 
 _WORDS: Mapping[Kind, tuple[str, str]] = {
@@ -89,19 +89,24 @@ def _never_predicted(metrics: Metrics) -> list[str]:
         if not never:
             return []
         return [
-            f"The model finds no row with {' or '.join(never)}, of {count(metrics.n, 'row')}: try "
-            f"{OTHERS} of that label."
+            f"The model finds no row with {listed(never, ' or ')}, of {count(metrics.n, 'row')}: "
+            f"try {OTHERS} of that label."
         ]
     predicted = metrics.confusion.sum(axis=0)
     missing = [one for k, one in enumerate(metrics.per_class) if one.support and not predicted[k]]
     if not missing:
         return []
-    names = " and ".join(one.label for one in missing)
+    names = in_words(one.label for one in missing)
     rows = sum(one.support for one in missing)
     return [
         f"The model never predicts {names}, which {rows:,} of {count(metrics.n, 'row')} "
         f"{'is' if rows == 1 else 'are'}: try --class-weight balanced, {MORE} of that label."
     ]
+
+
+def _beside(*, better: bool) -> str:
+    """How a model stands to an answer that it is not better than by more than chance."""
+    return "is not better by more than chance than" if better else "is no better than"
 
 
 def _no_better_than_median(metrics: Metrics, baselines: Mapping[str, Metrics]) -> list[str]:
@@ -110,8 +115,9 @@ def _no_better_than_median(metrics: Metrics, baselines: Mapping[str, Metrics]) -
         return []
     if metrics.stars.mae.high < other.stars.mae.value:
         return []
+    nearer = metrics.stars.mae.value < other.stars.mae.value
     return [
-        f"The model is no nearer than always answering with the median star: "
+        f"The model {_beside(better=nearer)} always answering with the median star: "
         f"{metrics.stars.mae.value:.2f} stars off on average against {other.stars.mae.value:.2f}. "
         f"Try {MORE}."
     ]
@@ -123,8 +129,8 @@ def _no_better_than_mean(metrics: Metrics, baselines: Mapping[str, Metrics]) -> 
     other = baselines.get("mean")
     off = "" if other is None or other.score is None else f" against {other.score.rmse.value:.3g}"
     return [
-        "The model is no better than always answering with the mean score: a root mean squared "
-        f"error of {metrics.score.rmse.value:.3g}{off}. Try {MORE}."
+        f"The model {_beside(better=metrics.score.r2.value > 0)} always answering with the mean "
+        f"score: a root mean squared error of {metrics.score.rmse.value:.3g}{off}. Try {MORE}."
     ]
 
 
@@ -140,7 +146,8 @@ def _no_better_than_majority(metrics: Metrics, baselines: Mapping[str, Metrics])
     if better:
         return []
     return [
-        f"The model is no better than always answering with the most frequent label: "
+        f"The model {_beside(better=metrics.accuracy.value > other.accuracy.value)} always "
+        f"answering with the most frequent label: "
         f"{100 * metrics.accuracy.value:.1f} % of rows correct against "
         f"{100 * other.accuracy.value:.1f} %. Try {MORE}."
     ]
@@ -152,9 +159,10 @@ def _no_better_than_set(metrics: Metrics, baselines: Mapping[str, Metrics]) -> l
         return []
     if metrics.multi.macro_f1.low > other.multi.macro_f1.value:
         return []
+    better = metrics.multi.macro_f1.value > other.multi.macro_f1.value
     return [
-        "The model is no better than always answering with the most frequent set of labels: "
-        f"{100 * metrics.multi.macro_f1.value:.1f} % macro F1 against "
+        f"The model {_beside(better=better)} always answering with the most frequent set of "
+        f"labels: {100 * metrics.multi.macro_f1.value:.1f} % macro F1 against "
         f"{100 * other.multi.macro_f1.value:.1f} %. Try {OTHERS}."
     ]
 

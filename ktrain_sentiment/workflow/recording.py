@@ -56,7 +56,7 @@ from ktrain_sentiment.evaluation.review import (
 from ktrain_sentiment.inference import load
 from ktrain_sentiment.inference.scoring import task_of
 from ktrain_sentiment.inputs import Inputs
-from ktrain_sentiment.messages import count
+from ktrain_sentiment.messages import count, in_words
 from ktrain_sentiment.prediction import Classifier
 from ktrain_sentiment.predictor.manifest import read_manifest, trained_table
 from ktrain_sentiment.report.facts import USUAL, ReportFacts, ScoreFacts, SearchFacts
@@ -377,7 +377,7 @@ def _describe(
     ]
     if few and not are_scores:
         warnings.append(
-            f"Of {' and '.join(few)} there are fewer than {FEW_ROWS} validation or test rows: "
+            f"Of {in_words(few)} there are fewer than {FEW_ROWS} validation or test rows: "
             "figures of such classes are rough."
         )
     return DataSummary(
