@@ -242,9 +242,13 @@ def _write_classes(rows: LabelledPredictions) -> pd.DataFrame:
     )
     if rows.task:
         frame[EXPECTED] = rows.task.expected(rows.probabilities).astype(np.float32)
-    for k, label in enumerate(rows.labels):
-        frame[PREFIX + label] = rows.probabilities[:, k].astype(np.float32)
-    return frame
+    return pd.concat([frame, _probabilities(rows)], axis=1)
+
+
+def _probabilities(rows: LabelledPredictions) -> pd.DataFrame:
+    """A column a label, made together: one by one pandas warns of each from a hundred on."""
+    columns = [PREFIX + label for label in rows.labels]
+    return pd.DataFrame(rows.probabilities.astype(np.float32), columns=columns)
 
 
 def _write_scores(rows: LabelledPredictions) -> pd.DataFrame:
@@ -275,11 +279,9 @@ def _write_sets(rows: LabelledPredictions) -> pd.DataFrame:
     frame["predicted"] = [
         join_labels(rows.labels[k] for k in np.flatnonzero(has)) for has in decided
     ]
-    for k, label in enumerate(rows.labels):
-        frame[PREFIX + label] = rows.probabilities[:, k].astype(np.float32)
-    for label, cut in zip(rows.labels, rows.task.cuts(len(rows.labels)), strict=True):
-        frame[THRESHOLD + label] = cut
-    return frame
+    cuts = zip(rows.labels, rows.task.cuts(len(rows.labels)), strict=True)
+    cut_at = pd.DataFrame({THRESHOLD + label: cut for label, cut in cuts}, index=frame.index)
+    return pd.concat([frame, _probabilities(rows), cut_at], axis=1)
 
 
 _Read = tuple[Floats, Sequence[str], Task]

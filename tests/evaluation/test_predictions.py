@@ -12,6 +12,7 @@ from ktrain_sentiment.evaluation.predictions import (
     fit_labels,
     gather,
 )
+from ktrain_sentiment.tasks import CLASSES, Task
 
 LABELS = ("negative", "positive")
 TABLE = np.array([[0.9, 0.1], [0.3, 0.7]])
@@ -35,6 +36,17 @@ def test_predictions_survive_the_way_to_disk_and_back(frame):
     assert again.rows == [2, 9]
     assert again.probabilities == pytest.approx(TABLE, abs=1e-6)
     assert again.probabilities.sum(axis=1) == pytest.approx(np.ones(2), abs=1e-12)
+
+
+@pytest.mark.parametrize("task", [CLASSES, Task.of("multi", [f"l{k}" for k in range(120)])])
+def test_a_hundred_labels_and_more_are_written_without_a_warning(task):
+    labels = [f"l{k}" for k in range(120)]
+    rows = pd.DataFrame({"text": labels, "label": labels, "row": range(120)})
+    table = np.eye(120) * 0.5 + 0.5 / 120
+    written = LabelledPredictions.join(rows, table, labels, task)
+    again = LabelledPredictions.from_frame(written.to_frame())  # Warnings are errors here.
+    assert again.labels == tuple(labels)
+    assert again.probabilities == pytest.approx(table, abs=1e-6)
 
 
 def test_the_columns_of_the_source_come_back_where_the_rows_are_the_same(frame):
