@@ -10,7 +10,7 @@ row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -76,14 +76,12 @@ def bootstrap_cells(
     """
     table = np.asarray(counts, dtype=np.float64)
     n = int(table.sum())
-    draws = resample_cells(table, seed=seed, resamples=resamples)
     cells = np.flatnonzero(table)
-    without_one = np.repeat(table.reshape(1, -1), len(cells), axis=0)
-    without_one[np.arange(len(cells)), cells] -= 1
-    jackknife = statistic(without_one.reshape(-1, *table.shape))
+    jackknife = np.concatenate([statistic(some) for some in _without_one(table, cells)])
     value = float(statistic(table[np.newaxis])[0])
     acceleration = _acceleration(jackknife, table.reshape(-1)[cells])
-    resampled = statistic(draws)
+    draws = _resamples(table, seed=seed, resamples=resamples)
+    resampled = np.concatenate([statistic(some) for some in draws])
     # A figure may not be defined on a resample that lacks the rows it is about; such say nothing.
     confidence = CONFIDENCE
     if groups is not None:
@@ -91,6 +89,23 @@ def bootstrap_cells(
         confidence = _expanded(1 + _freedom_of_groups(jackknife, weights, of_class))
     low, high = _bca(value, resampled[np.isfinite(resampled)], acceleration, confidence)
     return Estimate(value, low, high, n)
+
+
+def _portions(number: int, table: Floats) -> Iterator[int]:
+    """How many of so many tables to look at together: of 200 classes all take gigabytes."""
+    most = max(1, _MOST_CELLS // table.size)
+    for start in range(0, number, most):
+        yield min(most, number - start)
+
+
+def _without_one(table: Floats, cells: NDArray[np.int64]) -> Iterator[Floats]:
+    """The table with a row less in each of the cells, some at a time."""
+    done = 0
+    for number in _portions(len(cells), table):
+        without_one = np.repeat(table.reshape(1, -1), number, axis=0)
+        without_one[np.arange(number), cells[done : done + number]] -= 1
+        yield without_one.reshape(-1, *table.shape)
+        done += number
 
 
 def _freedom_of_groups(jackknife: Floats, weights: Floats, groups: NDArray[Any]) -> float:
@@ -105,6 +120,8 @@ def _freedom_of_groups(jackknife: Floats, weights: Floats, groups: NDArray[Any])
 
 
 _LEAST_FREEDOM = 2.0
+_MOST_CELLS = 1 << 21
+"""Cells of tables that are looked at together: 16 MB of them."""
 
 
 def bootstrap_share(hits: int, rows: int, *, seed: int = 0) -> Estimate:
@@ -204,14 +221,12 @@ def _moved(counts: Floats, share: float) -> Floats:
     return moved
 
 
-def resample_cells(counts: ArrayLike, *, seed: int, resamples: int) -> Floats:
-    """Draw tables of the same total, float64 of shape (resamples, *counts.shape)."""
-    table = np.asarray(counts, dtype=np.float64)
-    total = table.sum()
-    draws = np.random.default_rng(seed).multinomial(
-        int(total), table.reshape(-1) / total, size=resamples
-    )
-    return draws.astype(np.float64).reshape(resamples, *table.shape)
+def _resamples(table: Floats, *, seed: int, resamples: int) -> Iterator[Floats]:
+    """Draw tables of the same total, some at a time; they are the same, however many that is."""
+    total, rng = table.sum(), np.random.default_rng(seed)
+    for number in _portions(resamples, table):
+        draws = rng.multinomial(int(total), table.reshape(-1) / total, size=number)
+        yield draws.astype(np.float64).reshape(number, *table.shape)
 
 
 def bootstrap_mean(

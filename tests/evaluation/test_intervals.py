@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -219,3 +220,19 @@ def test_two_models_that_are_right_on_the_same_rows_may_differ_on_others():
     assert found.value == 0.0
     assert found.high == pytest.approx(-found.low)
     assert 0.03 < found.high < 0.1
+
+
+def test_the_interval_of_two_hundred_classes_takes_little_memory():
+    counts = np.eye(200) + np.eye(200, k=1)
+    tracemalloc.start()
+    bootstrap_confusion(counts, confusion.macro_f1)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 200e6
+
+
+def test_an_interval_is_the_same_however_many_resamples_are_looked_at_together(monkeypatch):
+    counts = np.array([[30, 4, 0], [3, 20, 1], [0, 2, 9]])
+    whole = bootstrap_confusion(counts, confusion.macro_f1)
+    monkeypatch.setattr(intervals, "_MOST_CELLS", 100)
+    assert bootstrap_confusion(counts, confusion.macro_f1) == whole
