@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from ktrain_sentiment.evaluation.record import (
 )
 from ktrain_sentiment.evaluation.review import ErrorSummary, ScoreMistake, SetMistake, Slice
 from ktrain_sentiment.inputs import TEXTS, Inputs
-from ktrain_sentiment.tasks import Kind
+from ktrain_sentiment.report.figures import SHOWN
 
 USUAL = "usual"
 """The rule that takes a model's usual rate, where a search gives none."""
@@ -128,12 +128,6 @@ class ReportFacts:
     @property
     def best_baseline(self) -> BaselineRecord | None:
         """The baseline with the highest accuracy; of stars the nearest, of scores by rank."""
-        return max(self.baselines.values(), key=lambda one: _MERITS[one.kind](one), default=None)
-
-
-_MERITS: Mapping[Kind, Callable[[Any], float]] = {
-    "classes": lambda one: one.accuracy.value,
-    "stars": lambda one: -one.stars.mae.value,
-    "score": lambda one: one.score.spearman.value,
-    "multi": lambda one: one.multi.macro_f1.value,
-}
+        return max(
+            self.baselines.values(), key=lambda one: SHOWN[one.kind].merit(one), default=None
+        )

@@ -64,6 +64,7 @@ class Shown:
         key_figures: Those in the boxes at the top of a page.
         boxed_last: One more for the boxes, where it is there.
         card: Those that the hub reads in a model card, with their titles.
+        merit: By what the best of several is told from their metrics: more is better.
         engines: Those that engines are compared by, with short names for narrow screens.
         changed: What is counted of another engine's answers, and what that means.
         classes: Whether a text has one of several classes: there is a confusion of them.
@@ -75,6 +76,7 @@ class Shown:
     key_figures: tuple[str, ...]
     boxed_last: str = "ece"
     card: Mapping[str, str]
+    merit: Callable[[Any], float]
     engines: Mapping[str, str] = field(
         default_factory=lambda: {"accuracy": "accuracy", "log_loss": "log loss", "ece": "ECE"}
     )
@@ -92,6 +94,7 @@ SHOWN: Mapping[Kind, Shown] = {
     "classes": Shown(
         key_figures=("accuracy", "macro_f1"),
         card={"accuracy": "Accuracy", "macro_f1": "Macro F1", "mcc": "Matthews correlation"},
+        merit=lambda one: one.accuracy.value,
     ),
     "stars": Shown(
         key_figures=("mae", "within_one"),
@@ -99,6 +102,8 @@ SHOWN: Mapping[Kind, Shown] = {
             "mae": "Mean absolute error, stars", "accuracy": "Accuracy",
             "kappa": "Quadratic weighted kappa", "within_one": "At most one star off",
         },
+        merit=lambda one: -one.stars.mae.value,
+        engines={"mae": "mean error", "log_loss": "log loss", "ece": "ECE"},
     ),
     "score": Shown(
         key_figures=("spearman", "score_mae"),
@@ -107,6 +112,7 @@ SHOWN: Mapping[Kind, Shown] = {
             "spearman": "Spearman correlation", "pearson": "Pearson correlation",
             "score_mae": "Mean absolute error", "rmse": "Root mean squared error", "r2": "R²",
         },
+        merit=lambda one: one.score.spearman.value,
         engines={"rmse": "RMSE", "spearman": "Spearman"},
         changed=(
             "other scores",
@@ -124,6 +130,7 @@ SHOWN: Mapping[Kind, Shown] = {
             "macro_f1": "Macro F1", "micro_f1": "Micro F1", "sample_f1": "Sample F1",
             "subset_accuracy": "Subset accuracy",
         },
+        merit=lambda one: one.multi.macro_f1.value,
         engines={"macro_f1": "macro F1", "micro_f1": "micro F1", "subset_accuracy": "all right"},
         changed=(
             "other labels",

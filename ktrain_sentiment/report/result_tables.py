@@ -65,6 +65,8 @@ def headline(
 ) -> FigureTable:
     """The headline figures with their intervals, beside the baselines'.
 
+    Where columns must go the worst baseline goes first: the best is what the model has to beat.
+
     Args:
         metrics: The model's.
         baselines: By key, on the same rows.
@@ -81,15 +83,17 @@ def headline(
         ),
         Column("95 % interval", lambda one: interval(one, metrics.headline[one])),
     ]
-    for number, (key, other) in enumerate((baselines or {}).items(), start=1):
-        columns.append(
-            Column(
-                other.name or key,
-                partial(_figure_of, other),
-                short=SHORT_BASELINES.get(key, key),
-                drop=number,
-            )
+    beside = baselines or {}
+    best_first = sorted(beside, key=lambda key: -SHOWN[beside[key].kind].merit(beside[key]))
+    columns += [
+        Column(
+            other.name or key,
+            partial(_figure_of, other),
+            short=SHORT_BASELINES.get(key, key),
+            drop=1 + best_first.index(key),
         )
+        for key, other in beside.items()
+    ]
     title = f"Figures on {metrics.n:,} {rows + ' ' if rows else ''}rows; ↓ lower is better"
     return FigureTable.of(title, columns, metrics.headline)
 

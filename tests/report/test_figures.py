@@ -32,6 +32,16 @@ def test_the_headline_table_has_intervals_and_baselines(facts):
     assert "TF-IDF" in text
 
 
+def test_where_baselines_do_not_fit_the_best_is_the_one_that_stays(facts):
+    worst, best = facts.baselines["majority"], facts.baselines["tfidf"]
+    beside = {"majority": worst, "median": worst, "mean": worst, "tfidf": best}
+    narrow = shown(result_tables.headline(facts.metrics, beside, name="mine"), 64)
+    head = next(line for line in narrow.splitlines() if "mine" in line)
+    assert "TF-IDF" in head
+    assert "mean" not in head
+    assert "left out here for want of width" in narrow
+
+
 def test_of_a_long_text_the_beginning_is_shown_or_what_stands_around_its_strongest_word():
     words = [f"word{k}" for k in range(300)]
     text = " ".join(words)
