@@ -238,13 +238,15 @@ def _on_cluster(flags: Flags) -> dict[str, Any]:
     usual = Flags(file=flags.file)
     reading = (
         "input_format", "output_format", "output_encoding", "output_delimiter", "excel_csv",
-        "columns", "delimiter", "quoting", "encoding", "sheet", "unchecked", "overwrite",
+        "columns", "delimiter", "quoting", "encoding", "sheet",
     )  # fmt: skip
-    for name in reading:
+    reasons = {
+        "overwrite": "what stands in --output stays; name another folder, and",
+        "unchecked": "workers open predictors that were checked;",
+    } | dict.fromkeys(reading, "Parquet comes in and goes out;")
+    for name, reason in reasons.items():
         if getattr(flags, name) != getattr(usual, name):
-            raise ConfigError(
-                f"--on {flags.on}: Parquet comes in and goes out; leave out {flag_of(name)}"
-            )
+            raise ConfigError(f"--on {flags.on}: {reason} leave out {flag_of(name)}")
     folder = find_predictor(flags.predictor, engine=flags.engine)
     job = Job(
         source=Path(flags.file), target=flags.output, predictor=folder, column=flags.text_column,

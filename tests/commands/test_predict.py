@@ -414,7 +414,14 @@ def test_the_keras_engine_needs_a_keras_model_and_says_so(predictor, tmp_path):
         (["a", "--engine", "fp64"], "wanted one of"),
         (["a", "--master", "local"], "add --on spark or ray"),
         (["--on", "spark", "--file", "in"], "wanted --file and --output, a folder each"),
-        (["--on", "ray", "--file", "a", "--output", "b", "--excel-csv"], "leave out --excel-csv"),
+        (
+            ["--on", "ray", "--file", "a", "--output", "b", "--excel-csv"],
+            "goes out; leave out --excel-csv",
+        ),
+        (
+            ["--on", "ray", "--file", "a", "--output", "b", "--overwrite"],
+            "another folder, and leave",
+        ),
         (["--on", "ray", "--file", "a", "--output", "b", "--engine", "keras"], "here alone"),
     ],
 )
