@@ -337,13 +337,15 @@ def _verdict_in_distance(
     names: tuple[str, str], farther: Estimate, p_value: float, unit: str
 ) -> str:
     """The outcome in stars, or in the unit of the scores themselves."""
-    ends = sorted(abs(end) for end in (farther.low, farther.high))
     if p_value >= SIGNIFICANT:
+        word, sign = ("nearer", -1) if farther.value < 0 else ("farther off", 1)
+        low, high = sorted((sign * farther.low, sign * farther.high))
         return (
-            f"No difference can be shown with {count(farther.n, 'row')}: {names[1]} is off by "
-            f"{farther.value:+.2f}{unit} more than {names[0]} ({farther.low:+.2f} to "
-            f"{farther.high:+.2f}, {chance(p_value)})."
+            f"No difference can be shown with {count(farther.n, 'row')}: {names[1]} is "
+            f"{abs(farther.value):.2f}{unit} {word} than {names[0]} on average ({low:+.2f} to "
+            f"{high:+.2f}, {chance(p_value)})."
         )
+    ends = sorted(abs(end) for end in (farther.low, farther.high))
     best, other = names[int(farther.value < 0)], names[int(farther.value > 0)]
     return (
         f"{best} is better: {abs(farther.value):.2f}{unit} nearer than {other} on average "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -247,5 +247,11 @@ def _export(
 
 def _refuse(path: Path, report: EngineReport) -> EngineReport:
     path.unlink(missing_ok=True)
-    logger.warning("the onnx %s engine is not kept: %s", report.engine, report.reason)
     return report
+
+
+def warn_of_refused(reports: Iterable[EngineReport]) -> None:
+    """Say which engines are not kept, and why; to be asked of files that are final."""
+    for report in reports:
+        if not report.kept:
+            logger.warning("the onnx %s engine is not kept: %s", report.engine, report.reason)

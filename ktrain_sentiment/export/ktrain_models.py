@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.atomic import staged_folder
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.export.engines import Reference, export_exact, write_graph
+from ktrain_sentiment.export.engines import Reference, export_exact, warn_of_refused, write_graph
 from ktrain_sentiment.export.onnx_writer import GraphWriter
 from ktrain_sentiment.export.saving import (
     Calibrate,
@@ -264,4 +264,5 @@ def save_ktrain_model(
         if temperature != 1.0:
             divided = trained.divided(temperature)
             saved = write(divided, reference.softened(temperature), temperature)
+    warn_of_refused(saved.engines)
     return saved

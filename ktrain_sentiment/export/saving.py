@@ -26,7 +26,13 @@ from numpy.typing import NDArray
 from ktrain_sentiment.atomic import staged_folder
 from ktrain_sentiment.cleaning import apply_cleaning
 from ktrain_sentiment.errors import PredictorError
-from ktrain_sentiment.export.engines import EngineReport, Reference, TraceOnnx, write_engines
+from ktrain_sentiment.export.engines import (
+    EngineReport,
+    Reference,
+    TraceOnnx,
+    warn_of_refused,
+    write_engines,
+)
 from ktrain_sentiment.export.keras_files import (
     KerasModel,
     divide_logits,
@@ -244,6 +250,7 @@ def save_predictor(
                 manifest = dataclasses.replace(saved.manifest, temperature=temperature)
                 write_manifest(staged, manifest)
                 saved = dataclasses.replace(saved, manifest=manifest)
+    warn_of_refused(saved.engines)
     return saved
 
 
@@ -359,4 +366,5 @@ def export_again(
             files=digest_files(place),
         )
         write_manifest(staged, manifest)
+    warn_of_refused(engines)
     return SavedPredictor(PredictorFolder(output), manifest, tuple(engines))

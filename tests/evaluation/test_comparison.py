@@ -7,6 +7,7 @@ from ktrain_sentiment.evaluation import confusion
 from ktrain_sentiment.evaluation.comparison import compare
 from ktrain_sentiment.evaluation.intervals import fisher_less, holm, mcnemar
 from ktrain_sentiment.prediction import softmax
+from ktrain_sentiment.tasks import Task
 
 stats = pytest.importorskip("scipy.stats", reason="SciPy is not installed")
 
@@ -74,6 +75,17 @@ def test_a_difference_that_chance_explains_is_not_claimed():
     assert found.better is None
     assert found.sentence.startswith("No difference can be shown with 240 rows")
     assert found.accuracy_difference.low < 0 < found.accuracy_difference.high
+
+
+def test_the_nearer_one_is_called_so_where_chance_explains_it():
+    truth = np.zeros(240, dtype=int)
+    a = table_that_is_right(240, range(200))
+    b = table_that_is_right(240, range(2, 204))
+    stars = Task.of("stars", ("1", "2"))
+    found = compare(truth, a, b, ("1", "2"), task=stars)
+    assert found.sentence.startswith(
+        "No difference can be shown with 240 rows: B is 0.01 stars nearer than A on average (-"
+    )
 
 
 def test_two_equal_classifiers_differ_in_nothing():
