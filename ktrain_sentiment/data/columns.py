@@ -206,7 +206,7 @@ def choose_text_column(
             "if these are texts, say so with --text-column",
             "if these are texts, call it 'text'",
         )
-    if len(table.columns) > 1:
+    if len(table.columns) != 1:
         return _find_text(table, label)
     (only,) = table.columns
     parts = {simple_name(part) for part in re.split(r"[^\w ]", only)}
