@@ -225,8 +225,9 @@ def _make_room(folders: Sequence[Path]) -> None:
     """Remove what was longest not used, and what a killed process had begun a day ago."""
     begun = {folder for folder in folders if folder.name.startswith(".")}
     for folder in begun:
-        if all(file.stat().st_mtime < time.time() - _DAY for file in folder.iterdir()):
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # No folder, or gone by now.
+            if all(file.stat().st_mtime < time.time() - _DAY for file in folder.iterdir()):
+                shutil.rmtree(folder, ignore_errors=True)
     forget_unused({*folders} - begun, MOST_BYTES)
 
 

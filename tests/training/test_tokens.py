@@ -216,6 +216,16 @@ def test_ids_that_were_longest_not_used_make_room(
     assert not killed.exists()
 
 
+def test_a_hidden_file_of_another_program_is_let_be(
+    tokenizer: Tokenizer, texts: list[str], kept_in: Path
+) -> None:
+    kept_in.mkdir(parents=True, exist_ok=True)
+    theirs = kept_in / ".DS_Store"
+    theirs.touch()
+    assert len(tokens.tokenize(texts, tokenizer, 16)) == len(texts)
+    assert theirs.exists()
+
+
 def test_where_nothing_can_be_kept_texts_are_tokenised_for_this_run(
     tokenizer: Tokenizer, texts: list[str], kept_in: Path
 ) -> None:
