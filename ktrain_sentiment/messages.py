@@ -40,8 +40,10 @@ def listed(names: Iterable[object], between: str = ", ") -> str:
 
 def in_words(names: Iterable[object]) -> str:
     """As `listed`, as a sentence has them: `a, b and c`; of many, how many more there are."""
-    *first, last = names = list(names)
-    return f"{listed(first)} and {listed([last])}" if 1 < len(names) <= _NAMES else listed(names)
+    names = list(names)
+    if 1 < len(names) <= _NAMES:
+        return f"{listed(names[:-1])} and {listed(names[-1:])}"
+    return listed(names)
 
 
 def quoted(names: Iterable[object]) -> str:

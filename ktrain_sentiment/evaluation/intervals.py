@@ -91,21 +91,18 @@ def bootstrap_cells(
     return Estimate(value, low, high, n)
 
 
-def _portions(number: int, table: Floats) -> Iterator[int]:
-    """How many of so many tables to look at together: of 200 classes all take gigabytes."""
+def _portions(number: int, table: Floats) -> Iterator[range]:
+    """Which of so many tables to look at together: of 200 classes all take gigabytes."""
     most = max(1, _MOST_CELLS // table.size)
-    for start in range(0, number, most):
-        yield min(most, number - start)
+    return (range(number)[start : start + most] for start in range(0, number, most))
 
 
 def _without_one(table: Floats, cells: NDArray[np.int64]) -> Iterator[Floats]:
     """The table with a row less in each of the cells, some at a time."""
-    done = 0
-    for number in _portions(len(cells), table):
-        without_one = np.repeat(table.reshape(1, -1), number, axis=0)
-        without_one[np.arange(number), cells[done : done + number]] -= 1
+    for some in _portions(len(cells), table):
+        without_one = np.repeat(table.reshape(1, -1), len(some), axis=0)
+        without_one[np.arange(len(some)), cells[some]] -= 1
         yield without_one.reshape(-1, *table.shape)
-        done += number
 
 
 def _freedom_of_groups(jackknife: Floats, weights: Floats, groups: NDArray[Any]) -> float:
@@ -224,9 +221,9 @@ def _moved(counts: Floats, share: float) -> Floats:
 def _resamples(table: Floats, *, seed: int, resamples: int) -> Iterator[Floats]:
     """Draw tables of the same total, some at a time; they are the same, however many that is."""
     total, rng = table.sum(), np.random.default_rng(seed)
-    for number in _portions(resamples, table):
-        draws = rng.multinomial(int(total), table.reshape(-1) / total, size=number)
-        yield draws.astype(np.float64).reshape(number, *table.shape)
+    for some in _portions(resamples, table):
+        draws = rng.multinomial(int(total), table.reshape(-1) / total, size=len(some))
+        yield draws.astype(np.float64).reshape(-1, *table.shape)
 
 
 def bootstrap_mean(

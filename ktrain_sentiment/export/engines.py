@@ -239,15 +239,14 @@ def _export(
         write()
         probabilities = reference.ask(open_session(path.read_bytes()))
     except PredictorError as error:
-        return None, _refuse(path, EngineReport(engine, False, reference.source, str(error)))
-    measured, reason = reference.judge(probabilities, limits)
-    report = EngineReport(engine, not reason, reference.source, reason, measured)
-    return (None, _refuse(path, report)) if reason else (probabilities, report)
-
-
-def _refuse(path: Path, report: EngineReport) -> EngineReport:
+        report = EngineReport(engine, False, reference.source, str(error))
+    else:
+        measured, reason = reference.judge(probabilities, limits)
+        report = EngineReport(engine, not reason, reference.source, reason, measured)
+        if report.kept:
+            return probabilities, report
     path.unlink(missing_ok=True)
-    return report
+    return None, report
 
 
 def warn_of_refused(reports: Iterable[EngineReport]) -> None:

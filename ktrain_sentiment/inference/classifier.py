@@ -356,12 +356,8 @@ class TextClassifier(_Answering):
         there = np.fromiter((text is not None for text in given), bool, len(given))
         scores = Scores.none(len(given), len(self.labels))
         if texts:
-            found = self._score_texts(texts)
-            scores.probabilities[there], scores.truncated[there] = (
-                found.probabilities,
-                found.truncated,
-            )
-            scores.unknown[there], scores.windows[there] = found.unknown, found.windows
+            for name, values in vars(self._score_texts(texts)).items():
+                getattr(scores, name)[there] = values
         return scores
 
     def _score_texts(self, texts: Sequence[str]) -> Scores:
