@@ -40,7 +40,7 @@ from texts import labelled
 from ktrain_sentiment.commands.frame import run
 from ktrain_sentiment.data.corpora import corpus_path
 from ktrain_sentiment.encoders import resolve
-from ktrain_sentiment.evaluation.confusion import weighted_kappa
+from ktrain_sentiment.evaluation.confusion import confusion_matrix, weighted_kappa
 from ktrain_sentiment.evaluation.intervals import bootstrap_mean
 from ktrain_sentiment.evaluation.score_figures import rank_correlation
 from ktrain_sentiment.inference.runners import cpu_flags
@@ -158,11 +158,10 @@ def _learn(
             "truth": scaled.tolist() if is_score else rows["truth"].tolist(),
             "columns": _numbers(rows, train) if head == "network" else [[0.0]] * len(rows),
         }
-    stars = tuple(map(float, range(int(train["truth"].max()) + 1)))
     asked = {
         **parts,
         "head": "words" if is_score and head == "none" else head,
-        "targets": [] if is_score else _near(stars),
+        "targets": [] if is_score else _near(int(train["truth"].max()) + 1),
         "encoder": str(resolve(flags.encoder)),
         "bf16": "avx512_bf16" in cpu_flags(),
         **{name: getattr(flags, name) for name in (
@@ -179,10 +178,14 @@ def _learn(
     return [np.asarray(one["said"]) * spread + mean for one in answers[:-1]]
 
 
-def _near(stars: tuple[float, ...]) -> list[list[float]]:
+def _near(count: int) -> list[list[float]]:
     """The package's own targets, a row a star."""
-    targets = Task("stars", stars).targets(np.arange(len(stars)), len(stars))
-    return [row.tolist() for row in targets]
+    return [row.tolist() for row in _task(count).targets(np.arange(count), count)]
+
+
+def _task(count: int) -> Task:
+    """So many stars, from 0 up."""
+    return Task("stars", tuple(map(float, range(count))))
 
 
 def _numbers(rows: pd.DataFrame, train: pd.DataFrame) -> list[list[float]]:
@@ -201,8 +204,8 @@ def _star_figures(
     found: dict[str, Figures] = {}
     first: list[NDArray[np.float64]] = []
     for head, tables in answers.items():
-        stars = np.arange(tables[0].shape[1])
-        distance = np.abs(stars[:, None] - stars).astype(float)
+        count = tables[0].shape[1]
+        stars = _task(count)
         if head == "coral":
             # Its own rule: as many edges as are more likely passed than not.
             winners = [
@@ -211,20 +214,16 @@ def _star_figures(
         else:
             winners = [table.argmax(axis=1) for table in tables]
         errors = [np.abs(one - truth) for one in winners]
-        expected = [np.abs(table @ stars - truth) for table in tables]
+        expected = [np.abs(stars.expected(table) - truth) for table in tables]
         both = [np.mean(errors, axis=0), np.mean(expected, axis=0)]
         first = first or both
-        kappas = []
-        for one in winners:
-            matrix = np.zeros_like(distance)
-            np.add.at(matrix, (truth, one), 1)
-            kappas.append(float(weighted_kappa(matrix, distance)))
+        matrices = [confusion_matrix(truth, one, count) for one in winners]
         found[head] = {
             "mean_error": _spread([one.mean() for one in errors]),
             "beside_the_first": _beside(both[0], first[0]),
             "of_the_expected_star": _spread([one.mean() for one in expected]),
             "its_beside_the_first": _beside(both[1], first[1]),
-            "weighted_kappa": _spread(kappas),
+            "weighted_kappa": _spread([float(weighted_kappa(m, stars.distance)) for m in matrices]),
             "at_most_one_off": _spread([(one <= 1).mean() for one in errors]),
             "accuracy": _spread([(one == 0).mean() for one in errors]),
         }
