@@ -307,7 +307,7 @@ class _Protocol(HttpToolsProtocol):
         """Begin to wait for headers, unless there are too many connections."""
         super().connection_made(transport)
         self._timer: asyncio.TimerHandle | None = None
-        self._head = 0
+        self._head, self._in_body = 0, False
         self._await_head()
         if len(self.connections) > self.limits.max_connections:
             self._refuse(503, "Overloaded", "there are too many connections: try again later")
@@ -320,7 +320,9 @@ class _Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Count what comes while headers are awaited: they may not be endless."""
         super().data_received(data)
-        if self._timer is not None:
+        # What still comes of a body that was refused is no head: whoever sends it reads the answer
+        # in the end, and would lose it with the connection.
+        if self._timer is not None and not self._in_body:
             self._head += len(data)
             if self._head > _LONGEST_HEAD:
                 self._refuse(431, "Validation", f"headers of more than {_LONGEST_HEAD:,} bytes")
@@ -328,12 +330,19 @@ class _Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The headers are there: the body has a time of its own."""
         self._stop_timer()
+        self._in_body = True
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """The body is there too."""
+        self._in_body = False
+        super().on_message_complete()
+
     def on_response_complete(self) -> None:
-        """Wait for the headers of the next request."""
+        """Wait for the headers of the next request, unless it was sent ahead."""
         super().on_response_complete()
-        self._await_head()
+        if self.cycle.response_complete:
+            self._await_head()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP in the shape of all refusals."""

@@ -93,6 +93,23 @@ def test_a_connection_serves_many_requests_and_those_sent_ahead(live):
             said += connection.recv(65536)
 
 
+def test_a_request_that_was_sent_ahead_has_its_own_time_for_a_body(live):
+    with connect(live) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n" + REQUEST)
+        time.sleep(2)  # Longer than an idle connection is kept.
+        connection.sendall(BODY)
+        said = b""
+        while said.count(b"200 OK") < 2 and (part := connection.recv(65536)):
+            said += part
+    assert said.count(b"200 OK") == 2
+
+
+def test_whoever_sends_all_before_reading_is_told_why_it_was_refused(live):
+    reply = live.ask("POST", "/predict", b" " * 8_000_000)
+    assert reply.status == 413
+    assert "larger than 2,000,000 bytes" in reply.error
+
+
 def test_a_client_that_closes_its_half_is_let_go(live):
     with connect(live) as connection:
         connection.sendall(REQUEST + BODY[:5])
