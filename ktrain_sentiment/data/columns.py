@@ -270,13 +270,12 @@ def _holds_objects(table: Sampled, column: str) -> bool:
 
 def _named(table: Sampled, known: Sequence[str], exclude: str | None) -> list[str]:
     """Columns with a known name, in the order in which the names are known."""
-    columns = [column for column in table.columns if column != exclude]
-    return [
-        column
-        for name in known
-        for column in columns
-        if simple_name(column) == name and not _holds_objects(table, column)
-    ]
+    columns: dict[str, list[str]] = {}
+    for column in table.columns:
+        if column != exclude:
+            columns.setdefault(simple_name(column), []).append(column)
+    named = [column for name in known for column in columns.get(name, ())]
+    return [column for column in named if not _holds_objects(table, column)]
 
 
 def _named_inside(table: Sampled, known: Sequence[str], exclude: str | None) -> list[str]:

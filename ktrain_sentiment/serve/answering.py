@@ -20,7 +20,7 @@ from ktrain_sentiment.serve import protocols
 from ktrain_sentiment.serve.batching import Answer, BatchWorker
 from ktrain_sentiment.serve.hosting import Hosting, Model
 from ktrain_sentiment.serve.instruments import Instruments
-from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid, late, too_large
+from ktrain_sentiment.serve.limits import Limits, RefusalError, invalid, late, too_large, too_many
 from ktrain_sentiment.serve.protocols import Floats
 from ktrain_sentiment.words import is_blank
 
@@ -250,10 +250,7 @@ def check_texts(site: Site, texts: Sequence[str]) -> None:
     if not texts:
         raise RefusalError(422, "Empty", "got no text, wanted one at least")
     if len(texts) > limits.max_texts:
-        raise invalid(
-            f"got {len(texts)} texts, wanted at most {limits.max_texts} in a request "
-            "(--max-texts); POST /table takes any number"
-        )
+        raise too_many(len(texts), limits.max_texts)
     for place, text in enumerate(texts):
         if len(text) > limits.max_characters:
             raise invalid(

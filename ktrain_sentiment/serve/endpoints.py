@@ -126,7 +126,7 @@ async def infer(site: Site, request: Request) -> Response:
     length = request.headers.get(_BINARY_HEADER)
     if length is None and media_type(request) not in {"", JSON}:
         raise RefusalError(415, "Validation", f"wanted content-type {JSON}")
-    if length is not None and not (length.isascii() and length.isdigit()):
+    if length is not None and not (length.isascii() and length.isdigit() and len(length) < 20):
         raise RefusalError(400, "Validation", f"{_BINARY_HEADER}: wanted the length of the JSON")
     size = len(body) if length is None else min(int(length), len(body))
     asked: kserve.InferRequest = protocols.decode(body[:size], kserve.InferRequest)
@@ -158,7 +158,9 @@ async def invocations(site: Site, request: Request) -> Response:
     else:
         asked = await read_json(site, request, protocols.InvocationsRequest)
         known = column if isinstance(column, str) else None
-        texts = protocols.invocation_texts(asked, known, inputs)
+        texts = await asyncio.to_thread(
+            protocols.invocation_texts, asked, known, inputs, site.limits.max_texts
+        )
     found = await classify(site, request, texts)
     sure = found.sure.tolist()
     stars = [None] * len(texts) if found.expected is None else found.expected.tolist()

@@ -35,7 +35,7 @@ class InputTensor(Struct):
     """The texts, as a tensor of BYTES."""
 
     name: str
-    shape: list[Annotated[int, Meta(ge=0)]]
+    shape: Annotated[list[Annotated[int, Meta(ge=0, le=2**31)]], Meta(max_length=8)]
     datatype: str
     data: list[Any] | None = None
     parameters: TensorParameters | None = None
@@ -137,10 +137,17 @@ def _strings(tensor: InputTensor, place: int, packed: bytes | None) -> list[Any]
 
 
 def _flat(values: Sequence[Any]) -> list[Any]:
-    # Not recursive: how deep a request nests its data is up to whoever sends it.
-    while any(isinstance(value, list) for value in values):
-        values = [x for value in values for x in (value if isinstance(value, list) else [value])]
-    return list(values)
+    # Neither recursive nor level by level: how deep a request nests its data is up to its sender.
+    found, inside = list[Any](), [iter(values)]
+    while inside:
+        for value in inside[-1]:
+            if isinstance(value, list):
+                inside.append(iter(value))
+                break
+            found.append(value)
+        else:
+            inside.pop()
+    return found
 
 
 def _unpack(data: bytes) -> list[Any]:

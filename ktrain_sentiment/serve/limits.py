@@ -94,6 +94,14 @@ def unusable(error: InputError) -> RefusalError:
     return invalid(error.told(lambda _setting: None))
 
 
+def too_many(texts: int, most: int) -> RefusalError:
+    """422: more texts than a request may have."""
+    return invalid(
+        f"got {texts} texts, wanted at most {most} in a request (--max-texts); POST /table takes "
+        "any number"
+    )
+
+
 def late(seconds: float, texts: int) -> RefusalError:
     """503: there was no answer in time to so many texts of a request."""
     less = "fewer texts" if texts > 1 else "a shorter text"

@@ -8,8 +8,7 @@ Each shape is the other side's own, so that its clients work unchanged: text-emb
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -21,9 +20,9 @@ from numpy.typing import NDArray
 from ktrain_sentiment.data.columns import choose_text_column
 from ktrain_sentiment.errors import DataError, InputError
 from ktrain_sentiment.inference.rows import join_rows
-from ktrain_sentiment.inputs import TEXTS, Inputs
+from ktrain_sentiment.inputs import Inputs
 from ktrain_sentiment.prediction import sigmoid, softmax
-from ktrain_sentiment.serve.limits import RefusalError, invalid, unusable
+from ktrain_sentiment.serve.limits import RefusalError, invalid, too_many, unusable
 from ktrain_sentiment.tables.table import cells_of, wanted_fields
 
 Floats = NDArray[np.float32]
@@ -258,9 +257,6 @@ class InvocationsAnswer(Struct):
     predictions: list[Scored]
 
 
-_NOTHING = object()
-
-
 @dataclass(frozen=True)
 class _Rows:
     """Rows of a request as what a column of texts can be chosen from."""
@@ -271,7 +267,7 @@ class _Rows:
     repeated: frozenset[str] = frozenset()
     made: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @functools.cached_property
     def columns(self) -> tuple[str, ...]:
         own = tuple(dict.fromkeys(name for record in self.records for name in record))
         return (*own, *wanted_fields(self.records, own, (self.trained,)))
@@ -281,7 +277,7 @@ class _Rows:
 
 
 def invocation_texts(
-    asked: InvocationsRequest, trained: str | None, inputs: Inputs = TEXTS
+    asked: InvocationsRequest, trained: str | None, inputs: Inputs, most: int
 ) -> list[str]:
     """The texts of MLflow's request.
 
@@ -289,16 +285,21 @@ def invocation_texts(
         asked: The request.
         trained: The column of texts in training, taken where the rows have it.
         inputs: What the model reads.
+        most: Rows that a request may have.
 
     Raises:
-        RefusalError: There is no telling the texts, or one is none.
+        RefusalError: They are too many, there is no telling the texts, or one is none.
     """
     given = [getattr(asked, name) for name in asked.__struct_fields__]
     if sum(one is not None for one in given) != 1:
         raise invalid("wanted one of dataframe_split, dataframe_records, instances and inputs")
+    rows = _rows_of(asked)
+    # Before a column is looked for: that takes as long as there are rows, for each column.
+    if len(rows) > most:
+        raise too_many(len(rows), most)
     if inputs:
-        return joined(_rows_of(asked), inputs)
-    values = _column_of_texts(asked, trained)
+        return joined(rows, inputs)
+    values = _column_of_texts(rows, trained)
     for place, value in enumerate(values):
         if value is not None and not isinstance(value, str):
             raise invalid(f"row {place}: got {type(value).__name__}, wanted a text")
@@ -313,9 +314,9 @@ def _rows_of(asked: InvocationsRequest) -> list[Any]:
     if isinstance(given, list):
         return list(given)
     if isinstance(given, dict):
-        # Shorter columns leave rows that are too short, and those are refused.
-        rows = itertools.zip_longest(*given.values(), fillvalue=_NOTHING)
-        records = _records(list(given), [[x for x in row if x is not _NOTHING] for row in rows])
+        if len(set(map(len, given.values()))) > 1:
+            raise _not_a_value_each(given)
+        records = _records(list(given), list(zip(*given.values(), strict=True)))
     elif asked.dataframe_split is not None:
         records = _records(asked.dataframe_split.columns, asked.dataframe_split.data)
     else:
@@ -323,8 +324,7 @@ def _rows_of(asked: InvocationsRequest) -> list[Any]:
     return records
 
 
-def _column_of_texts(asked: InvocationsRequest, trained: str | None) -> list[Any]:
-    records = _rows_of(asked)
+def _column_of_texts(records: list[Any], trained: str | None) -> list[Any]:
     if all(isinstance(record, str) for record in records):
         return records
     if not all(isinstance(record, dict) for record in records):
@@ -340,7 +340,11 @@ def _records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Any]
     try:
         return [dict(zip(columns, row, strict=True)) for row in rows]
     except ValueError:
-        raise invalid(f"a row has not one value for each of {len(columns)} columns") from None
+        raise _not_a_value_each(columns) from None
+
+
+def _not_a_value_each(columns: Collection[str]) -> RefusalError:
+    return invalid(f"a row has not one value for each of {len(columns)} columns")
 
 
 # Tables

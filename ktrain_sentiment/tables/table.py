@@ -328,10 +328,11 @@ def wanted_fields(
         later: Gives all rows: one that was asked for may stand in none of the first.
     """
     asked = {part.strip() for name in known for part in (name, *name.split(","))}
+    taken = set(columns)
     found = [
         name
         for name in fields_of(records)
-        if name not in columns and (name in asked or known_names([name.rpartition(".")[2]]))
+        if name not in taken and (name in asked or known_names([name.rpartition(".")[2]]))
     ]
     inside = {name for name in asked if "." in name and name.partition(".")[0] in columns}
     absent = inside.difference(columns, found)

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -160,12 +161,58 @@ def test_kserve_s_binary_tensors_go_both_ways(server):
         (tensor(PRAISE, shape=[2]), "shape [2] holds 2 texts, got 1"),
         (tensor(3), "inputs[0].data[0]: got int, wanted a string"),
         (tensor(PRAISE, parameters={"binary_data_size": 9}), "got 0 bytes behind the JSON"),
+        (tensor(PRAISE, shape=[2**31] * 1000), "Expected `array` of length <= 8"),
+        (tensor(PRAISE, shape=[2**31] * 8), "texts, got 1"),
     ],
 )
 def test_kserve_says_what_is_wrong_with_a_tensor(server, asked, said):
     reply = infer(server, asked)
     assert reply.status == 422
     assert said in reply.error
+
+
+def test_kserve_s_length_of_the_json_is_a_number_that_bodies_have(server):
+    reply = server.post(
+        "/v2/models/reviews/infer", b"{}", inference_header_content_length="9" * 5000
+    )
+    assert reply.status == 400
+    assert reply.error == "inference-header-content-length: wanted the length of the JSON"
+
+
+def nested(texts: int, deep: int) -> str:
+    data = '"a",' * texts + "[" * deep + '"a"' + "]" * deep
+    start = '{"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ['
+    return f"{start}{data}]}}]}}"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/v2/models/reviews/infer", nested(100_000, 300), "holds 1 texts, got 100001"),
+        (
+            "/invocations",
+            json.dumps({"inputs": {"a": [0] * 9000, **{f"c{k}": [] for k in range(9000)}}}),
+            "a row has not one value for each of 9001 columns",
+        ),
+        (
+            "/invocations",
+            json.dumps({"instances": [{f"c{k}": {"a": 1} for k in range(5000)}]}),
+            "no column looks like texts",
+        ),
+        (
+            "/invocations",
+            json.dumps({"instances": [{f"c{k}": "a" for k in range(900)}, *[{}] * 9000]}),
+            "got 9001 texts, wanted at most 32",
+        ),
+    ],
+    ids=["deep", "columns of different lengths", "objects", "rows"],
+)
+def test_a_small_request_takes_no_long_time_however_it_is_made(server, path, body, said):
+    begun = time.monotonic()
+    reply = server.post(path, body.encode())
+    assert reply.status == 422
+    assert said in reply.error
+    assert time.monotonic() - begun < 4
 
 
 def test_kserve_finds_the_server_and_its_models_described(server):
