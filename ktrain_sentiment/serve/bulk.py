@@ -77,11 +77,13 @@ async def table(site: Site, request: Request) -> Response:
     held = contextlib.ExitStack()
     held.callback(_let_go, site)
     try:
-        body = held.enter_context(tempfile.NamedTemporaryFile())  # noqa: SIM115
+        # In a folder of ours alone no other user can put a link in the way of the answer.
+        place = Path(held.enter_context(tempfile.TemporaryDirectory())) / "table"
+        body = held.enter_context(place.open("w+b"))
         await _receive(request, body, site.limits)
         loop = asyncio.get_running_loop()
         job = _Job(
-            Path(body.name), ReadOptions(media=given), form, asked.column or None, model.table,
+            place, ReadOptions(media=given), form, asked.column or None, model.table,
             QueuedClassifier(
                 site.worker, model.classifier, loop,
                 watch=lambda answer: site.instruments.answered(
@@ -101,7 +103,7 @@ async def table(site: Site, request: Request) -> Response:
                 )
             await asyncio.to_thread(job.open)
         except InputError as error:
-            said = error.told(_SETTINGS.get).replace(body.name, "the table")
+            said = error.told(_SETTINGS.get).replace(str(place), "the table")
             raise invalid(said) from error
     except BaseException:
         held.close()
@@ -269,23 +271,24 @@ class _Job:
         from ktrain_sentiment.tables.outputs import open_output, stream_output
 
         schema = output_schema(self.source, self.names, self.classifier.task)
-        whole = self.path.with_suffix(".out.parquet") if self.form == "parquet" else None
+        whole = self.path.with_name("answer") if self.form == "parquet" else None
         try:
             if whole:
-                output = open_output(whole, "parquet", schema, {}, resume=False, overwrite=True)
+                output = open_output(whole, "parquet", schema, {})
             else:
                 output = stream_output(cast("BinaryIO", self.outlet), self.form, schema)
-            for batch in self.source.table.batches(_ROWS):
-                self.outlet.check()
-                scored = score_batch(batch, self.source.column, self.classifier, self.names)
-                output.write(batch.places, scored.rows)
-            output.finish()
+            try:
+                for batch in self.source.table.batches(_ROWS):
+                    self.outlet.check()
+                    scored = score_batch(batch, self.source.column, self.classifier, self.names)
+                    output.write(batch.places, scored.rows)
+                output.finish()
+            finally:
+                output.stop()
             if whole:
                 with whole.open("rb") as stream:
                     while part := stream.read(_BLOCK):
                         self.outlet.put(part)
         finally:
-            if whole:
-                whole.unlink(missing_ok=True)
             with contextlib.suppress(BrokenPipeError):
                 self.outlet.put(b"")

@@ -4,7 +4,9 @@ import asyncio
 import gc
 import gzip
 import io
+import os
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -189,7 +191,10 @@ def test_a_table_beyond_the_limits_is_refused(server):
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_a_client_that_goes_away_ends_the_work_and_frees_its_place(server, form, caplog):
+def test_a_client_that_goes_away_ends_the_work_and_frees_its_place(
+    server, form, caplog, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     body = b"text\n" + b"the script was dull and the cast too\n" * 20_000
     address = f"/models/others/table?format={form}"
 
@@ -202,16 +207,22 @@ def test_a_client_that_goes_away_ends_the_work_and_frees_its_place(server, form,
             while not server.site.tables:
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.3)
+            modes = [place.stat().st_mode & 0o777 for place in tmp_path.iterdir()]
             gone.set()
             await asking
             while server.site.tables:
                 await asyncio.sleep(0.01)
+        return modes
 
     before = counted(server)
-    server.loop.run_until_complete(work())
+    # What is written lies where no other user can put a link in its way.
+    assert server.loop.run_until_complete(work()) == [0o700]
+    assert not [*tmp_path.iterdir()]
+    gc.collect()  # Futures tell when they are thrown away that nobody has read their exception.
+    opened = [os.path.realpath(one) for one in Path("/proc/self/fd").glob("*")]
+    assert not [one for one in opened if one.startswith(str(tmp_path))]
     assert counted(server) - before < 20_000, "the work went on for nobody"
     assert server.site.worker.pending == 0
-    gc.collect()  # Futures tell when they are thrown away that nobody has read their exception.
     assert "never retrieved" not in caplog.text
 
 
