@@ -68,7 +68,8 @@ def fetch_predictor(url: str, engine: Engine | None = None) -> Path:
     missing = [name for name in names if not _is_there(folder / name, listed[name])]
     if missing:
         logger.info("fetching %s into %s", url, folder)
-    place.fetch_files(missing, folder)
+    # The manifest last: a copy that has it is whole.
+    place.fetch_files(sorted(missing, key=lambda name: name == _MANIFEST), folder)
     place.fetch_files(_changed(folder, names), folder)
     os.utime(folder)
     return folder

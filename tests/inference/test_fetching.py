@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +120,29 @@ def test_where_the_store_is_gone_the_newest_copy_answers_and_that_is_said(
     assert "using the copy in the cache" in caplog.text
     with pytest.raises(PredictorError, match="cannot be reached"):
         ktrain_sentiment.load("s3://reviews/another")
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_where_the_store_is_gone_no_copy_answers_that_was_never_whole(stored, s3, monkeypatch):
+    import s3fs
+
+    url = stored("good")
+    whole = find_predictor(url)
+    s3.put("good/README.md", b"another card")
+    fetch = Remote.fetch
+
+    def stopped(place: Remote, path: Path) -> None:
+        if place.url.endswith("tokenizer.json"):
+            raise KeyboardInterrupt
+        fetch(place, path)
+
+    monkeypatch.setattr(Remote, "fetch", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        find_predictor(url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    s3fs.S3FileSystem.clear_instance_cache()
+    assert find_predictor(url) == whole
     s3fs.S3FileSystem.clear_instance_cache()
 
 
