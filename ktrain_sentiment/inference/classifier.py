@@ -164,7 +164,7 @@ class ClassifierParts(_Answering):
         counts_words: The vocabulary is features.json.
         maxlen: Longest text in tokens.
         padding_id: The id that fills short rows of a batch; None: the tokenizer's own.
-        stamp: Changes when the folder's files do.
+        stamp: Changes when either file does.
     """
 
     graph: bytes

@@ -14,6 +14,7 @@ warning says so.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 import hashlib
@@ -92,7 +93,7 @@ def load(
         if engine == "fastest":
             engine = fastest(place, threads, lambda name: load(place.path, name, threads=threads))
         parts = _read_parts(place, engine, unchecked=unchecked)
-        reread = functools.partial(_reread, place, engine, parts.stamp)
+        reread = functools.partial(_reread, place, engine, _without_files(parts))
         classifier = TextClassifier.from_parts(parts, threads, reread)
         if long_texts is not None:
             classifier = classifier.reading(long_texts)
@@ -106,10 +107,15 @@ def load(
     return classifier
 
 
-def _reread(place: PredictorFolder, engine: Engine, stamp: str) -> ClassifierParts:
+def _without_files(parts: ClassifierParts) -> ClassifierParts:
+    """All that decides the answers, of the files their stamp."""
+    return dataclasses.replace(parts, graph=b"", vocabulary=b"")
+
+
+def _reread(place: PredictorFolder, engine: Engine, opened: ClassifierParts) -> ClassifierParts:
     # Whoever has it open was asked for trust then.
     parts = _read_parts(place, engine, unchecked=True)
-    if parts.stamp != stamp:
+    if _without_files(parts) != opened:
         raise PredictorError(f"{place.path} was changed since it was opened: load it again")
     return parts
 
@@ -134,11 +140,13 @@ def _read_parts(place: PredictorFolder, engine: Engine, *, unchecked: bool) -> C
             f"{place.path}: {path.relative_to(place.path)} is missing; take the exact model with "
             "--engine fp32, or make the file again with ktrain-sentiment export"
         )
+    names = (path.relative_to(place.path).as_posix(), vocabulary.name)
+    graph, words = (read_checked(place, manifest.files, name) for name in names)
     return ClassifierParts(
         labels=manifest.labels,
         engine=chosen,
-        graph=read_checked(place, manifest.files, path.relative_to(place.path).as_posix()),
-        vocabulary=read_checked(place, manifest.files, vocabulary.name),
+        graph=graph,
+        vocabulary=words,
         counts_words=manifest.is_ktrain_model,
         maxlen=manifest.maxlen,
         padding_id=manifest.padding_id,
@@ -146,7 +154,7 @@ def _read_parts(place: PredictorFolder, engine: Engine, *, unchecked: bool) -> C
         cleaning=manifest.cleaning,
         task=manifest.answers,
         long_texts=manifest.reads,
-        stamp=repr(sorted(manifest.files.items())),
+        stamp=repr([manifest.files[name] for name in names]),
         inputs=manifest.inputs,
     )
 
@@ -200,16 +208,16 @@ def _read_unverified(place: PredictorFolder, engine: Engine) -> ClassifierParts:
         chosen, path = _find_graph(place, engine)
         graph = _read(path, _LARGEST)
     logger.warning("%s has no manifest.json: its files are used unchecked", place.path)
-    labels = _labels(place, config)
+    labels, words = _labels(place, config), _read(place.tokenizer, _LARGEST_JSON)
     return ClassifierParts(
         labels=labels,
         task=_task_of(labels, config),
         engine=chosen,
         graph=graph,
-        vocabulary=_read(place.tokenizer, _LARGEST_JSON),
+        vocabulary=words,
         maxlen=_length_limit(place, config),
         padding_id=configured_padding_id(config),
-        stamp=hashlib.sha256(graph).hexdigest(),
+        stamp=repr([hashlib.sha256(contents).hexdigest() for contents in (graph, words)]),
     )
 
 

@@ -24,6 +24,7 @@ from ktrain_sentiment.inference import classifier as classifier_module
 from ktrain_sentiment.inference.classifier import tokens_a_batch
 from ktrain_sentiment.inference.runners import OnnxRunner
 from ktrain_sentiment.prediction import Classifier
+from ktrain_sentiment.predictor.manifest import update_predictor
 from support.reviews import make_reviews
 
 TEXTS = [text for text, _ in make_reviews(150, seed=21)]
@@ -314,6 +315,17 @@ def test_a_folder_that_was_exchanged_since_is_not_pickled(tmp_path, predictor, k
     opened = ktrain_sentiment.load(folder)
     shutil.rmtree(folder)
     shutil.copytree(ktrain_model, folder)
+    with pytest.raises(PredictorError, match="was changed since it was opened: load it again"):
+        pickle.dumps(opened)
+
+
+def test_a_pickle_answers_as_what_is_open_or_is_refused(tmp_path, predictor):
+    folder = Path(shutil.copytree(predictor, tmp_path / "mine"))
+    opened = ktrain_sentiment.load(folder)
+    update_predictor(folder, card="Edited.")
+    copied = pickle.loads(pickle.dumps(opened))
+    np.testing.assert_array_equal(copied.predict_proba(TEXTS[:3]), opened.predict_proba(TEXTS[:3]))
+    update_predictor(folder, temperature=3.0)
     with pytest.raises(PredictorError, match="was changed since it was opened: load it again"):
         pickle.dumps(opened)
 
