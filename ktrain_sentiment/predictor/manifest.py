@@ -61,7 +61,11 @@ def read_checked(folder: PredictorFolder, expected: Mapping[str, FileDigest], na
         PredictorError: The file is missing, changed, or not in the manifest; the message names it.
     """
     path = _path_of(folder, expected, name)
-    contents = path.read_bytes()
+    try:
+        contents = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or one_line(error)).lower()
+        raise PredictorError(f"{folder.path}: {name} cannot be read: {reason}") from error
     if hashlib.sha256(contents).hexdigest() != expected[name].sha256:
         raise PredictorError(_changed(folder, name, "its sha256 is not the one"))
     return contents
@@ -356,11 +360,18 @@ def from_json(value: Mapping[str, Any]) -> Manifest:
     known |= {
         "labels": tuple(known["labels"]),
         "cleaning": tuple(known.get("cleaning", ())),
-        "stars": tuple(map(float, known.get("stars", ()))),
-        "thresholds": tuple(map(float, known.get("thresholds", ()))),
+        **{name: _floats(name, known.get(name, ())) for name in ("stars", "thresholds")},
+        "half_width": next(iter(_floats("half_width", [known.get("half_width")])), None),
         "files": digests,
     }
     return Manifest(**known)
+
+
+def _floats(name: str, numbers: Iterable[float | None]) -> tuple[float, ...]:
+    try:
+        return tuple(float(number) for number in numbers if number is not None)
+    except OverflowError as error:  # JSON's whole numbers have no end.
+        raise PredictorError(f"a number of {name} is too large") from error
 
 
 _FIELDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {

@@ -135,6 +135,8 @@ def test_a_text_whose_answer_is_not_a_number_is_never_given_a_label(copy):
         ({"labels": ["", "b"]}, "one is empty"),
         ({"engines": {"int8": {"kept": "yes"}}}, "engine int8: kept is 'yes'"),
         ({"files": {"tokenizer.json": 3}}, "tokenizer.json"),
+        ({"task": "stars", "stars": [10**400, 1]}, "a number of stars is too large"),
+        ({"half_width": 10**400}, "a number of half_width is too large"),
     ],
     ids=str,
 )
@@ -142,6 +144,14 @@ def test_a_fact_that_no_predictor_can_have_is_refused(copy, changes, complaint, 
     rewrite_manifest(copy, **changes)
     assert complaint in complaint_of(copy)
     assert capfd.readouterr().err == ""  # ONNX Runtime logs its errors there, in red.
+
+
+def test_a_file_that_cannot_be_read_is_named(copy):
+    files = json.loads((copy / "manifest.json").read_text())["files"]
+    rewrite_manifest(copy, files=files | {"tokenizer.json": {"sha256": "0" * 64, "size": 0}})
+    (copy / "tokenizer.json").unlink()
+    (copy / "tokenizer.json").symlink_to("/proc/self/mem")
+    assert "tokenizer.json cannot be read: input/output error" in complaint_of(copy)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "tokenizer.json"])
