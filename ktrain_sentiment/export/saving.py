@@ -349,7 +349,15 @@ def export_again(
         place = PredictorFolder(staged)
         # Earlier releases wrote tf_model.h5, which nothing reads beside model.safetensors.
         left = shutil.ignore_patterns("onnx", "manifest.json", "tf_model.h5")
-        shutil.copytree(folder, staged, ignore=left, dirs_exist_ok=True)
+
+        def ignored(at: str, names: list[str]) -> set[str]:
+            """What stays behind, and links that the manifest does not vouch for: to anything."""
+            links = [name for name in names if (Path(at) / name).is_symlink()]
+            inside = Path(at).relative_to(folder)
+            strange = {name for name in links if (inside / name).as_posix() not in manifest.files}
+            return strange | set(left(at, names))
+
+        shutil.copytree(folder, staged, ignore=ignored, dirs_exist_ok=True)
         config = read_json(place.config)
         weights = read_safetensors(place.torch_weights)
         tokenizer = place.tokenizer.read_bytes()
@@ -363,7 +371,12 @@ def export_again(
             manifest,
             versions={**manifest.versions, **installed_versions()},
             engines={report.engine: report.to_json() for report in engines},
-            files=digest_files(place),
+            # The engines are new; of the others those that were checked.
+            files={
+                name: found
+                for name, found in digest_files(place).items()
+                if name in manifest.files or name.startswith("onnx/")
+            },
         )
         write_manifest(staged, manifest)
     warn_of_refused(engines)

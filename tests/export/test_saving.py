@@ -337,6 +337,25 @@ def test_exporting_again_restores_a_lost_engine(trained, saved, tmp_path):
     check_folder(again.folder.path)
 
 
+def test_exporting_again_trusts_no_file_that_was_added_and_follows_no_link(
+    trained, saved, tmp_path
+):
+    given, elsewhere = tmp_path / "given", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "key").write_text("secret")
+    shutil.copytree(saved.folder.path, given)
+    (given / "features.json").write_text("{}")
+    (given / "link").symlink_to(elsewhere / "key")
+    (given / "folder").symlink_to(elsewhere)
+    validation = ValidationTexts(texts=TEXTS)
+    again = export_again(given, tmp_path / "again", trained.model, validation)
+    assert again.manifest.files.keys() == saved.manifest.files.keys()
+    assert ktrain_sentiment.load(tmp_path / "again").predict(["a superb plot"])
+    assert not list((tmp_path / "again").rglob("key"))
+    assert not (tmp_path / "again" / "link").exists()
+    assert (tmp_path / "again" / "features.json").is_file(), "a file of the user's stays"
+
+
 def test_validation_texts_must_fit():
     with pytest.raises(PredictorError, match="at least one"):
         ValidationTexts(texts=[])
