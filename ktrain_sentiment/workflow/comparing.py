@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ktrain_sentiment.atomic import refuse_existing, write_json, write_text
+from ktrain_sentiment.atomic import write_json, write_text
 from ktrain_sentiment.config import CompareConfig, TrainingSettings
 from ktrain_sentiment.config.flat import to_flat, to_yaml
 from ktrain_sentiment.data import LabelledTexts, read_and_split
@@ -58,7 +58,7 @@ from ktrain_sentiment.workflow.models import (
     usual_models,
 )
 from ktrain_sentiment.workflow.processes import in_own_process
-from ktrain_sentiment.workflow.run_places import claim_folder
+from ktrain_sentiment.workflow.run_places import claim_folder, refuse_taken
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ def compare_models(
     _refuse_for_rows(settings, comparing, Inputs(also=source.also, pair=source.pair_column or ""))
     target = folder or default_run(settings.source.data, "compared")
     if not resume:
-        refuse_existing(target, overwrite=overwrite, marker=SETTINGS)
+        refuse_taken(target, marker=SETTINGS, is_whole=_is_whole, overwrite=overwrite)
     texts, splits = read_and_split(settings.source, settings.split, texts)
     if not len(splits.test):
         raise DataError("a comparison needs test rows: leave --test 0 out")
@@ -142,7 +142,7 @@ def compare_models(
     with claim_folder(
         target,
         marker=SETTINGS,
-        is_whole=lambda place: (place / RESULT).is_file(),
+        is_whole=_is_whole,
         overwrite=overwrite,
         resume=resume,
     ) as growing:
@@ -184,6 +184,10 @@ def compare_models(
         found = CompareResult(target, entries, few, figures, beside_baseline(entries), by_cost)
         _write(growing, found)
     return found
+
+
+def _is_whole(place: Path) -> bool:
+    return (place / RESULT).is_file()
 
 
 def _refuse_for_rows(

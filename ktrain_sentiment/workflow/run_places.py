@@ -79,13 +79,7 @@ def claim_folder(
         if resume:
             growing = new if (new / marker).is_file() else target
         else:
-            stopped = [p for p in (new, target) if (p / marker).is_file() and not is_whole(p)]
-            if stopped and not overwrite:
-                raise ConfigError(
-                    f"{target} holds work that was stopped: add --resume to go on with it, by the "
-                    "same settings, or --overwrite to throw it away"
-                )
-            refuse_existing(target, overwrite=overwrite, marker=marker)
+            refuse_taken(target, marker=marker, is_whole=is_whole, overwrite=overwrite)
             shutil.rmtree(new.parent, ignore_errors=True)
             if (target / marker).is_file():
                 growing = new
@@ -95,6 +89,30 @@ def claim_folder(
             _carry_over(place, new)
             swap_in(new, place)
             shutil.rmtree(new.parent, ignore_errors=True)
+
+
+def refuse_taken(
+    target: Path, *, marker: str, is_whole: Callable[[Path], bool], overwrite: bool
+) -> None:
+    """Refuse a folder in which work would begin anew where work lies already, stopped or ended.
+
+    Args:
+        target: As for `claim_folder`, and so are the others.
+        marker: As there.
+        is_whole: As there.
+        overwrite: As there.
+
+    Raises:
+        InputError: What is there may not be replaced.
+        ConfigError: There is work that was stopped, and no flag says what to do about it.
+    """
+    places = (_next_to(real_path(target)), target)
+    if not overwrite and any((one / marker).is_file() and not is_whole(one) for one in places):
+        raise ConfigError(
+            f"{target} holds work that was stopped: add --resume to go on with it, by the "
+            "same settings, or --overwrite to throw it away"
+        )
+    refuse_existing(target, overwrite=overwrite, marker=marker)
 
 
 def _next_to(place: Path) -> Path:

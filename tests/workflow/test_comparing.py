@@ -135,6 +135,17 @@ def test_contradictions_are_refused(change: dict[str, object], said: str) -> Non
         dataclasses.replace(CompareConfig(), **change)
 
 
+def test_a_stopped_comparison_begun_again_is_told_how_to_go_on_before_rows_are_read(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "compared"
+    folder.mkdir()
+    (folder / "config.yaml").write_text("")
+    settings = TrainingSettings(source=DataConfig(data=str(tmp_path / "none.csv")))
+    with pytest.raises(ConfigError, match="was stopped: add --resume to go on with it"):
+        compare_models(settings, CompareConfig(models=("majority",)), folder=folder)
+
+
 def test_an_old_comparison_stays_until_the_new_one_is_whole(
     reviews_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
