@@ -172,7 +172,14 @@ class Classified:
 
     @property
     def sure(self) -> Floats:
-        """What stands in that column, (texts,): a probability, or a score; NaN for a blank text."""
+        """How sure each answer is, or its score, (texts,); NaN for a blank text.
+
+        Of several labels that is what tables call `confidence`: the probability of one of them
+        would say nothing of the others, and of the likeliest nothing at all where none is given.
+        """
+        task = self.model.classifier.task
+        if task.is_multi:
+            return task.confidence(self.probabilities).astype(np.float32)
         return self.probabilities[np.arange(len(self.said)), self.said]
 
     @property

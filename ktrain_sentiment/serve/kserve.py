@@ -176,8 +176,8 @@ class Table:
 
     Attributes:
         names: The label of each text; empty for one abstained from.
-        score: The probability of each text's label, (texts,); of several that of the likeliest, of
-            a model of scores the score.
+        score: The probability of each text's label, (texts,); of several how sure they are
+            (`Task.confidence`), of a model of scores the score.
         probabilities: (texts, labels).
         stars: The mean star of each text, (texts,); None where labels are no stars.
         of_scores: The task of a model of scores, whose `probabilities` are these, (texts, 1).

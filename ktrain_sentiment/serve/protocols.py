@@ -239,7 +239,8 @@ class Scored(Struct, omit_defaults=True):
 
     Of stars also the mean star of the probabilities. A model of scores has its score in the
     probability's place, and the ends of its interval. Of several labels a text these as a list
-    too; the label is all of them, joined by |, and the probability that of the likeliest.
+    too; the label is all of them, joined by |, and in the probability's place stands how sure they
+    are together (`Task.confidence`).
     Where mistakes are weighed the label is that of the least expected cost.
     """
 

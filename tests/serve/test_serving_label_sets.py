@@ -1,5 +1,7 @@
 """A predictor of several labels is served to the same clients: each label has its probability."""
 
+import json
+
 import pytest
 
 from ktrain_sentiment.inference import load
@@ -47,7 +49,18 @@ def test_mlflow_gets_the_labels_as_a_list(site, wanted):
     ):
         assert said["labels"] == list(one.labels)
         assert said["label"] == one.label
-        assert said["score"] == pytest.approx(one.probability, abs=1e-6)
+
+
+def test_the_score_beside_several_labels_is_how_sure_they_are_as_in_tables(site):
+    """The probability of the likeliest label says nothing of those that are given, or of none."""
+    tensor = {"name": "text", "shape": [2], "datatype": "BYTES", "data": TEXTS}
+    body = "\n".join(["text", *TEXTS]).encode()
+    table = site.post("/table?format=jsonl", body, content_type="text/csv").body.splitlines()
+    confidence = pytest.approx([json.loads(row)["confidence"] for row in table], abs=1e-5)
+    predictions = site.post("/invocations", {"inputs": TEXTS}).json["predictions"]
+    assert [said["score"] for said in predictions] == confidence
+    outputs = site.post("/v2/models/sets/infer", {"inputs": [tensor]}).json["outputs"]
+    assert next(one["data"] for one in outputs if one["name"] == "score") == confidence
 
 
 def test_kserve_has_joined_labels_and_all_probabilities(site, wanted):
