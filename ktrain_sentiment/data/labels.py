@@ -13,7 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ktrain_sentiment.config import DataConfig
-from ktrain_sentiment.data.scores import have_fractions, read_scores
+from ktrain_sentiment.data.scores import (
+    have_fractions,
+    look_like_scores,
+    plain_numbers,
+    read_scores,
+)
 from ktrain_sentiment.errors import ConfigError, DataError
 from ktrain_sentiment.messages import count, counted, quoted
 from ktrain_sentiment.tasks import (
@@ -173,6 +178,7 @@ def find_kind(
     kinds -= absent
     asked = config.task != "auto" or bool(config.stars)
     kind = config.task if config.task != "auto" else trained
+    _refuse_another_task(labels[labels.isin(kinds)], "" if asked else trained, source)
     if not kind:
         stars = bool(config.stars) or look_like_stars(kinds - stand_ins(kinds), named=named)
         # With either of these few classes may be left, which were read as such.
@@ -215,6 +221,24 @@ def find_kind(
         said = quoted(sorted(absent & set(labels.dropna()) - {""})) or "that are blank"
         notes.append(f"{count(missing, 'label')} {said} counted as missing: no star")
     return LabelKind("stars", spelled.astype("str"), "; ".join(notes))
+
+
+def _refuse_another_task(labels: pd.Series[str], trained: str, source: str) -> None:
+    """Refuse labels that a model cannot be judged by, since it never answers with such."""
+    kinds = labels.unique().tolist()
+    if trained == "score":
+        what = "" if any(plain_numbers([kind]) for kind in kinds) else "no label is a number"
+    elif look_like_scores(labels):
+        what = "labels are scores"
+    else:
+        known = trained != "stars" or any(star_of(kind) is not None for kind in kinds)
+        what = "" if known else "no label is a star"
+    if trained and kinds and what:
+        answers = "scores" if trained == "score" else trained
+        raise DataError(
+            f"{source}: {what}, such as {kinds[0]!r}, and the model answers with {answers}: name "
+            "the --label-column that has such, or judge a model on these labels that learned them"
+        )
 
 
 def _not_taken_for_stars(odd: Sequence[str]) -> str:

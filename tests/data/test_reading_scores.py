@@ -74,6 +74,31 @@ def test_labels_of_which_none_is_a_number_are_no_scores():
         read(["good", "bad"] * 20, task="score")
 
 
+@pytest.mark.parametrize(
+    ("trained", "labels", "said"),
+    [
+        ("score", ["good", "bad"], "no label is a number, such as 'good', and the model answers "
+         "with scores: "),
+        ("stars", ["good", "bad"], "no label is a star, such as 'good', and the model answers with "
+         "stars: "),
+        ("stars", [score for _, score in ROWS], f"labels are scores, such as {ROWS[0][1]!r}, and "
+         "the model answers with stars: "),
+        ("classes", [score for _, score in ROWS], f"labels are scores, such as {ROWS[0][1]!r}, and "
+         "the model answers with classes: "),
+    ],
+)  # fmt: skip
+def test_labels_of_another_task_than_the_models_are_refused_as_such(trained, labels, said):
+    """Whoever judges a model named no task, so none is to be left out."""
+    frame = pd.DataFrame({"text": TEXTS[:60], "label": (labels * 60)[:60]})
+    with pytest.raises(DataError) as refusal:
+        read_frame(frame, DataConfig(), "here", {"task": trained})
+    assert said in str(refusal.value)
+    assert "--task" not in str(refusal.value)
+    assert str(refusal.value).endswith(
+        "name the --label-column that has such, or judge a model on these labels that learned them"
+    )
+
+
 def test_one_score_for_all_is_refused():
     with pytest.raises(DataError, match="all 20 rows have the score 3; wanted at least two"):
         read(["3", "3.0"] * 10, task="score")
