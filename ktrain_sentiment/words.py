@@ -15,8 +15,13 @@ from collections.abc import Iterable
 
 WORD = re.compile(r"[^\W_](?:[\w'\u2019]*[^\W_])?")
 _UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
-NO_VALUE = frozenset(
-    {"nan", "na", "n/a", "null", "none", "nil", "nat", "<na>", "\\n", "?", "-", "#n/a"}
+SHEET_ERRORS = frozenset(
+    {"#n/a", "#name?", "#ref!", "#value!", "#div/0!", "#num!", "#null!", "#spill!", "#calc!"}
+)
+"""What a spreadsheet program shows, and exports, where a formula has no value, in lower case."""
+NO_VALUE = (
+    frozenset({"nan", "na", "n/a", "null", "none", "nil", "nat", "<na>", "\\n", "?", "-"})
+    | SHEET_ERRORS
 )
 """How exports spell a value that is missing, in lower case."""
 PRIOR_WORDS = 100.0
@@ -39,9 +44,11 @@ def as_seen(name: str) -> str:
     """A name without spaces around it and signs of no width, its accents joined to their letters.
 
     Two names that look alike are one then: exports mix both ways to write `é`, and copied cells
-    carry marks that no screen shows.
+    carry marks that no screen shows. The minus of a number is the one that keyboards have: some
+    locales write the mathematical sign.
     """
-    return unicodedata.normalize("NFC", _NO_WIDTH.sub("", name)).strip()
+    seen = unicodedata.normalize("NFC", _NO_WIDTH.sub("", name)).strip()
+    return "-" + seen[1:] if seen.startswith("\u2212") and seen[1:2].isdigit() else seen
 
 
 _SHORT = 5

@@ -23,7 +23,7 @@ from ktrain_sentiment.data.repeats import check_repeats
 from ktrain_sentiment.data.selection import is_blank, wanted_labels
 from ktrain_sentiment.errors import MissingExtraError, require
 from ktrain_sentiment.messages import count, counted, percent, quoted, shorten
-from ktrain_sentiment.words import WORD
+from ktrain_sentiment.words import SHEET_ERRORS, WORD
 
 SURE = 0.95
 """At this confidence 8,362 English sentences and reviews had no text called another language by
@@ -136,6 +136,7 @@ _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-f]+|[a-z]+\d?);", re.IGNORECASE)
 _MOJIBAKE = re.compile(
     "\u00c3[\u0080-\u00bf]|\u00c2[\u0080-\u00bf]|\u00e2\u20ac|\ufffd|\u00f0\u0178"
 )
+_SHEET_ERROR = re.compile(rf"(?i)\A\s*(?:{'|'.join(map(re.escape, sorted(SHEET_ERRORS)))})\s*\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 Check = Callable[[pd.DataFrame], list[Finding]]
@@ -235,6 +236,9 @@ def _check_characters(frame: pd.DataFrame) -> list[Finding]:
                               "export them again as UTF-8, or name the file's --encoding"),
         "control characters": (_CONTROL, "hold characters that no one can see",
                                "look where they come from; most tokenizers drop them"),
+        "spreadsheet errors": (_SHEET_ERROR, "a spreadsheet made errors of (such as #NAME?)",
+                               "write their texts, which began with = and were taken for a "
+                               "formula, into the cells again, or leave these rows out"),
     }  # fmt: skip
     for name, (pattern, what, advice) in kinds.items():
         hit = frame["text"].str.contains(pattern)

@@ -117,8 +117,8 @@ def relabel(
         labels = labels.map(fold, na_action="ignore").astype("str")
     around = f"spaces around {count(spaced, 'label')} are not part of them" if spaced else ""
     alike = (
-        f"{count(unseen, 'label holds', 'labels hold')} signs that cannot be seen, or accents "
-        "apart from their letters: they are called as they look"
+        f"{count(unseen, 'label holds', 'labels hold')} signs that cannot be seen, accents "
+        "apart from their letters, or another minus sign: they are called as they look"
         if unseen
         else ""
     )

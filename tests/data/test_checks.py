@@ -74,6 +74,13 @@ def test_broken_encodings_are_found():
     assert found(make(list(enumerate(broken))), "broken characters").rows == 3
 
 
+def test_texts_that_a_spreadsheet_made_errors_of_are_found():
+    texts = ["#NAME?", "it said #REF! at the end", " #DIV/0! ", "fine", "#REF!"]
+    finding = found(make(list(enumerate(texts))), "spreadsheet errors")
+    assert finding.rows == 3
+    assert "began with =" in finding.advice
+
+
 def test_control_characters_are_found_and_line_breaks_are_none():
     finding = found(make([(1, "a bell\x07 rings"), (2, "two\nlines\tok")]), "control characters")
     assert finding.rows == 1

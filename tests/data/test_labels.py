@@ -90,8 +90,8 @@ def test_labels_that_look_alike_are_one(write, read):
     )
     found = read(path, map="ne\u0301gatif=bad")
     assert found.labels == ("bad", "positif")
-    assert "3 labels hold signs that cannot be seen, or accents apart from their letters: they " \
-        "are called as they look" in found.notes  # fmt: skip
+    assert "3 labels hold signs that cannot be seen, accents apart from their letters, or " \
+        "another minus sign: they are called as they look" in found.notes  # fmt: skip
 
 
 def test_labels_that_are_joined_by_a_sign_without_width_stay_as_they_are(write, read):

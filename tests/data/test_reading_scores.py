@@ -99,6 +99,21 @@ def test_labels_of_another_task_than_the_models_are_refused_as_such(trained, lab
     )
 
 
+def test_a_minus_sign_that_no_keyboard_has_makes_a_number_all_the_same():
+    found = read([score.replace("-", "\u2212") for _, score in ROWS])
+    assert found.config.task == "score"
+    assert (
+        found.frame["label"].tolist() == read([score for _, score in ROWS]).frame["label"].tolist()
+    )
+    assert any("another minus sign" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("error", ["#NAME?", "#REF!", "#DIV/0!", "#VALUE!"])
+def test_an_error_of_a_spreadsheet_is_no_score(error):
+    found = read([error, *(score for _, score in ROWS[1:])], task="score")
+    assert len(found.frame) == len(ROWS) - 1
+
+
 def test_one_score_for_all_is_refused():
     with pytest.raises(DataError, match="all 20 rows have the score 3; wanted at least two"):
         read(["3", "3.0"] * 10, task="score")
