@@ -104,8 +104,6 @@ def _look_over(path: Path, name: str) -> str:
                     f"{MOST_BYTES / 1e9:.1f}; divide the workbook, or save the sheet as .csv"
                 )
             for member in archive.namelist():
-                if not member.lower().endswith(".xml"):
-                    continue
                 with archive.open(member) as stream:
                     area = None if member == _OPEN_DOCUMENT else _plain_area(stream)
                 if area is None:

@@ -430,7 +430,7 @@ def patched(path: Path, change: Callable[[bytes], bytes], name: str = SHEET) -> 
     return path
 
 
-@pytest.mark.parametrize("place", [SHEET, "elsewhere/1.xml"])
+@pytest.mark.parametrize("place", [SHEET, "elsewhere/1.xml", "elsewhere/1.dat"])
 @pytest.mark.parametrize(
     "cell",
     [
