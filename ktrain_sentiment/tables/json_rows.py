@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ from ktrain_sentiment.tables.table import (
 )
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_VALUE = re.compile(r"[\[{]")
 _STEP = 1 << 16
 _SHOWN = 200
 _TOO_DEEP = Problem("is nested too deeply to read")
@@ -241,8 +243,8 @@ def _checked(value: object, place: int, raw: str = "") -> Row:
 def _object(pairs: list[tuple[str, Any]]) -> Record:
     record = dict(pairs)
     if len(record) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        times = Counter(name for name, _ in pairs)
+        twice = next(name for name, number in times.items() if number > 1)
         raise ValueError(f"has the field {twice!r} twice")
     return record
 
@@ -370,10 +372,10 @@ class _Feed:
         """Go on at the next list or object, or at the end; the beginning of what was left."""
         left = ""
         while self.next_character() and self._buffer[self._at] not in "[{":
-            rest = self.text()
-            end = min((k for k in map(rest.find, "[{") if k >= 0), default=len(rest))
-            left = (left + rest[:end])[:_SHOWN]
-            self.skip(end)
+            found = _VALUE.search(self._buffer, self._at)
+            end = found.start() if found else len(self._buffer)
+            left = (left + self._buffer[self._at : min(end, self._at + _SHOWN)])[:_SHOWN]
+            self._at = end
         return left.rstrip()
 
     def value(self) -> tuple[object, Problem | None, str]:

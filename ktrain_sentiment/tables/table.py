@@ -465,14 +465,15 @@ def unique_names(header: Sequence[object]) -> tuple[list[str], frozenset[str]]:
     plain = ["" if raw is None else str(raw).strip() for raw in header]
     times = Counter(name for name in plain if name)
     taken = set(plain)
-    names: list[str] = []
+    names: dict[str, None] = {}
+    last: Counter[str] = Counter()  # What was tried is taken: of a thousand `a` nobody begins anew.
     for position, name in enumerate(plain, start=1):
-        wanted = name or f"column {position}"
-        number = 2
+        wanted = own = name or f"column {position}"
         while wanted in names or (wanted != name and wanted in taken):
-            wanted, number = f"{name or f'column {position}'} ({number})", number + 1
-        names.append(wanted)
-    return names, frozenset(name for name, count in times.items() if count > 1)
+            last[own] += 1
+            wanted = f"{own} ({last[own] + 1})"
+        names[wanted] = None
+    return list(names), frozenset(name for name, count in times.items() if count > 1)
 
 
 def free_name(wanted: str, taken: Collection[str]) -> str:

@@ -9,6 +9,7 @@ import io
 import json
 import re
 import tempfile
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -220,3 +221,25 @@ def test_odd_headers_lose_no_column(header, rows):
         return
     values = {str(value) for value in frame.drop(columns="row").to_numpy().ravel()}
     assert {value for row in body for value in row} <= values
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "same.csv",
+            ",".join(["a"] * 2000) + "\n" + ",".join(["1"] * 2000) + "\n",
+            "'a', 'a (2)', 'a (3)'",
+        ),
+        (
+            "twice.jsonl",
+            "{" + ",".join(f'"c{k}": 1' for k in [*range(12_000), 11_999]) + "}",
+            "has the field 'c11999' twice",
+        ),
+    ],
+)
+def test_thousands_of_columns_are_looked_at_once(name, content, said):
+    begun = time.monotonic()
+    _, refusal = try_bytes(name, content.encode())
+    assert said in refusal
+    assert time.monotonic() - begun < 8
