@@ -54,6 +54,19 @@ _ALPHABETS = (
     "åäöæøéèüáàêôšž",  # Danish, Finnish, Norwegian, Swedish
     "áðéíóúýþæö",  # Icelandic
 )
+_NEIGHBOURS = (
+    ("cp1250", "ąćęłńóśźż"),  # Polish
+    ("cp1250", "áčďéěíňóřšťúůýž"),  # Czech
+    ("cp1250", "áäčďéíĺľňóôŕšťúýž"),  # Slovak
+    ("cp1250", "áéíóöőúüű"),  # Hungarian
+    ("cp1250", "ăâîşţ"),  # Romanian
+    ("cp1250", "čćđšž"),  # Croatian, Serbian, Slovene
+    ("cp1254", "çğıöşüâîû"),  # Turkish
+    ("cp1257", "āčēģīķļņšūž"),  # Latvian
+    ("cp1257", "ąčęėįšųūž"),  # Lithuanian
+    ("cp1257", "äöõüšž"),  # Estonian
+)
+_PUNCTUATION = "\u00a0«»‚‘’„“”…–—€"  # noqa: RUF001
 _FITTING_SHARE = 0.95
 _SPARSE = 0.025
 """Share of accented letters below which a line is likely English with words of other languages."""
@@ -294,7 +307,16 @@ def _looks_western(sample: bytes) -> bool:
 
 
 def _guess(sample: bytes) -> str:
-    """What it may be, where the library that guesses is installed."""
+    """What it may be, by the letters of a language, else where the library that guesses is there.
+
+    The library takes neighbours of Windows-1252 for each other, and the words it shows may read
+    well in several: whoever believes it has other letters in every text.
+    """
+    text = sample.decode("latin-1")
+    if sum(map(str.isascii, text)) > (1 - _WESTERN_SHARE) * len(text):
+        fit, name = max((_fit(sample, name, letters), name) for name, letters in _NEIGHBOURS)
+        if fit >= _FITTING_SHARE:
+            return f" (perhaps {name}: {_snippet(sample.decode(name, 'replace'))})"
     try:
         from charset_normalizer import from_bytes
     except ModuleNotFoundError:
@@ -303,6 +325,13 @@ def _guess(sample: bytes) -> str:
     if best is None:
         return ""
     return f" (perhaps {best.encoding}: {_snippet(str(best))})"
+
+
+def _fit(sample: bytes, name: str, letters: str) -> float:
+    """Which share of what is beyond ASCII are a language's letters, read in an encoding."""
+    text = sample.decode(name, "replace")
+    signs = [sign for sign in text if not sign.isascii() and sign not in _PUNCTUATION]
+    return sum(sign in letters or sign.lower() in letters for sign in signs) / max(len(signs), 1)
 
 
 def _snippet(text: str) -> str:

@@ -250,8 +250,12 @@ def test_a_file_of_which_no_row_can_be_read_says_why(write, both):
         ("cp1250", "árvíztűrő tükörfúrógép, nagyon jó bolt volt, köszönöm szépen"),
         ("cp1250", "un magazin foarte bun și rapid, mulțumesc fără îndoială".replace("ș", "ş")
          .replace("ț", "ţ")),
+        ("cp1250", "skvelý obchod, rýchle dodanie a milá obsluha, ďakujem"),
+        ("cp1250", "film był nudny i zbyt długi, nie polecam nikomu"),
         ("cp1254", "çok güzel bir dükkân, hızlı geldi, teşekkürler, şık ve iyi, ğ"),  # noqa: RUF001
+        ("cp1254", "bu film çok güzeldi, oyuncular şahane ve müzik ağır değil"),  # noqa: RUF001
         ("cp1257", "ļoti labs veikals, ātra piegāde, paldies par visu šodien"),
+        ("cp1257", "filmas buvo labai geras, aktoriai puikūs ir įdomūs, šaunu"),
         ("cp1251", "прекрасный магазин, спасибо"),
     ],
 )  # fmt: skip
@@ -259,7 +263,7 @@ def test_an_encoding_that_would_make_other_letters_is_refused_with_a_guess(
     write, both, encoding, text
 ):
     path = write("other.csv", f"text;label\n{text};dobry\n{text[::-1]};zly\n", encoding)
-    assert "could be one of several encodings" in both(path).refusal
+    assert f"could be one of several encodings (perhaps {encoding}: " in both(path).refusal
     assert both(path, encoding=encoding).texts == [text, text[::-1]]
 
 
