@@ -518,7 +518,9 @@ def list_texts(texts: Iterable[object]) -> list[str | None]:
     if hasattr(texts, "columns"):
         names = [str(name) for name in texts.columns]
         column = "text" if "text" in names or not names else names[0]
-        raise InputError(f'got a table, wanted its column of texts: write predict(df["{column}"])')
+        raise InputError(
+            f'got a table, wanted its column of texts: give df["{column}"] in its place'
+        )
     if isinstance(texts, Mapping | set | frozenset):
         kind = type(texts).__name__
         raise InputError(f"got a {kind}, whose order says nothing: wanted a list of texts")

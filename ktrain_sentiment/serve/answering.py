@@ -115,19 +115,21 @@ def check_length(request: Request, most: int, name: str) -> None:
         raise too_large(most, name)
 
 
+def not_of_type(request: Request, wanted: str, curl: str) -> RefusalError:
+    """The refusal of a body by its content-type, with what curl takes to name another."""
+    given = media_type(request)[:60] or "(none)"
+    said = f"got content-type {given}, wanted {wanted}; curl takes {curl}"
+    return RefusalError(415, "Validation", said)
+
+
 async def read_json(site: Site, request: Request, kind: type[Result]) -> Result:
     """A request's body as one of the shapes of `protocols`.
 
     Raises:
         RefusalError: It is not JSON, or of another shape.
     """
-    given = media_type(request)
-    if given != JSON:
-        raise RefusalError(
-            415, "Validation",
-            f"got content-type {given[:60] or '(none)'}, wanted {JSON}; curl takes "
-            f"-H 'Content-Type: {JSON}'",
-        )  # fmt: skip
+    if media_type(request) != JSON:
+        raise not_of_type(request, JSON, f"-H 'Content-Type: {JSON}'")
     result: Result = protocols.decode(await read_body(request, site.limits), kind)
     return result
 

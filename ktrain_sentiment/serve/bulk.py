@@ -22,6 +22,7 @@ from ktrain_sentiment.serve.answering import (
     Site,
     check_length,
     media_type,
+    not_of_type,
     unless_gone,
 )
 from ktrain_sentiment.serve.batching import QueuedClassifier
@@ -64,11 +65,8 @@ async def table(site: Site, request: Request) -> Response:
     given = media_type(request)
     own = MEDIA.get(given)
     if own is None:
-        raise RefusalError(
-            415, "Validation",
-            f"got content-type {given[:60] or '(none)'}, wanted one of {', '.join(MEDIA)}; curl "
-            "takes -H 'Content-Type: text/csv' --data-binary @FILE",
-        )  # fmt: skip
+        curl = "-H 'Content-Type: text/csv' --data-binary @FILE"
+        raise not_of_type(request, f"one of {', '.join(MEDIA)}", curl)
     asked = protocols.decode_query(request.query_params, protocols.TableQuery)
     form: WrittenFormat = asked.format or _USUAL.get(own, "csv")
     if site.tables >= site.limits.max_tables:

@@ -24,6 +24,7 @@ from ktrain_sentiment.serve.answering import (
     Site,
     classify,
     media_type,
+    not_of_type,
     read_body,
     read_json,
     to_json,
@@ -125,7 +126,7 @@ async def infer(site: Site, request: Request) -> Response:
     body = await read_body(request, site.limits)
     length = request.headers.get(_BINARY_HEADER)
     if length is None and media_type(request) not in {"", JSON}:
-        raise RefusalError(415, "Validation", f"wanted content-type {JSON}")
+        raise not_of_type(request, JSON, f"-H 'Content-Type: {JSON}'")
     if length is not None and not (length.isascii() and length.isdigit() and len(length) < 20):
         raise RefusalError(400, "Validation", f"{_BINARY_HEADER}: wanted the length of the JSON")
     size = len(body) if length is None else min(int(length), len(body))

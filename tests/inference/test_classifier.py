@@ -248,8 +248,8 @@ def test_any_collection_of_texts_in_an_order_will_do(classifier, kind):
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        (pd.DataFrame({"id": [1], "text": ["a film"]}), r'write predict\(df\["text"\]\)'),
-        (pd.DataFrame({"review": ["a film"]}), r'write predict\(df\["review"\]\)'),
+        (pd.DataFrame({"id": [1], "text": ["a film"]}), r'texts: give df\["text"\] in its place$'),
+        (pd.DataFrame({"review": ["a film"]}), r'texts: give df\["review"\] in its place$'),
         ({"a film": 1}, "got a dict, whose order says nothing"),
         ({"a film"}, "got a set, whose order says nothing"),
         (np.array([["a film"]]), r"array of shape \(1, 1\), wanted one dimension"),

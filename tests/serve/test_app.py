@@ -50,8 +50,9 @@ def test_json_of_another_shape_is_refused_with_the_field(server, body, said):
 
 
 def test_another_type_of_body_is_refused_with_what_to_tell_curl(server):
-    reply = server.post("/predict", b"x", content_type="application/x-www-form-urlencoded")
-    assert "-H 'Content-Type: application/json'" in refused(reply, 415, "Validation")
+    for path in ("/predict", "/v2/models/reviews/infer"):
+        reply = server.post(path, b"x", content_type="application/x-www-form-urlencoded")
+        assert "-H 'Content-Type: application/json'" in refused(reply, 415, "Validation")
     assert (
         server.post("/predict", TEXT, content_type="application/json; charset=utf-8").status == 200
     )
