@@ -429,8 +429,8 @@ def lines_of(blocks: Iterator[bytes], encoding: Encoding, source: str) -> Iterat
             continue
         for text, problem in lines:
             number += 1
-            if number == 1 and text.startswith("\ufeff"):
-                text = text[1:]  # A byte order mark is no part of the text.
+            if number == 1:  # Byte order marks are no part of the text; some files have two.
+                text = text.lstrip("\ufeff")
             yield number, text, problem
 
 
