@@ -24,11 +24,12 @@ def flag_of(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def percent(share: float) -> str:
+def percent(share: float, digits: int = 1) -> str:
     """A share for reading, never rounded to nothing."""
-    if 0 < share < 0.001:
-        return "under 0.1 %"
-    return f"{100 * share:.1f} %"
+    least = 10.0**-digits
+    if 0 < 100 * share < least:
+        return f"under {least:.{digits}f} %"
+    return f"{100 * share:.{digits}f} %"
 
 
 def listed(names: Iterable[object], between: str = ", ") -> str:

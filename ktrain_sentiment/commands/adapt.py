@@ -25,6 +25,7 @@ from typing import Any
 from ktrain_sentiment.commands.flags import ScriptFlags
 from ktrain_sentiment.config import AdaptSettings, EncoderPlace
 from ktrain_sentiment.errors import check_installed
+from ktrain_sentiment.messages import percent
 
 COMMON = (
     "text_column", "encoder", "maxlen", "long_texts", "epochs", "learning_rate", "output",
@@ -58,8 +59,8 @@ def learn(flags: Any) -> dict[str, Any]:  # noqa: ANN401 - of this command, or `
     before, now = (math.exp(epoch["val_loss"]) for epoch in (first, last))
     print(
         f"hidden words of {figures['held_out']:,} rows held out: guessed "
-        f"{last['val_guessed']:.1%}, after the first pass {first['val_guessed']:.1%}; perplexity "
-        f"{now:,.1f}, after the first pass {before:,.1f}"
+        f"{percent(last['val_guessed'])}, after the first pass {percent(first['val_guessed'])}; "
+        f"perplexity {now:,.1f}, after the first pass {before:,.1f}"
     )
     print(
         f"encoder: {made.folder} ({figures['layers']} layers, {figures['megabytes']:,.1f} MB, "

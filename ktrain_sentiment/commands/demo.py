@@ -23,6 +23,7 @@ from ktrain_sentiment.config import (
     TrainingSettings,
 )
 from ktrain_sentiment.errors import check_installed
+from ktrain_sentiment.messages import percent
 
 if TYPE_CHECKING:
     from ktrain_sentiment.runs import RunFolder
@@ -114,7 +115,7 @@ def task(flags: Flags) -> dict[str, Any]:
     predictions = classifier.predict(list(SENTENCES))
     answered = time.perf_counter()
     for sentence, prediction in zip(SENTENCES, predictions, strict=True):
-        console.print(f"{prediction.label:>10} {prediction.probability:6.1%}  {sentence}")
+        console.print(f"{prediction.label:>10} {percent(prediction.probability):>7}  {sentence}")
     console.print(
         f"loaded in {loaded - began:.2f} s, five answers in {1000 * (answered - loaded):.0f} ms"
     )

@@ -18,7 +18,7 @@ from ktrain_sentiment.data.at_rest import Strings, in_portions, some_rows, take_
 from ktrain_sentiment.data.findings import EXAMPLES, Example, Finding, examples
 from ktrain_sentiment.data.labelled import Splits
 from ktrain_sentiment.data.similar import LEAST_SHARED, similar_groups
-from ktrain_sentiment.messages import count, shorten
+from ktrain_sentiment.messages import count, percent, shorten
 
 _RETWEET = re.compile(r"^\s*RT @\w+:?\s", re.IGNORECASE)
 _USER = re.compile(r"@user\b")
@@ -186,7 +186,7 @@ def check_repeats(frame: pd.DataFrame, config: DataConfig) -> list[Finding]:
         *replace(rows, codes=found.groups).finding(
             found.similar,
             "similar texts",
-            f"that share {LEAST_SHARED:.0%} or more of their words with a text before",
+            f"that share {percent(LEAST_SHARED, 0)} or more of their words with a text before",
             "templates and quotes look like this; if they come from one author or thread, keep "
             "that together with --group",
         ),
@@ -416,8 +416,8 @@ def _similar_leak(
         shown.append(Example(int(row["row"]), shorten(row["text"]), remark))
     return Finding(
         check="similar texts across splits",
-        summary=f"{int(hit.sum()):,} of {total:,} {later} rows share {LEAST_SHARED:.0%} or more of "
-        "their words with a train row",
+        summary=f"{int(hit.sum()):,} of {total:,} {later} rows share {percent(LEAST_SHARED, 0)} or "
+        "more of their words with a train row",
         rows=int(hit.sum()),
         of=total,
         severity="warning",

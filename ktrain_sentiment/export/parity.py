@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ktrain_sentiment.evaluation.intervals import binomial_more
 from ktrain_sentiment.evaluation.multi_figures import choose_thresholds
+from ktrain_sentiment.messages import percent
 from ktrain_sentiment.tasks import CLASSES, SEVERAL, Kind, Task
 
 SIGNIFICANT = 0.05
@@ -79,7 +80,7 @@ class Parity:
 
     def differs_from(self, other: str) -> str:
         """How far it is from another engine, in words."""
-        accuracy = f", accuracy {self.accuracy:.2%}" if self.accuracy is not None else ""
+        accuracy = f", accuracy {percent(self.accuracy, 2)}" if self.accuracy is not None else ""
         return (
             f"{self.changed} of {self.texts} labels differ from {other}, probabilities by "
             f"{self.largest_difference:.2g} at most{accuracy}"
@@ -190,7 +191,7 @@ def _other_labels(changed: int, texts: int, limits: Limits, called: str) -> str:
     allowed = limits.changed
     too_many = changed > max(1, allowed * texts) if allowed else changed > 0
     if too_many and (not allowed or binomial_more(changed, texts, allowed) < SIGNIFICANT):
-        return f"{changed} of {texts} {called} change (at most {allowed:.1%} allowed)"
+        return f"{changed} of {texts} {called} change (at most {percent(allowed)} allowed)"
     return ""
 
 
@@ -202,7 +203,8 @@ def _fall(
         return ""
     lost = before - now
     if lost > limits.accuracy_lost and _more_than_chance(parity.lost, parity.gained):
-        return f"{figure} falls by {lost:.2%} (at most {limits.accuracy_lost:.1%} allowed)"
+        allowed = percent(limits.accuracy_lost)
+        return f"{figure} falls by {percent(lost, 2)} (at most {allowed} allowed)"
     return ""
 
 
@@ -285,7 +287,9 @@ def score_complaint(parity: ScoreParity, limits: Limits) -> str:
         return ""
     grown = parity.rmse / parity.reference_rmse - 1
     if grown > limits.rmse_lost and parity.p_value < SIGNIFICANT:
-        return f"the error grows by {grown:.2%} (at most {limits.rmse_lost:.1%} allowed)"
+        return (
+            f"the error grows by {percent(grown, 2)} (at most {percent(limits.rmse_lost)} allowed)"
+        )
     return ""
 
 
@@ -365,7 +369,7 @@ def set_complaint(parity: SetParity, limits: Limits) -> str:
     ):
         return (
             f"{parity.changed} of {parity.decisions} decisions change "
-            f"(at most {limits.changed:.1%} allowed)"
+            f"(at most {percent(limits.changed)} allowed)"
         )
     return _fall("micro F1", parity.reference_micro_f1, parity.micro_f1, parity, limits)
 

@@ -65,7 +65,7 @@ def test_lost_accuracy_is_refused_even_when_few_labels_change():
     probabilities[:9] = shares(0.1)
     parity = compare(reference, probabilities, np.zeros(1000, int))
     assert (parity.lost, parity.gained) == (9, 0)
-    assert "accuracy falls by 0.90%" in complaint(parity, INT8_LIMITS)
+    assert "accuracy falls by 0.90 %" in complaint(parity, INT8_LIMITS)
     assert complaint(parity, Limits(accuracy_lost=0.01)) == ""
 
 
@@ -144,7 +144,10 @@ def test_a_few_mistakes_by_four_stars_cost_what_they_cost():
 
 def test_stars_that_become_neighbours_are_no_other_answers_and_others_are():
     before = sure_of(*[5] * 120, share=0.26)
-    for star, refused in ((4, ""), (3, "5 of 120 stars change (at most 1.0% allowed), neighbours")):
+    for star, refused in (
+        (4, ""),
+        (3, "5 of 120 stars change (at most 1.0 % allowed), neighbours"),
+    ):
         parity = compare_stars(before, sure_of(*[star] * 5, *[5] * 115, share=0.26), None, STARS)
         assert (parity.changed, parity.far) == (5, 0 if star == 4 else 5)
         found = star_complaint(parity, INT8_LIMITS)
