@@ -41,7 +41,7 @@ SST-5, see benchmarks/LOG.md."""
 _FULL = "★⭐✭"
 _GLYPHS = re.compile(r"(?=.*[★⭐✭☆✩])[★⭐✭☆✩\ufe0f\s]+")
 _NUMBER = re.compile(
-    r"([+-]?\d+(?:[.,]\d+)?)(?:\s*(?:out of|/)\s*(\d+))?\s*(?:stars?)?", re.IGNORECASE
+    r"(?:rated\s+)?([+-]?\d+(?:[.,]\d+)?)(?:\s*(?:out of|/)\s*(\d+))?\s*(?:stars?)?", re.IGNORECASE
 )
 _PAGES_OWN = ({1, 2, 3, 4, 5}, {0, 1, 2, 3, 4})
 """Numbers that are stars whatever their column is called: of reviews, and of SST-5."""
@@ -330,7 +330,7 @@ def number_of(label: str) -> float | None:
 
 
 def star_of(label: str) -> float | None:
-    """The star that a label stands for: `4`, `4.0`, `4 stars`, `4 out of 5`, `4/5`, `★★★★☆`."""
+    """The star of `4`, `4.0`, `4 stars`, `4 out of 5`, `Rated 4 out of 5`, `4/5`, `★★★★☆`."""
     text = label.strip()
     if _GLYPHS.fullmatch(text):
         return float(sum(map(text.count, _FULL)))

@@ -20,7 +20,7 @@ from ktrain_sentiment.tasks import (
 @pytest.mark.parametrize(
     ("label", "star"),
     [("4", 4), ("4.0", 4), ("4,5", 4.5), ("1 star", 1), ("4 out of 5 stars", 4), ("★★★★☆", 4),
-     ("4/5", 4), ("7.5 / 10", 7.5), ("4/5/2024", None),
+     ("Rated 4 out of 5", 4), ("4/5", 4), ("7.5 / 10", 7.5), ("4/5/2024", None),
      ("☆☆☆", 0), ("good", None), ("", None), ("4 kittens", None), ("-1", -1)],
 )  # fmt: skip
 def test_a_label_stands_for_so_many_stars(label, star):
