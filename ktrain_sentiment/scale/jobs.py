@@ -273,7 +273,8 @@ def plan(source: Path, target: Path, rows: int = ROWS) -> list[Portion]:
         rows: Rows of a portion at most.
 
     Raises:
-        DataError: There is no Parquet file, or the store cannot be asked.
+        DataError: There is no Parquet file, the store cannot be asked, or two files' outputs would
+            be one.
     """
     files = _remote_files(url_of(source)) if url_of(source) else _local_files(source)
     portions = []
@@ -293,6 +294,9 @@ def plan(source: Path, target: Path, rows: int = ROWS) -> list[Portion]:
         raise DataError(
             f"{_name(source)}: no Parquet file is there: name a file or folder with some"
         )
+    twice = [place for place, times in Counter(p.target for p in portions).items() if times > 1]
+    if twice:  # Such as a.parquet in portions beside a file that is called like one of them.
+        raise DataError(f"{twice[0]} would be written twice; rename one of the files it is made of")
     return portions
 
 

@@ -34,6 +34,13 @@ def test_a_large_file_is_taken_apart_and_hidden_files_are_overlooked(source, tmp
         plan(tmp_path / "out", tmp_path / "other")
 
 
+def test_two_files_whose_outputs_would_be_one_are_refused(source, tmp_path):
+    part = source / "day=1" / "a-00001-of-00003.parquet"
+    shutil.copyfile(source / "day=2" / "b.parquet", part)
+    with pytest.raises(DataError, match=r"a-00001-of-00003.parquet would be written twice.*rename"):
+        plan(source, tmp_path / "out", rows=250)
+
+
 def test_portions_together_are_the_whole(source, tmp_path, classifier, reviews, answers):
     portions = plan(source, tmp_path / "out", rows=250)
     reports = [do_portion(one, SCORING, classifier, {}) for one in portions]
