@@ -149,6 +149,7 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         """Use this folder; it is made at the first save."""
         self.folder = folder
+        self._kept: list[NDArray[Any]] | None = None  # The best weights that are there.
 
     def exists(self) -> bool:
         """Whether there is something to go on from."""
@@ -159,9 +160,10 @@ class Checkpoints:
         self.folder.mkdir(parents=True, exist_ok=True)
         name = self._best_name(best.state)
         # The weights first: a process that dies here leaves a state whose best weights are there.
-        if name and not (self.folder / name).is_file():
+        if name and best.weights is not self._kept:
             weights = {f"weights/{i:05d}": w for i, w in enumerate(best.weights)}
             save_state(TrainingState(weights), self.folder / name)
+            self._kept = best.weights
         save_state(state, self.folder / LAST)
         # Only now is no state on disk that names older weights.
         for old in self.folder.glob("best-*.safetensors"):
@@ -175,7 +177,7 @@ class Checkpoints:
         name = self._best_name(best.state)
         if name:
             arrays = load_state(self.folder / name).arrays
-            best.weights = [arrays[key] for key in sorted(arrays)]
+            best.weights = self._kept = [arrays[key] for key in sorted(arrays)]
         return state
 
     @staticmethod

@@ -17,8 +17,8 @@ from ktrain_sentiment.config import (
 from ktrain_sentiment.config.train_config import Policy
 from ktrain_sentiment.data import read_labelled, split
 from ktrain_sentiment.training.backend import open_backend
-from ktrain_sentiment.training.callbacks import as_callback
-from ktrain_sentiment.training.checkpoints import Checkpoints, capture, restore
+from ktrain_sentiment.training.callbacks import BestEpoch, as_callback
+from ktrain_sentiment.training.checkpoints import Checkpoints, TrainingState, capture, restore
 from ktrain_sentiment.training.ktrain_trainer import open_ktrain_trainer
 
 
@@ -117,6 +117,19 @@ def test_a_ktrain_model_resumes_exactly_too_by_any_policy(
     assert resumed[2] == unbroken[2]
     for mine, theirs in zip(resumed[0], unbroken[0], strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_folder_that_another_training_left_gives_no_weights_of_its_own(tmp_path: Path) -> None:
+    best = BestEpoch("accuracy", None, 10)
+    best.state = {"epoch": 2, "value": 0.9, "waited": 0}
+    state = TrainingState({}, {"best": best.state})
+    for value in (1.0, 2.0):  # Two trainings, the later one without --resume.
+        best.weights = [np.full(3, value, np.float32)]
+        checkpoints = Checkpoints(tmp_path)
+        checkpoints.save(state, best)
+        checkpoints.save(state, best)
+    Checkpoints(tmp_path).load(best)
+    assert best.weights[0].tolist() == [2.0, 2.0, 2.0]
 
 
 def test_a_captured_state_takes_no_memory_and_stays_what_it_was() -> None:
