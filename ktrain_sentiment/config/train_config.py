@@ -215,7 +215,7 @@ class TrainConfig(Config):
     and stratified batches take such a text for the class that the teacher holds likeliest."""
 
     augment: bool = False
-    """Learn also rows made for it, three for ten training rows and at most 4,000: English sentences
+    """Learn also rows made for it, six for ten training rows and at most 4,000: English sentences
     whose meaning a turn of phrase decides, pairs that differ in a name, a faith, an orientation, a
     gender or a nationality alone, and training rows with typos, handles and links. See
     docs/train.md for what it gains and costs."""

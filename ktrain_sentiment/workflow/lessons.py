@@ -40,7 +40,7 @@ from ktrain_sentiment.training.trainer import SoftTargets
 
 log = logging.getLogger(__name__)
 
-SHARE = 0.3
+SHARE = 0.6
 """Rows to make from templates, as a share of the training rows."""
 MOST = 4_000
 """More would say the same again: the templates have so many words."""

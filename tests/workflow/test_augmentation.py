@@ -63,9 +63,9 @@ def test_no_text_that_is_learned_is_one_that_is_judged() -> None:
     assert not judged & set(learned)
 
 
-def test_three_rows_are_made_for_ten_and_never_more_than_the_most() -> None:
+def test_six_rows_are_made_for_ten_and_never_more_than_the_most() -> None:
     few, many = (len(make_lessons(splits_of(count), POLES).texts) for count in (1000, 60_000))
-    assert 200 < few <= 330
+    assert 500 < few <= 630
     assert 2000 < many <= MOST + 20
 
 
@@ -81,10 +81,10 @@ def test_a_changed_row_keeps_its_label() -> None:
 
 def test_pairs_differ_in_one_word_and_have_one_target() -> None:
     made = make_lessons(splits_of(2000), POLES)
-    lesson = made.texts["lesson"] == "whatever the faith, nothing said"
+    lesson = made.texts["lesson"] == "whoever they are, nothing said"
     texts, targets = made.texts["text"][lesson].tolist(), made.targets[lesson.to_numpy()]
-    faiths = "|".join(own_lessons().words["faith"])
-    bare = [re.sub(rf"\b[Aa]n? ({faiths})|\b({faiths})", "_", text) for text in texts]
+    identities = "|".join(sorted(own_lessons().words["identity"], key=len, reverse=True))
+    bare = [re.sub(rf"\b({identities})\b", "_", text) for text in texts]
     assert len(set(bare)) <= 0.6 * len(bare)
     assert len(np.unique(targets, axis=0)) == 1
 
