@@ -239,7 +239,7 @@ def test_odd_headers_lose_no_column(header, rows):
     ],
 )
 def test_thousands_of_columns_are_looked_at_once(name, content, said):
-    begun = time.monotonic()
+    begun = time.process_time()
     _, refusal = try_bytes(name, content.encode())
     assert said in refusal
-    assert time.monotonic() - begun < 8
+    assert time.process_time() - begun < 8
