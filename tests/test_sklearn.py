@@ -171,7 +171,7 @@ def test_texts_may_stand_in_any_array(kind) -> None:
         (["a", None, "b"], [0, 1, 0], "text number 1 is missing or blank"),
         (["a", " ", "b"], [0, 1, 0], "text number 1 is missing or blank"),
         ("abc", [0, 1, 0], r"write \[text\]"),
-        (pd.DataFrame({"text": ["a", "b"]}), [0, 1], r'predict\(df\["text"\]\)'),
+        (pd.DataFrame({"text": ["a", "b"]}), [0, 1], r'give df\["text"\] in its place'),
         (["a", "b"], None, "requires y to be passed"),
         (["a", "b"], [0.5, 1.5], "Unknown label type"),
         (["a", "b", "c"], ["x", "y", np.nan], "class number 2 in y is missing: leave its text out"),
