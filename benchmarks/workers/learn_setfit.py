@@ -4,6 +4,7 @@ Its own defaults but for the number of pairs, which is the paper's: 20 alike and
 text, one pass, batches of 16 pairs, 2e-5.
 """
 
+import contextlib
 import json
 import sys
 import tempfile
@@ -33,7 +34,8 @@ def main() -> None:
         )
         model = SetFitModel.from_pretrained(task["encoder"])
         model.model_body.max_seq_length = task["maxlen"]
-        with tempfile.TemporaryDirectory() as place:
+        # It prints its losses, as Python writes them: standard output is for the answers.
+        with tempfile.TemporaryDirectory() as place, contextlib.redirect_stdout(sys.stderr):
             how = TrainingArguments(
                 output_dir=place, num_iterations=20, batch_size=16, num_epochs=1,
                 seed=draw["seed"], report_to="none", save_strategy="no", show_progress_bar=False,
