@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -178,7 +178,7 @@ def find_kind(
     kinds -= absent
     asked = config.task != "auto" or bool(config.stars)
     kind = config.task if config.task != "auto" else trained
-    _refuse_another_task(labels[labels.isin(kinds)], "" if asked else trained, source)
+    _refuse_another_task(labels, kinds, "" if asked else trained, source)
     if not kind:
         stars = bool(config.stars) or look_like_stars(kinds - stand_ins(kinds), named=named)
         # With either of these few classes may be left, which were read as such.
@@ -223,9 +223,13 @@ def find_kind(
     return LabelKind("stars", spelled.astype("str"), "; ".join(notes))
 
 
-def _refuse_another_task(labels: pd.Series[str], trained: str, source: str) -> None:
+def _refuse_another_task(
+    labels: pd.Series[str], kinds: Collection[str], trained: str, source: str
+) -> None:
     """Refuse labels that a model cannot be judged by, since it never answers with such."""
-    kinds = labels.unique().tolist()
+    if not trained or not kinds:
+        return
+    labels = labels[labels.isin(kinds)]
     if trained == "score":
         what = "" if any(plain_numbers([kind]) for kind in kinds) else "no label is a number"
     elif look_like_scores(labels):
@@ -233,11 +237,12 @@ def _refuse_another_task(labels: pd.Series[str], trained: str, source: str) -> N
     else:
         known = trained != "stars" or any(star_of(kind) is not None for kind in kinds)
         what = "" if known else "no label is a star"
-    if trained and kinds and what:
+    if what:
         answers = "scores" if trained == "score" else trained
         raise DataError(
-            f"{source}: {what}, such as {kinds[0]!r}, and the model answers with {answers}: name "
-            "the --label-column that has such, or judge a model on these labels that learned them"
+            f"{source}: {what}, such as {labels.iloc[0]!r}, and the model answers with {answers}: "
+            "name the --label-column that has such, or judge a model on these labels that learned "
+            "them"
         )
 
 

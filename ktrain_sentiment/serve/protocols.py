@@ -8,7 +8,7 @@ Each shape is the other side's own, so that its clients work unchanged: text-emb
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -315,9 +315,7 @@ def _rows_of(asked: InvocationsRequest) -> list[Any]:
     if isinstance(given, list):
         return list(given)
     if isinstance(given, dict):
-        if len(set(map(len, given.values()))) > 1:
-            raise _not_a_value_each(given)
-        records = _records(list(given), list(zip(*given.values(), strict=True)))
+        records = _records(list(given), zip(*given.values(), strict=True))
     elif asked.dataframe_split is not None:
         records = _records(asked.dataframe_split.columns, asked.dataframe_split.data)
     else:
@@ -337,15 +335,11 @@ def _column_of_texts(records: list[Any], trained: str | None) -> list[Any]:
         raise unusable(error) from error
 
 
-def _records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Any]:
+def _records(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Any]:
     try:
         return [dict(zip(columns, row, strict=True)) for row in rows]
     except ValueError:
-        raise _not_a_value_each(columns) from None
-
-
-def _not_a_value_each(columns: Collection[str]) -> RefusalError:
-    return invalid(f"a row has not one value for each of {len(columns)} columns")
+        raise invalid(f"a row has not one value for each of {len(columns)} columns") from None
 
 
 # Tables
